@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * io.zcrx.Manager in libsystemd's macros. A comment per field gives shape, unit, range and source.
+ * Never remove or retype a field: clients of every age speak this.
+ */
+#include "zcrx-idl.h"
+
+/* Shorthands: N nullable, A array; DOC in front of what it describes. */
+#define N SD_VARLINK_NULLABLE
+#define A SD_VARLINK_ARRAY
+#define DOC(text) SD_VARLINK_FIELD_COMMENT(text)
+#define FIELD(name, type, flags) SD_VARLINK_DEFINE_FIELD(name, SD_VARLINK_##type, flags)
+#define TYPED(name, type, flags) SD_VARLINK_DEFINE_FIELD_BY_TYPE(name, type, flags)
+#define IN(name, type, flags) SD_VARLINK_DEFINE_INPUT(name, SD_VARLINK_##type, flags)
+#define IN_TYPED(name, type, flags) SD_VARLINK_DEFINE_INPUT_BY_TYPE(name, type, flags)
+#define OUT(name, type, flags) SD_VARLINK_DEFINE_OUTPUT(name, SD_VARLINK_##type, flags)
+#define OUT_TYPED(name, type, flags) SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(name, type, flags)
+
+/* ------------------------------------------------------------------ types */
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(InterfaceState,
+	DOC("As the configuration asks for; leases are granted"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(configured),
+	DOC("Present, but something that zero-copy receive needs is missing; see the reason"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(degraded),
+	DOC("Named in the configuration, but no such device exists now"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(missing));
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(QueueKind,
+	DOC("Serves RSS and ordinary sockets"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(ordinary),
+	DOC("Carved out for leases; RSS does not lead to it"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(zeroCopy));
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(LeaseState,
+	DOC("Nobody's"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(free),
+	DOC("Leased; no ifq is registered yet"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(reserved),
+	DOC("The ifq is on the client's ring"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(bound),
+	DOC("Rules lead flows to the queue"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(steered),
+	DOC("Being taken back"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(draining),
+	DOC("Not leased until the kernel shows the queue clean; see the reason"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(quarantined));
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(GrantKind,
+	DOC("Leased to a netkit device of the lease's own, which the kernel takes back at once"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(netkit),
+	DOC("The ifq is registered on the hardware queue; taking back waits for the ring to close"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(direct),
+	DOC("No device: every byte is copied"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(software));
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(FlowProtocol,
+	SD_VARLINK_DEFINE_ENUM_VALUE(tcp4),
+	SD_VARLINK_DEFINE_ENUM_VALUE(tcp6));
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(AreaType,
+	DOC("A memfd sealed with F_SEAL_SHRINK"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(memory),
+	DOC("A dma-buf; payload that cannot be placed by the NIC is an error, not a copy"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(dmabuf));
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(EventKind,
+	DOC("A lease was acquired"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(acquired),
+	DOC("An ifq was registered for a lease"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(bound),
+	DOC("A flow was added to a lease"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(steered),
+	DOC("A lease is being taken back"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(draining),
+	DOC("A lease's queues are free again"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(freed),
+	DOC("A queue is withheld from leasing until it is seen clean"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(quarantined),
+	DOC("An administrator takes a lease back at the deadline"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(revoked),
+	DOC("An interface appeared"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(appeared),
+	DOC("An interface is gone"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(gone),
+	DOC("An interface was brought to what the configuration asks for"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(configured),
+	DOC("Somebody else changed an interface"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(drifted),
+	DOC("Such a change was undone"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(repaired),
+	DOC("An interface could not be configured; see the reason"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(failed));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Kernel,
+	DOC("The kernel's release, as uname -r prints it"),
+	FIELD(release, STRING, 0),
+	DOC("io_uring zero-copy receive exists (6.15; CONFIG_IO_URING_ZCRX)"),
+	FIELD(zeroCopyReceive, BOOL, 0),
+	DOC("Refill rings can be flushed and ifqs exported (6.19)"),
+	FIELD(control, BOOL, 0),
+	DOC("Receive buffers larger than a page (7.0)"),
+	FIELD(largeBuffers, BOOL, 0),
+	DOC("Device-less ifqs (7.1)"),
+	FIELD(software, BOOL, 0),
+	DOC("Queues can be leased to netkit devices (7.1): grants can be taken back at once"),
+	FIELD(queueLeasing, BOOL, 0),
+	DOC("Events and copy statistics on the ring (7.2)"),
+	FIELD(events, BOOL, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Queue,
+	DOC("Index of the hardware receive queue"),
+	FIELD(queue, INT, 0),
+	TYPED(kind, QueueKind, 0),
+	TYPED(state, LeaseState, 0),
+	DOC("Why it is quarantined or cannot be leased"),
+	FIELD(reason, STRING, N),
+	DOC("The lease that holds it"),
+	FIELD(leaseId, STRING, N),
+	DOC("NAPI id, as SO_INCOMING_NAPI_ID reports it; from netdev queue-get"),
+	FIELD(napiId, INT, N),
+	DOC("Interrupt number; from netdev napi-get"),
+	FIELD(irq, INT, N),
+	DOC("NUMA node of the device; from sysfs"),
+	FIELD(numaNode, INT, N),
+	DOC("Packets received since the driver last reset its counters; from netdev qstats-get"),
+	FIELD(receivedPackets, INT, N),
+	DOC("Bytes received, likewise"),
+	FIELD(receivedBytes, INT, N));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Interface,
+	DOC("The interface's name now; for a missing one, what the configuration matches by"),
+	FIELD(name, STRING, 0),
+	DOC("Interface index; 0 when missing"),
+	FIELD(index, INT, 0),
+	DOC("Name of the driver; empty when missing"),
+	FIELD(driver, STRING, 0),
+	TYPED(state, InterfaceState, 0),
+	DOC("Why it is not configured, with the kernel's own words"),
+	FIELD(reason, STRING, N),
+	DOC("Receive queues: combined channels plus receive-only ones"),
+	FIELD(combinedChannels, INT, 0),
+	DOC("Index of the first carved-out queue"),
+	FIELD(zeroCopyFirst, INT, 0),
+	DOC("How many queues are carved out, from zeroCopyFirst up"),
+	FIELD(zeroCopyCount, INT, 0),
+	DOC("Header/data split as the device reports it: unknown, disabled, enabled"),
+	FIELD(tcpDataSplit, STRING, 0),
+	DOC("Header/data split threshold in bytes; null where the driver has none"),
+	FIELD(hdsThreshold, INT, N),
+	DOC("How many queues the default RSS table leads to"),
+	FIELD(rssQueues, INT, 0),
+	DOC("ntuple rules that are not ours"),
+	FIELD(foreignRules, INT, 0),
+	TYPED(queues, Queue, A));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Flow,
+	TYPED(protocol, FlowProtocol, 0),
+	DOC("Remote address with optional /prefix; null for any"),
+	FIELD(source, STRING, N),
+	DOC("Local address with optional /prefix; null for any"),
+	FIELD(destination, STRING, N),
+	DOC("Remote port, 1 to 65535; null for any"),
+	FIELD(sourcePort, INT, N),
+	DOC("Local port, 1 to 65535; null for any"),
+	FIELD(destinationPort, INT, N));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(LeaseFlow,
+	DOC("Names the flow within its lease, for RemoveFlow"),
+	FIELD(flowId, STRING, 0),
+	TYPED(protocol, FlowProtocol, 0),
+	FIELD(source, STRING, N),
+	FIELD(destination, STRING, N),
+	FIELD(sourcePort, INT, N),
+	FIELD(destinationPort, INT, N));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
+	DOC("Eight hexadecimal digits; its netkit device is named zcrx-LEASEID"),
+	FIELD(leaseId, STRING, 0),
+	DOC("What the client called it"),
+	FIELD(name, STRING, N),
+	DOC("User and process that acquired it: the kernel's word"),
+	FIELD(ownerUid, INT, 0),
+	FIELD(ownerPid, INT, 0),
+	FIELD(interface, STRING, 0),
+	DOC("Hardware queue indices, in the order in which the lease counts them from 0"),
+	FIELD(hardwareQueues, INT, A),
+	TYPED(grant, GrantKind, 0),
+	TYPED(state, LeaseState, 0),
+	DOC("Lives without a handle, until Release or its time to live"),
+	FIELD(persistent, BOOL, 0),
+	DOC("root's own: its program registers the ifq itself, on the hardware queue"),
+	FIELD(selfRegistered, BOOL, 0),
+	TYPED(flows, LeaseFlow, A),
+	DOC("Realtime clock, microseconds"),
+	FIELD(creationUSec, INT, 0),
+	DOC("When it ends by itself, likewise; null for never"),
+	FIELD(expiryUSec, INT, N),
+	DOC("Bytes of all areas registered for it"),
+	FIELD(areaBytes, INT, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Change,
+	FIELD(interface, STRING, 0),
+	DOC("ntuple-feature, gro-hw, rx-ring, tcp-data-split, hds-threshold, rss, channels"),
+	FIELD(step, STRING, 0),
+	DOC("What is found"),
+	FIELD(from, STRING, 0),
+	DOC("What the configuration asks for"),
+	FIELD(to, STRING, 0),
+	DOC("Side effect on traffic, as far as it is known for the driver"),
+	FIELD(effect, STRING, 0),
+	DOC("Apply only: done, failed, undone, skipped"),
+	FIELD(outcome, STRING, N),
+	DOC("Why it failed, with the kernel's words and the remedy"),
+	FIELD(message, STRING, N));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Event,
+	TYPED(event, EventKind, 0),
+	DOC("Realtime clock, microseconds"),
+	FIELD(timestampUSec, INT, 0),
+	FIELD(interface, STRING, N),
+	FIELD(queue, INT, N),
+	FIELD(leaseId, STRING, N),
+	FIELD(reason, STRING, N),
+	DOC("When it takes effect; realtime clock, microseconds"),
+	FIELD(deadlineUSec, INT, N));
+
+/* ---------------------------------------------------------------- methods */
+
+static SD_VARLINK_DEFINE_METHOD(Describe,
+	DOC("Version of zcrxd"),
+	OUT(version, STRING, 0),
+	OUT_TYPED(kernel, Kernel, 0),
+	DOC("Every interface that the configuration names, and the software one"),
+	OUT_TYPED(interfaces, Interface, A));
+
+static SD_VARLINK_DEFINE_METHOD_FULL(ListLeases, SD_VARLINK_SUPPORTS_MORE,
+	DOC("Only this one; NoSuchLease if there is none"),
+	IN(leaseId, STRING, N),
+	DOC("One lease a reply; null in the only reply if there is none at all"),
+	OUT_TYPED(lease, Lease, N));
+
+static SD_VARLINK_DEFINE_METHOD(Acquire,
+	DOC("Where; null for the first interface that the policy allows and that has queues free"),
+	IN(interface, STRING, N),
+	DOC("How many hardware queues, 1 if null"),
+	IN(queues, INT, N),
+	DOC("For people; at most 64 printable characters"),
+	IN(name, STRING, N),
+	DOC("Lives without a handle, until Release or its time to live"),
+	IN(persistent, BOOL, N),
+	DOC("Ends by itself after this many microseconds; the policy's max-lease-time caps it"),
+	IN(timeToLiveUSec, INT, N),
+	DOC("Flows by value, as far as the policy allows; steered as soon as the queue is bound, and at "
+	    "once for a persistent lease of root, which then registers by itself"),
+	IN_TYPED(flows, Flow, A | N),
+	OUT_TYPED(lease, Lease, 0),
+	DOC("Index of the attached handle: the lease ends when its last copy is closed; it reports a "
+	    "hang-up when the lease ends otherwise. Null for a persistent lease"),
+	OUT(handleFileDescriptor, INT, N));
+
+static SD_VARLINK_DEFINE_METHOD(Open,
+	DOC("A persistent lease of the caller's uid"),
+	IN(leaseId, STRING, 0),
+	DOC("Index of the attached handle"),
+	OUT(handleFileDescriptor, INT, 0));
+
+static SD_VARLINK_DEFINE_METHOD(Register,
+	IN(leaseId, STRING, 0),
+	DOC("Index of the attached handle; null for the owner of a persistent lease"),
+	IN(handleFileDescriptor, INT, N),
+	DOC("Which of the lease's queues, counted from 0"),
+	IN(queue, INT, 0),
+	DOC("Number of the io_uring descriptor in the calling process: created R_DISABLED, SINGLE_ISSUER, "
+	    "DEFER_TASKRUN and CQE32 or CQE_MIXED, and not enabled yet"),
+	IN(ring, INT, 0),
+	DOC("Index of the attached memfd (sealed with F_SEAL_SHRINK, populated) or dma-buf"),
+	IN(areaFileDescriptor, INT, 0),
+	DOC("Offset of the area in it in bytes, page aligned; 0 if null"),
+	IN(areaOffset, INT, N),
+	DOC("Bytes, page aligned; at most the policy's max-area"),
+	IN(areaSize, INT, 0),
+	IN_TYPED(areaType, AreaType, N),
+	DOC("Entries of the refill ring, 1 to 32768; rounded up to a power of two"),
+	IN(refillEntries, INT, 0),
+	DOC("Bytes, a power of two of at least a page; a page if null"),
+	IN(receiveBufferLength, INT, N),
+	DOC("user_data of completions that report events (kernel 7.2); no events if null"),
+	IN(eventUserData, INT, N),
+	DOC("Names the ifq on the ring: zcrx_ifq_idx of IORING_OP_RECV_ZC"),
+	OUT(zcrxId, INT, 0),
+	DOC("Entries of the refill ring as the kernel rounded them"),
+	OUT(refillEntries, INT, 0),
+	DOC("Bytes to map of the ring fd at refillMapOffset"),
+	OUT(refillSize, INT, 0),
+	OUT(refillMapOffset, INT, 0),
+	DOC("Offsets in the mapping"),
+	OUT(headOffset, INT, 0),
+	OUT(tailOffset, INT, 0),
+	OUT(entriesOffset, INT, 0),
+	DOC("Offset of struct zcrx_stats {u64 copy_count, copy_bytes}; null before 7.2"),
+	OUT(statsOffset, INT, N),
+	DOC("rq_area_token: goes into the offset of refill entries"),
+	OUT(areaToken, INT, 0),
+	OUT(receiveBufferLength, INT, 0),
+	DOC("The hardware interface and queue that feed it"),
+	OUT(interfaceIndex, INT, 0),
+	OUT(hardwareQueue, INT, 0),
+	DOC("SO_INCOMING_NAPI_ID of sockets whose packets arrive on this queue"),
+	OUT(napiId, INT, N));
+
+static SD_VARLINK_DEFINE_METHOD(Share,
+	IN(leaseId, STRING, 0),
+	IN(handleFileDescriptor, INT, N),
+	DOC("A queue of the lease that is bound already"),
+	IN(queue, INT, 0),
+	DOC("Number of one more ring of the caller's"),
+	IN(ring, INT, 0),
+	OUT(zcrxId, INT, 0),
+	OUT(refillEntries, INT, 0),
+	OUT(refillSize, INT, 0),
+	OUT(refillMapOffset, INT, 0),
+	OUT(headOffset, INT, 0),
+	OUT(tailOffset, INT, 0),
+	OUT(entriesOffset, INT, 0),
+	OUT(statsOffset, INT, N),
+	OUT(areaToken, INT, 0),
+	OUT(receiveBufferLength, INT, 0),
+	OUT(interfaceIndex, INT, 0),
+	OUT(hardwareQueue, INT, 0),
+	OUT(napiId, INT, N));
+
+static SD_VARLINK_DEFINE_METHOD(AddFlow,
+	IN(leaseId, STRING, 0),
+	IN(handleFileDescriptor, INT, N),
+	DOC("Which of the lease's queues; 0 if null"),
+	IN(queue, INT, N),
+	DOC("Index of the attached TCP socket, listening or established, whose flows these are"),
+	IN(socketFileDescriptor, INT, N),
+	DOC("By value instead: for root, and for ports and addresses that the policy lists"),
+	IN_TYPED(flow, Flow, N),
+	OUT(flowIds, STRING, A),
+	DOC("The flows as they were understood, in the same order"),
+	OUT_TYPED(flows, Flow, A));
+
+static SD_VARLINK_DEFINE_METHOD(RemoveFlow,
+	IN(leaseId, STRING, 0),
+	IN(handleFileDescriptor, INT, N),
+	IN(flowId, STRING, 0));
+
+static SD_VARLINK_DEFINE_METHOD(Release,
+	DOC("Answered when the queues are free again, or quarantined"),
+	IN(leaseId, STRING, 0),
+	IN(handleFileDescriptor, INT, N));
+
+static SD_VARLINK_DEFINE_METHOD(Renew,
+	IN(leaseId, STRING, 0),
+	IN(handleFileDescriptor, INT, N),
+	DOC("From now, in microseconds; the policy's max-lease-time caps it"),
+	IN(timeToLiveUSec, INT, 0));
+
+static SD_VARLINK_DEFINE_METHOD_FULL(Watch, SD_VARLINK_REQUIRES_MORE,
+	DOC("Only events of this lease"),
+	IN(leaseId, STRING, N),
+	DOC("One event a reply. The first reply has none: it says that the watch is in place"),
+	OUT_TYPED(event, Event, N));
+
+static SD_VARLINK_DEFINE_METHOD(Explain,
+	IN_TYPED(flow, Flow, 0),
+	IN(interface, STRING, 0),
+	DOC("Location of the ntuple rule that the flow meets; null if none"),
+	OUT(rule, INT, N),
+	DOC("The lease that the rule belongs to"),
+	OUT(leaseId, STRING, N),
+	DOC("The queues where it can land: one, or those of RSS"),
+	OUT(queues, INT, A),
+	DOC("The same in words"),
+	OUT(message, STRING, 0));
+
+static SD_VARLINK_DEFINE_METHOD(Plan,
+	IN(interface, STRING, N),
+	DOC("In the order in which they would be made; empty if all is as configured"),
+	OUT_TYPED(changes, Change, A));
+
+static SD_VARLINK_DEFINE_METHOD(Apply,
+	IN(interface, STRING, N),
+	DOC("Also where it interrupts the default route"),
+	IN(force, BOOL, N),
+	OUT_TYPED(changes, Change, A));
+
+static SD_VARLINK_DEFINE_METHOD(Restore,
+	IN(interface, STRING, 0),
+	IN(force, BOOL, N),
+	OUT_TYPED(changes, Change, A));
+
+static SD_VARLINK_DEFINE_METHOD(Revoke,
+	IN(leaseId, STRING, 0),
+	DOC("Signal the client if its queue cannot be taken back otherwise"),
+	IN(force, BOOL, N),
+	DOC("How long the client may go on, in microseconds"),
+	IN(graceUSec, INT, N),
+	IN(reason, STRING, N));
+
+static SD_VARLINK_DEFINE_METHOD(Reload,
+	DOC("Names what could not be applied, one sentence each; empty if all was"),
+	OUT(warnings, STRING, A));
+
+/* ----------------------------------------------------------------- errors */
+
+#define MESSAGE DOC("Cause and remedy, for a person"), FIELD(message, STRING, 0)
+
+static SD_VARLINK_DEFINE_ERROR(NoSuchInterface, FIELD(interface, STRING, N), MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(NoSuchLease, FIELD(leaseId, STRING, N), MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(NoSuchFlow, FIELD(flowId, STRING, N), MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(NoQueueAvailable, FIELD(interface, STRING, N), MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(QuotaExceeded,
+	DOC("The key of the policy rule that sets the limit"), FIELD(limit, STRING, N), MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(InvalidFlow,
+	DOC("The field that is wrong"), FIELD(field, STRING, N), MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(FlowNotProved, MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(FlowConflict,
+	DOC("The lease that has the other flow; null for a rule that is not ours"),
+	FIELD(leaseId, STRING, N), MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(InvalidRing, MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(InvalidArea, MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(WrongState, DOC("The state it is in"), FIELD(state, STRING, N),
+	DOC("What was asked"), FIELD(requested, STRING, N), MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(NotSupported,
+	DOC("What the kernel or the driver lacks"), FIELD(feature, STRING, N), MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(InterfaceDown, FIELD(interface, STRING, N), MESSAGE);
+static SD_VARLINK_DEFINE_ERROR(KernelRejected,
+	DOC("What was being done"), FIELD(operation, STRING, N),
+	DOC("Symbolic name of the errno, such as EBUSY"), FIELD(errnoName, STRING, N),
+	DOC("The kernel's own words (extack)"), FIELD(kernelMessage, STRING, N), MESSAGE);
+
+SD_VARLINK_DEFINE_INTERFACE(io_zcrx_Manager, ZCRX_INTERFACE,
+	SD_VARLINK_INTERFACE_COMMENT("Leases hardware receive queues for io_uring zero-copy receive"),
+	&vl_type_InterfaceState, &vl_type_QueueKind, &vl_type_LeaseState, &vl_type_GrantKind,
+	&vl_type_FlowProtocol, &vl_type_AreaType, &vl_type_EventKind,
+	SD_VARLINK_SYMBOL_COMMENT("What the running kernel can do"),
+	&vl_type_Kernel,
+	SD_VARLINK_SYMBOL_COMMENT("One hardware receive queue"),
+	&vl_type_Queue,
+	SD_VARLINK_SYMBOL_COMMENT("One NIC"),
+	&vl_type_Interface,
+	SD_VARLINK_SYMBOL_COMMENT("TCP packets by what they carry"),
+	&vl_type_Flow,
+	SD_VARLINK_SYMBOL_COMMENT("A flow of a lease"),
+	&vl_type_LeaseFlow,
+	SD_VARLINK_SYMBOL_COMMENT("Queues in a client's hands"),
+	&vl_type_Lease,
+	SD_VARLINK_SYMBOL_COMMENT("One step from what a NIC is to what the configuration says"),
+	&vl_type_Change,
+	SD_VARLINK_SYMBOL_COMMENT("Something happened"),
+	&vl_type_Event,
+	SD_VARLINK_SYMBOL_COMMENT("The daemon, the kernel and every interface"),
+	&vl_method_Describe,
+	SD_VARLINK_SYMBOL_COMMENT("The leases that exist"),
+	&vl_method_ListLeases,
+	SD_VARLINK_SYMBOL_COMMENT("Lease queues"),
+	&vl_method_Acquire,
+	SD_VARLINK_SYMBOL_COMMENT("One more handle of a persistent lease"),
+	&vl_method_Open,
+	SD_VARLINK_SYMBOL_COMMENT("Register the ifq on the caller's ring"),
+	&vl_method_Register,
+	SD_VARLINK_SYMBOL_COMMENT("Put one more ring of the caller's on a bound queue"),
+	&vl_method_Share,
+	SD_VARLINK_SYMBOL_COMMENT("Steer a flow to the lease's queue"),
+	&vl_method_AddFlow,
+	SD_VARLINK_SYMBOL_COMMENT("Stop steering a flow"),
+	&vl_method_RemoveFlow,
+	SD_VARLINK_SYMBOL_COMMENT("End a lease"),
+	&vl_method_Release,
+	SD_VARLINK_SYMBOL_COMMENT("Give a lease a new time to live"),
+	&vl_method_Renew,
+	SD_VARLINK_SYMBOL_COMMENT("Events as they happen"),
+	&vl_method_Watch,
+	SD_VARLINK_SYMBOL_COMMENT("Where would this flow land"),
+	&vl_method_Explain,
+	SD_VARLINK_SYMBOL_COMMENT("What would be changed to reach the configuration"),
+	&vl_method_Plan,
+	SD_VARLINK_SYMBOL_COMMENT("Bring interfaces to the configuration (administrators)"),
+	&vl_method_Apply,
+	SD_VARLINK_SYMBOL_COMMENT("Put an interface back as it was found (administrators)"),
+	&vl_method_Restore,
+	SD_VARLINK_SYMBOL_COMMENT("Take a lease back from its owner (administrators)"),
+	&vl_method_Revoke,
+	SD_VARLINK_SYMBOL_COMMENT("Read the configuration again (administrators)"),
+	&vl_method_Reload,
+	&vl_error_NoSuchInterface, &vl_error_NoSuchLease, &vl_error_NoSuchFlow,
+	&vl_error_NoQueueAvailable, &vl_error_QuotaExceeded, &vl_error_InvalidFlow,
+	&vl_error_FlowNotProved, &vl_error_FlowConflict, &vl_error_InvalidRing,
+	&vl_error_InvalidArea, &vl_error_WrongState, &vl_error_NotSupported,
+	&vl_error_InterfaceDown, &vl_error_KernelRejected);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The Varlink interface io.zcrx.Manager: the one source of the protocol. The daemon serves and
+ * validates by it, `varlinkctl introspect` prints it, the commands and the library speak it.
+ */
+#pragma once
+
+#include <systemd/sd-varlink-idl.h>
+
+#define ZCRX_INTERFACE "io.zcrx.Manager"
+#define ZCRX_METHOD(name) ZCRX_INTERFACE "." name
+#define ZCRX_SOCKET_PATH "/run/zcrxd/io.zcrx.Manager"
+
+extern const sd_varlink_interface vl_interface_io_zcrx_Manager;
