@@ -1,0 +1,122 @@
+# Shared by the scripts of this directory, which source it. It owns the place and the names of
+# what the bench caches outside of the tree, the locks on it, and how the bench says that it failed.
+#
+#   root-HASH/            the Debian root (recipe: mkroot, packages)
+#   kernel-RELEASE-HASH/  a kernel and its headers, unpacked (recipe: mkkernel)
+#   boot-RELEASE-HASH/    its initramfs (recipe: mkinitramfs, init)
+#   build-HASH/           what is built from the checkout with this path
+# Each is built under a temporary name and renamed when it is whole, so that an interrupted build
+# leaves nothing that looks finished.
+# shellcheck shell=bash
+
+set -euo pipefail
+umask 022
+
+vm=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+src=$(cd "$vm/../.." && pwd -P)
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/zcrxd
+
+# The kernel that the project was developed on. When the archive has dropped it, the newest that
+# linux-image-amd64 brings is taken.
+default_kernel=7.2.12+deb13-amd64
+
+say() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+# The bench itself failed: 125, so that it cannot be taken for the exit status of a test.
+die() {
+	say "$@"
+	exit 125
+}
+
+[ "$(id -u)" = 0 ] || die "needs root (it mounts, and installs packages when they are missing); run it with sudo"
+mkdir -p "$cache"
+
+# hash_of FILE...: a short name for a recipe.
+hash_of() {
+	cat -- "$@" | sha256sum | cut -c1-12
+}
+
+# need COMMAND=PACKAGE...: installs the packages whose commands are missing.
+need() {
+	local pair missing=()
+	for pair; do
+		case ${pair%%=*} in
+		/*) [ -e "${pair%%=*}" ] ;;
+		*) command -v "${pair%%=*}" >/dev/null ;;
+		esac || missing+=("${pair#*=}")
+	done
+	[ ${#missing[@]} = 0 ] && return
+	say "installing ${missing[*]} on this machine"
+	install_packages "${missing[@]}" ||
+		die "cannot install ${missing[*]}: see above; install them by hand and try again"
+}
+
+install_packages() {
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get install -q -y --no-install-recommends "$@" >&2 ||
+		{ apt-get update -q >&2 && apt-get install -q -y --no-install-recommends "$@" >&2; }
+}
+
+# cached NAME COMMAND...: makes sure that $cache/NAME exists, by running COMMAND with a temporary
+# directory as its last argument if not, and keeps it from being pruned while this process and its
+# children live.
+cached() {
+	local name=$1 fd tmp
+	shift
+	exec {fd}>>"$cache/$name.lock"
+	flock -s "$fd"
+	if [ ! -d "$cache/$name" ]; then
+		flock -u "$fd"
+		flock "$fd" # only one builds; the others wait here
+		if [ ! -d "$cache/$name" ]; then
+			tmp=$cache/$name.tmp
+			rm -rf "$tmp"
+			"$@" "$tmp" || { rm -rf "$tmp"; die "cannot build $cache/$name: see above"; }
+			mv -T "$tmp" "$cache/$name"
+		fi
+		flock -s "$fd"
+		prune
+	fi
+	touch "$cache/$name.lock"
+}
+
+# Removes what no process uses and nobody has used for a day: recipes that have changed since.
+prune() {
+	local lock name
+	find "$cache" -maxdepth 1 -name '*.lock' -mmin +1440 | while read -r lock; do
+		name=${lock%.lock}
+		flock -n "$lock" rm -rf "$name" "$name.tmp" "$lock" || true
+	done
+}
+
+ensure_root() {
+	root=root-$(hash_of "$vm/mkroot" "$vm/packages")
+	cached "$root" "$vm/mkroot"
+	root=$cache/$root
+}
+
+# ensure_kernel [RELEASE]: sets $release and $kernel. RELEASE may be the beginning of one: 7.3, 6.18.
+ensure_kernel() {
+	local hash known
+	ensure_root
+	hash=$(hash_of "$vm/mkkernel")
+	release=${1:-$default_kernel}
+	if [ ! -d "$cache/kernel-$release-$hash" ]; then
+		known=$cache/release-$release-${root##*-}
+		[ -e "$known" ] || "$vm/chroot" "$root" "" /vm/mkkernel resolve "$release" \
+			"${1:+exactly}" >"$known.tmp" || die "the archive has no kernel $release"
+		[ -e "$known" ] || mv "$known.tmp" "$known"
+		release=$(cat "$known")
+	fi
+	cached "kernel-$release-$hash" "$vm/mkkernel" unpack "$root" "$release"
+	# shellcheck disable=SC2034 # for the scripts that source this
+	kernel=$cache/kernel-$release-$hash
+}
+
+# The build directory of this checkout.
+ensure_build() {
+	build=$cache/build-$(printf %s "$src" | sha256sum | cut -c1-12)
+	mkdir -p "$build"
+}
