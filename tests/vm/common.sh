@@ -33,9 +33,9 @@ die() {
 [ "$(id -u)" = 0 ] || die "needs root (it mounts, and installs packages when they are missing); run it with sudo"
 mkdir -p "$cache"
 
-# hash_of FILE...: a short name for a recipe.
+# hash_of FILE...: a short name for a recipe. Its comments may change without a rebuild.
 hash_of() {
-	cat -- "$@" | sha256sum | cut -c1-12
+	grep -hv '^[[:space:]]*#' -- "$@" | sha256sum | cut -c1-12
 }
 
 # need COMMAND=PACKAGE...: installs the packages whose commands are missing.
