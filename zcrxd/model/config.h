@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The configuration as a value: what /etc/zcrxd.yaml says, validated, with every default in place.
+ * config-yaml.c makes one from text; nothing here reads files or looks up users.
+ */
+#pragma once
+
+#include "fault.h"
+#include "flow.h"
+#include "types.h"
+
+enum channels_mode {
+	CHANNELS_KEEP, /* as many as there are */
+	CHANNELS_MAX,
+	CHANNELS_COUNT,
+};
+
+enum on_stop { ON_STOP_KEEP, ON_STOP_RESTORE };
+enum on_drift { ON_DRIFT_REPAIR, ON_DRIFT_REPORT };
+enum grants_mode { GRANTS_AUTO, GRANTS_DIRECT };
+
+/* Exactly one of name, driver, mac, path is set: how the device is found. */
+struct config_interface {
+	char *name;
+	char *driver;
+	char *mac;  /* lower case, colons */
+	char *path; /* as udev's ID_PATH */
+	enum channels_mode channels_mode;
+	unsigned channels; /* CHANNELS_COUNT: receive queues in total */
+	unsigned zero_copy_queues;
+	unsigned rx_ring; /* 0: leave as it is */
+	bool tcp_data_split;
+	unsigned hds_threshold;
+};
+
+enum policy_flows { POLICY_FLOWS_PROVE, POLICY_FLOWS_ANY, POLICY_FLOWS_LIST };
+
+/* One entry of a flows: list; both conditions must hold. */
+struct policy_flow {
+	uint16_t port_first, port_last;	 /* local ports; 0,0 for any */
+	struct flow_address *addresses4; /* local addresses; none of either kind: any */
+	size_t n_addresses4;
+	struct flow_address *addresses6;
+	size_t n_addresses6;
+};
+
+#define POLICY_UNLIMITED UINT64_MAX
+
+struct policy_rule {
+	unsigned line;	  /* in the file, for "denied by the rule at line 12" */
+	char *user, *group; /* as written; either, both (both must match) or neither (everybody) */
+	bool resolved;	  /* uid and gid below are valid; else the rule matches nobody */
+	uid_t uid;
+	gid_t gid;
+	char **interfaces; /* NULL-terminated; NULL for all */
+	uint64_t max_queues, max_area /* bytes, of all areas of a uid */, max_lease_time /* us */;
+	enum policy_flows flows;
+	struct policy_flow *flow_list;
+	size_t n_flow_list;
+	bool administer;
+};
+
+struct config {
+	enum on_stop on_stop;
+	enum on_drift on_drift;
+	enum grants_mode grants;
+	struct config_interface *interfaces;
+	size_t n_interfaces;
+	unsigned software_queues; /* 0: not offered */
+	struct policy_rule *policy;
+	size_t n_policy;
+};
+
+struct config *config_free(struct config *c); /* NULL is fine; returns NULL */
+DEFINE_CLEANUP(struct config *, config_free)
+
+/*
+ * Text of `length` bytes (any bytes at all) to a configuration. `file` only names it in messages.
+ * INVALID_PARAMETER with the message "FILE:LINE:COLUMN: KEY: found X, expected Y" otherwise.
+ * An empty text is a valid configuration: no interfaces, root may do anything, nobody else may.
+ */
+int config_parse(const char *text, size_t length, const char *file, struct config **ret,
+		 struct fault *reterr);
+
+/* "256M" -> bytes; K, M, G, T are powers of 1024. -EINVAL, -ERANGE. */
+int parse_size(const char *s, uint64_t *ret);
+/* "90", "30s", "5min", "1h30min", "1d" -> microseconds; bare numbers are seconds. */
+int parse_time(const char *s, uint64_t *ret);

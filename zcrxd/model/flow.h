@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Flows: TCP packets by what they carry, in one canonical form; which flows a socket proves.
+ * Pure: the facts about a socket are read elsewhere (nic/), the verdict falls here.
+ */
+#pragma once
+
+#include "fault.h"
+#include "types.h"
+
+enum flow_protocol {
+	FLOW_TCP4,
+	FLOW_TCP6,
+	_FLOW_PROTOCOL_MAX,
+};
+
+/* Network order; IPv4 uses the first four bytes, the rest is zero. prefix 0 means any address.
+ * Canonical: bits behind the prefix are zero. */
+struct flow_address {
+	uint8_t bytes[16];
+	uint8_t prefix;
+};
+
+/* As the receiver sees it: source is remote, destination local. Port 0 means any. Host order. */
+struct flow {
+	enum flow_protocol protocol;
+	struct flow_address source, destination;
+	uint16_t source_port, destination_port;
+};
+
+const char *flow_protocol_to_string(enum flow_protocol p);
+/* -EINVAL if it is none. */
+int flow_protocol_from_string(const char *s, enum flow_protocol *ret);
+unsigned flow_address_bits(enum flow_protocol p); /* 32 or 128 */
+
+/* "10.0.0.1", "10.0.0.0/24", "fd09::1/64". Bits behind the prefix must be zero; /0 is refused.
+ * INVALID_FLOW with subject `field` otherwise. */
+int flow_address_parse(enum flow_protocol p, const char *text, const char *field,
+		       struct flow_address *ret, struct fault *reterr);
+/* Without the prefix where it is the full length. -ENOMEM only. */
+int flow_address_format(enum flow_protocol p, const struct flow_address *a, char **ret);
+/* "tcp4,dst=10.0.0.1,dst-port=9999": the form that zcrxctl takes. -ENOMEM only. */
+int flow_format(const struct flow *f, char **ret);
+
+/* INVALID_FLOW unless canonical and with at least one field beside the protocol. */
+int flow_validate(const struct flow *f, struct fault *reterr);
+bool flow_equal(const struct flow *a, const struct flow *b);
+/* Some packet matches both. */
+bool flow_overlaps(const struct flow *a, const struct flow *b);
+/* Every packet that matches b matches a. */
+bool flow_covers(const struct flow *a, const struct flow *b);
+
+/* An address that the host owns on the NIC. */
+struct local_address {
+	enum flow_protocol protocol;
+	uint8_t bytes[16];
+};
+
+/* What the kernel says about a socket that a client sent; read by nic_backend_ops.socket_facts. */
+struct socket_facts {
+	int domain;	       /* AF_INET, AF_INET6 */
+	int type;	       /* SOCK_STREAM */
+	int protocol;	       /* IPPROTO_TCP, IPPROTO_MPTCP... */
+	int tcp_state;	       /* TCP_LISTEN, TCP_ESTABLISHED... (netinet/tcp.h numbers) */
+	bool same_netns;       /* lives in the network namespace of the NIC (SO_NETNS_COOKIE) */
+	unsigned bound_index;  /* SO_BINDTOIFINDEX; 0 for none */
+	bool v6_only;	       /* IPV6_V6ONLY */
+	uint8_t local[16];     /* by domain; a v4-mapped address of an AF_INET6 socket stays as it is */
+	uint8_t remote[16];
+	uint16_t local_port, remote_port; /* host order */
+	uint64_t cookie;       /* SO_COOKIE: names the socket in sock_diag's destroy messages */
+};
+
+/*
+ * The flows that this socket proves on the NIC with this index and these addresses of its own. A
+ * listener on the wildcard gives one flow for each address; *ret_wildcard says that the list has to
+ * follow the addresses. FLOW_NOT_PROVED with the reason otherwise; also when the list would be
+ * empty.
+ */
+int flow_prove(const struct socket_facts *facts, unsigned ifindex,
+	       const struct local_address *addresses, size_t n_addresses, struct flow **ret,
+	       size_t *ret_n, bool *ret_wildcard, struct fault *reterr);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One NIC as it was observed: a value. Filled by a backend (nic/), compared and reasoned about in
+ * model/. Which ways lead to a queue is decided here, from this value alone.
+ */
+#pragma once
+
+#include "fault.h"
+#include "flow.h"
+#include "types.h"
+
+enum data_split {
+	SPLIT_UNKNOWN = 0, /* the driver decides; not enough for zcrx */
+	SPLIT_DISABLED = 1,
+	SPLIT_ENABLED = 2,
+	_SPLIT_MAX,
+};
+
+enum feature_state {
+	FEATURE_ABSENT, /* the kernel does not list it for this device */
+	FEATURE_OFF,
+	FEATURE_ON,
+	FEATURE_FIXED_OFF, /* cannot be changed */
+	FEATURE_FIXED_ON,
+};
+
+struct nic_channels {
+	unsigned combined, combined_max;
+	unsigned rx, rx_max;
+	unsigned tx, tx_max;
+	unsigned other, other_max;
+};
+
+struct rss_table {
+	uint32_t context; /* 0 is the default one */
+	uint32_t *entries;
+	size_t n;
+};
+
+enum rule_action {
+	RULE_TO_QUEUE,
+	RULE_TO_CONTEXT,
+	RULE_DROP,
+	RULE_OTHER, /* wake, a virtual function */
+};
+
+struct nic_rule {
+	uint32_t location;
+	enum rule_action action;
+	uint32_t target; /* queue or context */
+	bool understood; /* `flow` says exactly what it matches; else it may match anything */
+	struct flow flow;
+};
+
+/* The kernel's word on one receive queue (netdev queue-get). All false: nobody's. */
+struct nic_queue {
+	uint32_t napi_id; /* 0 if it has none now */
+	uint32_t irq;	  /* 0 if unknown */
+	bool io_uring, dmabuf, xsk;
+	bool leased;
+	unsigned lease_ifindex; /* the netkit device it is leased to */
+	bool has_counters;
+	uint64_t packets, bytes;
+};
+
+struct nic_state {
+	unsigned ifindex;
+	char name[IFNAMSIZ];
+	char *driver; /* "" if unknown */
+	bool up;
+	bool default_route; /* carries one: think before bouncing it */
+	int numa_node;	    /* -1 if none */
+
+	bool has_channels;
+	struct nic_channels channels;
+	bool has_rings;
+	unsigned rx_ring, rx_ring_max;
+	bool has_split;
+	enum data_split split;
+	bool has_hds_threshold;
+	unsigned hds_threshold;
+	enum feature_state ntuple, gro_hw;
+
+	bool has_rss;
+	struct rss_table rss;
+	struct rss_table *contexts; /* extra ones */
+	size_t n_contexts;
+
+	bool has_rules;
+	struct nic_rule *rules;
+	size_t n_rules;
+
+	struct nic_queue *queues; /* receive queues; n_queues = combined + rx, 0 if not known */
+	size_t n_queues;
+};
+
+struct nic_state *nic_state_free(struct nic_state *s); /* NULL is fine; returns NULL */
+int nic_state_copy(const struct nic_state *s, struct nic_state **ret);
+DEFINE_CLEANUP(struct nic_state *, nic_state_free)
+
+const char *data_split_to_string(enum data_split s); /* unknown, disabled, enabled */
+
+/* Receive queues: combined plus rx. */
+unsigned nic_channels_rx(const struct nic_channels *c);
+/* How many different queues the default table leads to. */
+unsigned nic_state_rss_queues(const struct nic_state *s);
+/* Nobody holds it: no io-uring, dma-buf, AF_XDP owner, no lease. False if out of range. */
+bool nic_state_queue_clean(const struct nic_state *s, unsigned queue);
+
+/*
+ * Nobody else may reach a bound queue: 0 if no RSS table, no RSS context and no rule but those at
+ * `own` locations leads to it. Else FLOW_CONFLICT with a message that names the way and how to
+ * close it.
+ */
+int nic_state_check_ways(const struct nic_state *s, unsigned queue, const uint32_t *own,
+			 size_t n_own, struct fault *reterr);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * May this peer do this? The first rule that matches decides; nothing matches: denied. uid 0 is
+ * subject to the rules like everybody; a configuration without a policy gives it the one rule
+ * {user: root, flows: any, administer: true}. Pure: usage is counted by the caller.
+ */
+#pragma once
+
+#include "config.h"
+#include "fault.h"
+#include "types.h"
+
+/* What the peer's uid holds already. */
+struct policy_usage {
+	uint64_t queues;
+	uint64_t area; /* bytes */
+};
+
+/* NULL if nothing matches. */
+const struct policy_rule *policy_match(const struct config *c, const struct peer *peer);
+
+/* All of these: 0, or PERMISSION_DENIED (subject: the rule in words, "line 12 (group zcrx)" or
+ * "no rule"), QUOTA_EXCEEDED (subject: the key), with a message that says who may help. */
+int policy_check_acquire(const struct config *c, const struct peer *peer, const char *interface,
+			 unsigned queues, const struct policy_usage *usage, struct fault *reterr);
+int policy_check_area(const struct config *c, const struct peer *peer, uint64_t size,
+		      const struct policy_usage *usage, struct fault *reterr);
+/* A flow by value. FLOW_NOT_PROVED where the rule wants a proof or does not list it. */
+int policy_check_flow(const struct config *c, const struct peer *peer, const struct flow *flow,
+		      struct fault *reterr);
+int policy_check_administer(const struct config *c, const struct peer *peer, const char *what,
+			    struct fault *reterr);
+
+/* The time to live that a request gets: the asked one capped by max-lease-time; with a limit, no
+ * wish becomes the limit. UINT64_MAX: for ever. */
+uint64_t policy_lease_time(const struct config *c, const struct peer *peer, uint64_t asked);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Plain data that every layer of the daemon passes along. No functions, no I/O.
+ */
+#pragma once
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Limits on what one client can make the daemon keep. */
+#define LEASE_QUEUES_MAX 64	 /* hardware queues in one lease */
+#define LEASE_FLOWS_MAX 256	 /* flows of one lease */
+#define LEASE_HANDLES_MAX 64	 /* handles given out for one persistent lease */
+#define LEASE_NAME_MAX 64	 /* bytes of a lease's name */
+#define REFILL_ENTRIES_MAX 32768 /* the kernel's own limit (IO_RQ_MAX_ENTRIES) */
+
+enum grant_kind {
+	GRANT_NETKIT,
+	GRANT_DIRECT,
+	GRANT_SOFTWARE,
+	_GRANT_KIND_MAX,
+};
+
+/* Who speaks: the kernel's word about the process that connected. */
+struct peer {
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	gid_t *groups; /* supplementary */
+	size_t n_groups;
+};
+
+/* What the running kernel can do; probed once at start. */
+struct kernel_features {
+	char *release;
+	bool zero_copy_receive; /* 6.15, CONFIG_IO_URING_ZCRX */
+	bool control;		/* 6.19: flush, export, import */
+	bool large_buffers;	/* 7.0: rx_buf_len */
+	bool software;		/* 7.1: ZCRX_REG_NODEV */
+	bool queue_leasing;	/* 7.1: netkit queue leases */
+	bool events;		/* 7.2: events and copy statistics */
+};

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The one boundary to the kernel, with two implementations: the kernel (nic/kernel) and a simulated
+ * one that can fail at any step (nic/sim). Above it there is no netlink, no ioctl and no io_uring.
+ *
+ * Two objects. A backend is the machine: it is used from the event loop only, and none of its calls
+ * but register_ifq waits for a driver. A nic is one interface: its calls may take seconds; they come
+ * from one thread at a time, the interface's worker, and share nothing with other nics.
+ *
+ * All calls return 0, a positive enum zcrx_error with *reterr filled, or a negative errno.
+ */
+#pragma once
+
+#include "fault.h"
+#include "flow.h"
+#include "nic-state.h"
+#include "plan.h"
+#include "types.h"
+
+struct nic_backend;
+struct nic;
+
+/* A network device as the configuration matches it. */
+struct nic_link {
+	unsigned ifindex;
+	char name[IFNAMSIZ];
+	char driver[32];  /* "" if it has none */
+	char mac[18];	  /* lower case, colons; "" if it has none */
+	char kind[IFNAMSIZ]; /* rtnetlink's kind: "netkit", "veth"...; "" for hardware */
+	char *path;	  /* udev's ID_PATH, NULL if it has none */
+	bool up;
+};
+
+enum nic_event_type {
+	NIC_EVENT_LINK,	       /* appeared or changed: name, up, address */
+	NIC_EVENT_LINK_GONE,
+	NIC_EVENT_ADDRESSES,   /* the local addresses of ifindex changed */
+	NIC_EVENT_SOCKET_GONE, /* the socket with this cookie was destroyed */
+	NIC_EVENT_DRIFT,       /* ethtool settings of ifindex changed, by us or by others */
+	NIC_EVENT_POOL,	       /* a page pool of ifindex came or went: a queue may be clean now */
+	NIC_EVENT_OVERRUN,     /* messages were lost: everything may have changed */
+};
+
+struct nic_event {
+	enum nic_event_type type;
+	unsigned ifindex;
+	uint64_t cookie;
+};
+
+typedef void (*nic_event_handler)(const struct nic_event *event, void *userdata);
+
+/* What the kernel holds for a lease. */
+struct grant_request {
+	enum grant_kind kind;
+	char device[IFNAMSIZ]; /* GRANT_NETKIT: the name for its device */
+	const uint32_t *queues;
+	size_t n_queues;
+};
+
+struct grant {
+	enum grant_kind kind;
+	unsigned ifindex; /* the device to register through: the netkit's, or the NIC itself */
+	uint32_t queues[LEASE_QUEUES_MAX]; /* the same queues as that device counts them */
+	size_t n_queues;
+};
+
+struct ifq_request {
+	int pidfd;	      /* the client */
+	int ring;	      /* number of the ring's descriptor in the client */
+	int area_fd;	      /* memfd or dma-buf */
+	uint64_t area_offset, area_size;
+	bool dmabuf;
+	enum grant_kind kind; /* GRANT_SOFTWARE: ifindex and queue are not looked at */
+	unsigned ifindex;     /* as in struct grant */
+	uint32_t queue;
+	uint32_t refill_entries;
+	uint32_t buffer_length; /* 0 for a page */
+	bool events;	      /* also statistics */
+	uint64_t event_user_data;
+};
+
+/* Trivially copyable: it comes back from another process. */
+struct ifq {
+	uint32_t zcrx_id;
+	uint32_t refill_entries;
+	uint64_t refill_size, refill_map_offset;
+	uint64_t head_offset, tail_offset, entries_offset;
+	bool has_stats;
+	uint64_t stats_offset;
+	uint64_t area_token;
+	uint32_t buffer_length;
+};
+
+struct nic_ops {
+	/* The NIC as it is, everything re-read. NO_SUCH_INTERFACE if it is gone. */
+	int (*observe)(struct nic *nic, struct nic_state **ret, struct fault *reterr);
+
+	/* One step of a plan, and read back: a step that "succeeded" without effect is
+	 * KERNEL_REJECTED too. */
+	int (*apply)(struct nic *nic, const struct step *step, struct fault *reterr);
+
+	/* Only what the kernel says of these queues (much cheaper than observe). An interface that
+	 * is down answers INTERFACE_DOWN: the kernel says nothing about its queues then. */
+	int (*queues)(struct nic *nic, const uint32_t *queues, size_t n, struct nic_queue *ret,
+		      struct fault *reterr);
+
+	/* All queues or none: a failure leaves nothing behind. GRANT_DIRECT only checks that the
+	 * queues are nobody's. */
+	int (*grant)(struct nic *nic, const struct grant_request *request, struct grant *ret,
+		     struct fault *reterr);
+	/* Takes the queues back before it returns (netkit). Already gone is success. */
+	int (*ungrant)(struct nic *nic, const struct grant *grant, struct fault *reterr);
+
+	/* At a free location, never replacing somebody's rule; which one is told. Verified by
+	 * reading it back. */
+	int (*rule_insert)(struct nic *nic, const struct flow *flow, uint32_t queue,
+			   uint32_t *ret_location, struct fault *reterr);
+	/* Only if the rule at the location still is this flow to this queue; gone or changed by
+	 * somebody else is success, and is left alone. */
+	int (*rule_delete)(struct nic *nic, uint32_t location, const struct flow *flow,
+			   uint32_t queue, struct fault *reterr);
+
+	struct nic *(*close)(struct nic *nic); /* returns NULL */
+};
+
+struct nic_backend_ops {
+	const struct kernel_features *(*features)(struct nic_backend *b);
+
+	/* Every link of this network namespace. The caller frees with nic_links_free. */
+	int (*links)(struct nic_backend *b, struct nic_link **ret, size_t *ret_n);
+	int (*addresses)(struct nic_backend *b, unsigned ifindex, struct local_address **ret,
+			 size_t *ret_n);
+
+	/* One descriptor that becomes readable when dispatch has something to report. */
+	int (*get_fd)(struct nic_backend *b);
+	int (*dispatch)(struct nic_backend *b, nic_event_handler handler, void *userdata);
+
+	/* FLOW_NOT_PROVED if it is no TCP socket at all. Never blocks. */
+	int (*socket_facts)(struct nic_backend *b, int fd, struct socket_facts *ret,
+			    struct fault *reterr);
+	/* Is the socket with this cookie still there? For what an overrun has hidden. */
+	int (*socket_exists)(struct nic_backend *b, uint64_t cookie, bool *ret);
+
+	/* INVALID_AREA unless it is what a Register may hand over. Never touches its pages. */
+	int (*check_area)(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,
+			  struct fault *reterr);
+	/*
+	 * Registers an ifq on the client's ring. The client can hold its ring's lock for as long as
+	 * it likes, so this is only called in a disposable process, which owns nothing else.
+	 */
+	int (*register_ifq)(struct nic_backend *b, const struct ifq_request *request,
+			    struct ifq *ret, struct fault *reterr);
+
+	int (*open)(struct nic_backend *b, unsigned ifindex, struct nic **ret,
+		    struct fault *reterr);
+	struct nic_backend *(*free)(struct nic_backend *b); /* returns NULL */
+};
+
+/* The first member of every implementation. */
+struct nic_backend {
+	const struct nic_backend_ops *ops;
+};
+
+struct nic {
+	const struct nic_ops *ops;
+	unsigned ifindex;
+};
+
+void nic_links_free(struct nic_link *links, size_t n);
