@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The back door of the simulation, /sys/kernel/debug/zcnic/<device>/: failures and delays of the
+ * next calls of an operation, the rules with their hits, and the habits a driver may have.
+ */
+#include <linux/debugfs.h>
+#include <linux/delay.h>
+#include <linux/seq_file.h>
+
+#include "zcnic.h"
+
+#define ZCNIC_MAX_DELAY_MS 60000
+
+static struct dentry *zcnic_debugfs_root;
+
+static const char *const zcnic_op_names[ZCNIC_OP_MAX] = {
+	[ZCNIC_OP_OPEN] = "open",
+	[ZCNIC_OP_MTU] = "mtu",
+	[ZCNIC_OP_MAC] = "mac",
+	[ZCNIC_OP_FEATURES] = "features",
+	[ZCNIC_OP_CHANNELS] = "channels",
+	[ZCNIC_OP_RINGPARAM] = "ringparam",
+	[ZCNIC_OP_RXFH_GET] = "rxfh_get",
+	[ZCNIC_OP_RXFH] = "rxfh",
+	[ZCNIC_OP_CTX_CREATE] = "ctx_create",
+	[ZCNIC_OP_CTX_MODIFY] = "ctx_modify",
+	[ZCNIC_OP_CTX_REMOVE] = "ctx_remove",
+	[ZCNIC_OP_RULE_COUNT] = "rule_count",
+	[ZCNIC_OP_RULE_LIST] = "rule_list",
+	[ZCNIC_OP_RULE_GET] = "rule_get",
+	[ZCNIC_OP_RULE_INS] = "rule_ins",
+	[ZCNIC_OP_RULE_DEL] = "rule_del",
+	[ZCNIC_OP_QUEUE_ALLOC] = "queue_alloc",
+	[ZCNIC_OP_QUEUE_START] = "queue_start",
+	[ZCNIC_OP_QUEUE_STOP] = "queue_stop",
+	[ZCNIC_OP_RX_ALLOC] = "rx_alloc",
+};
+
+/* Whether this call is one to hit, and how. */
+static bool zcnic_fault_take(struct zcnic_port *port, enum zcnic_op op,
+			     struct zcnic_fault *ret_fault)
+{
+	struct zcnic_fault *fault = &port->fault[op];
+	bool hit = false;
+
+	/* The usual case, for every frame. */
+	if (!READ_ONCE(fault->count))
+		return false;
+
+	spin_lock_bh(&port->fault_lock);
+	if (fault->skip) {
+		fault->skip--;
+	} else if (fault->count) {
+		fault->count--;
+		fault->hits++;
+		*ret_fault = *fault;
+		hit = true;
+	}
+	spin_unlock_bh(&port->fault_lock);
+	return hit;
+}
+
+/* For calls that may not sleep. */
+int zcnic_fault_atomic(struct zcnic_port *port, enum zcnic_op op)
+{
+	struct zcnic_fault fault;
+
+	return zcnic_fault_take(port, op, &fault) ? -fault.error : 0;
+}
+
+int zcnic_fault(struct zcnic_port *port, enum zcnic_op op, struct netlink_ext_ack *extack)
+{
+	struct zcnic_fault fault;
+
+	if (!zcnic_fault_take(port, op, &fault))
+		return 0;
+	if (fault.delay_ms)
+		msleep(fault.delay_ms);
+	if (fault.error)
+		NL_SET_ERR_MSG_FMT_MOD(extack, "injected failure of %s", zcnic_op_names[op]);
+	return -fault.error;
+}
+
+/* For calls that may not fail. They use up a count only if there is a delay to have. */
+void zcnic_delay(struct zcnic_port *port, enum zcnic_op op)
+{
+	struct zcnic_fault fault;
+
+	if (READ_ONCE(port->fault[op].delay_ms) && zcnic_fault_take(port, op, &fault))
+		msleep(fault.delay_ms);
+}
+
+static int zcnic_fail_show(struct seq_file *file, void *data)
+{
+	struct zcnic_port *port = file->private;
+
+	seq_puts(file, "operation count skip errno delay_ms hits\n");
+	for (size_t i = 0; i < ARRAY_SIZE(zcnic_op_names); i++) {
+		struct zcnic_fault fault;
+
+		spin_lock_bh(&port->fault_lock);
+		fault = port->fault[i];
+		spin_unlock_bh(&port->fault_lock);
+		seq_printf(file, "%s %u %u %d %u %lu\n", zcnic_op_names[i], fault.count,
+			   fault.skip, fault.error, fault.delay_ms, fault.hits);
+	}
+	return 0;
+}
+
+static int zcnic_fail_set(struct zcnic_port *port, char *line)
+{
+	struct zcnic_fault fault = { .error = EIO };
+	char name[16];
+	int fields;
+	int op;
+
+	fields = sscanf(line, "%15s %u %u %d %u", name, &fault.count, &fault.skip, &fault.error,
+			&fault.delay_ms);
+	if (fields < 2 || fault.error < 0 || fault.error > MAX_ERRNO ||
+	    fault.delay_ms > ZCNIC_MAX_DELAY_MS)
+		return -EINVAL;
+	op = match_string(zcnic_op_names, ARRAY_SIZE(zcnic_op_names), name);
+	if (op < 0 || (op == ZCNIC_OP_RX_ALLOC && fault.delay_ms))
+		return -EINVAL;
+
+	spin_lock_bh(&port->fault_lock);
+	port->fault[op] = fault;
+	spin_unlock_bh(&port->fault_lock);
+	return 0;
+}
+
+static ssize_t zcnic_fail_write(struct file *file, const char __user *user, size_t count,
+				loff_t *pos)
+{
+	struct seq_file *seq = file->private_data;
+	char *line;
+	int err;
+
+	if (count > PAGE_SIZE)
+		return -EINVAL;
+	line = memdup_user_nul(user, count);
+	if (IS_ERR(line))
+		return PTR_ERR(line);
+	err = zcnic_fail_set(seq->private, line);
+	kfree(line);
+	return err ?: count;
+}
+DEFINE_SHOW_STORE_ATTRIBUTE(zcnic_fail);
+
+static int zcnic_rules_show(struct seq_file *file, void *data)
+{
+	struct zcnic_port *port = file->private;
+	unsigned int location;
+
+	spin_lock_bh(&port->steer_lock);
+	for_each_set_bit(location, port->rule_used, ZCNIC_MAX_RULES) {
+		const struct zcnic_rule *rule = &port->rule[location];
+
+		seq_printf(file, "location %u flow_type %u ", location, rule->spec.flow_type);
+		if (rule->rss)
+			seq_printf(file, "context %u", rule->context);
+		else if (rule->spec.ring_cookie == RX_CLS_FLOW_DISC)
+			seq_puts(file, "drop");
+		else
+			seq_printf(file, "queue %llu", rule->spec.ring_cookie);
+		seq_printf(file, " hits %lu\n", rule->hits);
+	}
+	spin_unlock_bh(&port->steer_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(zcnic_rules);
+
+static int zcnic_loc_mode_get(void *data, u64 *ret_value)
+{
+	struct zcnic_port *port = data;
+
+	*ret_value = port->loc_mode;
+	return 0;
+}
+
+static int zcnic_loc_mode_set(void *data, u64 value)
+{
+	struct zcnic_port *port = data;
+
+	if (value >= ZCNIC_LOC_MODE_MAX)
+		return -EINVAL;
+	spin_lock_bh(&port->steer_lock);
+	port->loc_mode = value;
+	spin_unlock_bh(&port->steer_lock);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(zcnic_loc_mode_fops, zcnic_loc_mode_get, zcnic_loc_mode_set, "%llu\n");
+
+void zcnic_debugfs_init(void)
+{
+	zcnic_debugfs_root = debugfs_create_dir(ZCNIC_NAME, NULL);
+}
+
+void zcnic_debugfs_exit(void)
+{
+	debugfs_remove(zcnic_debugfs_root);
+}
+
+void zcnic_debugfs_add(struct zcnic_port *port)
+{
+	const char *name = dev_name(port->netdev->dev.parent);
+
+	port->debugfs = debugfs_create_dir(name, zcnic_debugfs_root);
+	debugfs_create_file("fail", 0600, port->debugfs, port, &zcnic_fail_fops);
+	debugfs_create_file("rules", 0400, port->debugfs, port, &zcnic_rules_fops);
+	debugfs_create_file_unsafe("loc_mode", 0600, port->debugfs, port, &zcnic_loc_mode_fops);
+}
+
+void zcnic_debugfs_remove(struct zcnic_port *port)
+{
+	debugfs_remove(port->debugfs);
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Flow steering rules (ethtool -N): a table of locations, lowest matching location wins. The core
+ * checks next to nothing about rules, so this file does. wire.c calls zcnic_rule_match() for every
+ * frame, under steer_lock.
+ */
+#include "zcnic.h"
+
+/* How much of the specification of this flow type is compared, 0 for types not supported. */
+static size_t zcnic_spec_len(u32 flow_type)
+{
+	switch (flow_type) {
+	case TCP_V4_FLOW:
+	case UDP_V4_FLOW:
+		return offsetofend(struct ethtool_tcpip4_spec, tos);
+	case TCP_V6_FLOW:
+	case UDP_V6_FLOW:
+		return offsetofend(struct ethtool_tcpip6_spec, tclass);
+	}
+	return 0;
+}
+
+/* Mask bits that are set must agree. Bytes after the specification are zero on both sides. */
+static bool zcnic_rule_matches(const struct zcnic_rule *rule, const struct zcnic_flow *flow)
+{
+	const u32 *key = (const u32 *)&flow->key;
+	const u32 *value = (const u32 *)&rule->spec.h_u;
+	const u32 *mask = (const u32 *)&rule->spec.m_u;
+	const size_t words = DIV_ROUND_UP(zcnic_spec_len(flow->type), sizeof(*key));
+
+	if (rule->spec.flow_type != flow->type)
+		return false;
+	for (size_t i = 0; i < words; i++)
+		if ((key[i] ^ value[i]) & mask[i])
+			return false;
+	return true;
+}
+
+struct zcnic_rule *zcnic_rule_match(struct zcnic_port *port, const struct zcnic_flow *flow)
+{
+	unsigned int location;
+
+	if (!flow->type)
+		return NULL;
+	for_each_set_bit(location, port->rule_used, ZCNIC_MAX_RULES)
+		if (zcnic_rule_matches(&port->rule[location], flow))
+			return &port->rule[location];
+	return NULL;
+}
+
+void zcnic_rules_flush(struct zcnic_port *port)
+{
+	spin_lock_bh(&port->steer_lock);
+	bitmap_zero(port->rule_used, ZCNIC_MAX_RULES);
+	spin_unlock_bh(&port->steer_lock);
+}
+
+static int zcnic_rule_check_target(const struct net_device *netdev, const struct zcnic_rule *rule)
+{
+	const u64 cookie = rule->spec.ring_cookie;
+
+	if (cookie == RX_CLS_FLOW_DISC)
+		return rule->rss ? -EINVAL : 0;
+	if (cookie == RX_CLS_FLOW_WAKE)
+		return -EOPNOTSUPP;
+	if (ethtool_get_flow_spec_ring_vf(cookie) || cookie >= netdev->real_num_rx_queues)
+		return -EINVAL;
+	if (rule->context >= ZCNIC_MAX_CONTEXTS)
+		return -EINVAL;
+	return 0;
+}
+
+/* Turns what the person asked for into a rule; location is dealt with elsewhere. */
+static int zcnic_rule_parse(const struct net_device *netdev, const struct ethtool_rxnfc *nfc,
+			    struct zcnic_rule *ret_rule)
+{
+	const u32 flow_type = nfc->fs.flow_type & ~FLOW_RSS;
+	const size_t len = zcnic_spec_len(flow_type);
+	struct zcnic_rule rule = {
+		.spec.flow_type = flow_type,
+		.spec.ring_cookie = nfc->fs.ring_cookie,
+		.rss = nfc->fs.flow_type & FLOW_RSS,
+	};
+	int err;
+
+	/* Includes FLOW_EXT and FLOW_MAC_EXT, whose bits are still in flow_type. */
+	if (!len)
+		return -EOPNOTSUPP;
+	if (rule.rss)
+		rule.context = nfc->rss_context;
+	err = zcnic_rule_check_target(netdev, &rule);
+	if (err)
+		return err;
+
+	memcpy(&rule.spec.h_u, &nfc->fs.h_u, len);
+	memcpy(&rule.spec.m_u, &nfc->fs.m_u, len);
+	*ret_rule = rule;
+	return 0;
+}
+
+/* Under steer_lock. */
+static int zcnic_rule_choose_location(const struct zcnic_port *port, u32 wanted, u32 *ret_location)
+{
+	const bool special = wanted & RX_CLS_LOC_SPECIAL;
+	u32 location = wanted;
+
+	if (special && port->loc_mode == ZCNIC_LOC_EXPLICIT_ONLY)
+		return -ENOSPC;
+	if (!special && port->loc_mode == ZCNIC_LOC_ANY_ONLY)
+		return -EINVAL;
+
+	if (wanted == RX_CLS_LOC_LAST) {
+		for (location = ZCNIC_MAX_RULES; location--;)
+			if (!test_bit(location, port->rule_used))
+				break;
+		/* Wraps to a number that is out of range if all are used. */
+	} else if (wanted == RX_CLS_LOC_ANY || wanted == RX_CLS_LOC_FIRST) {
+		location = find_first_zero_bit(port->rule_used, ZCNIC_MAX_RULES);
+	} else if (special) {
+		return -EINVAL;
+	}
+	if (location >= ZCNIC_MAX_RULES)
+		return special ? -ENOSPC : -EINVAL;
+	*ret_location = location;
+	return 0;
+}
+
+static int zcnic_rule_insert(struct net_device *netdev, struct ethtool_rxnfc *nfc)
+{
+	struct zcnic_port *port = netdev_priv(netdev);
+	struct zcnic_rule rule;
+	u32 location;
+	int err;
+
+	err = zcnic_fault(port, ZCNIC_OP_RULE_INS, NULL);
+	if (err)
+		return err;
+	err = zcnic_rule_parse(netdev, nfc, &rule);
+	if (err)
+		return err;
+
+	spin_lock_bh(&port->steer_lock);
+	err = zcnic_rule_choose_location(port, nfc->fs.location, &location);
+	if (!err) {
+		rule.spec.location = location;
+		port->rule[location] = rule;
+		__set_bit(location, port->rule_used);
+		nfc->fs.location = location;
+	}
+	spin_unlock_bh(&port->steer_lock);
+	return err;
+}
+
+static int zcnic_rule_delete(struct net_device *netdev, u32 location)
+{
+	struct zcnic_port *port = netdev_priv(netdev);
+	bool found = false;
+	int err;
+
+	err = zcnic_fault(port, ZCNIC_OP_RULE_DEL, NULL);
+	if (err)
+		return err;
+
+	spin_lock_bh(&port->steer_lock);
+	if (location < ZCNIC_MAX_RULES)
+		found = __test_and_clear_bit(location, port->rule_used);
+	spin_unlock_bh(&port->steer_lock);
+	return found ? 0 : -ENOENT;
+}
+
+int zcnic_set_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *nfc)
+{
+	if (!(netdev->features & NETIF_F_NTUPLE))
+		return -EOPNOTSUPP;
+
+	switch (nfc->cmd) {
+	case ETHTOOL_SRXCLSRLINS:
+		return zcnic_rule_insert(netdev, nfc);
+	case ETHTOOL_SRXCLSRLDEL:
+		return zcnic_rule_delete(netdev, nfc->fs.location);
+	}
+	return -EOPNOTSUPP;
+}
+
+static int zcnic_rule_count(struct zcnic_port *port, struct ethtool_rxnfc *nfc)
+{
+	nfc->rule_cnt = bitmap_weight(port->rule_used, ZCNIC_MAX_RULES);
+	nfc->data = ZCNIC_MAX_RULES;
+	if (port->loc_mode != ZCNIC_LOC_EXPLICIT_ONLY)
+		nfc->data |= RX_CLS_LOC_SPECIAL;
+	return zcnic_fault(port, ZCNIC_OP_RULE_COUNT, NULL);
+}
+
+static int zcnic_rule_list(struct zcnic_port *port, struct ethtool_rxnfc *nfc, u32 *locs)
+{
+	unsigned int count = 0;
+	unsigned int location;
+
+	for_each_set_bit(location, port->rule_used, ZCNIC_MAX_RULES) {
+		if (count == nfc->rule_cnt)
+			return -EMSGSIZE;
+		locs[count++] = location;
+	}
+	nfc->rule_cnt = count;
+	nfc->data = ZCNIC_MAX_RULES;
+	return zcnic_fault(port, ZCNIC_OP_RULE_LIST, NULL);
+}
+
+static int zcnic_rule_get(struct zcnic_port *port, struct ethtool_rxnfc *nfc)
+{
+	const u32 location = nfc->fs.location;
+	const struct zcnic_rule *rule;
+
+	if (location >= ZCNIC_MAX_RULES)
+		return -EINVAL;
+	if (!test_bit(location, port->rule_used))
+		return -ENOENT;
+
+	rule = &port->rule[location];
+	nfc->fs = rule->spec;
+	if (rule->rss) {
+		nfc->fs.flow_type |= FLOW_RSS;
+		nfc->rss_context = rule->context;
+	}
+	return zcnic_fault(port, ZCNIC_OP_RULE_GET, NULL);
+}
+
+/* Rules change only under the instance lock, which the caller has: no need for steer_lock. */
+int zcnic_get_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *nfc, u32 *locs)
+{
+	struct zcnic_port *port = netdev_priv(netdev);
+
+	switch (nfc->cmd) {
+	case ETHTOOL_GRXCLSRLCNT:
+		return zcnic_rule_count(port, nfc);
+	case ETHTOOL_GRXCLSRLALL:
+		return zcnic_rule_list(port, nfc, locs);
+	case ETHTOOL_GRXCLSRULE:
+		return zcnic_rule_get(port, nfc);
+	}
+	return -EOPNOTSUPP;
+}
