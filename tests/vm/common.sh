@@ -1,13 +1,15 @@
 # Shared by the scripts of this directory, which source it. It owns the place and the names of
 # what the bench caches outside of the tree, the locks on it, and how the bench says that it failed.
 #
+# Their names are set as variables for the scripts: root, kernel, release, boot, build, nic.
+#
 #   root-HASH/            the Debian root (recipe: mkroot, packages)
 #   kernel-RELEASE-HASH/  a kernel and its headers, unpacked (recipe: mkkernel)
 #   boot-RELEASE-HASH/    its initramfs (recipe: mkinitramfs, init)
 #   build-HASH/           what is built from the checkout with this path
 # Each is built under a temporary name and renamed when it is whole, so that an interrupted build
 # leaves nothing that looks finished.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 set -euo pipefail
 umask 022
@@ -51,6 +53,12 @@ need() {
 	say "installing ${missing[*]} on this machine"
 	install_packages "${missing[@]}" ||
 		die "cannot install ${missing[*]}: see above; install them by hand and try again"
+}
+
+# Prints the first comment of the script that runs.
+usage() {
+	sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+	exit
 }
 
 install_packages() {
@@ -111,12 +119,59 @@ ensure_kernel() {
 		release=$(cat "$known")
 	fi
 	cached "kernel-$release-$hash" "$vm/mkkernel" unpack "$root" "$release"
-	# shellcheck disable=SC2034 # for the scripts that source this
 	kernel=$cache/kernel-$release-$hash
 }
 
-# The build directory of this checkout.
+# ensure_boot: the initramfs of $kernel, as $boot.
+ensure_boot() {
+	local name
+	name=boot-$release-$(hash_of "$vm/mkinitramfs" "$vm/init" "$vm/packages")
+	cached "$name" make_boot
+	boot=$cache/$name
+}
+
+make_boot() {
+	mkdir -p "$1"
+	build=$1 src='' "$vm/chroot" "$root" "$kernel" /vm/mkinitramfs "$release" >&2
+}
+
+# ensure_build: the build directory of this checkout, as $build.
 ensure_build() {
 	build=$cache/build-$(printf %s "$src" | sha256sum | cut -c1-12)
 	mkdir -p "$build"
+}
+
+# native COMMAND...: runs it in the root.
+native() {
+	src=$src build=$build "$vm/chroot" "$root" "${kernel:-}" "$@"
+}
+
+# build_flavour FLAVOUR: builds the project in $build/FLAVOUR, one builder at a time.
+build_flavour() {
+	local options=(-Dbuildtype=debugoptimized) setup=(meson setup)
+	case $1 in
+	test | clang) options+=(-Dwerror=true -Db_lundef=false "-Db_sanitize=address,undefined") ;;&
+	clang)
+		options+=(-Dfuzz=true)
+		setup=(env CC=clang CXX=clang++ meson setup)
+		;;
+	esac
+	(
+		flock 9
+		if [ "$(cat "$build/$1/.options" 2>/dev/null)" != "${options[*]} $root" ]; then
+			rm -rf "${build:?}/$1"
+			native "${setup[@]}" "${options[@]}" "/build/$1" >&2 || exit 1
+			echo "${options[*]} $root" >"$build/$1/.options"
+		fi
+		native ninja -C "/build/$1" --quiet >&2
+	) 9>>"$build/$1.lock"
+}
+
+# build_nic: the simulated NIC for $release, as $nic.
+build_nic() {
+	nic=$build/nic-$release/zcnic.ko
+	(
+		flock 9
+		native make -s -C /src/tests/nic "KERNEL=$release" "OUT=/build/nic-$release" >&2
+	) 9>>"$build/nic-$release.lock"
 }
