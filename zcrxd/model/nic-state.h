@@ -83,6 +83,8 @@ struct nic_state {
 
 	bool has_rss;
 	struct rss_table rss;
+	bool rss_was_set; /* the default table was set, so it no longer follows the channels. Known to
+			   * nic_state_apply only: the kernel does not tell. */
 	struct rss_table *contexts; /* extra ones */
 	size_t n_contexts;
 

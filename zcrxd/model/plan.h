@@ -24,7 +24,8 @@ enum step_op {
 /* Which member counts follows from the op. */
 struct step_value {
 	unsigned number; /* GRO_HW, NTUPLE: 0 off, 1 on; TCP_DATA_SPLIT: enum data_split;
-			  * HDS_THRESHOLD: bytes; RX_RING: descriptors */
+			  * HDS_THRESHOLD: bytes; RX_RING: descriptors; RSS: of how many queues, for
+			  * people only, 0 for unsaid */
 	struct nic_channels channels; /* CHANNELS; the maxima are not looked at */
 	uint32_t *rss;		      /* RSS: the whole table; NULL: back to the driver's default */
 	size_t n_rss;
@@ -60,7 +61,8 @@ int plan_build(const struct config_interface *config, const struct nic_state *st
 	       struct plan **ret, struct fault *reterr);
 
 /* What a step does to a NIC, as the kernel would do it (an RSS table that was never set follows the
- * channels; a set one stays). The simulated backend and the property tests live on it. */
+ * channels; a set one stays), or -EINVAL and no change where the kernel would refuse. The simulated
+ * backend and the property tests live on it. */
 int nic_state_apply(struct nic_state *state, const struct step *step);
 
 /* The step that undoes it; borrows the tables of `step`. */
@@ -68,7 +70,7 @@ struct step step_inverse(const struct step *step);
 
 const char *step_op_to_string(enum step_op op); /* gro-hw, tcp-data-split, hds-threshold,
 						 * ntuple-feature, rx-ring, rss, channels */
-/* "enabled", "combined 8", "equal over 6 of 8 queues", "default"... -ENOMEM only. */
+/* "on", "enabled", "combined 8", "equal over 6 of 8 queues", "default"... -ENOMEM only. */
 int step_value_format(enum step_op op, const struct step_value *v, char **ret);
 /* What it does to traffic, for people: "none", "the link bounces on this driver"... */
 const char *step_effect(enum step_op op, const char *driver);

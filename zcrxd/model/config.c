@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The configuration's memory. Where it comes from is config-yaml.c's.
+ */
+#include "config.h"
+
+static void interface_done(struct config_interface *i)
+{
+	free(i->name);
+	free(i->driver);
+	free(i->mac);
+	free(i->path);
+}
+
+static void rule_done(struct policy_rule *rule)
+{
+	free(rule->user);
+	free(rule->group);
+	for (char **i = rule->interfaces; i && *i; i++)
+		free(*i);
+	free(rule->interfaces);
+	for (size_t i = 0; i < rule->n_flow_list; i++) {
+		free(rule->flow_list[i].addresses4);
+		free(rule->flow_list[i].addresses6);
+	}
+	free(rule->flow_list);
+}
+
+struct config *config_free(struct config *c)
+{
+	if (!c)
+		return NULL;
+	for (size_t i = 0; i < c->n_interfaces; i++)
+		interface_done(&c->interfaces[i]);
+	free(c->interfaces);
+	for (size_t i = 0; i < c->n_policy; i++)
+		rule_done(&c->policy[i]);
+	free(c->policy);
+	free(c);
+	return NULL;
+}

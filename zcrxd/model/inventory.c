@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See inventory.h. The array has one element for each carved-out queue; indices of queues are the
+ * hardware's everywhere outside of this file.
+ */
+#include "inventory.h"
+
+static struct inventory_queue *find(const struct inventory *i, uint32_t queue)
+{
+	if (queue < i->carve_out.zero_copy_first ||
+	    queue - i->carve_out.zero_copy_first >= i->carve_out.zero_copy_count)
+		return NULL;
+	return &i->queues[queue - i->carve_out.zero_copy_first];
+}
+
+static bool is_free(const struct inventory_queue *q)
+{
+	return q->lease == 0 && !q->quarantine;
+}
+
+void inventory_init(struct inventory *i)
+{
+	*i = (struct inventory){};
+}
+
+void inventory_done(struct inventory *i)
+{
+	for (unsigned n = 0; n < i->carve_out.zero_copy_count; n++)
+		free(i->queues[n].quarantine);
+	free(i->queues);
+	inventory_init(i);
+}
+
+int inventory_resize(struct inventory *i, const struct carve_out *c)
+{
+	struct inventory next = { .carve_out = *c };
+
+	next.queues = calloc(c->zero_copy_count ?: 1, sizeof(*next.queues));
+	if (!next.queues)
+		return -ENOMEM;
+	for (unsigned n = 0; n < i->carve_out.zero_copy_count; n++) {
+		struct inventory_queue *to = find(&next, i->carve_out.zero_copy_first + n);
+
+		if (to) {
+			*to = i->queues[n];
+		} else if (!is_free(&i->queues[n])) {
+			free(next.queues);
+			return -EBUSY;
+		}
+	}
+	free(i->queues);
+	*i = next;
+	return 0;
+}
+
+unsigned inventory_free_count(const struct inventory *i)
+{
+	unsigned count = 0;
+
+	for (unsigned n = 0; n < i->carve_out.zero_copy_count; n++)
+		count += is_free(&i->queues[n]);
+	return count;
+}
+
+bool inventory_take(struct inventory *i, uint32_t lease, unsigned n, uint32_t *ret_queues)
+{
+	unsigned taken = 0;
+
+	if (inventory_free_count(i) < n)
+		return false;
+	for (unsigned q = 0; taken < n; q++)
+		if (is_free(&i->queues[q])) {
+			i->queues[q].lease = lease;
+			ret_queues[taken++] = i->carve_out.zero_copy_first + q;
+		}
+	return true;
+}
+
+int inventory_take_queue(struct inventory *i, uint32_t lease, uint32_t queue)
+{
+	struct inventory_queue *q = find(i, queue);
+
+	if (!q)
+		return -ERANGE;
+	if (!is_free(q) && q->lease != lease)
+		return -EBUSY;
+	q->lease = lease;
+	return 0;
+}
+
+void inventory_give(struct inventory *i, uint32_t lease)
+{
+	for (unsigned n = 0; n < i->carve_out.zero_copy_count; n++)
+		if (i->queues[n].lease == lease)
+			i->queues[n].lease = 0;
+}
+
+int inventory_quarantine(struct inventory *i, uint32_t queue, const char *reason)
+{
+	struct inventory_queue *q = find(i, queue);
+	char *copy;
+
+	if (!q)
+		return -ERANGE;
+	copy = strdup(reason);
+	if (!copy)
+		return -ENOMEM;
+	free(q->quarantine);
+	*q = (struct inventory_queue){ .quarantine = copy };
+	return 0;
+}
+
+void inventory_clear_quarantine(struct inventory *i, uint32_t queue)
+{
+	struct inventory_queue *q = find(i, queue);
+
+	if (!q)
+		return;
+	free(q->quarantine);
+	q->quarantine = NULL;
+}
+
+const struct inventory_queue *inventory_get(const struct inventory *i, uint32_t queue)
+{
+	return find(i, queue);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a step does to an observed NIC: the kernel's rules for it (net/ethtool/channels.c, rings.c,
+ * common.c of Linux 7.2) as far as a plan meets them. For the simulated backend and the tests.
+ */
+#include "plan.h"
+
+static unsigned highest(const struct rss_table *t)
+{
+	unsigned top = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->entries[i] > top)
+			top = t->entries[i];
+	return top;
+}
+
+/* Is one of the queues from `first` up in use by a table that stays, a rule or an owner? */
+static bool needs_from(const struct nic_state *s, unsigned first)
+{
+	if (s->has_rss && s->rss_was_set && highest(&s->rss) >= first)
+		return true;
+	for (size_t i = 0; i < s->n_contexts; i++)
+		if (highest(&s->contexts[i]) >= first)
+			return true;
+	for (size_t i = 0; i < s->n_rules; i++)
+		if (s->rules[i].action == RULE_TO_QUEUE && s->rules[i].target >= first)
+			return true;
+	for (unsigned q = 0; q < s->n_queues; q++) {
+		/* The kernel wants one queue more to stay than is bound. */
+		bool provider = s->queues[q].io_uring || s->queues[q].dmabuf;
+
+		if (provider && q + 1 >= first)
+			return true;
+		if (q >= first && !nic_state_queue_clean(s, q))
+			return true;
+	}
+	return false;
+}
+
+static bool has_provider(const struct nic_state *s)
+{
+	for (size_t q = 0; q < s->n_queues; q++)
+		if (s->queues[q].io_uring || s->queues[q].dmabuf)
+			return true;
+	return false;
+}
+
+static void spread(struct nic_state *s, unsigned queues)
+{
+	for (size_t i = 0; i < s->rss.n; i++)
+		s->rss.entries[i] = (uint32_t)(i % queues);
+}
+
+static int set_channels(struct nic_state *s, const struct nic_channels *to)
+{
+	unsigned before = nic_channels_rx(&s->channels), after = nic_channels_rx(to);
+	struct nic_queue *queues;
+
+	if (!s->has_channels || after == 0 || to->combined > s->channels.combined_max ||
+	    to->rx > s->channels.rx_max || to->tx > s->channels.tx_max ||
+	    to->other != s->channels.other)
+		return -EINVAL;
+	if (after < before && needs_from(s, after))
+		return -EINVAL;
+	if (s->n_queues) {
+		queues = reallocarray(s->queues, after, sizeof(*queues));
+		if (!queues)
+			return -ENOMEM;
+		for (size_t q = s->n_queues; q < after; q++)
+			queues[q] = (struct nic_queue){};
+		s->queues = queues;
+		s->n_queues = after;
+	}
+	s->channels.combined = to->combined;
+	s->channels.rx = to->rx;
+	s->channels.tx = to->tx;
+	if (!s->rss_was_set)
+		spread(s, after);
+	return 0;
+}
+
+static int set_rss(struct nic_state *s, const struct step_value *to)
+{
+	unsigned queues = s->has_channels ? nic_channels_rx(&s->channels) : (unsigned)s->n_queues;
+
+	if (!s->has_rss || queues == 0)
+		return -EINVAL;
+	if (!to->rss) {
+		spread(s, queues);
+		s->rss_was_set = false;
+		return 0;
+	}
+	if (to->n_rss != s->rss.n)
+		return -EINVAL;
+	for (size_t i = 0; i < to->n_rss; i++)
+		if (to->rss[i] >= queues)
+			return -EINVAL;
+	memcpy(s->rss.entries, to->rss, to->n_rss * sizeof(*to->rss));
+	s->rss_was_set = true;
+	return 0;
+}
+
+static int set_feature(enum feature_state *f, unsigned to)
+{
+	enum feature_state wanted = to ? FEATURE_ON : FEATURE_OFF;
+
+	if (*f == (to ? FEATURE_FIXED_ON : FEATURE_FIXED_OFF))
+		return 0;
+	if (*f != FEATURE_ON && *f != FEATURE_OFF)
+		return -EINVAL;
+	*f = wanted;
+	return 0;
+}
+
+static int set_split(struct nic_state *s, unsigned to)
+{
+	if (!s->has_split || to >= _SPLIT_MAX || (to != SPLIT_ENABLED && has_provider(s)))
+		return -EINVAL;
+	/* mlx5 does it with the hardware's GRO. */
+	if (to == SPLIT_ENABLED && s->driver && streq(s->driver, "mlx5_core") &&
+	    s->gro_hw != FEATURE_ON && s->gro_hw != FEATURE_FIXED_ON)
+		return -EINVAL;
+	s->split = (enum data_split)to;
+	return 0;
+}
+
+int nic_state_apply(struct nic_state *state, const struct step *step)
+{
+	const struct step_value *to = &step->to;
+
+	switch (step->op) {
+	case STEP_GRO_HW:
+		return set_feature(&state->gro_hw, to->number);
+	case STEP_NTUPLE:
+		return set_feature(&state->ntuple, to->number);
+	case STEP_TCP_DATA_SPLIT:
+		return set_split(state, to->number);
+	case STEP_HDS_THRESHOLD:
+		if (!state->has_hds_threshold || (to->number != 0 && has_provider(state)))
+			return -EINVAL;
+		state->hds_threshold = to->number;
+		return 0;
+	case STEP_RX_RING:
+		if (!state->has_rings || to->number == 0 || to->number > state->rx_ring_max)
+			return -EINVAL;
+		state->rx_ring = to->number;
+		return 0;
+	case STEP_RSS:
+		return set_rss(state, to);
+	case STEP_CHANNELS:
+		return set_channels(state, &to->channels);
+	case _STEP_OP_MAX:
+		break;
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See policy.h. Decides and explains; counts and remembers nothing.
+ */
+#include "policy.h"
+
+static bool in_group(const struct peer *peer, gid_t gid)
+{
+	if (peer->gid == gid)
+		return true;
+	for (size_t i = 0; i < peer->n_groups; i++)
+		if (peer->groups[i] == gid)
+			return true;
+	return false;
+}
+
+static bool rule_matches(const struct policy_rule *rule, const struct peer *peer)
+{
+	/* A name that nobody has yet must not match uid 0, which is what an unset uid reads as. */
+	if ((rule->user || rule->group) && !rule->resolved)
+		return false;
+	if (rule->user && rule->uid != peer->uid)
+		return false;
+	return !rule->group || in_group(peer, rule->gid);
+}
+
+const struct policy_rule *policy_match(const struct config *c, const struct peer *peer)
+{
+	for (size_t i = 0; i < c->n_policy; i++)
+		if (rule_matches(&c->policy[i], peer))
+			return &c->policy[i];
+	return NULL;
+}
+
+/* "line 12 (group zcrx)"; NULL if there is no memory for it. */
+static char *describe(const struct policy_rule *rule)
+{
+	char *s;
+	int r;
+
+	if (rule->line == 0)
+		r = asprintf(&s, "the default (user %s)", rule->user ?: "anybody");
+	else if (rule->user && rule->group)
+		r = asprintf(&s, "line %u (user %s in group %s)", rule->line, rule->user,
+			     rule->group);
+	else if (rule->user || rule->group)
+		r = asprintf(&s, "line %u (%s %s)", rule->line, rule->user ? "user" : "group",
+			     rule->user ?: rule->group);
+	else
+		r = asprintf(&s, "line %u (everybody)", rule->line);
+	return r < 0 ? NULL : s;
+}
+
+#define ASK "ask an administrator to change the policy in the configuration"
+
+/* The deciding rule, or PERMISSION_DENIED. */
+static int decide(const struct config *c, const struct peer *peer, const char *what,
+		  const struct policy_rule **ret, struct fault *reterr)
+{
+	const struct policy_rule *rule = policy_match(c, peer);
+
+	if (!rule)
+		return fault_set(reterr, ZCRX_PERMISSION_DENIED, "no rule",
+				 "No rule of the policy lets uid %u %s; " ASK ".",
+				 (unsigned)peer->uid, what);
+	*ret = rule;
+	return 0;
+}
+
+static bool interface_allowed(const struct policy_rule *rule, const char *interface)
+{
+	if (!rule->interfaces)
+		return true;
+	for (char **i = rule->interfaces; *i; i++)
+		if (streq(*i, interface))
+			return true;
+	return false;
+}
+
+static int quota(const struct policy_rule *rule, const char *key, const char *unit, uint64_t used,
+		 uint64_t asked, uint64_t limit, struct fault *reterr)
+{
+	_cleanup_free_ char *words = NULL;
+
+	/* In this order nothing can overflow. */
+	if (used <= limit && asked <= limit - used)
+		return 0;
+	words = describe(rule);
+	return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, key,
+			 "This user holds %ju %s and asks for %ju more, but the policy's rule at "
+			 "%s sets %s to %ju; release something, or " ASK ".",
+			 (uintmax_t)used, unit, (uintmax_t)asked, words ?: "?", key,
+			 (uintmax_t)limit);
+}
+
+int policy_check_acquire(const struct config *c, const struct peer *peer, const char *interface,
+			 unsigned queues, const struct policy_usage *usage, struct fault *reterr)
+{
+	const struct policy_rule *rule = NULL;
+	int r;
+
+	r = decide(c, peer, "lease queues", &rule, reterr);
+	if (r != 0)
+		return r;
+	if (!interface_allowed(rule, interface)) {
+		_cleanup_free_ char *words = describe(rule);
+
+		return fault_set(reterr, ZCRX_PERMISSION_DENIED, words,
+				 "The policy's rule at %s does not list interface %s; " ASK ".",
+				 words ?: "?", interface);
+	}
+	return quota(rule, "max-queues", "queues", usage->queues, queues, rule->max_queues,
+		     reterr);
+}
+
+int policy_check_area(const struct config *c, const struct peer *peer, uint64_t size,
+		      const struct policy_usage *usage, struct fault *reterr)
+{
+	const struct policy_rule *rule = NULL;
+	int r;
+
+	r = decide(c, peer, "register memory", &rule, reterr);
+	if (r != 0)
+		return r;
+	return quota(rule, "max-area", "bytes of area", usage->area, size, rule->max_area, reterr);
+}
+
+static bool lists_address(const struct policy_flow *entry, const struct flow *flow)
+{
+	const struct flow_address *list =
+		flow->protocol == FLOW_TCP4 ? entry->addresses4 : entry->addresses6;
+	size_t n = flow->protocol == FLOW_TCP4 ? entry->n_addresses4 : entry->n_addresses6;
+
+	if (entry->n_addresses4 == 0 && entry->n_addresses6 == 0)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		struct flow allowed = { .protocol = flow->protocol, .destination = list[i] };
+
+		if (flow_covers(&allowed, flow))
+			return true;
+	}
+	return false;
+}
+
+/* A flow without a port is all ports: only an entry without ports lists it. */
+static bool lists_port(const struct policy_flow *entry, const struct flow *flow)
+{
+	return entry->port_first == 0 || (flow->destination_port >= entry->port_first &&
+					  flow->destination_port <= entry->port_last);
+}
+
+static bool lists_flow(const struct policy_rule *rule, const struct flow *flow)
+{
+	for (size_t i = 0; i < rule->n_flow_list; i++)
+		if (lists_port(&rule->flow_list[i], flow) &&
+		    lists_address(&rule->flow_list[i], flow))
+			return true;
+	return false;
+}
+
+int policy_check_flow(const struct config *c, const struct peer *peer, const struct flow *flow,
+		      struct fault *reterr)
+{
+	_cleanup_free_ char *words = NULL, *text = NULL;
+	const struct policy_rule *rule = NULL;
+	int r;
+
+	r = decide(c, peer, "steer flows", &rule, reterr);
+	if (r != 0)
+		return r;
+	if (rule->flows == POLICY_FLOWS_ANY)
+		return 0;
+	if (rule->flows == POLICY_FLOWS_LIST && lists_flow(rule, flow))
+		return 0;
+	r = flow_format(flow, &text);
+	if (r < 0)
+		return r;
+	words = describe(rule);
+	return fault_set(reterr, ZCRX_FLOW_NOT_PROVED, NULL,
+			 "The policy's rule at %s does not let this user name %s by value; send the "
+			 "socket that receives it, or " ASK ".",
+			 words ?: "?", text);
+}
+
+int policy_check_administer(const struct config *c, const struct peer *peer, const char *what,
+			    struct fault *reterr)
+{
+	_cleanup_free_ char *words = NULL;
+	const struct policy_rule *rule = NULL;
+	int r;
+
+	r = decide(c, peer, what, &rule, reterr);
+	if (r != 0 || rule->administer)
+		return r;
+	words = describe(rule);
+	return fault_set(reterr, ZCRX_PERMISSION_DENIED, words,
+			 "Only administrators may %s, and the policy's rule at %s makes none of "
+			 "this user; " ASK ".",
+			 what, words ?: "?");
+}
+
+uint64_t policy_lease_time(const struct config *c, const struct peer *peer, uint64_t asked)
+{
+	const struct policy_rule *rule = policy_match(c, peer);
+
+	if (!rule)
+		return 0;
+	return asked < rule->max_lease_time ? asked : rule->max_lease_time;
+}
