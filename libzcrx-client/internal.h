@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The library's own structs and the functions that its files offer each other. client.c speaks
+ * Varlink, error.c keeps the account of failures, lease.c and flow.c are what a lease is for, queue.c
+ * is the queue as an object, register.c brings it to life, receive.c is the data path, refill.c the
+ * refill ring.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <liburing.h>
+#include <systemd/sd-varlink.h>
+
+#include "macro.h"
+#include "refill.h"
+#include "zcrx-client.h"
+
+struct zcrx_client {
+	unsigned int refs;
+	char *path;
+	sd_varlink *link; /* NULL: to be made again */
+	char *error;
+	char *error_id;
+};
+
+struct zcrx_lease {
+	unsigned int refs;
+	struct zcrx_client *client;
+
+	char *wanted_interface;
+	char *wanted_name;
+	unsigned int wanted_queues;
+	uint64_t time_to_live;
+
+	char *id; /* NULL until acquired */
+	char *interface;
+	unsigned int *hardware_queues;
+	unsigned int n_queues;
+	int handle;
+	char **flow_ids;
+	unsigned int n_flow_ids;
+};
+
+/* What Register answers: how to find everything in the mapping of the refill ring. */
+struct registration {
+	uint32_t zcrx_id;
+	uint32_t refill_entries;
+	uint64_t refill_size;
+	uint64_t refill_map_offset;
+	uint32_t head_offset;
+	uint32_t tail_offset;
+	uint32_t entries_offset;
+	uint64_t stats_offset; /* 0: no statistics */
+	uint64_t area_token;
+	uint32_t buffer_length;
+	uint32_t napi_id;
+};
+
+struct zcrx_queue {
+	unsigned int refs;
+	struct zcrx_lease *lease;
+	unsigned int index;
+
+	size_t area_size;
+	size_t buffer_length;
+	bool huge_pages;
+	unsigned int completions;
+
+	bool registered;
+	bool enabled; /* the thread that receives has taken the ring */
+	struct io_uring ring;
+	void *area;
+	void *region; /* refill ring and statistics */
+	struct registration registration;
+	struct refill refill;
+	const struct zc_stats *stats;
+
+	struct zcrx_stream *streams;
+	unsigned int n_paused; /* streams to be armed again */
+	bool starved;	       /* one of them found no buffer, and none has come since */
+	bool retry_armed;      /* a timer will end that */
+	bool no_flush;	       /* the kernel cannot flush the refill ring */
+	uint64_t received;
+	struct zcrx_event event;
+};
+
+enum stream_state {
+	STREAM_ARMED,  /* the kernel has the request; a final completion will come */
+	STREAM_PAUSED, /* to be armed again */
+	STREAM_ENDED,
+};
+
+struct zcrx_stream {
+	struct zcrx_queue *queue;
+	struct zcrx_stream *previous;
+	struct zcrx_stream *next;
+	int socket;
+	void *userdata;
+	enum stream_state state;
+	bool freed;	       /* by the application; goes when the kernel lets go of it */
+	unsigned int attempts; /* in a row that found no buffer */
+};
+
+/* error.c: both give `error` (negative) back. */
+int client_fail(struct zcrx_client *c, int error, const char *format, ...) _printf_(3, 4);
+int client_refused(struct zcrx_client *c, const char *id, sd_json_variant *parameters);
+void client_clear_error(struct zcrx_client *c);
+/* Why a stream cannot go on. */
+const char *stream_error(int error);
+
+/*
+ * client.c. client_begin() starts a call: it connects if need be. Then client_push_fd() attaches
+ * descriptors (duplicates) and gives the number that names them in the parameters, then
+ * client_call() takes `parameters` over and calls; the reply belongs to the connection and lives
+ * until the next call. `what` completes "Cannot ..." if there is no reply. build() failing in
+ * between is passed on as `built`.
+ */
+int client_begin(struct zcrx_client *c);
+int client_push_fd(struct zcrx_client *c, int fd);
+int client_call(struct zcrx_client *c, const char *what, const char *method, int built,
+		sd_json_variant *parameters, sd_json_variant **ret_reply);
+int client_take_fd(struct zcrx_client *c, int index);
+int client_bad_reply(struct zcrx_client *c, const char *what);
+
+/* lease.c: begins a call and attaches the handle; gives its number. */
+int lease_push_handle(struct zcrx_lease *l);
+
+/* queue.c. Frees what register.c made; for a queue that failed to register, or is not needed. */
+void queue_close(struct zcrx_queue *q);
+size_t queue_page_size(void);

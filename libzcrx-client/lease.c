@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Leases: acquired, inherited or opened; their handles; their flows. The handle is the lease: who
+ * closes the last copy ends it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <systemd/sd-json.h>
+
+#include "internal.h"
+#include "zcrx-idl.h"
+
+int zcrx_lease_new(struct zcrx_client *client, struct zcrx_lease **ret)
+{
+	struct zcrx_lease *l;
+
+	if (!client || !ret)
+		return -EINVAL;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->refs = 1;
+	l->client = zcrx_client_ref(client);
+	l->wanted_queues = 1;
+	l->handle = -EBADF;
+	*ret = l;
+	return 0;
+}
+
+struct zcrx_lease *zcrx_lease_ref(struct zcrx_lease *lease)
+{
+	if (lease)
+		lease->refs++;
+	return lease;
+}
+
+struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease)
+{
+	if (!lease || --lease->refs > 0)
+		return NULL;
+	closep(&lease->handle);
+	for (unsigned int i = 0; i < lease->n_flow_ids; i++)
+		free(lease->flow_ids[i]);
+	free(lease->flow_ids);
+	free(lease->hardware_queues);
+	free(lease->wanted_interface);
+	free(lease->wanted_name);
+	free(lease->interface);
+	free(lease->id);
+	zcrx_client_unref(lease->client);
+	free(lease);
+	return NULL;
+}
+
+static int set_string(struct zcrx_lease *l, char **field, const char *value)
+{
+	char *copy = NULL;
+
+	if (l->id)
+		return -EBUSY;
+	if (value) {
+		copy = strdup(value);
+		if (!copy)
+			return -ENOMEM;
+	}
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+int zcrx_lease_set_interface(struct zcrx_lease *lease, const char *interface)
+{
+	return lease ? set_string(lease, &lease->wanted_interface, interface) : -EINVAL;
+}
+
+int zcrx_lease_set_name(struct zcrx_lease *lease, const char *name)
+{
+	return lease ? set_string(lease, &lease->wanted_name, name) : -EINVAL;
+}
+
+int zcrx_lease_set_queues(struct zcrx_lease *lease, unsigned int queues)
+{
+	if (!lease || queues == 0)
+		return -EINVAL;
+	if (lease->id)
+		return -EBUSY;
+	lease->wanted_queues = queues;
+	return 0;
+}
+
+int zcrx_lease_set_time_to_live(struct zcrx_lease *lease, uint64_t usec)
+{
+	if (!lease || usec > INT64_MAX)
+		return -EINVAL;
+	if (lease->id)
+		return -EBUSY;
+	lease->time_to_live = usec;
+	return 0;
+}
+
+/* Fills the lease in from the `Lease` object that zcrxd sent. */
+static int describe(struct zcrx_lease *l, sd_json_variant *v)
+{
+	sd_json_variant *id = sd_json_variant_by_key(v, "leaseId");
+	sd_json_variant *interface = sd_json_variant_by_key(v, "interface");
+	sd_json_variant *queues = sd_json_variant_by_key(v, "hardwareQueues");
+	_cleanup_free_ char *id_copy = NULL, *interface_copy = NULL;
+	_cleanup_free_ unsigned int *numbers = NULL;
+	size_t n;
+
+	if (!sd_json_variant_is_string(id) || !sd_json_variant_is_string(interface) ||
+	    !sd_json_variant_is_array(queues))
+		return -EBADMSG;
+	n = sd_json_variant_elements(queues);
+	if (n == 0 || n > UINT16_MAX)
+		return -EBADMSG;
+	id_copy = strdup(sd_json_variant_string(id));
+	interface_copy = strdup(sd_json_variant_string(interface));
+	numbers = calloc(n, sizeof(*numbers));
+	if (!id_copy || !interface_copy || !numbers)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		sd_json_variant *q = sd_json_variant_by_index(queues, i);
+
+		if (!sd_json_variant_is_unsigned(q) || sd_json_variant_unsigned(q) > INT_MAX)
+			return -EBADMSG;
+		numbers[i] = (unsigned int)sd_json_variant_unsigned(q);
+	}
+	l->id = TAKE_PTR(id_copy);
+	l->interface = TAKE_PTR(interface_copy);
+	l->hardware_queues = TAKE_PTR(numbers);
+	l->n_queues = (unsigned int)n;
+	return 0;
+}
+
+/* Takes the handle that came with `reply`, and describes the lease with `v`. */
+static int adopt(struct zcrx_lease *l, const char *what, sd_json_variant *reply, sd_json_variant *v)
+{
+	sd_json_variant *index = sd_json_variant_by_key(reply, "handleFileDescriptor");
+	_cleanup_close_ int handle = -EBADF;
+	int r;
+
+	if (!sd_json_variant_is_unsigned(index))
+		return client_bad_reply(l->client, what);
+	handle = client_take_fd(l->client, (int)sd_json_variant_unsigned(index));
+	if (handle < 0)
+		return client_bad_reply(l->client, what);
+	r = describe(l, v);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return client_bad_reply(l->client, what);
+	l->handle = TAKE_FD(handle);
+	return 0;
+}
+
+int zcrx_lease_acquire(struct zcrx_lease *lease)
+{
+	sd_json_variant *parameters = NULL, *reply = NULL;
+	int r;
+
+	if (!lease)
+		return -EINVAL;
+	if (lease->id)
+		return -EBUSY;
+	r = client_begin(lease->client);
+	if (r < 0)
+		return r;
+	r = sd_json_buildo(
+		&parameters,
+		SD_JSON_BUILD_PAIR_CONDITION(!!lease->wanted_interface, "interface",
+					     SD_JSON_BUILD_STRING(lease->wanted_interface)),
+		SD_JSON_BUILD_PAIR_UNSIGNED("queues", lease->wanted_queues),
+		SD_JSON_BUILD_PAIR_CONDITION(!!lease->wanted_name, "name",
+					     SD_JSON_BUILD_STRING(lease->wanted_name)),
+		SD_JSON_BUILD_PAIR_CONDITION(lease->time_to_live > 0, "timeToLiveUSec",
+					     SD_JSON_BUILD_UNSIGNED(lease->time_to_live)));
+	r = client_call(lease->client, "lease a queue", ZCRX_METHOD("Acquire"), r, parameters,
+			&reply);
+	if (r < 0)
+		return r;
+	return adopt(lease, "lease a queue", reply, sd_json_variant_by_key(reply, "lease"));
+}
+
+/* A lease that exists already, from its id. */
+static int look_up(struct zcrx_lease *l, const char *id)
+{
+	sd_json_variant *parameters = NULL, *reply = NULL;
+	int r;
+
+	r = client_begin(l->client);
+	if (r < 0)
+		return r;
+	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", id));
+	r = client_call(l->client, "look a lease up", ZCRX_METHOD("ListLeases"), r, parameters,
+			&reply);
+	if (r < 0)
+		return r;
+	r = describe(l, sd_json_variant_by_key(reply, "lease"));
+	return r == -EBADMSG ? client_bad_reply(l->client, "look a lease up") : r;
+}
+
+int zcrx_lease_open(struct zcrx_lease *lease, const char *id)
+{
+	sd_json_variant *parameters = NULL, *reply = NULL, *index;
+	_cleanup_close_ int handle = -EBADF;
+	int r;
+
+	if (!lease || !id)
+		return -EINVAL;
+	if (lease->id)
+		return -EBUSY;
+	r = client_begin(lease->client);
+	if (r < 0)
+		return r;
+	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", id));
+	r = client_call(lease->client, "open a lease", ZCRX_METHOD("Open"), r, parameters, &reply);
+	if (r < 0)
+		return r;
+	index = sd_json_variant_by_key(reply, "handleFileDescriptor");
+	if (!sd_json_variant_is_unsigned(index))
+		return client_bad_reply(lease->client, "open a lease");
+	handle = client_take_fd(lease->client, (int)sd_json_variant_unsigned(index));
+	if (handle < 0)
+		return client_bad_reply(lease->client, "open a lease");
+	r = look_up(lease, id);
+	if (r < 0)
+		return r;
+	lease->handle = TAKE_FD(handle);
+	return 0;
+}
+
+/* The environment is whoever started us; what it names must be a socket before it is sent on. */
+static int handle_from_environment(struct zcrx_client *c, const char *text, int *ret)
+{
+	socklen_t length = sizeof(int);
+	int domain, fd;
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || *end || end == text || n < 3 || n > INT_MAX)
+		return client_fail(c, -EINVAL,
+				   "ZCRX_LEASE_HANDLE_FD is \"%s\", not the number of a descriptor. "
+				   "Start the program with zcrxctl run.",
+				   text);
+	if (getsockopt((int)n, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 || domain != AF_UNIX)
+		return client_fail(c, -EBADF,
+				   "Descriptor %ld (ZCRX_LEASE_HANDLE_FD) is not a lease handle: was "
+				   "it closed between zcrxctl run and here?",
+				   n);
+	fd = fcntl((int)n, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return client_fail(c, -errno, "Cannot duplicate the lease handle: %s.",
+				   strerror(errno));
+	*ret = fd;
+	return 0;
+}
+
+int zcrx_lease_inherit(struct zcrx_lease *lease)
+{
+	const char *id = secure_getenv("ZCRX_LEASE");
+	const char *fd = secure_getenv("ZCRX_LEASE_HANDLE_FD");
+	_cleanup_close_ int handle = -EBADF;
+	int r;
+
+	if (!lease)
+		return -EINVAL;
+	if (lease->id)
+		return -EBUSY;
+	if (!id || !fd)
+		return client_fail(lease->client, -ENXIO,
+				   "No lease in the environment (ZCRX_LEASE, ZCRX_LEASE_HANDLE_FD). "
+				   "Start the program with zcrxctl run.");
+	r = handle_from_environment(lease->client, fd, &handle);
+	if (r < 0)
+		return r;
+	r = look_up(lease, id);
+	if (r < 0)
+		return r;
+	lease->handle = TAKE_FD(handle);
+	return 0;
+}
+
+const char *zcrx_lease_get_id(struct zcrx_lease *lease)
+{
+	return lease ? lease->id : NULL;
+}
+
+const char *zcrx_lease_get_interface(struct zcrx_lease *lease)
+{
+	return lease ? lease->interface : NULL;
+}
+
+unsigned int zcrx_lease_get_queues(struct zcrx_lease *lease)
+{
+	return lease ? lease->n_queues : 0;
+}
+
+int zcrx_lease_get_hardware_queue(struct zcrx_lease *lease, unsigned int index)
+{
+	if (!lease)
+		return -EINVAL;
+	return index < lease->n_queues ? (int)lease->hardware_queues[index] : -ERANGE;
+}
+
+int zcrx_lease_get_fd(struct zcrx_lease *lease)
+{
+	return lease ? lease->handle : -EINVAL;
+}
+
+int zcrx_lease_is_gone(struct zcrx_lease *lease)
+{
+	struct pollfd p;
+
+	if (!lease)
+		return -EINVAL;
+	if (lease->handle < 0)
+		return 1;
+	p = (struct pollfd){ .fd = lease->handle, .events = POLLRDHUP };
+	if (poll(&p, 1, 0) < 0)
+		return -errno;
+	return (p.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
+}
+
+int lease_push_handle(struct zcrx_lease *l)
+{
+	int r;
+
+	if (!l->id)
+		return client_fail(l->client, -EBADFD, "The lease has not been acquired yet.");
+	if (l->handle < 0)
+		return client_fail(l->client, -EBADFD, "The lease was released.");
+	r = client_begin(l->client);
+	return r < 0 ? r : client_push_fd(l->client, l->handle);
+}
+
+int zcrx_lease_renew(struct zcrx_lease *lease, uint64_t usec)
+{
+	sd_json_variant *parameters = NULL;
+	int fd, r;
+
+	if (!lease || usec == 0 || usec > INT64_MAX)
+		return -EINVAL;
+	fd = lease_push_handle(lease);
+	if (fd < 0)
+		return fd;
+	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", lease->id),
+			   SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", fd),
+			   SD_JSON_BUILD_PAIR_UNSIGNED("timeToLiveUSec", usec));
+	return client_call(lease->client, "renew the lease", ZCRX_METHOD("Renew"), r, parameters,
+			   NULL);
+}
+
+int zcrx_lease_release(struct zcrx_lease *lease)
+{
+	sd_json_variant *parameters = NULL;
+	int fd, r;
+
+	if (!lease)
+		return -EINVAL;
+	fd = lease_push_handle(lease);
+	if (fd < 0)
+		return fd;
+	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", lease->id),
+			   SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", fd));
+	r = client_call(lease->client, "release the lease", ZCRX_METHOD("Release"), r, parameters,
+			NULL);
+	if (r < 0)
+		return r;
+	close(TAKE_FD(lease->handle));
+	return 0;
+}

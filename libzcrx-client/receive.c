@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The data path: arms the receives, turns completions into events, takes buffers back, and takes up
+ * again what the kernel interrupts. Called by the application's receiving thread only; it never
+ * talks to zcrxd, and never touches the client's account of errors.
+ *
+ * A receive ends early for two reasons that are nobody's fault. -ENOSPC: the completion queue was
+ * full; it is armed again once that is drained. -ENOMEM: the kernel had to copy and found no free
+ * buffer. It takes what is on the refill ring only for the NIC, so where the NIC does not ask (the
+ * lease is gone, or the flow is not steered to the queue) the ring must be flushed first. If there
+ * is nothing to flush, the buffers are in the application's, the NIC's or a socket's hands, and a
+ * timer or the next returned buffer tries again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <time.h>
+
+#include "internal.h"
+
+/* Completions of the library's own. Streams are named by their address, whose low bits are free. */
+#define OURS (UINT64_C(1) << 63)
+#define TAG_IGNORED (OURS | 0)
+#define TAG_LEASE (OURS | 1)
+#define TAG_RETRY (OURS | 2)
+#define MAX_TAG TAG_RETRY
+
+#define MAX_ATTEMPTS 256U
+static const struct __kernel_timespec retry_delay = { .tv_nsec = 4 * 1000 * 1000 };
+
+static struct io_uring_sqe *get_sqe(struct zcrx_queue *q)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
+
+	if (sqe)
+		return sqe;
+	if (io_uring_submit(&q->ring) < 0)
+		return NULL;
+	return io_uring_get_sqe(&q->ring);
+}
+
+/* The thread that enables the ring is the one that may use it from now on. */
+static int enable(struct zcrx_queue *q)
+{
+	struct io_uring_sqe *sqe;
+	int r;
+
+	if (q->enabled)
+		return 0;
+	if (!q->registered)
+		return -EBADFD;
+	r = io_uring_enable_rings(&q->ring);
+	if (r < 0)
+		return r;
+	q->enabled = true;
+	sqe = get_sqe(q);
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_poll_add(sqe, q->lease->handle, POLLRDHUP);
+	io_uring_sqe_set_data64(sqe, TAG_LEASE);
+	return 0;
+}
+
+static int arm(struct zcrx_stream *s)
+{
+	struct zcrx_queue *q = s->queue;
+	struct io_uring_sqe *sqe = get_sqe(q);
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_rw(ZC_OP_RECV, sqe, s->socket, NULL, 0, 0);
+	sqe->ioprio = IORING_RECV_MULTISHOT;
+	sqe->file_index = q->registration.zcrx_id;
+	io_uring_sqe_set_data64(sqe, OURS | (uint64_t)(uintptr_t)s);
+	s->state = STREAM_ARMED;
+	return 0;
+}
+
+static void pause_stream(struct zcrx_stream *s)
+{
+	s->state = STREAM_PAUSED;
+	s->queue->n_paused++;
+}
+
+/* Only for streams that the kernel does not know any more. */
+static void destroy(struct zcrx_stream *s)
+{
+	struct zcrx_queue *q = s->queue;
+
+	if (s->previous)
+		s->previous->next = s->next;
+	else
+		q->streams = s->next;
+	if (s->next)
+		s->next->previous = s->previous;
+	if (s->state == STREAM_PAUSED)
+		q->n_paused--;
+	close(s->socket);
+	free(s);
+	zcrx_queue_unref(q);
+}
+
+int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
+		       struct zcrx_stream **ret)
+{
+	struct zcrx_stream *s;
+	int r;
+
+	if (!queue || !ret)
+		return -EINVAL;
+	r = enable(queue);
+	if (r < 0)
+		return r;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->userdata = userdata;
+	s->socket = fcntl(socket, F_DUPFD_CLOEXEC, 3);
+	if (s->socket < 0) {
+		r = -errno;
+		free(s);
+		return r;
+	}
+	s->queue = zcrx_queue_ref(queue);
+	s->next = queue->streams;
+	if (s->next)
+		s->next->previous = s;
+	queue->streams = s;
+	r = arm(s);
+	if (r < 0) {
+		s->state = STREAM_ENDED;
+		destroy(s);
+		return r;
+	}
+	(void)io_uring_submit(&queue->ring); /* what it leaves behind, zcrx_queue_wait() submits */
+	*ret = s;
+	return 0;
+}
+
+struct zcrx_stream *zcrx_stream_free(struct zcrx_stream *stream)
+{
+	struct io_uring_sqe *sqe;
+
+	if (!stream)
+		return NULL;
+	if (stream->state != STREAM_ARMED) {
+		destroy(stream);
+		return NULL;
+	}
+	/* The last completion of the request frees it. */
+	stream->freed = true;
+	sqe = get_sqe(stream->queue);
+	if (sqe) {
+		io_uring_prep_cancel64(sqe, OURS | (uint64_t)(uintptr_t)stream, 0);
+		io_uring_sqe_set_data64(sqe, TAG_IGNORED);
+		(void)io_uring_submit(&stream->queue->ring);
+	}
+	return NULL;
+}
+
+static struct zcrx_event *new_event(struct zcrx_queue *q, enum zcrx_event_type type,
+				    struct zcrx_stream *s)
+{
+	q->event = (struct zcrx_event){ .type = type, .stream = s };
+	if (s)
+		q->event.userdata = s->userdata;
+	return &q->event;
+}
+
+static int fail_stream(struct zcrx_stream *s, int error)
+{
+	struct zcrx_event *e = new_event(s->queue, ZCRX_EVENT_ERROR, s);
+
+	e->error = error;
+	e->message = stream_error(error);
+	return 1;
+}
+
+/* 1 if the kernel took the refill ring's entries. */
+static int flush(struct zcrx_queue *q)
+{
+	struct zc_ctrl ctrl = { .zcrx_id = q->registration.zcrx_id, .op = ZC_CTRL_FLUSH_RQ };
+	int r;
+
+	refill_settle(&q->refill);
+	if (q->no_flush || refill_queued(&q->refill) == 0)
+		return 0;
+	r = io_uring_register((unsigned int)q->ring.ring_fd, ZC_REGISTER_CTRL, &ctrl, 0);
+	if (r < 0) {
+		q->no_flush = true; /* 6.18 and before: EINVAL; the first of 6.19: EOPNOTSUPP */
+		return 0;
+	}
+	refill_settle(&q->refill);
+	return 1;
+}
+
+/* The request of `s` is over with `result`. */
+static int finish(struct zcrx_stream *s, int result)
+{
+	struct zcrx_queue *q = s->queue;
+
+	s->state = STREAM_ENDED;
+	if (s->freed) {
+		destroy(s);
+		return 0;
+	}
+	switch (result) {
+	case 0:
+		new_event(q, ZCRX_EVENT_EOF, s);
+		return 1;
+	case -ENOSPC:
+	case -EAGAIN:
+	case -EINTR:
+		pause_stream(s);
+		return 0;
+	case -ENOMEM:
+		/* Hopeless only if nobody is left who could return a buffer. */
+		if (s->attempts++ >= MAX_ATTEMPTS && q->refill.n_held == 0)
+			return fail_stream(s, result);
+		pause_stream(s);
+		if (!flush(q))
+			q->starved = true;
+		return 0;
+	default:
+		return fail_stream(s, result < 0 ? result : -EPROTO);
+	}
+}
+
+static int data_arrived(struct zcrx_stream *s, const struct io_uring_cqe *cqe)
+{
+	const struct zc_cqe *zc = (const struct zc_cqe *)cqe->big_cqe;
+	struct zcrx_queue *q = s->queue;
+	struct zcrx_event *e;
+	uint64_t offset;
+	int r;
+
+	r = refill_take(&q->refill, zc->off, (uint32_t)cqe->res, &offset);
+	if (r < 0)
+		return s->freed ? 0 : fail_stream(s, r);
+	if (s->freed) {
+		refill_give(&q->refill, offset);
+		return 0;
+	}
+	s->attempts = 0;
+	q->received += (uint32_t)cqe->res;
+	e = new_event(q, ZCRX_EVENT_DATA, s);
+	e->data = (char *)q->area + offset;
+	e->length = (size_t)cqe->res;
+	return 1;
+}
+
+/* 1 if q->event is to be delivered. */
+static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
+{
+	uint64_t tag = cqe->user_data;
+	struct zcrx_stream *s;
+
+	if (!(tag & OURS)) {
+		struct zcrx_event *e = new_event(q, ZCRX_EVENT_COMPLETION, NULL);
+
+		e->user_data = tag;
+		e->result = cqe->res;
+		e->flags = cqe->flags;
+		return 1;
+	}
+	if (tag == TAG_LEASE) {
+		new_event(q, ZCRX_EVENT_LEASE_GONE, NULL);
+		return 1;
+	}
+	if (tag == TAG_RETRY)
+		q->retry_armed = q->starved = false;
+	if (tag <= MAX_TAG)
+		return 0;
+	s = (struct zcrx_stream *)(uintptr_t)(tag & ~OURS);
+	return cqe->flags & IORING_CQE_F_MORE ? data_arrived(s, cqe) : finish(s, cqe->res);
+}
+
+/* Arms again what was interrupted. The completion queue is empty when this is called. */
+static int resume(struct zcrx_queue *q)
+{
+	refill_settle(&q->refill);
+	/* Half of the buffers wait to be taken: nobody takes them. Better now than at -ENOMEM. */
+	if (refill_queued(&q->refill) > q->refill.n_buffers / 2)
+		flush(q);
+	if (q->n_paused == 0)
+		return 0;
+	if (q->starved) {
+		struct io_uring_sqe *sqe;
+
+		if (q->retry_armed)
+			return 0;
+		sqe = get_sqe(q);
+		if (!sqe)
+			return -EBUSY;
+		io_uring_prep_timeout(sqe, (struct __kernel_timespec *)&retry_delay, 0, 0);
+		io_uring_sqe_set_data64(sqe, TAG_RETRY);
+		q->retry_armed = true;
+		return 0;
+	}
+	for (struct zcrx_stream *s = q->streams; s && q->n_paused > 0; s = s->next) {
+		int r;
+
+		if (s->state != STREAM_PAUSED)
+			continue;
+		r = arm(s);
+		if (r < 0)
+			return r;
+		q->n_paused--;
+	}
+	return 0;
+}
+
+/* Until the completion queue is empty or an event is made: 1 for an event. */
+static int drain(struct zcrx_queue *q)
+{
+	struct io_uring_cqe *cqe;
+
+	while (io_uring_peek_cqe(&q->ring, &cqe) == 0) {
+		int r = handle(q, cqe);
+
+		io_uring_cqe_seen(&q->ring, cqe);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Submits, lets the kernel do the work that it deferred to us, and waits until there is a completion
+ * or `timeout` milliseconds have passed. */
+static int enter(struct zcrx_queue *q, int64_t timeout)
+{
+	struct __kernel_timespec ts = { .tv_sec = timeout / 1000,
+					.tv_nsec = timeout % 1000 * 1000000 };
+	struct io_uring_cqe *cqe;
+	int r;
+
+	if (timeout == 0)
+		r = io_uring_submit_and_get_events(&q->ring);
+	else
+		r = io_uring_submit_and_wait_timeout(&q->ring, &cqe, 1, timeout < 0 ? NULL : &ts,
+						     NULL);
+	/* -EBUSY: completions overflowed, and want to be drained first. */
+	return r == -ETIME || r == -EAGAIN || r == -EBUSY ? 0 : r;
+}
+
+int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_event **ret)
+{
+	int64_t deadline, left = timeout;
+	bool last = false;
+	int r;
+
+	if (!queue || !ret)
+		return -EINVAL;
+	r = enable(queue);
+	if (r < 0)
+		return r;
+	deadline = timeout > 0 ? now_ms() + timeout : 0;
+	for (;;) {
+		r = drain(queue);
+		if (r > 0) {
+			*ret = &queue->event;
+			return 1;
+		}
+		r = resume(queue);
+		if (r < 0 || (last && io_uring_sq_ready(&queue->ring) == 0))
+			return r;
+		if (timeout > 0)
+			left = deadline - now_ms();
+		if (timeout > 0 && left < 0)
+			left = 0;
+		r = enter(queue, left);
+		if (r < 0)
+			return r;
+		last = left == 0;
+	}
+}
+
+int zcrx_queue_return(struct zcrx_queue *queue, const void *data)
+{
+	uintptr_t offset;
+	int r;
+
+	if (!queue || !queue->registered)
+		return -EINVAL;
+	offset = (uintptr_t)data - (uintptr_t)queue->area;
+	r = refill_give(&queue->refill, offset);
+	if (r == 0)
+		queue->starved = false;
+	return r;
+}

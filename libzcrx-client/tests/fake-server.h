@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A zcrxd without a NIC: serves the real interface, so that libsystemd checks every call against
+ * it, and answers as the test tells it. Runs in a thread of its own; fields are the test's to read
+ * and write between its (synchronous) calls.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <systemd/sd-event.h>
+#include <systemd/sd-varlink.h>
+
+struct fake_server {
+	char directory[64];
+	char path[96];
+	pthread_t thread;
+	sd_event *event;
+	sd_varlink_server *server;
+	int stop[2];
+
+	/* What to answer with: an error and its parameters (JSON), or success. */
+	const char *error_id;
+	const char *error_parameters;
+	const char *lease;	/* the `lease` of replies, JSON; NULL for a good one */
+	const char *registration; /* the reply of Register, JSON; NULL for a good one */
+	bool no_handle;		/* leave the handle out of replies */
+	bool hang_up;		/* close the connection instead of replying */
+
+	/* What came: the method's name and its parameters, as JSON. */
+	char *method;
+	char *parameters;
+	unsigned int calls;
+	int handle;	/* the daemon's end of the handle */
+	int descriptors[4]; /* what the last call brought along */
+	size_t n_descriptors;
+};
+
+void fake_start(struct fake_server *f);
+void fake_stop(struct fake_server *f);

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The library's conversation with zcrxd, against a server that checks every call by the interface. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+#include <systemd/sd-json.h>
+
+#include "fake-server.h"
+#include "internal.h"
+
+struct fixture {
+	struct fake_server server;
+	struct zcrx_client *client;
+	struct zcrx_lease *lease;
+};
+
+static int setup(void **state)
+{
+	struct fixture *x = calloc(1, sizeof(*x));
+
+	fake_start(&x->server);
+	assert_int_equal(zcrx_client_new(&x->client), 0);
+	assert_int_equal(zcrx_client_connect(x->client, x->server.path), 0);
+	assert_int_equal(zcrx_lease_new(x->client, &x->lease), 0);
+	*state = x;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *x = *state;
+
+	zcrx_lease_unref(x->lease);
+	zcrx_client_unref(x->client);
+	fake_stop(&x->server);
+	free(x);
+	return 0;
+}
+
+static void acquire(struct fixture *x)
+{
+	assert_int_equal(zcrx_lease_acquire(x->lease), 0);
+}
+
+static void assert_called(struct fixture *x, const char *method, const char *parameters)
+{
+	sd_json_variant *want = NULL, *got = NULL;
+
+	assert_string_equal(x->server.method, method);
+	assert_true(sd_json_parse(parameters, 0, &want, NULL, NULL) >= 0);
+	assert_true(sd_json_parse(x->server.parameters, 0, &got, NULL, NULL) >= 0);
+	if (!sd_json_variant_equal(want, got))
+		fail_msg("%s: want %s, got %s", method, parameters, x->server.parameters);
+	sd_json_variant_unref(want);
+	sd_json_variant_unref(got);
+}
+
+static bool is_same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
+	       x.st_dev == y.st_dev;
+}
+
+static void test_no_daemon(void **state)
+{
+	struct zcrx_client *c = NULL;
+
+	(void)state;
+	assert_int_equal(zcrx_client_new(&c), 0);
+	assert_string_equal(zcrx_client_error(c), "");
+	assert_int_equal(zcrx_client_connect(c, "/nonexistent/socket"), -ENOENT);
+	assert_string_equal(zcrx_client_error(c),
+			    "Cannot connect to zcrxd at /nonexistent/socket: No such file or "
+			    "directory. Is it running? Try: systemctl start zcrxd.socket");
+	assert_null(zcrx_client_error_id(c));
+	assert_null(zcrx_client_unref(c));
+	assert_null(zcrx_client_unref(NULL));
+}
+
+static void test_acquire(void **state)
+{
+	struct fixture *x = *state;
+	int fd;
+
+	assert_int_equal(zcrx_lease_get_fd(x->lease), -EBADF);
+	assert_null(zcrx_lease_get_id(x->lease));
+	acquire(x);
+	assert_called(x, "Acquire", "{\"queues\":1}");
+	assert_string_equal(zcrx_lease_get_id(x->lease), "0000002a");
+	assert_string_equal(zcrx_lease_get_interface(x->lease), "zc0");
+	assert_int_equal(zcrx_lease_get_queues(x->lease), 2);
+	assert_int_equal(zcrx_lease_get_hardware_queue(x->lease, 1), 7);
+	assert_int_equal(zcrx_lease_get_hardware_queue(x->lease, 2), -ERANGE);
+	fd = zcrx_lease_get_fd(x->lease);
+	assert_true(fd >= 0);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(zcrx_lease_acquire(x->lease), -EBUSY);
+	assert_int_equal(zcrx_lease_set_queues(x->lease, 3), -EBUSY);
+	assert_int_equal(zcrx_lease_set_name(x->lease, "late"), -EBUSY);
+}
+
+static void test_acquire_options(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_int_equal(zcrx_lease_set_interface(x->lease, "zc0"), 0);
+	assert_int_equal(zcrx_lease_set_queues(x->lease, 2), 0);
+	assert_int_equal(zcrx_lease_set_queues(x->lease, 0), -EINVAL);
+	assert_int_equal(zcrx_lease_set_name(x->lease, "a test"), 0);
+	assert_int_equal(zcrx_lease_set_time_to_live(x->lease, 5000000), 0);
+	acquire(x);
+	assert_called(x, "Acquire",
+		      "{\"interface\":\"zc0\",\"queues\":2,\"name\":\"a test\","
+		      "\"timeToLiveUSec\":5000000}");
+}
+
+static void test_handle(void **state)
+{
+	struct fixture *x = *state;
+	char c;
+
+	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
+	acquire(x);
+	assert_int_equal(zcrx_lease_is_gone(x->lease), 0);
+	shutdown(x->server.handle, SHUT_RDWR);
+	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
+
+	/* The last reference closes the handle: that is what ends a lease. */
+	x->lease = zcrx_lease_unref(x->lease);
+	assert_int_equal(recv(x->server.handle, &c, 1, MSG_DONTWAIT), 0);
+}
+
+static void test_release_and_renew(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_int_equal(zcrx_lease_renew(x->lease, 1), -EBADFD);
+	assert_int_equal(zcrx_lease_release(x->lease), -EBADFD);
+	assert_int_equal(x->server.calls, 0);
+	acquire(x);
+	assert_int_equal(zcrx_lease_renew(x->lease, 77), 0);
+	assert_called(x, "Renew",
+		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"timeToLiveUSec\":77}");
+	assert_int_equal(x->server.n_descriptors, 1);
+	assert_true(is_same_file(x->server.descriptors[0], zcrx_lease_get_fd(x->lease)));
+	assert_int_equal(zcrx_lease_release(x->lease), 0);
+	assert_called(x, "Release", "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0}");
+	assert_int_equal(zcrx_lease_get_fd(x->lease), -EBADF);
+	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
+	assert_int_equal(zcrx_lease_release(x->lease), -EBADFD);
+	assert_string_equal(zcrx_client_error(x->client), "The lease was released.");
+}
+
+static void test_open(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_int_equal(zcrx_lease_open(x->lease, "0000002a"), 0);
+	assert_called(x, "ListLeases", "{\"leaseId\":\"0000002a\"}");
+	assert_int_equal(zcrx_lease_is_gone(x->lease), 0);
+	assert_int_equal(zcrx_lease_get_queues(x->lease), 2);
+}
+
+static void test_inherit(void **state)
+{
+	struct fixture *x = *state;
+	char number[16];
+	int pair[2];
+
+	unsetenv("ZCRX_LEASE");
+	unsetenv("ZCRX_LEASE_HANDLE_FD");
+	assert_int_equal(zcrx_lease_inherit(x->lease), -ENXIO);
+	setenv("ZCRX_LEASE", "0000002a", 1);
+	setenv("ZCRX_LEASE_HANDLE_FD", "7x", 1);
+	assert_int_equal(zcrx_lease_inherit(x->lease), -EINVAL);
+	setenv("ZCRX_LEASE_HANDLE_FD", "4000", 1);
+	assert_int_equal(zcrx_lease_inherit(x->lease), -EBADF);
+	assert_int_equal(x->server.calls, 0);
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	snprintf(number, sizeof(number), "%d", pair[0]);
+	setenv("ZCRX_LEASE_HANDLE_FD", number, 1);
+	assert_int_equal(zcrx_lease_inherit(x->lease), 0);
+	assert_true(is_same_file(zcrx_lease_get_fd(x->lease), pair[0]));
+	assert_true(fcntl(zcrx_lease_get_fd(x->lease), F_GETFD) & FD_CLOEXEC);
+	assert_string_equal(zcrx_lease_get_interface(x->lease), "zc0");
+	close(pair[0]);
+	close(pair[1]);
+	unsetenv("ZCRX_LEASE");
+	unsetenv("ZCRX_LEASE_HANDLE_FD");
+}
+
+static void test_flows(void **state)
+{
+	struct fixture *x = *state;
+	struct zcrx_queue *q = NULL;
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), -EBADFD);
+	acquire(x);
+	assert_int_equal(zcrx_queue_new(x->lease, 2, &q), -ERANGE);
+	assert_int_equal(zcrx_queue_new(x->lease, 1, &q), 0);
+	assert_int_equal(zcrx_queue_steer_socket(q, -1), -EINVAL);
+	assert_int_equal(zcrx_queue_steer_socket(q, 4000), -EBADF);
+	assert_int_equal(x->server.calls, 1);
+
+	assert_int_equal(zcrx_queue_steer_socket(q, s), 0);
+	assert_called(x, "AddFlow",
+		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":1,"
+		      "\"socketFileDescriptor\":1}");
+	assert_int_equal(x->server.n_descriptors, 2);
+	assert_true(is_same_file(x->server.descriptors[1], s));
+	assert_string_equal(zcrx_lease_get_flow_id(x->lease, 1), "f2");
+	assert_null(zcrx_lease_get_flow_id(x->lease, 2));
+
+	assert_int_equal(zcrx_queue_steer(q, AF_UNIX, NULL, 0, NULL, 0), -EINVAL);
+	assert_int_equal(zcrx_queue_steer(q, AF_INET6, NULL, 0, "fd09::1/128", 9999), 0);
+	assert_called(x, "AddFlow",
+		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":1,\"flow\":"
+		      "{\"protocol\":\"tcp6\",\"destination\":\"fd09::1/128\","
+		      "\"destinationPort\":9999}}");
+	assert_int_equal(zcrx_queue_steer(q, AF_INET, "10.0.0.0/8", 1, NULL, 0), 0);
+	assert_called(x, "AddFlow",
+		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":1,\"flow\":"
+		      "{\"protocol\":\"tcp4\",\"source\":\"10.0.0.0/8\",\"sourcePort\":1}}");
+
+	assert_int_equal(zcrx_lease_remove_flow(x->lease, "f1"), 0);
+	assert_called(x, "RemoveFlow",
+		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"flowId\":\"f1\"}");
+	assert_string_equal(zcrx_lease_get_flow_id(x->lease, 0), "f2");
+	zcrx_queue_unref(q);
+	close(s);
+}
+
+/* Every refusal arrives as its errno, with zcrxd's sentence and the Varlink error. */
+static void test_refusals(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *parameters;
+		int error;
+	} table[] = {
+		{ "io.zcrx.Manager.NoSuchInterface", "{\"message\":\"M\"}", -ENODEV },
+		{ "io.zcrx.Manager.NoSuchLease", "{\"message\":\"M\"}", -ENOENT },
+		{ "io.zcrx.Manager.NoSuchFlow", "{\"message\":\"M\"}", -ENOENT },
+		{ "io.zcrx.Manager.NoQueueAvailable", "{\"message\":\"M\"}", -EBUSY },
+		{ "io.zcrx.Manager.QuotaExceeded", "{\"message\":\"M\"}", -EDQUOT },
+		{ "io.zcrx.Manager.InvalidFlow", "{\"message\":\"M\"}", -EINVAL },
+		{ "io.zcrx.Manager.FlowNotProved", "{\"message\":\"M\"}", -EACCES },
+		{ "io.zcrx.Manager.FlowConflict", "{\"message\":\"M\"}", -EADDRINUSE },
+		{ "io.zcrx.Manager.InvalidRing", "{\"message\":\"M\"}", -EINVAL },
+		{ "io.zcrx.Manager.InvalidArea", "{\"message\":\"M\"}", -EINVAL },
+		{ "io.zcrx.Manager.WrongState", "{\"message\":\"M\"}", -EBADFD },
+		{ "io.zcrx.Manager.NotSupported", "{\"message\":\"M\"}", -EOPNOTSUPP },
+		{ "io.zcrx.Manager.InterfaceDown", "{\"message\":\"M\"}", -ENETDOWN },
+		{ "io.zcrx.Manager.KernelRejected", "{\"message\":\"M\",\"errnoName\":\"ENODATA\"}",
+		  -ENODATA },
+		{ "io.zcrx.Manager.KernelRejected", "{\"message\":\"M\",\"errnoName\":\"EODD\"}",
+		  -EIO },
+		{ "io.zcrx.Manager.KernelRejected", "{\"message\":\"M\"}", -EIO },
+		{ "org.varlink.service.PermissionDenied", "{\"message\":\"M\"}", -EPERM },
+		{ "org.varlink.service.InvalidParameter", "{\"message\":\"M\"}", -EINVAL },
+		{ "org.varlink.service.MethodNotFound", "{\"message\":\"M\"}", -EOPNOTSUPP },
+		{ "com.example.Unheard", "{\"message\":\"M\"}", -EPROTO },
+	};
+	struct fixture *x = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		x->server.error_id = table[i].name;
+		x->server.error_parameters = table[i].parameters;
+		assert_int_equal(zcrx_lease_acquire(x->lease), table[i].error);
+		assert_string_equal(zcrx_client_error(x->client), "M");
+		assert_string_equal(zcrx_client_error_id(x->client), table[i].name);
+	}
+	/* Without a sentence from zcrxd there is a general one. */
+	x->server.error_parameters = NULL;
+	x->server.error_id = "io.zcrx.Manager.NoQueueAvailable";
+	assert_int_equal(zcrx_lease_acquire(x->lease), -EBUSY);
+	assert_string_equal(zcrx_client_error(x->client),
+			    "No zero-copy queue is free; see zcrxctl leases.");
+	x->server.error_id = "com.example.Unheard";
+	assert_int_equal(zcrx_lease_acquire(x->lease), -EPROTO);
+	assert_string_equal(zcrx_client_error(x->client),
+			    "zcrxd refused with com.example.Unheard.");
+	/* And a success wipes it. */
+	x->server.error_id = NULL;
+	acquire(x);
+	assert_string_equal(zcrx_client_error(x->client), "");
+	assert_null(zcrx_client_error_id(x->client));
+}
+
+static void test_bad_replies(void **state)
+{
+	static const char *const leases[] = {
+		"{}",
+		"{\"leaseId\":\"1\",\"interface\":\"zc0\"}",
+		"{\"leaseId\":\"1\",\"interface\":\"zc0\",\"hardwareQueues\":[]}",
+		"{\"leaseId\":\"1\",\"interface\":\"zc0\",\"hardwareQueues\":[-1]}",
+		"{\"leaseId\":1,\"interface\":\"zc0\",\"hardwareQueues\":[1]}",
+		"null",
+	};
+	struct fixture *x = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(leases); i++) {
+		x->server.lease = leases[i];
+		assert_int_equal(zcrx_lease_acquire(x->lease), -EBADMSG);
+		assert_non_null(strstr(zcrx_client_error(x->client), "Cannot lease a queue"));
+		assert_null(zcrx_lease_get_id(x->lease));
+	}
+	x->server.lease = NULL;
+	x->server.no_handle = true;
+	assert_int_equal(zcrx_lease_acquire(x->lease), -EBADMSG);
+	x->server.no_handle = false;
+	acquire(x);
+}
+
+/* zcrxd goes away in the middle of a call, or between two: the lease lives, the connection is made
+ * again. */
+static void test_restart(void **state)
+{
+	struct fixture *x = *state;
+
+	acquire(x);
+	x->server.hang_up = true;
+	assert_int_equal(zcrx_lease_renew(x->lease, 1), -ECONNRESET);
+	assert_non_null(strstr(zcrx_client_error(x->client), "Cannot renew the lease"));
+	assert_int_equal(zcrx_lease_is_gone(x->lease), 0);
+	x->server.hang_up = false;
+	assert_int_equal(zcrx_lease_renew(x->lease, 1), 0);
+}
+
+#define REGISTRATION(entries, head, stats, length)                                                 \
+	"{\"zcrxId\":3,\"refillEntries\":" entries ",\"refillSize\":16384,\"refillMapOffset\":0,"  \
+	"\"headOffset\":" head ",\"tailOffset\":8196,\"entriesOffset\":8256,\"statsOffset\":" stats \
+	",\"areaToken\":0,\"receiveBufferLength\":" length ",\"interfaceIndex\":2,"                \
+	"\"hardwareQueue\":7,\"napiId\":8204}"
+
+static void check_area(int fd, off_t size)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	assert_true(seals & F_SEAL_SHRINK);
+	assert_false(seals & F_SEAL_WRITE);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, size);
+	assert_int_equal(st.st_blocks * 512, size); /* populated */
+}
+
+/* The whole of register, with a real ring; where the kernel would put the refill ring, some of the
+ * ring's own memory is mapped (offset 0 is the submission and completion queue). */
+static void test_register(void **state)
+{
+	struct fixture *x = *state;
+	struct zcrx_queue *q = NULL;
+	uint64_t count = 1, bytes = 1;
+	char want[256];
+
+	acquire(x);
+	assert_int_equal(zcrx_queue_new(x->lease, 1, &q), 0);
+	assert_int_equal(zcrx_queue_get_fd(q), -EBADFD);
+	assert_null(zcrx_queue_get_ring(q));
+	assert_int_equal(zcrx_queue_set_area_size(q, 64 * 4096 - 1), 0);
+	assert_int_equal(zcrx_queue_set_completions(q, 4096), 0);
+	x->server.registration = REGISTRATION("64", "8192", "16368", "4096");
+	assert_int_equal(zcrx_queue_register(q), 0);
+	snprintf(want, sizeof(want),
+		 "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":1,\"ring\":%d,"
+		 "\"areaFileDescriptor\":1,\"areaSize\":262144,\"refillEntries\":64}",
+		 zcrx_queue_get_fd(q));
+	assert_called(x, "Register", want);
+	check_area(x->server.descriptors[1], 262144);
+	assert_int_equal(zcrx_queue_register(q), -EBUSY);
+	assert_int_equal(zcrx_queue_set_area_size(q, 4096), -EBUSY);
+	assert_int_equal(zcrx_queue_get_napi_id(q), 8204);
+	assert_int_equal(zcrx_queue_get_buffers(q), 64);
+	assert_int_equal(zcrx_queue_get_buffer_length(q), 4096);
+	assert_int_equal(zcrx_queue_get_copied(q, &count, &bytes), 0);
+	assert_int_equal(count + bytes, 0);
+	assert_true(fcntl(zcrx_queue_get_fd(q), F_GETFD) & FD_CLOEXEC);
+	zcrx_queue_unref(q);
+}
+
+static void test_register_without_statistics(void **state)
+{
+	struct fixture *x = *state;
+	struct zcrx_queue *q = NULL;
+
+	acquire(x);
+	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
+	assert_int_equal(zcrx_queue_set_area_size(q, 64 * 4096), 0);
+	assert_int_equal(zcrx_queue_set_completions(q, 4096), 0);
+	x->server.registration = REGISTRATION("64", "8192", "null", "4096");
+	assert_int_equal(zcrx_queue_register(q), 0);
+	assert_int_equal(zcrx_queue_get_copied(q, NULL, NULL), -EOPNOTSUPP);
+	zcrx_queue_unref(q);
+}
+
+static void test_register_bad_replies(void **state)
+{
+	static const char *const replies[] = {
+		"{\"zcrxId\":3}",
+		REGISTRATION("64", "16384", "null", "4096"), /* head outside of the mapping */
+		REGISTRATION("64", "8193", "null", "4096"),
+		REGISTRATION("1024", "8192", "null", "4096"), /* entries likewise */
+		REGISTRATION("64", "8192", "16376", "4096"),  /* statistics likewise */
+		REGISTRATION("64", "8192", "null", "8192"),
+		REGISTRATION("4294967296", "8192", "null", "4096"),
+	};
+	struct fixture *x = *state;
+	struct zcrx_queue *q = NULL;
+
+	acquire(x);
+	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
+	assert_int_equal(zcrx_queue_set_area_size(q, 64 * 4096), 0);
+	assert_int_equal(zcrx_queue_set_completions(q, 4096), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(replies); i++) {
+		x->server.registration = replies[i];
+		assert_int_equal(zcrx_queue_register(q), -EBADMSG);
+		assert_int_equal(zcrx_queue_get_fd(q), -EBADFD);
+	}
+	x->server.registration = REGISTRATION("32", "8192", "null", "4096"); /* fewer than buffers */
+	assert_int_equal(zcrx_queue_register(q), -EINVAL);
+	x->server.error_id = "io.zcrx.Manager.InvalidArea";
+	assert_int_equal(zcrx_queue_register(q), -EINVAL);
+	x->server.error_id = NULL;
+	x->server.registration = REGISTRATION("64", "8192", "null", "4096");
+	assert_int_equal(zcrx_queue_register(q), 0);
+	zcrx_queue_unref(q);
+}
+
+static void test_queue_limits(void **state)
+{
+	struct fixture *x = *state;
+	struct zcrx_queue *q = NULL;
+
+	acquire(x);
+	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
+	assert_int_equal(zcrx_queue_set_area_size(q, 0), -EINVAL);
+	assert_int_equal(zcrx_queue_set_buffer_length(q, 5000), -EINVAL);
+	assert_int_equal(zcrx_queue_set_buffer_length(q, 2048), -EINVAL);
+	assert_int_equal(zcrx_queue_set_completions(q, 65537), -EINVAL);
+	assert_int_equal(zcrx_queue_set_area_size(q, (size_t)32769 * 4096), 0);
+	assert_int_equal(zcrx_queue_register(q), -EINVAL);
+	assert_non_null(strstr(zcrx_client_error(x->client), "32769 buffers"));
+	assert_int_equal(x->server.calls, 1);
+	zcrx_queue_unref(q);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_daemon),
+		TEST(test_acquire),
+		TEST(test_acquire_options),
+		TEST(test_handle),
+		TEST(test_release_and_renew),
+		TEST(test_open),
+		TEST(test_inherit),
+		TEST(test_flows),
+		TEST(test_refusals),
+		TEST(test_bad_replies),
+		TEST(test_restart),
+		TEST(test_register),
+		TEST(test_register_without_statistics),
+		TEST(test_register_bad_replies),
+		TEST(test_queue_limits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

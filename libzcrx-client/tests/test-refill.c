@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The refill ring against a model of the kernel's side of it, without a kernel. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "macro.h"
+#include "refill.h"
+
+#define LENGTH 4096U
+#define TOKEN (UINT64_C(0) << ZC_AREA_SHIFT)
+
+/* The kernel's half: what it reads, and how often each buffer came back. */
+struct kernel {
+	uint32_t head, tail;
+	struct zc_rqe entries[8];
+	unsigned int came_back[8];
+};
+
+static void setup(struct kernel *k, struct refill *r, uint32_t start, uint32_t buffers)
+{
+	*k = (struct kernel){ .head = start, .tail = start };
+	assert_int_equal(refill_init(r, &k->head, &k->tail, k->entries, 8, buffers, LENGTH, TOKEN),
+			 0);
+}
+
+static unsigned int consume(struct kernel *k, unsigned int most)
+{
+	unsigned int n = 0;
+
+	for (; n < most && k->head != k->tail; n++, k->head++) {
+		struct zc_rqe *e = &k->entries[k->head & 7];
+
+		assert_true(k->tail - k->head <= 8);
+		assert_int_equal(e->off % LENGTH, 0);
+		assert_int_equal(e->pad, 0);
+		assert_int_equal(e->len, LENGTH);
+		k->came_back[e->off / LENGTH]++;
+	}
+	return n;
+}
+
+static void take(struct refill *r, uint32_t buffer, uint32_t at, uint32_t length)
+{
+	uint64_t offset = 0;
+
+	assert_int_equal(refill_take(r, (uint64_t)buffer * LENGTH + at, length, &offset), 0);
+	assert_int_equal(offset, (uint64_t)buffer * LENGTH + at);
+}
+
+static void test_sizes(void **state)
+{
+	struct kernel k = {};
+	struct refill r;
+
+	(void)state;
+	assert_int_equal(refill_entries_for(0), 0);
+	assert_int_equal(refill_entries_for(1), 1);
+	assert_int_equal(refill_entries_for(1000), 1024);
+	assert_int_equal(refill_entries_for(1024), 1024);
+	assert_int_equal(refill_entries_for(32768), 32768);
+	assert_int_equal(refill_entries_for(32769), 0);
+	assert_int_equal(refill_entries_for(UINT64_MAX), 0);
+	assert_int_equal(refill_init(&r, &k.head, &k.tail, k.entries, 7, 4, LENGTH, 0), -EINVAL);
+	assert_int_equal(refill_init(&r, &k.head, &k.tail, k.entries, 8, 9, LENGTH, 0), -EINVAL);
+	assert_int_equal(refill_init(&r, &k.head, &k.tail, k.entries, 8, 0, LENGTH, 0), -EINVAL);
+	assert_int_equal(refill_init(&r, &k.head, &k.tail, k.entries, 8, 8, 5000, 0), -EINVAL);
+}
+
+static void test_take_checks(void **state)
+{
+	uint64_t offset = 77;
+	struct kernel k;
+	struct refill r;
+
+	(void)state;
+	setup(&k, &r, 0, 8);
+	assert_int_equal(refill_take(&r, 8 * LENGTH, 1, &offset), -EBADMSG);
+	assert_int_equal(refill_take(&r, 0, 0, &offset), -EBADMSG);
+	assert_int_equal(refill_take(&r, 0, LENGTH + 1, &offset), -EBADMSG);
+	assert_int_equal(refill_take(&r, LENGTH - 1, 2, &offset), -EBADMSG);
+	assert_int_equal(refill_take(&r, UINT64_C(1) << ZC_AREA_SHIFT, 1, &offset), -EBADMSG);
+	assert_int_equal(refill_take(&r, UINT64_MAX, 1, &offset), -EBADMSG);
+	assert_int_equal(offset, 77);
+	assert_int_equal(r.n_held, 0);
+	take(&r, 7, 4095, 1);
+	take(&r, 0, 0, LENGTH);
+	assert_int_equal(r.n_held, 2);
+	refill_done(&r);
+}
+
+static void test_duplicates_refused(void **state)
+{
+	struct kernel k;
+	struct refill r;
+
+	(void)state;
+	setup(&k, &r, 0, 8);
+	assert_int_equal(refill_give(&r, 0), -EINVAL);
+	take(&r, 3, 100, 200);
+	assert_int_equal(refill_give(&r, 2 * LENGTH), -EINVAL);
+	assert_int_equal(refill_give(&r, 3 * LENGTH + 250), 0);
+	assert_int_equal(refill_give(&r, 3 * LENGTH + 250), -EINVAL);
+	assert_int_equal(refill_give(&r, 8 * LENGTH), -EINVAL);
+	assert_int_equal(refill_give(&r, UINT64_MAX), -EINVAL);
+	assert_int_equal(refill_queued(&r), 1);
+	assert_int_equal(consume(&k, 8), 1);
+	assert_int_equal(k.came_back[3], 1);
+	refill_done(&r);
+}
+
+static void test_entry_carries_token(void **state)
+{
+	uint64_t token = UINT64_C(5) << ZC_AREA_SHIFT, offset = 0;
+	struct kernel k = {};
+	struct refill r;
+
+	(void)state;
+	assert_int_equal(refill_init(&r, &k.head, &k.tail, k.entries, 8, 8, LENGTH, token), 0);
+	assert_int_equal(refill_take(&r, 2 * LENGTH, 1, &offset), -EBADMSG);
+	assert_int_equal(refill_take(&r, token | (2 * LENGTH + 5), 1, &offset), 0);
+	assert_int_equal(offset, 2 * LENGTH + 5);
+	assert_int_equal(refill_give(&r, offset), 0);
+	assert_true(k.entries[0].off == (token | 2 * LENGTH));
+	refill_done(&r);
+}
+
+/* Head and tail run over the end of 32 bits, and of the ring, without losing a buffer. */
+static void test_wraparound(void **state)
+{
+	struct kernel k;
+	struct refill r;
+
+	(void)state;
+	setup(&k, &r, UINT32_MAX - 5, 8);
+	for (unsigned int round = 0; round < 100; round++) {
+		for (uint32_t b = 0; b < 8; b++)
+			take(&r, b, 0, LENGTH);
+		for (uint32_t b = 0; b < 8; b++)
+			assert_int_equal(refill_give(&r, b * LENGTH), 0);
+		assert_int_equal(refill_queued(&r), 8);
+		assert_int_equal(consume(&k, 8), 8);
+	}
+	for (unsigned int b = 0; b < 8; b++)
+		assert_int_equal(k.came_back[b], 100);
+	assert_true(k.tail < UINT32_MAX - 5); /* it did run over */
+	refill_done(&r);
+}
+
+/* More references than entries: what does not fit waits, and all of it arrives. */
+static void test_backlog(void **state)
+{
+	struct kernel k;
+	struct refill r;
+
+	(void)state;
+	setup(&k, &r, UINT32_MAX - 2, 8);
+	for (uint32_t b = 0; b < 8; b++)
+		for (unsigned int i = 0; i < 5; i++)
+			take(&r, b, i * 800, 800);
+	assert_int_equal(r.n_held, 40);
+	for (uint32_t b = 0; b < 8; b++)
+		for (unsigned int i = 0; i < 5; i++)
+			assert_int_equal(refill_give(&r, b * LENGTH), 0);
+	assert_int_equal(r.n_held, 0);
+	assert_int_equal(refill_queued(&r), 8);
+	assert_int_equal(refill_give(&r, 0), -EINVAL);
+
+	assert_int_equal(consume(&k, 3), 3);
+	refill_settle(&r);
+	assert_int_equal(refill_queued(&r), 8);
+	for (unsigned int left = 37; left > 0;) {
+		unsigned int n = consume(&k, 5);
+
+		assert_true(n > 0);
+		left -= n;
+		refill_settle(&r);
+	}
+	for (unsigned int b = 0; b < 8; b++)
+		assert_int_equal(k.came_back[b], 5);
+	assert_int_equal(r.first, REFILL_NONE);
+	refill_done(&r);
+}
+
+/* Any order of taking, giving and consuming keeps every reference accounted for. */
+static void test_random_walk(void **state)
+{
+	unsigned int held[8] = {}, taken[8] = {}, n_held = 0;
+	unsigned int seed = 1;
+	struct kernel k;
+	struct refill r;
+
+	(void)state;
+	setup(&k, &r, UINT32_MAX - 1000, 8);
+	for (unsigned int i = 0; i < 100000; i++) {
+		uint32_t b = (uint32_t)rand_r(&seed) % 8;
+
+		switch (rand_r(&seed) % 3) {
+		case 0:
+			if (n_held < 60) {
+				take(&r, b, 0, 1);
+				held[b]++, taken[b]++, n_held++;
+			}
+			break;
+		case 1:
+			if (held[b] > 0) {
+				assert_int_equal(refill_give(&r, b * LENGTH), 0);
+				held[b]--, n_held--;
+			} else {
+				assert_int_equal(refill_give(&r, b * LENGTH), -EINVAL);
+			}
+			break;
+		default:
+			consume(&k, b);
+		}
+		assert_int_equal(r.n_held, n_held);
+		assert_true(refill_queued(&r) <= 8);
+	}
+	for (uint32_t b = 0; b < 8; b++)
+		for (; held[b] > 0; held[b]--)
+			assert_int_equal(refill_give(&r, b * LENGTH), 0);
+	while (consume(&k, 8) > 0)
+		refill_settle(&r);
+	assert_memory_equal(k.came_back, taken, sizeof(taken));
+	refill_done(&r);
+}
+
+/* A head that makes no sense must not make us write over entries that were not taken. */
+static void test_hostile_head(void **state)
+{
+	struct kernel k;
+	struct refill r;
+
+	(void)state;
+	setup(&k, &r, 0, 8);
+	take(&r, 1, 0, 1);
+	k.head = 5; /* ahead of the tail */
+	assert_int_equal(refill_give(&r, LENGTH), 0);
+	assert_int_equal(k.tail, 0);
+	k.head = 0;
+	refill_settle(&r);
+	assert_int_equal(k.tail, 1);
+	refill_done(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_take_checks),
+		cmocka_unit_test(test_duplicates_refused),
+		cmocka_unit_test(test_entry_carries_token),
+		cmocka_unit_test(test_wraparound),
+		cmocka_unit_test(test_backlog),
+		cmocka_unit_test(test_random_walk),
+		cmocka_unit_test(test_hostile_head),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The little of the kernel's zcrx interface that a receiver needs (include/uapi/linux/io_uring/
+ * zcrx.h, Linux 6.15 and later), under names of our own: the headers that distributions ship with
+ * liburing are older, and newer ones must not clash.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define ZC_OP_RECV 58	     /* IORING_OP_RECV_ZC; sqe->zcrx_ifq_idx shares its place with file_index */
+#define ZC_REGISTER_CTRL 36  /* IORING_REGISTER_ZCRX_CTRL, 6.19; nr_args is 0 */
+#define ZC_CTRL_FLUSH_RQ 0   /* ZCRX_CTRL_FLUSH_RQ: the kernel takes what is on the refill ring */
+#define ZC_AREA_SHIFT 48     /* above it an offset carries the number of the area */
+#define ZC_MAX_ENTRIES 32768 /* of a refill ring */
+
+/* struct io_uring_zcrx_rqe: an entry of the refill ring. */
+struct zc_rqe {
+	uint64_t off;
+	uint32_t len;
+	uint32_t pad; /* zero, or the entry is ignored and the buffer lost */
+};
+
+/* struct io_uring_zcrx_cqe: the second half of a completion. */
+struct zc_cqe {
+	uint64_t off;
+	uint64_t pad;
+};
+
+/* struct zcrx_ctrl with every union member's reserve zeroed. */
+struct zc_ctrl {
+	uint32_t zcrx_id;
+	uint32_t op;
+	uint64_t resv[2];
+	uint64_t arg[6];
+};
+
+/* struct zcrx_stats, kept by the kernel behind the refill ring; 7.2. */
+struct zc_stats {
+	uint64_t copy_count;
+	uint64_t copy_bytes;
+};

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libzcrx-client: receive TCP payload by zero copy on a queue that zcrxd leases, without privilege.
+ *
+ * In short:
+ *
+ *	zcrx_client_new(&client);
+ *	zcrx_client_connect(client, NULL);
+ *	zcrx_lease_new(client, &lease);
+ *	zcrx_lease_acquire(lease);
+ *	zcrx_queue_new(lease, 0, &queue);
+ *	zcrx_queue_register(queue);
+ *	zcrx_queue_steer_socket(queue, listening_socket);
+ *	zcrx_queue_receive(queue, accepted_socket, userdata, &stream);
+ *	while (zcrx_queue_wait(queue, -1, &event) > 0)
+ *		... use event->data, then zcrx_queue_return(queue, event->data) ...
+ *
+ * Functions that can fail return a negative errno value; zcrx_client_error() then says, for a
+ * person, what was being done, to what, and what to do about it. Objects are counted: _new and _ref
+ * give a reference, _unref takes it and returns NULL; NULL is accepted. Setters work only before
+ * the object is acquired or registered (-EBUSY after).
+ *
+ * Threads: a client, its leases and its queues belong to one thread at a time, except that a queue,
+ * once registered, belongs to the thread that first calls zcrx_queue_receive() or zcrx_queue_wait()
+ * on it: the kernel takes no other. The library has no globals, does not log, fork, or touch
+ * signals, and all its descriptors are close-on-exec.
+ */
+#ifndef ZCRX_CLIENT_H
+#define ZCRX_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct io_uring; /* of <liburing.h>; only for zcrx_queue_get_ring() */
+
+struct zcrx_client;
+struct zcrx_lease;
+struct zcrx_queue;
+struct zcrx_stream;
+
+/* ---------------------------------------------------------------- client */
+
+/* A client: the connection to zcrxd, and the account of the last failure. Since: 0.1 */
+int zcrx_client_new(struct zcrx_client **ret);
+struct zcrx_client *zcrx_client_ref(struct zcrx_client *client);
+struct zcrx_client *zcrx_client_unref(struct zcrx_client *client);
+
+/* Connects to zcrxd at the socket `path`; NULL for the usual one. A connection that breaks later
+ * (zcrxd was restarted; leases survive that) is made anew by the next call that needs it.
+ * -ENOENT, -ECONNREFUSED: zcrxd does not run. Since: 0.1 */
+int zcrx_client_connect(struct zcrx_client *client, const char *path);
+
+/* What went wrong last, as a sentence; "" if nothing did. Valid until the client's next call.
+ * Since: 0.1 */
+const char *zcrx_client_error(struct zcrx_client *client);
+
+/* The Varlink error that zcrxd answered with, such as "io.zcrx.Manager.NoQueueAvailable"; NULL if
+ * what failed last was not refused by zcrxd. Since: 0.1 */
+const char *zcrx_client_error_id(struct zcrx_client *client);
+
+/* ----------------------------------------------------------------- lease */
+
+/* A lease: hardware queues in this process's hands. It ends when it is released, when the last
+ * copy of its handle is closed (so when the process dies), when its time is up, or when an
+ * administrator takes it back. Since: 0.1 */
+int zcrx_lease_new(struct zcrx_client *client, struct zcrx_lease **ret);
+struct zcrx_lease *zcrx_lease_ref(struct zcrx_lease *lease);
+struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease);
+
+/* What to ask for. Interface: NULL for any that has queues free. Queues: 1 unless set. Name: shown
+ * to people. Time to live: in microseconds, 0 for as long as the policy allows. Since: 0.1 */
+int zcrx_lease_set_interface(struct zcrx_lease *lease, const char *interface);
+int zcrx_lease_set_queues(struct zcrx_lease *lease, unsigned int queues);
+int zcrx_lease_set_name(struct zcrx_lease *lease, const char *name);
+int zcrx_lease_set_time_to_live(struct zcrx_lease *lease, uint64_t usec);
+
+/* Leases the queues. -EBUSY: none is free; -EPERM: the policy denies it; -EDQUOT: its limit is
+ * reached; -ENODEV: no such interface. Since: 0.1 */
+int zcrx_lease_acquire(struct zcrx_lease *lease);
+
+/* Takes over the lease that `zcrxctl run` left in the environment (ZCRX_LEASE,
+ * ZCRX_LEASE_HANDLE_FD). -ENXIO: there is none. Since: 0.1 */
+int zcrx_lease_inherit(struct zcrx_lease *lease);
+
+/* Takes part in a persistent lease of the same user. Since: 0.1 */
+int zcrx_lease_open(struct zcrx_lease *lease, const char *id);
+
+/* Of an acquired lease; NULL and 0 before. Since: 0.1 */
+const char *zcrx_lease_get_id(struct zcrx_lease *lease);
+const char *zcrx_lease_get_interface(struct zcrx_lease *lease);
+unsigned int zcrx_lease_get_queues(struct zcrx_lease *lease);
+
+/* Index on the NIC of the lease's queue `index`, or -ERANGE. Since: 0.1 */
+int zcrx_lease_get_hardware_queue(struct zcrx_lease *lease, unsigned int index);
+
+/* The handle, or -EBADF. It is the lease: poll() reports a hang-up when the lease is gone, and a
+ * process that gets a copy, by inheritance or SCM_RIGHTS, holds the lease too. Still owned by the
+ * lease: duplicate it to keep it. Since: 0.1 */
+int zcrx_lease_get_fd(struct zcrx_lease *lease);
+
+/* Whether the lease has ended: 1, or 0. Since: 0.1 */
+int zcrx_lease_is_gone(struct zcrx_lease *lease);
+
+/* Removes a flow that zcrx_queue_steer_socket() or zcrx_queue_steer() added. Flow ids are listed in
+ * the order of addition; NULL past the last. Since: 0.1 */
+const char *zcrx_lease_get_flow_id(struct zcrx_lease *lease, unsigned int index);
+int zcrx_lease_remove_flow(struct zcrx_lease *lease, const char *flow_id);
+
+/* A new time to live, from now. Since: 0.1 */
+int zcrx_lease_renew(struct zcrx_lease *lease, uint64_t usec);
+
+/* Ends the lease, and returns when its queues are free again. Connections go on by copying; free
+ * the queues afterwards. Since: 0.1 */
+int zcrx_lease_release(struct zcrx_lease *lease);
+
+/* ----------------------------------------------------------------- queue */
+
+/* One queue of a lease with what receiving on it needs: an io_uring, and an area of memory where
+ * the NIC puts payload. Since: 0.1 */
+int zcrx_queue_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_queue **ret);
+struct zcrx_queue *zcrx_queue_ref(struct zcrx_queue *queue);
+struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue);
+
+/* Area: bytes, rounded up to whole pages; 16 MiB unless set; at most 32768 buffers. Buffer length:
+ * a power of two; a page unless set; larger ones need huge pages, the NIC's help, and Linux 7.0.
+ * Huge pages: nonzero to take the area from them. Completions: entries of the completion queue,
+ * one for each buffer unless set; at most 65536. Since: 0.1 */
+int zcrx_queue_set_area_size(struct zcrx_queue *queue, size_t bytes);
+int zcrx_queue_set_buffer_length(struct zcrx_queue *queue, size_t bytes);
+int zcrx_queue_set_huge_pages(struct zcrx_queue *queue, int huge);
+int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries);
+
+/* Makes the ring and the area, and has zcrxd bind the hardware queue to them. Since: 0.1 */
+int zcrx_queue_register(struct zcrx_queue *queue);
+
+/* Has the flows of `socket` steered to the queue: a listening TCP socket, for the connections that
+ * it will accept, or a connected one. The socket proves that the flow is the caller's; it is steered
+ * until the socket is closed. -EACCES: it proves nothing; -EADDRINUSE: somebody else's flow
+ * overlaps. Since: 0.1 */
+int zcrx_queue_steer_socket(struct zcrx_queue *queue, int socket);
+
+/* The same by value, for root and for what the policy lists. family: AF_INET or AF_INET6; an
+ * address of NULL and a port of 0 stand for any. Since: 0.1 */
+int zcrx_queue_steer(struct zcrx_queue *queue, int family, const char *source, uint16_t source_port,
+		     const char *destination, uint16_t destination_port);
+
+/* Starts to receive from a connected TCP socket; events carry `userdata`. The socket is duplicated:
+ * the caller may close its own. Do not read from it by other means. -EBADFD: not registered.
+ * Since: 0.1 */
+int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
+		       struct zcrx_stream **ret);
+
+/* Stops receiving; no event of this stream follows. Bytes that had not been delivered may be lost.
+ * Call it once for each stream, also after its last event. Returns NULL. Since: 0.1 */
+struct zcrx_stream *zcrx_stream_free(struct zcrx_stream *stream);
+
+enum zcrx_event_type {
+	/* Payload: `length` bytes at `data`. Valid, and the buffer taken, until given to
+	 * zcrx_queue_return(). */
+	ZCRX_EVENT_DATA = 1,
+	/* The peer has sent everything. The last event of the stream. */
+	ZCRX_EVENT_EOF = 2,
+	/* `error` and `message` say why the stream cannot go on. The last event of the stream. */
+	ZCRX_EVENT_ERROR = 3,
+	/* The lease is gone. Streams go on, copied by the kernel. Comes once; no stream. */
+	ZCRX_EVENT_LEASE_GONE = 4,
+	/* A completion of the caller's own: `user_data`, `result` and `flags` of the entry. */
+	ZCRX_EVENT_COMPLETION = 5
+};
+
+/* Made by the library only, and valid until the next zcrx_queue_wait(): may grow at its end. */
+struct zcrx_event {
+	enum zcrx_event_type type;
+	int error; /* negative errno */
+	struct zcrx_stream *stream;
+	void *userdata;
+	void *data;
+	size_t length;
+	const char *message;
+	uint64_t user_data;
+	int32_t result;
+	uint32_t flags;
+};
+
+/* Waits up to `timeout` milliseconds (-1: for ever, 0: not at all) for the next event. Returns 1
+ * and the event, or 0 on timeout; -EINTR when a signal came. What a full completion queue or a lack
+ * of buffers interrupts is taken up again here. Since: 0.1 */
+int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_event **ret);
+
+/* Gives the buffer of a ZCRX_EVENT_DATA back to the NIC; `data` points anywhere into it. Once for
+ * each event, in any order. -EINVAL: no such buffer is out. Since: 0.1 */
+int zcrx_queue_return(struct zcrx_queue *queue, const void *data);
+
+/* For poll(): readable when zcrx_queue_wait() with a timeout of 0 should be called, until it
+ * returns 0. -EBADFD before zcrx_queue_register(). Since: 0.1 */
+int zcrx_queue_get_fd(struct zcrx_queue *queue);
+
+/* The queue's ring, for requests of the caller's own, which complete as ZCRX_EVENT_COMPLETION. Any
+ * user_data below 1 << 63 may be used. zcrx_queue_wait() submits; leave the completion side alone.
+ * NULL before zcrx_queue_register(). Since: 0.1 */
+struct io_uring *zcrx_queue_get_ring(struct zcrx_queue *queue);
+
+/* Bytes delivered in all, by zero copy or not. Since: 0.1 */
+uint64_t zcrx_queue_get_received(struct zcrx_queue *queue);
+
+/* What of it the kernel had to copy, by its own account: pieces and bytes. -EOPNOTSUPP before
+ * Linux 7.2. Since: 0.1 */
+int zcrx_queue_get_copied(struct zcrx_queue *queue, uint64_t *ret_count, uint64_t *ret_bytes);
+
+/* SO_INCOMING_NAPI_ID of the sockets whose packets arrive on this queue; 0 if unknown. Tells which
+ * queue of a lease an accepted socket belongs to. Since: 0.1 */
+unsigned int zcrx_queue_get_napi_id(struct zcrx_queue *queue);
+
+/* Bytes of a buffer and number of buffers, of a registered queue. Since: 0.1 */
+size_t zcrx_queue_get_buffer_length(struct zcrx_queue *queue);
+unsigned int zcrx_queue_get_buffers(struct zcrx_queue *queue);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
