@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * zcrxctl lease: a persistent lease, for programs that know nothing of zcrxd.
+ */
+#include <errno.h>
+
+#include "acquire.h"
+#include "commands.h"
+#include "lease-table.h"
+#include "table.h"
+
+/* What the caller goes on with: the id, and the queues to give to a program. */
+static int print_lease(const struct ctl *ctl, sd_json_variant *lease)
+{
+	_cleanup_(table_freep) struct table *t = table_new("LEASE", "INTERFACE", "QUEUES", NULL);
+
+	if (!t)
+		return -ENOMEM;
+	table_add(t, INK_BOLD, "%s", field_string(lease, "leaseId") ?: "");
+	table_add(t, INK_NONE, "%s", field_string(lease, "interface") ?: "");
+	table_take(t, INK_NONE, queues_format(field_array(lease, "hardwareQueues")));
+	return table_write(t, stdout, ctl->legend, ctl->colour);
+}
+
+static enum exit_status run(const struct ctl *ctl, char **arguments)
+{
+	_cleanup_link_ sd_varlink *link = NULL;
+	_cleanup_json_ sd_json_variant *reply = NULL;
+	sd_json_variant *lease;
+	enum exit_status status = ctl_connect(ctl, &link);
+
+	if (status == CTL_DONE)
+		status = ctl_acquire(ctl, link, arguments[0], true, &reply);
+	if (status != CTL_DONE)
+		return status;
+	lease = field_object(reply, "lease");
+	if (!lease)
+		return ctl_fail(CTL_FAILED, "zcrxd answered without a lease.");
+	if (ctl->json != JSON_OFF)
+		return ctl_print_json(ctl, lease);
+	return print_lease(ctl, lease) < 0 ? ctl_oom() : CTL_DONE;
+}
+
+const struct command command_lease = {
+	.name = "lease",
+	.arguments = "[INTERFACE]",
+	.help = "lease queues until they are released",
+	.options =
+		TAKES(OPTION_QUEUES) | TAKES(OPTION_FLOW) | TAKES(OPTION_NAME) | TAKES(OPTION_TTL),
+	.max_arguments = 1,
+	.run = run,
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * zcrxctl reload: has zcrxd read its configuration again.
+ */
+#include "call.h"
+#include "commands.h"
+
+static enum exit_status run(const struct ctl *ctl, char **arguments)
+{
+	_cleanup_link_ sd_varlink *link = NULL;
+	_cleanup_json_ sd_json_variant *reply = NULL;
+	sd_json_variant *warning;
+	enum exit_status status = ctl_connect(ctl, &link);
+
+	(void)arguments;
+	if (status == CTL_DONE)
+		status = ctl_call(link, "Reload", NULL, &reply);
+	if (status == CTL_DONE && ctl->json != JSON_OFF)
+		status = ctl_print_json(ctl, reply);
+	if (status != CTL_DONE)
+		return status;
+	/* The new configuration holds, but not all of it came about. */
+	array_foreach(warning,
+		      field_array(reply, "warnings")) if (sd_json_variant_is_string(warning))
+		status = ctl_fail(CTL_FAILED, "%s", sd_json_variant_string(warning));
+	return status;
+}
+
+const struct command command_reload = {
+	.name = "reload",
+	.arguments = "",
+	.help = "read the configuration again",
+	.run = run,
+};

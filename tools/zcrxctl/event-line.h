@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An Event as a line of text. Pure but for the time zone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <systemd/sd-json.h>
+
+void event_write(FILE *f, sd_json_variant *event, bool colour);

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The table of leases. See lease-table.h.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "field.h"
+#include "lease-table.h"
+#include "queue-map.h"
+#include "table.h"
+#include "text.h"
+
+char *queues_format(sd_json_variant *queues)
+{
+	size_t n = queues ? sd_json_variant_elements(queues) : 0, size;
+	_cleanup_free_ char *out = NULL;
+	FILE *f = open_memstream(&out, &size);
+
+	if (!f)
+		return NULL;
+	for (size_t i = 0, run; i < n; i += run) {
+		uint64_t first = sd_json_variant_unsigned(sd_json_variant_by_index(queues, i));
+
+		run = 1;
+		while (i + run < n && sd_json_variant_unsigned(sd_json_variant_by_index(
+					      queues, i + run)) == first + run)
+			run++;
+		fprintf(f, "%s%" PRIu64, i > 0 ? "," : "", first);
+		if (run > 1)
+			fprintf(f, "-%" PRIu64, first + run - 1);
+	}
+	return fclose(f) == 0 ? TAKE_PTR(out) : NULL;
+}
+
+char *flow_format(sd_json_variant *flow)
+{
+	static const struct {
+		const char *field, *name;
+		bool number;
+	} parts[] = {
+		{ "destination", "dst", false },
+		{ "destinationPort", "dst-port", true },
+		{ "source", "src", false },
+		{ "sourcePort", "src-port", true },
+	};
+	_cleanup_free_ char *out = NULL;
+	size_t size;
+	FILE *f = open_memstream(&out, &size);
+
+	if (!f)
+		return NULL;
+	fputs(field_string(flow, "protocol") ?: "?", f);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (!field_has(flow, parts[i].field))
+			continue;
+		fprintf(f, ",%s=", parts[i].name);
+		if (parts[i].number)
+			fprintf(f, "%" PRIu64, field_unsigned(flow, parts[i].field, 0));
+		else
+			fputs(field_string(flow, parts[i].field) ?: "?", f);
+	}
+	return fclose(f) == 0 ? TAKE_PTR(out) : NULL;
+}
+
+static enum ink state_ink(const char *state)
+{
+	if (streq(state, "draining"))
+		return INK_WARN;
+	return streq(state, "quarantined") ? INK_BAD : INK_NONE;
+}
+
+static void add_owner(struct table *t, sd_json_variant *lease, const struct lease_view *view)
+{
+	uid_t uid = (uid_t)field_unsigned(lease, "ownerUid", (uid_t)-1);
+	_cleanup_free_ char *name = view->user_name(uid);
+
+	if (name)
+		table_add(t, INK_NONE, "%s", name);
+	else
+		table_add(t, INK_NONE, "%" PRIu32, (uint32_t)uid);
+}
+
+static char *ends_format(sd_json_variant *lease, uint64_t now_usec)
+{
+	uint64_t expiry = field_unsigned(lease, "expiryUSec", UINT64_MAX);
+
+	if (expiry != UINT64_MAX)
+		return text_span(expiry > now_usec ? expiry - now_usec : 0);
+	return strdup(field_boolean(lease, "persistent") ? "never" : "with handle");
+}
+
+static void add_flows(struct table *t, sd_json_variant *lease)
+{
+	sd_json_variant *flows = field_array(lease, "flows");
+	size_t n = flows ? sd_json_variant_elements(flows) : 0;
+	_cleanup_free_ char *first = NULL;
+
+	if (n <= 1) {
+		table_take(t, INK_NONE,
+			   n == 0 ? strdup("") : flow_format(sd_json_variant_by_index(flows, 0)));
+		return;
+	}
+	first = flow_format(sd_json_variant_by_index(flows, 0));
+	table_add(t, INK_NONE, "%s and %zu more", first ?: "?", n - 1);
+}
+
+static void add_lease(struct table *t, sd_json_variant *lease, sd_json_variant *leases,
+		      const struct lease_view *view)
+{
+	const char *id = field_string(lease, "leaseId") ?: "";
+	const char *state = field_string(lease, "state") ?: "";
+	uint64_t area = field_unsigned(lease, "areaBytes", 0);
+
+	if (view->brief)
+		table_add(t, INK_BUSY, "%c", queue_map_letter(leases, id));
+	table_add(t, INK_NONE, "%s", id);
+	table_add(t, INK_NONE, "%s", field_string(lease, "name") ?: "");
+	add_owner(t, lease, view);
+	if (!view->brief)
+		table_add(t, INK_NONE, "%" PRIu64, field_unsigned(lease, "ownerPid", 0));
+	table_add(t, INK_NONE, "%s", field_string(lease, "interface") ?: "");
+	table_take(t, INK_NONE, queues_format(field_array(lease, "hardwareQueues")));
+	table_add(t, state_ink(state), "%s", state);
+	table_add(t, INK_NONE, "%s", field_string(lease, "grant") ?: "");
+	if (!view->brief) {
+		table_take(t, INK_NONE, area > 0 ? text_size(area) : strdup(""));
+		table_take(t, INK_NONE, ends_format(lease, view->now_usec));
+	}
+	add_flows(t, lease);
+}
+
+int lease_table_write(FILE *f, sd_json_variant *leases, const struct lease_view *view)
+{
+	_cleanup_(table_freep) struct table *t =
+		view->brief ? table_new("", "LEASE", "NAME", "OWNER", "INTERFACE", "QUEUES",
+					"STATE", "GRANT", "FLOWS", NULL)
+			    : table_new("LEASE", "NAME", "OWNER", ">PID", "INTERFACE", "QUEUES",
+					"STATE", "GRANT", ">AREA", "ENDS", "FLOWS", NULL);
+	sd_json_variant *lease;
+
+	if (!t)
+		return -ENOMEM;
+	array_foreach(lease, leases) add_lease(t, lease, leases, view);
+	return table_write(t, f, view->legend, view->colour);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The text of `zcrxctl status`. See status-view.h.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+
+#include "field.h"
+#include "queue-map.h"
+#include "status-view.h"
+#include "text.h"
+
+enum {
+	WIDTH = 80,
+};
+
+/* "  NAME: text", wrapped; whatever the daemon sent is escaped. */
+_printf_(2, 3) static void write_wrapped(FILE *f, const char *format, ...)
+{
+	_cleanup_free_ char *raw = NULL, *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vasprintf(&raw, format, ap);
+	va_end(ap);
+	if (n < 0) {
+		raw = NULL;
+		return;
+	}
+	text = text_escape(raw);
+	fputs("  ", f);
+	text_wrap(f, text ?: "", 2, WIDTH);
+}
+
+/* The features that the kernel has, or those that it lacks. */
+static void write_features(FILE *f, sd_json_variant *kernel, bool has, const char *lead)
+{
+	static const struct {
+		const char *field, *text;
+	} features[] = {
+		{ "zeroCopyReceive", "zero-copy receive" }, { "queueLeasing", "queue leasing" },
+		{ "largeBuffers", "large buffers" },	    { "control", "flush and export" },
+		{ "software", "software queues" },	    { "events", "events and statistics" },
+	};
+	_cleanup_free_ char *list = NULL;
+	bool any = false;
+	size_t size;
+	FILE *m = open_memstream(&list, &size);
+
+	if (!m)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(features); i++) {
+		if (field_boolean(kernel, features[i].field) != has)
+			continue;
+		fprintf(m, "%s%s", any ? ", " : "", features[i].text);
+		any = true;
+	}
+	fclose(m);
+	if (any)
+		write_wrapped(f, "%s %s", lead, list);
+}
+
+static void write_kernel(FILE *f, sd_json_variant *kernel)
+{
+	write_features(f, kernel, true, "kernel has");
+	write_features(f, kernel, false, "kernel lacks");
+	if (!field_boolean(kernel, "zeroCopyReceive"))
+		write_wrapped(f, "io_uring zero-copy receive needs Linux 6.15 or later with "
+				 "CONFIG_IO_URING_ZCRX: no queue can be leased");
+}
+
+static void put_inked(FILE *f, enum ink ink, const char *s, bool colour)
+{
+	fputs(ink_on(ink, colour), f);
+	text_put(f, s);
+	fputs(ink_off(ink, colour), f);
+}
+
+static void put_problem_heading(FILE *f, bool colour)
+{
+	fputc('\n', f);
+	put_inked(f, INK_BAD, "Problems", colour);
+	fputc('\n', f);
+}
+
+static enum ink interface_ink(const char *state)
+{
+	if (streq(state, "configured"))
+		return INK_GOOD;
+	return streq(state, "degraded") ? INK_WARN : INK_BAD;
+}
+
+static void write_facts(FILE *f, sd_json_variant *interface)
+{
+	uint64_t foreign = field_unsigned(interface, "foreignRules", 0);
+	_cleanup_free_ char *facts = NULL;
+	size_t size;
+	FILE *m = open_memstream(&facts, &size);
+
+	if (!m)
+		return;
+	fprintf(m, "header/data split %s", field_string(interface, "tcpDataSplit") ?: "unknown");
+	if (field_has(interface, "hdsThreshold"))
+		fprintf(m, ", threshold %" PRIu64, field_unsigned(interface, "hdsThreshold", 0));
+	fprintf(m, "; RSS over %" PRIu64 " of %" PRIu64 " queues; %" PRIu64 " zero-copy",
+		field_unsigned(interface, "rssQueues", 0),
+		field_unsigned(interface, "combinedChannels", 0),
+		field_unsigned(interface, "zeroCopyCount", 0));
+	if (foreign > 0)
+		fprintf(m, "; %" PRIu64 " ntuple rule%s of others", foreign,
+			foreign == 1 ? "" : "s");
+	fclose(m);
+	write_wrapped(f, "%s", facts);
+}
+
+static void write_interface(FILE *f, sd_json_variant *interface, sd_json_variant *leases,
+			    const struct lease_view *view)
+{
+	const char *state = field_string(interface, "state") ?: "?";
+	const char *driver = field_string(interface, "driver") ?: "";
+	const char *reason = field_string(interface, "reason");
+
+	fputc('\n', f);
+	put_inked(f, INK_BOLD, field_string(interface, "name") ?: "?", view->colour);
+	fputs("  ", f);
+	text_put(f, driver);
+	fputs(*driver ? ", " : "", f);
+	put_inked(f, interface_ink(state), state, view->colour);
+	fputc('\n', f);
+	if (reason)
+		write_wrapped(f, "%s", reason);
+	if (streq(state, "missing"))
+		return;
+	write_facts(f, interface);
+	if (field_array(interface, "queues")) {
+		fputc('\n', f);
+		queue_map_write(f, interface, leases, view->legend, view->colour);
+	}
+}
+
+/* What keeps queues from being leased, beside what their interface says itself. */
+static void write_problems(FILE *f, sd_json_variant *interfaces, const struct lease_view *view)
+{
+	sd_json_variant *interface, *queue;
+	bool any = false;
+
+	array_foreach(interface, interfaces)
+	{
+		array_foreach(queue, field_array(interface, "queues"))
+		{
+			const char *reason = field_string(queue, "reason");
+
+			if (!reason)
+				continue;
+			if (!any)
+				put_problem_heading(f, view->colour);
+			any = true;
+			write_wrapped(f, "%s queue %" PRIu64 " (%s): %s",
+				      field_string(interface, "name") ?: "?",
+				      field_unsigned(queue, "queue", 0),
+				      field_string(queue, "state") ?: "?", reason);
+		}
+	}
+}
+
+int status_write(FILE *f, sd_json_variant *description, sd_json_variant *leases,
+		 const struct lease_view *view)
+{
+	sd_json_variant *kernel = field_object(description, "kernel");
+	sd_json_variant *interfaces = field_array(description, "interfaces"), *interface;
+	int r;
+
+	fputs("zcrxd ", f);
+	text_put(f, field_string(description, "version") ?: "?");
+	fputs(" on Linux ", f);
+	text_put(f, field_string(kernel, "release") ?: "?");
+	fputc('\n', f);
+	write_kernel(f, kernel);
+	array_foreach(interface, interfaces) write_interface(f, interface, leases, view);
+	if (!interfaces || sd_json_variant_elements(interfaces) == 0)
+		fputs("\nNo interface is managed: name one under interfaces: in /etc/zcrxd.yaml, "
+		      "then "
+		      "run\nzcrxctl reload.\n",
+		      f);
+
+	if (leases && sd_json_variant_elements(leases) > 0) {
+		fputc('\n', f);
+		r = lease_table_write(f, leases, view);
+		if (r < 0)
+			return r;
+	} else {
+		fputs("\nNo leases.\n", f);
+	}
+	write_problems(f, interfaces, view);
+	return 0;
+}

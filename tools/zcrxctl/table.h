@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A table of text for a terminal: columns as wide as their widest cell, two spaces apart, the last
+ * one never padded. Cells are escaped on the way in, so that they may hold anybody's strings. The
+ * commands build one, write it, free it. It knows nothing of what is in it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "macro.h"
+#include "text.h"
+
+struct table;
+
+/* Column headings, ended by NULL; one that begins with '>' is a right-aligned column. */
+struct table *table_new(const char *heading, ...) __attribute__((sentinel));
+struct table *table_free(struct table *t);
+DEFINE_CLEANUP(struct table *, table_free)
+
+/* The next cell, row by row; an empty one shows as "-". Failures are kept for table_write(). */
+void table_add(struct table *t, enum ink ink, const char *format, ...) _printf_(3, 4);
+
+/* The same for a string that the table takes over; NULL stands for one that memory lacked for. */
+void table_take(struct table *t, enum ink ink, char *text);
+
+/* -ENOMEM if any cell was lost. A table without rows writes nothing. */
+int table_write(const struct table *t, FILE *f, bool legend, bool colour);

@@ -1,0 +1,509 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The real zcrxctl against a server with canned answers: what it asks, prints and returns."""
+import json
+import os
+import pty
+import re
+import socket
+import stat
+import subprocess
+
+import pytest
+
+ZCRXCTL, FAKE = os.environ["ZCRXCTL"], os.environ["FAKE_ZCRXD"]
+ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC", "TERM": "xterm"}
+for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+    if name in os.environ:
+        ENVIRONMENT[name] = os.environ[name]
+
+OURS = "io.zcrx.Manager."
+KERNEL = {"release": "7.2.12", "zeroCopyReceive": True, "control": True, "largeBuffers": True,
+          "software": True, "queueLeasing": True, "events": True}
+INTERFACE = {"name": "zc0", "index": 2, "driver": "zcnic", "state": "configured",
+             "combinedChannels": 2, "zeroCopyFirst": 1, "zeroCopyCount": 1,
+             "tcpDataSplit": "enabled", "hdsThreshold": 0, "rssQueues": 1, "foreignRules": 0,
+             "queues": [{"queue": 0, "kind": "ordinary", "state": "free"},
+                        {"queue": 1, "kind": "zeroCopy", "state": "steered",
+                         "leaseId": "3f9a01c2"}]}
+OTHER = dict(INTERFACE, name="zc9", index=3, queues=[])
+DESCRIPTION = {"version": "0.1.0", "kernel": KERNEL, "interfaces": [INTERFACE, OTHER]}
+LEASE = {"leaseId": "3f9a01c2", "name": "web", "ownerUid": 0, "ownerPid": 4711, "interface": "zc0",
+         "hardwareQueues": [1, 2, 3, 7], "grant": "netkit", "state": "steered",
+         "persistent": False, "selfRegistered": False,
+         "flows": [{"flowId": "1", "protocol": "tcp4", "destinationPort": 9999}],
+         "creationUSec": 1, "areaBytes": 67108864}
+CHANGE = {"interface": "zc0", "step": "channels", "from": "8", "to": "32",
+          "effect": "the link bounces"}
+
+
+class Server:
+    """zcrxctl with a fake zcrxd behind it."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.socket = str(directory / "socket")
+        self.process = None
+
+    def answer(self, **methods):
+        for method, replies in methods.items():
+            replies = replies if isinstance(replies, list) else [replies]
+            (self.directory / f"{method}.json").write_text(json.dumps(replies))
+        self.process = subprocess.Popen([FAKE, self.socket, str(self.directory)],
+                                        stdout=subprocess.PIPE, env=ENVIRONMENT)
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def calls(self):
+        lines = (self.directory / "calls").read_text().splitlines()
+        return [(c["method"], c["parameters"]) for c in map(json.loads, lines)]
+
+    def ctl(self, *arguments, **kwargs):
+        return subprocess.run([ZCRXCTL, "--socket", self.socket, *arguments], env=ENVIRONMENT,
+                              capture_output=True, text=True, timeout=60, check=False, **kwargs)
+
+    def stop(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+
+
+@pytest.fixture(name="server")
+def fixture_server(tmp_path):
+    server = Server(tmp_path)
+    yield server
+    server.stop()
+
+
+def good(result, stdout=None):
+    assert (result.returncode, result.stderr) == (0, "")
+    if stdout is not None:
+        assert result.stdout == stdout
+    return result.stdout
+
+
+def bad(result, status, stderr, stdout=""):
+    assert (result.returncode, result.stderr, result.stdout) == (status, stderr, stdout)
+
+
+# status, leases
+
+def test_status(server):
+    server.answer(Describe={"parameters": DESCRIPTION},
+                  ListLeases={"parameters": {"lease": LEASE}})
+    out = good(server.ctl("status"))
+    assert "zc0  zcnic, configured\n" in out and "zc9  zcnic, configured\n" in out
+    assert "          0  1\n     0    .  a>\n" in out
+    assert re.search(r"^a +3f9a01c2 +web +root +zc0 +1-3,7 +steered +netkit +"
+                     r"tcp4,dst-port=9999$", out, re.M)
+    assert "\x1b" not in out
+
+
+def test_status_of_one_interface(server):
+    server.answer(Describe={"parameters": DESCRIPTION},
+                  ListLeases=[{"parameters": {"lease": LEASE}},
+                              {"parameters": {"lease": dict(LEASE, interface="zc9",
+                                                            leaseId="00000009")}}])
+    out = good(server.ctl("status", "zc9"))
+    assert "zc0" not in out and "00000009" in out and "3f9a01c2" not in out
+    bad(server.ctl("status", "nope"), 1, "zcrxctl: zcrxd manages no interface nope; zcrxctl status "
+        "lists those that it does.\n")
+    shown = json.loads(good(server.ctl("status", "zc9", "--json=short")))
+    assert shown == dict(DESCRIPTION, interfaces=[OTHER])
+
+
+def test_status_json(server):
+    server.answer(Describe={"parameters": DESCRIPTION})
+    short = good(server.ctl("status", "--json=short"))
+    assert json.loads(short) == DESCRIPTION and short.count("\n") == 1
+    assert good(server.ctl("status", "--json")) == short  # no terminal
+    pretty = good(server.ctl("--json=pretty", "status"))
+    assert json.loads(pretty) == DESCRIPTION and pretty.count("\n") > 20
+
+
+def on_terminal(server, *arguments, **environment):
+    """Output on a terminal."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([ZCRXCTL, "--socket", server.socket, *arguments], stdout=slave,
+                               env=dict(ENVIRONMENT, **environment))
+    os.close(slave)
+    out = b""
+    try:
+        while chunk := os.read(master, 4096):
+            out += chunk
+    except OSError:  # the other end is closed
+        pass
+    os.close(master)
+    assert process.wait() == 0
+    return out.decode()
+
+
+def test_colours(server):
+    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {}})
+    assert "\x1b[" in on_terminal(server, "status")
+    assert "\x1b[" in on_terminal(server, "status", NO_COLOR="")
+    assert "\x1b[" not in on_terminal(server, "status", NO_COLOR="1")
+    assert "\x1b[" not in on_terminal(server, "status", TERM="dumb")
+    assert "\x1b[" not in on_terminal(server, "status", "--json", NO_COLOR="1")
+    assert "\n" in on_terminal(server, "status", "--json", NO_COLOR="1").strip()  # pretty
+
+
+def test_leases(server):
+    second = dict(LEASE, leaseId="77aa0e10", name=None, ownerUid=4294967294, areaBytes=0, flows=[],
+                  persistent=True)
+    server.answer(ListLeases=[{"parameters": {"lease": LEASE}}, {"parameters": {"lease": second}}])
+    lines = good(server.ctl("leases")).splitlines()
+    assert lines[0].split() == ["LEASE", "NAME", "OWNER", "PID", "INTERFACE", "QUEUES", "STATE",
+                                "GRANT", "AREA", "ENDS", "FLOWS"]
+    assert lines[2].split() == ["77aa0e10", "-", "4294967294", "4711", "zc0", "1-3,7", "steered",
+                                "netkit", "-", "never", "-"]
+    assert good(server.ctl("leases", "--no-legend")).splitlines()[1].startswith("77aa0e10")
+    assert json.loads(good(server.ctl("leases", "--json=short"))) == [LEASE, second]
+    good(server.ctl("leases", "3f9a01c2"))
+    assert server.calls()[-1] == ("ListLeases", {"leaseId": "3f9a01c2"})
+
+
+def test_no_leases(server):
+    server.answer(ListLeases={"parameters": {"lease": None}})
+    good(server.ctl("leases"), "No leases.\n")
+    good(server.ctl("leases", "--no-legend"), "")
+    good(server.ctl("leases", "--json=short"), "[]\n")
+
+
+def test_strings_of_others_are_escaped(server):
+    server.answer(ListLeases={"parameters": {"lease": dict(LEASE, name="\x1b[31mroot\n\u202ex")}},
+                  Watch=[{"parameters": {"event": {"event": "failed", "timestampUSec": 0,
+                                                   "reason": "\x1b]0;title\x07"}}}],
+                  Release={"error": OURS + "NoSuchLease",
+                           "parameters": {"message": "No lease \x1b[2J."}})
+    assert "\\x1b[31mroot\\n\\u202ex" in good(server.ctl("leases"))
+    assert "\\x1b]0;title\\x07" in good(server.ctl("watch"))
+    bad(server.ctl("release", "x"), 1, "zcrxctl: No lease \\x1b[2J.\n")
+
+
+# lease, release, run
+
+def test_lease(server):
+    server.answer(Acquire={"parameters": {"lease": LEASE}})
+    good(server.ctl("lease"), "LEASE     INTERFACE  QUEUES\n3f9a01c2  zc0        1-3,7\n")
+    assert server.calls()[-1] == ("Acquire", {"persistent": True})
+    good(server.ctl("lease", "zc0", "--queues", "4", "--name", "web", "--ttl", "1h30min",
+                    "--flow", "tcp4,dst-port=9999,dst=10.0.0.1/32,src=10.0.0.0/24,src-port=1000",
+                    "--flow=tcp6,dst-port=80", "--no-legend"), "3f9a01c2  zc0  1-3,7\n")
+    assert server.calls()[-1] == ("Acquire", {
+        "persistent": True, "interface": "zc0", "queues": 4, "name": "web",
+        "timeToLiveUSec": 5400000000,
+        "flows": [{"protocol": "tcp4", "destination": "10.0.0.1", "destinationPort": 9999,
+                   "source": "10.0.0.0/24", "sourcePort": 1000},
+                  {"protocol": "tcp6", "destinationPort": 80}]})
+    assert json.loads(good(server.ctl("lease", "--json=short"))) == LEASE
+
+
+def test_release(server):
+    mine = dict(LEASE, persistent=True, ownerUid=os.getuid())
+    leases = [dict(mine, leaseId="00000001"), dict(mine, leaseId="00000002", persistent=False),
+              dict(mine, leaseId="00000003", ownerUid=os.getuid() + 1),
+              dict(mine, leaseId="00000004")]
+    server.answer(Release={"parameters": {}},
+                  ListLeases=[{"parameters": {"lease": lease}} for lease in leases])
+    good(server.ctl("release", "a", "b"), "")
+    good(server.ctl("release", "--all-mine"), "")
+    assert [p for m, p in server.calls() if m == "Release"] == [
+        {"leaseId": "a"}, {"leaseId": "b"}, {"leaseId": "00000001"}, {"leaseId": "00000004"}]
+    usage = "zcrxctl: Name the leases to release, or give --all-mine.\n"
+    bad(server.ctl("release"), 2, usage)
+    bad(server.ctl("release", "a", "--all-mine"), 2, usage)
+
+
+def test_release_goes_on(server):
+    server.answer(Release={"error": OURS + "NoSuchLease", "parameters": {"message": "No lease."}})
+    bad(server.ctl("release", "a", "b"), 1, "zcrxctl: No lease.\nzcrxctl: No lease.\n")
+    assert len(server.calls()) == 2
+
+
+SHOW_HANDLE = """
+import os, socket, sys
+handle = int(os.environ["ZCRX_LEASE_HANDLE_FD"])
+alive = socket.socket(fileno=handle).getpeername() == ""
+others = [f for f in os.listdir("/proc/self/fd") if int(f) > 2 and int(f) != handle
+          and os.path.exists("/proc/self/fd/" + f)]
+print(os.environ["ZCRX_LEASE"], alive, os.getpid(), others, sys.argv[1:])
+sys.exit(7)
+"""
+
+
+def test_run(server):
+    server.answer(Acquire={"parameters": {"lease": LEASE, "handleFileDescriptor": 0},
+                           "handle": True})
+    process = subprocess.Popen(
+        [ZCRXCTL, "--socket", server.socket, "run", "--interface", "zc0", "--queues", "4", "--flow",
+         "tcp4,dst-port=9", "--", "python3", "-c", SHOW_HANDLE, "--queues", "x"],
+        env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    out, _ = process.communicate(timeout=60)
+    # The command took zcrxctl's place, kept the handle, and inherited nothing else.
+    assert out == f"3f9a01c2 True {process.pid} [] ['--queues', 'x']\n"
+    assert process.returncode == 7
+    assert server.calls() == [("Acquire", {
+        "interface": "zc0", "queues": 4,
+        "flows": [{"protocol": "tcp4", "destinationPort": 9}]})]
+    # Options of the command are its own, without -- as well.
+    assert server.ctl("run", "sh", "-c", "echo $ZCRX_LEASE").stdout == "3f9a01c2\n"
+    bad(server.ctl("run", "--", "/nonexistent"), 1,
+        "zcrxctl: Cannot run /nonexistent: No such file or directory.\n")
+
+
+def test_run_without_handle(server):
+    server.answer(Acquire={"parameters": {"lease": LEASE}})
+    bad(server.ctl("run", "true"), 1, "zcrxctl: zcrxd answered without a lease and its handle.\n")
+
+
+# watch
+
+EVENTS = [{"event": "acquired", "timestampUSec": 1795223403000000, "interface": "zc0", "queue": 1,
+           "leaseId": "3f9a01c2"},
+          {"event": "revoked", "timestampUSec": 1795223404000000, "leaseId": "3f9a01c2",
+           "reason": "maintenance", "deadlineUSec": 1795223434000000}]
+
+
+def test_watch(server):
+    server.answer(Watch=[{"parameters": {}}] + [{"parameters": {"event": e}} for e in EVENTS])
+    good(server.ctl("watch"),
+         "2026-11-21 01:10:03  acquired     zc0  queue 1  lease 3f9a01c2\n"
+         "2026-11-21 01:10:04  revoked      lease 3f9a01c2  in 30s: maintenance\n")
+    out = good(server.ctl("watch", "3f9a01c2", "--json=short"))
+    assert [json.loads(line) for line in out.splitlines()] == EVENTS
+    assert [p for _, p in server.calls()] == [{}, {"leaseId": "3f9a01c2"}]
+
+
+def test_watch_lost(server):
+    server.answer(Watch=[{"parameters": {}}, {"hangUp": True}])
+    bad(server.ctl("watch"), 1,
+        "zcrxctl: zcrxd closed the connection; see: journalctl -u zcrxd\n")
+
+
+def test_watch_refused(server):
+    server.answer(Describe={"parameters": DESCRIPTION})
+    bad(server.ctl("watch"), 1, "zcrxctl: This zcrxd (0.1.0) cannot do that: it has no method "
+        "Watch. A newer one may.\n")
+
+
+# explain, plan, apply, restore, revoke, reload
+
+def test_explain(server):
+    answer = {"rule": 5, "leaseId": "3f9a01c2", "queues": [1], "message": "Rule 5 steers it."}
+    only = dict(DESCRIPTION, interfaces=[INTERFACE])
+    server.answer(Explain={"parameters": answer}, Describe={"parameters": only})
+    text = "Rule 5 steers it.\n  rule    5\n  lease   3f9a01c2\n  queues  1\n"
+    good(server.ctl("explain", "tcp4,dst-port=9", "zc9"), text)
+    good(server.ctl("explain", "tcp4,dst-port=9"), text)
+    assert [p for m, p in server.calls() if m == "Explain"] == [
+        {"flow": {"protocol": "tcp4", "destinationPort": 9}, "interface": "zc9"},
+        {"flow": {"protocol": "tcp4", "destinationPort": 9}, "interface": "zc0"}]
+    assert json.loads(good(server.ctl("explain", "tcp4", "zc0", "--json=short"))) == answer
+
+
+def test_explain_which_interface(server):
+    server.answer(Describe={"parameters": DESCRIPTION})
+    bad(server.ctl("explain", "tcp4"), 2, "zcrxctl: Name the interface: zcrxctl explain SPEC "
+        "INTERFACE; zcrxctl status lists them.\n")
+
+
+def test_plan(server):
+    server.answer(Plan={"parameters": {"changes": [CHANGE]}})
+    good(server.ctl("plan", "zc0"), "INTERFACE  STEP      FROM  TO  EFFECT\n"
+         "zc0        channels  8     32  the link bounces\n")
+    assert server.calls() == [("Plan", {"interface": "zc0"})]
+    assert json.loads(good(server.ctl("plan", "--json=short"))) == [CHANGE]
+
+
+def test_empty_plan(server):
+    server.answer(Plan={"parameters": {"changes": []}})
+    good(server.ctl("plan"), "Nothing to change.\n")
+    good(server.ctl("plan", "--no-legend"), "")
+    good(server.ctl("plan", "--json=short"), "[]\n")
+
+
+@pytest.mark.parametrize("verb, method, arguments", [("apply", "Apply", {}),
+                                                     ("restore", "Restore", {"interface": "zc0"})])
+def test_apply(server, verb, method, arguments):
+    done = dict(CHANGE, outcome="done")
+    server.answer(**{method: {"parameters": {"changes": [done]}}})
+    good(server.ctl(verb, *arguments.values()),
+         "INTERFACE  STEP      FROM  TO  OUTCOME  EFFECT\n"
+         "zc0        channels  8     32  done     the link bounces\n")
+    good(server.ctl(verb, *arguments.values(), "--force"))
+    assert server.calls() == [(method, arguments), (method, dict(arguments, force=True))]
+
+
+def test_apply_failed(server):
+    failed = [dict(CHANGE, outcome="undone"),
+              dict(CHANGE, step="rss", outcome="failed", message="Cannot set RSS: busy.")]
+    server.answer(Apply={"parameters": {"changes": failed}})
+    result = server.ctl("apply")
+    assert result.returncode == 1
+    assert result.stderr == "zcrxctl: zc0: Cannot set RSS: busy.\n"
+    assert " undone " in result.stdout and " failed " in result.stdout
+    result = server.ctl("apply", "--json=short")
+    assert result.returncode == 1 and json.loads(result.stdout) == failed
+
+
+def test_revoke(server):
+    server.answer(Revoke={"parameters": {}})
+    good(server.ctl("revoke", "3f9a01c2"), "")
+    good(server.ctl("revoke", "3f9a01c2", "--force", "--grace", "0", "--reason", "why"), "")
+    assert server.calls() == [("Revoke", {"leaseId": "3f9a01c2"}), ("Revoke", {
+        "leaseId": "3f9a01c2", "force": True, "graceUSec": 0, "reason": "why"})]
+
+
+def test_reload(server):
+    server.answer(Reload={"parameters": {"warnings": []}})
+    good(server.ctl("reload"), "")
+    good(server.ctl("reload", "--json=short"), '{"warnings":[]}\n')
+
+
+def test_reload_in_part(server):
+    server.answer(Reload={"parameters": {"warnings": ["zc9 is missing."]}})
+    bad(server.ctl("reload"), 1, "zcrxctl: zc9 is missing.\n")
+
+
+# errors
+
+@pytest.mark.parametrize("error, parameters, status, text", [
+    (OURS + "NoSuchInterface", {"interface": "x", "message": "M."}, 1, "M."),
+    (OURS + "NoSuchLease", {"leaseId": "x", "message": "M."}, 1, "M."),
+    (OURS + "NoQueueAvailable", {"interface": "x", "message": "M."}, 4, "M."),
+    (OURS + "NoQueueAvailable", {}, 4, "No zero-copy queue is free; see zcrxctl leases."),
+    (OURS + "QuotaExceeded", {"limit": "max-queues", "message": "M."}, 3, "M."),
+    (OURS + "InvalidFlow", {"field": "x", "message": "M."}, 1, "M."),
+    (OURS + "FlowNotProved", {"message": "M."}, 3, "M."),
+    (OURS + "FlowConflict", {"message": "M."}, 1, "M."),
+    (OURS + "WrongState", {"state": "x", "message": "M."}, 1, "M."),
+    (OURS + "NotSupported", {"feature": "x", "message": "M."}, 1, "M."),
+    (OURS + "InterfaceDown", {"interface": "x", "message": "M."}, 1, "M."),
+    (OURS + "KernelRejected", {"message": "M (extack).", "kernelMessage": "extack"}, 1,
+     "M (extack)."),
+    (OURS + "KernelRejected", {"message": "M.", "kernelMessage": "extack"}, 1,
+     "M. The kernel says: extack"),
+    ("org.varlink.service.PermissionDenied", {"rule": "r", "message": "M."}, 3, "M."),
+    ("org.varlink.service.PermissionDenied", {}, 3, "The policy does not allow this."),
+    ("org.varlink.service.InvalidParameter", {"parameter": "name", "message": "M."}, 1, "M."),
+    ("org.varlink.service.InvalidParameter", {"parameter": "name"}, 1,
+     "zcrxd refuses the value of 'name'."),
+    ("io.systemd.System", {"errno": 12}, 1,
+     "zcrxd failed: Cannot allocate memory; see: journalctl -u zcrxd"),
+    ("com.example.Strange", {}, 1, "zcrxd refused: com.example.Strange"),
+])
+def test_errors(server, error, parameters, status, text):
+    reply = {"error": error, "parameters": parameters}
+    server.answer(Acquire=reply, ListLeases=reply)
+    bad(server.ctl("lease"), status, f"zcrxctl: {text}\n")
+    bad(server.ctl("run", "true"), status, f"zcrxctl: {text}\n")
+    bad(server.ctl("leases"), status, f"zcrxctl: {text}\n")
+
+
+@pytest.mark.parametrize("arguments", [("restore", "zc0"), ("revoke", "x"), ("reload",), ("plan",),
+                                       ("leases",), ("explain", "tcp4", "zc0"), ("lease",)])
+def test_old_daemon(server, arguments):
+    server.answer(Describe={"parameters": DESCRIPTION})
+    method = {"leases": "ListLeases", "lease": "Acquire"}.get(arguments[0],
+                                                             arguments[0].capitalize())
+    bad(server.ctl(*arguments), 1, "zcrxctl: This zcrxd (0.1.0) cannot do that: it has no method "
+        f"{method}. A newer one may.\n")
+
+
+def test_not_zcrxd(server):
+    server.answer()
+    bad(server.ctl("plan"), 1, "zcrxctl: What answers there is not zcrxd.\n")
+
+
+def test_no_daemon(tmp_path):
+    server = Server(tmp_path)
+    hint = "Is it running? Try: systemctl start zcrxd.socket\n"
+    bad(server.ctl("status"), 1, f"zcrxctl: Cannot reach zcrxd at {server.socket}: "
+        f"No such file or directory. {hint}")
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(server.socket)
+    bad(server.ctl("status"), 1, f"zcrxctl: Cannot reach zcrxd at {server.socket}: "
+        f"Connection refused. {hint}")
+
+
+def test_denied_by_the_socket(server):
+    server.answer(Describe={"parameters": DESCRIPTION})
+    os.chmod(server.socket, 0o600)
+    os.chmod(server.directory, stat.S_IRWXU | stat.S_IXOTH | stat.S_IXGRP)
+    for parent in server.directory.parents:
+        if parent.stat().st_uid == os.getuid() and str(parent) not in ("/", "/tmp"):
+            os.chmod(parent, 0o755)
+    bad(server.ctl("status", user=65534, group=65534, extra_groups=[]), 3,
+        f"zcrxctl: Cannot reach zcrxd at {server.socket}: Permission denied.\n")
+
+
+def test_connection_lost(server):
+    server.answer(Plan={"hangUp": True})
+    bad(server.ctl("plan"), 1, "zcrxctl: zcrxd closed the connection; see: journalctl -u zcrxd\n")
+
+
+def test_output_lost(server):
+    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {}})
+    with open("/dev/full", "w", encoding="ascii") as full:
+        result = subprocess.run([ZCRXCTL, "--socket", server.socket, "status"], stdout=full,
+                                stderr=subprocess.PIPE, env=ENVIRONMENT, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == "zcrxctl: Cannot write the output: No space left on device.\n"
+
+
+# usage
+
+@pytest.mark.parametrize("arguments, text", [
+    ([], "No command given; see zcrxctl --help."),
+    (["stauts"], "'stauts' is not a command; see zcrxctl --help."),
+    (["plan", "a", "b"], "Too many arguments; usage: zcrxctl plan [OPTION...] [INTERFACE]"),
+    (["restore"], "Too few arguments; usage: zcrxctl restore [OPTION...] INTERFACE"),
+    (["run"], "Too few arguments; usage: zcrxctl run [OPTION...] [--] COMMAND..."),
+    (["reload", "x"], "Too many arguments; usage: zcrxctl reload [OPTION...]"),
+    (["plan", "--json=yaml"], "--json=yaml: expected pretty, short or off."),
+    (["lease", "--queues", "0"], "--queues 0: expected a number from 1 up."),
+    (["lease", "--queues", "many"], "--queues many: expected a number from 1 up."),
+    (["lease", "--ttl", "soon"],
+     "--ttl soon: not a time; expected something like 30s, 5min or 1h30min."),
+    (["lease", "--ttl", "0s"], "--ttl 0s: a lease cannot end at once."),
+    (["revoke", "x", "--grace", "99999999999d"], "--grace 99999999999d: the time is too long."),
+    (["--socket", "exec:/bin/true", "plan"], "--socket exec:/bin/true: expected an absolute path."),
+])
+def test_usage(tmp_path, arguments, text):
+    bad(Server(tmp_path).ctl(*arguments), 2, f"zcrxctl: {text}\n")
+
+
+def test_usage_of_options(tmp_path):
+    server = Server(tmp_path)
+    bad(server.ctl("plan", "--force"), 2, "zcrxctl: unrecognized option '--force'\n")
+    bad(server.ctl("--queues", "2", "lease"), 2, "zcrxctl: unrecognized option '--queues'\n")
+    bad(server.ctl("lease", "--queues"), 2, "zcrxctl: option '--queues' requires an argument\n")
+
+
+def test_usage_of_flows(tmp_path):
+    server = Server(tmp_path)
+    pointed = ("zcrxctl: Cannot understand the flow 'tcp4,dst-prt=9999', character 6: 'dst-prt' is "
+               "not a field; expected dst, dst-port, src or src-port.\n"
+               "  tcp4,dst-prt=9999\n"
+               "       ^~~~~~~\n")
+    bad(server.ctl("lease", "--flow", "tcp4,dst-prt=9999"), 2, pointed)
+    bad(server.ctl("explain", "tcp4,dst-prt=9999"), 2, pointed)
+    # Nothing to point at where the text is shown otherwise than it was given.
+    bad(server.ctl("lease", "--flow", "tcp\x1b"), 2, "zcrxctl: Cannot understand the flow "
+        "'tcp\\x1b', character 1: 'tcp\\x1b' is not a protocol; expected tcp4 or tcp6.\n")
+
+
+def test_help():
+    def help_of(*arguments):
+        result = subprocess.run([ZCRXCTL, *arguments], env=ENVIRONMENT, capture_output=True,
+                                text=True, check=False)
+        out = good(result)
+        assert all(len(line) <= 80 for line in out.splitlines())
+        return out
+    verbs = re.findall(r"^  ([a-z]+)\b", help_of("--help"), re.M)
+    assert verbs == ["status", "leases", "lease", "release", "run", "watch", "explain", "plan",
+                     "apply", "restore", "revoke", "reload"]
+    for verb in verbs:
+        assert help_of(verb, "--help").startswith(f"zcrxctl {verb} [OPTION...]")
+    assert help_of("-h") == help_of("--help")
+    assert re.fullmatch(r"zcrxctl \d+\.\d+\.\d+\n", help_of("--version"))

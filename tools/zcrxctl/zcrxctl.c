@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * zcrxctl: the commands for people and scripts. This file owns the list of commands and the
+ * process; each command is in its own cmd-*.c. Everything goes through the Varlink interface:
+ * zcrxctl can do nothing that another program of the same user could not.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <stdarg.h>
+
+#include "commands.h"
+#include "options.h"
+#include "text.h"
+#include "zcrx-idl.h"
+
+const struct command *const commands[] = {
+	&command_status, &command_leases,  &command_lease, &command_release, &command_run,
+	&command_watch,	 &command_explain, &command_plan,  &command_apply,   &command_restore,
+	&command_revoke, &command_reload,  NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; commands[i]; i++)
+		if (streq(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}
+
+enum exit_status ctl_fail(enum exit_status status, const char *format, ...)
+{
+	_cleanup_free_ char *message = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	if (vasprintf(&message, format, ap) < 0)
+		message = NULL;
+	va_end(ap);
+	fputs("zcrxctl: ", stderr);
+	text_put(stderr, message ?: strerror(ENOMEM));
+	fputc('\n', stderr);
+	return status;
+}
+
+enum exit_status ctl_oom(void)
+{
+	return ctl_fail(CTL_FAILED, "Out of memory.");
+}
+
+void ctl_done(struct ctl *ctl)
+{
+	free(ctl->flows);
+	ctl->flows = NULL;
+}
+
+/* https://no-color.org */
+static bool wants_colour(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && streq(term, "dumb"));
+}
+
+int main(int argc, char **argv)
+{
+	struct command_line line = {
+		.ctl = { .socket = ZCRX_SOCKET_PATH, .legend = true, .colour = wants_colour() },
+	};
+	enum exit_status status;
+
+	setlocale(LC_CTYPE, "");
+	status = options_parse(argc, argv, &line);
+	if (status == CTL_DONE && line.command)
+		status = line.command->run(&line.ctl, line.arguments);
+	ctl_done(&line.ctl);
+	/* A full disk or a closed pipe must not look like success. */
+	if ((fflush(stdout) == EOF || ferror(stdout)) && status == CTL_DONE)
+		status = ctl_fail(CTL_FAILED, "Cannot write the output: %s.", strerror(errno));
+	return (int)status;
+}
