@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * zcrxd: arguments, the kernel backend, the loop. Everything else is in service/.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "kernel/kernel.h"
+#include "log.h"
+#include "manager.h"
+#include "reload.h"
+#include "zcrx-idl.h"
+
+#define CONFIG_PATH "/etc/zcrxd.yaml"
+
+struct arguments {
+	const char *config, *socket;
+	bool debug, check;
+};
+
+static int usage(FILE *to)
+{
+	fprintf(to, "zcrxd [OPTION...]\n"
+		    "Leases NIC receive queues for io_uring zero-copy receive.\n\n"
+		    "  --config=PATH   configuration file (default " CONFIG_PATH ")\n"
+		    "  --socket=PATH   socket to bind when none is passed by socket activation\n"
+		    "                  (default " ZCRX_SOCKET_PATH ")\n"
+		    "  --check-config  read the configuration, say what is wrong, and exit\n"
+		    "  --debug         log more\n"
+		    "  -h, --help      show this help\n"
+		    "  --version       show the version\n\n"
+		    "See zcrxd(8), zcrxd.yaml(5), zcrxctl(1).\n");
+	return to == stdout ? EXIT_SUCCESS : 2;
+}
+
+static int check_config(const char *path)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+	_cleanup_fault_ struct fault fault = {};
+	int r;
+
+	r = config_load(path, &c, &fault);
+	if (r == 0) {
+		printf("%s is good: %zu interface%s, %zu policy rule%s.\n", path, c->n_interfaces,
+		       c->n_interfaces == 1 ? "" : "s", c->n_policy, c->n_policy == 1 ? "" : "s");
+		return EXIT_SUCCESS;
+	}
+	fprintf(stderr, "%s\n", r > 0 ? fault.message : strerror(-r));
+	return EXIT_FAILURE;
+}
+
+/* -1 to go on, else the exit status. */
+static int parse_arguments(int argc, char *argv[], struct arguments *ret)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "check-config", no_argument, NULL, 'C' },
+		{ "debug", no_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{},
+	};
+	int o;
+
+	while ((o = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+		switch (o) {
+		case 'c':
+			ret->config = optarg;
+			break;
+		case 's':
+			ret->socket = optarg;
+			break;
+		case 'C':
+			ret->check = true;
+			break;
+		case 'd':
+			ret->debug = true;
+			break;
+		case 'h':
+			return usage(stdout);
+		case 'V':
+			puts("zcrxd " ZCRXD_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			return usage(stderr);
+		}
+	}
+	return optind < argc ? usage(stderr) : -1;
+}
+
+static int run(const struct arguments *a)
+{
+	_cleanup_(manager_freep) struct manager *m = NULL;
+	_cleanup_fault_ struct fault fault = {};
+	struct nic_backend *backend;
+	int r;
+
+	r = kernel_backend_new(&backend, &fault);
+	if (r > 0) {
+		log_error("%s", fault.message);
+		return -EOPNOTSUPP;
+	}
+	if (r < 0)
+		return log_errno(r, "Cannot talk to the kernel");
+	r = manager_new(backend, a->config, &m);
+	if (r < 0) {
+		backend->ops->free(backend);
+		return log_errno(r, "Cannot set up");
+	}
+	r = manager_start(m, a->socket);
+	return r < 0 ? r : manager_run(m);
+}
+
+int main(int argc, char *argv[])
+{
+	struct arguments a = { .config = CONFIG_PATH, .socket = ZCRX_SOCKET_PATH };
+	int r;
+
+	r = parse_arguments(argc, argv, &a);
+	if (r >= 0)
+		return r;
+	log_setup(a.debug ? LOG_DEBUG : LOG_INFO);
+	umask(0022);
+	if (a.check)
+		return check_config(a.config);
+	return run(&a) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See device.h. Here: life and death of the object, refreshing, quarantine. Bringing the NIC to its
+ * configuration is in device-configure.c.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "device.h"
+#include "leases.h"
+#include "log.h"
+#include "watch.h"
+
+#define RECHECK_USEC (2 * 1000000ULL)
+
+static const char *const state_names[_DEVICE_STATE_MAX] = {
+	[DEVICE_MISSING] = "missing",
+	[DEVICE_CONFIGURED] = "configured",
+	[DEVICE_DEGRADED] = "degraded",
+};
+
+struct device_waiter {
+	STAILQ_ENTRY(device_waiter) entry;
+	device_done done;
+	void *userdata;
+};
+
+const char *device_state_to_string(enum device_state s)
+{
+	return state_names[s];
+}
+
+const char *device_name(const struct device *d)
+{
+	return d->ifindex > 0 ? d->name : d->match;
+}
+
+static char *match_describe(const struct config_interface *c)
+{
+	char *s;
+
+	if (c->name)
+		return strdup(c->name);
+	if (asprintf(&s, "%s %s", c->driver ? "driver" : c->mac ? "mac" : "path",
+		     c->driver ?: c->mac ?: c->path) < 0)
+		return NULL;
+	return s;
+}
+
+bool device_matches(const struct config_interface *c, const struct nic_link *link)
+{
+	if (c->name)
+		return streq(c->name, link->name);
+	if (c->driver)
+		return streq(c->driver, link->driver);
+	if (c->mac)
+		return link->kind[0] == '\0' && streq(c->mac, link->mac);
+	return link->path && streq(c->path, link->path);
+}
+
+static void device_free(struct device *d)
+{
+	sd_event_source_disable_unref(d->recheck);
+	inventory_done(&d->inventory);
+	nic_state_free(d->observed);
+	free(d->match);
+	free(d->reason);
+	free(d);
+}
+
+int device_new(struct manager *m, const struct config_interface *config, struct device **ret)
+{
+	struct device *d;
+
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	d->manager = m;
+	d->config = *config;
+	d->match = match_describe(config);
+	d->reason = strdup("no such interface now");
+	STAILQ_INIT(&d->waiters);
+	inventory_init(&d->inventory);
+	if (!d->match || !d->reason) {
+		device_free(d);
+		return -ENOMEM;
+	}
+	TAILQ_INSERT_TAIL(&m->devices, d, entry);
+	*ret = d;
+	return 0;
+}
+
+void device_drop(struct device *d)
+{
+	assert(d->n_leases == 0);
+	TAILQ_REMOVE(&d->manager->devices, d, entry);
+	worker_retire(TAKE_PTR(d->worker));
+	d->dropped = true;
+	if (d->n_jobs == 0)
+		device_free(d);
+}
+
+int device_submit(struct device *d, job_run run, job_done done, void *data)
+{
+	int r;
+
+	if (!d->worker)
+		return -ENODEV;
+	r = worker_submit(d->worker, run, done, data);
+	if (r == 0)
+		d->n_jobs++;
+	return r;
+}
+
+void device_job_done(struct device *d)
+{
+	assert(d->n_jobs > 0);
+	d->n_jobs--;
+	if (d->dropped && d->n_jobs == 0)
+		device_free(d);
+}
+
+void device_set_config(struct device *d, const struct config_interface *config)
+{
+	d->config = *config;
+}
+
+/* ---------------------------------------------------------- coming and going */
+
+static void device_set_missing(struct device *d)
+{
+	worker_retire(TAKE_PTR(d->worker));
+	d->observed = nic_state_free(d->observed);
+	inventory_done(&d->inventory);
+	inventory_init(&d->inventory);
+	d->gone = false;
+	d->ifindex = 0;
+	d->name[0] = '\0';
+	d->state = DEVICE_MISSING;
+	free(d->reason);
+	d->reason = strdup("no such interface now");
+	manager_update_status(d->manager);
+}
+
+static void on_first_configured(struct device *d, const struct device_report *report,
+				void *userdata)
+{
+	(void)report;
+	(void)userdata;
+	if (!d->configured_once) {
+		d->configured_once = true;
+		manager_device_started(d->manager);
+	}
+}
+
+void device_attach(struct device *d, const struct nic_link *link)
+{
+	_cleanup_fault_ struct fault fault = {};
+	struct nic_backend *b = d->manager->backend;
+	struct nic *nic;
+	int r;
+
+	if (d->worker) {
+		if (d->ifindex == link->ifindex)
+			memcpy(d->name, link->name, sizeof(d->name));
+		return;
+	}
+	r = b->ops->open(b, link->ifindex, &nic, &fault);
+	if (r == 0) {
+		r = worker_new(d->manager->event, nic, &d->worker);
+		if (r < 0)
+			nic->ops->close(nic);
+	}
+	if (r != 0) {
+		log_error("Cannot open interface %s: %s", link->name,
+			  r > 0 ? fault.message : strerror(-r));
+		return;
+	}
+	d->ifindex = link->ifindex;
+	memcpy(d->name, link->name, sizeof(d->name));
+	if (d->manager->ready)
+		watch_announce_interface(d, "appeared", NULL);
+	if (!d->manager->ready && !d->configured_once)
+		d->manager->starting++;
+	else
+		d->configured_once = true;
+	r = device_configure(d, CONFIGURE_APPLY, on_first_configured, NULL);
+	if (r < 0) {
+		log_errno(r, "Cannot configure %s", d->name);
+		on_first_configured(d, NULL, NULL);
+	}
+}
+
+void device_detach(struct device *d)
+{
+	if (!d->worker || d->gone)
+		return;
+	d->gone = true;
+	watch_announce_interface(d, "gone", NULL);
+	leases_interface_gone(d);
+	device_lease_gone(d);
+}
+
+void device_lease_gone(struct device *d)
+{
+	if (d->gone && d->n_leases == 0)
+		device_set_missing(d);
+}
+
+/* ------------------------------------------------------------------- refresh */
+
+struct refresh {
+	struct device *device;
+	unsigned ifindex; /* the device may have come back as another interface meanwhile */
+	struct nic_state *state;
+	struct fault fault;
+	int r;
+};
+
+static void refresh_run(struct nic *nic, void *data)
+{
+	struct refresh *f = data;
+
+	f->r = nic->ops->observe(nic, &f->state, &f->fault);
+}
+
+/* What nobody of ours holds is free exactly if the kernel shows it as nobody's. Nothing is said of
+ * the queues of an interface that is down. */
+void device_review_queues(struct device *d)
+{
+	const struct carve_out *c = &d->inventory.carve_out;
+
+	if (!d->observed || !d->observed->up)
+		return;
+	for (unsigned i = 0; i < c->zero_copy_count; i++) {
+		uint32_t queue = c->zero_copy_first + i;
+		const struct inventory_queue *q = inventory_get(&d->inventory, queue);
+		bool clean = nic_state_queue_clean(d->observed, queue);
+
+		if (q->lease)
+			continue;
+		if (!clean && !q->quarantine)
+			device_quarantine(d, queue, "the kernel shows it in use by somebody else");
+		if (!clean || !q->quarantine)
+			continue;
+		inventory_clear_quarantine(&d->inventory, queue);
+		log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
+			    "Queue %u of %s is clean again.", queue, d->name);
+	}
+}
+
+static void refresh_done(void *data)
+{
+	struct refresh *f = data;
+	struct device *d = f->device;
+	struct device_report report = { .r = f->r, .fault = &f->fault };
+	struct device_waiters waiters;
+	struct device_waiter *w;
+
+	d->refreshing = false;
+	if (f->r == 0 && d->worker && !d->gone && d->ifindex == f->ifindex) {
+		nic_state_free(d->observed);
+		d->observed = TAKE_PTR(f->state);
+		device_review_queues(d);
+	}
+	STAILQ_INIT(&waiters);
+	STAILQ_CONCAT(&waiters, &d->waiters);
+	while ((w = STAILQ_FIRST(&waiters))) {
+		STAILQ_REMOVE_HEAD(&waiters, entry);
+		if (w->done)
+			w->done(d, &report, w->userdata);
+		free(w);
+	}
+	nic_state_free(f->state);
+	fault_done(&f->fault);
+	free(f);
+	device_job_done(d);
+}
+
+static int device_submit_refresh(struct device *d)
+{
+	struct refresh *f;
+	int r;
+
+	if (d->refreshing)
+		return 0;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->device = d;
+	f->ifindex = d->ifindex;
+	r = device_submit(d, refresh_run, refresh_done, f);
+	if (r < 0)
+		free(f);
+	else
+		d->refreshing = true;
+	return r;
+}
+
+int device_refresh(struct device *d, device_done done, void *userdata)
+{
+	struct device_waiter *w;
+	int r;
+
+	if (!d->worker)
+		return -ENODEV;
+	w = malloc(sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	*w = (struct device_waiter){ .done = done, .userdata = userdata };
+	r = device_submit_refresh(d);
+	if (r < 0) {
+		free(w);
+		return r;
+	}
+	STAILQ_INSERT_TAIL(&d->waiters, w, entry);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- quarantine */
+
+static bool device_has_quarantine(const struct device *d)
+{
+	const struct carve_out *c = &d->inventory.carve_out;
+
+	for (unsigned i = 0; i < c->zero_copy_count; i++)
+		if (d->inventory.queues[i].quarantine)
+			return true;
+	return false;
+}
+
+static int on_recheck(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct device *d = userdata;
+
+	(void)usec;
+	device_recheck(d);
+	if (device_has_quarantine(d)) {
+		(void)sd_event_source_set_time_relative(s, RECHECK_USEC);
+		(void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+	}
+	return 0;
+}
+
+void device_recheck(struct device *d)
+{
+	int r;
+
+	leases_recheck(d);
+	if (!d->worker || d->gone || !device_has_quarantine(d))
+		return;
+	r = device_refresh(d, NULL, NULL);
+	if (r < 0)
+		log_errno(r, "Cannot look at %s again", d->name);
+}
+
+void device_quarantine(struct device *d, uint32_t queue, const char *reason)
+{
+	int r;
+
+	r = inventory_quarantine(&d->inventory, queue, reason);
+	if (r < 0) {
+		log_errno(r, "Cannot note the quarantine of queue %u of %s", queue, d->name);
+		return;
+	}
+	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name, .event = "quarantined" },
+		    "Queue %u of %s is withheld: %s", queue, d->name, reason);
+	watch_announce_queue(d, "quarantined", queue, reason);
+	if (!d->recheck)
+		r = sd_event_add_time_relative(d->manager->event, &d->recheck, CLOCK_MONOTONIC,
+					       RECHECK_USEC, 0, on_recheck, d);
+	else
+		r = sd_event_source_set_time_relative(d->recheck, RECHECK_USEC);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(d->recheck, SD_EVENT_ONESHOT);
+	if (r < 0)
+		log_errno(r, "Cannot arm a timer for %s", d->name);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One interface of the configuration: found or missing, its worker, what was observed of it last,
+ * and which of its queues are whose. It brings the NIC to what the configuration says and keeps the
+ * reason when it cannot.
+ */
+#pragma once
+
+#include "apply.h"
+#include "inventory.h"
+#include "manager.h"
+#include "worker.h"
+
+enum device_state {
+	DEVICE_MISSING,
+	DEVICE_CONFIGURED,
+	DEVICE_DEGRADED,
+	_DEVICE_STATE_MAX,
+};
+
+enum configure_mode {
+	CONFIGURE_PLAN,	 /* look, change nothing */
+	CONFIGURE_APPLY,
+	CONFIGURE_FORCE, /* also where it interrupts the default route */
+};
+
+/* What came of looking at a device, or of configuring it. Valid during the callback only. */
+struct device_report {
+	int r;			     /* 0, enum zcrx_error with `fault`, negative errno */
+	struct fault *fault;
+	const struct plan *plan;     /* NULL if it did not come so far */
+	const enum step_outcome *outcomes; /* NULL for CONFIGURE_PLAN */
+};
+
+typedef void (*device_done)(struct device *d, const struct device_report *report, void *userdata);
+
+struct device_waiter;
+STAILQ_HEAD(device_waiters, device_waiter);
+
+struct device {
+	TAILQ_ENTRY(device) entry;
+	struct manager *manager;
+	struct config_interface config; /* the strings belong to manager->config */
+	char *match;			/* "zc0", "driver mlx5_core": for people */
+
+	enum device_state state;
+	char *reason; /* of a state that is not configured */
+	unsigned ifindex;
+	char name[IFNAMSIZ];
+	bool gone;		/* the interface vanished; its leases are still being ended */
+	bool configured_once;	/* counted in manager->starting until then */
+	struct worker *worker;	/* NULL while missing */
+	struct nic_state *observed;
+	struct inventory inventory;
+	unsigned n_leases;
+	unsigned n_jobs; /* jobs of the worker that will report to this object */
+	bool dropped;	 /* freed as soon as there are none */
+
+	bool refreshing;
+	struct device_waiters waiters; /* for the refresh under way */
+	sd_event_source *recheck;      /* quarantined queues are looked at again */
+};
+
+int device_new(struct manager *m, const struct config_interface *config, struct device **ret);
+/* Not in the configuration any more: freed once no job reports to it. It must have no leases. */
+void device_drop(struct device *d);
+/* worker_submit, keeping the device until `done` has called device_job_done. */
+int device_submit(struct device *d, job_run run, job_done done, void *data) _must_check_;
+void device_job_done(struct device *d);
+
+const char *device_state_to_string(enum device_state s);
+const char *device_name(const struct device *d);
+
+/* The configuration's new values for the same match; nothing is applied. */
+void device_set_config(struct device *d, const struct config_interface *config);
+bool device_matches(const struct config_interface *c, const struct nic_link *link);
+
+/* The interface is there: open it, configure it. Does nothing if it is open already. */
+void device_attach(struct device *d, const struct nic_link *link);
+/* It is gone: its leases end, then its worker. */
+void device_detach(struct device *d);
+void device_lease_gone(struct device *d);
+
+/* Observe, then report. Callers that come while one is under way share its result. */
+int device_refresh(struct device *d, device_done done, void *userdata);
+int device_configure(struct device *d, enum configure_mode mode, device_done done, void *userdata);
+
+/* Queues in an unknown state are looked at again now. */
+void device_recheck(struct device *d);
+void device_review_queues(struct device *d);
+/* Withhold a queue that the kernel says is somebody else's. */
+void device_quarantine(struct device *d, uint32_t queue, const char *reason);

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See json.h. The names of the fields are the protocol's (shared/zcrx-idl.c).
+ */
+#include <errno.h>
+
+#include "json.h"
+
+#define STRING(key, value) SD_JSON_BUILD_PAIR_STRING(key, value)
+#define UNSIGNED(key, value) SD_JSON_BUILD_PAIR_UNSIGNED(key, value)
+#define BOOLEAN(key, value) SD_JSON_BUILD_PAIR_BOOLEAN(key, value)
+#define STRING_IF(key, value) SD_JSON_BUILD_PAIR_CONDITION(!!(value), key, SD_JSON_BUILD_STRING(value))
+#define UNSIGNED_IF(condition, key, value)                                                         \
+	SD_JSON_BUILD_PAIR_CONDITION(condition, key, SD_JSON_BUILD_UNSIGNED(value))
+
+int json_kernel(const struct kernel_features *k, sd_json_variant **ret)
+{
+	return sd_json_buildo(ret, STRING("release", k->release),
+			      BOOLEAN("zeroCopyReceive", k->zero_copy_receive),
+			      BOOLEAN("control", k->control),
+			      BOOLEAN("largeBuffers", k->large_buffers),
+			      BOOLEAN("software", k->software),
+			      BOOLEAN("queueLeasing", k->queue_leasing),
+			      BOOLEAN("events", k->events));
+}
+
+/* ------------------------------------------------------------------------ interfaces */
+
+static int json_queue(struct device *d, uint32_t queue, sd_json_variant **ret)
+{
+	static const struct nic_queue nothing;
+	const struct nic_state *s = d->observed;
+	const struct nic_queue *n = queue < s->n_queues ? &s->queues[queue] : &nothing;
+	const struct inventory_queue *i = inventory_get(&d->inventory, queue);
+	const struct lease *l = i && i->lease ? leases_find(d->manager, i->lease) : NULL;
+	enum lease_state state = l ? l->state : i && i->quarantine ? LEASE_QUARANTINED : LEASE_FREE;
+	const char *reason = l && l->state == LEASE_QUARANTINED ? l->reason : i ? i->quarantine : NULL;
+	char digits[LEASE_ID_DIGITS + 1] = "";
+	const char *id = l ? digits : NULL;
+
+	if (l)
+		lease_id_format(l->id, digits);
+	return sd_json_buildo(ret, UNSIGNED("queue", queue),
+			      STRING("kind", i ? "zeroCopy" : "ordinary"),
+			      STRING("state", lease_state_to_string(state)),
+			      STRING_IF("reason", reason), STRING_IF("leaseId", id),
+			      UNSIGNED_IF(n->napi_id != 0, "napiId", n->napi_id),
+			      UNSIGNED_IF(n->irq != 0, "irq", n->irq),
+			      UNSIGNED_IF(s->numa_node >= 0, "numaNode", (unsigned)s->numa_node),
+			      UNSIGNED_IF(n->has_counters, "receivedPackets", n->packets),
+			      UNSIGNED_IF(n->has_counters, "receivedBytes", n->bytes));
+}
+
+static int json_queues(struct device *d, sd_json_variant **ret)
+{
+	unsigned n = nic_channels_rx(&d->observed->channels);
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+	int r;
+
+	/* A driver that tells no channels still has the queues that the kernel lists. */
+	if (!d->observed->has_channels)
+		n = (unsigned)d->observed->n_queues;
+	r = sd_json_variant_new_array(&array, NULL, 0);
+	for (uint32_t q = 0; r >= 0 && q < n; q++) {
+		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+
+		r = json_queue(d, q, &v);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&array, v);
+	}
+	*ret = TAKE_PTR(array);
+	return r;
+}
+
+static unsigned count_foreign_rules(const struct device *d)
+{
+	unsigned n = (unsigned)d->observed->n_rules;
+	struct lease *l;
+
+	TAILQ_FOREACH(l, &d->manager->leases, entry)
+		for (size_t i = 0; l->device == d && i < l->n_flows; i++)
+			for (size_t k = 0; l->flows[i]->state == FLOW_INSTALLED &&
+					   k < d->observed->n_rules; k++)
+				n -= d->observed->rules[k].location == l->flows[i]->location;
+	return n;
+}
+
+static int json_missing(struct device *d, sd_json_variant **ret)
+{
+	return sd_json_buildo(ret, STRING("name", device_name(d)), UNSIGNED("index", d->ifindex),
+			      STRING("driver", ""), STRING("state", device_state_to_string(d->state)),
+			      STRING_IF("reason", d->reason), UNSIGNED("combinedChannels", 0),
+			      UNSIGNED("zeroCopyFirst", 0), UNSIGNED("zeroCopyCount", 0),
+			      STRING("tcpDataSplit", data_split_to_string(SPLIT_UNKNOWN)),
+			      UNSIGNED("rssQueues", 0), UNSIGNED("foreignRules", 0),
+			      SD_JSON_BUILD_PAIR("queues", SD_JSON_BUILD_EMPTY_ARRAY));
+}
+
+int json_interface(struct device *d, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *queues = NULL;
+	const struct nic_state *s = d->observed;
+	const struct carve_out *c = &d->inventory.carve_out;
+	int r;
+
+	if (!s)
+		return json_missing(d, ret);
+	r = json_queues(d, &queues);
+	if (r < 0)
+		return r;
+	return sd_json_buildo(
+		ret, STRING("name", device_name(d)), UNSIGNED("index", d->ifindex),
+		STRING("driver", s->driver ?: ""), STRING("state", device_state_to_string(d->state)),
+		STRING_IF("reason", d->reason),
+		UNSIGNED("combinedChannels", nic_channels_rx(&s->channels)),
+		UNSIGNED("zeroCopyFirst", c->zero_copy_first),
+		UNSIGNED("zeroCopyCount", c->zero_copy_count),
+		STRING("tcpDataSplit", data_split_to_string(s->has_split ? s->split : SPLIT_UNKNOWN)),
+		UNSIGNED_IF(s->has_hds_threshold, "hdsThreshold", s->hds_threshold),
+		UNSIGNED("rssQueues", nic_state_rss_queues(s)),
+		UNSIGNED("foreignRules", count_foreign_rules(d)),
+		SD_JSON_BUILD_PAIR_VARIANT("queues", queues));
+}
+
+int json_change(const char *interface, const char *driver, const struct step *step,
+		const enum step_outcome *outcome, const char *message, sd_json_variant **ret)
+{
+	_cleanup_free_ char *from = NULL, *to = NULL;
+	int r;
+
+	r = step_value_format(step->op, &step->from, &from);
+	if (r == 0)
+		r = step_value_format(step->op, &step->to, &to);
+	if (r < 0)
+		return r;
+	return sd_json_buildo(ret, STRING("interface", interface),
+			      STRING("step", step_op_to_string(step->op)), STRING("from", from),
+			      STRING("to", to), STRING("effect", step_effect(step->op, driver)),
+			      STRING_IF("outcome", outcome ? step_outcome_to_string(*outcome) : NULL),
+			      STRING_IF("message", message));
+}
+
+/* ----------------------------------------------------------------------------- flows */
+
+static int json_flow_with_id(const struct flow *f, const uint64_t *id, sd_json_variant **ret)
+{
+	_cleanup_free_ char *source = NULL, *destination = NULL;
+	char digits[24] = "";
+	const char *flow_id = id ? digits : NULL;
+	int r = 0;
+
+	if (f->source.prefix > 0)
+		r = flow_address_format(f->protocol, &f->source, &source);
+	if (r == 0 && f->destination.prefix > 0)
+		r = flow_address_format(f->protocol, &f->destination, &destination);
+	if (r < 0)
+		return r;
+	if (id)
+		snprintf(digits, sizeof(digits), "%llu", (unsigned long long)*id);
+	return sd_json_buildo(ret, STRING_IF("flowId", flow_id),
+			      STRING("protocol", flow_protocol_to_string(f->protocol)),
+			      STRING_IF("source", source), STRING_IF("destination", destination),
+			      UNSIGNED_IF(f->source_port != 0, "sourcePort", f->source_port),
+			      UNSIGNED_IF(f->destination_port != 0, "destinationPort",
+					  f->destination_port));
+}
+
+int json_flow(const struct flow *f, sd_json_variant **ret)
+{
+	return json_flow_with_id(f, NULL, ret);
+}
+
+static int parse_port(sd_json_variant *v, const char *field, uint16_t *ret, struct fault *reterr)
+{
+	sd_json_variant *p = sd_json_variant_by_key(v, field);
+
+	*ret = 0;
+	if (!p || sd_json_variant_is_null(p))
+		return 0;
+	if (!sd_json_variant_is_unsigned(p) || sd_json_variant_unsigned(p) < 1 ||
+	    sd_json_variant_unsigned(p) > UINT16_MAX)
+		return fault_set(reterr, ZCRX_INVALID_FLOW, field,
+				 "%s of a flow is a number from 1 to 65535.", field);
+	*ret = (uint16_t)sd_json_variant_unsigned(p);
+	return 0;
+}
+
+static int parse_address(sd_json_variant *v, const char *field, enum flow_protocol protocol,
+			 struct flow_address *ret, struct fault *reterr)
+{
+	sd_json_variant *p = sd_json_variant_by_key(v, field);
+
+	*ret = (struct flow_address){};
+	if (!p || sd_json_variant_is_null(p))
+		return 0;
+	if (!sd_json_variant_is_string(p))
+		return fault_set(reterr, ZCRX_INVALID_FLOW, field,
+				 "%s of a flow is an address with an optional /prefix.", field);
+	return flow_address_parse(protocol, sd_json_variant_string(p), field, ret, reterr);
+}
+
+int json_parse_flow(sd_json_variant *v, struct flow *ret, struct fault *reterr)
+{
+	sd_json_variant *protocol = sd_json_variant_by_key(v, "protocol");
+	struct flow f = {};
+	int r;
+
+	if (!protocol || !sd_json_variant_is_string(protocol) ||
+	    flow_protocol_from_string(sd_json_variant_string(protocol), &f.protocol) < 0)
+		return fault_set(reterr, ZCRX_INVALID_FLOW, "protocol",
+				 "The protocol of a flow is tcp4 or tcp6.");
+	r = parse_address(v, "source", f.protocol, &f.source, reterr);
+	if (r == 0)
+		r = parse_address(v, "destination", f.protocol, &f.destination, reterr);
+	if (r == 0)
+		r = parse_port(v, "sourcePort", &f.source_port, reterr);
+	if (r == 0)
+		r = parse_port(v, "destinationPort", &f.destination_port, reterr);
+	if (r == 0)
+		r = flow_validate(&f, reterr);
+	if (r == 0)
+		*ret = f;
+	return r;
+}
+
+/* ---------------------------------------------------------------------------- leases */
+
+static int json_lease_flows(const struct lease *l, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+	int r;
+
+	r = sd_json_variant_new_array(&array, NULL, 0);
+	for (size_t i = 0; r >= 0 && i < l->n_flows; i++) {
+		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+
+		r = json_flow_with_id(&l->flows[i]->flow, &l->flows[i]->id, &v);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&array, v);
+	}
+	*ret = TAKE_PTR(array);
+	return r;
+}
+
+static int json_numbers(const uint32_t *numbers, size_t n, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+	int r;
+
+	r = sd_json_variant_new_array(&array, NULL, 0);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = sd_json_variant_append_arrayb(&array, SD_JSON_BUILD_UNSIGNED(numbers[i]));
+	*ret = TAKE_PTR(array);
+	return r;
+}
+
+int json_lease(const struct lease *l, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *flows = NULL, *queues = NULL;
+	char id[LEASE_ID_DIGITS + 1];
+	int r;
+
+	r = json_lease_flows(l, &flows);
+	if (r >= 0)
+		r = json_numbers(l->queues, l->n_queues, &queues);
+	if (r < 0)
+		return r;
+	lease_id_format(l->id, id);
+	return sd_json_buildo(ret, STRING("leaseId", id), STRING_IF("name", l->name),
+			      UNSIGNED("ownerUid", l->owner_uid),
+			      UNSIGNED("ownerPid", (unsigned)l->owner_pid),
+			      STRING("interface", device_name(l->device)),
+			      SD_JSON_BUILD_PAIR_VARIANT("hardwareQueues", queues),
+			      STRING("grant", grant_kind_to_string(l->grant.kind)),
+			      STRING("state", lease_state_to_string(l->state)),
+			      BOOLEAN("persistent", l->persistent),
+			      BOOLEAN("selfRegistered", l->self_registered),
+			      SD_JSON_BUILD_PAIR_VARIANT("flows", flows),
+			      UNSIGNED("creationUSec", l->creation_usec),
+			      UNSIGNED_IF(l->expiry_usec != 0, "expiryUSec", l->expiry_usec),
+			      UNSIGNED("areaBytes", lease_area(l)));
+}

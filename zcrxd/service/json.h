@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Values of the daemon to and from the JSON of the protocol. No I/O, no decisions.
+ */
+#pragma once
+
+#include <systemd/sd-json.h>
+
+#include "device.h"
+#include "leases.h"
+
+int json_kernel(const struct kernel_features *k, sd_json_variant **ret);
+int json_interface(struct device *d, sd_json_variant **ret);
+int json_lease(const struct lease *l, sd_json_variant **ret);
+int json_flow(const struct flow *f, sd_json_variant **ret);
+int json_change(const char *interface, const char *driver, const struct step *step,
+		const enum step_outcome *outcome, const char *message, sd_json_variant **ret);
+
+/* A Flow of the IDL. INVALID_FLOW with the field otherwise. */
+int json_parse_flow(sd_json_variant *v, struct flow *ret, struct fault *reterr);

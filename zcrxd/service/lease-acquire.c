@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Acquire: take queues out of the inventory, have the kernel hold them for the lease, start its time.
+ */
+#include <errno.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "leases.h"
+#include "log.h"
+
+struct acquire {
+	struct lease *lease;
+	struct grant_request request;
+	struct grant grant;
+	unsigned tries;
+	int r;
+	struct fault fault;
+	lease_done done;
+	void *userdata;
+};
+
+static void acquire_done(void *data);
+
+static uint64_t now_usec(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static int on_expiry(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	(void)s;
+	(void)usec;
+	(void)lease_event(userdata, LEASE_EXPIRED, "its time to live is over", NULL);
+	return 0;
+}
+
+int lease_set_time_to_live(struct lease *l, uint64_t usec)
+{
+	uint64_t now = now_usec(CLOCK_BOOTTIME);
+	int r = 0;
+
+	l->expiry = sd_event_source_disable_unref(l->expiry);
+	l->expiry_usec = 0;
+	/* Nobody waits for the year 292277: far away is never. */
+	if (usec > INT64_MAX / 2)
+		return 0;
+	r = sd_event_add_time(l->manager->event, &l->expiry, CLOCK_BOOTTIME, now + usec, 0,
+			      on_expiry, l);
+	if (r >= 0)
+		l->expiry_usec = now_usec(CLOCK_REALTIME) + usec;
+	return r < 0 ? r : 0;
+}
+
+static uint32_t lease_new_id(struct manager *m)
+{
+	uint32_t id;
+
+	do {
+		if (getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id))
+			id = 0;
+	} while (id == 0 || leases_find(m, id));
+	return id;
+}
+
+static struct lease *lease_new(struct manager *m, const struct acquire_request *q)
+{
+	struct lease *l;
+
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return NULL;
+	l->n_ref = 1;
+	l->manager = m;
+	l->device = q->device;
+	l->id = lease_new_id(m);
+	l->owner_uid = q->peer->uid;
+	l->owner_pid = q->peer->pid;
+	l->n_queues = q->n_queues;
+	l->persistent = q->persistent;
+	/* root's own program will register on the hardware queue: the one case in which rules come
+	 * before an ifq, and for which no netkit device may stand in between. */
+	l->self_registered = q->persistent && q->n_flows > 0 && q->peer->uid == 0;
+	l->creation_usec = now_usec(CLOCK_REALTIME);
+	LIST_INIT(&l->proofs);
+	LIST_INIT(&l->handles);
+	STAILQ_INIT(&l->waiters);
+	if (q->name) {
+		l->name = strdup(q->name);
+		if (!l->name)
+			return lease_unref(l);
+	}
+	return l;
+}
+
+static enum grant_kind lease_grant_kind(const struct lease *l)
+{
+	const struct kernel_features *k = l->manager->backend->ops->features(l->manager->backend);
+
+	return k->queue_leasing && !l->self_registered && l->manager->config->grants == GRANTS_AUTO
+		       ? GRANT_NETKIT
+		       : GRANT_DIRECT;
+}
+
+static void acquire_run(struct nic *nic, void *data)
+{
+	struct acquire *a = data;
+
+	a->r = nic->ops->grant(nic, &a->request, &a->grant, &a->fault);
+}
+
+static void acquire_report(struct acquire *a, int r)
+{
+	a->done(a->lease, r, &a->fault, a->userdata);
+	fault_done(&a->fault);
+	lease_end(a->lease);
+	free(a);
+}
+
+static void acquire_fail(struct acquire *a, int r)
+{
+	(void)lease_event(a->lease, LEASE_ACQUIRE_FAILED, NULL, NULL);
+	acquire_report(a, r);
+}
+
+/* Somebody outside uses a queue that we thought free. The device has looked again and withholds it:
+ * try what else is free. */
+static void on_looked_again(struct device *d, const struct device_report *report, void *userdata)
+{
+	struct acquire *a = userdata;
+	struct lease *l = a->lease;
+	int r = a->r;
+
+	(void)report;
+	if (l->state == LEASE_RESERVED &&
+	    inventory_take(&d->inventory, l->id, l->n_queues, l->queues)) {
+		fault_done(&a->fault);
+		r = device_submit(d, acquire_run, acquire_done, a);
+		if (r == 0)
+			return;
+	} else
+		l->n_queues = 0; /* none is ours: there is nothing to wait for */
+	acquire_fail(a, r);
+}
+
+static void on_early_flows(struct lease *l, int r, struct fault *fault,
+			   const struct flow_list *added, void *userdata)
+{
+	struct acquire *a = userdata;
+
+	(void)added;
+	if (r > 0) {
+		a->fault = *fault;
+		*fault = (struct fault){};
+	}
+	if (r != 0)
+		(void)lease_event(l, LEASE_RELEASE, "its flows could not be steered", NULL);
+	acquire_report(a, r);
+}
+
+/* A lease that registers by itself is steered at once. */
+static int acquire_steer(struct acquire *a)
+{
+	struct lease *l = a->lease;
+	struct flow_list list = { .flows = l->flows, .n = l->n_flows };
+	int r;
+
+	r = lease_event(l, LEASE_ADD_FLOW_EARLY, NULL, &a->fault);
+	return r != 0 ? r : lease_flows_install(l, &list, on_early_flows, a);
+}
+
+static void acquire_granted(struct acquire *a)
+{
+	struct lease *l = a->lease;
+	int r = 0;
+
+	l->grant = a->grant;
+	l->granted = true;
+	if (l->state != LEASE_RESERVED)
+		r = fault_set(&a->fault, ZCRX_NO_SUCH_INTERFACE, device_name(l->device),
+			      "The interface vanished while the lease was being made.");
+	else if (l->self_registered) {
+		r = acquire_steer(a);
+		if (r == 0)
+			return;
+		(void)lease_event(l, LEASE_RELEASE, NULL, NULL);
+	}
+	acquire_report(a, r);
+}
+
+static void acquire_done(void *data)
+{
+	struct acquire *a = data;
+	struct lease *l = a->lease;
+	struct device *d = l->device;
+
+	if (a->r == 0)
+		acquire_granted(a);
+	else if (a->r == ZCRX_KERNEL_REJECTED && a->fault.error == EBUSY && ++a->tries < 3) {
+		inventory_give(&d->inventory, l->id);
+		if (device_refresh(d, on_looked_again, a) < 0)
+			acquire_fail(a, a->r);
+	} else
+		acquire_fail(a, a->r);
+	device_job_done(d);
+}
+
+static int acquire_prepare(struct lease *l, const struct acquire_request *q, struct acquire *a,
+			   struct fault *reterr)
+{
+	struct flow_list noted = {};
+	int r;
+
+	r = lease_flows_note(l, 0, q->flows, q->n_flows, NULL, &noted, reterr);
+	flow_list_done(&noted);
+	if (r != 0)
+		return r;
+	r = lease_set_time_to_live(l, q->time_to_live);
+	if (r < 0)
+		return r;
+	l->grant.kind = lease_grant_kind(l);
+	a->request = (struct grant_request){ .kind = l->grant.kind, .queues = l->queues,
+					     .n_queues = l->n_queues };
+	lease_device_name(l->id, a->request.device);
+	return 0;
+}
+
+int lease_acquire(struct manager *m, const struct acquire_request *q, lease_done done,
+		  void *userdata, struct fault *reterr)
+{
+	struct device *d = q->device;
+	struct lease *l;
+	struct acquire *a;
+	int r;
+
+	a = calloc(1, sizeof(*a));
+	l = a ? lease_new(m, q) : NULL;
+	if (!l) {
+		free(a);
+		return -ENOMEM;
+	}
+	if (!inventory_take(&d->inventory, l->id, l->n_queues, l->queues)) {
+		r = fault_set(reterr, ZCRX_NO_QUEUE_AVAILABLE, device_name(d),
+			      "%s has %u free zero-copy queues, %u asked. See zcrxctl status %s.",
+			      device_name(d), inventory_free_count(&d->inventory), l->n_queues,
+			      device_name(d));
+		lease_unref(l);
+		free(a);
+		return r;
+	}
+	TAILQ_INSERT_TAIL(&m->leases, l, entry);
+	d->n_leases++;
+	lease_begin(l);
+	*a = (struct acquire){ .lease = l, .done = done, .userdata = userdata };
+	(void)lease_event(l, LEASE_ACQUIRE, NULL, NULL);
+	r = acquire_prepare(l, q, a, reterr);
+	if (r == 0)
+		r = device_submit(d, acquire_run, acquire_done, a);
+	if (r != 0) {
+		(void)lease_event(l, LEASE_ACQUIRE_FAILED, NULL, NULL);
+		lease_end(l);
+		free(a);
+	}
+	return r;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Flows of a lease and the ntuple rules that carry them: all rules of one request or none.
+ */
+#include <errno.h>
+
+#include "leases.h"
+#include "log.h"
+
+/* ------------------------------------------------------------------- the list */
+
+void flow_list_done(struct flow_list *list)
+{
+	free(list->flows);
+	*list = (struct flow_list){};
+}
+
+struct lease_flow *lease_find_flow(struct lease *l, uint64_t id)
+{
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i]->id == id)
+			return l->flows[i];
+	return NULL;
+}
+
+void lease_flow_forget(struct lease *l, struct lease_flow *f)
+{
+	for (size_t i = 0; i < l->n_flows; i++) {
+		if (l->flows[i] != f)
+			continue;
+		l->flows[i] = l->flows[--l->n_flows];
+		if (f->proof)
+			proof_unref_flow(f->proof);
+		free(f);
+		return;
+	}
+}
+
+void lease_flows_forget(struct lease *l, const struct flow_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		lease_flow_forget(l, list->flows[i]);
+}
+
+static int check_conflict(struct lease *l, const struct flow *flow, struct fault *reterr)
+{
+	_cleanup_free_ char *text = NULL;
+	struct lease *other = leases_find_overlap(l->device, flow, l);
+	char id[LEASE_ID_DIGITS + 1];
+
+	if (!other)
+		return 0;
+	if (flow_format(flow, &text) < 0)
+		return -ENOMEM;
+	lease_id_format(other->id, id);
+	return fault_set(reterr, ZCRX_FLOW_CONFLICT, id,
+			 "Lease %s has a flow already that overlaps %s. A packet can go to one queue "
+			 "only: release that flow first, or choose another port or address.", id, text);
+}
+
+static int note_one(struct lease *l, unsigned queue, const struct flow *flow, struct proof *proof)
+{
+	struct lease_flow **grown, *f;
+
+	grown = reallocarray(l->flows, l->n_flows + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	l->flows = grown;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	*f = (struct lease_flow){ .id = ++l->manager->last_flow_id, .flow = *flow, .queue = queue,
+				  .state = FLOW_PENDING, .proof = proof };
+	if (proof)
+		proof_ref_flow(proof);
+	l->flows[l->n_flows++] = f;
+	return 0;
+}
+
+int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
+		     struct proof *proof, struct flow_list *ret, struct fault *reterr)
+{
+	size_t before = l->n_flows;
+	int r = 0;
+
+	if (n > LEASE_FLOWS_MAX - l->n_flows)
+		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "flows",
+				 "A lease has at most %u flows; this one has %zu and %zu more are asked.",
+				 LEASE_FLOWS_MAX, l->n_flows, n);
+	ret->flows = calloc(n + 1, sizeof(*ret->flows));
+	if (!ret->flows)
+		return -ENOMEM;
+	ret->n = 0;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = check_conflict(l, &flows[i], reterr);
+		if (r == 0)
+			r = note_one(l, queue, &flows[i], proof);
+		if (r == 0)
+			ret->flows[ret->n++] = l->flows[l->n_flows - 1];
+	}
+	if (r != 0) {
+		while (l->n_flows > before)
+			lease_flow_forget(l, l->flows[l->n_flows - 1]);
+		flow_list_done(ret);
+	}
+	return r;
+}
+
+/* ------------------------------------------------------------------------ rules */
+
+struct rule_job {
+	struct lease *lease;
+	struct flow_list list; /* the job's own copy of the pointers; the flows stay while it runs */
+	struct rule {
+		struct flow flow;
+		uint32_t queue, location;
+	} *rules;
+	size_t n_inserted;
+	int r;
+	struct fault fault;
+	flows_done done;
+	void *userdata;
+};
+
+static struct rule_job *rule_job_free(struct rule_job *j)
+{
+	if (!j)
+		return NULL;
+	flow_list_done(&j->list);
+	fault_done(&j->fault);
+	free(j->rules);
+	free(j);
+	return NULL;
+}
+DEFINE_CLEANUP(struct rule_job *, rule_job_free)
+
+static int rule_job_new(struct lease *l, const struct flow_list *list, flows_done done,
+			void *userdata, struct rule_job **ret)
+{
+	_cleanup_(rule_job_freep) struct rule_job *j = NULL;
+
+	j = calloc(1, sizeof(*j));
+	if (!j)
+		return -ENOMEM;
+	*j = (struct rule_job){ .lease = l, .done = done, .userdata = userdata };
+	j->list.flows = calloc(list->n + 1, sizeof(*list->flows));
+	j->rules = calloc(list->n + 1, sizeof(*j->rules));
+	if (!j->list.flows || !j->rules)
+		return -ENOMEM;
+	j->list.n = list->n;
+	for (size_t i = 0; i < list->n; i++) {
+		struct lease_flow *f = list->flows[i];
+
+		j->list.flows[i] = f;
+		j->rules[i] = (struct rule){ .flow = f->flow, .queue = l->queues[f->queue],
+					     .location = f->location };
+	}
+	*ret = TAKE_PTR(j);
+	return 0;
+}
+
+static void rule_job_report(struct rule_job *j, const struct flow_list *added)
+{
+	struct lease *l = j->lease;
+
+	if (j->done)
+		j->done(l, j->r, &j->fault, added, j->userdata);
+	rule_job_free(j);
+	lease_end(l);
+}
+
+/* --------------------------------------------------------------------- inserting */
+
+static void insert_run(struct nic *nic, void *data)
+{
+	struct rule_job *j = data;
+
+	for (size_t i = 0; i < j->list.n && j->r == 0; i++) {
+		j->r = nic->ops->rule_insert(nic, &j->rules[i].flow, j->rules[i].queue,
+					     &j->rules[i].location, &j->fault);
+		j->n_inserted += j->r == 0;
+	}
+	if (j->r == 0)
+		return;
+	while (j->n_inserted > 0) {
+		struct rule *u = &j->rules[--j->n_inserted];
+		struct fault ignored = {};
+
+		/* What cannot be undone is met again by the way check before the next ifq. */
+		(void)nic->ops->rule_delete(nic, u->location, &u->flow, u->queue, &ignored);
+		fault_done(&ignored);
+	}
+}
+
+/* The rules of sockets that went away while their rules were on the way. */
+static void drop_unproved(struct lease *l, const struct flow_list *list)
+{
+	struct flow_list gone = { .flows = calloc(list->n + 1, sizeof(*gone.flows)) };
+
+	for (size_t i = 0; gone.flows && i < list->n; i++)
+		if (list->flows[i]->proof && !proof_holds(list->flows[i]->proof))
+			gone.flows[gone.n++] = list->flows[i];
+	if (gone.n > 0 && l->state != LEASE_DRAINING)
+		(void)lease_flows_remove(l, &gone, NULL, NULL);
+	flow_list_done(&gone);
+}
+
+static void insert_done(void *data)
+{
+	struct rule_job *j = data;
+	struct lease *l = j->lease;
+	struct device *d = l->device;
+
+	for (size_t i = 0; i < j->list.n; i++) {
+		struct lease_flow *f = j->list.flows[i];
+
+		if (j->r != 0) {
+			lease_flow_forget(l, f);
+			continue;
+		}
+		f->location = j->rules[i].location;
+		f->state = FLOW_INSTALLED;
+	}
+	if (j->r == 0 && l->state != LEASE_DRAINING) {
+		(void)lease_event(l, LEASE_FLOW_ADDED, NULL, NULL);
+		drop_unproved(l, &j->list);
+	}
+	rule_job_report(j, j->r == 0 ? &j->list : NULL);
+	device_job_done(d);
+}
+
+int lease_flows_install(struct lease *l, const struct flow_list *list, flows_done done,
+			void *userdata)
+{
+	_cleanup_(rule_job_freep) struct rule_job *j = NULL;
+	int r;
+
+	r = rule_job_new(l, list, done, userdata, &j);
+	if (r == 0)
+		r = device_submit(l->device, insert_run, insert_done, j);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < list->n; i++)
+		list->flows[i]->state = FLOW_INSTALLING;
+	lease_begin(l);
+	TAKE_PTR(j);
+	return 0;
+}
+
+static void on_pending_installed(struct lease *l, int r, struct fault *fault,
+				 const struct flow_list *added, void *userdata)
+{
+	(void)added;
+	(void)userdata;
+	if (r == 0)
+		return;
+	log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id },
+		    "The flows that lease %08x was acquired with could not be steered: %s", l->id,
+		    r > 0 ? fault->message : strerror(-r));
+}
+
+int lease_flows_install_pending(struct lease *l, unsigned queue)
+{
+	struct flow_list list = { .flows = calloc(l->n_flows + 1, sizeof(*list.flows)) };
+	int r = 0;
+
+	if (!list.flows)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i]->state == FLOW_PENDING && l->flows[i]->queue == queue)
+			list.flows[list.n++] = l->flows[i];
+	if (list.n > 0)
+		r = lease_flows_install(l, &list, on_pending_installed, NULL);
+	flow_list_done(&list);
+	return r;
+}
+
+/* ---------------------------------------------------------------------- removing */
+
+static void remove_run(struct nic *nic, void *data)
+{
+	struct rule_job *j = data;
+
+	for (size_t i = 0; i < j->list.n; i++) {
+		struct fault fault = {};
+		int r;
+
+		r = nic->ops->rule_delete(nic, j->rules[i].location, &j->rules[i].flow,
+					  j->rules[i].queue, &fault);
+		if (r != 0 && r != ZCRX_NO_SUCH_INTERFACE && j->r == 0) {
+			j->r = r;
+			j->fault = fault;
+		} else
+			fault_done(&fault);
+	}
+}
+
+static bool lease_is_steered(const struct lease *l)
+{
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i]->state != FLOW_PENDING)
+			return true;
+	return false;
+}
+
+static bool lease_is_bound(const struct lease *l)
+{
+	for (unsigned i = 0; i < l->n_queues; i++)
+		if (l->per_queue[i].bound)
+			return true;
+	return false;
+}
+
+static void remove_done(void *data)
+{
+	struct rule_job *j = data;
+	struct lease *l = j->lease;
+	struct device *d = l->device;
+
+	for (size_t i = 0; i < j->list.n; i++) {
+		if (j->r == 0)
+			lease_flow_forget(l, j->list.flows[i]);
+		else /* it may still be there: kept, so that draining tries again */
+			j->list.flows[i]->state = FLOW_INSTALLED;
+	}
+	if (l->state == LEASE_STEERED && !lease_is_steered(l))
+		(void)lease_event(l, lease_is_bound(l) ? LEASE_LAST_FLOW_GONE
+						       : LEASE_LAST_FLOW_GONE_UNBOUND,
+				  NULL, NULL);
+	rule_job_report(j, NULL);
+	device_job_done(d);
+}
+
+int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done done,
+		       void *userdata)
+{
+	_cleanup_(rule_job_freep) struct rule_job *j = NULL;
+	int r;
+
+	r = rule_job_new(l, list, done, userdata, &j);
+	if (r == 0)
+		r = device_submit(l->device, remove_run, remove_done, j);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < list->n; i++)
+		list->flows[i]->state = FLOW_REMOVING;
+	lease_begin(l);
+	TAKE_PTR(j);
+	return 0;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The lease handle: one end of a socket pair whose other end stays here. The kernel counts the
+ * copies of the client's end; their last close is the end of the lease.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "leases.h"
+#include "log.h"
+
+static void handle_free(struct lease_handle *h)
+{
+	LIST_REMOVE(h, entry);
+	h->lease->n_handles--;
+	sd_event_source_disable_unref(h->source);
+	close(h->fd);
+	free(h);
+}
+
+static int on_hangup(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+{
+	struct lease_handle *h = userdata;
+	_cleanup_(lease_unrefp) struct lease *l = lease_ref(h->lease);
+
+	(void)s;
+	(void)fd;
+	(void)revents;
+	handle_free(h);
+	if (!l->persistent && l->n_handles == 0)
+		(void)lease_event(l, LEASE_HANDLE_GONE, "its handle was closed", NULL);
+	return 0;
+}
+
+static int socket_cookie(int fd, uint64_t *ret)
+{
+	socklen_t size = sizeof(*ret);
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, ret, &size) < 0 ? -errno : 0;
+}
+
+static int handle_setup(struct lease_handle *h, int client_fd)
+{
+	int r;
+
+	r = socket_cookie(client_fd, &h->cookie);
+	if (r < 0)
+		return r;
+	/* Nothing is ever read here. Refusing to receive keeps a client from parking descriptors,
+	 * this handle itself among them, in our buffer. */
+	if (shutdown(h->fd, SHUT_RD) < 0)
+		return -errno;
+	/* No event is asked for: EPOLLHUP, both directions dead, is reported always. */
+	return sd_event_add_io(h->lease->manager->event, &h->source, h->fd, 0, on_hangup, h);
+}
+
+int lease_handle_new(struct lease *l, int *ret_client_fd, struct fault *reterr)
+{
+	_cleanup_close_ int client_fd = -EBADF;
+	struct lease_handle *h;
+	int pair[2], r;
+
+	if (l->n_handles >= LEASE_HANDLES_MAX)
+		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "handles",
+				 "The lease has %u handles already; close some of them.",
+				 LEASE_HANDLES_MAX);
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
+		r = -errno;
+		free(h);
+		return r;
+	}
+	h->lease = l;
+	h->fd = pair[0];
+	client_fd = pair[1];
+	LIST_INSERT_HEAD(&l->handles, h, entry);
+	l->n_handles++;
+	r = handle_setup(h, client_fd);
+	if (r < 0) {
+		handle_free(h);
+		return r;
+	}
+	*ret_client_fd = TAKE_FD(client_fd);
+	return 0;
+}
+
+bool lease_handle_matches(struct lease *l, int fd)
+{
+	struct lease_handle *h;
+	uint64_t cookie;
+
+	/* Fails on anything that is no socket. Cookies are never used twice until reboot. */
+	if (socket_cookie(fd, &cookie) < 0)
+		return false;
+	LIST_FOREACH(h, &l->handles, entry)
+		if (h->cookie == cookie)
+			return true;
+	return false;
+}
+
+void lease_handles_shut(struct lease *l)
+{
+	struct lease_handle *h;
+
+	while ((h = LIST_FIRST(&l->handles))) {
+		(void)shutdown(h->fd, SHUT_RDWR);
+		handle_free(h);
+	}
+}

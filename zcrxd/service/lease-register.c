@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Register: nobody else may reach the queue -> the ifq goes on the client's ring (registrar.c) -> the
+ * kernel shows it there. Three stages, the first and last on the device's worker.
+ */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "leases.h"
+#include "registrar.h"
+
+struct registration {
+	struct lease *lease;
+	unsigned queue;
+	struct ifq_request request; /* with descriptors of its own */
+	uint32_t *own;		    /* locations of the lease's own rules */
+	size_t n_own;
+	uint32_t hardware_queue;
+	struct ifq ifq;
+	struct nic_queue found;
+	int r;
+	struct fault fault;
+	register_done done;
+	void *userdata;
+};
+
+static void registration_free(struct registration *g)
+{
+	if (g->request.pidfd >= 0)
+		close(g->request.pidfd);
+	if (g->request.area_fd >= 0)
+		close(g->request.area_fd);
+	fault_done(&g->fault);
+	free(g->own);
+	free(g);
+}
+
+static void registration_report(struct registration *g, int r)
+{
+	struct lease *l = g->lease;
+	struct register_reply reply = { .ifq = &g->ifq, .hardware_queue = g->hardware_queue,
+					.napi_id = g->found.napi_id };
+
+	l->per_queue[g->queue].registering = false;
+	if (r != 0)
+		l->per_queue[g->queue].area = 0;
+	g->done(l, r, &g->fault, &reply, g->userdata);
+	registration_free(g);
+	lease_end(l);
+}
+
+/* -------------------------------------------------------- stage 3: it is there */
+
+static void look_run(struct nic *nic, void *data)
+{
+	struct registration *g = data;
+
+	g->r = nic->ops->queues(nic, &g->hardware_queue, 1, &g->found, &g->fault);
+}
+
+static void look_done(void *data)
+{
+	struct registration *g = data;
+	struct lease *l = g->lease;
+	struct device *d = l->device;
+	int r = 0;
+
+	/* An interface that is down says nothing; the registration stands all the same. */
+	fault_done(&g->fault);
+	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
+		r = lease_refusal(l->state, LEASE_REGISTER, "", &g->fault);
+	else {
+		r = lease_event(l, LEASE_REGISTERED, NULL, &g->fault);
+		if (r == 0)
+			(void)lease_flows_install_pending(l, g->queue);
+	}
+	registration_report(g, r);
+	device_job_done(d);
+}
+
+/* ------------------------------------------------------ stage 2: the client's ring */
+
+static void on_registered(int r, const struct ifq *ifq, struct fault *fault, void *userdata)
+{
+	struct registration *g = userdata;
+
+	if (r == 0) {
+		g->ifq = *ifq;
+		/* Bound from here on, whatever follows: draining has to know. */
+		g->lease->per_queue[g->queue].bound = true;
+		r = device_submit(g->lease->device, look_run, look_done, g);
+		if (r == 0)
+			return;
+	} else if (r > 0) {
+		g->fault = *fault;
+		*fault = (struct fault){};
+	}
+	registration_report(g, r);
+}
+
+/* --------------------------------------------- stage 1: nobody else reaches the queue */
+
+static void ways_run(struct nic *nic, void *data)
+{
+	struct registration *g = data;
+	struct nic_state *state = NULL;
+
+	g->r = nic->ops->observe(nic, &state, &g->fault);
+	if (g->r == 0 && !state->up)
+		g->r = fault_set(&g->fault, ZCRX_INTERFACE_DOWN, state->name,
+				 "%s is down. Bring it up (ip link set %s up) and try again.",
+				 state->name, state->name);
+	if (g->r == 0)
+		g->r = nic_state_check_ways(state, g->hardware_queue, g->own, g->n_own, &g->fault);
+	nic_state_free(state);
+}
+
+static void ways_done(void *data)
+{
+	struct registration *g = data;
+	struct lease *l = g->lease;
+	struct device *d = l->device;
+	int r = g->r;
+
+	if (r == 0)
+		r = lease_event(l, LEASE_REGISTER, NULL, &g->fault);
+	if (r == 0)
+		r = registrar_start(l->manager->event, l->manager->backend, &g->request,
+				    on_registered, g);
+	if (r != 0)
+		registration_report(g, r);
+	device_job_done(d);
+}
+
+/* ----------------------------------------------------------------------- entry */
+
+static int check_queue(const struct lease *l, unsigned queue, struct fault *reterr)
+{
+	if (queue >= l->n_queues)
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queue",
+				 "The lease has %u queues, counted from 0; there is no queue %u.",
+				 l->n_queues, queue);
+	if (l->self_registered)
+		return fault_set(reterr, ZCRX_WRONG_STATE, "selfRegistered",
+				 "This lease was made with flows for a program that registers on the "
+				 "hardware queue by itself. Acquire one without flows for Register.");
+	if (l->per_queue[queue].bound || l->per_queue[queue].registering)
+		return fault_set(reterr, ZCRX_WRONG_STATE, "bound",
+				 "Queue %u of the lease has an ifq already: a queue takes one. Release "
+				 "the lease and acquire another.", queue);
+	return 0;
+}
+
+static int registration_dup_fds(struct registration *g, const struct ifq_request *q)
+{
+	g->request.pidfd = fcntl(q->pidfd, F_DUPFD_CLOEXEC, 3);
+	if (g->request.pidfd < 0)
+		return -errno;
+	g->request.area_fd = fcntl(q->area_fd, F_DUPFD_CLOEXEC, 3);
+	return g->request.area_fd < 0 ? -errno : 0;
+}
+
+static int registration_note_rules(struct registration *g)
+{
+	struct lease *l = g->lease;
+
+	g->own = calloc(l->n_flows + 1, sizeof(*g->own));
+	if (!g->own)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i]->queue == g->queue && l->flows[i]->state == FLOW_INSTALLED)
+			g->own[g->n_own++] = l->flows[i]->location;
+	return 0;
+}
+
+int lease_register(struct lease *l, unsigned queue, const struct ifq_request *request,
+		   register_done done, void *userdata, struct fault *reterr)
+{
+	struct registration *g;
+	int r;
+
+	r = lease_event(l, LEASE_REGISTER, NULL, reterr);
+	if (r == 0)
+		r = check_queue(l, queue, reterr);
+	if (r != 0)
+		return r;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	*g = (struct registration){ .lease = l, .queue = queue, .request = *request,
+				    .hardware_queue = l->queues[queue], .done = done,
+				    .userdata = userdata };
+	g->request.pidfd = g->request.area_fd = -EBADF;
+	g->request.kind = l->grant.kind;
+	g->request.ifindex = l->grant.ifindex;
+	g->request.queue = l->grant.queues[queue];
+	r = registration_dup_fds(g, request);
+	if (r == 0)
+		r = registration_note_rules(g);
+	if (r == 0)
+		r = device_submit(l->device, ways_run, ways_done, g);
+	if (r != 0) {
+		registration_free(g);
+		return r;
+	}
+	lease_begin(l);
+	l->per_queue[queue].registering = true;
+	l->per_queue[queue].area = request->area_size;
+	return 0;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The lease as an object, and the one way by which its state changes. See leases.h.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "leases.h"
+#include "log.h"
+#include "policy.h"
+#include "watch.h"
+
+struct lease *lease_ref(struct lease *l)
+{
+	l->n_ref++;
+	return l;
+}
+
+static void lease_free(struct lease *l)
+{
+	assert(l->n_busy == 0 && LIST_EMPTY(&l->handles) && l->n_flows == 0);
+	sd_event_source_disable_unref(l->expiry);
+	sd_event_source_disable_unref(l->drain_timer);
+	free(l->flows);
+	free(l->name);
+	free(l->reason);
+	free(l);
+}
+
+struct lease *lease_unref(struct lease *l)
+{
+	if (l && --l->n_ref == 0)
+		lease_free(l);
+	return NULL;
+}
+
+struct lease *leases_find(struct manager *m, uint32_t id)
+{
+	struct lease *l;
+
+	TAILQ_FOREACH(l, &m->leases, entry)
+		if (l->id == id)
+			return l;
+	return NULL;
+}
+
+uint64_t lease_area(const struct lease *l)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < l->n_queues; i++)
+		sum += l->per_queue[i].area;
+	return sum;
+}
+
+void leases_usage(struct manager *m, uid_t uid, struct policy_usage *ret)
+{
+	struct lease *l;
+
+	*ret = (struct policy_usage){};
+	TAILQ_FOREACH(l, &m->leases, entry) {
+		if (l->owner_uid != uid)
+			continue;
+		ret->queues += l->n_queues;
+		ret->area += lease_area(l);
+	}
+}
+
+struct lease *leases_find_overlap(struct device *d, const struct flow *flow,
+				  const struct lease *except)
+{
+	struct lease *l;
+
+	TAILQ_FOREACH(l, &d->manager->leases, entry) {
+		if (l->device != d || l == except)
+			continue;
+		for (size_t i = 0; i < l->n_flows; i++)
+			if (flow_overlaps(&l->flows[i]->flow, flow))
+				return l;
+	}
+	return NULL;
+}
+
+/* -------------------------------------------------------------------- events */
+
+/* The IDL's EventKind for a state that was entered; NULL: nothing to tell. */
+static const char *const announcements[_LEASE_STATE_MAX] = {
+	[LEASE_FREE] = "freed",
+	[LEASE_RESERVED] = "acquired",
+	[LEASE_BOUND] = "bound",
+	[LEASE_STEERED] = "steered",
+	[LEASE_DRAINING] = "draining",
+	[LEASE_QUARANTINED] = "quarantined",
+};
+
+static void lease_tell_waiters(struct lease *l)
+{
+	struct lease_waiter *w;
+
+	while ((w = STAILQ_FIRST(&l->waiters))) {
+		STAILQ_REMOVE_HEAD(&l->waiters, entry);
+		w->ended(l, w->userdata);
+		free(w);
+	}
+}
+
+/* The queues are free: nothing of the lease is left but the references of its operations. */
+static void lease_forget(struct lease *l)
+{
+	struct device *d = l->device;
+	struct manager *m = l->manager;
+
+	while (l->n_flows > 0)
+		lease_flow_forget(l, l->flows[l->n_flows - 1]);
+	while (!LIST_EMPTY(&l->proofs))
+		proof_free(LIST_FIRST(&l->proofs));
+	lease_handles_shut(l);
+	inventory_give(&d->inventory, l->id);
+	TAILQ_REMOVE(&m->leases, l, entry);
+	l->expiry = sd_event_source_disable_unref(l->expiry);
+	l->drain_timer = sd_event_source_disable_unref(l->drain_timer);
+	d->n_leases--;
+	lease_unref(l);
+	device_lease_gone(d);
+	manager_lease_gone(m);
+	manager_update_status(m);
+}
+
+static void lease_announce(struct lease *l, enum lease_state before)
+{
+	const struct log_fields fields = { .lease = l->id, .interface = device_name(l->device),
+					   .event = announcements[l->state] };
+
+	log_message(l->state == LEASE_QUARANTINED ? LOG_WARNING : LOG_INFO, &fields,
+		    "Lease %08x of uid %u on %s: %s -> %s%s%s", l->id, (unsigned)l->owner_uid,
+		    device_name(l->device), lease_state_to_string(before),
+		    lease_state_to_string(l->state), l->reason ? ": " : "", l->reason ?: "");
+	watch_announce_lease(l, announcements[l->state], l->reason, 0);
+}
+
+int lease_event(struct lease *l, enum lease_event event, const char *reason,
+		struct fault *reterr)
+{
+	struct lease_transition t = lease_step(l->state, event);
+	_cleanup_(lease_unrefp) struct lease *hold = lease_ref(l);
+	enum lease_state before = l->state;
+	char id[LEASE_ID_DIGITS + 1];
+
+	lease_id_format(l->id, id);
+	assert(t.verdict != LEASE_ILLEGAL);
+	if (t.verdict == LEASE_REFUSE)
+		return lease_refusal(l->state, event, id, reterr);
+	if (t.verdict == LEASE_IGNORE)
+		return 0;
+	l->state = t.next;
+	if (reason) {
+		free(l->reason);
+		l->reason = strdup(reason);
+	}
+	if (t.effects & LEASE_EFFECT_NOTIFY)
+		lease_announce(l, before);
+	manager_update_status(l->manager);
+	if (t.effects & LEASE_EFFECT_DRAIN)
+		lease_drain(l);
+	if (l->state == LEASE_FREE || l->state == LEASE_QUARANTINED)
+		lease_tell_waiters(l);
+	if (t.effects & LEASE_EFFECT_FORGET)
+		lease_forget(l);
+	return 0;
+}
+
+void lease_begin(struct lease *l)
+{
+	lease_ref(l);
+	l->n_busy++;
+}
+
+void lease_end(struct lease *l)
+{
+	assert(l->n_busy > 0);
+	if (--l->n_busy == 0 && l->state == LEASE_DRAINING)
+		lease_drain(l);
+	lease_unref(l);
+}
+
+int lease_wait(struct lease *l, lease_ended ended, void *userdata)
+{
+	struct lease_waiter *w;
+
+	if (l->state == LEASE_FREE || l->state == LEASE_QUARANTINED) {
+		ended(l, userdata);
+		return 0;
+	}
+	w = malloc(sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	*w = (struct lease_waiter){ .ended = ended, .userdata = userdata };
+	STAILQ_INSERT_TAIL(&l->waiters, w, entry);
+	return 0;
+}
+
+void leases_interface_gone(struct device *d)
+{
+	struct lease *l, *next;
+
+	for (l = TAILQ_FIRST(&d->manager->leases); l; l = next) {
+		next = TAILQ_NEXT(l, entry);
+		if (l->device == d)
+			(void)lease_event(l, LEASE_INTERFACE_GONE, "the interface is gone", NULL);
+	}
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Leases as objects: what a client holds, and the performance of what model/lease.c decides. Every
+ * change of state goes through lease_event(); every kernel operation through the device's worker.
+ *
+ * lease.c model: what may follow what. leases.c: the object, its events, its effects.
+ * lease-acquire.c, lease-register.c, lease-flows.c, lease-drain.c: one operation each.
+ */
+#pragma once
+
+#include "device.h"
+#include "flow.h"
+#include "lease.h"
+#include "manager.h"
+
+struct proof;
+
+/* A flow of a lease. Its rule may be on its way in or out. */
+enum flow_state {
+	FLOW_PENDING,	/* waits for the queue to be bound */
+	FLOW_INSTALLING,
+	FLOW_INSTALLED,
+	FLOW_REMOVING,
+};
+
+struct lease_flow {
+	uint64_t id;
+	struct flow flow;
+	unsigned queue;	   /* index in the lease */
+	enum flow_state state;
+	uint32_t location; /* of the rule, FLOW_INSTALLED and FLOW_REMOVING */
+	struct proof *proof; /* the socket that proved it; NULL if it came by value */
+};
+
+/* Our end of a handle. */
+struct lease_handle {
+	LIST_ENTRY(lease_handle) entry;
+	struct lease *lease;
+	int fd;
+	uint64_t cookie; /* SO_COOKIE of the client's end: the handle's name */
+	sd_event_source *source;
+};
+
+struct lease_queue {
+	bool registering;
+	bool bound;
+	uint64_t area; /* bytes accounted to the owner */
+};
+
+/* Called when the lease is FREE or QUARANTINED. */
+typedef void (*lease_ended)(struct lease *lease, void *userdata);
+
+struct lease_waiter {
+	STAILQ_ENTRY(lease_waiter) entry;
+	lease_ended ended;
+	void *userdata;
+};
+
+struct lease {
+	TAILQ_ENTRY(lease) entry;
+	struct manager *manager;
+	struct device *device;
+	unsigned n_ref;
+	uint32_t id;
+	char *name;
+	uid_t owner_uid;
+	pid_t owner_pid;
+	enum lease_state state;
+	bool persistent, self_registered;
+	char *reason; /* why it is draining or quarantined */
+
+	uint32_t queues[LEASE_QUEUES_MAX]; /* hardware queues */
+	unsigned n_queues;
+	struct lease_queue per_queue[LEASE_QUEUES_MAX];
+	struct grant grant;
+	bool granted;
+
+	struct lease_flow **flows;
+	size_t n_flows;
+	LIST_HEAD(, proof) proofs;
+	LIST_HEAD(, lease_handle) handles;
+	unsigned n_handles;
+
+	uint64_t creation_usec; /* realtime */
+	uint64_t expiry_usec;	/* realtime; 0 for never */
+	sd_event_source *expiry;
+
+	unsigned n_busy;      /* operations under way: draining waits for them */
+	bool draining;	      /* lease-drain.c is at work */
+	unsigned drain_tries;
+	sd_event_source *drain_timer;
+	STAILQ_HEAD(, lease_waiter) waiters;
+};
+
+struct lease *lease_ref(struct lease *l);
+struct lease *lease_unref(struct lease *l);
+DEFINE_CLEANUP(struct lease *, lease_unref)
+
+struct lease *leases_find(struct manager *m, uint32_t id);
+/* What the uid holds already, for the policy. */
+struct policy_usage;
+void leases_usage(struct manager *m, uid_t uid, struct policy_usage *ret);
+/* The lease with a flow that overlaps this one on the device, other than `except`; NULL if none. */
+struct lease *leases_find_overlap(struct device *d, const struct flow *flow,
+				  const struct lease *except);
+uint64_t lease_area(const struct lease *l);
+
+/* The one setter. Performs the effects; WRONG_STATE with *reterr if the table refuses. */
+int lease_event(struct lease *l, enum lease_event event, const char *reason,
+		struct fault *reterr);
+/* An operation begins: DRAINING waits for its end. It keeps a reference. */
+void lease_begin(struct lease *l);
+void lease_end(struct lease *l);
+/* `ended` is called once, at once if the lease is over already. */
+int lease_wait(struct lease *l, lease_ended ended, void *userdata);
+
+/* ---- handles (lease-handle.c) */
+/* A new handle; the client's end is returned. QUOTA_EXCEEDED past LEASE_HANDLES_MAX. */
+int lease_handle_new(struct lease *l, int *ret_client_fd, struct fault *reterr);
+/* `fd` is a copy of the client's end of one of the lease's handles. */
+bool lease_handle_matches(struct lease *l, int fd);
+void lease_handles_shut(struct lease *l);
+
+/* ---- acquire (lease-acquire.c) */
+struct acquire_request {
+	struct device *device;
+	const struct peer *peer;
+	unsigned n_queues;
+	const char *name;
+	bool persistent;
+	uint64_t time_to_live; /* us; UINT64_MAX for ever */
+	const struct flow *flows;
+	size_t n_flows;
+};
+/* `done` with r 0 and a lease that is RESERVED, or the fault. Called once unless this fails. */
+typedef void (*lease_done)(struct lease *lease, int r, struct fault *fault, void *userdata);
+int lease_acquire(struct manager *m, const struct acquire_request *request, lease_done done,
+		  void *userdata, struct fault *reterr);
+/* 0 ends the limit. */
+int lease_set_time_to_live(struct lease *l, uint64_t usec);
+
+/* ---- register (lease-register.c) */
+struct register_reply {
+	const struct ifq *ifq;
+	uint32_t hardware_queue, napi_id;
+};
+typedef void (*register_done)(struct lease *lease, int r, struct fault *fault,
+			      const struct register_reply *reply, void *userdata);
+/* Everything in `request` but the grant's part is filled; its descriptors are borrowed. */
+int lease_register(struct lease *l, unsigned queue, const struct ifq_request *request,
+		   register_done done, void *userdata, struct fault *reterr);
+
+/* ---- flows (lease-flows.c) */
+struct flow_list {
+	struct lease_flow **flows;
+	size_t n;
+};
+typedef void (*flows_done)(struct lease *lease, int r, struct fault *fault,
+			   const struct flow_list *added, void *userdata);
+/* Notes the flows as FLOW_PENDING; FLOW_CONFLICT, QUOTA_EXCEEDED. `proof` may be NULL. */
+int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
+		     struct proof *proof, struct flow_list *ret, struct fault *reterr);
+/* Inserts the rules of these FLOW_PENDING flows: all of them or none; then none is noted. */
+int lease_flows_install(struct lease *l, const struct flow_list *list, flows_done done,
+			void *userdata);
+/* Those that wait for this queue. */
+int lease_flows_install_pending(struct lease *l, unsigned queue);
+/* Takes the rules away and forgets the flows. */
+int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done done,
+		       void *userdata);
+struct lease_flow *lease_find_flow(struct lease *l, uint64_t id);
+void lease_flow_forget(struct lease *l, struct lease_flow *f);
+/* All of them: they were noted, but are not on their way. */
+void lease_flows_forget(struct lease *l, const struct flow_list *list);
+void flow_list_done(struct flow_list *list);
+
+/* ---- proofs (proof.c) */
+/* Watches the socket without keeping it open; the proof belongs to the lease. */
+int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret);
+const struct socket_facts *proof_facts(const struct proof *p);
+void proof_set_facts(struct proof *p, const struct socket_facts *facts, bool wildcard);
+/* False once the socket was destroyed or has left its state. */
+bool proof_holds(const struct proof *p);
+void proof_unref_flow(struct proof *p); /* a flow of it is gone; frees it with the last */
+void proof_ref_flow(struct proof *p);
+/* One of its flows was taken away on request: the rest stays as it is. */
+void proof_stop_following(struct proof *p);
+struct proof *proof_free(struct proof *p);
+DEFINE_CLEANUP(struct proof *, proof_free)
+void proofs_socket_gone(struct manager *m, uint64_t cookie);
+void proofs_addresses_changed(struct device *d);
+void proofs_verify_all(struct manager *m);
+
+/* ---- draining (lease-drain.c) */
+void lease_drain(struct lease *l);
+void leases_recheck(struct device *d);
+void leases_interface_gone(struct device *d);

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See manager.h: start, the backend's events, reload and stop by signal.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "device.h"
+#include "leases.h"
+#include "log.h"
+#include "manager.h"
+#include "reload.h"
+#include "server.h"
+#include "watch.h"
+
+struct device *manager_find_device(struct manager *m, const char *name)
+{
+	struct device *d;
+
+	TAILQ_FOREACH(d, &m->devices, entry)
+		if (streq(device_name(d), name))
+			return d;
+	return NULL;
+}
+
+struct device *manager_find_device_by_index(struct manager *m, unsigned ifindex)
+{
+	struct device *d;
+
+	TAILQ_FOREACH(d, &m->devices, entry)
+		if (d->ifindex == ifindex)
+			return d;
+	return NULL;
+}
+
+/* ------------------------------------------------------------------- what the kernel tells */
+
+static void on_link(struct manager *m, unsigned ifindex)
+{
+	struct device *d = manager_find_device_by_index(m, ifindex);
+	int r;
+
+	r = manager_sync_devices(m);
+	if (r < 0)
+		log_errno(r, "Cannot look for interfaces");
+	/* Up or down: what the kernel could not say before, it may say now. */
+	if (d)
+		device_recheck(d);
+}
+
+static void on_overrun(struct manager *m)
+{
+	struct device *d;
+
+	log_warning("Kernel notifications were lost; looking at everything again.");
+	proofs_verify_all(m);
+	TAILQ_FOREACH(d, &m->devices, entry)
+		if (d->worker && !d->gone) {
+			proofs_addresses_changed(d);
+			device_recheck(d);
+		}
+	(void)manager_sync_devices(m);
+}
+
+static void on_nic_event(const struct nic_event *event, void *userdata)
+{
+	struct manager *m = userdata;
+	struct device *d = event->ifindex > 0 ? manager_find_device_by_index(m, event->ifindex) : NULL;
+
+	switch (event->type) {
+	case NIC_EVENT_LINK:
+		on_link(m, event->ifindex);
+		break;
+	case NIC_EVENT_LINK_GONE:
+		if (d)
+			device_detach(d);
+		break;
+	case NIC_EVENT_ADDRESSES:
+		if (d)
+			proofs_addresses_changed(d);
+		break;
+	case NIC_EVENT_SOCKET_GONE:
+		proofs_socket_gone(m, event->cookie);
+		break;
+	case NIC_EVENT_POOL:
+		if (d)
+			device_recheck(d);
+		break;
+	case NIC_EVENT_DRIFT:
+		break;
+	case NIC_EVENT_OVERRUN:
+		on_overrun(m);
+		break;
+	}
+}
+
+static int on_backend(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+{
+	struct manager *m = userdata;
+	int r;
+
+	(void)s;
+	(void)fd;
+	(void)revents;
+	r = m->backend->ops->dispatch(m->backend, on_nic_event, m);
+	if (r < 0)
+		log_errno(r, "Cannot read kernel notifications");
+	return 0;
+}
+
+/* --------------------------------------------------------------------------- service manager */
+
+void manager_update_status(struct manager *m)
+{
+	unsigned interfaces = 0, configured = 0, leases = 0;
+	struct device *d;
+	struct lease *l;
+
+	if (!m->ready)
+		return;
+	TAILQ_FOREACH(d, &m->devices, entry) {
+		interfaces++;
+		configured += d->state == DEVICE_CONFIGURED;
+	}
+	TAILQ_FOREACH(l, &m->leases, entry)
+		leases++;
+	(void)sd_notifyf(0, "STATUS=%u of %u interfaces configured, %u lease%s", configured,
+			 interfaces, leases, leases == 1 ? "" : "s");
+}
+
+static void manager_check_ready(struct manager *m)
+{
+	if (m->ready || m->starting > 0)
+		return;
+	m->ready = true;
+	log_info("Ready.");
+	(void)sd_notify(0, "READY=1");
+	manager_update_status(m);
+}
+
+void manager_device_started(struct manager *m)
+{
+	if (m->starting > 0)
+		m->starting--;
+	manager_check_ready(m);
+}
+
+static void on_reloaded(struct manager *m, int r, struct fault *fault, char *const *warnings,
+			size_t n_warnings, void *userdata)
+{
+	(void)r;
+	(void)fault;
+	(void)warnings;
+	(void)n_warnings;
+	(void)userdata;
+	(void)sd_notify(0, "READY=1");
+	manager_update_status(m);
+}
+
+static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
+{
+	struct manager *m = userdata;
+	struct timespec t;
+	int r;
+
+	(void)s;
+	(void)si;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+			 (unsigned long long)t.tv_sec * 1000000 + (unsigned long long)t.tv_nsec / 1000);
+	r = manager_reload(m, on_reloaded, NULL);
+	if (r < 0) {
+		log_errno(r, "Cannot reload");
+		(void)sd_notify(0, "READY=1");
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------- stop */
+
+static void manager_check_stopped(struct manager *m)
+{
+	if (m->stopping && TAILQ_EMPTY(&m->leases))
+		(void)sd_event_exit(m->event, 0);
+}
+
+void manager_lease_gone(struct manager *m)
+{
+	manager_check_stopped(m);
+}
+
+static int on_stop_deadline(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)s;
+	(void)usec;
+	log_warning("Some queues could not be taken back in time; stopping all the same.");
+	return sd_event_exit(m->event, 0);
+}
+
+static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
+{
+	struct manager *m = userdata;
+	struct lease *l, *next;
+	int r;
+
+	(void)s;
+	(void)si;
+	if (m->stopping)
+		return 0;
+	m->stopping = true;
+	(void)sd_notify(0, "STOPPING=1");
+	log_info("Stopping: every lease is taken back.");
+	for (l = TAILQ_FIRST(&m->leases); l; l = next) {
+		next = TAILQ_NEXT(l, entry);
+		(void)lease_event(l, LEASE_REVOKE, "zcrxd is being stopped", NULL);
+	}
+	r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, 15 * 1000000ULL, 0,
+				       on_stop_deadline, m);
+	manager_check_stopped(m);
+	return r < 0 ? sd_event_exit(m->event, r) : 0;
+}
+
+/* ------------------------------------------------------------------------------------ start */
+
+static int add_signals(struct manager *m)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	sigset_t mask;
+	int r;
+
+	/* Blocked here, before any thread exists: they are read from the loop. */
+	sigemptyset(&mask);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		sigaddset(&mask, numbers[i]);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	r = sd_event_add_signal(m->event, NULL, SIGTERM, on_terminate, m);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGINT, on_terminate, m);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGHUP, on_hangup, m);
+	return r;
+}
+
+int manager_new(struct nic_backend *backend, const char *config_path, struct manager **ret)
+{
+	struct manager *m;
+	int r;
+
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	TAILQ_INIT(&m->devices);
+	TAILQ_INIT(&m->leases);
+	LIST_INIT(&m->watchers);
+	m->config_path = strdup(config_path);
+	r = m->config_path ? sd_event_new(&m->event) : -ENOMEM;
+	if (r >= 0)
+		r = add_signals(m);
+	if (r >= 0)
+		r = sd_event_set_watchdog(m->event, true);
+	if (r >= 0)
+		r = sd_event_add_io(m->event, &m->backend_source, backend->ops->get_fd(backend),
+				    EPOLLIN, on_backend, m);
+	if (r < 0) {
+		manager_free(m);
+		return r;
+	}
+	m->backend = backend;
+	*ret = m;
+	return 0;
+}
+
+struct manager *manager_free(struct manager *m)
+{
+	struct device *d;
+
+	if (!m)
+		return NULL;
+	watch_remove_all(m);
+	sd_varlink_server_unref(m->server);
+	while ((d = TAILQ_FIRST(&m->devices)) && d->n_leases == 0)
+		device_drop(d);
+	sd_event_source_disable_unref(m->backend_source);
+	sd_event_unref(m->event);
+	if (m->backend)
+		m->backend->ops->free(m->backend);
+	config_free(m->config);
+	free(m->config_path);
+	free(m);
+	return NULL;
+}
+
+int manager_start(struct manager *m, const char *socket_path)
+{
+	_cleanup_fault_ struct fault fault = {};
+	int r;
+
+	r = config_load(m->config_path, &m->config, &fault);
+	if (r > 0) {
+		log_error("%s", fault.message);
+		return -EINVAL;
+	}
+	if (r < 0)
+		return log_errno(r, "Cannot read %s", m->config_path);
+	r = server_new(m, socket_path, &m->server);
+	if (r < 0)
+		return log_errno(r, "Cannot listen on %s", socket_path);
+	r = manager_sync_devices(m);
+	if (r < 0)
+		return log_errno(r, "Cannot look for interfaces");
+	manager_check_ready(m);
+	return 0;
+}
+
+int manager_run(struct manager *m)
+{
+	return sd_event_loop(m->event);
+}

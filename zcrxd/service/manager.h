@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns everything that lives as long as the daemon: the loop, the backend, the configuration, the
+ * devices, the leases, the server and the watchers. Decides nothing: start order, dispatch of the
+ * backend's events and shutdown are all that happens here.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+#include <systemd/sd-varlink.h>
+
+#include "config.h"
+#include "nic.h"
+
+struct device;
+struct lease;
+struct watcher;
+
+TAILQ_HEAD(device_list, device);
+TAILQ_HEAD(lease_list, lease);
+LIST_HEAD(watcher_list, watcher);
+
+struct manager {
+	sd_event *event;
+	struct nic_backend *backend;
+	sd_event_source *backend_source;
+	char *config_path;
+	struct config *config;
+	sd_varlink_server *server;
+	struct device_list devices;
+	struct lease_list leases;
+	struct watcher_list watchers;
+	unsigned n_watchers;
+	uint64_t last_flow_id;
+	unsigned starting;  /* devices whose first configuration is still running */
+	bool ready;	    /* READY=1 was sent */
+	bool stopping;	    /* SIGTERM: leases are being ended, then the loop */
+};
+
+/* Takes over `backend` on success. */
+int manager_new(struct nic_backend *backend, const char *config_path, struct manager **ret);
+/* Listens and configures what is there; READY=1 follows when that is done. `socket_path` is bound
+ * when no socket was passed by activation. */
+int manager_start(struct manager *m, const char *socket_path);
+/* Until SIGTERM or SIGINT. */
+int manager_run(struct manager *m);
+struct manager *manager_free(struct manager *m);
+DEFINE_CLEANUP(struct manager *, manager_free)
+
+/* A device's first configuration has ended, one way or the other. */
+void manager_device_started(struct manager *m);
+/* A lease is gone: a stop may be complete. */
+void manager_lease_gone(struct manager *m);
+/* STATUS= for systemctl status. */
+void manager_update_status(struct manager *m);
+
+struct device *manager_find_device(struct manager *m, const char *name);
+struct device *manager_find_device_by_index(struct manager *m, unsigned ifindex);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Methods of the owner of the NICs: Plan (open to all), Apply, Revoke, Reload.
+ */
+#include <errno.h>
+
+#include "json.h"
+#include "log.h"
+#include "methods.h"
+#include "policy.h"
+#include "reload.h"
+#include "watch.h"
+
+struct plan_parameters {
+	const char *interface;
+	bool force;
+};
+
+static int check_administer(sd_varlink *link, struct manager *m, const char *what,
+			    struct fault *reterr)
+{
+	_cleanup_peer_ struct peer peer = {};
+	int r;
+
+	r = peer_read(link, &peer);
+	return r < 0 ? r : policy_check_administer(m->config, &peer, what, reterr);
+}
+
+/* ------------------------------------------------------------------------ Plan, Apply */
+
+struct planning {
+	sd_varlink *link;
+	unsigned n_waiting;
+	sd_json_variant *changes;
+	int r; /* the first refusal */
+	struct fault fault;
+};
+
+static void planning_finish(struct planning *q)
+{
+	if (--q->n_waiting > 0)
+		return;
+	if (q->r != 0)
+		(void)reply_fault(q->link, q->r, &q->fault);
+	else
+		(void)sd_varlink_replybo(q->link, SD_JSON_BUILD_PAIR_VARIANT("changes", q->changes));
+	sd_varlink_unref(q->link);
+	sd_json_variant_unref(q->changes);
+	fault_done(&q->fault);
+	free(q);
+}
+
+static int append_changes(struct planning *q, struct device *d, const struct device_report *report)
+{
+	const char *driver = d->observed && d->observed->driver ? d->observed->driver : "";
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < report->plan->n_steps; i++) {
+		const enum step_outcome *outcome = report->outcomes ? &report->outcomes[i] : NULL;
+		const char *message = outcome && *outcome == STEP_FAILED ? report->fault->message : NULL;
+		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+
+		r = json_change(device_name(d), driver, &report->plan->steps[i], outcome, message, &v);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&q->changes, v);
+	}
+	return r;
+}
+
+static bool some_step_failed(const struct device_report *report)
+{
+	for (size_t i = 0; report->plan && report->outcomes && i < report->plan->n_steps; i++)
+		if (report->outcomes[i] == STEP_FAILED)
+			return true;
+	return false;
+}
+
+static void on_planned(struct device *d, const struct device_report *report, void *userdata)
+{
+	struct planning *q = userdata;
+	int r = report->r;
+
+	if (report->plan && (r == 0 || some_step_failed(report)))
+		r = append_changes(q, d, report); /* the failed step carries the message */
+	if (r != 0 && q->r == 0) {
+		q->r = r;
+		q->fault = *report->fault;
+		*report->fault = (struct fault){};
+	}
+	planning_finish(q);
+}
+
+static int plan_one(struct planning *q, struct device *d, enum configure_mode mode)
+{
+	int r;
+
+	if (!d->worker || d->gone)
+		return fault_set(&q->fault, ZCRX_NO_SUCH_INTERFACE, device_name(d), "%s: %s.",
+				 device_name(d), d->reason ?: "it is going away");
+	r = device_configure(d, mode, on_planned, q);
+	if (r == 0)
+		q->n_waiting++;
+	return r;
+}
+
+static int plan_start(sd_varlink *link, struct manager *m, const char *interface,
+		      enum configure_mode mode)
+{
+	struct planning *q;
+	struct device *d;
+
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	*q = (struct planning){ .link = sd_varlink_ref(link), .n_waiting = 1 };
+	if (sd_json_variant_new_array(&q->changes, NULL, 0) < 0)
+		q->r = -ENOMEM;
+	d = interface ? manager_find_device(m, interface) : NULL;
+	if (interface && !d)
+		q->r = fault_set(&q->fault, ZCRX_NO_SUCH_INTERFACE, interface,
+				 "%s is not in the configuration. See zcrxctl status.", interface);
+	else if (interface)
+		q->r = plan_one(q, d, mode);
+	else
+		TAILQ_FOREACH(d, &m->devices, entry)
+			if (d->worker && !d->gone && q->r == 0)
+				q->r = plan_one(q, d, mode);
+	planning_finish(q);
+	return 0;
+}
+
+static const sd_json_dispatch_field interface_field = {
+	"interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string,
+	offsetof(struct plan_parameters, interface), 0
+};
+
+int vl_method_plan(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
+		   void *userdata)
+{
+	const sd_json_dispatch_field table[] = { interface_field, {} };
+	struct plan_parameters p = {};
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	return r != 0 ? r : plan_start(link, userdata, p.interface, CONFIGURE_PLAN);
+}
+
+int vl_method_apply(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
+		    void *userdata)
+{
+	const sd_json_dispatch_field table[] = {
+		interface_field,
+		{ "force", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_bool,
+		  offsetof(struct plan_parameters, force), 0 },
+		{}
+	};
+	_cleanup_fault_ struct fault fault = {};
+	struct plan_parameters p = {};
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r != 0)
+		return r;
+	r = check_administer(link, userdata, "apply the configuration to an interface", &fault);
+	if (r != 0)
+		return reply_fault(link, r, &fault);
+	return plan_start(link, userdata, p.interface, p.force ? CONFIGURE_FORCE : CONFIGURE_APPLY);
+}
+
+/* ------------------------------------------------------------------------------ Revoke */
+
+struct revoke_parameters {
+	const char *id, *reason;
+	bool force;
+	uint64_t grace;
+};
+
+static void on_revoked(struct lease *l, void *userdata)
+{
+	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
+
+	(void)l;
+	(void)sd_varlink_reply(link, NULL);
+}
+
+int vl_method_revoke(sd_varlink *link, sd_json_variant *parameters,
+		     sd_varlink_method_flags_t flags, void *userdata)
+{
+#define FIELD(name, member, dispatch)                                                              \
+	{ name, _SD_JSON_VARIANT_TYPE_INVALID, dispatch, offsetof(struct revoke_parameters, member), 0 }
+	static const sd_json_dispatch_field table[] = {
+		{ "leaseId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		  offsetof(struct revoke_parameters, id), SD_JSON_MANDATORY },
+		FIELD("force", force, dispatch_optional_bool),
+		FIELD("graceUSec", grace, dispatch_optional_uint64),
+		FIELD("reason", reason, dispatch_optional_string),
+		{}
+	};
+#undef FIELD
+	_cleanup_(lease_unrefp) struct lease *hold = NULL;
+	_cleanup_fault_ struct fault fault = {};
+	struct revoke_parameters p = {};
+	struct manager *m = userdata;
+	struct lease *l = NULL;
+	uint32_t number;
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r != 0)
+		return r;
+	r = check_administer(link, m, "revoke a lease", &fault);
+	if (r == 0 && lease_id_parse(p.id, &number) == 0)
+		l = leases_find(m, number);
+	if (r == 0 && !l)
+		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, p.id, "There is no such lease (any more).");
+	if (r != 0)
+		return reply_fault(link, r, &fault);
+	hold = lease_ref(l);
+	watch_announce_lease(l, "revoked", p.reason, 0);
+	(void)lease_event(l, LEASE_REVOKE, p.reason ?: "revoked by an administrator", NULL);
+	r = lease_wait(l, on_revoked, sd_varlink_ref(link));
+	if (r < 0)
+		sd_varlink_unref(link);
+	return r;
+}
+
+/* ------------------------------------------------------------------------------ Reload */
+
+static void on_reloaded(struct manager *m, int r, struct fault *fault, char *const *warnings,
+			size_t n, void *userdata)
+{
+	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+	int k;
+
+	(void)m;
+	if (r != 0) {
+		(void)reply_fault(link, r, fault);
+		return;
+	}
+	k = sd_json_variant_new_array(&array, NULL, 0);
+	for (size_t i = 0; k >= 0 && i < n; i++)
+		k = sd_json_variant_append_arrayb(&array, SD_JSON_BUILD_STRING(warnings[i]));
+	if (k < 0)
+		(void)reply_fault(link, k, NULL);
+	else
+		(void)sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("warnings", array));
+}
+
+int vl_method_reload(sd_varlink *link, sd_json_variant *parameters,
+		     sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field table[] = { {} };
+	_cleanup_fault_ struct fault fault = {};
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, NULL);
+	if (r != 0)
+		return r;
+	r = check_administer(link, userdata, "reload the configuration", &fault);
+	if (r != 0)
+		return reply_fault(link, r, &fault);
+	r = manager_reload(userdata, on_reloaded, sd_varlink_ref(link));
+	if (r < 0)
+		sd_varlink_unref(link);
+	return r;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * AddFlow and RemoveFlow. A flow is proved by the socket itself, or named by value as far as the
+ * policy lists it.
+ */
+#include <errno.h>
+
+#include "json.h"
+#include "methods.h"
+#include "policy.h"
+
+struct flow_parameters {
+	const char *id, *flow_id;
+	uint64_t handle, queue, socket;
+	sd_json_variant *flow;
+};
+
+/* ---------------------------------------------------------------------------- AddFlow */
+
+static int append_flow(const struct lease_flow *f, sd_json_variant **ids, sd_json_variant **flows)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	char id[24];
+	int r;
+
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)f->id);
+	r = sd_json_variant_append_arrayb(ids, SD_JSON_BUILD_STRING(id));
+	if (r >= 0)
+		r = json_flow(&f->flow, &v);
+	if (r >= 0)
+		r = sd_json_variant_append_array(flows, v);
+	return r;
+}
+
+static void on_added(struct lease *l, int r, struct fault *fault, const struct flow_list *added,
+		     void *userdata)
+{
+	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *ids = NULL, *flows = NULL;
+
+	(void)l;
+	for (size_t i = 0; r == 0 && i < added->n; i++) {
+		int k = append_flow(added->flows[i], &ids, &flows);
+
+		if (k < 0)
+			r = k;
+	}
+	if (r != 0)
+		(void)reply_fault(link, r, fault);
+	else
+		(void)sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("flowIds", ids),
+					 SD_JSON_BUILD_PAIR_VARIANT("flows", flows));
+}
+
+/* Watch first, read the facts then: what changes in between is seen. */
+static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters *p,
+		 struct proof **ret_proof, struct flow **ret, size_t *ret_n, struct fault *reterr)
+{
+	struct nic_backend *b = l->manager->backend;
+	_cleanup_close_ int fd = -EBADF;
+	_cleanup_(proof_freep) struct proof *proof = NULL;
+	_cleanup_free_ struct local_address *addresses = NULL;
+	struct socket_facts facts;
+	size_t n_addresses = 0;
+	bool wildcard = false;
+	int r;
+
+	r = request_take_fd(link, p->socket, "socketFileDescriptor", &fd, reterr);
+	if (r == 0) /* refuses everything that is no TCP socket, before it is touched further */
+		r = b->ops->socket_facts(b, fd, &facts, reterr);
+	if (r == 0)
+		r = proof_new(l, fd, (unsigned)p->queue, &proof);
+	if (r == 0)
+		r = b->ops->socket_facts(b, fd, &facts, reterr);
+	if (r == 0)
+		r = b->ops->addresses(b, l->device->ifindex, &addresses, &n_addresses);
+	if (r == 0)
+		r = flow_prove(&facts, l->device->ifindex, addresses, n_addresses, ret, ret_n,
+			       &wildcard, reterr);
+	if (r != 0)
+		return r;
+	proof_set_facts(proof, &facts, wildcard);
+	*ret_proof = TAKE_PTR(proof);
+	return 0;
+}
+
+static int by_value(struct manager *m, const struct peer *peer, const struct flow_parameters *p,
+		    struct flow **ret, size_t *ret_n, struct fault *reterr)
+{
+	_cleanup_free_ struct flow *flow = calloc(1, sizeof(*flow));
+	int r;
+
+	if (!flow)
+		return -ENOMEM;
+	r = json_parse_flow(p->flow, flow, reterr);
+	if (r == 0)
+		r = policy_check_flow(m->config, peer, flow, reterr);
+	if (r != 0)
+		return r;
+	*ret = TAKE_PTR(flow);
+	*ret_n = 1;
+	return 0;
+}
+
+static int check_target(struct lease *l, const struct flow_parameters *p, struct fault *reterr)
+{
+	int r;
+
+	r = lease_event(l, l->self_registered ? LEASE_ADD_FLOW_EARLY : LEASE_ADD_FLOW, NULL, reterr);
+	if (r != 0)
+		return r;
+	if (p->queue >= l->n_queues)
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queue",
+				 "The lease has %u queues, counted from 0; there is no queue %llu.",
+				 l->n_queues, (unsigned long long)p->queue);
+	if (!l->per_queue[p->queue].bound && !l->self_registered)
+		return fault_set(reterr, ZCRX_WRONG_STATE, "reserved",
+				 "Queue %llu of the lease has no ifq yet: Register it before steering "
+				 "flows to it.", (unsigned long long)p->queue);
+	if ((p->socket == NO_INDEX) == !p->flow)
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "socketFileDescriptor",
+				 "Give either the socket (socketFileDescriptor) or a flow, not both.");
+	return 0;
+}
+
+static int add_flow(sd_varlink *link, struct manager *m, const struct flow_parameters *p,
+		    const struct peer *peer, struct lease *l, struct fault *reterr)
+{
+	_cleanup_free_ struct flow *flows = NULL;
+	struct flow_list list = {};
+	struct proof *proof = NULL;
+	size_t n = 0;
+	int r;
+
+	r = check_target(l, p, reterr);
+	if (r == 0)
+		r = p->flow ? by_value(m, peer, p, &flows, &n, reterr)
+			    : prove(link, l, p, &proof, &flows, &n, reterr);
+	if (r != 0)
+		return r;
+	if (proof)
+		proof_ref_flow(proof); /* ours, until it is the flows' */
+	r = lease_flows_note(l, (unsigned)p->queue, flows, n, proof, &list, reterr);
+	if (r == 0) {
+		r = lease_flows_install(l, &list, on_added, sd_varlink_ref(link));
+		if (r < 0) {
+			lease_flows_forget(l, &list);
+			sd_varlink_unref(link);
+		}
+	}
+	flow_list_done(&list);
+	if (proof)
+		proof_unref_flow(proof);
+	return r;
+}
+
+#define ID_FIELD                                                                                   \
+	{ "leaseId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,                        \
+	  offsetof(struct flow_parameters, id), SD_JSON_MANDATORY }
+#define OPTIONAL(name, member, dispatch)                                                           \
+	{ name, _SD_JSON_VARIANT_TYPE_INVALID, dispatch, offsetof(struct flow_parameters, member), 0 }
+
+int vl_method_add_flow(sd_varlink *link, sd_json_variant *parameters,
+		       sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field table[] = {
+		ID_FIELD,
+		OPTIONAL("handleFileDescriptor", handle, dispatch_optional_uint64),
+		OPTIONAL("queue", queue, dispatch_optional_uint64),
+		OPTIONAL("socketFileDescriptor", socket, dispatch_optional_uint64),
+		OPTIONAL("flow", flow, dispatch_optional_variant),
+		{}
+	};
+	struct flow_parameters p = { .handle = NO_INDEX, .socket = NO_INDEX };
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_peer_ struct peer peer = {};
+	struct lease *l;
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r != 0)
+		return r;
+	r = peer_read(link, &peer);
+	if (r == 0)
+		r = request_lease(link, userdata, &peer, p.id, p.handle, &l, &fault);
+	if (r == 0)
+		r = add_flow(link, userdata, &p, &peer, l, &fault);
+	return r != 0 ? reply_fault(link, r, &fault) : 0;
+}
+
+/* ------------------------------------------------------------------------- RemoveFlow */
+
+static void on_removed(struct lease *l, int r, struct fault *fault, const struct flow_list *added,
+		       void *userdata)
+{
+	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
+
+	(void)l;
+	(void)added;
+	if (r != 0)
+		(void)reply_fault(link, r, fault);
+	else
+		(void)sd_varlink_reply(link, NULL);
+}
+
+static int remove_flow(sd_varlink *link, const struct flow_parameters *p, struct lease *l,
+		       struct fault *reterr)
+{
+	struct lease_flow *f = NULL;
+	char *end = NULL;
+	uint64_t id;
+	int r;
+
+	errno = 0;
+	id = strtoull(p->flow_id, &end, 10);
+	if (errno == 0 && end != p->flow_id && *end == '\0' && p->flow_id[0] != '-')
+		f = lease_find_flow(l, id);
+	if (!f || f->state == FLOW_REMOVING)
+		return fault_set(reterr, ZCRX_NO_SUCH_FLOW, p->flow_id,
+				 "The lease has no flow %s (any more); see zcrxctl leases.", p->flow_id);
+	if (f->state == FLOW_INSTALLING)
+		return fault_set(reterr, ZCRX_WRONG_STATE, lease_state_to_string(l->state),
+				 "Flow %s is being steered just now; try again.", p->flow_id);
+	if (f->proof)
+		proof_stop_following(f->proof);
+	if (f->state == FLOW_PENDING) {
+		lease_flow_forget(l, f);
+		return sd_varlink_reply(link, NULL);
+	}
+	r = lease_flows_remove(l, &(struct flow_list){ .flows = &f, .n = 1 }, on_removed,
+			       sd_varlink_ref(link));
+	if (r < 0)
+		sd_varlink_unref(link);
+	return r;
+}
+
+int vl_method_remove_flow(sd_varlink *link, sd_json_variant *parameters,
+			  sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field table[] = {
+		ID_FIELD,
+		OPTIONAL("handleFileDescriptor", handle, dispatch_optional_uint64),
+		{ "flowId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		  offsetof(struct flow_parameters, flow_id), SD_JSON_MANDATORY },
+		{}
+	};
+	struct flow_parameters p = { .handle = NO_INDEX };
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_peer_ struct peer peer = {};
+	struct lease *l;
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r != 0)
+		return r;
+	r = peer_read(link, &peer);
+	if (r == 0)
+		r = request_lease(link, userdata, &peer, p.id, p.handle, &l, &fault);
+	if (r == 0 && (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED))
+		r = lease_refusal(l->state, LEASE_ADD_FLOW, p.id, &fault);
+	if (r == 0)
+		r = remove_flow(link, &p, l, &fault);
+	return r > 0 || (r < 0 && r != -ENOTCONN) ? reply_fault(link, r, &fault) : 0;
+}

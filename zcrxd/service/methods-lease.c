@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Methods on the lease as a whole: Acquire, Open, Release, Renew.
+ */
+#include <ctype.h>
+#include <errno.h>
+
+#include "json.h"
+#include "log.h"
+#include "methods.h"
+#include "policy.h"
+
+/* A reply with a handle attached. */
+static int reply_handle(sd_varlink *link, struct lease *l, sd_json_variant *lease)
+{
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_close_ int fd = -EBADF;
+	int r, index;
+
+	r = lease_handle_new(l, &fd, &fault);
+	if (r != 0)
+		return reply_fault(link, r, &fault);
+	index = sd_varlink_push_fd(link, fd);
+	if (index < 0)
+		return index;
+	TAKE_FD(fd);
+	return sd_varlink_replybo(
+		link,
+		SD_JSON_BUILD_PAIR_CONDITION(!!lease, "lease", SD_JSON_BUILD_VARIANT(lease)),
+		SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", index));
+}
+
+/* ---------------------------------------------------------------------------- Acquire */
+
+struct acquire_parameters {
+	const char *interface, *name;
+	uint64_t queues, time_to_live;
+	bool persistent;
+	sd_json_variant *flows;
+};
+
+static void on_acquired(struct lease *l, int r, struct fault *fault, void *userdata)
+{
+	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+
+	if (r == 0)
+		r = json_lease(l, &v);
+	if (r != 0) {
+		(void)reply_fault(link, r, fault);
+		return;
+	}
+	if (l->persistent)
+		r = sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("lease", v));
+	else
+		r = reply_handle(link, l, v);
+	/* Nobody got the handle: nobody will ever close it. */
+	if (r < 0 || (!l->persistent && l->n_handles == 0))
+		(void)lease_event(l, LEASE_RELEASE, "the client was gone before it had its lease", NULL);
+}
+
+static int check_name(const char *name, struct fault *reterr)
+{
+	size_t n = name ? strlen(name) : 0;
+	bool good = n <= LEASE_NAME_MAX;
+
+	for (size_t i = 0; good && i < n; i++)
+		good = isprint((unsigned char)name[i]) || (name[i] & 0x80);
+	return good ? 0
+		    : fault_set(reterr, ZCRX_INVALID_PARAMETER, "name",
+				"The name of a lease has at most %d bytes, all printable.",
+				LEASE_NAME_MAX);
+}
+
+static int parse_flows(sd_json_variant *v, const struct config *c, const struct peer *peer,
+		       struct flow **ret, size_t *ret_n, struct fault *reterr)
+{
+	_cleanup_free_ struct flow *flows = NULL;
+	size_t n = v ? sd_json_variant_elements(v) : 0;
+	int r;
+
+	if (n > LEASE_FLOWS_MAX)
+		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "flows", "A lease has at most %d flows.",
+				 LEASE_FLOWS_MAX);
+	flows = calloc(n + 1, sizeof(*flows));
+	if (!flows)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		r = json_parse_flow(sd_json_variant_by_index(v, i), &flows[i], reterr);
+		if (r == 0)
+			r = policy_check_flow(c, peer, &flows[i], reterr);
+		if (r != 0)
+			return r;
+	}
+	*ret = TAKE_PTR(flows);
+	*ret_n = n;
+	return 0;
+}
+
+static int check_device(struct device *d, const struct peer *peer, unsigned queues,
+			struct fault *reterr)
+{
+	struct policy_usage usage;
+	int r;
+
+	leases_usage(d->manager, peer->uid, &usage);
+	r = policy_check_acquire(d->manager->config, peer, device_name(d), queues, &usage, reterr);
+	if (r != 0)
+		return r;
+	if (d->state != DEVICE_CONFIGURED || d->gone)
+		return fault_set(reterr, ZCRX_NOT_SUPPORTED, device_name(d), "%s is %s: %s",
+				 device_name(d), device_state_to_string(d->state), d->reason ?: "");
+	if (inventory_free_count(&d->inventory) < queues)
+		return fault_set(reterr, ZCRX_NO_QUEUE_AVAILABLE, device_name(d),
+				 "%s has %u of %u zero-copy queues free, %u asked. See zcrxctl status %s.",
+				 device_name(d), inventory_free_count(&d->inventory),
+				 d->inventory.carve_out.zero_copy_count, queues, device_name(d));
+	return 0;
+}
+
+/* The named one; or the first that would do. Of the refusals, the one that came closest counts:
+ * "none is free" says more than "not there". */
+static int choose_device(struct manager *m, const char *name, const struct peer *peer,
+			 unsigned queues, struct device **ret, struct fault *reterr)
+{
+	struct device *d;
+	int r;
+
+	if (name) {
+		d = manager_find_device(m, name);
+		if (!d)
+			return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, name,
+					 "%s is not in the configuration. See zcrxctl status.", name);
+		*ret = d;
+		return check_device(d, peer, queues, reterr);
+	}
+	r = fault_set(reterr, ZCRX_NO_QUEUE_AVAILABLE, NULL,
+		      "No interface is configured. Name one in %s.", m->config_path);
+	TAILQ_FOREACH(d, &m->devices, entry) {
+		_cleanup_fault_ struct fault fault = {};
+		int k = check_device(d, peer, queues, &fault);
+
+		if (k == 0) {
+			*ret = d;
+			return 0;
+		}
+		if (r == ZCRX_NO_QUEUE_AVAILABLE && reterr->subject)
+			continue;
+		r = k;
+		fault_done(reterr);
+		*reterr = fault;
+		fault = (struct fault){};
+	}
+	return r;
+}
+
+static int acquire_decide(struct manager *m, const struct acquire_parameters *p,
+			  const struct peer *peer, struct acquire_request *ret,
+			  struct flow **ret_flows, struct fault *reterr)
+{
+	struct device *d = NULL;
+	size_t n_flows = 0;
+	int r;
+
+	if (m->stopping)
+		return fault_set(reterr, ZCRX_WRONG_STATE, "stopping", "zcrxd is being stopped.");
+	if (p->queues < 1 || p->queues > LEASE_QUEUES_MAX)
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queues",
+				 "A lease has 1 to %d queues.", LEASE_QUEUES_MAX);
+	r = check_name(p->name, reterr);
+	if (r == 0)
+		r = choose_device(m, p->interface, peer, (unsigned)p->queues, &d, reterr);
+	if (r == 0)
+		r = parse_flows(p->flows, m->config, peer, ret_flows, &n_flows, reterr);
+	if (r == 0)
+		*ret = (struct acquire_request){
+			.device = d, .peer = peer, .n_queues = (unsigned)p->queues, .name = p->name,
+			.persistent = p->persistent, .flows = *ret_flows, .n_flows = n_flows,
+			.time_to_live = policy_lease_time(m->config, peer, p->time_to_live),
+		};
+	return r;
+}
+
+int vl_method_acquire(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+#define FIELD(name, member, optional)                                                              \
+	{ name, _SD_JSON_VARIANT_TYPE_INVALID, optional, offsetof(struct acquire_parameters, member), 0 }
+	static const sd_json_dispatch_field table[] = {
+		FIELD("interface", interface, dispatch_optional_string),
+		FIELD("queues", queues, dispatch_optional_uint64),
+		FIELD("name", name, dispatch_optional_string),
+		FIELD("persistent", persistent, dispatch_optional_bool),
+		FIELD("timeToLiveUSec", time_to_live, dispatch_optional_uint64),
+		FIELD("flows", flows, dispatch_optional_variant),
+		{}
+	};
+#undef FIELD
+	struct acquire_parameters p = { .queues = 1, .time_to_live = UINT64_MAX };
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_peer_ struct peer peer = {};
+	_cleanup_free_ struct flow *list = NULL;
+	struct acquire_request request;
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r != 0)
+		return r;
+	r = peer_read(link, &peer);
+	if (r == 0)
+		r = acquire_decide(userdata, &p, &peer, &request, &list, &fault);
+	if (r == 0) {
+		sd_varlink_ref(link);
+		r = lease_acquire(userdata, &request, on_acquired, link, &fault);
+		if (r != 0)
+			sd_varlink_unref(link);
+	}
+	return r != 0 ? reply_fault(link, r, &fault) : 0;
+}
+
+/* ------------------------------------------------------------ Open, Release, Renew */
+
+struct lease_parameters {
+	const char *id;
+	uint64_t handle, time_to_live;
+};
+
+#define ID_FIELD                                                                                   \
+	{ "leaseId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,                        \
+	  offsetof(struct lease_parameters, id), SD_JSON_MANDATORY }
+#define HANDLE_FIELD                                                                               \
+	{ "handleFileDescriptor", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_uint64,         \
+	  offsetof(struct lease_parameters, handle), 0 }
+
+static int find_lease(sd_varlink *link, struct manager *m, const struct lease_parameters *p,
+		      struct peer *peer, struct lease **ret, struct fault *reterr)
+{
+	int r;
+
+	r = peer_read(link, peer);
+	return r < 0 ? r : request_lease(link, m, peer, p->id, p->handle, ret, reterr);
+}
+
+int vl_method_open(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
+		   void *userdata)
+{
+	static const sd_json_dispatch_field table[] = { ID_FIELD, {} };
+	struct lease_parameters p = { .handle = NO_INDEX };
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_peer_ struct peer peer = {};
+	struct lease *l;
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r != 0)
+		return r;
+	r = find_lease(link, userdata, &p, &peer, &l, &fault);
+	/* Asks for no more than the table's word that the lease is alive. */
+	if (r == 0)
+		r = lease_event(l, LEASE_REGISTER, NULL, &fault);
+	return r != 0 ? reply_fault(link, r, &fault) : reply_handle(link, l, NULL);
+}
+
+static void on_released(struct lease *l, void *userdata)
+{
+	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
+
+	(void)l;
+	(void)sd_varlink_reply(link, NULL);
+}
+
+int vl_method_release(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field table[] = { ID_FIELD, HANDLE_FIELD, {} };
+	struct lease_parameters p = { .handle = NO_INDEX };
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_peer_ struct peer peer = {};
+	_cleanup_(lease_unrefp) struct lease *hold = NULL;
+	struct lease *l;
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r != 0)
+		return r;
+	r = find_lease(link, userdata, &p, &peer, &l, &fault);
+	if (r != 0)
+		return reply_fault(link, r, &fault);
+	hold = lease_ref(l);
+	(void)lease_event(l, LEASE_RELEASE, NULL, NULL);
+	r = lease_wait(l, on_released, sd_varlink_ref(link));
+	if (r < 0)
+		sd_varlink_unref(link);
+	return r;
+}
+
+int vl_method_renew(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
+		    void *userdata)
+{
+	static const sd_json_dispatch_field table[] = {
+		ID_FIELD, HANDLE_FIELD,
+		{ "timeToLiveUSec", _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_uint64,
+		  offsetof(struct lease_parameters, time_to_live), SD_JSON_MANDATORY },
+		{}
+	};
+	struct lease_parameters p = { .handle = NO_INDEX };
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_peer_ struct peer peer = {};
+	struct manager *m = userdata;
+	struct lease *l;
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r != 0)
+		return r;
+	r = find_lease(link, m, &p, &peer, &l, &fault);
+	if (r == 0)
+		r = lease_event(l, LEASE_REGISTER, NULL, &fault);
+	if (r == 0)
+		r = lease_set_time_to_live(l, policy_lease_time(m->config, &peer, p.time_to_live));
+	return r != 0 ? reply_fault(link, r, &fault) : sd_varlink_reply(link, NULL);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Methods that only look, open to everybody: Describe, ListLeases, Watch.
+ */
+#include <errno.h>
+
+#include "json.h"
+#include "methods.h"
+#include "watch.h"
+
+/* --------------------------------------------------------------------------- Describe */
+
+struct describe {
+	struct manager *manager;
+	sd_varlink *link;
+	unsigned n_waiting;
+};
+
+static int describe_build(struct manager *m, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *kernel = NULL, *array = NULL;
+	struct device *d;
+	int r;
+
+	r = json_kernel(m->backend->ops->features(m->backend), &kernel);
+	if (r >= 0)
+		r = sd_json_variant_new_array(&array, NULL, 0);
+	TAILQ_FOREACH(d, &m->devices, entry) {
+		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+
+		if (r >= 0)
+			r = json_interface(d, &v);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&array, v);
+	}
+	if (r < 0)
+		return r;
+	return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("version", ZCRXD_VERSION),
+			      SD_JSON_BUILD_PAIR_VARIANT("kernel", kernel),
+			      SD_JSON_BUILD_PAIR_VARIANT("interfaces", array));
+}
+
+static void describe_finish(struct describe *q)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	int r;
+
+	if (--q->n_waiting > 0)
+		return;
+	r = describe_build(q->manager, &v);
+	if (r < 0)
+		(void)reply_fault(q->link, r, NULL);
+	else
+		(void)sd_varlink_reply(q->link, v);
+	sd_varlink_unref(q->link);
+	free(q);
+}
+
+static void on_refreshed(struct device *d, const struct device_report *report, void *userdata)
+{
+	(void)d;
+	(void)report; /* what could not be refreshed is told as it was */
+	describe_finish(userdata);
+}
+
+int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
+		       sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field table[] = { {} };
+	struct manager *m = userdata;
+	struct describe *q;
+	struct device *d;
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, NULL);
+	if (r != 0)
+		return r;
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	*q = (struct describe){ .manager = m, .link = sd_varlink_ref(link), .n_waiting = 1 };
+	TAILQ_FOREACH(d, &m->devices, entry)
+		if (device_refresh(d, on_refreshed, q) == 0)
+			q->n_waiting++;
+	describe_finish(q);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------- ListLeases */
+
+static int reply_lease(sd_varlink *link, struct lease *l, bool last)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	int r;
+
+	r = json_lease(l, &v);
+	if (r < 0)
+		return r;
+	return last ? sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("lease", v))
+		    : sd_varlink_notifybo(link, SD_JSON_BUILD_PAIR_VARIANT("lease", v));
+}
+
+int vl_method_list_leases(sd_varlink *link, sd_json_variant *parameters,
+			  sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field table[] = {
+		{ "leaseId", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string, 0, 0 },
+		{}
+	};
+	_cleanup_fault_ struct fault fault = {};
+	struct manager *m = userdata;
+	const char *id = NULL;
+	struct lease *l;
+	uint32_t number;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, table, &id);
+	if (r != 0)
+		return r;
+	if (id) {
+		l = lease_id_parse(id, &number) == 0 ? leases_find(m, number) : NULL;
+		if (l)
+			return reply_lease(link, l, true);
+		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
+		return reply_fault(link, r, &fault);
+	}
+	if (TAILQ_EMPTY(&m->leases))
+		return sd_varlink_reply(link, NULL);
+	if (!(flags & SD_VARLINK_METHOD_MORE) && TAILQ_NEXT(TAILQ_FIRST(&m->leases), entry))
+		return sd_varlink_error(link, SD_VARLINK_ERROR_EXPECTED_MORE, NULL);
+	TAILQ_FOREACH(l, &m->leases, entry) {
+		r = reply_lease(link, l, !TAILQ_NEXT(l, entry));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------ Watch */
+
+int vl_method_watch(sd_varlink *link, sd_json_variant *parameters,
+		    sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field table[] = {
+		{ "leaseId", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string, 0, 0 },
+		{}
+	};
+	_cleanup_fault_ struct fault fault = {};
+	struct manager *m = userdata;
+	const char *id = NULL;
+	uint32_t number = 0;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, table, &id);
+	if (r != 0)
+		return r;
+	if (!(flags & SD_VARLINK_METHOD_MORE))
+		return sd_varlink_error(link, SD_VARLINK_ERROR_EXPECTED_MORE, NULL);
+	if (id && (lease_id_parse(id, &number) < 0 || !leases_find(m, number))) {
+		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
+		return reply_fault(link, r, &fault);
+	}
+	r = watch_add(m, link, number);
+	if (r == -EBUSY) {
+		r = fault_set(&fault, ZCRX_QUOTA_EXCEEDED, "watchers",
+			      "Too many watchers; close some of them.");
+		return reply_fault(link, r, &fault);
+	}
+	return r;
+}

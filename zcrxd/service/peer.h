@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who speaks on a connection: the kernel's word about the process that connected, never the client's.
+ */
+#pragma once
+
+#include <systemd/sd-varlink.h>
+
+#include "macro.h"
+#include "types.h"
+
+/* uid, gid, pid and supplementary groups. The caller calls peer_done in every case. */
+int peer_read(sd_varlink *link, struct peer *ret);
+void peer_done(struct peer *p);
+#define _cleanup_peer_ _cleanup_(peer_done)
+
+/* SO_PEERPIDFD of the connection; the caller closes it. */
+int peer_pidfd(sd_varlink *link);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A fork for each registration: no thread of ours can be parked in the client's ring, and whatever
+ * the child mapped or opened goes with it. See registrar.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "log.h"
+#include "registrar.h"
+
+/* What the child says, in one datagram: the answer, then the strings of the fault, each with its
+ * terminating zero. */
+struct answer {
+	int r;
+	int error;
+	struct ifq ifq;
+};
+
+#define ANSWER_TEXT_MAX 4096
+
+struct registrar {
+	pid_t pid;
+	int client_pidfd;
+	int answer_fd;
+	bool killed; /* the deadline has passed */
+	sd_event_source *child, *deadline;
+	registrar_done done;
+	void *userdata;
+};
+
+static struct registrar *registrar_free(struct registrar *g)
+{
+	if (!g)
+		return NULL;
+	sd_event_source_disable_unref(g->child);
+	sd_event_source_disable_unref(g->deadline);
+	if (g->client_pidfd >= 0)
+		close(g->client_pidfd);
+	if (g->answer_fd >= 0)
+		close(g->answer_fd);
+	free(g);
+	return NULL;
+}
+DEFINE_CLEANUP(struct registrar *, registrar_free)
+
+static size_t put_string(char *text, size_t at, const char *s)
+{
+	size_t n = s ? strlen(s) : 0;
+
+	if (n > ANSWER_TEXT_MAX - at - 1)
+		n = ANSWER_TEXT_MAX - at - 1;
+	if (n > 0)
+		memcpy(text + at, s, n);
+	text[at + n] = '\0';
+	return at + n + (at + n + 1 < ANSWER_TEXT_MAX);
+}
+
+_Noreturn static void child_main(struct nic_backend *backend, const struct ifq_request *request,
+				 int answer_fd)
+{
+	struct fault fault = {};
+	struct answer answer = {};
+	char text[ANSWER_TEXT_MAX];
+	size_t n = 0;
+	struct iovec iov[] = { { &answer, sizeof(answer) }, { text, 0 } };
+	struct msghdr message = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
+
+	/* Not one of ours is left running if the daemon dies. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	answer.r = backend->ops->register_ifq(backend, request, &answer.ifq, &fault);
+	answer.error = fault.error;
+	n = put_string(text, n, fault.subject);
+	n = put_string(text, n, fault.operation);
+	n = put_string(text, n, fault.kernel_text);
+	n = put_string(text, n, fault.message);
+	iov[1].iov_len = n;
+	(void)sendmsg(answer_fd, &message, MSG_NOSIGNAL);
+	_exit(0);
+}
+
+static char *take_string(const char **p, const char *end)
+{
+	size_t n = *p < end ? strnlen(*p, (size_t)(end - *p)) : 0;
+	char *s = n > 0 ? strndup(*p, n) : NULL;
+
+	*p += n + (*p + n < end);
+	return s;
+}
+
+static int registrar_read(struct registrar *g, struct answer *ret, struct fault *reterr)
+{
+	char text[ANSWER_TEXT_MAX];
+	const char *p = text, *end;
+	struct iovec iov[] = { { ret, sizeof(*ret) }, { text, sizeof(text) } };
+	struct msghdr message = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
+	ssize_t n;
+
+	n = recvmsg(g->answer_fd, &message, MSG_DONTWAIT);
+	if (n < (ssize_t)sizeof(*ret))
+		return -EIO; /* it died without a word */
+	end = text + n - sizeof(*ret);
+	if (ret->r > 0) {
+		reterr->kind = (enum zcrx_error)ret->r;
+		reterr->error = ret->error;
+		reterr->subject = take_string(&p, end);
+		reterr->operation = take_string(&p, end);
+		reterr->kernel_text = take_string(&p, end);
+		reterr->message = take_string(&p, end);
+	}
+	return ret->r;
+}
+
+static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
+{
+	_cleanup_(registrar_freep) struct registrar *g = userdata;
+	_cleanup_fault_ struct fault fault = {};
+	struct answer answer = {};
+	int r;
+
+	(void)s;
+	r = registrar_read(g, &answer, &fault);
+	if (r == -EIO && g->killed)
+		r = fault_set(&fault, ZCRX_INVALID_RING, NULL,
+			      "The ring's lock was not free for %llu seconds. A ring that is being "
+			      "registered must not be in use; create a new one and try again.",
+			      REGISTRAR_DEADLINE_USEC / 1000000);
+	else if (r == -EIO)
+		log_error("The registration process ended without an answer (status %d).",
+			  si->si_status);
+	g->done(r, &answer.ifq, &fault, g->userdata);
+	return 0;
+}
+
+/* SIGKILL reaches the child unless it sleeps in the client's ring; then only the end of the client
+ * releases that lock. */
+static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct registrar *g = userdata;
+
+	(void)usec;
+	if (!g->killed) {
+		g->killed = true;
+		kill(g->pid, SIGKILL); /* not reaped yet: the pid is the child's */
+		(void)sd_event_source_set_time_relative(s, REGISTRAR_DEADLINE_USEC / 5);
+		(void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+		return 0;
+	}
+	log_warning("A client keeps its ring's lock from us; killing it, as nothing else frees the "
+		    "registration.");
+	(void)syscall(SYS_pidfd_send_signal, g->client_pidfd, SIGKILL, NULL, 0);
+	return 0;
+}
+
+static int registrar_fork(struct registrar *g, struct nic_backend *backend,
+			  const struct ifq_request *request)
+{
+	_cleanup_close_ int child_end = -EBADF;
+	int pair[2];
+
+	/* A datagram: the answer arrives whole or not at all. */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	g->answer_fd = pair[0];
+	child_end = pair[1];
+	g->pid = fork();
+	if (g->pid < 0)
+		return -errno;
+	if (g->pid == 0)
+		child_main(backend, request, child_end);
+	return 0;
+}
+
+int registrar_start(sd_event *event, struct nic_backend *backend, const struct ifq_request *request,
+		    registrar_done done, void *userdata)
+{
+	_cleanup_(registrar_freep) struct registrar *g = NULL;
+	int r;
+
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	*g = (struct registrar){ .answer_fd = -EBADF, .done = done, .userdata = userdata };
+	g->client_pidfd = fcntl(request->pidfd, F_DUPFD_CLOEXEC, 3);
+	if (g->client_pidfd < 0)
+		return -errno;
+	r = sd_event_add_time_relative(event, &g->deadline, CLOCK_MONOTONIC,
+				       REGISTRAR_DEADLINE_USEC, 0, on_deadline, g);
+	if (r < 0)
+		return r;
+	r = registrar_fork(g, backend, request);
+	if (r < 0)
+		return r;
+	r = sd_event_add_child(event, &g->child, g->pid, WEXITED, on_child, g);
+	if (r < 0) {
+		kill(g->pid, SIGKILL);
+		waitpid(g->pid, NULL, 0);
+		return r;
+	}
+	TAKE_PTR(g);
+	return 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Registers an ifq in a disposable process. The client can hold its ring's lock for as long as it
+ * likes, and the call then sleeps without being killable: so it runs where it can hang without harm,
+ * with a deadline. The child owns nothing but the client's descriptors for the time of the call.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "nic.h"
+
+/* How long a client may keep its own ring's lock from us. A large cold area takes hundreds of
+ * milliseconds to pin; seconds are somebody's intent. */
+#define REGISTRAR_DEADLINE_USEC (5 * 1000000ULL)
+
+/* r as from nic_backend_ops.register_ifq; `ifq` is valid if it is 0, `fault` if it is positive. */
+typedef void (*registrar_done)(int r, const struct ifq *ifq, struct fault *fault, void *userdata);
+
+/*
+ * Borrows the request's descriptors until it returns. `done` is called exactly once unless an error
+ * is returned. Past the deadline the request is refused (INVALID_RING) only when the child is gone:
+ * the client is killed if the child cannot come back otherwise, because a child that returns late
+ * would register an ifq that nobody knows of.
+ */
+int registrar_start(sd_event *event, struct nic_backend *backend, const struct ifq_request *request,
+		    registrar_done done, void *userdata);

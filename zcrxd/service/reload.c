@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See reload.h. What changed is worked out device by device; a device that has leases and is not in
+ * the new file stays until they end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+
+#include "leases.h"
+#include "log.h"
+#include "reload.h"
+
+#define CONFIG_SIZE_MAX (1024 * 1024)
+
+/* --------------------------------------------------------------------------- the file */
+
+static int read_file(const char *path, char **ret, size_t *ret_size)
+{
+	_cleanup_free_ char *buffer = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	size_t n;
+
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	buffer = malloc(CONFIG_SIZE_MAX + 1);
+	if (!buffer)
+		return -ENOMEM;
+	n = fread(buffer, 1, CONFIG_SIZE_MAX + 1, f);
+	if (ferror(f))
+		return errno ? -errno : -EIO;
+	if (n > CONFIG_SIZE_MAX)
+		return -EFBIG;
+	*ret = TAKE_PTR(buffer);
+	*ret_size = n;
+	return 0;
+}
+
+static bool parse_id(const char *s, uint32_t *ret)
+{
+	unsigned long v;
+	char *end;
+
+	errno = 0;
+	v = strtoul(s, &end, 10);
+	if (errno || *s < '0' || *s > '9' || *end != '\0' || v >= UINT32_MAX)
+		return false;
+	*ret = (uint32_t)v;
+	return true;
+}
+
+/* A rule for somebody who does not exist (yet) matches nobody; it is said once. */
+static void resolve_rule(struct policy_rule *rule, const char *path)
+{
+	const struct passwd *p = NULL;
+	const struct group *g = NULL;
+	bool known = true;
+
+	if (rule->resolved)
+		return;
+	if (rule->user && !parse_id(rule->user, &rule->uid)) {
+		p = getpwnam(rule->user);
+		known = known && p;
+		if (p)
+			rule->uid = p->pw_uid;
+	}
+	if (rule->group && !parse_id(rule->group, &rule->gid)) {
+		g = getgrnam(rule->group);
+		known = known && g;
+		if (g)
+			rule->gid = g->gr_gid;
+	}
+	rule->resolved = known;
+	if (!known)
+		log_warning("%s:%u: there is no %s %s; the rule matches nobody.", path, rule->line,
+			    rule->user && !p ? "user" : "group",
+			    rule->user && !p ? rule->user : rule->group);
+}
+
+int config_load(const char *path, struct config **ret, struct fault *reterr)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+	int r;
+
+	r = read_file(path, &text, &size);
+	if (r == -ENOENT)
+		log_warning("%s does not exist: no interface is configured.", path);
+	else if (r < 0)
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, path, "Cannot read %s: %s. %s", path,
+				 strerror(-r),
+				 r == -EACCES ? "The user zcrxd must be able to read it." : "");
+	r = config_parse(text ?: "", size, path, &c, reterr);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < c->n_policy; i++)
+		resolve_rule(&c->policy[i], path);
+	*ret = TAKE_PTR(c);
+	return 0;
+}
+
+/* -------------------------------------------------------------------------- the devices */
+
+static bool same_string(const char *a, const char *b)
+{
+	return a == b || (a && b && streq(a, b));
+}
+
+static bool same_match(const struct config_interface *a, const struct config_interface *b)
+{
+	return same_string(a->name, b->name) && same_string(a->driver, b->driver) &&
+	       same_string(a->mac, b->mac) && same_string(a->path, b->path);
+}
+
+static struct device *find_by_match(struct manager *m, const struct config_interface *c)
+{
+	struct device *d;
+
+	TAILQ_FOREACH(d, &m->devices, entry)
+		if (same_match(&d->config, c))
+			return d;
+	return NULL;
+}
+
+static void attach_links(struct manager *m, const struct nic_link *links, size_t n)
+{
+	struct device *d;
+
+	TAILQ_FOREACH(d, &m->devices, entry)
+		for (size_t i = 0; i < n; i++) {
+			struct device *other = manager_find_device_by_index(m, links[i].ifindex);
+
+			/* Two entries may match one link: the first has it. */
+			if ((!other || other == d) && device_matches(&d->config, &links[i])) {
+				device_attach(d, &links[i]);
+				break;
+			}
+		}
+}
+
+int manager_sync_devices(struct manager *m)
+{
+	struct nic_link *links;
+	struct device *d;
+	size_t n;
+	int r;
+
+	for (size_t i = 0; i < m->config->n_interfaces; i++) {
+		d = find_by_match(m, &m->config->interfaces[i]);
+		if (d)
+			device_set_config(d, &m->config->interfaces[i]);
+		else {
+			r = device_new(m, &m->config->interfaces[i], &d);
+			if (r < 0)
+				return r;
+		}
+	}
+	r = m->backend->ops->links(m->backend, &links, &n);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	attach_links(m, links, n);
+	nic_links_free(links, n);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------- reload */
+
+struct reload {
+	struct manager *manager;
+	unsigned n_waiting;
+	char **warnings;
+	size_t n_warnings;
+	reload_done done;
+	void *userdata;
+};
+
+static void add_warning(struct reload *q, const char *name, const char *text)
+{
+	char **grown, *s;
+
+	grown = reallocarray(q->warnings, q->n_warnings + 1, sizeof(*grown));
+	if (!grown)
+		return;
+	q->warnings = grown;
+	if (asprintf(&s, "%s: %s", name, text) >= 0)
+		q->warnings[q->n_warnings++] = s;
+}
+
+static void reload_finish(struct reload *q)
+{
+	if (--q->n_waiting > 0)
+		return;
+	q->done(q->manager, 0, NULL, q->warnings, q->n_warnings, q->userdata);
+	for (size_t i = 0; i < q->n_warnings; i++)
+		free(q->warnings[i]);
+	free(q->warnings);
+	free(q);
+}
+
+static void on_configured(struct device *d, const struct device_report *report, void *userdata)
+{
+	struct reload *q = userdata;
+
+	if (report->r != 0)
+		add_warning(q, device_name(d),
+			    report->r > 0 ? report->fault->message : strerror(-report->r));
+	reload_finish(q);
+}
+
+static const struct config_interface *find_in_config(const struct config *c,
+						     const struct config_interface *like)
+{
+	for (size_t i = 0; i < c->n_interfaces; i++)
+		if (same_match(&c->interfaces[i], like))
+			return &c->interfaces[i];
+	return NULL;
+}
+
+/* 0, or EBUSY with the names: an interface with leases is not dropped. */
+static int check_dropped(struct manager *m, const struct config *c, struct fault *reterr)
+{
+	struct device *d;
+
+	TAILQ_FOREACH(d, &m->devices, entry)
+		if (d->n_leases > 0 && !find_in_config(c, &d->config))
+			return fault_set(reterr, ZCRX_WRONG_STATE, device_name(d),
+					 "%s has leases and is not in the new configuration. Release or "
+					 "revoke them first (zcrxctl leases), or keep it. Nothing was "
+					 "changed.", device_name(d));
+	return 0;
+}
+
+static int reload_devices(struct reload *q)
+{
+	struct manager *m = q->manager;
+	struct device *d, *next;
+	int r;
+
+	for (d = TAILQ_FIRST(&m->devices); d; d = next) {
+		next = TAILQ_NEXT(d, entry);
+		if (!find_in_config(m->config, &d->config))
+			device_drop(d);
+	}
+	/* Those that are open already are configured below; new ones configure themselves. */
+	TAILQ_FOREACH(d, &m->devices, entry) {
+		device_set_config(d, find_in_config(m->config, &d->config));
+		if (!d->worker || d->gone)
+			continue;
+		r = device_configure(d, CONFIGURE_APPLY, on_configured, q);
+		if (r < 0)
+			return r;
+		q->n_waiting++;
+	}
+	return manager_sync_devices(m);
+}
+
+int manager_reload(struct manager *m, reload_done done, void *userdata)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+	_cleanup_fault_ struct fault fault = {};
+	struct config *old;
+	struct reload *q;
+	int r;
+
+	r = config_load(m->config_path, &c, &fault);
+	if (r == 0)
+		r = check_dropped(m, c, &fault);
+	if (r != 0) {
+		log_error("The configuration stays as it was: %s",
+			  r > 0 ? fault.message : strerror(-r));
+		done(m, r, &fault, NULL, 0, userdata);
+		return 0;
+	}
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	*q = (struct reload){ .manager = m, .n_waiting = 1, .done = done, .userdata = userdata };
+	old = m->config;
+	m->config = TAKE_PTR(c);
+	r = reload_devices(q);
+	if (r < 0)
+		add_warning(q, m->config_path, strerror(-r));
+	config_free(old);
+	log_info("The configuration was read again.");
+	reload_finish(q);
+	return 0;
+}

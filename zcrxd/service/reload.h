@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading the configuration file, at start and again; a bad one never replaces a good one.
+ */
+#pragma once
+
+#include "device.h"
+#include "manager.h"
+
+/* The file, with users and groups looked up. A missing file is an empty configuration; so that the
+ * first start says what to do rather than fail. INVALID_PARAMETER with file, line, column, key. */
+int config_load(const char *path, struct config **ret, struct fault *reterr);
+
+/* `warnings` (one sentence each) is valid during the call. */
+typedef void (*reload_done)(struct manager *m, int r, struct fault *fault, char *const *warnings,
+			    size_t n_warnings, void *userdata);
+int manager_reload(struct manager *m, reload_done done, void *userdata);
+
+/* A device object for each interface of the configuration, attached where the link is there. */
+int manager_sync_devices(struct manager *m);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the methods share. See methods.h.
+ */
+#include <errno.h>
+
+#include "log.h"
+#include "methods.h"
+
+/* ---------------------------------------------------------------------------- errors */
+
+static int add_string(sd_json_variant **v, const char *key, const char *value)
+{
+	return key && value ? sd_json_variant_set_field_string(v, key, value) : 0;
+}
+
+static int fault_parameters(const struct fault *f, const struct zcrx_error_info *info,
+			    sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	int r;
+
+	r = add_string(&v, info->subject_field, f->subject);
+	if (r >= 0)
+		r = add_string(&v, info->operation_field, f->operation);
+	if (r >= 0 && f->error != 0)
+		r = add_string(&v, "errnoName", strerrorname_np(f->error));
+	if (r >= 0)
+		r = add_string(&v, "kernelMessage", f->kernel_text);
+	if (r >= 0)
+		r = add_string(&v, "message", f->message ?: info->sentence);
+	*ret = TAKE_PTR(v);
+	return r;
+}
+
+int reply_fault(sd_varlink *link, int r, const struct fault *fault)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	static const struct fault empty;
+	const struct zcrx_error_info *info;
+	int k;
+
+	if (r < 0) {
+		log_errno(r, "Cannot answer a call");
+		(void)sd_varlink_error_errno(link, r);
+		return 0;
+	}
+	info = zcrx_error_info((enum zcrx_error)r);
+	k = fault_parameters(fault ?: &empty, info, &v);
+	/* Both return the errno that the error stands for, not whether it was sent. */
+	if (k < 0)
+		(void)sd_varlink_error_errno(link, k);
+	else
+		(void)sd_varlink_error(link, info->id, v);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------ parameters */
+
+int request_take_fd(sd_varlink *link, uint64_t index, const char *field, int *ret,
+		    struct fault *reterr)
+{
+	int fd = -EBADF;
+
+	if (index < 16)
+		fd = sd_varlink_take_fd(link, (size_t)index);
+	if (fd < 0)
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, field,
+				 "%s is the index of a descriptor that comes with the call, counted from "
+				 "0; there is none at %llu.", field, (unsigned long long)index);
+	*ret = fd;
+	return 0;
+}
+
+static int check_handle(sd_varlink *link, struct lease *l, uint64_t index, struct fault *reterr)
+{
+	_cleanup_close_ int fd = -EBADF;
+	char id[LEASE_ID_DIGITS + 1];
+	int r;
+
+	r = request_take_fd(link, index, "handleFileDescriptor", &fd, reterr);
+	if (r != 0)
+		return r;
+	if (lease_handle_matches(l, fd))
+		return 0;
+	lease_id_format(l->id, id);
+	return fault_set(reterr, ZCRX_PERMISSION_DENIED, NULL,
+			 "The descriptor that was sent is not a handle of lease %s.", id);
+}
+
+int request_lease(sd_varlink *link, struct manager *m, const struct peer *peer, const char *id,
+		  uint64_t handle_index, struct lease **ret, struct fault *reterr)
+{
+	struct lease *l = NULL;
+	uint32_t number;
+	int r;
+
+	if (lease_id_parse(id, &number) == 0)
+		l = leases_find(m, number);
+	if (!l)
+		return fault_set(reterr, ZCRX_NO_SUCH_LEASE, id,
+				 "There is no such lease (any more); see zcrxctl leases.");
+	if (handle_index != NO_INDEX) {
+		r = check_handle(link, l, handle_index, reterr);
+		if (r != 0)
+			return r;
+	} else if (!l->persistent || l->owner_uid != peer->uid)
+		return fault_set(reterr, ZCRX_PERMISSION_DENIED, NULL,
+				 l->persistent
+					 ? "Lease %s belongs to another user. Only its owner, whoever "
+					   "has its handle, and an administrator (zcrxctl revoke) may end "
+					   "or use it."
+					 : "Lease %s is its handle's: send the handle with the call. An "
+					   "administrator may revoke it (zcrxctl revoke).", id);
+	*ret = l;
+	return 0;
+}
+
+int dispatch_optional_uint64(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,
+			     void *userdata)
+{
+	return sd_json_variant_is_null(v) ? 0 : sd_json_dispatch_uint64(name, v, flags, userdata);
+}
+
+int dispatch_optional_bool(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,
+			   void *userdata)
+{
+	return sd_json_variant_is_null(v) ? 0 : sd_json_dispatch_stdbool(name, v, flags, userdata);
+}
+
+int dispatch_optional_string(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,
+			     void *userdata)
+{
+	return sd_json_variant_is_null(v)
+		       ? 0
+		       : sd_json_dispatch_const_string(name, v, flags, userdata);
+}
+
+int dispatch_optional_variant(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,
+			      void *userdata)
+{
+	(void)name;
+	(void)flags;
+	if (!sd_json_variant_is_null(v))
+		*(sd_json_variant **)userdata = v; /* lives as long as the parameters */
+	return 0;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See watch.h.
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "device.h"
+#include "leases.h"
+#include "log.h"
+#include "watch.h"
+
+/* Subscriptions in all; connections are limited a user already. */
+#define WATCHERS_MAX 1024
+
+struct watcher {
+	LIST_ENTRY(watcher) entry;
+	sd_varlink *link;
+	uint32_t lease;
+};
+
+int watch_add(struct manager *m, sd_varlink *link, uint32_t lease)
+{
+	struct watcher *w;
+	int r;
+
+	if (m->n_watchers >= WATCHERS_MAX)
+		return -EBUSY;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	/* An empty first reply: from here on nothing is missed. */
+	r = sd_varlink_notify(link, NULL);
+	if (r < 0) {
+		free(w);
+		return r;
+	}
+	w->link = sd_varlink_ref(link);
+	w->lease = lease;
+	LIST_INSERT_HEAD(&m->watchers, w, entry);
+	m->n_watchers++;
+	return 0;
+}
+
+static void watcher_free(struct manager *m, struct watcher *w)
+{
+	LIST_REMOVE(w, entry);
+	m->n_watchers--;
+	sd_varlink_unref(w->link);
+	free(w);
+}
+
+void watch_remove(struct manager *m, sd_varlink *link)
+{
+	struct watcher *w, *next;
+
+	for (w = LIST_FIRST(&m->watchers); w; w = next) {
+		next = LIST_NEXT(w, entry);
+		if (w->link == link)
+			watcher_free(m, w);
+	}
+}
+
+void watch_remove_all(struct manager *m)
+{
+	struct watcher *w;
+
+	while ((w = LIST_FIRST(&m->watchers))) {
+		(void)sd_varlink_close(w->link);
+		watcher_free(m, w);
+	}
+}
+
+static uint64_t now_realtime(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static int append_string(sd_json_variant **v, const char *key, const char *value)
+{
+	return value ? sd_json_variant_set_field_string(v, key, value) : 0;
+}
+
+/* The socket's buffer is full and has not been read since the last event: events would pile up in
+ * our memory from here on. */
+static bool watcher_is_stuck(const struct watcher *w)
+{
+	int pending = 0;
+
+	return !sd_varlink_is_idle(w->link) && sd_varlink_flush(w->link) <= 0 &&
+	       ioctl(sd_varlink_get_fd(w->link), SIOCOUTQ, &pending) == 0 && pending > 128 * 1024;
+}
+
+static void announce(struct manager *m, uint32_t lease, sd_json_variant *event)
+{
+	struct watcher *w, *next;
+	int r;
+
+	for (w = LIST_FIRST(&m->watchers); w; w = next) {
+		next = LIST_NEXT(w, entry);
+		if (w->lease != 0 && w->lease != lease)
+			continue;
+		r = watcher_is_stuck(w)
+			    ? -ENOBUFS
+			    : sd_varlink_notifybo(w->link, SD_JSON_BUILD_PAIR_VARIANT("event", event));
+		if (r >= 0)
+			continue;
+		log_debug("A watcher does not read its events; dropping it.");
+		/* Closing calls watch_remove through the server's disconnect callback. */
+		_cleanup_(sd_varlink_unrefp) sd_varlink *link = sd_varlink_ref(w->link);
+		(void)sd_varlink_close(link);
+	}
+}
+
+static void announce_event(struct manager *m, uint32_t lease, const char *event,
+			   const char *interface, const uint32_t *queue, const char *reason,
+			   uint64_t deadline_usec)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	char id[LEASE_ID_DIGITS + 1];
+	int r;
+
+	if (LIST_EMPTY(&m->watchers))
+		return;
+	r = sd_json_variant_set_field_string(&v, "event", event);
+	if (r >= 0)
+		r = sd_json_variant_set_field_unsigned(&v, "timestampUSec", now_realtime());
+	if (r >= 0)
+		r = append_string(&v, "interface", interface);
+	if (r >= 0 && queue)
+		r = sd_json_variant_set_field_unsigned(&v, "queue", *queue);
+	if (r >= 0 && lease != 0) {
+		lease_id_format(lease, id);
+		r = append_string(&v, "leaseId", id);
+	}
+	if (r >= 0)
+		r = append_string(&v, "reason", reason);
+	if (r >= 0 && deadline_usec != 0)
+		r = sd_json_variant_set_field_unsigned(&v, "deadlineUSec", deadline_usec);
+	if (r < 0)
+		log_errno(r, "Cannot announce an event");
+	else
+		announce(m, lease, v);
+}
+
+void watch_announce_lease(const struct lease *lease, const char *event, const char *reason,
+			  uint64_t deadline_usec)
+{
+	announce_event(lease->manager, lease->id, event, device_name(lease->device),
+		       lease->n_queues == 1 ? &lease->queues[0] : NULL, reason, deadline_usec);
+}
+
+void watch_announce_interface(const struct device *d, const char *event, const char *reason)
+{
+	announce_event(d->manager, 0, event, device_name(d), NULL, reason, 0);
+}
+
+void watch_announce_queue(const struct device *d, const char *event, uint32_t queue,
+			  const char *reason)
+{
+	announce_event(d->manager, 0, event, device_name(d), &queue, reason, 0);
+}
