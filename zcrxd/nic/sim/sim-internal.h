@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The simulated machine's memory. sim.c owns it; sim-nic.c and sim-socket.c work on it under the lock,
+ * but for what is in `struct sim_shared`.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "sim.h"
+
+#define SIM_NICS_MAX   16
+#define SIM_QUEUES_MAX 256
+
+struct sim_owner {
+	atomic_bool io_uring;
+	atomic_uint lease_ifindex; /* of the netkit device, 0 for none */
+	atomic_uint lease_queue;   /* as that device counts it */
+};
+
+/* Mapped shared and without a lock: the process that registers an ifq is a copy of one that may have
+ * held the lock. */
+struct sim_shared {
+	atomic_uint operations;
+	atomic_uint fail_at; /* the operation that fails, 0 for none */
+	atomic_uint next_zcrx_id;
+	struct {
+		atomic_uint ifindex; /* 0: there is none (any more) */
+		atomic_uint n_queues;
+		atomic_bool split;
+		struct sim_owner queues[SIM_QUEUES_MAX];
+	} nics[SIM_NICS_MAX];
+};
+
+struct sim_nic {
+	struct nic_state *state; /* NULL when unplugged */
+	char mac[18];
+	char *path;
+	struct local_address *addresses;
+	size_t n_addresses;
+};
+
+struct sim_netkit {
+	unsigned ifindex;
+	char name[IFNAMSIZ];
+	size_t slot; /* of the NIC that its queues are leased from */
+};
+
+struct sim_socket {
+	dev_t dev;
+	ino_t ino;
+	struct socket_facts facts;
+};
+
+struct sim {
+	struct nic_backend backend;
+	struct kernel_features features;
+	pthread_mutex_t lock;
+	struct sim_shared *shared;
+	struct sim_nic nics[SIM_NICS_MAX]; /* slots are not used again: a handle stays dead */
+	size_t n_nics;
+	struct sim_netkit *netkits;
+	size_t n_netkits;
+	unsigned next_ifindex;
+	struct sim_socket *sockets;
+	size_t n_sockets;
+	int event_fd;
+	struct nic_event *events;
+	size_t n_events;
+	int fail_error;
+	char *fail_text;
+	atomic_uint delay;
+};
+
+static inline void sim_unlock(pthread_mutex_t **lock)
+{
+	pthread_mutex_unlock(*lock);
+}
+
+/* Until the end of the scope. */
+#define SIM_LOCK(s)                                                                                \
+	__attribute__((unused)) _cleanup_(sim_unlock) pthread_mutex_t *_held = &(s)->lock;         \
+	pthread_mutex_lock(_held)
+
+struct sim *sim_of(struct nic_backend *b);
+/* Counts an operation; what it returns if it is the one to fail. */
+int sim_operation(struct sim *s, const char *name, struct fault *reterr);
+/* With the lock held. */
+int sim_push(struct sim *s, enum nic_event_type type, unsigned ifindex, uint64_t cookie);
+struct nic_state *sim_state(struct sim *s, size_t slot);
+/* Owners from shared memory to the state, and what registrations need the other way round. */
+void sim_sync(struct sim *s, size_t slot);
+/* The NIC's slot; -ENODEV. */
+int sim_find(struct sim *s, unsigned ifindex, size_t *ret);
+void sim_delete_netkit(struct sim *s, size_t index);
+
+/* sim-nic.c */
+int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct fault *reterr);
+/* sim-socket.c */
+int sim_socket_facts(struct nic_backend *b, int fd, struct socket_facts *ret, struct fault *reterr);
+int sim_socket_exists(struct nic_backend *b, uint64_t cookie, bool *ret);
+int sim_check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,
+		   struct fault *reterr);
+int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, struct ifq *ret,
+		     struct fault *reterr);

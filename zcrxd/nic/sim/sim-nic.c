@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One simulated NIC as nic.h sees it. A handle knows its slot only, so that it outlives the NIC.
+ */
+#include "sim-internal.h"
+
+#define RULES_MOST 1024
+
+struct sim_handle {
+	struct nic nic;
+	struct sim *sim;
+	size_t slot;
+};
+
+static struct sim_handle *handle_of(struct nic *nic)
+{
+	return (struct sim_handle *)nic; /* its first member */
+}
+
+/* With the lock held: the state with its owners up to date, or NO_SUCH_INTERFACE. */
+static int enter(struct sim_handle *h, struct nic_state **ret, struct fault *reterr)
+{
+	struct nic_state *s = sim_state(h->sim, h->slot);
+	char index[16];
+
+	if (!s) {
+		snprintf(index, sizeof(index), "%u", h->nic.ifindex);
+		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, index,
+				 "The interface with index %u is gone.", h->nic.ifindex);
+	}
+	sim_sync(h->sim, h->slot);
+	*ret = s;
+	return 0;
+}
+
+/* Before the lock is taken: a driver that is slow holds up its own NIC only. */
+static int begin(struct sim_handle *h, const char *name, struct fault *reterr)
+{
+	unsigned delay = h->sim->delay;
+
+	if (delay)
+		usleep(delay * 1000);
+	return sim_operation(h->sim, name, reterr);
+}
+
+static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr)
+{
+	struct sim_handle *h = handle_of(nic);
+	struct nic_state *s, *copy;
+	int r;
+
+	r = begin(h, "observe the interface", reterr);
+	if (r != 0)
+		return r;
+	SIM_LOCK(h->sim);
+	r = enter(h, &s, reterr);
+	if (r == 0)
+		r = nic_state_copy(s, &copy);
+	if (r != 0)
+		return r;
+	/* The kernel says nothing about the queues of an interface that is down. */
+	if (!copy->up)
+		copy->n_queues = 0;
+	copy->rss_was_set = false; /* nor about this */
+	*ret = copy;
+	return 0;
+}
+
+static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
+{
+	struct sim_handle *h = handle_of(nic);
+	_cleanup_free_ char *operation = NULL;
+	struct nic_state *s;
+	int r;
+
+	if (asprintf(&operation, "set %s", step_op_to_string(step->op)) < 0) {
+		operation = NULL;
+		return -ENOMEM;
+	}
+	r = begin(h, operation, reterr);
+	if (r != 0)
+		return r;
+	SIM_LOCK(h->sim);
+	r = enter(h, &s, reterr);
+	if (r != 0)
+		return r;
+	r = nic_state_apply(s, step);
+	if (r == -EINVAL)
+		return fault_kernel(reterr, EINVAL, "not possible now", operation,
+				    "The simulated NIC follows the kernel's rules here.");
+	if (r < 0)
+		return r;
+	sim_sync(h->sim, h->slot);
+	return sim_push(h->sim, NIC_EVENT_DRIFT, s->ifindex, 0);
+}
+
+static int down(const struct nic_state *s, struct fault *reterr)
+{
+	return fault_set(reterr, ZCRX_INTERFACE_DOWN, s->name,
+			 "%s is down, and its queues with it; ip link set %s up", s->name, s->name);
+}
+
+static int queues(struct nic *nic, const uint32_t *wanted, size_t n, struct nic_queue *ret,
+		  struct fault *reterr)
+{
+	struct sim_handle *h = handle_of(nic);
+	struct nic_state *s;
+	int r;
+
+	r = begin(h, "get queues", reterr);
+	if (r != 0)
+		return r;
+	SIM_LOCK(h->sim);
+	r = enter(h, &s, reterr);
+	if (r != 0)
+		return r;
+	if (!s->up)
+		return down(s, reterr);
+	for (size_t i = 0; i < n; i++)
+		if (wanted[i] >= s->n_queues)
+			return fault_kernel(reterr, EINVAL, NULL, "get queues",
+					    "%s has %zu queues.", s->name, s->n_queues);
+	for (size_t i = 0; i < n; i++)
+		ret[i] = s->queues[wanted[i]];
+	return 0;
+}
+
+static int check_clean(const struct nic_state *s, const struct grant_request *request,
+		       struct fault *reterr)
+{
+	for (size_t i = 0; i < request->n_queues; i++) {
+		if (request->queues[i] >= s->n_queues)
+			return fault_kernel(reterr, ERANGE, NULL, "lease the queue",
+					    "%s has no queue %u.", s->name, request->queues[i]);
+		if (!nic_state_queue_clean(s, request->queues[i]))
+			return fault_kernel(reterr, EBUSY, NULL, "lease the queue",
+					    "Queue %u of %s is somebody else's.", request->queues[i],
+					    s->name);
+	}
+	return 0;
+}
+
+static int make_netkit(struct sim_handle *h, const struct grant_request *request,
+		       struct grant *grant, struct fault *reterr)
+{
+	struct sim *s = h->sim;
+	struct sim_netkit *netkits;
+
+	if (!s->features.queue_leasing)
+		return fault_kernel(reterr, EOPNOTSUPP, NULL, "create a netkit device",
+				    "This kernel has no queue leasing.");
+	for (size_t i = 0; i < s->n_netkits; i++)
+		if (streq(s->netkits[i].name, request->device))
+			return fault_kernel(reterr, EEXIST, NULL, "create a netkit device",
+					    "There is a device %s.", request->device);
+	netkits = reallocarray(s->netkits, s->n_netkits + 1, sizeof(*netkits));
+	if (!netkits)
+		return -ENOMEM;
+	s->netkits = netkits;
+	grant->ifindex = s->next_ifindex++;
+	s->netkits[s->n_netkits] = (struct sim_netkit){ .ifindex = grant->ifindex, .slot = h->slot };
+	memcpy(s->netkits[s->n_netkits++].name, request->device, IFNAMSIZ);
+	for (size_t i = 0; i < request->n_queues; i++) {
+		struct sim_owner *o = &s->shared->nics[h->slot].queues[request->queues[i]];
+
+		grant->queues[i] = (uint32_t)i + 1; /* its queue 0 is never leased */
+		o->lease_queue = (unsigned)i + 1;
+		o->lease_ifindex = grant->ifindex;
+	}
+	return sim_push(s, NIC_EVENT_LINK, grant->ifindex, 0);
+}
+
+static int grant(struct nic *nic, const struct grant_request *request, struct grant *ret,
+		 struct fault *reterr)
+{
+	struct sim_handle *h = handle_of(nic);
+	struct grant g = { .kind = request->kind, .n_queues = request->n_queues };
+	struct nic_state *s;
+	int r;
+
+	r = begin(h, "lease queues", reterr);
+	if (r != 0)
+		return r;
+	if (request->n_queues == 0 || request->n_queues > LEASE_QUEUES_MAX)
+		return -EINVAL;
+	SIM_LOCK(h->sim);
+	r = enter(h, &s, reterr);
+	if (r != 0)
+		return r;
+	if (request->kind == GRANT_DIRECT && !s->up)
+		return down(s, reterr);
+	r = check_clean(s, request, reterr);
+	if (r != 0)
+		return r;
+	g.ifindex = s->ifindex;
+	memcpy(g.queues, request->queues, request->n_queues * sizeof(*g.queues));
+	if (request->kind == GRANT_NETKIT)
+		r = make_netkit(h, request, &g, reterr);
+	if (r == 0)
+		*ret = g;
+	return r;
+}
+
+static int ungrant(struct nic *nic, const struct grant *g, struct fault *reterr)
+{
+	struct sim_handle *h = handle_of(nic);
+	int r;
+
+	r = begin(h, "delete the netkit device", reterr);
+	if (r != 0 || g->kind != GRANT_NETKIT)
+		return r;
+	SIM_LOCK(h->sim);
+	for (size_t i = 0; i < h->sim->n_netkits; i++)
+		if (h->sim->netkits[i].ifindex == g->ifindex) {
+			sim_delete_netkit(h->sim, i);
+			break;
+		}
+	return 0;
+}
+
+static bool location_taken(const struct nic_state *s, uint32_t location)
+{
+	for (size_t i = 0; i < s->n_rules; i++)
+		if (s->rules[i].location == location)
+			return true;
+	return false;
+}
+
+static int add_rule(struct nic_state *s, const struct flow *flow, uint32_t queue,
+		    uint32_t *ret_location)
+{
+	struct nic_rule *rules = reallocarray(s->rules, s->n_rules + 1, sizeof(*rules));
+	uint32_t location = 0;
+
+	if (!rules)
+		return -ENOMEM;
+	s->rules = rules;
+	while (location_taken(s, location))
+		location++;
+	s->rules[s->n_rules++] = (struct nic_rule){
+		.location = location,
+		.action = RULE_TO_QUEUE,
+		.target = queue,
+		.understood = true,
+		.flow = *flow,
+	};
+	*ret_location = location;
+	return 0;
+}
+
+static int rule_insert(struct nic *nic, const struct flow *flow, uint32_t queue,
+		       uint32_t *ret_location, struct fault *reterr)
+{
+	static const char operation[] = "insert ntuple rule";
+	struct sim_handle *h = handle_of(nic);
+	struct nic_state *s;
+	int r;
+
+	r = begin(h, operation, reterr);
+	if (r != 0)
+		return r;
+	SIM_LOCK(h->sim);
+	r = enter(h, &s, reterr);
+	if (r != 0)
+		return r;
+	if (!s->has_rules || (s->ntuple != FEATURE_ON && s->ntuple != FEATURE_FIXED_ON))
+		return fault_kernel(reterr, EOPNOTSUPP, NULL, operation, "Switch ntuple filters on.");
+	if (queue >= nic_channels_rx(&s->channels))
+		return fault_kernel(reterr, EINVAL, NULL, operation, "There is no queue %u.", queue);
+	if (s->n_rules >= RULES_MOST)
+		return fault_kernel(reterr, ENOSPC, NULL, operation, "The NIC has no room.");
+	for (size_t i = 0; i < s->n_rules; i++)
+		if (s->rules[i].understood && flow_equal(&s->rules[i].flow, flow))
+			return fault_kernel(reterr, EEXIST, NULL, operation,
+					    "Rule %u matches the same.", s->rules[i].location);
+	return add_rule(s, flow, queue, ret_location);
+}
+
+static int rule_delete(struct nic *nic, uint32_t location, const struct flow *flow, uint32_t queue,
+		       struct fault *reterr)
+{
+	struct sim_handle *h = handle_of(nic);
+	struct nic_state *s;
+	int r;
+
+	r = begin(h, "delete ntuple rule", reterr);
+	if (r != 0)
+		return r;
+	SIM_LOCK(h->sim);
+	r = enter(h, &s, reterr);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < s->n_rules; i++) {
+		struct nic_rule *rule = &s->rules[i];
+
+		if (rule->location != location)
+			continue;
+		if (rule->action == RULE_TO_QUEUE && rule->target == queue && rule->understood &&
+		    flow_equal(&rule->flow, flow))
+			*rule = s->rules[--s->n_rules];
+		break;
+	}
+	return 0;
+}
+
+static struct nic *nic_close(struct nic *nic)
+{
+	free(nic ? handle_of(nic) : NULL);
+	return NULL;
+}
+
+static const struct nic_ops nic_ops = {
+	.observe = observe,
+	.apply = apply,
+	.queues = queues,
+	.grant = grant,
+	.ungrant = ungrant,
+	.rule_insert = rule_insert,
+	.rule_delete = rule_delete,
+	.close = nic_close,
+};
+
+int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct fault *reterr)
+{
+	struct sim *s = sim_of(b);
+	struct sim_handle *h;
+	size_t slot;
+	int r;
+
+	r = sim_operation(s, "open the interface", reterr);
+	if (r != 0)
+		return r;
+	SIM_LOCK(s);
+	if (sim_find(s, ifindex, &slot) < 0)
+		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, NULL,
+				 "There is no interface with index %u.", ifindex);
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	*h = (struct sim_handle){ .nic = { &nic_ops, ifindex }, .sim = s, .slot = slot };
+	*ret = &h->nic;
+	return 0;
+}

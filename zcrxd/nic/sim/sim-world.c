@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What happens to the simulated machine from outside: hot-plug, other administrators, rings that are
+ * closed. Each tells its event as the kernel would.
+ */
+#include "sim-internal.h"
+
+static void spread(struct nic_state *s, unsigned queues)
+{
+	for (size_t i = 0; i < s->rss.n; i++)
+		s->rss.entries[i] = (uint32_t)(i % queues);
+}
+
+int sim_nic_state_new(unsigned ifindex, const char *name, const char *driver, unsigned queues,
+		      unsigned max, struct nic_state **ret)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	*s = (struct nic_state){
+		.ifindex = ifindex,
+		.driver = strdup(driver),
+		.up = true,
+		.numa_node = -1,
+		.has_channels = true,
+		.channels = { .combined = queues, .combined_max = max },
+		.has_rings = true,
+		.rx_ring = 512,
+		.rx_ring_max = 8192,
+		.has_split = true,
+		.has_hds_threshold = true,
+		.hds_threshold = 256,
+		.ntuple = FEATURE_OFF,
+		.gro_hw = FEATURE_OFF,
+		.has_rss = true,
+		.rss = { .entries = calloc(128, sizeof(uint32_t)), .n = 128 },
+		.has_rules = true,
+		.queues = calloc(queues, sizeof(*s->queues)),
+		.n_queues = queues,
+	};
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	if (!s->driver || !s->rss.entries || !s->queues)
+		return -ENOMEM;
+	spread(s, queues);
+	for (unsigned q = 0; q < queues; q++)
+		s->queues[q].napi_id = 8192 + q;
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+int sim_add_nic(struct nic_backend *b, const struct nic_state *state, const char *mac,
+		const char *path)
+{
+	struct sim *s = sim_of(b);
+	struct sim_nic n = {};
+	size_t slot;
+
+	SIM_LOCK(s);
+	if (sim_find(s, state->ifindex, &slot) == 0)
+		return -EEXIST;
+	if (s->n_nics == SIM_NICS_MAX || state->channels.combined_max > SIM_QUEUES_MAX)
+		return -ENOSPC;
+	if (path) {
+		n.path = strdup(path);
+		if (!n.path)
+			return -ENOMEM;
+	}
+	if (nic_state_copy(state, &n.state) < 0) {
+		free(n.path);
+		return -ENOMEM;
+	}
+	snprintf(n.mac, sizeof(n.mac), "%s", mac ?: "");
+	slot = s->n_nics++;
+	s->nics[slot] = n;
+	for (size_t q = 0; q < state->n_queues; q++)
+		s->shared->nics[slot].queues[q].io_uring = state->queues[q].io_uring;
+	sim_sync(s, slot);
+	return sim_push(s, NIC_EVENT_LINK, state->ifindex, 0);
+}
+
+int sim_unplug(struct nic_backend *b, unsigned ifindex)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r < 0)
+		return r;
+	/* The kernel deletes what leases from a device that goes, first. */
+	for (size_t i = s->n_netkits; i-- > 0;)
+		if (s->netkits[i].slot == slot)
+			sim_delete_netkit(s, i);
+	s->shared->nics[slot].ifindex = 0;
+	s->nics[slot].state = nic_state_free(s->nics[slot].state);
+	return sim_push(s, NIC_EVENT_LINK_GONE, ifindex, 0);
+}
+
+int sim_set_up(struct nic_backend *b, unsigned ifindex, bool up)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r < 0)
+		return r;
+	s->nics[slot].state->up = up;
+	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
+}
+
+int sim_rename(struct nic_backend *b, unsigned ifindex, const char *name)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r < 0)
+		return r;
+	snprintf(s->nics[slot].state->name, IFNAMSIZ, "%s", name);
+	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
+}
+
+int sim_set_addresses(struct nic_backend *b, unsigned ifindex,
+		      const struct local_address *addresses, size_t n)
+{
+	struct sim *s = sim_of(b);
+	struct local_address *copy;
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r < 0)
+		return r;
+	copy = calloc(n + 1, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	if (n)
+		memcpy(copy, addresses, n * sizeof(*copy));
+	free(s->nics[slot].addresses);
+	s->nics[slot].addresses = copy;
+	s->nics[slot].n_addresses = n;
+	return sim_push(s, NIC_EVENT_ADDRESSES, ifindex, 0);
+}
+
+int sim_foreign_step(struct nic_backend *b, unsigned ifindex, const struct step *step)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r < 0)
+		return r;
+	sim_sync(s, slot);
+	r = nic_state_apply(s->nics[slot].state, step);
+	if (r < 0)
+		return r;
+	sim_sync(s, slot);
+	return sim_push(s, NIC_EVENT_DRIFT, ifindex, 0);
+}
+
+/* The kernel tells nobody of rules. */
+int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_rule *rule)
+{
+	struct sim *s = sim_of(b);
+	struct nic_state *state;
+	struct nic_rule *rules;
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r < 0)
+		return r;
+	state = s->nics[slot].state;
+	rules = reallocarray(state->rules, state->n_rules + 1, sizeof(*rules));
+	if (!rules)
+		return -ENOMEM;
+	state->rules = rules;
+	state->rules[state->n_rules++] = *rule;
+	return 0;
+}
+
+int sim_remove_rule(struct nic_backend *b, unsigned ifindex, uint32_t location)
+{
+	struct sim *s = sim_of(b);
+	struct nic_state *state;
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r < 0)
+		return r;
+	state = s->nics[slot].state;
+	for (size_t i = 0; i < state->n_rules; i++)
+		if (state->rules[i].location == location) {
+			state->rules[i] = state->rules[--state->n_rules];
+			return 0;
+		}
+	return -ENOENT;
+}
+
+int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t context, uint32_t queue)
+{
+	struct sim *s = sim_of(b);
+	struct nic_state *state;
+	struct rss_table *contexts;
+	uint32_t *entry;
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r < 0)
+		return r;
+	state = s->nics[slot].state;
+	contexts = reallocarray(state->contexts, state->n_contexts + 1, sizeof(*contexts));
+	if (!contexts)
+		return -ENOMEM;
+	state->contexts = contexts;
+	entry = malloc(sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	*entry = queue;
+	state->contexts[state->n_contexts++] =
+		(struct rss_table){ .context = context, .entries = entry, .n = 1 };
+	return sim_push(s, NIC_EVENT_DRIFT, ifindex, 0);
+}
+
+int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r < 0)
+		return r;
+	if (queue >= s->nics[slot].state->n_queues)
+		return -ERANGE;
+	s->shared->nics[slot].queues[queue].io_uring = bound;
+	return sim_push(s, NIC_EVENT_POOL, ifindex, 0);
+}
+
+int sim_overrun(struct nic_backend *b)
+{
+	struct sim *s = sim_of(b);
+
+	SIM_LOCK(s);
+	s->n_events = 0;
+	return sim_push(s, NIC_EVENT_OVERRUN, 0, 0);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The simulated machine itself: its links and addresses, its events, its failures.
+ */
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include "sim-internal.h"
+
+struct sim *sim_of(struct nic_backend *b)
+{
+	return (struct sim *)b; /* its first member */
+}
+
+int sim_operation(struct sim *s, const char *name, struct fault *reterr)
+{
+	unsigned n = atomic_fetch_add(&s->shared->operations, 1) + 1;
+
+	if (n != atomic_load(&s->shared->fail_at))
+		return 0;
+	if (s->fail_error < 0)
+		return s->fail_error;
+	return fault_kernel(reterr, s->fail_error, s->fail_text, name, "The simulation was told to.");
+}
+
+int sim_push(struct sim *s, enum nic_event_type type, unsigned ifindex, uint64_t cookie)
+{
+	struct nic_event *events = reallocarray(s->events, s->n_events + 1, sizeof(*events));
+
+	if (!events)
+		return -ENOMEM;
+	s->events = events;
+	s->events[s->n_events++] = (struct nic_event){ type, ifindex, cookie };
+	return eventfd_write(s->event_fd, 1) < 0 ? -errno : 0;
+}
+
+struct nic_state *sim_state(struct sim *s, size_t slot)
+{
+	return s->nics[slot].state;
+}
+
+int sim_find(struct sim *s, unsigned ifindex, size_t *ret)
+{
+	for (size_t i = 0; i < s->n_nics; i++)
+		if (s->nics[i].state && s->nics[i].state->ifindex == ifindex) {
+			*ret = i;
+			return 0;
+		}
+	return -ENODEV;
+}
+
+void sim_sync(struct sim *s, size_t slot)
+{
+	struct nic_state *state = s->nics[slot].state;
+
+	for (size_t q = 0; q < state->n_queues; q++) {
+		const struct sim_owner *o = &s->shared->nics[slot].queues[q];
+
+		state->queues[q].io_uring = o->io_uring;
+		state->queues[q].lease_ifindex = o->lease_ifindex;
+		state->queues[q].leased = o->lease_ifindex != 0;
+	}
+	s->shared->nics[slot].ifindex = state->ifindex;
+	s->shared->nics[slot].n_queues = (unsigned)state->n_queues;
+	s->shared->nics[slot].split = state->split == SPLIT_ENABLED &&
+				      (!state->has_hds_threshold || state->hds_threshold == 0);
+}
+
+/* The queues come back whatever is registered through the device: that is what it is for. */
+void sim_delete_netkit(struct sim *s, size_t index)
+{
+	struct sim_netkit gone = s->netkits[index];
+
+	for (size_t q = 0; q < SIM_QUEUES_MAX; q++) {
+		struct sim_owner *o = &s->shared->nics[gone.slot].queues[q];
+
+		if (o->lease_ifindex != gone.ifindex)
+			continue;
+		o->io_uring = false;
+		o->lease_ifindex = 0;
+	}
+	s->netkits[index] = s->netkits[--s->n_netkits];
+	(void)sim_push(s, NIC_EVENT_LINK_GONE, gone.ifindex, 0);
+	if (s->nics[gone.slot].state)
+		(void)sim_push(s, NIC_EVENT_POOL, s->nics[gone.slot].state->ifindex, 0);
+}
+
+static const struct kernel_features *features(struct nic_backend *b)
+{
+	return &sim_of(b)->features;
+}
+
+static int add_link(struct nic_link *to, const struct sim_nic *n)
+{
+	*to = (struct nic_link){ .ifindex = n->state->ifindex, .up = n->state->up };
+	memcpy(to->name, n->state->name, sizeof(to->name));
+	snprintf(to->driver, sizeof(to->driver), "%s", n->state->driver);
+	memcpy(to->mac, n->mac, sizeof(to->mac));
+	if (n->path) {
+		to->path = strdup(n->path);
+		if (!to->path)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int links(struct nic_backend *b, struct nic_link **ret, size_t *ret_n)
+{
+	struct sim *s = sim_of(b);
+	struct nic_link *list;
+	size_t n = 0;
+	int r;
+
+	r = sim_operation(s, "list interfaces", NULL);
+	if (r != 0)
+		return r < 0 ? r : -s->fail_error;
+	SIM_LOCK(s);
+	list = calloc(s->n_nics + s->n_netkits + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_nics; i++)
+		if (s->nics[i].state && add_link(&list[n++], &s->nics[i]) < 0) {
+			nic_links_free(list, n);
+			return -ENOMEM;
+		}
+	for (size_t i = 0; i < s->n_netkits; i++) {
+		struct nic_link *l = &list[n++];
+
+		*l = (struct nic_link){ .ifindex = s->netkits[i].ifindex, .kind = "netkit" };
+		memcpy(l->name, s->netkits[i].name, sizeof(l->name));
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+static int addresses(struct nic_backend *b, unsigned ifindex, struct local_address **ret,
+		     size_t *ret_n)
+{
+	struct sim *s = sim_of(b);
+	struct local_address *list;
+	size_t slot, n = 0;
+	int r;
+
+	r = sim_operation(s, "list addresses", NULL);
+	if (r != 0)
+		return r < 0 ? r : -s->fail_error;
+	SIM_LOCK(s);
+	/* As a dump does it: an index that is gone has no addresses. */
+	if (sim_find(s, ifindex, &slot) == 0)
+		n = s->nics[slot].n_addresses;
+	list = calloc(n + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	if (n)
+		memcpy(list, s->nics[slot].addresses, n * sizeof(*list));
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+static int get_fd(struct nic_backend *b)
+{
+	return sim_of(b)->event_fd;
+}
+
+static int dispatch(struct nic_backend *b, nic_event_handler handler, void *userdata)
+{
+	struct sim *s = sim_of(b);
+	_cleanup_free_ struct nic_event *events = NULL;
+	eventfd_t unused;
+	size_t n;
+
+	{
+		SIM_LOCK(s);
+		(void)eventfd_read(s->event_fd, &unused);
+		events = TAKE_PTR(s->events);
+		n = s->n_events;
+		s->n_events = 0;
+	}
+	/* Without the lock: the handler may call back. */
+	for (size_t i = 0; i < n; i++)
+		handler(&events[i], userdata);
+	return 0;
+}
+
+static void sim_nic_done(struct sim_nic *n)
+{
+	nic_state_free(n->state);
+	free(n->path);
+	free(n->addresses);
+	*n = (struct sim_nic){};
+}
+
+static struct nic_backend *backend_free(struct nic_backend *b)
+{
+	struct sim *s = b ? sim_of(b) : NULL;
+
+	if (!s)
+		return NULL;
+	for (size_t i = 0; i < s->n_nics; i++)
+		sim_nic_done(&s->nics[i]);
+	free(s->netkits);
+	free(s->sockets);
+	free(s->events);
+	free(s->fail_text);
+	free(s->features.release);
+	if (s->event_fd >= 0)
+		close(s->event_fd);
+	if (s->shared)
+		munmap(s->shared, sizeof(*s->shared));
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+	return NULL;
+}
+
+static const struct nic_backend_ops backend_ops = {
+	.features = features,
+	.links = links,
+	.addresses = addresses,
+	.get_fd = get_fd,
+	.dispatch = dispatch,
+	.socket_facts = sim_socket_facts,
+	.socket_exists = sim_socket_exists,
+	.check_area = sim_check_area,
+	.register_ifq = sim_register_ifq,
+	.open = sim_open,
+	.free = backend_free,
+};
+
+struct nic_backend *sim_new(void)
+{
+	struct sim *s = calloc(1, sizeof(*s));
+	void *shared;
+
+	if (!s)
+		return NULL;
+	s->backend.ops = &backend_ops;
+	s->features = (struct kernel_features){
+		.release = strdup("7.2.0-simulated"),
+		.zero_copy_receive = true,
+		.control = true,
+		.large_buffers = true,
+		.software = true,
+		.queue_leasing = true,
+		.events = true,
+	};
+	pthread_mutex_init(&s->lock, NULL);
+	s->next_ifindex = 1000;
+	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	shared = mmap(NULL, sizeof(*s->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	s->shared = shared == MAP_FAILED ? NULL : shared;
+	if (!s->shared || s->event_fd < 0 || !s->features.release)
+		return backend_free(&s->backend);
+	return &s->backend;
+}
+
+struct kernel_features *sim_features(struct nic_backend *b)
+{
+	return &sim_of(b)->features;
+}
+
+int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text)
+{
+	struct sim *s = sim_of(b);
+	char *copy = text ? strdup(text) : NULL;
+
+	if (text && !copy)
+		return -ENOMEM;
+	SIM_LOCK(s);
+	free(s->fail_text);
+	s->fail_text = copy;
+	s->fail_error = error;
+	s->shared->fail_at = n ? s->shared->operations + n : 0;
+	return 0;
+}
+
+unsigned sim_operations(struct nic_backend *b)
+{
+	return sim_of(b)->shared->operations;
+}
+
+void sim_set_delay(struct nic_backend *b, unsigned milliseconds)
+{
+	sim_of(b)->delay = milliseconds;
+}

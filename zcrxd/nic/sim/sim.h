@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A machine in memory behind nic.h: any number of NICs, netkit grants, rules, sockets, and a way to
+ * make any call fail. For tests only; never in the installed daemon. What the kernel would refuse is
+ * refused here too, as far as the daemon meets it.
+ *
+ * The functions below are the outside world: administrators with ethtool, hot-plug, clients that
+ * close their rings. They may be called from any thread. Queue owners live in shared memory, because
+ * register_ifq runs in a process of its own.
+ */
+#pragma once
+
+#include "nic.h"
+
+/* An empty machine with every feature of a new kernel; NULL if there is no memory. */
+struct nic_backend *sim_new(void);
+/* To take features away, before they are asked for. */
+struct kernel_features *sim_features(struct nic_backend *b);
+
+/* A NIC that is up and can do everything: `queues` of at most `max` combined channels, an RSS table
+ * of 128 entries, split unknown, hds-threshold 256, ntuple off. To be adjusted and given to
+ * sim_add_nic. */
+int sim_nic_state_new(unsigned ifindex, const char *name, const char *driver, unsigned queues,
+		      unsigned max, struct nic_state **ret);
+/* Copies `state`; mac and path may be NULL. -ENOSPC, -EEXIST (the index is taken). */
+int sim_add_nic(struct nic_backend *b, const struct nic_state *state, const char *mac,
+		const char *path);
+
+/* All of these: -ENODEV if there is no such NIC. */
+int sim_unplug(struct nic_backend *b, unsigned ifindex);
+int sim_set_up(struct nic_backend *b, unsigned ifindex, bool up);
+int sim_rename(struct nic_backend *b, unsigned ifindex, const char *name);
+int sim_set_addresses(struct nic_backend *b, unsigned ifindex,
+		      const struct local_address *addresses, size_t n);
+/* Somebody else's ethtool. -EINVAL where the kernel would refuse. */
+int sim_foreign_step(struct nic_backend *b, unsigned ifindex, const struct step *step);
+int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_rule *rule);
+int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t context, uint32_t queue);
+int sim_remove_rule(struct nic_backend *b, unsigned ifindex, uint32_t location);
+/* An ifq on a queue begins (somebody else's) or ends (a ring was closed). */
+int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound);
+#define sim_ring_closed(b, ifindex, queue) sim_set_bound(b, ifindex, queue, false)
+
+/* What socket_facts answers for this descriptor and for every other one of the same socket. Sockets
+ * that nobody told about are asked by getsockopt, so that loopback sockets work too. */
+int sim_add_socket(struct nic_backend *b, int fd, const struct socket_facts *facts);
+int sim_close_socket(struct nic_backend *b, uint64_t cookie); /* -ENOENT */
+
+/* Messages were lost; what happened is not told. */
+int sim_overrun(struct nic_backend *b);
+
+/*
+ * The n-th operation from now (1 is the next; 0 cancels) fails and does nothing: with KERNEL_REJECTED
+ * and this text for a positive errno, with the error itself for a negative one. Every call of nic_ops
+ * and nic_backend_ops counts, but not get_fd, dispatch, features, close and free.
+ */
+int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text);
+/* How many operations there were. */
+unsigned sim_operations(struct nic_backend *b);
+/* Every call of nic_ops takes this long from now on. */
+void sim_set_delay(struct nic_backend *b, unsigned milliseconds);
