@@ -85,15 +85,15 @@ cached() {
 			mv -T "$tmp" "$cache/$name"
 		fi
 		flock -s "$fd"
-		prune
+		prune -mmin +1440 # a day
 	fi
 	touch "$cache/$name.lock"
 }
 
-# Removes what no process uses and nobody has used for a day: recipes that have changed since.
+# prune FIND-CONDITION...: removes what no process uses: recipes that have changed since.
 prune() {
 	local lock name
-	find "$cache" -maxdepth 1 -name '*.lock' -mmin +1440 | while read -r lock; do
+	find "$cache" -maxdepth 1 -name '*.lock' "$@" | while read -r lock; do
 		name=${lock%.lock}
 		flock -n "$lock" rm -rf "$name" "$name.tmp" "$lock" || true
 	done

@@ -1,0 +1,35 @@
+# What people type. Everything happens in a Debian root and a virtual machine that the scripts
+# under tests/vm/ make and cache; a machine needs git, make and root, nothing else. The project
+# itself is built by meson: see docs/HACKING.md.
+
+KERNEL ?=
+VM = tests/vm/run $(if $(KERNEL),--kernel $(KERNEL))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench fuzz shell enter clean-cache
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@echo
+	@echo "  KERNEL=7.3, 6.18, ... takes another kernel of the Debian archive."
+
+demo: ## watch an unprivileged program receive by zero copy (about two minutes, the first time five)
+	@$(VM) --build release -- /src/tests/demo/demo
+
+test: ## everything that is tested, natively and in the virtual machine
+	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL))
+
+bench: ## what it costs: calls, memory, wake-ups
+	@$(VM) --build release -- /src/bench/run
+
+fuzz: ## look for inputs that break a parser, SECONDS=60 for each
+	@tests/vm/fuzz $(SECONDS)
+
+shell: ## a shell in the virtual machine, with the project installed
+	@$(VM) --timeout 86400 -- bash
+
+enter: ## a shell in the Debian root, to build and run things natively
+	@tests/vm/enter
+
+clean-cache: ## forget the root, the kernels and all builds
+	@tests/vm/clean
