@@ -211,17 +211,9 @@ char *text_time(uint64_t realtime_usec)
 
 static const struct unit *find_unit(const char *s, size_t length)
 {
-	static const struct unit aliases[] = {
-		{ "m", USEC_PER_MIN },	 { "sec", USEC_PER_SEC }, { "hour", USEC_PER_HOUR },
-		{ "hr", USEC_PER_HOUR }, { "day", USEC_PER_DAY },
-	};
-
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
 		if (strlen(units[i].name) == length && memcmp(units[i].name, s, length) == 0)
 			return &units[i];
-	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
-		if (strlen(aliases[i].name) == length && memcmp(aliases[i].name, s, length) == 0)
-			return &aliases[i];
 	return NULL;
 }
 
