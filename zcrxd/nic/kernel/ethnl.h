@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The ethtool family in bytes: requests are built, replies are read into plain values. No socket
+ * here, so that every byte sequence can be tried. The readers are nl_handlers: their userdata is
+ * what they fill. They take any bytes; -EBADMSG for what is no such reply.
+ */
+#pragma once
+
+#include "nic-state.h"
+#include "netlink.h"
+
+struct ethnl_rings {
+	unsigned rx, rx_max;
+	bool has_split, has_hds_threshold;
+	enum data_split split;
+	unsigned hds_threshold;
+};
+
+struct ethnl_features {
+	enum feature_state ntuple, gro_hw;
+};
+
+/* Every RSS table of a device: [0] is the default one if it has any. */
+struct ethnl_rss {
+	struct rss_table *tables;
+	size_t n;
+};
+
+struct nl_msg *ethnl_request(const struct netlink_family *family, uint8_t command,
+			     unsigned ifindex);
+/* Only the counts that differ. */
+struct nl_msg *ethnl_set_channels(const struct netlink_family *family, unsigned ifindex,
+				  const struct nic_channels *from, const struct nic_channels *to);
+struct nl_msg *ethnl_set_split(const struct netlink_family *family, unsigned ifindex,
+			       enum data_split split);
+struct nl_msg *ethnl_set_hds_threshold(const struct netlink_family *family, unsigned ifindex,
+				       unsigned bytes);
+struct nl_msg *ethnl_set_rx_ring(const struct netlink_family *family, unsigned ifindex, unsigned n);
+/* No entries: back to the driver's default. */
+struct nl_msg *ethnl_set_rss(const struct netlink_family *family, unsigned ifindex,
+			     const uint32_t *entries, size_t n);
+struct nl_msg *ethnl_set_feature(const struct netlink_family *family, unsigned ifindex,
+				 const char *name, bool on);
+
+int ethnl_read_channels(const struct nlmsghdr *m, void *channels /* struct nic_channels */);
+int ethnl_read_rings(const struct nlmsghdr *m, void *rings /* struct ethnl_rings */);
+int ethnl_read_features(const struct nlmsghdr *m, void *features /* struct ethnl_features */);
+/* Appends the tables of a dump. */
+int ethnl_read_rss(const struct nlmsghdr *m, void *rss /* struct ethnl_rss */);
+void ethnl_rss_reset(void *rss);
+
+/* Which device a notification is about; 0 if it does not say. */
+unsigned ethnl_read_ifindex(const struct nlmsghdr *m);

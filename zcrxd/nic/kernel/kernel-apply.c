@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nic_ops.apply: one step of a plan onto the NIC, and read back. Drivers round, ignore and undo:
+ * a step is done when the kernel shows it.
+ */
+#include <linux/ethtool_netlink.h>
+#include <stdarg.h>
+
+#include "kernel-nic.h"
+#include "rssioctl.h"
+#include "uapi.h"
+
+#define FEATURE_NTUPLE "rx-ntuple-filter"
+#define FEATURE_GRO_HW "rx-gro-hw"
+
+static int read_rings(struct kernel_nic *nic, struct ethnl_rings *ret)
+{
+	return kernel_nic_read(nic, ETHTOOL_MSG_RINGS_GET, ethnl_read_rings, ret);
+}
+
+/* What is asked for and what is there, as the read-back half of every step compares them. */
+struct readback {
+	bool equal;
+	char *found; /* in words, NULL if they are equal */
+};
+
+static int differs(struct readback *ret, bool equal, const char *format, ...) _printf_(3, 4);
+static int differs(struct readback *ret, bool equal, const char *format, ...)
+{
+	va_list ap;
+	int r = 0;
+
+	*ret = (struct readback) { .equal = equal };
+	if (equal)
+		return 0;
+	va_start(ap, format);
+	if (vasprintf(&ret->found, format, ap) < 0) {
+		ret->found = NULL;
+		r = -ENOMEM;
+	}
+	va_end(ap);
+	return r;
+}
+
+static int apply_feature(struct kernel_nic *nic, const char *name, bool on, struct readback *ret)
+{
+	struct ethnl_features f = {};
+	enum feature_state state;
+	int r;
+
+	/* The kernel answers 0 even if the driver kept the feature as it was. */
+	r = netlink_call(&nic->genl, ethnl_set_feature(&nic->ethtool, nic->nic.ifindex, name, on),
+			 NULL, NULL);
+	if (r >= 0)
+		r = kernel_nic_read(nic, ETHTOOL_MSG_FEATURES_GET, ethnl_read_features, &f);
+	if (r < 0)
+		return r;
+	state = streq(name, FEATURE_NTUPLE) ? f.ntuple : f.gro_hw;
+	return differs(ret, (state == FEATURE_ON || state == FEATURE_FIXED_ON) == on,
+		       "%s stays %s%s", name, on ? "off" : "on",
+		       state == FEATURE_FIXED_OFF || state == FEATURE_FIXED_ON
+			       ? ", this device cannot change it"
+			       : "");
+}
+
+static int apply_split(struct kernel_nic *nic, enum data_split split, struct readback *ret)
+{
+	struct ethnl_rings rings = {};
+	int r = netlink_call(&nic->genl, ethnl_set_split(&nic->ethtool, nic->nic.ifindex, split),
+			     NULL, NULL);
+
+	if (r >= 0)
+		r = read_rings(nic, &rings);
+	if (r < 0)
+		return r;
+	/* "unknown" hands the choice to the driver, which then may report either. */
+	return differs(ret, split == SPLIT_UNKNOWN || rings.split == split, "tcp-data-split is %s",
+		       data_split_to_string(rings.split));
+}
+
+static int apply_ring_value(struct kernel_nic *nic, const struct step *step, struct readback *ret)
+{
+	const unsigned wanted = step->to.number;
+	struct ethnl_rings rings = {};
+	unsigned found;
+	int r;
+
+	if (step->op == STEP_HDS_THRESHOLD)
+		r = netlink_call(&nic->genl,
+				 ethnl_set_hds_threshold(&nic->ethtool, nic->nic.ifindex, wanted),
+				 NULL, NULL);
+	else
+		r = netlink_call(&nic->genl,
+				 ethnl_set_rx_ring(&nic->ethtool, nic->nic.ifindex, wanted), NULL,
+				 NULL);
+	if (r >= 0)
+		r = read_rings(nic, &rings);
+	if (r < 0)
+		return r;
+	found = step->op == STEP_HDS_THRESHOLD ? rings.hds_threshold : rings.rx;
+	return differs(ret, found == wanted, "the driver made it %u", found);
+}
+
+/* A short table is repeated over the device's. */
+static bool is_table(const struct rss_table *found, const uint32_t *wanted, size_t n)
+{
+	if (found->n < n || found->n % n != 0)
+		return false;
+	for (size_t i = 0; i < found->n; i++)
+		if (found->entries[i] != wanted[i % n])
+			return false;
+	return true;
+}
+
+static int apply_rss(struct kernel_nic *nic, const struct step_value *to, struct readback *ret)
+{
+	struct ethnl_rss rss = {};
+	bool equal = to->n_rss == 0; /* the default is whatever the driver says it is */
+	int r;
+
+	if (netlink_family_has(&nic->ethtool, UAPI_ETHTOOL_MSG_RSS_SET))
+		r = netlink_call(&nic->genl,
+				 ethnl_set_rss(&nic->ethtool, nic->nic.ifindex, to->rss, to->n_rss),
+				 NULL, NULL);
+	else
+		r = rss_ioctl_set(nic->ioctl_fd, nic->name, to->rss, to->n_rss);
+	if (r >= 0)
+		r = kernel_nic_read_rss(nic, &rss);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < rss.n && !equal; i++)
+		equal = rss.tables[i].context == 0 && is_table(&rss.tables[i], to->rss, to->n_rss);
+	ethnl_rss_reset(&rss);
+	return differs(ret, equal, "the RSS table is another one");
+}
+
+static int apply_channels(struct kernel_nic *nic, const struct step *step, struct readback *ret)
+{
+	const struct nic_channels *to = &step->to.channels;
+	struct nic_channels c = {};
+	int r = netlink_call(
+		&nic->genl,
+		ethnl_set_channels(&nic->ethtool, nic->nic.ifindex, &step->from.channels, to), NULL,
+		NULL);
+
+	if (r >= 0)
+		r = kernel_nic_read(nic, ETHTOOL_MSG_CHANNELS_GET, ethnl_read_channels, &c);
+	if (r < 0)
+		return r;
+	return differs(ret, c.combined == to->combined && c.rx == to->rx && c.tx == to->tx,
+		       "there are %u combined, %u receive and %u transmit channels", c.combined,
+		       c.rx, c.tx);
+}
+
+static int apply(struct kernel_nic *nic, const struct step *step, struct readback *ret)
+{
+	switch (step->op) {
+	case STEP_GRO_HW:
+		return apply_feature(nic, FEATURE_GRO_HW, step->to.number, ret);
+	case STEP_NTUPLE:
+		return apply_feature(nic, FEATURE_NTUPLE, step->to.number, ret);
+	case STEP_TCP_DATA_SPLIT:
+		return apply_split(nic, (enum data_split)step->to.number, ret);
+	case STEP_HDS_THRESHOLD:
+	case STEP_RX_RING:
+		return apply_ring_value(nic, step, ret);
+	case STEP_RSS:
+		return apply_rss(nic, &step->to, ret);
+	case STEP_CHANNELS:
+		return apply_channels(nic, step, ret);
+	case _STEP_OP_MAX:
+		break;
+	}
+	return -EINVAL;
+}
+
+static const char *remedy(enum step_op op, int error)
+{
+	if (error == EPERM)
+		return "zcrxd needs CAP_NET_ADMIN in the initial user namespace.";
+	if (error == ENETDOWN || error == EAGAIN)
+		return "This driver can do it only while the interface is up.";
+	switch (op) {
+	case STEP_GRO_HW:
+		return "The driver cannot change hardware GRO; ethtool -k shows whether it is "
+		       "fixed.";
+	case STEP_TCP_DATA_SPLIT:
+		return "Zero-copy receive needs a NIC that splits headers from data: not every "
+		       "driver can, some only after other settings (mlx5: rx-gro-hw on; no "
+		       "single-buffer XDP program).";
+	case STEP_HDS_THRESHOLD:
+		return "The driver cannot set the header/data split threshold; leave hds-threshold "
+		       "out of the configuration.";
+	case STEP_NTUPLE:
+		return "Without ntuple filters no flow can be steered; the driver may lack them.";
+	case STEP_RX_RING:
+		return "Ask for a ring size that the device has (ethtool -g shows the range).";
+	case STEP_RSS:
+		return "Without control over RSS no queue can be kept free of ordinary traffic.";
+	case STEP_CHANNELS:
+		return "Channels in use cannot be taken away: by an RSS context (ethtool -x), an "
+		       "ntuple rule (ethtool -n), AF_XDP, or a lease (zcrxctl leases). ethtool -l "
+		       "shows how many the device has.";
+	case _STEP_OP_MAX:
+		break;
+	}
+	return "";
+}
+
+int kernel_nic_apply(struct nic *base, const struct step *step, struct fault *reterr)
+{
+	struct kernel_nic *nic = kernel_nic(base);
+	_cleanup_free_ char *operation = NULL, *value = NULL, *found = NULL;
+	struct readback readback = {};
+	int r = kernel_nic_begin(nic, reterr);
+
+	if (r != 0)
+		return r;
+	r = apply(nic, step, &readback);
+	found = readback.found;
+	if (r >= 0 && readback.equal)
+		return 0;
+	if (r == -ENODEV)
+		return kernel_nic_gone(nic, reterr);
+	if (r == -ENOMEM || r == -EBADMSG || r == -ETIMEDOUT)
+		return r;
+	if (step_value_format(step->op, &step->to, &value) < 0 ||
+	    asprintf(&operation, "set %s of %s to %s", step_op_to_string(step->op), nic->name,
+		     value) < 0)
+		return -ENOMEM;
+	if (r < 0)
+		return fault_kernel(reterr, -r, nic->genl.text, operation, "%s",
+				    remedy(step->op, -r));
+	return fault_kernel(reterr, EOPNOTSUPP, NULL, operation, "The kernel said yes, but %s. %s",
+			    found, remedy(step->op, 0));
+}

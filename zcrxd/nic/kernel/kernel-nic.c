@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * struct nic_ops for the kernel: opening, queues, grants and rules. Observing and applying are in
+ * files of their own.
+ */
+#include <assert.h>
+#include <fcntl.h>
+#include <linux/ethtool_netlink.h>
+#include <sys/socket.h>
+
+#include "kernel-nic.h"
+#include "netdev.h"
+#include "netkit.h"
+#include "rxnfc.h"
+
+int kernel_nic_gone(const struct kernel_nic *nic, struct fault *reterr)
+{
+	return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, nic->name,
+			 "Interface %s (index %u) is gone.", nic->name[0] ? nic->name : "?",
+			 nic->nic.ifindex);
+}
+
+int kernel_nic_begin(struct kernel_nic *nic, struct fault *reterr)
+{
+	char name[IFNAMSIZ];
+
+	if (!if_indextoname(nic->nic.ifindex, name))
+		return errno == ENXIO || errno == ENODEV ? kernel_nic_gone(nic, reterr) : -errno;
+	memcpy(nic->name, name, sizeof(name));
+	return 0;
+}
+
+int kernel_nic_read(struct kernel_nic *nic, uint8_t command, netlink_handler reader, void *ret)
+{
+	return netlink_call(&nic->genl, ethnl_request(&nic->ethtool, command, nic->nic.ifindex),
+			    reader, ret);
+}
+
+int kernel_nic_read_rss(struct kernel_nic *nic, struct ethnl_rss *ret)
+{
+	struct ethnl_rss rss = {};
+	int r = netlink_dump(&nic->genl,
+			     ethnl_request(&nic->ethtool, ETHTOOL_MSG_RSS_GET, nic->nic.ifindex),
+			     ethnl_read_rss, ethnl_rss_reset, &rss);
+
+	if (r < 0) {
+		ethnl_rss_reset(&rss);
+		return r;
+	}
+	*ret = rss;
+	return 0;
+}
+
+static int read_queue(struct kernel_nic *nic, uint32_t id, struct nic_queue *ret,
+		      struct fault *reterr)
+{
+	_cleanup_free_ char *operation = NULL;
+	_cleanup_free_ struct nic_queue *all = calloc((size_t)id + 1, sizeof(*all));
+	struct netdev_queues queues = { .queues = all, .n = (size_t)id + 1 };
+	int r;
+
+	if (!all)
+		return -ENOMEM;
+	r = netlink_call(&nic->genl, netdev_get_queue(&nic->netdev, nic->nic.ifindex, id),
+			 netdev_read_queue, &queues);
+	if (r >= 0) {
+		*ret = all[id];
+		return 0;
+	}
+	if (r == -ENODEV)
+		return kernel_nic_gone(nic, reterr);
+	if (r == -ENOENT)
+		return fault_set(reterr, ZCRX_INTERFACE_DOWN, nic->name,
+				 "Interface %s is down, and the kernel tells nothing about its "
+				 "queues then. Bring it up (ip link set %s up).",
+				 nic->name, nic->name);
+	if (asprintf(&operation, "read receive queue %u of %s", id, nic->name) < 0) {
+		operation = NULL;
+		return -ENOMEM;
+	}
+	return netlink_fault(&nic->genl, r, reterr, operation, "%s",
+			     r == -EINVAL
+				     ? "The device has no such queue (any more); zcrxctl apply "
+				       "restores its channels."
+				     : "");
+}
+
+static int kernel_nic_queues(struct nic *base, const uint32_t *queues, size_t n,
+			     struct nic_queue *ret, struct fault *reterr)
+{
+	struct kernel_nic *nic = kernel_nic(base);
+	_cleanup_free_ struct nic_queue *read = calloc(n + 1, sizeof(*read));
+	int r;
+
+	if (!read)
+		return -ENOMEM;
+	r = kernel_nic_begin(nic, reterr);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = read_queue(nic, queues[i], &read[i], reterr);
+	if (r == 0)
+		memcpy(ret, read, n * sizeof(*read));
+	return r;
+}
+
+static const char *holder(const struct nic_queue *q)
+{
+	return q->leased     ? "leased to another device"
+	       : q->io_uring ? "used by an io_uring"
+	       : q->dmabuf   ? "used by a dma-buf binding"
+	       : q->xsk	     ? "used by AF_XDP"
+			     : NULL;
+}
+
+/* Nothing in the kernel reserves a queue without a netkit device: all there is to do is to look. */
+static int grant_direct(struct kernel_nic *nic, const struct grant_request *request,
+			struct grant *ret, struct fault *reterr)
+{
+	struct grant grant = { .kind = GRANT_DIRECT,
+			       .ifindex = nic->nic.ifindex,
+			       .n_queues = request->n_queues };
+	_cleanup_free_ char *operation = NULL;
+	struct nic_queue q;
+	int r = 0;
+
+	for (size_t i = 0; i < request->n_queues && r == 0; i++) {
+		r = read_queue(nic, request->queues[i], &q, reterr);
+		grant.queues[i] = request->queues[i];
+		if (r != 0 || !holder(&q))
+			continue;
+		if (asprintf(&operation, "take receive queue %u of %s", request->queues[i],
+			     nic->name) < 0) {
+			operation = NULL;
+			return -ENOMEM;
+		}
+		r = fault_kernel(reterr, EBUSY, NULL, operation,
+				 "It is %s by a program that zcrxd does not know.", holder(&q));
+	}
+	if (r == 0)
+		*ret = grant;
+	return r;
+}
+
+static int kernel_nic_grant(struct nic *base, const struct grant_request *request,
+			    struct grant *ret, struct fault *reterr)
+{
+	struct kernel_nic *nic = kernel_nic(base);
+	int r = kernel_nic_begin(nic, reterr);
+
+	if (r != 0)
+		return r;
+	assert(request->n_queues > 0 && request->n_queues <= LEASE_QUEUES_MAX);
+	switch (request->kind) {
+	case GRANT_NETKIT:
+		return netkit_grant(&nic->route, &nic->genl, &nic->netdev, base->ifindex, nic->name,
+				    request, ret, reterr);
+	case GRANT_DIRECT:
+		return grant_direct(nic, request, ret, reterr);
+	case GRANT_SOFTWARE:
+	case _GRANT_KIND_MAX:
+		break;
+	}
+	return -EINVAL; /* software queues belong to no interface */
+}
+
+static int kernel_nic_ungrant(struct nic *base, const struct grant *grant, struct fault *reterr)
+{
+	struct kernel_nic *nic = kernel_nic(base);
+
+	if (grant->kind != GRANT_NETKIT)
+		return 0;
+	/* Also when the NIC is gone: the netkit device may be there for a moment longer. */
+	return netkit_ungrant(&nic->route, grant->ifindex, reterr);
+}
+
+static int kernel_nic_rule_insert(struct nic *base, const struct flow *flow, uint32_t queue,
+				  uint32_t *ret_location, struct fault *reterr)
+{
+	struct kernel_nic *nic = kernel_nic(base);
+	int r = kernel_nic_begin(nic, reterr);
+
+	return r != 0 ? r
+		      : rxnfc_insert(nic->ioctl_fd, nic->name, flow, queue, ret_location, reterr);
+}
+
+static int kernel_nic_rule_delete(struct nic *base, uint32_t location, const struct flow *flow,
+				  uint32_t queue, struct fault *reterr)
+{
+	struct kernel_nic *nic = kernel_nic(base);
+	int r = kernel_nic_begin(nic, reterr);
+
+	return r != 0 ? r : rxnfc_delete(nic->ioctl_fd, nic->name, location, flow, queue, reterr);
+}
+
+static struct nic *kernel_nic_close(struct nic *base)
+{
+	struct kernel_nic *nic = kernel_nic(base);
+
+	if (!nic)
+		return NULL;
+	netlink_done(&nic->route);
+	netlink_done(&nic->genl);
+	closep(&nic->ioctl_fd);
+	free(nic);
+	return NULL;
+}
+
+static const struct nic_ops kernel_nic_ops = {
+	.observe = kernel_nic_observe,
+	.apply = kernel_nic_apply,
+	.queues = kernel_nic_queues,
+	.grant = kernel_nic_grant,
+	.ungrant = kernel_nic_ungrant,
+	.rule_insert = kernel_nic_rule_insert,
+	.rule_delete = kernel_nic_rule_delete,
+	.close = kernel_nic_close,
+};
+
+static inline void kernel_nicp(struct kernel_nic **nic)
+{
+	if (*nic)
+		kernel_nic_close(&(*nic)->nic);
+}
+
+int kernel_nic_open(unsigned ifindex, const struct netlink_family *ethtool,
+		    const struct netlink_family *netdev, struct nic **ret, struct fault *reterr)
+{
+	_cleanup_(kernel_nicp) struct kernel_nic *nic = calloc(1, sizeof(*nic));
+	int r;
+
+	if (!nic)
+		return -ENOMEM;
+	nic->nic = (struct nic) { .ops = &kernel_nic_ops, .ifindex = ifindex };
+	nic->ethtool = *ethtool;
+	nic->netdev = *netdev;
+	nic->ioctl_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (nic->ioctl_fd < 0)
+		return -errno;
+	r = netlink_open(&nic->route, NETLINK_ROUTE);
+	if (r >= 0)
+		r = netlink_open(&nic->genl, NETLINK_GENERIC);
+	if (r >= 0)
+		r = kernel_nic_begin(nic, reterr);
+	if (r != 0)
+		return r;
+	*ret = &TAKE_PTR(nic)->nic;
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One interface of the kernel backend: the operations of struct nic_ops, spread over the files of
+ * this folder. Used by one thread at a time; it has sockets of its own and shares nothing.
+ */
+#pragma once
+
+#include "ethnl.h"
+#include "nic.h"
+#include "netlink.h"
+
+struct kernel_nic {
+	struct nic nic;
+	struct netlink route, genl;
+	int ioctl_fd;
+	struct netlink_family ethtool, netdev;
+	char name[IFNAMSIZ]; /* as of the begin of this operation: devices are renamed */
+};
+
+static inline struct kernel_nic *kernel_nic(struct nic *nic)
+{
+	return (struct kernel_nic *)nic; /* the first member */
+}
+
+int kernel_nic_open(unsigned ifindex, const struct netlink_family *ethtool,
+		    const struct netlink_family *netdev, struct nic **ret, struct fault *reterr);
+
+/* Every operation starts with it. NO_SUCH_INTERFACE if it is gone. */
+int kernel_nic_begin(struct kernel_nic *nic, struct fault *reterr);
+int kernel_nic_gone(const struct kernel_nic *nic, struct fault *reterr);
+
+/* Reads one kind of setting. Negative errno as the kernel gives it; -EOPNOTSUPP where the device
+ * has no such thing. */
+int kernel_nic_read(struct kernel_nic *nic, uint8_t command, netlink_handler reader, void *ret);
+int kernel_nic_read_rss(struct kernel_nic *nic, struct ethnl_rss *ret);
+
+/* nic_ops */
+int kernel_nic_observe(struct nic *nic, struct nic_state **ret, struct fault *reterr);
+int kernel_nic_apply(struct nic *nic, const struct step *step, struct fault *reterr);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * struct nic_backend_ops for the kernel: the machine as seen from the event loop. Every call here
+ * is one that no client and no driver can make last; what may, is an operation of a nic or runs in
+ * the disposable process (zcrx.c).
+ */
+#include <sys/socket.h>
+
+#include "area.h"
+#include "kernel-nic.h"
+#include "kernel.h"
+#include "link.h"
+#include "monitor.h"
+#include "probe.h"
+#include "sockdiag.h"
+#include "sockfacts.h"
+#include "zcrx.h"
+
+struct kernel_backend {
+	struct nic_backend backend;
+	struct netlink route, diag;
+	struct netlink_family ethtool, netdev;
+	struct monitor monitor;
+	struct kernel_features features;
+	uint64_t netns; /* our network namespace's cookie */
+};
+
+static struct kernel_backend *kernel_backend(struct nic_backend *b)
+{
+	return (struct kernel_backend *)b; /* the first member */
+}
+
+static const struct kernel_features *kernel_get_features(struct nic_backend *b)
+{
+	return &kernel_backend(b)->features;
+}
+
+static int kernel_links(struct nic_backend *b, struct nic_link **ret, size_t *ret_n)
+{
+	return link_list(&kernel_backend(b)->route, ret, ret_n);
+}
+
+static int kernel_addresses(struct nic_backend *b, unsigned ifindex, struct local_address **ret,
+			    size_t *ret_n)
+{
+	return link_addresses(&kernel_backend(b)->route, ifindex, ret, ret_n);
+}
+
+static int kernel_get_fd(struct nic_backend *b)
+{
+	return kernel_backend(b)->monitor.epoll_fd;
+}
+
+static int kernel_dispatch(struct nic_backend *b, nic_event_handler handler, void *userdata)
+{
+	return monitor_dispatch(&kernel_backend(b)->monitor, handler, userdata);
+}
+
+static int kernel_socket_facts(struct nic_backend *base, int fd, struct socket_facts *ret,
+			       struct fault *reterr)
+{
+	struct kernel_backend *b = kernel_backend(base);
+	struct socket_facts facts;
+	int r = sockfacts_read(&b->diag, b->netns, fd, &facts, reterr);
+
+	/* Before anybody relies on them: our copy of the descriptor keeps the socket until then, so
+	 * its end cannot be missed. */
+	if (r == 0)
+		r = monitor_await_socket(&b->monitor, facts.cookie);
+	if (r == 0)
+		*ret = facts;
+	return r;
+}
+
+static int kernel_socket_exists(struct nic_backend *base, uint64_t cookie, bool *ret)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	struct kernel_backend *b = kernel_backend(base);
+	struct sockdiag_socket s;
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && r == -ENOENT; i++)
+		r = sockdiag_find(&b->diag, families[i], SOCKDIAG_LISTENING | SOCKDIAG_CONNECTED,
+				  cookie, &s);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*ret = r >= 0;
+	return 0;
+}
+
+static int kernel_check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size,
+			     bool dmabuf, struct fault *reterr)
+{
+	(void)b;
+	return area_check(fd, offset, size, dmabuf, reterr);
+}
+
+static int kernel_register_ifq(struct nic_backend *b, const struct ifq_request *request,
+			       struct ifq *ret, struct fault *reterr)
+{
+	(void)b;
+	return zcrx_register(request, ret, reterr);
+}
+
+static int kernel_open(struct nic_backend *base, unsigned ifindex, struct nic **ret,
+		       struct fault *reterr)
+{
+	struct kernel_backend *b = kernel_backend(base);
+
+	return kernel_nic_open(ifindex, &b->ethtool, &b->netdev, ret, reterr);
+}
+
+static struct nic_backend *kernel_free(struct nic_backend *base)
+{
+	struct kernel_backend *b = kernel_backend(base);
+
+	if (!b)
+		return NULL;
+	monitor_done(&b->monitor);
+	netlink_done(&b->route);
+	netlink_done(&b->diag);
+	free(b->features.release);
+	free(b);
+	return NULL;
+}
+
+static const struct nic_backend_ops kernel_ops = {
+	.features = kernel_get_features,
+	.links = kernel_links,
+	.addresses = kernel_addresses,
+	.get_fd = kernel_get_fd,
+	.dispatch = kernel_dispatch,
+	.socket_facts = kernel_socket_facts,
+	.socket_exists = kernel_socket_exists,
+	.check_area = kernel_check_area,
+	.register_ifq = kernel_register_ifq,
+	.open = kernel_open,
+	.free = kernel_free,
+};
+
+static inline void kernel_backendp(struct kernel_backend **b)
+{
+	if (*b)
+		kernel_free(&(*b)->backend);
+}
+
+static int resolve_families(struct kernel_backend *b, struct fault *reterr)
+{
+	_cleanup_(netlink_done) struct netlink genl = {};
+	int r = netlink_open(&genl, NETLINK_GENERIC);
+
+	if (r >= 0)
+		r = netlink_family_resolve(&genl, "ethtool", "monitor", &b->ethtool);
+	if (r == -ENOENT)
+		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "ethtool netlink",
+				 "This kernel has no ethtool netlink interface "
+				 "(CONFIG_ETHTOOL_NETLINK).");
+	if (r >= 0)
+		r = netlink_family_resolve(&genl, "netdev", "page-pool", &b->netdev);
+	if (r == -ENOENT)
+		return fault_set(
+			reterr, ZCRX_NOT_SUPPORTED, "netdev netlink",
+			"This kernel has no netdev netlink family; zcrxd needs Linux 6.15 or "
+			"later.");
+	return r;
+}
+
+static int prepare(struct kernel_backend *b, struct fault *reterr)
+{
+	int r = resolve_families(b, reterr);
+
+	if (r != 0)
+		return r;
+	r = netlink_open(&b->route, NETLINK_ROUTE);
+	if (r >= 0)
+		r = netlink_open(&b->diag, NETLINK_SOCK_DIAG);
+	if (r >= 0)
+		r = sockfacts_netns(netlink_fd(&b->diag), &b->netns);
+	if (r >= 0)
+		r = sockdiag_probe(&b->diag);
+	/* Nobody would tell when the socket behind a rule is closed: rules would outlive it. */
+	if (r == -EPROTONOSUPPORT)
+		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "tcp_diag",
+				 "The kernel cannot describe TCP sockets, which proves who owns a "
+				 "flow. Load its module (modprobe tcp_diag).");
+	if (r >= 0)
+		r = monitor_open(&b->monitor, &b->ethtool, &b->netdev);
+	if (r >= 0)
+		r = probe_kernel(&b->route, &b->netdev, &b->features);
+	return r;
+}
+
+int kernel_backend_new(struct nic_backend **ret, struct fault *reterr)
+{
+	_cleanup_(kernel_backendp) struct kernel_backend *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!b)
+		return -ENOMEM;
+	b->backend.ops = &kernel_ops;
+	b->monitor.epoll_fd = -EBADF;
+	r = prepare(b, reterr);
+	if (r != 0)
+		return r;
+	*ret = &TAKE_PTR(b)->backend;
+	return 0;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Links, addresses and default routes by rtnetlink; see link.h.
+ */
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+#include "link.h"
+#include "sysfs.h"
+
+#define LINKS_MAX     65536
+#define ADDRESSES_MAX 65536
+
+static void read_kind(struct nlattr *linkinfo, char *ret, size_t size)
+{
+	struct nlattr *tb[IFLA_INFO_KIND + 1];
+
+	if (linkinfo && netlink_parse_nested(linkinfo, tb, IFLA_INFO_KIND) >= 0)
+		(void)attr_string(tb[IFLA_INFO_KIND], ret, size);
+}
+
+static void read_mac(const struct nlattr *a, char ret[18])
+{
+	const uint8_t *b;
+
+	if (!a || nla_len(a) != 6)
+		return;
+	b = nla_data(a);
+	snprintf(ret, 18, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
+}
+
+int link_read(const struct nlmsghdr *m, struct nic_link *ret)
+{
+	struct nlattr *tb[IFLA_LINKINFO + 1];
+	const struct ifinfomsg *info;
+	struct nic_link link = {};
+	int r;
+
+	if (m->nlmsg_type != RTM_NEWLINK)
+		return -EBADMSG;
+	r = netlink_parse(m, sizeof(*info), tb, IFLA_LINKINFO);
+	if (r < 0)
+		return r;
+	info = nlmsg_data(m);
+	if (info->ifi_index <= 0 || !attr_string(tb[IFLA_IFNAME], link.name, sizeof(link.name)))
+		return -EBADMSG;
+	link.ifindex = (unsigned)info->ifi_index;
+	link.up = info->ifi_flags & IFF_UP;
+	read_mac(tb[IFLA_ADDRESS], link.mac);
+	read_kind(tb[IFLA_LINKINFO], link.kind, sizeof(link.kind));
+	*ret = link;
+	return 0;
+}
+
+struct link_list {
+	struct nic_link *links;
+	size_t n;
+};
+
+static int take_link(const struct nlmsghdr *m, void *userdata)
+{
+	struct link_list *all = userdata;
+	struct nic_link link, *links;
+	int r = link_read(m, &link);
+
+	if (r < 0)
+		return r;
+	if (all->n >= LINKS_MAX)
+		return -E2BIG;
+	links = reallocarray(all->links, all->n + 1, sizeof(*links));
+	if (!links)
+		return -ENOMEM;
+	all->links = links;
+	all->links[all->n++] = link;
+	return 0;
+}
+
+static void forget_links(void *userdata)
+{
+	((struct link_list *)userdata)->n = 0;
+}
+
+static struct nl_msg *get_link(unsigned ifindex)
+{
+	const struct ifinfomsg info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
+	_cleanup_nl_msg_ struct nl_msg *m = nlmsg_alloc_simple(RTM_GETLINK, 0);
+
+	if (!m || nlmsg_append(m, (void *)&info, sizeof(info), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0)
+		return NULL;
+	return TAKE_PTR(m);
+}
+
+static int complete(struct nic_link *link)
+{
+	sysfs_driver(link->name, link->driver, sizeof(link->driver));
+	return udev_path(link->ifindex, &link->path);
+}
+
+int link_list(struct netlink *route, struct nic_link **ret, size_t *ret_n)
+{
+	struct link_list all = {};
+	int r = netlink_dump(route, get_link(0), take_link, forget_links, &all);
+
+	for (size_t i = 0; i < all.n && r >= 0; i++)
+		r = complete(&all.links[i]);
+	if (r < 0) {
+		nic_links_free(all.links, all.n);
+		return r;
+	}
+	*ret = all.links;
+	*ret_n = all.n;
+	return 0;
+}
+
+static int take_one(const struct nlmsghdr *m, void *userdata)
+{
+	return link_read(m, userdata);
+}
+
+int link_get(struct netlink *route, unsigned ifindex, struct nic_link *ret)
+{
+	struct nic_link link = {};
+	int r = netlink_call(route, get_link(ifindex), take_one, &link);
+
+	if (r >= 0)
+		r = complete(&link);
+	if (r < 0)
+		return r;
+	*ret = link;
+	return 0;
+}
+
+int link_read_address(const struct nlmsghdr *m, void *addresses)
+{
+	struct link_addresses *all = addresses;
+	struct nlattr *tb[IFA_FLAGS + 1], *a;
+	struct local_address address = {}, *list;
+	const struct ifaddrmsg *info;
+	size_t length;
+	uint32_t flags;
+	int r = netlink_parse(m, sizeof(*info), tb, IFA_FLAGS);
+
+	if (r < 0)
+		return r;
+	info = nlmsg_data(m);
+	if (m->nlmsg_type != RTM_NEWADDR || info->ifa_index != all->ifindex ||
+	    (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
+		return 0;
+	/* Not ours before duplicate detection is through; a notification will tell. */
+	flags = attr_u32(tb[IFA_FLAGS], info->ifa_flags);
+	if (flags & IFA_F_DADFAILED || (flags & IFA_F_TENTATIVE && !(flags & IFA_F_OPTIMISTIC)))
+		return 0;
+	address.protocol = info->ifa_family == AF_INET ? FLOW_TCP4 : FLOW_TCP6;
+	length = flow_address_bits(address.protocol) / 8;
+	/* On point-to-point links IFA_ADDRESS is the other end, IFA_LOCAL is ours. */
+	a = tb[IFA_LOCAL] ?: tb[IFA_ADDRESS];
+	if (!a || (size_t)nla_len(a) != length)
+		return -EBADMSG;
+	if (all->n >= ADDRESSES_MAX)
+		return -E2BIG;
+	memcpy(address.bytes, nla_data(a), length);
+	list = reallocarray(all->list, all->n + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	all->list = list;
+	all->list[all->n++] = address;
+	return 0;
+}
+
+static void forget_addresses(void *userdata)
+{
+	((struct link_addresses *)userdata)->n = 0;
+}
+
+int link_addresses(struct netlink *route, unsigned ifindex, struct local_address **ret,
+		   size_t *ret_n)
+{
+	const struct ifaddrmsg info = { .ifa_family = AF_UNSPEC, .ifa_index = ifindex };
+	_cleanup_nl_msg_ struct nl_msg *m = nlmsg_alloc_simple(RTM_GETADDR, 0);
+	struct link_addresses all = { .ifindex = ifindex };
+	int r;
+
+	if (!m || nlmsg_append(m, (void *)&info, sizeof(info), NLMSG_ALIGNTO) < 0)
+		return -ENOMEM;
+	r = netlink_dump(route, TAKE_PTR(m), link_read_address, forget_addresses, &all);
+	if (r < 0) {
+		free(all.list);
+		return r;
+	}
+	*ret = all.list;
+	*ret_n = all.n;
+	return 0;
+}
+
+static int take_route(const struct nlmsghdr *m, void *userdata)
+{
+	const struct rtmsg *route = nlmsg_data(m);
+
+	if ((size_t)nlmsg_datalen(m) < sizeof(*route))
+		return -EBADMSG;
+	if (m->nlmsg_type == RTM_NEWROUTE && route->rtm_dst_len == 0 &&
+	    route->rtm_type == RTN_UNICAST)
+		*(bool *)userdata = true;
+	return 0;
+}
+
+static void forget_route(void *userdata)
+{
+	*(bool *)userdata = false;
+}
+
+/* The kernel filters by device, so that a full routing table stays where it is. */
+static int has_default_route(struct netlink *route, unsigned ifindex, bool *ret)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !found; i++) {
+		const struct rtmsg info = { .rtm_family = families[i] };
+		_cleanup_nl_msg_ struct nl_msg *m = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+		int r;
+
+		if (!m || nlmsg_append(m, (void *)&info, sizeof(info), NLMSG_ALIGNTO) < 0 ||
+		    nla_put_u32(m, RTA_OIF, ifindex) < 0)
+			return -ENOMEM;
+		r = netlink_dump(route, TAKE_PTR(m), take_route, forget_route, &found);
+		/* No such table, or no IPv6 at all: no route either. */
+		if (r < 0 && r != -ENOENT && r != -EOPNOTSUPP && r != -EAFNOSUPPORT)
+			return r;
+	}
+	*ret = found;
+	return 0;
+}
+
+int link_has_default_route(struct netlink *route, unsigned ifindex, const char *name, bool *ret)
+{
+	unsigned stack[32] = { ifindex };
+	size_t n = 1;
+	int r;
+
+	n += sysfs_uppers(name, stack + 1, ARRAY_SIZE(stack) - 1);
+	*ret = false;
+	for (size_t i = 0; i < n && !*ret; i++) {
+		r = has_default_route(route, stack[i], ret);
+		if (r < 0 && (i == 0 || r != -ENODEV)) /* an upper one may go at any time */
+			return r;
+	}
+	return 0;
+}
+
+int link_numa_node(const char *name)
+{
+	return sysfs_numa_node(name);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Network devices as rtnetlink, sysfs and udev's database describe them. Nothing here waits for a
+ * driver. The kernel's refusals come as negative errno: -ENODEV for a link that is gone.
+ */
+#pragma once
+
+#include "nic.h"
+#include "netlink.h"
+
+int link_list(struct netlink *route, struct nic_link **ret, size_t *ret_n);
+/* Frees nothing but ret->path; driver and path are filled in as well. */
+int link_get(struct netlink *route, unsigned ifindex, struct nic_link *ret);
+int link_addresses(struct netlink *route, unsigned ifindex, struct local_address **ret,
+		   size_t *ret_n);
+/* By itself or through something stacked on it: a VLAN, a bond, a bridge. */
+int link_has_default_route(struct netlink *route, unsigned ifindex, const char *name, bool *ret);
+int link_numa_node(const char *name); /* -1 if it has none */
+
+/* The pure halves, for tests. */
+int link_read(const struct nlmsghdr *m, struct nic_link *ret);
+struct link_addresses {
+	unsigned ifindex;
+	struct local_address *list;
+	size_t n;
+};
+int link_read_address(const struct nlmsghdr *m, void *addresses /* struct link_addresses */);

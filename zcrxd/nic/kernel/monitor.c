@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The kernel's multicast groups as events; see monitor.h. Knows nothing of who caused them.
+ */
+#include <linux/if_addr.h>
+#include <linux/netdev.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "ethnl.h"
+#include "monitor.h"
+#include "netdev.h"
+#include "sockdiag.h"
+
+/* A flood on one socket must not keep the event loop: the rest is read in the next round. */
+#define DATAGRAMS_PER_ROUND 64
+
+bool monitor_read_route(const struct nlmsghdr *m, struct nic_event *ret)
+{
+	const struct ifinfomsg *link = nlmsg_data(m);
+	const struct ifaddrmsg *address = nlmsg_data(m);
+
+	switch (m->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		/* Other families' messages are about ports of bridges and the like. */
+		if ((size_t)nlmsg_datalen(m) < sizeof(*link) || link->ifi_family != AF_UNSPEC ||
+		    link->ifi_index <= 0)
+			return false;
+		*ret = (struct nic_event) {
+			.type = m->nlmsg_type == RTM_NEWLINK ? NIC_EVENT_LINK : NIC_EVENT_LINK_GONE,
+			.ifindex = (unsigned)link->ifi_index,
+		};
+		return true;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		if ((size_t)nlmsg_datalen(m) < sizeof(*address))
+			return false;
+		*ret = (struct nic_event) { .type = NIC_EVENT_ADDRESSES,
+					    .ifindex = address->ifa_index };
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool monitor_read_genl(const struct nlmsghdr *m, uint16_t ethtool, uint16_t netdev,
+		       struct nic_event *ret)
+{
+	struct nic_event event = {};
+
+	if (m->nlmsg_type == ethtool)
+		event = (struct nic_event) { .type = NIC_EVENT_DRIFT,
+					     .ifindex = ethnl_read_ifindex(m) };
+	else if (m->nlmsg_type == netdev)
+		event = (struct nic_event) { .type = NIC_EVENT_POOL,
+					     .ifindex = netdev_read_ifindex(m) };
+	if (event.ifindex == 0)
+		return false;
+	*ret = event;
+	return true;
+}
+
+bool monitor_read_diag(const struct nlmsghdr *m, struct nic_event *ret)
+{
+	struct sockdiag_socket s;
+
+	if (sockdiag_read(m, &s) < 0)
+		return false;
+	*ret = (struct nic_event) { .type = NIC_EVENT_SOCKET_GONE, .cookie = s.cookie };
+	return true;
+}
+
+static int join(struct netlink *nl, int epoll_fd, const int *groups, size_t n)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = nl };
+	int r = netlink_make_listener(nl);
+
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		errno = 0;
+		if (groups[i] > 0 && nl_socket_add_membership(nl->socket, groups[i]) < 0)
+			r = errno ? -errno : -EIO;
+	}
+	if (r >= 0 && epoll_ctl(epoll_fd, EPOLL_CTL_ADD, netlink_fd(nl), &event) < 0)
+		r = -errno;
+	return r;
+}
+
+static int join_all(struct monitor *m)
+{
+	const int route[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR };
+	const int genl[] = { (int)m->ethtool.group, (int)m->netdev.group };
+	const int diag[] = { SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY };
+	int r;
+
+	r = netlink_open(&m->route, NETLINK_ROUTE);
+	if (r >= 0)
+		r = netlink_open(&m->genl, NETLINK_GENERIC);
+	if (r >= 0)
+		r = netlink_open(&m->diag, NETLINK_SOCK_DIAG);
+	/* Before the group is joined: not one wake-up for strangers' sockets. */
+	if (r >= 0)
+		r = sockdiag_filter(netlink_fd(&m->diag), NULL, 0);
+	if (r >= 0)
+		r = join(&m->route, m->epoll_fd, route, ARRAY_SIZE(route));
+	if (r >= 0)
+		r = join(&m->genl, m->epoll_fd, genl, ARRAY_SIZE(genl));
+	if (r >= 0)
+		r = join(&m->diag, m->epoll_fd, diag, ARRAY_SIZE(diag));
+	return r;
+}
+
+int monitor_open(struct monitor *ret, const struct netlink_family *ethtool,
+		 const struct netlink_family *netdev)
+{
+	int r;
+
+	*ret = (struct monitor) { .ethtool = *ethtool, .netdev = *netdev };
+	ret->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (ret->epoll_fd < 0)
+		return -errno;
+	r = join_all(ret); /* in place: epoll holds addresses of members */
+	if (r < 0)
+		monitor_done(ret);
+	return r;
+}
+
+void monitor_done(struct monitor *m)
+{
+	netlink_done(&m->route);
+	netlink_done(&m->genl);
+	netlink_done(&m->diag);
+	free(m->cookies);
+	closep(&m->epoll_fd);
+	*m = (struct monitor) { .epoll_fd = -EBADF };
+}
+
+int monitor_await_socket(struct monitor *m, uint64_t cookie)
+{
+	uint64_t *cookies;
+
+	for (size_t i = 0; i < m->n_cookies; i++)
+		if (m->cookies[i] == cookie)
+			return 0;
+	/* Beyond it every socket is let through, so there is nothing to keep. */
+	if (m->n_cookies > SOCKDIAG_FILTER_MAX)
+		return 0;
+	cookies = reallocarray(m->cookies, m->n_cookies + 1, sizeof(*cookies));
+	if (!cookies)
+		return -ENOMEM;
+	m->cookies = cookies;
+	m->cookies[m->n_cookies++] = cookie;
+	return sockdiag_filter(netlink_fd(&m->diag), m->cookies, m->n_cookies);
+}
+
+static void forget_socket(struct monitor *m, uint64_t cookie)
+{
+	for (size_t i = 0; i < m->n_cookies && m->n_cookies <= SOCKDIAG_FILTER_MAX; i++) {
+		if (m->cookies[i] != cookie)
+			continue;
+		m->cookies[i] = m->cookies[--m->n_cookies];
+		/* An old filter only lets through more. */
+		(void)sockdiag_filter(netlink_fd(&m->diag), m->cookies, m->n_cookies);
+		return;
+	}
+}
+
+static bool read_event(struct monitor *m, const struct netlink *from, const struct nlmsghdr *h,
+		       struct nic_event *ret)
+{
+	if (from == &m->route)
+		return monitor_read_route(h, ret);
+	if (from == &m->genl)
+		return monitor_read_genl(h, m->ethtool.id, m->netdev.id, ret);
+	return monitor_read_diag(h, ret);
+}
+
+static int drain(struct monitor *m, struct netlink *nl, nic_event_handler handler, void *userdata)
+{
+	const struct nic_event overrun = { .type = NIC_EVENT_OVERRUN };
+	struct nic_event event;
+	size_t n;
+	int r, rem;
+
+	for (unsigned i = 0; i < DATAGRAMS_PER_ROUND; i++) {
+		r = netlink_receive(nl, MSG_DONTWAIT, &n);
+		if (r == -EAGAIN)
+			return 0;
+		if (r == -ENOBUFS) {
+			handler(&overrun, userdata);
+			continue;
+		}
+		if (r < 0)
+			return r;
+		rem = (int)n;
+		for (struct nlmsghdr *h = nl->buffer; nlmsg_ok(h, rem); h = nlmsg_next(h, &rem)) {
+			if (!read_event(m, nl, h, &event))
+				continue;
+			if (event.type == NIC_EVENT_SOCKET_GONE)
+				forget_socket(m, event.cookie);
+			handler(&event, userdata);
+		}
+	}
+	return 0;
+}
+
+int monitor_dispatch(struct monitor *m, nic_event_handler handler, void *userdata)
+{
+	struct netlink *all[] = { &m->route, &m->genl, &m->diag };
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		r = drain(m, all[i], handler, userdata);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

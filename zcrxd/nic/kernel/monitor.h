@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Everything the kernel tells on its own, behind one descriptor: links, addresses, ethtool
+ * settings, page pools, destroyed sockets. Used from the event loop.
+ */
+#pragma once
+
+#include "nic.h"
+#include "netlink.h"
+
+struct monitor {
+	int epoll_fd;
+	struct netlink route, genl, diag;
+	struct netlink_family ethtool, netdev;
+	uint64_t *cookies; /* of the sockets whose end is awaited */
+	size_t n_cookies;
+};
+
+int monitor_open(struct monitor *ret, const struct netlink_family *ethtool,
+		 const struct netlink_family *netdev);
+void monitor_done(struct monitor *m);
+int monitor_dispatch(struct monitor *m, nic_event_handler handler, void *userdata);
+/* From now on the end of this socket is an event. */
+int monitor_await_socket(struct monitor *m, uint64_t cookie);
+
+/* Pure: what one message means. False if nothing. */
+bool monitor_read_route(const struct nlmsghdr *m, struct nic_event *ret);
+bool monitor_read_genl(const struct nlmsghdr *m, uint16_t ethtool, uint16_t netdev,
+		       struct nic_event *ret);
+bool monitor_read_diag(const struct nlmsghdr *m, struct nic_event *ret);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nic_ops.observe: everything about one NIC into a struct nic_state, one request for each kind of
+ * thing. What the device does not have leaves its has_* false; only a NIC that is gone, or a
+ * kernel that answers nonsense, fails.
+ */
+#include <linux/ethtool_netlink.h>
+
+#include "kernel-nic.h"
+#include "link.h"
+#include "netdev.h"
+#include "rxnfc.h"
+
+#define QUEUES_MAX 65536
+
+/* The kernel's word that there is no such thing here. Drivers and core disagree about the errno. */
+static bool is_lacking(const struct netlink *nl, int r)
+{
+	return nl->refused && (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOENT);
+}
+
+static int observe_link(struct kernel_nic *nic, struct nic_state *state)
+{
+	struct nic_link link = {};
+	int r = link_get(&nic->route, nic->nic.ifindex, &link);
+
+	if (r < 0)
+		return r;
+	free(link.path);
+	memcpy(nic->name, link.name, sizeof(nic->name));
+	memcpy(state->name, link.name, sizeof(state->name));
+	state->ifindex = link.ifindex;
+	state->up = link.up;
+	state->numa_node = link_numa_node(link.name);
+	state->driver = strdup(link.driver);
+	if (!state->driver)
+		return -ENOMEM;
+	return link_has_default_route(&nic->route, link.ifindex, link.name, &state->default_route);
+}
+
+static int observe_settings(struct kernel_nic *nic, struct nic_state *state)
+{
+	struct ethnl_features features = {};
+	struct ethnl_rings rings = {};
+	int r;
+
+	r = kernel_nic_read(nic, ETHTOOL_MSG_CHANNELS_GET, ethnl_read_channels, &state->channels);
+	if (r < 0 && !is_lacking(&nic->genl, r))
+		return r;
+	state->has_channels = r >= 0;
+	r = kernel_nic_read(nic, ETHTOOL_MSG_RINGS_GET, ethnl_read_rings, &rings);
+	if (r < 0 && !is_lacking(&nic->genl, r))
+		return r;
+	if (r >= 0) {
+		state->has_rings = true;
+		state->rx_ring = rings.rx;
+		state->rx_ring_max = rings.rx_max;
+		state->has_split = rings.has_split;
+		state->split = rings.split;
+		state->has_hds_threshold = rings.has_hds_threshold;
+		state->hds_threshold = rings.hds_threshold;
+	}
+	r = kernel_nic_read(nic, ETHTOOL_MSG_FEATURES_GET, ethnl_read_features, &features);
+	if (r < 0 && !is_lacking(&nic->genl, r))
+		return r;
+	state->ntuple = features.ntuple;
+	state->gro_hw = features.gro_hw;
+	return 0;
+}
+
+static int observe_rss(struct kernel_nic *nic, struct nic_state *state)
+{
+	struct ethnl_rss rss = {};
+	size_t n = 0;
+	int r = kernel_nic_read_rss(nic, &rss);
+
+	if (r < 0)
+		return is_lacking(&nic->genl, r) ? 0 : r;
+	/* The default table goes to its own place, the others close up. */
+	for (size_t i = 0; i < rss.n; i++) {
+		if (rss.tables[i].context != 0) {
+			rss.tables[n++] = rss.tables[i];
+		} else if (rss.tables[i].n > 0 && !state->has_rss) {
+			state->has_rss = true;
+			state->rss = rss.tables[i];
+		} else {
+			free(rss.tables[i].entries);
+		}
+	}
+	state->contexts = rss.tables;
+	state->n_contexts = n;
+	return 0;
+}
+
+static int observe_rules(struct kernel_nic *nic, struct nic_state *state)
+{
+	int r = rxnfc_list(nic->ioctl_fd, nic->name, &state->rules, &state->n_rules);
+
+	if (r == -EOPNOTSUPP || r == -EINVAL)
+		return 0;
+	state->has_rules = r >= 0;
+	return r;
+}
+
+/* The kernel tells about queues only while the interface is up. */
+static int observe_queues(struct kernel_nic *nic, struct nic_state *state)
+{
+	struct netdev_queues queues = {};
+	int r;
+
+	if (!state->up || !state->has_channels)
+		return 0;
+	queues.n = nic_channels_rx(&state->channels);
+	if (queues.n == 0 || queues.n > QUEUES_MAX)
+		return queues.n ? -EBADMSG : 0;
+	queues.queues = calloc(queues.n, sizeof(*queues.queues));
+	if (!queues.queues)
+		return -ENOMEM;
+	state->queues = queues.queues;
+	r = netlink_dump(&nic->genl, netdev_dump_queues(&nic->netdev, nic->nic.ifindex),
+			 netdev_read_queue, NULL, &queues);
+	if (r < 0)
+		return r;
+	state->n_queues = queues.n;
+	r = netlink_dump(&nic->genl, netdev_dump_napis(&nic->netdev, nic->nic.ifindex),
+			 netdev_read_napi, NULL, &queues);
+	if (r >= 0)
+		r = netlink_dump(&nic->genl, netdev_dump_counters(&nic->netdev, nic->nic.ifindex),
+				 netdev_read_counters, NULL, &queues);
+	return is_lacking(&nic->genl, r) ? 0 : r; /* counters are optional for drivers */
+}
+
+int kernel_nic_observe(struct nic *base, struct nic_state **ret, struct fault *reterr)
+{
+	int (*const parts[])(struct kernel_nic *, struct nic_state *) = {
+		observe_link, observe_settings, observe_rss, observe_rules, observe_queues,
+	};
+	struct kernel_nic *nic = kernel_nic(base);
+	_cleanup_(nic_state_freep) struct nic_state *state = calloc(1, sizeof(*state));
+	_cleanup_free_ char *operation = NULL;
+	int r = 0;
+
+	if (!state)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && r >= 0; i++)
+		r = parts[i](nic, state);
+	if (r == -ENODEV)
+		return kernel_nic_gone(nic, reterr);
+	if (r == -EPERM || r == -EBUSY) {
+		if (asprintf(&operation, "read the settings of %s", nic->name) < 0) {
+			operation = NULL;
+			return -ENOMEM;
+		}
+		return fault_kernel(reterr, -r, nic->genl.text, operation,
+				    "The device may be in the middle of a reset; try again.");
+	}
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(state);
+	return 0;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Listing, inserting and deleting ntuple rules; see rxnfc.h. Other people's rules are read, never
+ * replaced or removed.
+ */
+#include "ethioctl.h"
+#include "flow.h"
+#include "rxnfc.h"
+
+/* mlx5 does not tell the size of its table, has this many slots, and wants to be told which. */
+#define SILENT_TABLE_SIZE 1024
+#define TABLE_SIZE_MAX	  (1U << 20)
+#define ATTEMPTS	  4 /* against other people who use the table at the same moment */
+
+struct rule_table {
+	bool chooses;	/* the driver chooses locations itself */
+	uint32_t size;	/* 0 if it does not say */
+	uint32_t *used; /* locations */
+	size_t n_used;
+};
+
+static int read_count(int fd, const char *ifname, uint32_t *ret_count, uint64_t *ret_data)
+{
+	/* Whole and zeroed: some drivers do not write `data`. */
+	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_GRXCLSRLCNT };
+	int r = ethtool_ioctl(fd, ifname, &nfc);
+
+	if (r < 0)
+		return r;
+	*ret_count = nfc.rule_cnt;
+	*ret_data = nfc.data;
+	return 0;
+}
+
+static int read_table(int fd, const char *ifname, struct rule_table *ret)
+{
+	_cleanup_free_ struct ethtool_rxnfc *nfc = NULL;
+	_cleanup_free_ uint32_t *used = NULL;
+	uint32_t count;
+	uint64_t data;
+	int r = -EMSGSIZE;
+
+	/* Rules may be added between counting and reading. */
+	for (unsigned i = 0; i < ATTEMPTS && r == -EMSGSIZE; i++) {
+		r = read_count(fd, ifname, &count, &data);
+		if (r < 0)
+			return r;
+		if (count > TABLE_SIZE_MAX)
+			return -EBADMSG;
+		free(nfc);
+		nfc = calloc(1, sizeof(*nfc) + (count + i) * sizeof(nfc->rule_locs[0]));
+		if (!nfc)
+			return -ENOMEM;
+		nfc->cmd = ETHTOOL_GRXCLSRLALL;
+		nfc->rule_cnt = count + i;
+		r = ethtool_ioctl(fd, ifname, nfc);
+		if (r >= 0 && nfc->rule_cnt > count + i)
+			r = -EMSGSIZE;
+	}
+	if (r < 0)
+		return r;
+	used = reallocarray(NULL, nfc->rule_cnt + 1, sizeof(*used));
+	if (!used)
+		return -ENOMEM;
+	memcpy(used, nfc->rule_locs, nfc->rule_cnt * sizeof(*used));
+	*ret = (struct rule_table) {
+		.chooses = data & RX_CLS_LOC_SPECIAL,
+		.size = (uint32_t)(data & ~(uint64_t)RX_CLS_LOC_SPECIAL),
+		.used = TAKE_PTR(used),
+		.n_used = nfc->rule_cnt,
+	};
+	return 0;
+}
+
+static int read_rule(int fd, const char *ifname, uint32_t location, struct nic_rule *ret)
+{
+	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_GRXCLSRULE, .fs.location = location };
+	int r = ethtool_ioctl(fd, ifname, &nfc);
+
+	if (r < 0)
+		return r;
+	rxnfc_to_rule(&nfc, ret);
+	ret->location = location;
+	return 0;
+}
+
+/* Drivers disagree about the errno of an empty location. */
+static bool is_absent(int r)
+{
+	return r == -ENOENT || r == -EINVAL || r == -ERANGE || r == -ENOSPC;
+}
+
+int rxnfc_list(int fd, const char *ifname, struct nic_rule **ret, size_t *ret_n)
+{
+	_cleanup_free_ struct nic_rule *rules = NULL;
+	_cleanup_free_ uint32_t *used = NULL;
+	struct rule_table table;
+	size_t n = 0;
+	int r = read_table(fd, ifname, &table);
+
+	if (r < 0)
+		return r;
+	used = table.used;
+	rules = calloc(table.n_used + 1, sizeof(*rules));
+	if (!rules)
+		return -ENOMEM;
+	for (size_t i = 0; i < table.n_used; i++) {
+		r = read_rule(fd, ifname, used[i], &rules[n]);
+		if (r >= 0)
+			n++;
+		else if (!is_absent(r))
+			return r;
+	}
+	*ret = TAKE_PTR(rules);
+	*ret_n = n;
+	return 0;
+}
+
+static int compare_locations(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * The lowest free one: where tables are searched in order, the client's narrow flow is not hidden
+ * behind somebody's wide one.
+ */
+static int choose_location(int fd, const char *ifname, uint32_t *ret)
+{
+	_cleanup_free_ uint32_t *used = NULL;
+	struct rule_table table;
+	uint32_t location = 0;
+	int r = read_table(fd, ifname, &table);
+
+	if (r < 0)
+		return r;
+	used = table.used;
+	if (table.chooses) {
+		*ret = RX_CLS_LOC_ANY;
+		return 0;
+	}
+	qsort(used, table.n_used, sizeof(*used), compare_locations);
+	for (size_t i = 0; i < table.n_used; i++)
+		if (used[i] == location)
+			location++;
+	if (location >= (table.size ?: SILENT_TABLE_SIZE))
+		return -ENOSPC;
+	*ret = location;
+	return 0;
+}
+
+static int insert_once(int fd, const char *ifname, const struct flow *flow, uint32_t queue,
+		       uint32_t *ret_location, bool *ret_chosen)
+{
+	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_SRXCLSRLINS };
+	uint32_t location;
+	int r = choose_location(fd, ifname, &location);
+
+	if (r < 0)
+		return r;
+	rxnfc_from_flow(flow, queue, &nfc.fs);
+	nfc.fs.location = location;
+	*ret_chosen = location != RX_CLS_LOC_ANY;
+	r = ethtool_ioctl(fd, ifname, &nfc);
+	if (r >= 0)
+		*ret_location = nfc.fs.location;
+	return r;
+}
+
+static bool rule_is(const struct nic_rule *rule, const struct flow *flow, uint32_t queue)
+{
+	return rule->action == RULE_TO_QUEUE && rule->target == queue && rule->understood &&
+	       flow_equal(&rule->flow, flow);
+}
+
+static const char *remedy(int error)
+{
+	switch (error) {
+	case EOPNOTSUPP:
+		return "The driver cannot steer such a flow, or its ntuple filters are off "
+		       "(ethtool -K DEVICE ntuple on).";
+	case EPERM:
+		return "Either ntuple filters are off on this device (ethtool -K DEVICE ntuple "
+		       "on), or zcrxd lacks CAP_NET_ADMIN.";
+	case ENOSPC:
+		return "The rule table is full: delete rules that nobody needs (ethtool -n DEVICE "
+		       "lists them).";
+	case EEXIST:
+		return "The same rule exists already and is not zcrxd's: ethtool -n DEVICE lists "
+		       "it, ethtool -N DEVICE delete N removes it.";
+	case EINVAL:
+		return "The driver cannot match this combination of fields, or has no such queue.";
+	case EBUSY:
+		return "The device is being reset or the rule is in use; try again.";
+	default:
+		return "The kernel log may say more (journalctl -k).";
+	}
+}
+
+static int refuse(int r, const char *what, const char *ifname, const struct flow *flow,
+		  uint32_t queue, struct fault *reterr)
+{
+	_cleanup_free_ char *operation = NULL, *text = NULL;
+
+	if (r == -ENOMEM || r == -EBADMSG)
+		return r;
+	if (r == -ENODEV)
+		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, ifname,
+				 "Cannot %s an ntuple rule: interface %s is gone.", what, ifname);
+	if (r == -ENETDOWN || r == -EAGAIN)
+		return fault_set(reterr, ZCRX_INTERFACE_DOWN, ifname,
+				 "Cannot %s an ntuple rule: interface %s is down. Bring it up "
+				 "(ip link set %s up).",
+				 what, ifname, ifname);
+	if (flow_format(flow, &text) < 0 ||
+	    asprintf(&operation, "%s the ntuple rule %s to queue %u of %s", what, text, queue,
+		     ifname) < 0)
+		return -ENOMEM;
+	return fault_kernel(reterr, -r, NULL, operation, "%s", remedy(-r));
+}
+
+/* The location holds something else than what was asked for. If it still leads to our queue it is
+ * what the driver made of our rule, else somebody was faster, and it is theirs. */
+static int refuse_changed(int fd, const char *ifname, const struct nic_rule *found,
+			  const struct flow *flow, uint32_t queue, struct fault *reterr)
+{
+	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_SRXCLSRLDEL, .fs.location = found->location };
+	_cleanup_free_ char *operation = NULL, *text = NULL;
+
+	if (found->action == RULE_TO_QUEUE && found->target == queue)
+		(void)ethtool_ioctl(fd, ifname, &nfc);
+	if (flow_format(flow, &text) < 0 ||
+	    asprintf(&operation, "insert the ntuple rule %s to queue %u of %s", text, queue,
+		     ifname) < 0)
+		return -ENOMEM;
+	return fault_kernel(reterr, EIO, NULL, operation,
+			    "The driver said yes, but location %u holds another rule: either the "
+			    "driver cannot match all these fields, or another program uses the "
+			    "table at the same time (ethtool -n %s).",
+			    found->location, ifname);
+}
+
+int rxnfc_insert(int fd, const char *ifname, const struct flow *flow, uint32_t queue,
+		 uint32_t *ret_location, struct fault *reterr)
+{
+	struct nic_rule found;
+	bool chosen = true;
+	uint32_t location;
+	int r = -EEXIST;
+
+	/* At a location of our choice EEXIST may only mean that somebody took it just now. */
+	for (unsigned i = 0; i < ATTEMPTS && r == -EEXIST && chosen; i++)
+		r = insert_once(fd, ifname, flow, queue, &location, &chosen);
+	if (r < 0)
+		return refuse(r, "insert", ifname, flow, queue, reterr);
+	r = read_rule(fd, ifname, location, &found);
+	if (r < 0)
+		return refuse(r, "read back", ifname, flow, queue, reterr);
+	if (!rule_is(&found, flow, queue))
+		return refuse_changed(fd, ifname, &found, flow, queue, reterr);
+	*ret_location = location;
+	return 0;
+}
+
+int rxnfc_delete(int fd, const char *ifname, uint32_t location, const struct flow *flow,
+		 uint32_t queue, struct fault *reterr)
+{
+	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_SRXCLSRLDEL, .fs.location = location };
+	struct nic_rule found;
+	int r = read_rule(fd, ifname, location, &found);
+
+	if (is_absent(r) || r == -EOPNOTSUPP)
+		return 0; /* with ntuple filters off the driver has thrown all rules away */
+	if (r < 0)
+		return refuse(r, "read", ifname, flow, queue, reterr);
+	if (!rule_is(&found, flow, queue))
+		return 0;
+	r = ethtool_ioctl(fd, ifname, &nfc);
+	if (r < 0 && !is_absent(r))
+		return refuse(r, "delete", ifname, flow, queue, reterr);
+	/* A rule that stays would hand the flow to whoever gets the queue next. */
+	if (read_rule(fd, ifname, location, &found) >= 0 && rule_is(&found, flow, queue))
+		return refuse(r < 0 ? r : -EIO, "delete", ifname, flow, queue, reterr);
+	return 0;
+}

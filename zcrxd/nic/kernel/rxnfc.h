@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ntuple rules by ioctl: the kernel has no other way, and sends no notification about them.
+ */
+#pragma once
+
+#include <linux/ethtool.h>
+
+#include "nic-state.h"
+
+/* Pure: a flow as the kernel's rule, without a location; and any rule as ours. */
+void rxnfc_from_flow(const struct flow *flow, uint32_t queue, struct ethtool_rx_flow_spec *ret);
+void rxnfc_to_rule(const struct ethtool_rxnfc *nfc, struct nic_rule *ret);
+
+/* Every rule. The kernel's answer as negative errno: -EOPNOTSUPP where there are no rules at all.
+ */
+int rxnfc_list(int fd, const char *ifname, struct nic_rule **ret, size_t *ret_n);
+
+/* As nic_ops.rule_insert and rule_delete. */
+int rxnfc_insert(int fd, const char *ifname, const struct flow *flow, uint32_t queue,
+		 uint32_t *ret_location, struct fault *reterr);
+int rxnfc_delete(int fd, const char *ifname, uint32_t location, const struct flow *flow,
+		 uint32_t queue, struct fault *reterr);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Small files under /sys/class/net and /run/udev/data; see sysfs.h.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stdbool.h>
+
+#include "macro.h"
+#include "sysfs.h"
+
+#define UPPER_PREFIX "upper_"
+#define ID_PATH	     "E:ID_PATH="
+
+static inline void closedirp(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+void sysfs_driver(const char *ifname, char *ret, size_t size)
+{
+	_cleanup_free_ char *path = NULL;
+	char target[PATH_MAX];
+	const char *base;
+	ssize_t n;
+
+	ret[0] = '\0';
+	if (asprintf(&path, "/sys/class/net/%s/device/driver", ifname) < 0) {
+		path = NULL;
+		return;
+	}
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return;
+	target[n] = '\0';
+	base = strrchr(target, '/');
+	base = base ? base + 1 : target;
+	if (strlen(base) < size)
+		strcpy(ret, base);
+}
+
+int sysfs_numa_node(const char *ifname)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	int node = -1;
+
+	if (asprintf(&path, "/sys/class/net/%s/device/numa_node", ifname) < 0) {
+		path = NULL;
+		return -1;
+	}
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "%d", &node) != 1 || node < 0)
+		return -1;
+	return node;
+}
+
+static bool is_known(const unsigned *list, size_t n, unsigned ifindex)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == ifindex)
+			return true;
+	return false;
+}
+
+static size_t direct_uppers(const char *ifname, unsigned *list, size_t n, size_t max)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_(closedirp) DIR *d = NULL;
+	const struct dirent *e;
+	unsigned ifindex;
+
+	if (asprintf(&path, "/sys/class/net/%s", ifname) < 0) {
+		path = NULL;
+		return n;
+	}
+	d = opendir(path);
+	while (d && n < max && (e = readdir(d))) {
+		if (strncmp(e->d_name, UPPER_PREFIX, strlen(UPPER_PREFIX)) != 0)
+			continue;
+		ifindex = if_nametoindex(e->d_name + strlen(UPPER_PREFIX));
+		if (ifindex > 0 && !is_known(list, n, ifindex))
+			list[n++] = ifindex;
+	}
+	return n;
+}
+
+size_t sysfs_uppers(const char *ifname, unsigned *ret, size_t max)
+{
+	size_t n = direct_uppers(ifname, ret, 0, max);
+	char name[IFNAMSIZ];
+
+	/* Those found last may have uppers of their own; each is looked at once. */
+	for (size_t i = 0; i < n; i++)
+		if (if_indextoname(ret[i], name))
+			n = direct_uppers(name, ret, n, max);
+	return n;
+}
+
+int udev_path(unsigned ifindex, char **ret)
+{
+	_cleanup_free_ char *path = NULL, *line = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	size_t capacity = 0;
+	ssize_t n;
+
+	if (asprintf(&path, "/run/udev/data/n%u", ifindex) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	*ret = NULL;
+	f = fopen(path, "re");
+	while (f && (n = getline(&line, &capacity, f)) >= 0) {
+		if (strncmp(line, ID_PATH, strlen(ID_PATH)) != 0)
+			continue;
+		if (line[n - 1] == '\n')
+			line[n - 1] = '\0';
+		*ret = strdup(line + strlen(ID_PATH));
+		return *ret ? 0 : -ENOMEM;
+	}
+	return 0;
+}

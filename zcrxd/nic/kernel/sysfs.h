@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What only sysfs and udev's database know of a network device. Missing files are no errors.
+ */
+#pragma once
+
+#include <stddef.h>
+
+/* "" if it has none, or one with a longer name than fits. */
+void sysfs_driver(const char *ifname, char *ret, size_t size);
+int sysfs_numa_node(const char *ifname); /* -1 if it has none */
+/* Indices of all devices stacked on this one, directly or not; at most `max`. */
+size_t sysfs_uppers(const char *ifname, unsigned *ret, size_t max);
+/* ID_PATH; NULL if udev does not know it. -ENOMEM only. */
+int udev_path(unsigned ifindex, char **ret);
