@@ -70,6 +70,7 @@ struct zcrx_queue {
 	bool registered;
 	bool enabled; /* the thread that receives has taken the ring */
 	struct io_uring ring;
+	int event_fd; /* made when the application wants to poll */
 	void *area;
 	void *region; /* refill ring and statistics */
 	struct registration registration;

@@ -4,6 +4,7 @@
  * life, receive.c runs it.
  */
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include "internal.h"
@@ -35,6 +36,7 @@ int zcrx_queue_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_que
 	q->refs = 1;
 	q->lease = zcrx_lease_ref(lease);
 	q->index = index;
+	q->event_fd = -EBADF;
 	q->area_size = DEFAULT_AREA_SIZE;
 	q->buffer_length = queue_page_size();
 	*ret = q;
@@ -69,6 +71,7 @@ struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue)
 	if (!queue || --queue->refs > 0)
 		return NULL;
 	queue_close(queue);
+	closep(&queue->event_fd);
 	zcrx_lease_unref(queue->lease);
 	free(queue);
 	return NULL;
@@ -116,7 +119,24 @@ int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries)
 
 int zcrx_queue_get_fd(struct zcrx_queue *queue)
 {
-	return queue && queue->registered ? queue->ring.ring_fd : -EBADFD;
+	_cleanup_close_ int fd = -EBADF;
+	int r;
+
+	if (!queue)
+		return -EINVAL;
+	if (!queue->registered)
+		return -EBADFD;
+	if (queue->event_fd >= 0)
+		return queue->event_fd;
+	/* Readable at first: there may be something already. */
+	fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	r = io_uring_register_eventfd(&queue->ring, fd);
+	if (r < 0)
+		return r;
+	queue->event_fd = TAKE_FD(fd);
+	return queue->event_fd;
 }
 
 struct io_uring *zcrx_queue_get_ring(struct zcrx_queue *queue)

@@ -340,8 +340,12 @@ static int enter(struct zcrx_queue *q, int64_t timeout)
 	struct __kernel_timespec ts = { .tv_sec = timeout / 1000,
 					.tv_nsec = timeout % 1000 * 1000000 };
 	struct io_uring_cqe *cqe;
+	uint64_t ignored;
 	int r;
 
+	/* First reset, then look: what comes in between makes it readable again. */
+	if (q->event_fd >= 0)
+		(void)!read(q->event_fd, &ignored, sizeof(ignored));
 	if (timeout == 0)
 		r = io_uring_submit_and_get_events(&q->ring);
 	else

@@ -196,7 +196,9 @@ int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_eve
 int zcrx_queue_return(struct zcrx_queue *queue, const void *data);
 
 /* For poll(): readable when zcrx_queue_wait() with a timeout of 0 should be called, until it
- * returns 0. -EBADFD before zcrx_queue_register(). Since: 0.1 */
+ * returns 0. The ring's own descriptor will not do: the kernel leaves work to be done by the next
+ * zcrx_queue_wait(), and does not tell pollers of it. -EBADFD before zcrx_queue_register().
+ * Since: 0.1 */
 int zcrx_queue_get_fd(struct zcrx_queue *queue);
 
 /* The queue's ring, for requests of the caller's own, which complete as ZCRX_EVENT_COMPLETION. Any

@@ -365,6 +365,7 @@ static void test_register(void **state)
 	struct fixture *x = *state;
 	struct zcrx_queue *q = NULL;
 	uint64_t count = 1, bytes = 1;
+	struct io_uring *ring;
 	char want[256];
 
 	acquire(x);
@@ -375,10 +376,11 @@ static void test_register(void **state)
 	assert_int_equal(zcrx_queue_set_completions(q, 4096), 0);
 	x->server.registration = REGISTRATION("64", "8192", "16368", "4096");
 	assert_int_equal(zcrx_queue_register(q), 0);
+	ring = zcrx_queue_get_ring(q);
 	snprintf(want, sizeof(want),
 		 "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":1,\"ring\":%d,"
 		 "\"areaFileDescriptor\":1,\"areaSize\":262144,\"refillEntries\":64}",
-		 zcrx_queue_get_fd(q));
+		 ring->ring_fd);
 	assert_called(x, "Register", want);
 	check_area(x->server.descriptors[1], 262144);
 	assert_int_equal(zcrx_queue_register(q), -EBUSY);
@@ -388,7 +390,9 @@ static void test_register(void **state)
 	assert_int_equal(zcrx_queue_get_buffer_length(q), 4096);
 	assert_int_equal(zcrx_queue_get_copied(q, &count, &bytes), 0);
 	assert_int_equal(count + bytes, 0);
+	assert_true(fcntl(ring->ring_fd, F_GETFD) & FD_CLOEXEC);
 	assert_true(fcntl(zcrx_queue_get_fd(q), F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(zcrx_queue_get_fd(q), zcrx_queue_get_fd(q));
 	zcrx_queue_unref(q);
 }
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The command line as a value. Parsing prints what is wrong with it; nothing else is done here.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum mode {
+	MODE_ZERO_COPY,
+	MODE_COPY,
+	MODE_READ,
+	_MODE_MAX,
+};
+
+/* Where to hold still until killed, for tests of what is left behind. */
+enum stage {
+	STAGE_NONE,
+	STAGE_ACQUIRE,
+	STAGE_REGISTER,
+	STAGE_STEER,
+	_STAGE_MAX,
+};
+
+struct options {
+	bool send;
+	const char *host; /* send: where to */
+	uint16_t port;
+	const char *address; /* receive: listen here; send: from here */
+	uint64_t bytes;	     /* 0: until the end */
+	unsigned int connections;
+	bool json;
+	/* receive */
+	enum mode mode;
+	enum stage stop_after;
+	bool verify;
+	bool huge_pages;
+	size_t area;	      /* 0: the library's choice */
+	size_t buffer_length; /* likewise */
+	const char *interface;
+	const char *socket;
+	const char *name;
+};
+
+/* 0; 1: help or version was printed, exit successfully; -EINVAL: exit with the status for usage. */
+int options_parse(struct options *o, int argc, char **argv);
+
+/* "64M" -> 67108864. */
+int options_parse_size(const char *text, uint64_t *ret);
+
+const char *mode_to_string(enum mode m);
+const char *stage_to_string(enum stage s);

@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# loopback.sh ZCRXPERF: the modes that need no zcrxd, over loopback; and the exit statuses.
+set -eu
+
+perf=$1
+work=$(mktemp -d)
+pids=
+trap 'kill $pids 2>/dev/null || true; rm -rf "$work"' EXIT
+
+die() {
+	echo "$@" >&2
+	cat "$work"/* >&2
+	exit 1
+}
+
+# start PORT ARGUMENT...: a receiver in the background; returns when it listens. Sets $pid.
+start() {
+	local port=$1
+	shift
+	: >"$work/out"
+	"$perf" receive --port "$port" "$@" >"$work/out" 2>&1 &
+	pid=$!
+	pids="$pids $pid"
+	for _ in {1..200}; do
+		grep -q "^listening on port $port\$" "$work/out" && return
+		sleep 0.05
+	done
+	die "the receiver does not listen"
+}
+
+# Some port that is free; another process may still take it, so ask for another then.
+port=$((20000 + $$ % 20000))
+
+for mode in read copy; do
+	start $port --mode $mode --verify --json
+	"$perf" send 127.0.0.1 --port $port --bytes 3M >"$work/sent"
+	wait $pid || die "$mode: exit status $?"
+	grep -q '"bytes":3145728' "$work/out" || die "$mode: wrong count"
+	grep -q '"copiedBytes":3145728' "$work/out" || die "$mode: not counted as copied"
+	grep -q '"wrongBytes":0' "$work/out" || die "$mode: wrong bytes"
+	port=$((port + 1))
+
+	start $port --mode $mode --verify --connections 5
+	"$perf" send ::1 --port $port --bytes 100001 --connections 5 >"$work/sent"
+	wait $pid || die "$mode: exit status $?"
+	grep -q '^received   500005 bytes on 5 connections ' "$work/out" || die "$mode: wrong count"
+	grep -q '^verified   every byte$' "$work/out" || die "$mode: wrong bytes"
+	port=$((port + 1))
+
+	# Payload that is not the pattern is found out.
+	start $port --mode $mode --verify
+	head -c 5000 /dev/zero >"/dev/tcp/127.0.0.1/$port"
+	wait $pid && die "$mode: zeros were taken for the pattern"
+	grep -q 'bytes WRONG' "$work/out" || die "$mode: zeros were taken for the pattern"
+	port=$((port + 1))
+
+	# Less than promised is a failure; more is not asked for.
+	start $port --mode $mode --bytes 6000
+	head -c 5000 /dev/zero >"/dev/tcp/127.0.0.1/$port"
+	wait $pid && die "$mode: 5000 of 6000 bytes were enough"
+	grep -q 'Only 5000 of 6000 bytes came' "$work/out" || die "$mode: bad message"
+	port=$((port + 1))
+	start $port --mode $mode --bytes 1M
+	"$perf" send 127.0.0.1 --port $port >"$work/sent"
+	wait $pid || die "$mode: exit status $?"
+	port=$((port + 1))
+
+	# Ends cleanly when asked to.
+	start $port --mode $mode
+	kill -TERM $pid
+	wait $pid || die "$mode: exit status $? after SIGTERM"
+	port=$((port + 1))
+done
+
+status() {
+	local want=$1 got=0
+	shift
+	"$perf" "$@" >"$work/out" 2>&1 || got=$?
+	[ $got = "$want" ] || die "zcrxperf $*: exit status $got instead of $want"
+}
+status 0 --help
+status 0 --version
+status 2
+status 2 receive
+status 2 send --port 1
+status 2 receive --port 0
+status 2 receive --port 65536
+status 2 receive --port 9999 --mode fast
+status 2 receive --port 9999 --bytes 1X
+status 2 receive --port 9999 again
+status 2 receive --port 9999 --buffer-length 5000
+status 2 receive --port 9999 --mode read --stop-after steer
+status 1 send 127.0.0.1 --port 1 --bytes 1
+status 1 receive --port 9999 --socket "$work/none"
+grep -q 'systemctl start zcrxd.socket' "$work/out" || die "no remedy"
