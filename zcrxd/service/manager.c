@@ -283,8 +283,10 @@ struct manager *manager_free(struct manager *m)
 		return NULL;
 	watch_remove_all(m);
 	sd_varlink_server_unref(m->server);
-	while ((d = TAILQ_FIRST(&m->devices)) && d->n_leases == 0)
+	while ((d = TAILQ_FIRST(&m->devices)) && d->n_leases == 0) {
+		worker_join(TAKE_PTR(d->worker));
 		device_drop(d);
+	}
 	sd_event_source_disable_unref(m->backend_source);
 	sd_event_unref(m->event);
 	if (m->backend)

@@ -85,17 +85,15 @@ static void worker_free(struct worker *w)
 	free(w);
 }
 
-static int on_report(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+/* True once the thread is about to return, and all that it ran is reported. */
+static bool worker_reap(struct worker *w)
 {
-	struct worker *w = userdata;
 	struct job_queue ran;
 	struct job *job;
 	eventfd_t count;
 	bool ended;
 
-	(void)s;
-	(void)revents;
-	(void)eventfd_read(fd, &count);
+	(void)eventfd_read(w->eventfd, &count);
 	STAILQ_INIT(&ran);
 	pthread_mutex_lock(&w->mutex);
 	STAILQ_CONCAT(&ran, &w->ran);
@@ -107,10 +105,25 @@ static int on_report(sd_event_source *s, int fd, uint32_t revents, void *userdat
 		job->done(job->data); /* may retire w, never frees it */
 		free(job);
 	}
-	if (ended) {
-		pthread_join(w->thread, NULL);
-		worker_free(w);
-	}
+	return ended;
+}
+
+static void worker_end(struct worker *w)
+{
+	pthread_join(w->thread, NULL);
+	(void)worker_reap(w);
+	worker_free(w);
+}
+
+static int on_report(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+{
+	struct worker *w = userdata;
+
+	(void)s;
+	(void)fd;
+	(void)revents;
+	if (worker_reap(w))
+		worker_end(w);
 	return 0;
 }
 
@@ -179,4 +192,12 @@ void worker_retire(struct worker *w)
 	w->retired = true;
 	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->mutex);
+}
+
+void worker_join(struct worker *w)
+{
+	if (!w)
+		return;
+	worker_retire(w);
+	worker_end(w);
 }

@@ -26,3 +26,5 @@ int worker_submit(struct worker *w, job_run run, job_done done, void *data) _mus
 /* Jobs submitted before still run and report; then the thread ends and everything is freed. The
  * caller forgets the pointer. NULL is fine. */
 void worker_retire(struct worker *w);
+/* The same, but waits for the thread: for the time after the loop. NULL is fine. */
+void worker_join(struct worker *w);

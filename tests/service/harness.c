@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "harness.h"
+#include "log.h"
+#include "manager.h"
+#include "zcrx-idl.h"
+
+#define DEADLINE_MS 10000
+
+static const char default_config[] = "interfaces:\n"
+				     "  - name: sim0\n"
+				     "    channels: 8\n"
+				     "    zero-copy-queues: 4\n"
+				     "policy:\n"
+				     "  - user: \"%u\"\n"
+				     "    flows: any\n"
+				     "    administer: true\n";
+
+static struct {
+	pthread_t thread;
+	struct manager *manager;
+	struct daemon *daemon;
+	sem_t started;
+	int r;
+} running;
+
+/* ------------------------------------------------------------------------- the daemon */
+
+static void *daemon_main(void *userdata)
+{
+	struct daemon *d = userdata;
+	struct manager *m = NULL;
+
+	running.r = manager_new(d->sim, d->config_path, &m);
+	if (running.r >= 0)
+		running.r = manager_start(m, d->socket_path);
+	running.manager = m;
+	sem_post(&running.started);
+	if (running.r >= 0)
+		(void)manager_run(m);
+	manager_free(m);
+	return NULL;
+}
+
+void daemon_write_config(struct daemon *d, const char *text)
+{
+	_cleanup_fclose_ FILE *f = fopen(d->config_path, "we");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+}
+
+static void add_sim_nic(struct nic_backend *sim)
+{
+	static const struct local_address addresses[] = {
+		{ .protocol = FLOW_TCP4, .bytes = { 127, 0, 0, 1 } },
+		{ .protocol = FLOW_TCP4, .bytes = { 10, 9, 0, 1 } },
+	};
+	struct nic_state *s;
+
+	assert_int_equal(sim_nic_state_new(SIM0, "sim0", "simulated", 4, 16, &s), 0);
+	assert_int_equal(sim_add_nic(sim, s, NULL, NULL), 0);
+	nic_state_free(s);
+	assert_int_equal(sim_set_addresses(sim, SIM0, addresses, ARRAY_SIZE(addresses)), 0);
+}
+
+static void wait_until_answering(struct daemon *d)
+{
+	_cleanup_(sd_varlink_unrefp) sd_varlink *link = daemon_connect(d);
+	sd_json_variant *reply, *interfaces;
+
+	for (int i = 0; i < DEADLINE_MS / 10; i++) {
+		assert_null(call(link, "Describe", &reply, "{}"));
+		interfaces = sd_json_variant_by_key(reply, "interfaces");
+		if (sd_json_variant_elements(interfaces) == 0 ||
+		    strcmp(text_of(sd_json_variant_by_index(interfaces, 0), "state"), "missing"))
+			return;
+		usleep(10000);
+	}
+	fail_msg("the daemon does not configure its interface");
+}
+
+void daemon_start(struct daemon *d, const char *config)
+{
+	char template[] = "/tmp/zcrxd-test.XXXXXX", text[512];
+	sigset_t mask;
+
+	/* As main() has it: signals are the loop's, also those of threads that it starts. */
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+	log_setup(getenv("ZCRXD_TEST_LOG") ? LOG_DEBUG : LOG_EMERG);
+
+	*d = (struct daemon){ .sim = sim_new(), .directory = strdup(mkdtemp(template)) };
+	assert_non_null(d->sim);
+	assert_true(asprintf(&d->socket_path, "%s/socket", d->directory) > 0);
+	assert_true(asprintf(&d->config_path, "%s/zcrxd.yaml", d->directory) > 0);
+	snprintf(text, sizeof(text), default_config, (unsigned)getuid());
+	daemon_write_config(d, config ?: text);
+	add_sim_nic(d->sim);
+
+	sem_init(&running.started, 0, 0);
+	running.daemon = d;
+	assert_int_equal(pthread_create(&running.thread, NULL, daemon_main, d), 0);
+	sem_wait(&running.started);
+	assert_true(running.r >= 0);
+	wait_until_answering(d);
+}
+
+void daemon_stop(struct daemon *d)
+{
+	pthread_kill(running.thread, SIGTERM);
+	pthread_join(running.thread, NULL);
+	unlink(d->socket_path);
+	unlink(d->config_path);
+	rmdir(d->directory);
+	free(d->socket_path);
+	free(d->config_path);
+	free(d->directory);
+}
+
+/* -------------------------------------------------------------------------------- calls */
+
+sd_varlink *daemon_connect(struct daemon *d)
+{
+	sd_varlink *link;
+
+	assert_true(sd_varlink_connect_address(&link, d->socket_path) >= 0);
+	assert_true(sd_varlink_set_allow_fd_passing_input(link, true) >= 0);
+	assert_true(sd_varlink_set_allow_fd_passing_output(link, true) >= 0);
+	return link;
+}
+
+static const char *call_ap(sd_varlink *link, const char *method, const int *fds, size_t n,
+			   sd_json_variant **ret, const char *format, va_list ap)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *parameters = NULL;
+	_cleanup_free_ char *text = NULL, *name = NULL;
+	sd_json_variant *reply;
+	const char *error = NULL;
+
+	assert_true(vasprintf(&text, format, ap) >= 0);
+	assert_true(asprintf(&name, "%s.%s", ZCRX_INTERFACE, method) >= 0);
+	assert_true(sd_json_parse(text, 0, &parameters, NULL, NULL) >= 0);
+	for (size_t i = 0; i < n; i++)
+		assert_true(sd_varlink_push_dup_fd(link, fds[i]) >= 0);
+	assert_true(sd_varlink_call(link, name, parameters, &reply, &error) >= 0);
+	if (ret)
+		*ret = reply;
+	if (error && getenv("ZCRXD_TEST_LOG"))
+		fprintf(stderr, "%s: %s: %s\n", method, error, text_of(reply, "message"));
+	return error;
+}
+
+const char *call(sd_varlink *link, const char *method, sd_json_variant **ret, const char *format, ...)
+{
+	const char *error;
+	va_list ap;
+
+	va_start(ap, format);
+	error = call_ap(link, method, NULL, 0, ret, format, ap);
+	va_end(ap);
+	return error;
+}
+
+const char *call_fds(sd_varlink *link, const char *method, const int *fds, size_t n,
+		     sd_json_variant **ret, const char *format, ...)
+{
+	const char *error;
+	va_list ap;
+
+	va_start(ap, format);
+	error = call_ap(link, method, fds, n, ret, format, ap);
+	va_end(ap);
+	return error;
+}
+
+const char *text_of(sd_json_variant *v, const char *key)
+{
+	sd_json_variant *f = sd_json_variant_by_key(v, key);
+
+	return f && sd_json_variant_is_string(f) ? sd_json_variant_string(f) : "";
+}
+
+uint64_t number_of(sd_json_variant *v, const char *key)
+{
+	sd_json_variant *f = sd_json_variant_by_key(v, key);
+
+	return f && sd_json_variant_is_unsigned(f) ? sd_json_variant_unsigned(f) : UINT64_MAX;
+}
+
+/* ---------------------------------------------------------------------- what clients make */
+
+int area_new(uint64_t size)
+{
+	int fd = memfd_create("area", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_true(fd >= 0);
+	assert_int_equal(posix_fallocate(fd, 0, (off_t)size), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
+	return fd;
+}
+
+int listener_new(uint16_t *ret_port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	*ret_port = ntohs(a.sin_port);
+	return fd;
+}
+
+const char *client_register(struct client *c)
+{
+	int fds[2] = { c->handle, area_new(65536) };
+	const char *error;
+
+	error = call_fds(c->link, "Register", fds, 2, NULL,
+			 "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,\"queue\":0,\"ring\":0,"
+			 "\"areaFileDescriptor\":1,\"areaSize\":65536,\"refillEntries\":16}", c->id);
+	close(fds[1]);
+	return error;
+}
+
+const char *client_add_flow(struct client *c)
+{
+	int fds[2] = { c->handle, c->listener };
+
+	return call_fds(c->link, "AddFlow", fds, 2, NULL,
+			"{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,"
+			"\"socketFileDescriptor\":1}", c->id);
+}
+
+const char *client_open(struct daemon *d, struct client *c, enum client_state state)
+{
+	sd_json_variant *reply;
+	const char *error;
+
+	*c = (struct client){ .link = daemon_connect(d), .handle = -EBADF };
+	c->listener = listener_new(&c->port);
+	error = call(c->link, "Acquire", &reply, "{}");
+	if (error)
+		return error;
+	snprintf(c->id, sizeof(c->id), "%s",
+		 text_of(sd_json_variant_by_key(reply, "lease"), "leaseId"));
+	c->handle = sd_varlink_take_fd(c->link, 0);
+	assert_true(c->handle >= 0);
+	if (state >= CLIENT_BOUND)
+		error = client_register(c);
+	if (!error && state >= CLIENT_STEERED)
+		error = client_add_flow(c);
+	return error;
+}
+
+void client_close(struct client *c)
+{
+	sd_varlink_close_unref(c->link);
+	if (c->handle >= 0)
+		close(c->handle);
+	if (c->listener >= 0)
+		close(c->listener);
+	*c = (struct client){ .handle = -EBADF, .listener = -EBADF };
+}
+
+/* --------------------------------------------------------------------- what came of it */
+
+struct nic_state *observe(struct daemon *d)
+{
+	struct nic_state *s;
+	struct nic *nic;
+
+	assert_int_equal(d->sim->ops->open(d->sim, SIM0, &nic, NULL), 0);
+	assert_int_equal(nic->ops->observe(nic, &s, NULL), 0);
+	nic->ops->close(nic);
+	return s;
+}
+
+static bool is_clean(struct daemon *d)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = observe(d);
+	struct nic_link *links;
+	bool clean = s->n_rules == 0;
+	size_t n;
+
+	for (unsigned q = 0; q < s->n_queues; q++)
+		clean = clean && nic_state_queue_clean(s, q);
+	assert_int_equal(d->sim->ops->links(d->sim, &links, &n), 0);
+	for (size_t i = 0; i < n; i++)
+		clean = clean && !streq(links[i].kind, "netkit");
+	nic_links_free(links, n);
+	return clean;
+}
+
+void wait_until_clean(struct daemon *d)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	sd_json_variant *reply;
+
+	for (int i = 0; i < DEADLINE_MS / 5; i++) {
+		assert_null(call(link, "ListLeases", &reply, "{}"));
+		if (!sd_json_variant_by_key(reply, "lease") && is_clean(d))
+			return;
+		usleep(5000);
+	}
+	fail_msg("something of a lease is left");
+}
+
+void wait_for_rules(struct daemon *d, size_t n)
+{
+	for (int i = 0; i < DEADLINE_MS / 5; i++) {
+		_cleanup_(nic_state_freep) struct nic_state *s = observe(d);
+
+		if (s->n_rules == n)
+			return;
+		usleep(5000);
+	}
+	fail_msg("there are never %zu rules", n);
+}
+
+void wait_for_hangup(int handle)
+{
+	struct pollfd p = { .fd = handle };
+
+	assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+	assert_true(p.revents & POLLHUP);
+}

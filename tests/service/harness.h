@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The whole daemon but main.c, on the simulated machine: its loop in a thread of its own, its clients
+ * in the test. One NIC, "sim0": 8 queues of which the last 4 are for zero-copy receive.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-json.h>
+#include <systemd/sd-varlink.h>
+
+#include "macro.h"
+#include "nic-state.h"
+#include "sim.h"
+
+#define SIM0 2 /* interface index */
+
+struct daemon {
+	struct nic_backend *sim; /* the outside world (sim.h) */
+	char *directory, *socket_path, *config_path;
+};
+
+/* Configured and answering. `config` NULL: the default one. */
+void daemon_start(struct daemon *d, const char *config);
+/* SIGTERM's way out; checks that nothing of ours is left on the NIC. */
+void daemon_stop(struct daemon *d);
+void daemon_write_config(struct daemon *d, const char *text);
+
+sd_varlink *daemon_connect(struct daemon *d);
+
+/* NULL if it succeeded, else the error's id; *ret (may be NULL) the reply's parameters, which live
+ * until the next call on the link. `parameters` is JSON text with printf escapes. */
+const char *call(sd_varlink *link, const char *method, sd_json_variant **ret, const char *format, ...)
+	_printf_(4, 5);
+/* The same with `n` descriptors attached (copies; the caller keeps its own). */
+const char *call_fds(sd_varlink *link, const char *method, const int *fds, size_t n,
+		     sd_json_variant **ret, const char *format, ...) _printf_(6, 7);
+const char *text_of(sd_json_variant *v, const char *key);
+uint64_t number_of(sd_json_variant *v, const char *key);
+
+/* A memfd as a client makes it. */
+int area_new(uint64_t size);
+/* A TCP socket that listens on 127.0.0.1; its port. */
+int listener_new(uint16_t *ret_port);
+
+/* The NIC as it is now. */
+struct nic_state *observe(struct daemon *d);
+/* Waits, at most 10 s, until the daemon has no lease and the NIC nothing of one. */
+void wait_until_clean(struct daemon *d);
+void wait_for_rules(struct daemon *d, size_t n);
+/* A hang-up on the handle within 10 s. */
+void wait_for_hangup(int handle);
+
+/* A lease, bound and steered as far as asked. */
+struct client {
+	sd_varlink *link;
+	char id[16];
+	int handle, listener;
+	uint16_t port;
+};
+enum client_state { CLIENT_RESERVED, CLIENT_BOUND, CLIENT_STEERED };
+/* NULL, or the error of the call that failed; the client is to be closed in either case. */
+const char *client_open(struct daemon *d, struct client *c, enum client_state state);
+const char *client_register(struct client *c);
+const char *client_add_flow(struct client *c);
+void client_close(struct client *c);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Leases through the real service on the simulated machine: what a client may do, what it gets, and
+ * that nothing is left when it ends, however it ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <sys/socket.h>
+
+#include "harness.h"
+
+#define OURS(name) "io.zcrx.Manager." name
+#define DENIED "org.varlink.service.PermissionDenied"
+
+static int setup(void **state)
+{
+	static struct daemon d;
+
+	daemon_start(&d, NULL);
+	*state = &d;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	daemon_stop(*state);
+	return 0;
+}
+
+static const char *lease_state(struct daemon *d, const char *id)
+{
+	static char text[32];
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	sd_json_variant *reply;
+
+	if (call(link, "ListLeases", &reply, "{\"leaseId\":\"%s\"}", id))
+		return "gone";
+	snprintf(text, sizeof(text), "%s", text_of(sd_json_variant_by_key(reply, "lease"), "state"));
+	return text;
+}
+
+static void test_life(void **state)
+{
+	struct daemon *d = *state;
+	struct nic_state *s;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_string_equal(lease_state(d, c.id), "reserved");
+	assert_null(client_register(&c));
+	assert_string_equal(lease_state(d, c.id), "bound");
+	assert_null(client_add_flow(&c));
+	assert_string_equal(lease_state(d, c.id), "steered");
+
+	s = observe(d);
+	assert_int_equal(s->n_rules, 1);
+	assert_int_equal(s->rules[0].target, 4);
+	assert_int_equal(s->rules[0].flow.destination_port, c.port);
+	assert_true(s->queues[4].io_uring && s->queues[4].leased);
+	nic_state_free(s);
+
+	assert_null(call_fds(c.link, "Release", &c.handle, 1, NULL,
+			     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0}", c.id));
+	/* Answered only when it is over. */
+	assert_string_equal(lease_state(d, c.id), "gone");
+	wait_for_hangup(c.handle);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+static void test_last_close_ends_it(void **state)
+{
+	struct daemon *d = *state;
+
+	for (int s = CLIENT_RESERVED; s <= CLIENT_STEERED; s++) {
+		struct client c;
+		int copy;
+
+		assert_null(client_open(d, &c, s));
+		copy = fcntl(c.handle, F_DUPFD_CLOEXEC, 3);
+		close(c.handle);
+		c.handle = -EBADF;
+		/* The connection may go, and one copy of two. */
+		sd_varlink_close_unref(c.link);
+		c.link = NULL;
+		usleep(50000);
+		assert_string_not_equal(lease_state(d, c.id), "gone");
+		assert_string_not_equal(lease_state(d, c.id), "draining");
+		close(copy);
+		wait_until_clean(d);
+		client_close(&c);
+	}
+}
+
+static void test_order(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_string_equal(client_add_flow(&c), OURS("WrongState"));
+	assert_null(client_register(&c));
+	assert_string_equal(client_register(&c), OURS("WrongState"));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+static void test_all_queues(void **state)
+{
+	struct daemon *d = *state;
+	struct client c[5];
+
+	for (int i = 0; i < 4; i++)
+		assert_null(client_open(d, &c[i], CLIENT_RESERVED));
+	assert_string_equal(client_open(d, &c[4], CLIENT_RESERVED), OURS("NoQueueAvailable"));
+	for (int i = 0; i < 5; i++)
+		client_close(&c[i]);
+	wait_until_clean(d);
+}
+
+static void test_handle_is_authority(void **state)
+{
+	struct daemon *d = *state;
+	struct client a, b;
+	int pipes[2];
+
+	assert_null(client_open(d, &a, CLIENT_BOUND));
+	assert_null(client_open(d, &b, CLIENT_BOUND));
+	/* Without a handle, with another lease's, with something else, with none at that index. */
+	assert_string_equal(call(b.link, "Release", NULL, "{\"leaseId\":\"%s\"}", a.id), DENIED);
+	assert_string_equal(call_fds(b.link, "Release", &b.handle, 1, NULL,
+				     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0}", a.id), DENIED);
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	assert_string_equal(call_fds(b.link, "Release", pipes, 1, NULL,
+				     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0}", a.id), DENIED);
+	assert_string_equal(call_fds(b.link, "Release", &b.handle, 1, NULL,
+				     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":1}", a.id),
+			    "org.varlink.service.InvalidParameter");
+	assert_string_equal(lease_state(d, a.id), "bound");
+	/* Whoever has the handle may. */
+	assert_null(call_fds(b.link, "Release", &a.handle, 1, NULL,
+			     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0}", a.id));
+	close(pipes[0]);
+	close(pipes[1]);
+	client_close(&a);
+	client_close(&b);
+	wait_until_clean(d);
+}
+
+static void test_flow_conflict(void **state)
+{
+	struct daemon *d = *state;
+	struct client a, b;
+	int fds[2];
+
+	assert_null(client_open(d, &a, CLIENT_STEERED));
+	assert_null(client_open(d, &b, CLIENT_BOUND));
+	assert_string_equal(call_fds(b.link, "AddFlow", &b.handle, 1, NULL,
+				     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,\"flow\":"
+				     "{\"protocol\":\"tcp4\",\"destinationPort\":%u}}", b.id, a.port),
+			    OURS("FlowConflict"));
+	fds[0] = b.handle;
+	fds[1] = a.listener;
+	assert_string_equal(call_fds(b.link, "AddFlow", fds, 2, NULL,
+				     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,"
+				     "\"socketFileDescriptor\":1}", b.id),
+			    OURS("FlowConflict"));
+	wait_for_rules(d, 1);
+	client_close(&a);
+	client_close(&b);
+	wait_until_clean(d);
+}
+
+/* The rule goes with the socket that proved it: closed, or shut down and kept. */
+static void test_proof_ends(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+	uint64_t cookie;
+	socklen_t n = sizeof(cookie);
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	assert_int_equal(shutdown(c.listener, SHUT_RDWR), 0);
+	wait_for_rules(d, 0);
+	assert_string_equal(lease_state(d, c.id), "bound");
+	assert_string_equal(client_add_flow(&c), OURS("FlowNotProved"));
+
+	close(c.listener);
+	c.listener = listener_new(&c.port);
+	assert_int_equal(getsockopt(c.listener, SOL_SOCKET, SO_COOKIE, &cookie, &n), 0);
+	assert_null(client_add_flow(&c));
+	wait_for_rules(d, 1);
+	close(c.listener);
+	c.listener = -EBADF;
+	/* The simulated machine does not see real sockets end. */
+	(void)sim_close_socket(d->sim, cookie);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+static void test_hot_unplug(void **state)
+{
+	struct daemon *d = *state;
+	struct nic_state *s = observe(d);
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	assert_int_equal(sim_unplug(d->sim, SIM0), 0);
+	wait_for_hangup(c.handle);
+	for (int i = 0; i < 1000 && !streq(lease_state(d, c.id), "gone"); i++)
+		usleep(5000);
+	assert_string_equal(lease_state(d, c.id), "gone");
+	client_close(&c);
+	/* It comes back, as it was before it was configured or not: leases are granted again. */
+	assert_int_equal(sim_add_nic(d->sim, s, NULL, NULL), 0);
+	nic_state_free(s);
+	for (int i = 0; i < 1000; i++) {
+		const char *error = client_open(d, &c, CLIENT_BOUND);
+
+		client_close(&c);
+		if (!error)
+			break;
+		assert_true(i < 999);
+		usleep(10000);
+	}
+	wait_until_clean(d);
+}
+
+/* Somebody outside binds a free queue: it is withheld, another is leased; clean again, it returns. */
+static void test_foreign_queue(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	sd_json_variant *reply, *queue;
+	struct client c;
+
+	assert_int_equal(sim_set_bound(d->sim, SIM0, 4, true), 0);
+	assert_null(client_open(d, &c, CLIENT_BOUND));
+	assert_null(call(link, "Describe", &reply, "{}"));
+	reply = sd_json_variant_by_index(sd_json_variant_by_key(reply, "interfaces"), 0);
+	queue = sd_json_variant_by_index(sd_json_variant_by_key(reply, "queues"), 4);
+	assert_string_equal(text_of(queue, "state"), "quarantined");
+	queue = sd_json_variant_by_index(sd_json_variant_by_key(reply, "queues"), 5);
+	assert_string_equal(text_of(queue, "leaseId"), c.id);
+	client_close(&c);
+
+	assert_int_equal(sim_set_bound(d->sim, SIM0, 4, false), 0);
+	wait_until_clean(d);
+	assert_null(call(link, "Describe", &reply, "{}"));
+	reply = sd_json_variant_by_index(sd_json_variant_by_key(reply, "interfaces"), 0);
+	queue = sd_json_variant_by_index(sd_json_variant_by_key(reply, "queues"), 4);
+	assert_string_equal(text_of(queue, "state"), "free");
+}
+
+/* A way of others to the queue is refused before the ifq, and named. */
+static void test_foreign_way(void **state)
+{
+	const struct nic_rule rule = { .location = 900, .action = RULE_TO_QUEUE, .target = 4,
+				       .understood = true,
+				       .flow = { .protocol = FLOW_TCP4, .destination_port = 22 } };
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_int_equal(sim_foreign_rule(d->sim, SIM0, &rule), 0);
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_string_equal(client_register(&c), OURS("FlowConflict"));
+	assert_int_equal(sim_remove_rule(d->sim, SIM0, 900), 0);
+	assert_null(client_register(&c));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+static void test_time_to_live(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	_cleanup_close_ int handle = -EBADF;
+
+	assert_null(call(link, "Acquire", NULL, "{\"timeToLiveUSec\":100000}"));
+	handle = sd_varlink_take_fd(link, 0);
+	wait_for_hangup(handle);
+	wait_until_clean(d);
+}
+
+static void test_persistent(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	_cleanup_close_ int handle = -EBADF;
+	sd_json_variant *reply;
+	char id[16];
+
+	assert_null(call(link, "Acquire", &reply, "{\"persistent\":true,\"name\":\"kept\"}"));
+	reply = sd_json_variant_by_key(reply, "lease");
+	snprintf(id, sizeof(id), "%s", text_of(reply, "leaseId"));
+	assert_string_equal(text_of(reply, "name"), "kept");
+	assert_null(call(link, "Open", NULL, "{\"leaseId\":\"%s\"}", id));
+	handle = sd_varlink_take_fd(link, 0);
+	assert_true(handle >= 0);
+	close(TAKE_FD(handle));
+	usleep(50000);
+	assert_string_equal(lease_state(d, id), "reserved");
+	assert_null(call(link, "Renew", NULL, "{\"leaseId\":\"%s\",\"timeToLiveUSec\":50000}", id));
+	wait_until_clean(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_last_close_ends_it),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_all_queues),
+		cmocka_unit_test(test_handle_is_authority),
+		cmocka_unit_test(test_flow_conflict),
+		cmocka_unit_test(test_proof_ends),
+		cmocka_unit_test(test_foreign_queue),
+		cmocka_unit_test(test_foreign_way),
+		cmocka_unit_test(test_time_to_live),
+		cmocka_unit_test(test_persistent),
+		cmocka_unit_test(test_hot_unplug),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
