@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Sizes and times as text. */
+#include "testlib.h"
+
+#include "config.h"
+
+static void test_sizes(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t value;
+	} cases[] = {
+		{ "0", 0, 0 },
+		{ "1", 0, 1 },
+		{ "4096", 0, 4096 },
+		{ "1K", 0, 1024 },
+		{ "256M", 0, 256ULL << 20 },
+		{ "3G", 0, 3ULL << 30 },
+		{ "2T", 0, 2ULL << 40 },
+		{ "007", 0, 7 },
+		{ "18446744073709551615", 0, UINT64_MAX },
+		{ "18446744073709551616", -ERANGE, 0 },
+		{ "16777215T", 0, 16777215ULL << 40 },
+		{ "16777216T", -ERANGE, 0 },
+		{ "99999999999999999999999999", -ERANGE, 0 },
+		{ "", -EINVAL, 0 },
+		{ "M", -EINVAL, 0 },
+		{ "1m", -EINVAL, 0 },
+		{ "1KB", -EINVAL, 0 },
+		{ "1 K", -EINVAL, 0 },
+		{ " 1", -EINVAL, 0 },
+		{ "+1", -EINVAL, 0 },
+		{ "-1", -EINVAL, 0 },
+		{ "0x10", -EINVAL, 0 },
+		{ "1.5G", -EINVAL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t v = 77;
+
+		assert_int_equal(parse_size(cases[i].text, &v), cases[i].r);
+		assert_int_equal(v, cases[i].r == 0 ? cases[i].value : 77);
+	}
+}
+
+static void test_times(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t value;
+	} cases[] = {
+		{ "0", 0, 0 },
+		{ "90", 0, 90000000 },
+		{ "30s", 0, 30000000 },
+		{ "250ms", 0, 250000 },
+		{ "7us", 0, 7 },
+		{ "5min", 0, 300000000 },
+		{ "1h30min", 0, 5400000000 },
+		{ "1d", 0, 86400000000 },
+		{ "2w", 0, 1209600000000 },
+		{ "1d12h", 0, 129600000000 },
+		{ "18446744073709551615us", 0, UINT64_MAX },
+		{ "18446744073709551615", -ERANGE, 0 },
+		{ "18446744073709551615us1us", -ERANGE, 0 },
+		{ "", -EINVAL, 0 },
+		{ "h", -EINVAL, 0 },
+		{ "1h30", -EINVAL, 0 },
+		{ "1m", -EINVAL, 0 },
+		{ "1h ", -EINVAL, 0 },
+		{ "1 h", -EINVAL, 0 },
+		{ "-1s", -EINVAL, 0 },
+		{ "1hour", -EINVAL, 0 },
+		{ "1.5h", -EINVAL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t v = 77;
+
+		assert_int_equal(parse_time(cases[i].text, &v), cases[i].r);
+		assert_int_equal(v, cases[i].r == 0 ? cases[i].value : 77);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_times),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
