@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The data path on a ring of ordinary memory: the test is the kernel. It posts completions, looks at
+ * what is submitted, and takes (or does not take) what is put on the refill ring. The four liburing
+ * functions that would enter the kernel are defined here instead.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "internal.h"
+
+#define N 16U /* buffers, refill entries, completions, submissions */
+#define LENGTH 4096U
+#define ZCRX_ID 5U
+
+static struct kernel {
+	struct zcrx_client client;
+	struct zcrx_lease lease;
+	struct zcrx_queue queue;
+	/* the ring */
+	unsigned int sq_head, sq_tail, sq_flags, cq_head, cq_tail, array[N];
+	struct io_uring_sqe sqes[N];
+	struct {
+		struct io_uring_cqe cqe;
+		struct zc_cqe zc;
+	} cqes[N];
+	/* the refill ring */
+	uint32_t rq_head, rq_tail;
+	struct zc_rqe rqes[N];
+	char area[N * LENGTH];
+	/* what was submitted since the test looked */
+	struct io_uring_sqe submitted[4 * N];
+	unsigned int n_submitted;
+	unsigned int flushes;
+	int flush_result;
+} *k;
+
+int io_uring_submit(struct io_uring *ring)
+{
+	unsigned int n = 0;
+
+	for (; ring->sq.sqe_head != ring->sq.sqe_tail; n++)
+		k->submitted[k->n_submitted++] = k->sqes[ring->sq.sqe_head++ & (N - 1)];
+	k->sq_head = k->sq_tail = ring->sq.sqe_tail;
+	return (int)n;
+}
+
+int io_uring_submit_and_get_events(struct io_uring *ring)
+{
+	return io_uring_submit(ring);
+}
+
+int io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe **cqe_ptr,
+				     unsigned wait_nr, struct __kernel_timespec *ts,
+				     sigset_t *sigmask)
+{
+	(void)cqe_ptr;
+	(void)wait_nr;
+	(void)sigmask;
+	assert_non_null(ts); /* nobody would ever wake us */
+	io_uring_submit(ring);
+	usleep((useconds_t)(ts->tv_sec * 1000000 + ts->tv_nsec / 1000));
+	return -ETIME;
+}
+
+int io_uring_register(unsigned int fd, unsigned int opcode, const void *arg, unsigned int nr_args)
+{
+	const struct zc_ctrl *ctrl = arg;
+
+	(void)fd;
+	assert_int_equal(opcode, 36);
+	assert_int_equal(nr_args, 0);
+	assert_int_equal(sizeof(*ctrl), 72);
+	assert_int_equal(ctrl->zcrx_id, ZCRX_ID);
+	assert_int_equal(ctrl->op, 0);
+	if (k->flush_result < 0)
+		return k->flush_result;
+	k->rq_head = k->rq_tail;
+	k->flushes++;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	struct io_uring *r;
+
+	k = calloc(1, sizeof(*k));
+	k->client.refs = k->lease.refs = 1;
+	k->lease.client = &k->client;
+	k->lease.handle = 2;
+	k->queue = (struct zcrx_queue){
+		.refs = 1,
+		.lease = &k->lease,
+		.event_fd = -EBADF,
+		.area_size = sizeof(k->area),
+		.buffer_length = LENGTH,
+		.registered = true,
+		.enabled = true,
+		.area = k->area,
+		.registration = { .zcrx_id = ZCRX_ID },
+	};
+	assert_int_equal(refill_init(&k->queue.refill, &k->rq_head, &k->rq_tail, k->rqes, N, N,
+				     LENGTH, 0),
+			 0);
+	r = &k->queue.ring;
+	*r = (struct io_uring){ .flags = IORING_SETUP_CQE32, .ring_fd = -1, .enter_ring_fd = -1 };
+	r->sq.khead = &k->sq_head;
+	r->sq.ktail = &k->sq_tail;
+	r->sq.kflags = &k->sq_flags;
+	r->sq.array = k->array;
+	r->sq.sqes = k->sqes;
+	r->sq.ring_mask = N - 1;
+	r->sq.ring_entries = N;
+	r->cq.khead = &k->cq_head;
+	r->cq.ktail = &k->cq_tail;
+	r->cq.cqes = &k->cqes[0].cqe;
+	r->cq.ring_mask = N - 1;
+	r->cq.ring_entries = N;
+	*state = k;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	assert_null(k->queue.streams);
+	assert_int_equal(k->queue.refs, 1);
+	refill_done(&k->queue.refill);
+	free(k);
+	return 0;
+}
+
+static void post(uint64_t user_data, int result, unsigned int flags, uint64_t off)
+{
+	unsigned int i = k->cq_tail & (N - 1);
+
+	assert_true(k->cq_tail - k->cq_head < N);
+	k->cqes[i].cqe.user_data = user_data;
+	k->cqes[i].cqe.res = result;
+	k->cqes[i].cqe.flags = flags;
+	k->cqes[i].zc = (struct zc_cqe){ .off = off };
+	k->cq_tail++;
+}
+
+/* The receive that was armed last; the test's hold on a stream. */
+static uint64_t armed(void)
+{
+	struct io_uring_sqe *sqe;
+
+	assert_int_equal(k->n_submitted, 1);
+	sqe = &k->submitted[--k->n_submitted];
+	assert_int_equal(sqe->opcode, 58);
+	assert_int_equal(sqe->ioprio, IORING_RECV_MULTISHOT);
+	assert_int_equal(sqe->file_index, ZCRX_ID);
+	assert_int_equal(sqe->len, 0);
+	assert_int_equal(sqe->addr, 0);
+	assert_int_equal(sqe->msg_flags, 0);
+	assert_true(sqe->user_data >> 63);
+	return sqe->user_data;
+}
+
+static uint64_t start(void *userdata, struct zcrx_stream **ret)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(zcrx_queue_receive(&k->queue, fd, userdata, ret), 0);
+	close(fd);
+	return armed();
+}
+
+static const struct zcrx_event *next(void)
+{
+	const struct zcrx_event *e = NULL;
+
+	assert_int_equal(zcrx_queue_wait(&k->queue, 0, &e), 1);
+	return e;
+}
+
+static void nothing(void)
+{
+	const struct zcrx_event *e;
+
+	assert_int_equal(zcrx_queue_wait(&k->queue, 0, &e), 0);
+}
+
+static void end(uint64_t tag, struct zcrx_stream *s)
+{
+	post(tag, 0, 0, 0);
+	assert_int_equal(next()->type, ZCRX_EVENT_EOF);
+	assert_null(zcrx_stream_free(s));
+}
+
+static void test_data_and_eof(void **state)
+{
+	const struct zcrx_event *e;
+	struct zcrx_stream *s;
+	uint64_t tag;
+	int mine;
+
+	(void)state;
+	tag = start(&mine, &s);
+	nothing();
+	post(tag, 1000, IORING_CQE_F_MORE, 3 * LENGTH + 66);
+	post(tag, 4096, IORING_CQE_F_MORE, 7 * LENGTH);
+	e = next();
+	assert_int_equal(e->type, ZCRX_EVENT_DATA);
+	assert_ptr_equal(e->userdata, &mine);
+	assert_ptr_equal(e->stream, s);
+	assert_ptr_equal(e->data, k->area + 3 * LENGTH + 66);
+	assert_int_equal(e->length, 1000);
+	assert_int_equal(zcrx_queue_return(&k->queue, e->data), 0);
+	assert_int_equal(zcrx_queue_return(&k->queue, e->data), -EINVAL);
+	assert_int_equal(zcrx_queue_return(&k->queue, &mine), -EINVAL);
+	assert_int_equal(k->rq_tail, 1);
+	assert_int_equal(k->rqes[0].off, 3 * LENGTH);
+	e = next();
+	assert_ptr_equal(e->data, k->area + 7 * LENGTH);
+	assert_int_equal(zcrx_queue_get_received(&k->queue), 5096);
+	end(tag, s);
+	/* A buffer may be returned after its stream is gone. */
+	assert_int_equal(zcrx_queue_return(&k->queue, k->area + 7 * LENGTH), 0);
+	assert_int_equal(k->n_submitted, 0);
+}
+
+/* Every completion of the caller's own comes through untouched. */
+static void test_own_completions(void **state)
+{
+	const struct zcrx_event *e;
+
+	(void)state;
+	post(UINT64_MAX >> 1, -7, 3, 0);
+	post(0, 9, 0, 0);
+	e = next();
+	assert_int_equal(e->type, ZCRX_EVENT_COMPLETION);
+	assert_true(e->user_data == UINT64_MAX >> 1);
+	assert_int_equal(e->result, -7);
+	assert_int_equal(e->flags, 3);
+	e = next();
+	assert_int_equal(e->type, ZCRX_EVENT_COMPLETION);
+	assert_int_equal(e->user_data, 0);
+	nothing();
+}
+
+static void test_lease_gone(void **state)
+{
+	(void)state;
+	post(UINT64_C(1) << 63 | 1, POLLHUP, 0, 0);
+	assert_int_equal(next()->type, ZCRX_EVENT_LEASE_GONE);
+	nothing();
+}
+
+/* A full completion queue: armed again once it is drained, and the application never knows. */
+static void test_overflow(void **state)
+{
+	struct zcrx_stream *s;
+	uint64_t tag;
+
+	(void)state;
+	tag = start(NULL, &s);
+	for (unsigned int i = 0; i < N - 1; i++)
+		post(tag, 1, IORING_CQE_F_MORE, i * LENGTH);
+	post(tag, -ENOSPC, 0, 0);
+	for (unsigned int i = 0; i < N - 1; i++) {
+		assert_int_equal(next()->type, ZCRX_EVENT_DATA);
+		assert_int_equal(zcrx_queue_return(&k->queue, k->area + i * LENGTH), 0);
+		assert_int_equal(k->n_submitted, 0);
+		k->rq_head = k->rq_tail;
+	}
+	nothing();
+	assert_true(armed() == tag);
+	assert_int_equal(k->flushes, 0);
+	end(tag, s);
+}
+
+/* Copying with no buffer left while the refill ring is full of them: flushed, armed again. */
+static void test_no_memory_flushes(void **state)
+{
+	struct zcrx_stream *s;
+	uint64_t tag;
+
+	(void)state;
+	tag = start(NULL, &s);
+	for (unsigned int i = 0; i < 4; i++) {
+		post(tag, 4096, IORING_CQE_F_MORE, i * LENGTH);
+		assert_int_equal(zcrx_queue_return(&k->queue, next()->data), 0);
+	}
+	assert_int_equal(k->flushes, 0);
+	post(tag, -ENOMEM, 0, 0);
+	nothing();
+	assert_int_equal(k->flushes, 1);
+	assert_true(armed() == tag);
+	end(tag, s);
+}
+
+/* Nobody takes buffers from the refill ring: flushed before anything runs out. */
+static void test_flushes_early(void **state)
+{
+	struct zcrx_stream *s;
+	uint64_t tag;
+
+	(void)state;
+	tag = start(NULL, &s);
+	for (unsigned int i = 0; i <= N / 2; i++) {
+		nothing();
+		assert_int_equal(k->flushes, 0);
+		post(tag, 4096, IORING_CQE_F_MORE, i * LENGTH);
+		assert_int_equal(zcrx_queue_return(&k->queue, next()->data), 0);
+	}
+	nothing();
+	assert_int_equal(k->flushes, 1);
+	end(tag, s);
+}
+
+/* The application has every buffer: no busy loop, and on with the first that it returns. */
+static void test_starved_by_application(void **state)
+{
+	struct zcrx_stream *s;
+	uint64_t tag;
+
+	(void)state;
+	tag = start(NULL, &s);
+	for (unsigned int i = 0; i < N - 1; i++) {
+		post(tag, 4096, IORING_CQE_F_MORE, i * LENGTH);
+		next();
+	}
+	post(tag, -ENOMEM, 0, 0);
+	nothing();
+	nothing();
+	nothing();
+	assert_int_equal(k->n_submitted, 1); /* one timer, and no receive */
+	assert_int_equal(k->submitted[0].opcode, IORING_OP_TIMEOUT);
+	k->n_submitted = 0;
+	assert_int_equal(zcrx_queue_return(&k->queue, k->area + 3 * LENGTH), 0);
+	nothing();
+	assert_true(armed() == tag);
+	for (unsigned int i = 0; i < N - 1; i++)
+		if (i != 3)
+			assert_int_equal(zcrx_queue_return(&k->queue, k->area + i * LENGTH), 0);
+	end(tag, s);
+}
+
+/* The NIC has every buffer: the timer tries again, and gives up only when nobody can help. */
+static void test_starved_by_nic(void **state)
+{
+	const struct zcrx_event *e;
+	struct zcrx_stream *s;
+	uint64_t tag;
+
+	(void)state;
+	tag = start(NULL, &s);
+	for (unsigned int i = 0; i < 256; i++) {
+		uint64_t timer;
+
+		post(tag, -ENOMEM, 0, 0);
+		nothing();
+		assert_int_equal(k->n_submitted, 1);
+		assert_int_equal(k->submitted[0].opcode, IORING_OP_TIMEOUT);
+		timer = k->submitted[0].user_data;
+		k->n_submitted = 0;
+		post(timer, -ETIME, 0, 0);
+		nothing();
+		assert_true(armed() == tag);
+	}
+	post(tag, -ENOMEM, 0, 0);
+	e = next();
+	assert_int_equal(e->type, ZCRX_EVENT_ERROR);
+	assert_int_equal(e->error, -ENOMEM);
+	assert_non_null(strstr(e->message, "No free buffer"));
+	zcrx_stream_free(s);
+}
+
+/* A kernel that cannot flush is asked once. */
+static void test_old_kernel(void **state)
+{
+	struct zcrx_stream *s;
+	uint64_t tag;
+
+	(void)state;
+	k->flush_result = -EINVAL;
+	tag = start(NULL, &s);
+	post(tag, 1, IORING_CQE_F_MORE, 0);
+	assert_int_equal(zcrx_queue_return(&k->queue, next()->data), 0);
+	post(tag, -ENOMEM, 0, 0);
+	nothing();
+	assert_true(k->queue.no_flush);
+	assert_int_equal(k->n_submitted, 1);
+	assert_int_equal(k->submitted[0].opcode, IORING_OP_TIMEOUT);
+	k->n_submitted = 0;
+	zcrx_stream_free(s);
+}
+
+static void test_errors(void **state)
+{
+	static const int errors[] = { -EFAULT, -ECONNRESET, -EPROTONOSUPPORT, -EINVAL, -ECANCELED };
+	const struct zcrx_event *e;
+	struct zcrx_stream *s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		post(start(NULL, &s), errors[i], 0, 0);
+		e = next();
+		assert_int_equal(e->type, ZCRX_EVENT_ERROR);
+		assert_int_equal(e->error, errors[i]);
+		assert_true(strlen(e->message) > 10);
+		zcrx_stream_free(s);
+	}
+	/* A buffer that does not exist is never handed out. */
+	post(start(NULL, &s), 4096, IORING_CQE_F_MORE, N * LENGTH);
+	e = next();
+	assert_int_equal(e->type, ZCRX_EVENT_ERROR);
+	assert_int_equal(e->error, -EBADMSG);
+	zcrx_stream_free(s);
+	post(k->submitted[0].addr, -ECANCELED, 0, 0); /* the kernel lets go of it */
+	nothing();
+	k->n_submitted = 0;
+}
+
+/* After zcrx_stream_free(): no event, no buffer lost, the memory goes with the last completion. */
+static void test_free_while_armed(void **state)
+{
+	struct zcrx_stream *s;
+	uint64_t tag;
+
+	(void)state;
+	tag = start(NULL, &s);
+	zcrx_stream_free(s);
+	assert_int_equal(k->n_submitted, 1);
+	assert_int_equal(k->submitted[0].opcode, IORING_OP_ASYNC_CANCEL);
+	assert_true(k->submitted[0].addr == tag);
+	post(tag, 100, IORING_CQE_F_MORE, 2 * LENGTH);
+	post(k->submitted[0].user_data, 0, 0, 0);
+	nothing();
+	assert_int_equal(k->rq_tail, 1);
+	assert_int_equal(k->rqes[0].off, 2 * LENGTH);
+	assert_int_equal(k->queue.refs, 2);
+	post(tag, -ECANCELED, 0, 0);
+	nothing();
+	k->n_submitted = 0;
+}
+
+static void test_timeout(void **state)
+{
+	const struct zcrx_event *e;
+	struct timespec a, b;
+
+	(void)state;
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	assert_int_equal(zcrx_queue_wait(&k->queue, 30, &e), 0);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	assert_true((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 >= 29);
+	assert_int_equal(zcrx_queue_wait(NULL, 0, &e), -EINVAL);
+	assert_int_equal(zcrx_queue_wait(&k->queue, 0, NULL), -EINVAL);
+	k->queue.registered = k->queue.enabled = false;
+	assert_int_equal(zcrx_queue_wait(&k->queue, 0, &e), -EBADFD);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_data_and_eof),
+		TEST(test_own_completions),
+		TEST(test_lease_gone),
+		TEST(test_overflow),
+		TEST(test_no_memory_flushes),
+		TEST(test_flushes_early),
+		TEST(test_starved_by_application),
+		TEST(test_starved_by_nic),
+		TEST(test_old_kernel),
+		TEST(test_errors),
+		TEST(test_free_while_armed),
+		TEST(test_timeout),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
