@@ -72,8 +72,12 @@ static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters
 		r = proof_new(l, fd, (unsigned)p->queue, &proof);
 	if (r == 0)
 		r = b->ops->socket_facts(b, fd, &facts, reterr);
-	if (r == 0)
+	if (r == 0) {
 		r = b->ops->addresses(b, l->device->ifindex, &addresses, &n_addresses);
+		if (r < 0)
+			r = fault_kernel(reterr, -r, NULL, "read the addresses of the interface",
+					 "Try again.");
+	}
 	if (r == 0)
 		r = flow_prove(&facts, l->device->ifindex, addresses, n_addresses, ret, ret_n,
 			       &wildcard, reterr);
