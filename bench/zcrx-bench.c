@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * zcrx-bench: the command line, the rounds, the result as one JSON object. The contenders take
+ * turns in every round, so that whatever else the machine does hits all of them alike.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <sys/resource.h>
+#include <systemd/sd-json.h>
+#include <time.h>
+
+#include "bench.h"
+#include "macro.h"
+#include "zcrx-idl.h"
+
+#define WARM_UP 5
+
+struct arguments {
+	struct target target;
+	unsigned rounds, hold;
+	bool bare;
+};
+
+struct entry {
+	const struct contender *contender;
+	struct series steps[_STEP_MAX], total;
+};
+
+static const char *const step_names[_STEP_MAX] = {
+	[STEP_ACQUIRE] = "acquire",
+	[STEP_REGISTER] = "register",
+	[STEP_ADD_FLOW] = "addFlow",
+	[STEP_RELEASE] = "release",
+};
+
+int failed(int r, const char *what)
+{
+	fprintf(stderr, "zcrx-bench: Cannot %s: %s\n", what, strerror(-r));
+	return r;
+}
+
+static int usage(FILE *to)
+{
+	fprintf(to, "zcrx-bench [OPTION...]\n"
+		    "Times what it takes to lease, register, steer and release a queue.\n\n"
+		    "  --interface=NAME  where to lease (zc0)\n"
+		    "  --address=IPV4    an address of it (10.9.0.1)\n"
+		    "  --socket=PATH     zcrxd's socket\n"
+		    "  --rounds=N        (200)\n"
+		    "  --bare-queue=N    also the kernel operations by themselves, on this queue,\n"
+		    "                    which must not be one that zcrxd leases\n"
+		    "  --hold=N          instead: lease, register and steer N queues, say so, and "
+		    "keep\n"
+		    "                    them until standard input ends\n");
+	return to == stdout ? EXIT_SUCCESS : 2;
+}
+
+/* -1 to go on, else the exit status. */
+static int parse_arguments(int argc, char *argv[], struct arguments *a)
+{
+	static const struct option options[] = {
+		{ "interface", required_argument, NULL, 'i' },
+		{ "address", required_argument, NULL, 'a' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "bare-queue", required_argument, NULL, 'b' },
+		{ "hold", required_argument, NULL, 'H' },
+		{ "help", no_argument, NULL, 'h' },
+		{},
+	};
+	int o;
+
+	while ((o = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+		switch (o) {
+		case 'i':
+			a->target.interface = optarg;
+			break;
+		case 'a':
+			a->target.address = optarg;
+			break;
+		case 's':
+			a->target.socket = optarg;
+			break;
+		case 'r':
+			a->rounds = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'b':
+			a->bare = true;
+			a->target.bare_queue = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'H':
+			a->hold = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'h':
+			return usage(stdout);
+		default:
+			return usage(stderr);
+		}
+	}
+	return optind < argc || a->rounds == 0 ? usage(stderr) : -1;
+}
+
+static uint64_t now_nsec(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void series_add(struct series *s, uint64_t value)
+{
+	s->values[s->n++] = value;
+}
+
+/* One contender's turn; only the steps are timed. */
+static int take_turn(struct entry *e, const struct target *t, bool counts)
+{
+	uint64_t start, begin, end = 0;
+	struct client c;
+	int r;
+
+	r = client_init(&c, t->address);
+	if (r < 0)
+		return failed(r, "make a ring, an area and a socket");
+	start = now_nsec();
+	for (enum step s = 0; s < _STEP_MAX && r == 0; s++) {
+		begin = now_nsec();
+		r = e->contender->step(t, &c, s);
+		end = now_nsec();
+		if (counts)
+			series_add(&e->steps[s], end - begin);
+	}
+	if (counts)
+		series_add(&e->total, end - start);
+	client_done(&c);
+	return r < 0 ? r : daemon_settle();
+}
+
+static int entry_init(struct entry *e, const struct contender *contender, const struct arguments *a)
+{
+	e->contender = contender;
+	e->total.values = calloc(a->rounds, sizeof(uint64_t));
+	if (!e->total.values)
+		return -ENOMEM;
+	for (enum step s = 0; s < _STEP_MAX; s++) {
+		e->steps[s].values = calloc(a->rounds, sizeof(uint64_t));
+		if (!e->steps[s].values)
+			return -ENOMEM;
+	}
+	return contender->open(&a->target);
+}
+
+static void entry_done(struct entry *e)
+{
+	if (!e->contender)
+		return;
+	e->contender->close();
+	for (enum step s = 0; s < _STEP_MAX; s++)
+		free(e->steps[s].values);
+	free(e->total.values);
+}
+
+static int add_figures(sd_json_variant **v, const char *name, struct series *s)
+{
+	struct figures f = series_figures(s);
+	sd_json_variant *figures = NULL;
+	int r;
+
+	r = sd_json_buildo(&figures, SD_JSON_BUILD_PAIR_UNSIGNED("medianNSec", f.median),
+			   SD_JSON_BUILD_PAIR_UNSIGNED("p99NSec", f.p99));
+	if (r >= 0)
+		r = sd_json_variant_set_field(v, name, figures);
+	sd_json_variant_unref(figures);
+	return r;
+}
+
+static int print_result(struct entry *entries, size_t n, unsigned rounds)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	int r;
+
+	r = sd_json_buildo(&v, SD_JSON_BUILD_PAIR_UNSIGNED("rounds", rounds));
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		_cleanup_(sd_json_variant_unrefp) sd_json_variant *one = NULL;
+
+		r = add_figures(&one, "total", &entries[i].total);
+		for (enum step s = 0; s < _STEP_MAX && r >= 0; s++)
+			r = add_figures(&one, step_names[s], &entries[i].steps[s]);
+		if (r >= 0)
+			r = sd_json_variant_set_field(&v, entries[i].contender->name, one);
+	}
+	return r < 0 ? r : sd_json_variant_dump(v, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
+}
+
+static int compete(const struct arguments *a)
+{
+	const struct contender *contenders[] = { &contender_daemon, &contender_empty,
+						 &contender_bare };
+	struct entry entries[ARRAY_SIZE(contenders)] = {};
+	size_t n = a->bare ? 3 : 2;
+	int r = 0;
+
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = entry_init(&entries[i], contenders[i], a);
+	for (unsigned round = 0; round < WARM_UP + a->rounds && r >= 0; round++)
+		for (size_t i = 0; i < n && r >= 0; i++)
+			r = take_turn(&entries[i], &a->target, round >= WARM_UP);
+	if (r >= 0)
+		r = print_result(entries, n, a->rounds);
+	for (size_t i = 0; i < n; i++)
+		entry_done(&entries[i]);
+	return r;
+}
+
+static int hold(const struct arguments *a)
+{
+	struct client *clients = calloc(a->hold, sizeof(*clients));
+	int r;
+
+	if (!clients)
+		return -ENOMEM;
+	r = daemon_hold(&a->target, clients, a->hold);
+	if (r == 0) {
+		printf("holding %u\n", a->hold);
+		fflush(stdout);
+		while (getchar() != EOF)
+			;
+	}
+	/* The end of the process is the end of the leases. */
+	free(clients);
+	return r;
+}
+
+int main(int argc, char *argv[])
+{
+	struct arguments a = {
+		.target = { .interface = "zc0", .address = "10.9.0.1", .socket = ZCRX_SOCKET_PATH },
+		.rounds = 200
+	};
+	struct rlimit files;
+	int r;
+
+	r = parse_arguments(argc, argv, &a);
+	if (r >= 0)
+		return r;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	r = a.hold > 0 ? hold(&a) : compete(&a);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
