@@ -47,10 +47,12 @@ static char *describe(const struct yaml_node *n)
 	if (n->plain && (!*n->text || streq(n->text, "~") || streq(n->text, "null")))
 		return strdup("nothing");
 	length = strnlen(n->text, SHOWN_MAX + 1);
-	/* Don't cut a character in two. */
-	if (length > SHOWN_MAX)
+	if (length > SHOWN_MAX) {
+		/* Not in the middle of a character. */
+		length = SHOWN_MAX;
 		while (length > 0 && ((unsigned char)n->text[length] & 0xc0) == 0x80)
 			length--;
+	}
 	if (asprintf(&s, "\"%.*s%s\"", (int)length, n->text, n->text[length] ? "..." : "") < 0)
 		return NULL;
 	for (char *c = s; *c; c++)
