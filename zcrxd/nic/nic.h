@@ -75,7 +75,8 @@ struct ifq_request {
 	uint32_t queue;
 	uint32_t refill_entries;
 	uint32_t buffer_length; /* 0 for a page */
-	bool events;	      /* also statistics */
+	bool statistics;      /* both need the kernel's events */
+	bool events;
 	uint64_t event_user_data;
 };
 

@@ -123,6 +123,7 @@ static int register_act(sd_varlink *link, struct manager *m, const struct regist
 		.refill_entries = (uint32_t)p->refill, .buffer_length = (uint32_t)p->buffer_length,
 		/* A kernel that cannot do it is no reason to refuse: the client sees that there are
 		 * no statistics. */
+		.statistics = m->backend->ops->features(m->backend)->events,
 		.events = p->events && m->backend->ops->features(m->backend)->events,
 		.event_user_data = p->event_user_data,
 	};

@@ -170,7 +170,9 @@ static int do_register(int ring, const struct ifq_request *request, void *area_a
 	};
 	struct uapi_zcrx_event_desc events = {
 		.user_data = request->event_user_data,
-		.type_mask = 1U << UAPI_ZCRX_EVENT_ALLOC_FAIL | 1U << UAPI_ZCRX_EVENT_COPY,
+		.type_mask = request->events ? 1U << UAPI_ZCRX_EVENT_ALLOC_FAIL |
+						       1U << UAPI_ZCRX_EVENT_COPY :
+					       0,
 		.flags = UAPI_ZCRX_EVENT_DESC_FLAG_STATS,
 	};
 	struct uapi_region_desc region = {};
@@ -178,7 +180,7 @@ static int do_register(int ring, const struct ifq_request *request, void *area_a
 		.area_ptr = (uintptr_t)&area,
 		.region_ptr = (uintptr_t)&region,
 		.rx_buf_len = request->buffer_length,
-		.event_desc = request->events ? (uintptr_t)&events : 0,
+		.event_desc = request->statistics ? (uintptr_t)&events : 0,
 	};
 	int r;
 
@@ -203,8 +205,8 @@ static int do_register(int ring, const struct ifq_request *request, void *area_a
 		.head_offset = reg.offsets.head,
 		.tail_offset = reg.offsets.tail,
 		.entries_offset = reg.offsets.rqes,
-		.has_stats = request->events,
-		.stats_offset = request->events ? layout.stats_offset : 0,
+		.has_stats = request->statistics,
+		.stats_offset = request->statistics ? layout.stats_offset : 0,
 		.area_token = area.rq_area_token,
 		.buffer_length = reg.rx_buf_len ?: (uint32_t)sysconf(_SC_PAGESIZE),
 	};

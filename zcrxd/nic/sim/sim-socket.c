@@ -220,8 +220,8 @@ int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, s
 		.refill_size = (64 + entries * 16ULL + PAGE - 1) / PAGE * PAGE,
 		.tail_offset = 4,
 		.entries_offset = 64,
-		.has_stats = request->events,
-		.stats_offset = request->events ? 64 + entries * 16ULL : 0,
+		.has_stats = request->statistics,
+		.stats_offset = request->statistics ? 64 + entries * 16ULL : 0,
 		.buffer_length = request->buffer_length ?: PAGE,
 	};
 	ret->refill_map_offset = 0x30000000 + ((uint64_t)ret->zcrx_id << 16);
