@@ -86,15 +86,6 @@ struct zcrx_queue {
 	struct zcrx_event event;
 };
 
-/* user_data of the library's own completions. Streams are named by their address, whose low bits are
- * free. */
-#define OURS (UINT64_C(1) << 63)
-#define TAG_IGNORED (OURS | 0)
-#define TAG_LEASE (OURS | 1)
-#define TAG_RETRY (OURS | 2)
-#define TAG_KERNEL (OURS | 3) /* the kernel's events: wanted only because statistics come with them */
-#define MAX_TAG TAG_KERNEL
-
 enum stream_state {
 	STREAM_ARMED,  /* the kernel has the request; a final completion will come */
 	STREAM_PAUSED, /* to be armed again */

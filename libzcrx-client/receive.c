@@ -18,6 +18,13 @@
 
 #include "internal.h"
 
+/* Completions of the library's own. Streams are named by their address, whose low bits are free. */
+#define OURS (UINT64_C(1) << 63)
+#define TAG_IGNORED (OURS | 0)
+#define TAG_LEASE (OURS | 1)
+#define TAG_RETRY (OURS | 2)
+#define MAX_TAG TAG_RETRY
+
 #define MAX_ATTEMPTS 256U
 static const struct __kernel_timespec retry_delay = { .tv_nsec = 4 * 1000 * 1000 };
 

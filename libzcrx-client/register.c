@@ -199,8 +199,7 @@ static int call_register(struct zcrx_queue *q, int area_fd, uint64_t n_buffers)
 		SD_JSON_BUILD_PAIR_UNSIGNED("areaSize", q->area_size),
 		SD_JSON_BUILD_PAIR_UNSIGNED("refillEntries", refill_entries_for(n_buffers)),
 		SD_JSON_BUILD_PAIR_CONDITION(q->buffer_length != queue_page_size(), "receiveBufferLength",
-					     SD_JSON_BUILD_UNSIGNED(q->buffer_length)),
-		SD_JSON_BUILD_PAIR_UNSIGNED("eventUserData", TAG_KERNEL));
+					     SD_JSON_BUILD_UNSIGNED(q->buffer_length)));
 	r = client_call(l->client, "register the queue", ZCRX_METHOD("Register"), r, parameters,
 			&reply);
 	if (r < 0)
