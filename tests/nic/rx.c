@@ -63,10 +63,8 @@ static unsigned int zcnic_linear_len(struct zcnic_queue *queue, struct sk_buff *
 	const unsigned int hdr_len = zcnic_frame(frame)->hdr_len;
 
 	if (hdr_len && frame->len > hdr_len && READ_ONCE(port->hds) &&
-	    frame->len > READ_ONCE(port->hds_thresh)) {
-		queue->rx.split_packets++;
+	    frame->len > READ_ONCE(port->hds_thresh))
 		return hdr_len;
-	}
 	/* The stack must be able to read all of a frame that is not split. */
 	if (page_pool_is_unreadable(queue->pool))
 		return frame->len;
@@ -93,6 +91,8 @@ static struct sk_buff *zcnic_receive(struct zcnic_queue *queue, struct sk_buff *
 
 	queue->rx.packets++;
 	queue->rx.bytes += frame->len;
+	if (linear < frame->len && linear == info->hdr_len)
+		queue->rx.split_packets++;
 	if (info->csum_ok) {
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
 		queue->rx.csum_unnecessary++;

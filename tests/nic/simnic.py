@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the tests of the simulated NIC share: commands, counters, frames, and the plain receiver.
+They run as root in the test machine, where zc0 is here and its peer zc1 in the namespace "peer"."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import socket
+import struct
+import subprocess
+import time
+
+import nl
+
+BUILD = pathlib.Path("/build", "nic-" + os.uname().release)
+PLAIN = str(BUILD / "zcrx-plain")
+DEBUGFS = pathlib.Path("/sys/kernel/debug/zcnic")
+HOST4, PEER4, HOST6 = "10.9.0.1", "10.9.0.2", "fd09::1"
+NTUPLE_LOCATIONS = 256
+PATIENCE = 30
+
+
+def run(*argv, **more):
+    """A command that must work; what it printed."""
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE, **more)
+    assert done.returncode == 0, f"{' '.join(argv)}: {done.stderr}{done.stdout}"
+    return done.stdout
+
+
+def refused(*argv):
+    """A command that must fail; what it said."""
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode != 0, f"{' '.join(argv)} worked"
+    return done.stderr + done.stdout
+
+
+def until(condition, seconds=PATIENCE):
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return value
+
+
+def counters(ifname="zc0"):
+    return {name: int(value) for name, value in
+            re.findall(r"^\s+(\w+): (\d+)$", run("ethtool", "-S", ifname), re.M)}
+
+
+@contextlib.contextmanager
+def counted(ifname="zc0"):
+    """A dict that holds, after the block, by how much each counter grew meanwhile."""
+    before = counters(ifname)
+    grown = {}
+    yield grown
+    for name, value in counters(ifname).items():
+        if value != before.get(name, 0):
+            grown[name] = value - before.get(name, 0)
+
+
+def channels():
+    return int(re.findall(r"Combined:\s+(\d+)", run("ethtool", "-l", "zc0"))[1])
+
+
+def indirection(context=None):
+    argv = ["ethtool", "-x", "zc0"] + (["context", str(context)] if context else [])
+    table = []
+    for row in re.findall(r"^\s+\d+:\s+(.*)$", run(*argv), re.M):
+        table += [int(queue) for queue in row.split()]
+    return table
+
+
+def rss_key():
+    return bytes.fromhex(re.search(r"([0-9a-f]{2}:)+[0-9a-f]{2}", run("ethtool", "-x", "zc0"))[0]
+                         .replace(":", ""))
+
+
+def rule_add(*words):
+    """Adds a rule; returns its location."""
+    said = run("ethtool", "-N", "zc0", "flow-type", *words)
+    return int(words[words.index("loc") + 1] if "loc" in words else re.search(r"ID (\d+)", said)[1])
+
+
+@contextlib.contextmanager
+def rule(*words):
+    location = rule_add(*words)
+    try:
+        yield location
+    finally:
+        run("ethtool", "-N", "zc0", "delete", str(location))
+
+
+def rules_flush():
+    run("ethtool", "-K", "zc0", "ntuple", "off")
+    run("ethtool", "-K", "zc0", "ntuple", "on")
+
+
+def rules():
+    """Locations of all rules."""
+    return [int(found) for found in
+            re.findall(r"^Filter: (\d+)$", run("ethtool", "-n", "zc0"), re.M)]
+
+
+def lift_faults():
+    for device in DEBUGFS.iterdir():
+        for row in (device / "fail").read_text().splitlines()[1:]:
+            if row.split()[1] != "0":
+                fail(row.split()[0], 0, device=device.name)
+
+
+def fail(operation, *numbers, device="zcnic.0"):
+    """The next calls of an operation: COUNT [SKIP [ERRNO [DELAY_MS]]]."""
+    (DEBUGFS / device / "fail").write_text(" ".join(map(str, (operation, *numbers))) + "\n")
+
+
+def fault(operation, device="zcnic.0"):
+    rows = (DEBUGFS / device / "fail").read_text().splitlines()
+    names = rows[0].split()
+    found = next(row.split() for row in rows[1:] if row.split()[0] == operation)
+    return {name: int(value) for name, value in zip(names[1:], found[1:])}
+
+
+def addresses():
+    """Gives both ends their addresses again: IPv6 ones go when a link goes down."""
+    for netns, ifname, end in ((), "zc0", 1), (("-n", "peer"), "zc1", 2):
+        run("ip", *netns, "-batch", "-", input=f"""\
+            link set {ifname} up
+            addr replace 10.9.0.{end}/24 dev {ifname}
+            addr replace fd09::{end}/64 dev {ifname} nodad
+            """)
+
+
+def configure(queues=8, split=True):
+    """The state most tests start from: queues 4.. free of ordinary traffic."""
+    rules_flush()
+    run("ethtool", "-X", "zc0", "default")
+    run("ethtool", "-L", "zc0", "combined", str(queues))
+    run("ethtool", "-G", "zc0", "rx", "1024", "tcp-data-split", "on" if split else "auto")
+    run("ethtool", "-X", "zc0", "equal", "4")
+
+
+def enter_peer():
+    """For preexec_fn: the namespace of the peer."""
+    fd = os.open("/run/netns/peer", os.O_RDONLY)
+    os.setns(fd, os.CLONE_NEWNET)
+    os.close(fd)
+
+
+def peer_socket(*kind):
+    """A socket of the peer's namespace."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        enter_peer()
+        return socket.socket(*kind)
+    finally:
+        os.setns(home, os.CLONE_NEWNET)
+        os.close(home)
+
+
+def checksum(data):
+    total = sum(struct.unpack(f">{(len(data) + 1) // 2}H", data + bytes(len(data) % 2)))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def frame(flow, src=None, dst=None, sport=1, dport=2, tos=0, payload=b"payload", proto=None):
+    """An Ethernet frame from the peer, checksums right. flow: tcp4, tcp6, udp4, udp6; proto makes
+    it something else. Addresses nobody has keep the receiving stack silent."""
+    four = flow.endswith("4")
+    family = socket.AF_INET if four else socket.AF_INET6
+    src = socket.inet_pton(family, src or ("192.0.2.1" if four else "2001:db8::1"))
+    dst = socket.inet_pton(family, dst or ("192.0.2.2" if four else "2001:db8::2"))
+    number = socket.IPPROTO_TCP if flow.startswith("tcp") else socket.IPPROTO_UDP
+
+    if flow.startswith("tcp"):
+        l4 = struct.pack(">HHIIBBHHH", sport, dport, 1, 1, 5 << 4, 0x10, 512, 0, 0)
+        position = 16
+    else:
+        l4 = struct.pack(">HHHH", sport, dport, 8 + len(payload), 0)
+        position = 6
+    l4 += payload
+    pseudo = src + dst + struct.pack(">II", len(l4), number)
+    l4 = l4[:position] + struct.pack(">H", checksum(pseudo + l4)) + l4[position + 2:]
+
+    number = proto or number
+    if four:
+        ip = struct.pack(">BBHHHBBH", 0x45, tos, 20 + len(l4), 0, 0, 64, number, 0) + src + dst
+        ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
+    else:
+        ip = struct.pack(">IHBB", 6 << 28 | tos << 20, len(l4), number, 64) + src + dst
+    ether = b"\x02zcn\0\0" + b"\x02zcn\0\1" + (b"\x08\x00" if four else b"\x86\xdd")
+    return ether + ip + l4
+
+
+class Wire:
+    """Puts frames on the peer's end of the wire."""
+
+    def __init__(self):
+        self.socket = peer_socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self.socket.bind(("zc1", 0))
+
+    def send(self, *frames):
+        for data in frames:
+            self.socket.send(data)
+
+    def lands(self, *frames):
+        """{queue: frames} for the queues that ordinary traffic does not reach."""
+        def packets():
+            rows = nl.qstats("zc0", per_queue=True)
+            return {queue: rows[queue][nl.QSTATS_RX_PACKETS] for queue in range(4, 8)}
+
+        before = packets()
+        self.send(*frames)
+        return {queue: value - before[queue] for queue, value in packets().items()
+                if value != before[queue]}
+
+
+class Receiver:
+    """zcrx-plain recv. refused is the errno's name if the kernel did not register it."""
+
+    def __init__(self, *options, hold=False):
+        argv = [PLAIN, "recv", *map(str, options)] + (["-n"] if hold else [])
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        said = self.process.stdout.readline().split()
+        self.refused = said[1] if said[0] == "refused" else None
+        if self.refused:
+            self.stop()
+
+    def __enter__(self):
+        assert not self.refused, self.refused
+        return self
+
+    def __exit__(self, *unused):
+        self.stop()
+
+    def result(self):
+        said, _ = self.process.communicate(timeout=PATIENCE)
+        assert said, "the receiver died"
+        return json.loads(said)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+def sender(address, port, size):
+    """Starts zcrx-plain send in the peer's namespace."""
+    return subprocess.Popen([PLAIN, "send", address, str(port), str(size)], preexec_fn=enter_peer,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def transfer(receiver, size, address=HOST4, port=9000):
+    """Sends to a receiver; what the receiver saw."""
+    sending = sender(address, port, size)
+    result = receiver.result()
+    assert sending.wait(PATIENCE) == 0, sending.stderr.read()
+    sending.stderr.close()
+    return result
+
+
+def assert_zero_copy(result, size):
+    assert (result["bytes"], result["bad"], result["copied"], result["end"]) == (size, 0, 0, "EOF")
