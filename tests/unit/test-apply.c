@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Plans on the simulated NIC: whichever step fails, and however, the NIC ends as it was found.
+ */
+#include "testlib.h"
+
+#include "apply.h"
+#include "sim.h"
+
+#define IFINDEX 3
+
+struct fixture {
+	struct nic_backend *backend;
+	struct nic *nic;
+	struct nic_state *found;
+	struct plan *plan;
+};
+
+static struct nic_state *observe(struct nic *nic)
+{
+	struct nic_state *s = NULL;
+
+	assert_int_equal(nic->ops->observe(nic, &s, NULL), 0);
+	return s;
+}
+
+/* mlx5 has the longest way to go: every kind of step. */
+static int setup(void **state)
+{
+	struct config_interface c = { .channels_mode = CHANNELS_COUNT, .channels = 12,
+				      .zero_copy_queues = 4, .rx_ring = 1024,
+				      .tcp_data_split = true };
+	struct fixture *x = calloc(1, sizeof(*x));
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+
+	assert_non_null(x);
+	x->backend = sim_new();
+	assert_non_null(x->backend);
+	assert_int_equal(sim_nic_state_new(IFINDEX, "eth0", "mlx5_core", 8, 16, &s), 0);
+	assert_int_equal(sim_add_nic(x->backend, s, NULL, NULL), 0);
+	assert_int_equal(x->backend->ops->open(x->backend, IFINDEX, &x->nic, NULL), 0);
+	x->found = observe(x->nic);
+	assert_int_equal(plan_build(&c, x->found, &x->plan, NULL), 0);
+	assert_int_equal(x->plan->n_steps, _STEP_OP_MAX);
+	*state = x;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *x = *state;
+
+	x->nic->ops->close(x->nic);
+	x->backend->ops->free(x->backend);
+	nic_state_free(x->found);
+	plan_free(x->plan);
+	free(x);
+	return 0;
+}
+
+static void check_as_found(struct fixture *x)
+{
+	_cleanup_(nic_state_freep) struct nic_state *now = observe(x->nic);
+
+	assert_memory_equal(&now->channels, &x->found->channels, sizeof(now->channels));
+	assert_int_equal(now->rx_ring, x->found->rx_ring);
+	assert_int_equal(now->split, x->found->split);
+	assert_int_equal(now->hds_threshold, x->found->hds_threshold);
+	assert_int_equal(now->ntuple, x->found->ntuple);
+	assert_int_equal(now->gro_hw, x->found->gro_hw);
+	assert_memory_equal(now->rss.entries, x->found->rss.entries,
+			    now->rss.n * sizeof(uint32_t));
+	assert_int_equal(now->n_queues, x->found->n_queues);
+}
+
+static void test_all_done(void **state)
+{
+	struct fixture *x = *state;
+	enum step_outcome outcomes[_STEP_OP_MAX];
+	_cleanup_(nic_state_freep) struct nic_state *now = NULL;
+
+	assert_int_equal(plan_apply(x->nic, x->plan, outcomes, NULL), 0);
+	for (size_t i = 0; i < _STEP_OP_MAX; i++)
+		assert_int_equal(outcomes[i], STEP_DONE);
+	now = observe(x->nic);
+	assert_int_equal(now->channels.combined, 12);
+	assert_int_equal(now->split, SPLIT_ENABLED);
+	assert_int_equal(nic_state_rss_queues(now), 8);
+}
+
+static void test_empty(void **state)
+{
+	struct fixture *x = *state;
+	struct plan nothing = {};
+
+	assert_int_equal(plan_apply(x->nic, &nothing, NULL, NULL), 0);
+	check_as_found(x);
+}
+
+/* For every step: the kernel refuses it, or the machine fails. */
+static void test_every_step_fails(void **state)
+{
+	static const int errors[] = { EOPNOTSUPP, EINVAL, EBUSY, -ENOMEM };
+	struct fixture *x = *state;
+	enum step_outcome outcomes[_STEP_OP_MAX];
+
+	for (size_t e = 0; e < ARRAY_SIZE(errors); e++)
+		for (unsigned failed = 0; failed < _STEP_OP_MAX; failed++) {
+			_cleanup_fault_ struct fault f = {};
+			int r = errors[e] < 0 ? errors[e] : ZCRX_KERNEL_REJECTED;
+
+			assert_int_equal(sim_fail_at(x->backend, failed + 1, errors[e], "no"), 0);
+			assert_int_equal(plan_apply(x->nic, x->plan, outcomes, &f), r);
+			if (r > 0) {
+				assert_string_equal(f.kernel_text, "no");
+				assert_int_equal(f.error, errors[e]);
+			}
+			for (unsigned i = 0; i < _STEP_OP_MAX; i++)
+				assert_int_equal(outcomes[i], i < failed  ? STEP_UNDONE :
+							      i == failed ? STEP_FAILED :
+									    STEP_SKIPPED);
+			check_as_found(x);
+		}
+}
+
+/* An undo that fails is told, and does not keep the others from running. */
+static void test_undo_fails(void **state)
+{
+	struct fixture *x = *state;
+	enum step_outcome outcomes[_STEP_OP_MAX];
+	_cleanup_(nic_state_freep) struct nic_state *now = NULL;
+
+	/* The fifth step fails. Of the undos, two are refused: neither the split nor its threshold can
+	 * change while a queue is bound. */
+	assert_int_equal(sim_set_bound(x->backend, IFINDEX, 0, true), 0);
+	x->plan->steps[4].to.number = 1 << 20; /* a ring size that the NIC has not */
+	assert_int_equal(plan_apply(x->nic, x->plan, outcomes, NULL), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(outcomes[0], STEP_UNDONE);	 /* gro-hw */
+	assert_int_equal(outcomes[1], STEP_UNDO_FAILED); /* tcp-data-split */
+	assert_int_equal(outcomes[2], STEP_UNDO_FAILED); /* hds-threshold */
+	assert_int_equal(outcomes[3], STEP_UNDONE);	 /* ntuple */
+	assert_int_equal(outcomes[4], STEP_FAILED);
+	assert_int_equal(outcomes[5], STEP_SKIPPED);
+	assert_int_equal(outcomes[6], STEP_SKIPPED);
+	now = observe(x->nic);
+	assert_int_equal(now->ntuple, FEATURE_OFF);
+	assert_int_equal(now->split, SPLIT_ENABLED);
+}
+
+static void test_gone(void **state)
+{
+	struct fixture *x = *state;
+	enum step_outcome outcomes[_STEP_OP_MAX];
+	_cleanup_fault_ struct fault f = {};
+
+	assert_int_equal(sim_unplug(x->backend, IFINDEX), 0);
+	assert_int_equal(plan_apply(x->nic, x->plan, outcomes, &f), ZCRX_NO_SUCH_INTERFACE);
+	assert_int_equal(outcomes[0], STEP_FAILED);
+	assert_int_equal(outcomes[1], STEP_SKIPPED);
+}
+
+/* A NIC that does something else than it was asked, and says so when it is read back: a ring size
+ * that the driver rounds. */
+struct rounding {
+	struct nic nic;
+	struct nic *below;
+};
+
+static int apply_rounded(struct nic *nic, const struct step *step, struct fault *reterr)
+{
+	struct nic *below = ((struct rounding *)nic)->below;
+	struct step other = *step;
+	int r;
+
+	if (step->op != STEP_RX_RING || step->to.number != 1024)
+		return below->ops->apply(below, step, reterr);
+	other.to.number = 2048;
+	r = below->ops->apply(below, &other, reterr);
+	return r ?: fault_kernel(reterr, EIO, NULL, "set rx-ring", "It is 2048 now.");
+}
+
+static void test_effect_of_failed_step(void **state)
+{
+	static const struct nic_ops ops = { .apply = apply_rounded };
+	struct fixture *x = *state;
+	struct rounding n = { .nic = { &ops, IFINDEX }, .below = x->nic };
+	enum step_outcome outcomes[_STEP_OP_MAX];
+
+	assert_int_equal(plan_apply(&n.nic, x->plan, outcomes, NULL), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(outcomes[4], STEP_FAILED);
+	check_as_found(x);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	assert_string_equal(step_outcome_to_string(STEP_SKIPPED), "skipped");
+	assert_string_equal(step_outcome_to_string(STEP_DONE), "done");
+	assert_string_equal(step_outcome_to_string(STEP_FAILED), "failed");
+	assert_string_equal(step_outcome_to_string(STEP_UNDONE), "undone");
+	assert_string_equal(step_outcome_to_string(STEP_UNDO_FAILED), "undo-failed");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_all_done), TEST(test_empty), TEST(test_every_step_fails),
+		TEST(test_undo_fails), TEST(test_gone), TEST(test_effect_of_failed_step),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
