@@ -85,8 +85,11 @@ static char *ends_format(sd_json_variant *lease, uint64_t now_usec)
 {
 	uint64_t expiry = field_unsigned(lease, "expiryUSec", UINT64_MAX);
 
+	/* Whole seconds, upwards: what was just leased for an hour ends in an hour. */
 	if (expiry != UINT64_MAX)
-		return text_span(expiry > now_usec ? expiry - now_usec : 0);
+		return text_span(expiry <= now_usec ? 0
+						    : (expiry - now_usec + USEC_PER_SEC - 1) /
+							      USEC_PER_SEC * USEC_PER_SEC);
 	return strdup(field_boolean(lease, "persistent") ? "never" : "with handle");
 }
 

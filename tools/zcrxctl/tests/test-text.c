@@ -135,8 +135,8 @@ static void test_parse_span(void **state)
 		{ "7us", 7 },
 		{ "9223372036854775807us", INT64_MAX },
 	};
-	static const char *const bad[] = { "",	   " ",	  "s",	"1x",  "-1s",  "1.5h", "5m",
-					   "30 s", "1s5", "1S", "0x5", "1h-1s" };
+	static const char *const bad[] = { "",	 " ",	 "s",	"1x", "-1s", "1.5h",
+					   "5m", "30 s", "1s5", "1S", "0x5", "1h-1s" };
 	static const char *const long_ones[] = { "9223372036854775808us", "18446744073709551616",
 						 "99999999999999d", "9223372036854775807us 1us" };
 	uint64_t usec;
