@@ -101,8 +101,8 @@ static int zcnic_fail_show(struct seq_file *file, void *data)
 		spin_lock_bh(&port->fault_lock);
 		fault = port->fault[i];
 		spin_unlock_bh(&port->fault_lock);
-		seq_printf(file, "%s %u %u %d %u %lu\n", zcnic_op_names[i], fault.count,
-			   fault.skip, fault.error, fault.delay_ms, fault.hits);
+		seq_printf(file, "%s %u %u %d %u %lu\n", zcnic_op_names[i], fault.count, fault.skip,
+			   fault.error, fault.delay_ms, fault.hits);
 	}
 	return 0;
 }

@@ -107,8 +107,8 @@ static void zcnic_get_ringparam(struct net_device *netdev, struct ethtool_ringpa
 	ring->tx_pending = port->tx_ring;
 
 	/* What the NIC does, which for "auto" is not to split. */
-	kernel_ring->tcp_data_split = port->hds ? ETHTOOL_TCP_DATA_SPLIT_ENABLED :
-						  ETHTOOL_TCP_DATA_SPLIT_DISABLED;
+	kernel_ring->tcp_data_split =
+		port->hds ? ETHTOOL_TCP_DATA_SPLIT_ENABLED : ETHTOOL_TCP_DATA_SPLIT_DISABLED;
 	kernel_ring->hds_thresh = port->hds_thresh;
 	kernel_ring->hds_thresh_max = ZCNIC_HDS_THRESH_MAX;
 }

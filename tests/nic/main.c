@@ -133,7 +133,7 @@ static int __init zcnic_init(void)
 
 	if (!pairs || pairs > ZCNIC_MAX_PAIRS || max_queues > ZCNIC_MAX_QUEUES || !queues ||
 	    queues > max_queues || loc_mode >= ZCNIC_LOC_MODE_MAX) {
-		pr_err(ZCNIC_NAME ": pairs 1..%u, queues 1..max_queues, max_queues 1..%u, loc_mode 0..%u\n",
+		pr_err("zcnic: want pairs <= %u, queues <= max_queues <= %u, loc_mode <= %u\n",
 		       ZCNIC_MAX_PAIRS, ZCNIC_MAX_QUEUES, ZCNIC_LOC_MODE_MAX - 1);
 		return -EINVAL;
 	}

@@ -223,8 +223,7 @@ class Receiver:
 
     def __init__(self, *options, hold=False):
         argv = [PLAIN, "recv", *map(str, options)] + (["-n"] if hold else [])
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         said = self.process.stdout.readline().split()
         self.refused = said[1] if said[0] == "refused" else None
         if self.refused:
@@ -245,7 +244,6 @@ class Receiver:
     def stop(self):
         self.process.kill()
         self.process.wait(PATIENCE)
-        self.process.stdin.close()
         self.process.stdout.close()
 
 

@@ -15,6 +15,7 @@ struct zcnic_counter {
 
 #define ZCNIC_COUNTER(dir, field) { #field, offsetof(struct zcnic_queue, dir.field) }
 
+/* clang-format off */
 static const struct zcnic_counter zcnic_rx_counters[] = {
 	ZCNIC_COUNTER(rx, packets),
 	ZCNIC_COUNTER(rx, bytes),
@@ -30,6 +31,7 @@ static const struct zcnic_counter zcnic_tx_counters[] = {
 	ZCNIC_COUNTER(tx, bytes),
 	ZCNIC_COUNTER(tx, drops),
 };
+/* clang-format on */
 
 /* Of the whole port, in the order of zcnic_get_ethtool_stats(). */
 static const char *const zcnic_port_counters[] = {
@@ -113,8 +115,8 @@ static void zcnic_base_stats(struct net_device *netdev, struct netdev_queue_stat
 {
 	struct zcnic_port *port = netdev_priv(netdev);
 
-	*rx = (struct netdev_queue_stats_rx){};
-	*tx = (struct netdev_queue_stats_tx){};
+	*rx = (struct netdev_queue_stats_rx) {};
+	*tx = (struct netdev_queue_stats_tx) {};
 	netdev_stat_queue_sum(netdev, netdev->real_num_rx_queues, port->max_queues, rx,
 			      netdev->real_num_tx_queues, port->max_queues, tx);
 	rx->hw_drops += READ_ONCE(port->rule_drops) + atomic_long_read(&port->oversize_drops) +

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""io_uring zero-copy receive on the simulated NIC: what it needs, and that it truly copies nothing."""
+"""io_uring zero-copy receive on the simulated NIC: what it needs, and that nothing is copied."""
 
 import pytest
 import nl

@@ -218,10 +218,10 @@ netdev_tx_t zcnic_xmit(struct sk_buff *skb, struct net_device *netdev)
 	skb_tx_timestamp(skb);
 
 	/*
-	 * The frame stays its socket's until the peer has taken it: that is what keeps a sender from
-	 * filling the wire.
+	 * The frame stays its socket's until the peer has taken it: that is what keeps a sender
+	 * from filling the wire.
 	 */
-	*zcnic_frame(skb) = (struct zcnic_frame){ .csum_ok = partial };
+	*zcnic_frame(skb) = (struct zcnic_frame) { .csum_ok = partial };
 	zcnic_deliver(peer, skb);
 	return NETDEV_TX_OK;
 }

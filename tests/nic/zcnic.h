@@ -20,18 +20,18 @@
 
 #define ZCNIC_NAME "zcnic"
 
-#define ZCNIC_MAX_PAIRS 8
-#define ZCNIC_MAX_QUEUES 64
-#define ZCNIC_MAX_RULES 256
-#define ZCNIC_MAX_CONTEXTS 16 /* default context included */
-#define ZCNIC_RSS_ENTRIES 128
-#define ZCNIC_RSS_KEY_LEN 40
-#define ZCNIC_MIN_RING 64
-#define ZCNIC_MAX_RING 4096
-#define ZCNIC_DEFAULT_RING 1024
-#define ZCNIC_MAX_MTU 9216
+#define ZCNIC_MAX_PAIRS	     8
+#define ZCNIC_MAX_QUEUES     64
+#define ZCNIC_MAX_RULES	     256
+#define ZCNIC_MAX_CONTEXTS   16 /* default context included */
+#define ZCNIC_RSS_ENTRIES    128
+#define ZCNIC_RSS_KEY_LEN    40
+#define ZCNIC_MIN_RING	     64
+#define ZCNIC_MAX_RING	     4096
+#define ZCNIC_DEFAULT_RING   1024
+#define ZCNIC_MAX_MTU	     9216
 #define ZCNIC_HDS_THRESH_MAX 1024
-#define ZCNIC_MAX_BUF_LEN SZ_64K
+#define ZCNIC_MAX_BUF_LEN    SZ_64K
 
 /* The operations that debugfs' fail file can make fail or slow. Names in debugfs.c. */
 enum zcnic_op {
@@ -198,8 +198,8 @@ int zcnic_create_context(struct net_device *netdev, struct ethtool_rxfh_context 
 			 const struct ethtool_rxfh_param *rxfh, struct netlink_ext_ack *extack);
 int zcnic_modify_context(struct net_device *netdev, struct ethtool_rxfh_context *ctx,
 			 const struct ethtool_rxfh_param *rxfh, struct netlink_ext_ack *extack);
-int zcnic_remove_context(struct net_device *netdev, struct ethtool_rxfh_context *ctx,
-			 u32 context, struct netlink_ext_ack *extack);
+int zcnic_remove_context(struct net_device *netdev, struct ethtool_rxfh_context *ctx, u32 context,
+			 struct netlink_ext_ack *extack);
 
 /* rules.c */
 struct zcnic_rule *zcnic_rule_match(struct zcnic_port *port, const struct zcnic_flow *flow);

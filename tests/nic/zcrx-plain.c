@@ -4,11 +4,11 @@
  * the daemon: run as root it registers a receive queue for itself, which is what zcrxd saves
  * everybody else from.
  *
- *	zcrx-plain recv [-i IFNAME] [-q QUEUE] [-p PORT] [-b BUFFER] [-a AREA] [-n]
+ *	zcrx-plain recv [-i IFNAME] [-q QUEUE] [-p PORT] [-b BUFFER] [-n]
  *	zcrx-plain send ADDRESS PORT BYTES          (0: until stopped)
  *
  * recv says "registered ..." or "refused ERRNO", then serves one connection and prints what it saw
- * as one line of JSON. With -n it only holds the queue until its standard input ends. BUFFER larger
+ * as one line of JSON. With -n it only holds the queue until it is killed. BUFFER larger
  * than a page takes the area from huge pages. Exit status: 0, 1 on any failure, 2 if refused.
  */
 #define _GNU_SOURCE
@@ -32,15 +32,15 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#define PAGE 4096U
-#define HUGE_PAGE (2U << 20)
-#define RING_ENTRIES 64
-#define CQ_ENTRIES 8192
+#define PAGE		4096U
+#define HUGE_PAGE	(2U << 20)
+#define RING_ENTRIES	64
+#define CQ_ENTRIES	8192
 #define STALLED_SECONDS 20
 
 /* Prime, and more than any shift that lost or repeated segments can cause by accident. */
 #define PATTERN_PERIOD 65521U
-#define PATTERN_CHUNK 65536U
+#define PATTERN_CHUNK  65536U
 
 enum { TAG_RECV = 1, TAG_EVENT = 2 };
 
@@ -79,9 +79,7 @@ struct receiver {
 
 	uint64_t bytes;
 	uint64_t bad;
-	uint64_t cqes;
 	unsigned int events[2];
-	unsigned int rearmed;
 };
 
 static int fail(const char *what)
@@ -100,7 +98,7 @@ static int zcrx_register(unsigned int ring_fd, unsigned int op, void *arg, unsig
 	return syscall(__NR_io_uring_register, ring_fd, op, arg, nr) < 0 ? -errno : 0;
 }
 
-/* Memory for the area and the refill ring; the page after the ring takes the kernel's statistics. */
+/* Memory for the area and the refill ring; after the ring comes a page for the statistics. */
 static int receiver_map(struct receiver *r, size_t *ret_region_len)
 {
 	const bool huge = r->buf_len > PAGE;
@@ -215,7 +213,6 @@ static void receiver_data(struct receiver *r, const struct io_uring_cqe *cqe)
 	if (memcmp(r->area + offset, pattern + r->bytes % PATTERN_PERIOD, cqe->res))
 		r->bad++;
 	r->bytes += cqe->res;
-	r->cqes++;
 
 	rqe->off = offset | r->area_token;
 	rqe->len = cqe->res;
@@ -231,7 +228,6 @@ static int receiver_ended(struct receiver *r, int fd, int res, bool *ret_end)
 	if (res == -ENOMEM)
 		zcrx_register(r->ring.ring_fd, IORING_REGISTER_ZCRX_CTRL, &flush, 0);
 	if (res == -ENOMEM || res == -ENOSPC || res > 0) {
-		r->rearmed++;
 		receiver_arm(r, fd);
 		return 0;
 	}
@@ -277,18 +273,16 @@ static int receiver_serve(struct receiver *r, int fd)
 		err = receiver_process(r, fd, &end);
 	}
 
-	printf("{\"bytes\": %llu, \"bad\": %llu, \"cqes\": %llu, \"copied\": %llu, "
-	       "\"alloc_fail_events\": %u, \"copy_events\": %u, \"rearmed\": %u, \"end\": \"%s\"}\n",
+	printf("{\"bytes\": %llu, \"bad\": %llu, \"copied\": %llu, "
+	       "\"alloc_fail_events\": %u, \"copy_events\": %u, \"end\": \"%s\"}\n",
 	       (unsigned long long)r->bytes, (unsigned long long)r->bad,
-	       (unsigned long long)r->cqes, (unsigned long long)r->stats->copy_bytes,
-	       r->events[ZCRX_EVENT_ALLOC_FAIL], r->events[ZCRX_EVENT_COPY], r->rearmed,
-	       err ? strerrorname_np(-err) : "EOF");
+	       (unsigned long long)r->stats->copy_bytes, r->events[ZCRX_EVENT_ALLOC_FAIL],
+	       r->events[ZCRX_EVENT_COPY], err ? strerrorname_np(-err) : "EOF");
 	return err || r->bad ? 1 : 0;
 }
 
 static int do_recv(struct receiver *r, bool hold)
 {
-	char ignored;
 	int listener;
 	int err;
 	int fd;
@@ -307,11 +301,8 @@ static int do_recv(struct receiver *r, bool hold)
 		printf("refused %s\n", strerrorname_np(-err));
 		return 2;
 	}
-	if (hold) {
-		while (read(STDIN_FILENO, &ignored, 1) > 0)
-			;
-		return 0;
-	}
+	if (hold)
+		return pause();
 
 	fd = accept(listener, NULL, NULL);
 	if (fd < 0)
@@ -348,8 +339,8 @@ static int do_send(const char *host, const char *port, uint64_t total)
 		size_t len = PATTERN_CHUNK;
 		ssize_t n;
 
-		if (total && total - sent < len)
-			len = total - sent;
+		if (total)
+			len = total - sent < len ? total - sent : len;
 		n = send(fd, pattern + sent % PATTERN_PERIOD, len, MSG_NOSIGNAL);
 		if (n < 0)
 			return fail("send");
@@ -361,7 +352,7 @@ static int do_send(const char *host, const char *port, uint64_t total)
 
 static int usage(void)
 {
-	fputs("usage: zcrx-plain recv [-i IFNAME] [-q QUEUE] [-p PORT] [-b BUFFER] [-a AREA] [-n]\n"
+	fputs("usage: zcrx-plain recv [-i IFNAME] [-q QUEUE] [-p PORT] [-b BUFFER] [-n]\n"
 	      "       zcrx-plain send ADDRESS PORT BYTES\n",
 	      stderr);
 	return 1;
@@ -382,15 +373,25 @@ int main(int argc, char **argv)
 	if (argc < 2 || strcmp(argv[1], "recv"))
 		return usage();
 
-	while ((option = getopt(argc - 1, argv + 1, "i:q:p:b:a:n")) != -1) {
+	while ((option = getopt(argc - 1, argv + 1, "i:q:p:b:n")) != -1) {
 		switch (option) {
-		case 'i': r.ifname = optarg; break;
-		case 'q': r.queue = strtoul(optarg, NULL, 0); break;
-		case 'p': r.port = strtoul(optarg, NULL, 0); break;
-		case 'b': r.buf_len = strtoul(optarg, NULL, 0); break;
-		case 'a': r.area_len = strtoull(optarg, NULL, 0); break;
-		case 'n': hold = true; break;
-		default: return usage();
+		case 'i':
+			r.ifname = optarg;
+			break;
+		case 'q':
+			r.queue = strtoul(optarg, NULL, 0);
+			break;
+		case 'p':
+			r.port = strtoul(optarg, NULL, 0);
+			break;
+		case 'b':
+			r.buf_len = strtoul(optarg, NULL, 0);
+			break;
+		case 'n':
+			hold = true;
+			break;
+		default:
+			return usage();
 		}
 	}
 	return do_recv(&r, hold);
