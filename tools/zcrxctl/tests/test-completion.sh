@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # test-completion.sh FILE: what the bash completion offers, as readline would ask for it.
-set -u
 # shellcheck disable=SC2317 # the completion calls what is defined here
+set -u
 failed=0
 
 zcrxctl() { printf '3f9a01c2 zc0\n77aa0e10 zc0\n'; }

@@ -86,17 +86,22 @@ static char *some_user(uid_t uid)
 	return uid == 0 ? strdup("root") : uid == 1000 ? strdup("alice") : NULL;
 }
 
+static struct lease_view view_of(bool brief, bool legend, bool colour)
+{
+	return (struct lease_view) {
+		.now_usec = NOW,
+		.user_name = some_user,
+		.brief = brief,
+		.legend = legend,
+		.colour = colour,
+	};
+}
+
 /* NAME.json: {"description": reply of Describe, "leases": [Lease...]} */
 static char *status_text(const char *name, bool legend, bool colour)
 {
 	_cleanup_json_ sd_json_variant *v = load(name);
-	struct lease_view view = {
-		.now_usec = NOW,
-		.user_name = some_user,
-		.brief = true,
-		.legend = legend,
-		.colour = colour,
-	};
+	struct lease_view view = view_of(true, legend, colour);
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
@@ -107,6 +112,21 @@ static char *status_text(const char *name, bool legend, bool colour)
 		0);
 	fclose(f);
 	return text;
+}
+
+static void test_leases(void **state)
+{
+	_cleanup_json_ sd_json_variant *v = load("status-32-queues");
+	struct lease_view view = view_of(false, true, false);
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(lease_table_write(f, field_array(v, "leases"), &view), 0);
+	fclose(f);
+	check_golden("leases", text);
 }
 
 static void check_status(const char *name)
@@ -217,9 +237,9 @@ static void test_flow_and_queues(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_status),		cmocka_unit_test(test_status_variants),
-		cmocka_unit_test(test_map_sizes),	cmocka_unit_test(test_events),
-		cmocka_unit_test(test_flow_and_queues),
+		cmocka_unit_test(test_leases),		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_status_variants), cmocka_unit_test(test_map_sizes),
+		cmocka_unit_test(test_events),		cmocka_unit_test(test_flow_and_queues),
 	};
 
 	setlocale(LC_CTYPE, "C.UTF-8");
