@@ -148,6 +148,7 @@ sd_varlink *daemon_connect(struct daemon *d)
 	return link;
 }
 
+_printf_(6, 0)
 static const char *call_ap(sd_varlink *link, const char *method, const int *fds, size_t n,
 			   sd_json_variant **ret, const char *format, va_list ap)
 {

@@ -37,6 +37,7 @@ static void add_field(struct iovec *iov, int *n, char *field)
 		iov[(*n)++] = (struct iovec){ field, strlen(field) };
 }
 
+_printf_(1, 2)
 static char *field_format(const char *format, ...)
 {
 	char *s;

@@ -103,10 +103,10 @@ struct uapi_query_zcrx {
 	uint64_t reserved;
 };
 
-static_assert(sizeof(struct uapi_zcrx_rqe) == 16);
-static_assert(sizeof(struct uapi_zcrx_area_reg) == 48);
-static_assert(sizeof(struct uapi_zcrx_event_desc) == 96);
-static_assert(sizeof(struct uapi_zcrx_ifq_reg) == 96);
-static_assert(sizeof(struct uapi_region_desc) == 64);
-static_assert(sizeof(struct uapi_query_hdr) == 40);
-static_assert(sizeof(struct uapi_query_zcrx) == 40);
+static_assert(sizeof(struct uapi_zcrx_rqe) == 16, "kernel ABI");
+static_assert(sizeof(struct uapi_zcrx_area_reg) == 48, "kernel ABI");
+static_assert(sizeof(struct uapi_zcrx_event_desc) == 96, "kernel ABI");
+static_assert(sizeof(struct uapi_zcrx_ifq_reg) == 96, "kernel ABI");
+static_assert(sizeof(struct uapi_region_desc) == 64, "kernel ABI");
+static_assert(sizeof(struct uapi_query_hdr) == 40, "kernel ABI");
+static_assert(sizeof(struct uapi_query_zcrx) == 40, "kernel ABI");
