@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Configurations that are wrong: each mistake with the whole message that a person gets. */
-#include "testlib.h"
-
-#include "config.h"
-
-#define IFACE "interfaces:\n- name: eth0\n  zero-copy-queues: 1\n"
-#define RULE  "policy:\n- user: alice\n"
+/* Wrong configurations: the text itself, interfaces, software; and how much of it there may be. */
+#include "mistakes.h"
 
 #define ONE_MATCH "exactly one of name, driver, mac and path to find the device by"
-#define PORT	  "a port or a range like 9000-9999, from 1 to 65535"
-#define ADDRESS	  "an address like 10.0.0.1, 10.0.0.0/24 or fd09::1"
 
-static const struct {
-	const char *text, *message;
-} mistakes[] = {
+static const struct mistake mistakes[] = {
 	/* What is no YAML, or more of it than is wanted. */
 	{ "a: b: c", "1:5: syntax: found a mistake (mapping values are not allowed in this context), "
 		     "expected valid YAML" },
@@ -199,95 +190,6 @@ static const struct {
 	{ IFACE "  hds-threshold: 65536\n",
 	  "4:18: interfaces[0].hds-threshold: found \"65536\", expected a number from 0 to 65535" },
 
-	/* The policy. */
-	{ "policy: none", "1:9: policy: found \"none\", expected a list of rules" },
-	{ "policy:", "1:8: policy: found nothing, expected a list of rules" },
-	{ "policy: [root]", "1:10: policy[0]: found \"root\", expected a mapping" },
-	{ "policy: [{}]", "1:10: policy[0]: found an empty rule, expected at least one key" },
-	{ "policy: [{user: }]", "1:17: policy[0].user: found nothing, expected the name or number of a "
-				"user of 1 to 255 characters without blanks" },
-	{ "policy: [{user: 'a:b'}]",
-	  "1:17: policy[0].user: found \"a:b\", expected the name or number of a user" },
-	{ "policy: [{group: a/b}]",
-	  "1:18: policy[0].group: found \"a/b\", expected the name or number of a group" },
-	{ "policy: [{group: [a, b]}]",
-	  "1:18: policy[0].group: found a list, expected the name or number of a group of 1 to 255 "
-	  "characters without blanks" },
-	{ "policy: [{users: alice}]",
-	  "1:11: policy[0].users: found an unknown key, expected one of user, group, interfaces, "
-	  "max-queues, max-area, max-lease-time, flows, administer (did you mean user?)" },
-	{ RULE "- group: zcrx\n- user: alice\n  flows: any\n",
-	  "4:3: policy[2]: found a rule that never decides, expected it before the rule at line 2, "
-	  "which matches the same users first" },
-	{ "policy:\n- max-queues: 1\n- user: root\n",
-	  "3:3: policy[1]: found a rule that never decides, expected it before the rule at line 2, "
-	  "which matches the same users first" },
-	{ "policy: [{group: g}, {user: a, group: g}]",
-	  "1:22: policy[1]: found a rule that never decides, expected it before the rule at line 1, "
-	  "which matches the same users first" },
-	{ RULE "  interfaces: eth0\n",
-	  "3:15: policy[0].interfaces: found \"eth0\", expected a list of interfaces" },
-	{ RULE "  interfaces: []\n", "3:15: policy[0].interfaces: found an empty list, expected at "
-				     "least one of the interfaces" },
-	{ RULE "  interfaces: [eth0, 'x:1']\n",
-	  "3:22: policy[0].interfaces[1]: found \"x:1\", expected the name of an interface, as ip "
-	  "link shows it" },
-	{ RULE "  max-queues: unlimited\n",
-	  "3:15: policy[0].max-queues: found \"unlimited\", expected a number from 0 to 65536" },
-	{ RULE "  max-area: 256MB\n", "3:13: policy[0].max-area: found \"256MB\", expected a size in "
-				      "bytes or like 256M (K, M, G, T)" },
-	{ RULE "  max-area: 0\n", "3:13: policy[0].max-area: found \"0\", expected a size in bytes or "
-				  "like 256M (K, M, G, T)" },
-	{ RULE "  max-area: 99999999T\n",
-	  "3:13: policy[0].max-area: found \"99999999T\", expected a size in bytes or like 256M (K, "
-	  "M, G, T)" },
-	{ RULE "  max-lease-time: 1 day\n",
-	  "3:19: policy[0].max-lease-time: found \"1 day\", expected a time in seconds or like 30min, "
-	  "12h, 1d" },
-	{ RULE "  max-lease-time: 0\n",
-	  "3:19: policy[0].max-lease-time: found \"0\", expected a time in seconds or like 30min, "
-	  "12h, 1d" },
-	{ RULE "  administer: 1\n",
-	  "3:15: policy[0].administer: found \"1\", expected true or false" },
-	{ RULE "  flows: all\n",
-	  "3:10: policy[0].flows: found \"all\", expected prove, any or a list of {ports, addresses}" },
-	{ RULE "  flows: {ports: 80}\n",
-	  "3:10: policy[0].flows: found a mapping, expected prove, any or a list of {ports, "
-	  "addresses}" },
-	{ RULE "  flows: []\n",
-	  "3:10: policy[0].flows: found an empty list, expected at least one of the flows" },
-	{ RULE "  flows: [{}]\n",
-	  "3:11: policy[0].flows[0]: found neither ports nor addresses, expected at least one of them "
-	  "(flows: any allows everything)" },
-	{ RULE "  flows: [80]\n", "3:11: policy[0].flows[0]: found \"80\", expected a mapping" },
-	{ RULE "  flows: [{port: 80}]\n",
-	  "3:12: policy[0].flows[0].port: found an unknown key, expected one of ports, addresses (did "
-	  "you mean ports?)" },
-	{ RULE "  flows: [{ports: 0}]\n",
-	  "3:19: policy[0].flows[0].ports: found \"0\", expected " PORT },
-	{ RULE "  flows: [{ports: 65536}]\n",
-	  "3:19: policy[0].flows[0].ports: found \"65536\", expected " PORT },
-	{ RULE "  flows: [{ports: 90-80}]\n",
-	  "3:19: policy[0].flows[0].ports: found \"90-80\", expected " PORT },
-	{ RULE "  flows: [{ports: 80-}]\n",
-	  "3:19: policy[0].flows[0].ports: found \"80-\", expected " PORT },
-	{ RULE "  flows: [{ports: 80 - 90}]\n",
-	  "3:19: policy[0].flows[0].ports: found \"80 - 90\", expected " PORT },
-	{ RULE "  flows: [{ports: [80]}]\n",
-	  "3:19: policy[0].flows[0].ports: found a list, expected " PORT },
-	{ RULE "  flows: [{addresses: 10.0.0.1}]\n",
-	  "3:23: policy[0].flows[0].addresses: found \"10.0.0.1\", expected a list of addresses" },
-	{ RULE "  flows: [{addresses: []}]\n", "3:23: policy[0].flows[0].addresses: found an empty "
-					       "list, expected at least one of the addresses" },
-	{ RULE "  flows: [{addresses: [localhost]}]\n",
-	  "3:24: policy[0].flows[0].addresses[0]: found \"localhost\", expected " ADDRESS
-	  " (\"localhost\" is no IPv4 address; write it like 10.0.0.1 or 10.0.0.0/24.)" },
-	{ RULE "  flows: [{addresses: [10.0.0.1/24]}]\n",
-	  "3:24: policy[0].flows[0].addresses[0]: found \"10.0.0.1/24\", expected " ADDRESS
-	  " (\"10.0.0.1/24\" has bits behind its prefix; clear them, or leave the prefix out to mean "
-	  "this one address.)" },
-	{ RULE "  flows: [{addresses: [[]]}]\n",
-	  "3:24: policy[0].flows[0].addresses[0]: found a list, expected " ADDRESS },
 	/* A long value is cut, between characters. */
 	{ "on-stop: 123456789012345678901234567890123456789012345678901234567890",
 	  "1:10: on-stop: found \"123456789012345678901234567890123456789012345678...\", expected "
@@ -298,45 +200,19 @@ static const struct {
 	  "keep or restore" },
 };
 
-/* Says all that differs, not only the first. */
-static bool is_told(const char *text, size_t n, const char *message)
-{
-	_cleanup_fault_ struct fault f = {};
-	_cleanup_free_ char *expected = NULL;
-	struct config *c = NULL;
-	int r;
-
-	assert_true(asprintf(&expected, "/etc/x.yaml:%s", message) > 0);
-	r = config_parse(text, n, "/etc/x.yaml", &c, &f);
-	if (r == ZCRX_INVALID_PARAMETER && !c && f.subject && streq(f.message, expected))
-		return true;
-	print_error("%d\n    %s\nand not\n    %s\n", r, f.message ?: "no complaint", expected);
-	config_free(c);
-	return false;
-}
-
-static void check(const char *text, size_t n, const char *message)
-{
-	assert_true(is_told(text, n, message));
-}
-
 static void test_mistakes(void **state)
 {
-	bool good = true;
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(mistakes); i++)
-		good &= is_told(mistakes[i].text, strlen(mistakes[i].text), mistakes[i].message);
-	assert_true(good);
+	check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 static void test_nul(void **state)
 {
 	(void)state;
-	check("on-stop: keep\n\0x: y\n", 20, "2:1: syntax: found a NUL byte, expected text");
-	check("\0", 1, "1:1: syntax: found a NUL byte, expected text");
+	check_mistake("on-stop: keep\n\0x: y\n", 20, "2:1: syntax: found a NUL byte, expected text");
+	check_mistake("\0", 1, "1:1: syntax: found a NUL byte, expected text");
 	/* UTF-16 is not guessed at. */
-	check("\xff\xfe"
+	check_mistake("\xff\xfe"
 	      "a\0",
 	      4, "1:1: syntax: found a byte that is not UTF-8, expected text in UTF-8");
 }
@@ -403,7 +279,7 @@ static void test_size(void **state)
 		size_t n;
 		_cleanup_free_ char *text = repeat(cases[i].head, cases[i].part, cases[i].times, &n);
 
-		check(text, n, cases[i].message);
+		check_mistake(text, n, cases[i].message);
 	}
 }
 
