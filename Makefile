@@ -20,6 +20,9 @@ test: ## everything that is tested, natively and in the virtual machine
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL))
 
 bench: ## what it costs: calls, memory, wake-ups
+	@tests/vm/build --release
+	@tests/vm/enter -- /src/bench/run --native
+	@echo
 	@$(VM) --build release -- /src/bench/run
 
 fuzz: ## look for inputs that break a parser, SECONDS=60 for each
