@@ -89,7 +89,8 @@ int client_begin(struct zcrx_client *c)
 	if (c->link)
 		return 0;
 	if (!c->path)
-		return client_fail(c, -ENOTCONN, "Not connected: call zcrx_client_connect() first.");
+		return client_fail(c, -ENOTCONN,
+				   "Not connected: call zcrx_client_connect() first.");
 	r = sd_varlink_connect_address(&link, c->path);
 	if (r >= 0)
 		r = sd_varlink_set_allow_fd_passing_output(link, true);
@@ -167,8 +168,9 @@ int client_take_fd(struct zcrx_client *c, int index)
 int client_bad_reply(struct zcrx_client *c, const char *what)
 {
 	disconnect(c);
-	return client_fail(c, -EBADMSG,
-			   "Cannot %s: zcrxd's answer lacks what it should hold. Update zcrxd or the "
-			   "library, so that they match.",
-			   what);
+	return client_fail(
+		c, -EBADMSG,
+		"Cannot %s: zcrxd's answer lacks what it should hold. Update zcrxd or the "
+		"library, so that they match.",
+		what);
 }

@@ -70,8 +70,8 @@ static int errno_of(enum zcrx_error kind, const char *errno_name)
 	case ZCRX_INTERFACE_DOWN:
 		return -ENETDOWN;
 	case ZCRX_KERNEL_REJECTED:
-		return errno_name && errno_from_name(errno_name) ? -errno_from_name(errno_name) :
-								   -EIO;
+		return errno_name && errno_from_name(errno_name) ? -errno_from_name(errno_name)
+								 : -EIO;
 	case ZCRX_PERMISSION_DENIED:
 		return -EPERM;
 	case ZCRX_OK:
@@ -96,8 +96,8 @@ static const char *sentence_of(enum zcrx_error kind, const char *id)
 	    streq(id, SD_VARLINK_ERROR_METHOD_NOT_IMPLEMENTED))
 		return "This zcrxd cannot do that: it is older than the library. Update it.";
 	if (streq(id, SD_VARLINK_ERROR_DISCONNECTED))
-		return "The connection to zcrxd broke. See its journal (journalctl -u zcrxd) and try "
-		       "again.";
+		return "The connection to zcrxd broke. See its journal (journalctl -u zcrxd), "
+		       "and try again.";
 	if (streq(id, SD_VARLINK_ERROR_TIMEOUT))
 		return "zcrxd does not answer. See its journal: journalctl -u zcrxd.";
 	return NULL;
@@ -141,7 +141,8 @@ const char *stream_error(int error)
 	case -EPROTONOSUPPORT:
 		return "The socket is not a TCP socket, or something (kTLS, MPTCP) sits on it.";
 	case -EINVAL:
-		return "The kernel refuses to receive on this socket: is it a connected TCP socket?";
+		return "The kernel refuses to receive on this socket: is it a connected TCP "
+		       "socket?";
 	case -EBADMSG:
 		return "The kernel named a buffer that does not exist.";
 	default:

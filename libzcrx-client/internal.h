@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The library's own structs and the functions that its files offer each other. client.c speaks
- * Varlink, error.c keeps the account of failures, lease.c and flow.c are what a lease is for, queue.c
- * is the queue as an object, register.c brings it to life, receive.c is the data path, refill.c the
- * refill ring.
+ * Varlink, error.c keeps the account of failures, lease.c and flow.c are what a lease is for,
+ * queue.c is the queue as an object, register.c brings it to life, stream.c and receive.c
+ * are the data path, refill.c is the refill ring.
  */
 #pragma once
 
@@ -103,6 +103,13 @@ struct zcrx_stream {
 	unsigned int attempts; /* in a row that found no buffer */
 };
 
+/* Completions of the library's own. Streams are named by their address, whose low bits are free. */
+#define OURS	    (UINT64_C(1) << 63)
+#define TAG_IGNORED (OURS | 0)
+#define TAG_LEASE   (OURS | 1)
+#define TAG_RETRY   (OURS | 2)
+#define MAX_TAG	    TAG_RETRY
+
 /* error.c: both give `error` (negative) back. */
 int client_fail(struct zcrx_client *c, int error, const char *format, ...) _printf_(3, 4);
 int client_refused(struct zcrx_client *c, const char *id, sd_json_variant *parameters);
@@ -130,3 +137,10 @@ int lease_push_handle(struct zcrx_lease *l);
 /* queue.c. Frees what register.c made; for a queue that failed to register, or is not needed. */
 void queue_close(struct zcrx_queue *q);
 size_t queue_page_size(void);
+
+/* stream.c. queue_enable() makes the ring the calling thread's, once. stream_destroy() is only for
+ * a stream whose request is over, or whose ring is gone. */
+int queue_enable(struct zcrx_queue *q);
+struct io_uring_sqe *queue_get_sqe(struct zcrx_queue *q);
+int stream_arm(struct zcrx_stream *s);
+void stream_destroy(struct zcrx_stream *s);

@@ -245,15 +245,17 @@ static int handle_from_environment(struct zcrx_client *c, const char *text, int 
 	errno = 0;
 	n = strtol(text, &end, 10);
 	if (errno || *end || end == text || n < 3 || n > INT_MAX)
-		return client_fail(c, -EINVAL,
-				   "ZCRX_LEASE_HANDLE_FD is \"%s\", not the number of a descriptor. "
-				   "Start the program with zcrxctl run.",
-				   text);
+		return client_fail(
+			c, -EINVAL,
+			"ZCRX_LEASE_HANDLE_FD is \"%s\", not the number of a descriptor. "
+			"Start the program with zcrxctl run.",
+			text);
 	if (getsockopt((int)n, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 || domain != AF_UNIX)
-		return client_fail(c, -EBADF,
-				   "Descriptor %ld (ZCRX_LEASE_HANDLE_FD) is not a lease handle: was "
-				   "it closed between zcrxctl run and here?",
-				   n);
+		return client_fail(
+			c, -EBADF,
+			"Descriptor %ld (ZCRX_LEASE_HANDLE_FD) is not a lease handle: was "
+			"it closed between zcrxctl run and here?",
+			n);
 	fd = fcntl((int)n, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return client_fail(c, -errno, "Cannot duplicate the lease handle: %s.",
@@ -274,9 +276,10 @@ int zcrx_lease_inherit(struct zcrx_lease *lease)
 	if (lease->id)
 		return -EBUSY;
 	if (!id || !fd)
-		return client_fail(lease->client, -ENXIO,
-				   "No lease in the environment (ZCRX_LEASE, ZCRX_LEASE_HANDLE_FD). "
-				   "Start the program with zcrxctl run.");
+		return client_fail(
+			lease->client, -ENXIO,
+			"No lease in the environment (ZCRX_LEASE, ZCRX_LEASE_HANDLE_FD). "
+			"Start the program with zcrxctl run.");
 	r = handle_from_environment(lease->client, fd, &handle);
 	if (r < 0)
 		return r;
@@ -322,7 +325,7 @@ int zcrx_lease_is_gone(struct zcrx_lease *lease)
 		return -EINVAL;
 	if (lease->handle < 0)
 		return 1;
-	p = (struct pollfd){ .fd = lease->handle, .events = POLLRDHUP };
+	p = (struct pollfd) { .fd = lease->handle, .events = POLLRDHUP };
 	if (poll(&p, 1, 0) < 0)
 		return -errno;
 	return (p.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;

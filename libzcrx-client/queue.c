@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The queue as an object: what to ask for, who holds it, what is known of it. register.c brings it to
- * life, receive.c runs it.
+ * The queue as an object: what to ask for, who holds it, what is known of it. register.c brings it
+ * to life, receive.c runs it.
  */
 #include <errno.h>
 #include <sys/eventfd.h>
@@ -11,7 +11,7 @@
 
 #define DEFAULT_AREA_SIZE ((size_t)16 << 20)
 #define MAX_BUFFER_LENGTH ((size_t)2 << 20)
-#define MAX_COMPLETIONS 65536U
+#define MAX_COMPLETIONS	  65536U
 
 size_t queue_page_size(void)
 {
@@ -58,12 +58,14 @@ void queue_close(struct zcrx_queue *q)
 		munmap(q->region, q->registration.refill_size);
 	if (q->ring.ring_fd >= 0 && q->ring.sq.ring_ptr)
 		io_uring_queue_exit(&q->ring);
+	while (q->streams)
+		stream_destroy(q->streams);
 	if (q->area)
 		munmap(q->area, q->area_size);
 	refill_done(&q->refill);
 	q->region = q->area = NULL;
 	q->stats = NULL;
-	q->ring = (struct io_uring){};
+	q->ring = (struct io_uring) {};
 }
 
 struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue)
@@ -89,7 +91,8 @@ int zcrx_queue_set_area_size(struct zcrx_queue *queue, size_t bytes)
 
 int zcrx_queue_set_buffer_length(struct zcrx_queue *queue, size_t bytes)
 {
-	if (!queue || bytes < queue_page_size() || bytes > MAX_BUFFER_LENGTH || (bytes & (bytes - 1)))
+	if (!queue || bytes < queue_page_size() || bytes > MAX_BUFFER_LENGTH ||
+	    (bytes & (bytes - 1)))
 		return -EINVAL;
 	if (queue->registered)
 		return -EBUSY;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The data path: arms the receives, turns completions into events, takes buffers back, and takes up
- * again what the kernel interrupts. Called by the application's receiving thread only; it never
- * talks to zcrxd, and never touches the client's account of errors.
+ * The data path: turns completions into events, takes buffers back, and takes up again what the
+ * kernel interrupts. Called by the application's receiving thread only; it never talks to zcrxd,
+ * and never touches the client's account of errors.
  *
  * A receive ends early for two reasons that are nobody's fault. -ENOSPC: the completion queue was
  * full; it is armed again once that is drained. -ENOMEM: the kernel had to copy and found no free
@@ -12,69 +12,12 @@
  * timer or the next returned buffer tries again.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <time.h>
 
 #include "internal.h"
 
-/* Completions of the library's own. Streams are named by their address, whose low bits are free. */
-#define OURS (UINT64_C(1) << 63)
-#define TAG_IGNORED (OURS | 0)
-#define TAG_LEASE (OURS | 1)
-#define TAG_RETRY (OURS | 2)
-#define MAX_TAG TAG_RETRY
-
 #define MAX_ATTEMPTS 256U
 static const struct __kernel_timespec retry_delay = { .tv_nsec = 4 * 1000 * 1000 };
-
-static struct io_uring_sqe *get_sqe(struct zcrx_queue *q)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
-
-	if (sqe)
-		return sqe;
-	if (io_uring_submit(&q->ring) < 0)
-		return NULL;
-	return io_uring_get_sqe(&q->ring);
-}
-
-/* The thread that enables the ring is the one that may use it from now on. */
-static int enable(struct zcrx_queue *q)
-{
-	struct io_uring_sqe *sqe;
-	int r;
-
-	if (q->enabled)
-		return 0;
-	if (!q->registered)
-		return -EBADFD;
-	r = io_uring_enable_rings(&q->ring);
-	if (r < 0)
-		return r;
-	q->enabled = true;
-	sqe = get_sqe(q);
-	if (!sqe)
-		return -EBUSY;
-	io_uring_prep_poll_add(sqe, q->lease->handle, POLLRDHUP);
-	io_uring_sqe_set_data64(sqe, TAG_LEASE);
-	return 0;
-}
-
-static int arm(struct zcrx_stream *s)
-{
-	struct zcrx_queue *q = s->queue;
-	struct io_uring_sqe *sqe = get_sqe(q);
-
-	if (!sqe)
-		return -EBUSY;
-	io_uring_prep_rw(ZC_OP_RECV, sqe, s->socket, NULL, 0, 0);
-	sqe->ioprio = IORING_RECV_MULTISHOT;
-	sqe->file_index = q->registration.zcrx_id;
-	io_uring_sqe_set_data64(sqe, OURS | (uint64_t)(uintptr_t)s);
-	s->state = STREAM_ARMED;
-	return 0;
-}
 
 static void pause_stream(struct zcrx_stream *s)
 {
@@ -82,86 +25,10 @@ static void pause_stream(struct zcrx_stream *s)
 	s->queue->n_paused++;
 }
 
-/* Only for streams that the kernel does not know any more. */
-static void destroy(struct zcrx_stream *s)
-{
-	struct zcrx_queue *q = s->queue;
-
-	if (s->previous)
-		s->previous->next = s->next;
-	else
-		q->streams = s->next;
-	if (s->next)
-		s->next->previous = s->previous;
-	if (s->state == STREAM_PAUSED)
-		q->n_paused--;
-	close(s->socket);
-	free(s);
-	zcrx_queue_unref(q);
-}
-
-int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
-		       struct zcrx_stream **ret)
-{
-	struct zcrx_stream *s;
-	int r;
-
-	if (!queue || !ret)
-		return -EINVAL;
-	r = enable(queue);
-	if (r < 0)
-		return r;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	s->userdata = userdata;
-	s->socket = fcntl(socket, F_DUPFD_CLOEXEC, 3);
-	if (s->socket < 0) {
-		r = -errno;
-		free(s);
-		return r;
-	}
-	s->queue = zcrx_queue_ref(queue);
-	s->next = queue->streams;
-	if (s->next)
-		s->next->previous = s;
-	queue->streams = s;
-	r = arm(s);
-	if (r < 0) {
-		s->state = STREAM_ENDED;
-		destroy(s);
-		return r;
-	}
-	(void)io_uring_submit(&queue->ring); /* what it leaves behind, zcrx_queue_wait() submits */
-	*ret = s;
-	return 0;
-}
-
-struct zcrx_stream *zcrx_stream_free(struct zcrx_stream *stream)
-{
-	struct io_uring_sqe *sqe;
-
-	if (!stream)
-		return NULL;
-	if (stream->state != STREAM_ARMED) {
-		destroy(stream);
-		return NULL;
-	}
-	/* The last completion of the request frees it. */
-	stream->freed = true;
-	sqe = get_sqe(stream->queue);
-	if (sqe) {
-		io_uring_prep_cancel64(sqe, OURS | (uint64_t)(uintptr_t)stream, 0);
-		io_uring_sqe_set_data64(sqe, TAG_IGNORED);
-		(void)io_uring_submit(&stream->queue->ring);
-	}
-	return NULL;
-}
-
 static struct zcrx_event *new_event(struct zcrx_queue *q, enum zcrx_event_type type,
 				    struct zcrx_stream *s)
 {
-	q->event = (struct zcrx_event){ .type = type, .stream = s };
+	q->event = (struct zcrx_event) { .type = type, .stream = s };
 	if (s)
 		q->event.userdata = s->userdata;
 	return &q->event;
@@ -201,7 +68,7 @@ static int finish(struct zcrx_stream *s, int result)
 
 	s->state = STREAM_ENDED;
 	if (s->freed) {
-		destroy(s);
+		stream_destroy(s);
 		return 0;
 	}
 	switch (result) {
@@ -289,7 +156,7 @@ static int resume(struct zcrx_queue *q)
 
 		if (q->retry_armed)
 			return 0;
-		sqe = get_sqe(q);
+		sqe = queue_get_sqe(q);
 		if (!sqe)
 			return -EBUSY;
 		io_uring_prep_timeout(sqe, (struct __kernel_timespec *)&retry_delay, 0, 0);
@@ -302,7 +169,7 @@ static int resume(struct zcrx_queue *q)
 
 		if (s->state != STREAM_PAUSED)
 			continue;
-		r = arm(s);
+		r = stream_arm(s);
 		if (r < 0)
 			return r;
 		q->n_paused--;
@@ -333,8 +200,8 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Submits, lets the kernel do the work that it deferred to us, and waits until there is a completion
- * or `timeout` milliseconds have passed. */
+/* Submits, lets the kernel do the work that it deferred to us, and waits until there is a
+ * completion or `timeout` milliseconds have passed. */
 static int enter(struct zcrx_queue *q, int64_t timeout)
 {
 	struct __kernel_timespec ts = { .tv_sec = timeout / 1000,
@@ -363,7 +230,7 @@ int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_eve
 
 	if (!queue || !ret)
 		return -EINVAL;
-	r = enable(queue);
+	r = queue_enable(queue);
 	if (r < 0)
 		return r;
 	deadline = timeout > 0 ? now_ms() + timeout : 0;

@@ -29,13 +29,13 @@ int refill_init(struct refill *r, uint32_t *head, uint32_t *tail, struct zc_rqe 
 {
 	struct refill_buffer *buffers;
 
-	if (!is_power_of_two(n_entries) || !is_power_of_two(buffer_length) ||
-	    n_buffers == 0 || n_buffers > n_entries)
+	if (!is_power_of_two(n_entries) || !is_power_of_two(buffer_length) || n_buffers == 0 ||
+	    n_buffers > n_entries)
 		return -EINVAL;
 	buffers = calloc(n_buffers, sizeof(*buffers));
 	if (!buffers)
 		return -ENOMEM;
-	*r = (struct refill){
+	*r = (struct refill) {
 		.head = head,
 		.tail = tail,
 		.entries = entries,
@@ -54,7 +54,7 @@ int refill_init(struct refill *r, uint32_t *head, uint32_t *tail, struct zc_rqe 
 void refill_done(struct refill *r)
 {
 	free(r->buffers);
-	*r = (struct refill){};
+	*r = (struct refill) {};
 }
 
 /* Pairs with the kernel's release of the head: the slot behind it may be written again. */

@@ -14,15 +14,16 @@
 #include "internal.h"
 #include "zcrx-idl.h"
 
-#define HUGE_PAGE_SIZE ((size_t)2 << 20)
-#define SUBMISSIONS 256U
+#define HUGE_PAGE_SIZE	((size_t)2 << 20)
+#define SUBMISSIONS	256U
 #define MIN_COMPLETIONS 64U
 
 static int make_ring(struct zcrx_queue *q, uint64_t n_buffers)
 {
 	struct zcrx_client *c = q->lease->client;
 	struct io_uring_params p = {
-		/* Disabled: while it is, it belongs to no task yet, and zcrxd may register on it. */
+		/* Disabled: while it is, it belongs to no task yet, and zcrxd may register on it.
+		 */
 		.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER |
 			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
 			 IORING_SETUP_CQE32 | IORING_SETUP_CQSIZE,
@@ -36,12 +37,12 @@ static int make_ring(struct zcrx_queue *q, uint64_t n_buffers)
 				       &q->ring, &p);
 	if (r >= 0)
 		return 0;
-	q->ring = (struct io_uring){};
+	q->ring = (struct io_uring) {};
 	return client_fail(c, r, "Cannot create an io_uring: %s. %s", strerror(-r),
 			   r == -EPERM ? "See sysctl kernel.io_uring_disabled and the container's "
-					 "seccomp filter." :
-			   r == -ENOSYS ? "The kernel or the container's seccomp filter lacks it." :
-					  "It needs Linux 6.15 or later and some memory.");
+					 "seccomp filter."
+			   : r == -ENOSYS ? "The kernel or the container's seccomp filter lacks it."
+					  : "It needs Linux 6.15 or later and some memory.");
 }
 
 /* Area and buffers in whole pages of the kind that holds them. Larger buffers must be contiguous to
@@ -93,8 +94,8 @@ static int make_area(struct zcrx_queue *q, int *ret_fd)
 	if (r < 0)
 		return client_fail(c, r, "Cannot make an area of %zu bytes%s: %s. %s", q->area_size,
 				   q->huge_pages ? " of huge pages" : "", strerror(-r),
-				   q->huge_pages ? "Reserve huge pages: sysctl vm.nr_hugepages." :
-						   "See the memory limit of the process's cgroup.");
+				   q->huge_pages ? "Reserve huge pages: sysctl vm.nr_hugepages."
+						 : "See the memory limit of the process's cgroup.");
 	q->area = area;
 	*ret_fd = TAKE_FD(fd);
 	return 0;
@@ -198,7 +199,8 @@ static int call_register(struct zcrx_queue *q, int area_fd, uint64_t n_buffers)
 		SD_JSON_BUILD_PAIR_INTEGER("areaFileDescriptor", area),
 		SD_JSON_BUILD_PAIR_UNSIGNED("areaSize", q->area_size),
 		SD_JSON_BUILD_PAIR_UNSIGNED("refillEntries", refill_entries_for(n_buffers)),
-		SD_JSON_BUILD_PAIR_CONDITION(q->buffer_length != queue_page_size(), "receiveBufferLength",
+		SD_JSON_BUILD_PAIR_CONDITION(q->buffer_length != queue_page_size(),
+					     "receiveBufferLength",
 					     SD_JSON_BUILD_UNSIGNED(q->buffer_length)));
 	r = client_call(l->client, "register the queue", ZCRX_METHOD("Register"), r, parameters,
 			&reply);

@@ -8,11 +8,11 @@
 
 #include <stdint.h>
 
-#define ZC_OP_RECV 58	     /* IORING_OP_RECV_ZC; sqe->zcrx_ifq_idx shares its place with file_index */
-#define ZC_REGISTER_CTRL 36  /* IORING_REGISTER_ZCRX_CTRL, 6.19; nr_args is 0 */
-#define ZC_CTRL_FLUSH_RQ 0   /* ZCRX_CTRL_FLUSH_RQ: the kernel takes what is on the refill ring */
-#define ZC_AREA_SHIFT 48     /* above it an offset carries the number of the area */
-#define ZC_MAX_ENTRIES 32768 /* of a refill ring */
+#define ZC_OP_RECV	 58 /* IORING_OP_RECV_ZC; sqe->zcrx_ifq_idx shares its place with file_index */
+#define ZC_REGISTER_CTRL 36    /* IORING_REGISTER_ZCRX_CTRL, 6.19; nr_args is 0 */
+#define ZC_CTRL_FLUSH_RQ 0     /* ZCRX_CTRL_FLUSH_RQ: the kernel takes what is on the refill ring */
+#define ZC_AREA_SHIFT	 48    /* above it an offset carries the number of the area */
+#define ZC_MAX_ENTRIES	 32768 /* of a refill ring */
 
 /* struct io_uring_zcrx_rqe: an entry of the refill ring. */
 struct zc_rqe {

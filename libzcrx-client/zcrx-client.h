@@ -138,8 +138,8 @@ int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries);
 int zcrx_queue_register(struct zcrx_queue *queue);
 
 /* Has the flows of `socket` steered to the queue: a listening TCP socket, for the connections that
- * it will accept, or a connected one. The socket proves that the flow is the caller's; it is steered
- * until the socket is closed. -EACCES: it proves nothing; -EADDRINUSE: somebody else's flow
+ * it will accept, or a connected one. The socket proves that the flow is the caller's; it is
+ * steered until the socket is closed. -EACCES: it proves nothing; -EADDRINUSE: somebody else's flow
  * overlaps. Since: 0.1 */
 int zcrx_queue_steer_socket(struct zcrx_queue *queue, int socket);
 

@@ -19,7 +19,8 @@
 
 static int listen_on(int port)
 {
-	struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6,
+					.sin6_port = htons((uint16_t)port) };
 	int one = 1, fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
@@ -94,8 +95,8 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		r = receive(queue, accept(listener, NULL, NULL));
 	if (r < 0)
-		fprintf(stderr, "%s\n", *zcrx_client_error(client) ? zcrx_client_error(client) :
-								     strerror(-r));
+		fprintf(stderr, "%s\n",
+			*zcrx_client_error(client) ? zcrx_client_error(client) : strerror(-r));
 	if (r >= 0 && zcrx_queue_get_copied(queue, NULL, &copied) >= 0)
 		printf("%" PRIu64 " bytes received, %" PRIu64 " of them copied\n",
 		       zcrx_queue_get_received(queue), copied);

@@ -116,8 +116,8 @@ METHOD(open_lease)
 	(void)flags;
 	if (record(f, link, "Open", parameters))
 		return 0;
-	return sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor",
-								   push_handle(f, link)));
+	return sd_varlink_replybo(
+		link, SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", push_handle(f, link)));
 }
 
 METHOD(register_ifq)
@@ -240,7 +240,7 @@ void fake_start(struct fake_server *f)
 	char c;
 	int r;
 
-	*f = (struct fake_server){ .directory = "/tmp/zcrx-test-XXXXXX", .handle = -EBADF };
+	*f = (struct fake_server) { .directory = "/tmp/zcrx-test-XXXXXX", .handle = -EBADF };
 	if (!mkdtemp(f->directory))
 		abort();
 	snprintf(f->path, sizeof(f->path), "%s/socket", f->directory);

@@ -24,16 +24,16 @@ struct fake_server {
 	/* What to answer with: an error and its parameters (JSON), or success. */
 	const char *error_id;
 	const char *error_parameters;
-	const char *lease;	/* the `lease` of replies, JSON; NULL for a good one */
+	const char *lease;	  /* the `lease` of replies, JSON; NULL for a good one */
 	const char *registration; /* the reply of Register, JSON; NULL for a good one */
-	bool no_handle;		/* leave the handle out of replies */
-	bool hang_up;		/* close the connection instead of replying */
+	bool no_handle;		  /* leave the handle out of replies */
+	bool hang_up;		  /* close the connection instead of replying */
 
 	/* What came: the method's name and its parameters, as JSON. */
 	char *method;
 	char *parameters;
 	unsigned int calls;
-	int handle;	/* the daemon's end of the handle */
+	int handle;	    /* the daemon's end of the handle */
 	int descriptors[4]; /* what the last call brought along */
 	size_t n_descriptors;
 };

@@ -1,68 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The library's conversation with zcrxd, against a server that checks every call by the interface. */
+/* The client's and the lease's conversation with zcrxd. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
-#include <cmocka.h>
-#include <systemd/sd-json.h>
-
-#include "fake-server.h"
-#include "internal.h"
-
-struct fixture {
-	struct fake_server server;
-	struct zcrx_client *client;
-	struct zcrx_lease *lease;
-};
-
-static int setup(void **state)
-{
-	struct fixture *x = calloc(1, sizeof(*x));
-
-	fake_start(&x->server);
-	assert_int_equal(zcrx_client_new(&x->client), 0);
-	assert_int_equal(zcrx_client_connect(x->client, x->server.path), 0);
-	assert_int_equal(zcrx_lease_new(x->client, &x->lease), 0);
-	*state = x;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *x = *state;
-
-	zcrx_lease_unref(x->lease);
-	zcrx_client_unref(x->client);
-	fake_stop(&x->server);
-	free(x);
-	return 0;
-}
-
-static void acquire(struct fixture *x)
-{
-	assert_int_equal(zcrx_lease_acquire(x->lease), 0);
-}
-
-static void assert_called(struct fixture *x, const char *method, const char *parameters)
-{
-	sd_json_variant *want = NULL, *got = NULL;
-
-	assert_string_equal(x->server.method, method);
-	assert_true(sd_json_parse(parameters, 0, &want, NULL, NULL) >= 0);
-	assert_true(sd_json_parse(x->server.parameters, 0, &got, NULL, NULL) >= 0);
-	if (!sd_json_variant_equal(want, got))
-		fail_msg("%s: want %s, got %s", method, parameters, x->server.parameters);
-	sd_json_variant_unref(want);
-	sd_json_variant_unref(got);
-}
+#include "fixture.h"
 
 static bool is_same_file(int a, int b)
 {
@@ -95,7 +39,7 @@ static void test_acquire(void **state)
 
 	assert_int_equal(zcrx_lease_get_fd(x->lease), -EBADF);
 	assert_null(zcrx_lease_get_id(x->lease));
-	acquire(x);
+	fixture_acquire(x);
 	assert_called(x, "Acquire", "{\"queues\":1}");
 	assert_string_equal(zcrx_lease_get_id(x->lease), "0000002a");
 	assert_string_equal(zcrx_lease_get_interface(x->lease), "zc0");
@@ -119,7 +63,7 @@ static void test_acquire_options(void **state)
 	assert_int_equal(zcrx_lease_set_queues(x->lease, 0), -EINVAL);
 	assert_int_equal(zcrx_lease_set_name(x->lease, "a test"), 0);
 	assert_int_equal(zcrx_lease_set_time_to_live(x->lease, 5000000), 0);
-	acquire(x);
+	fixture_acquire(x);
 	assert_called(x, "Acquire",
 		      "{\"interface\":\"zc0\",\"queues\":2,\"name\":\"a test\","
 		      "\"timeToLiveUSec\":5000000}");
@@ -131,7 +75,7 @@ static void test_handle(void **state)
 	char c;
 
 	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
-	acquire(x);
+	fixture_acquire(x);
 	assert_int_equal(zcrx_lease_is_gone(x->lease), 0);
 	shutdown(x->server.handle, SHUT_RDWR);
 	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
@@ -148,10 +92,11 @@ static void test_release_and_renew(void **state)
 	assert_int_equal(zcrx_lease_renew(x->lease, 1), -EBADFD);
 	assert_int_equal(zcrx_lease_release(x->lease), -EBADFD);
 	assert_int_equal(x->server.calls, 0);
-	acquire(x);
+	fixture_acquire(x);
 	assert_int_equal(zcrx_lease_renew(x->lease, 77), 0);
-	assert_called(x, "Renew",
-		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"timeToLiveUSec\":77}");
+	assert_called(
+		x, "Renew",
+		"{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"timeToLiveUSec\":77}");
 	assert_int_equal(x->server.n_descriptors, 1);
 	assert_true(is_same_file(x->server.descriptors[0], zcrx_lease_get_fd(x->lease)));
 	assert_int_equal(zcrx_lease_release(x->lease), 0);
@@ -208,7 +153,7 @@ static void test_flows(void **state)
 	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), -EBADFD);
-	acquire(x);
+	fixture_acquire(x);
 	assert_int_equal(zcrx_queue_new(x->lease, 2, &q), -ERANGE);
 	assert_int_equal(zcrx_queue_new(x->lease, 1, &q), 0);
 	assert_int_equal(zcrx_queue_steer_socket(q, -1), -EINVAL);
@@ -295,7 +240,7 @@ static void test_refusals(void **state)
 			    "zcrxd refused with com.example.Unheard.");
 	/* And a success wipes it. */
 	x->server.error_id = NULL;
-	acquire(x);
+	fixture_acquire(x);
 	assert_string_equal(zcrx_client_error(x->client), "");
 	assert_null(zcrx_client_error_id(x->client));
 }
@@ -322,7 +267,7 @@ static void test_bad_replies(void **state)
 	x->server.no_handle = true;
 	assert_int_equal(zcrx_lease_acquire(x->lease), -EBADMSG);
 	x->server.no_handle = false;
-	acquire(x);
+	fixture_acquire(x);
 }
 
 /* zcrxd goes away in the middle of a call, or between two: the lease lives, the connection is made
@@ -331,7 +276,7 @@ static void test_restart(void **state)
 {
 	struct fixture *x = *state;
 
-	acquire(x);
+	fixture_acquire(x);
 	x->server.hang_up = true;
 	assert_int_equal(zcrx_lease_renew(x->lease, 1), -ECONNRESET);
 	assert_non_null(strstr(zcrx_client_error(x->client), "Cannot renew the lease"));
@@ -340,131 +285,8 @@ static void test_restart(void **state)
 	assert_int_equal(zcrx_lease_renew(x->lease, 1), 0);
 }
 
-#define REGISTRATION(entries, head, stats, length)                                                 \
-	"{\"zcrxId\":3,\"refillEntries\":" entries ",\"refillSize\":16384,\"refillMapOffset\":0,"  \
-	"\"headOffset\":" head ",\"tailOffset\":8196,\"entriesOffset\":8256,\"statsOffset\":" stats \
-	",\"areaToken\":0,\"receiveBufferLength\":" length ",\"interfaceIndex\":2,"                \
-	"\"hardwareQueue\":7,\"napiId\":8204}"
-
-static void check_area(int fd, off_t size)
-{
-	int seals = fcntl(fd, F_GET_SEALS);
-	struct stat st;
-
-	assert_true(seals & F_SEAL_SHRINK);
-	assert_false(seals & F_SEAL_WRITE);
-	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(st.st_size, size);
-	assert_int_equal(st.st_blocks * 512, size); /* populated */
-}
-
-/* The whole of register, with a real ring; where the kernel would put the refill ring, some of the
- * ring's own memory is mapped (offset 0 is the submission and completion queue). */
-static void test_register(void **state)
-{
-	struct fixture *x = *state;
-	struct zcrx_queue *q = NULL;
-	uint64_t count = 1, bytes = 1;
-	struct io_uring *ring;
-	char want[256];
-
-	acquire(x);
-	assert_int_equal(zcrx_queue_new(x->lease, 1, &q), 0);
-	assert_int_equal(zcrx_queue_get_fd(q), -EBADFD);
-	assert_null(zcrx_queue_get_ring(q));
-	assert_int_equal(zcrx_queue_set_area_size(q, 64 * 4096 - 1), 0);
-	assert_int_equal(zcrx_queue_set_completions(q, 4096), 0);
-	x->server.registration = REGISTRATION("64", "8192", "16368", "4096");
-	assert_int_equal(zcrx_queue_register(q), 0);
-	ring = zcrx_queue_get_ring(q);
-	snprintf(want, sizeof(want),
-		 "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":1,\"ring\":%d,"
-		 "\"areaFileDescriptor\":1,\"areaSize\":262144,\"refillEntries\":64}",
-		 ring->ring_fd);
-	assert_called(x, "Register", want);
-	check_area(x->server.descriptors[1], 262144);
-	assert_int_equal(zcrx_queue_register(q), -EBUSY);
-	assert_int_equal(zcrx_queue_set_area_size(q, 4096), -EBUSY);
-	assert_int_equal(zcrx_queue_get_napi_id(q), 8204);
-	assert_int_equal(zcrx_queue_get_buffers(q), 64);
-	assert_int_equal(zcrx_queue_get_buffer_length(q), 4096);
-	assert_int_equal(zcrx_queue_get_copied(q, &count, &bytes), 0);
-	assert_int_equal(count + bytes, 0);
-	assert_true(fcntl(ring->ring_fd, F_GETFD) & FD_CLOEXEC);
-	assert_true(fcntl(zcrx_queue_get_fd(q), F_GETFD) & FD_CLOEXEC);
-	assert_int_equal(zcrx_queue_get_fd(q), zcrx_queue_get_fd(q));
-	zcrx_queue_unref(q);
-}
-
-static void test_register_without_statistics(void **state)
-{
-	struct fixture *x = *state;
-	struct zcrx_queue *q = NULL;
-
-	acquire(x);
-	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
-	assert_int_equal(zcrx_queue_set_area_size(q, 64 * 4096), 0);
-	assert_int_equal(zcrx_queue_set_completions(q, 4096), 0);
-	x->server.registration = REGISTRATION("64", "8192", "null", "4096");
-	assert_int_equal(zcrx_queue_register(q), 0);
-	assert_int_equal(zcrx_queue_get_copied(q, NULL, NULL), -EOPNOTSUPP);
-	zcrx_queue_unref(q);
-}
-
-static void test_register_bad_replies(void **state)
-{
-	static const char *const replies[] = {
-		"{\"zcrxId\":3}",
-		REGISTRATION("64", "16384", "null", "4096"), /* head outside of the mapping */
-		REGISTRATION("64", "8193", "null", "4096"),
-		REGISTRATION("1024", "8192", "null", "4096"), /* entries likewise */
-		REGISTRATION("64", "8192", "16376", "4096"),  /* statistics likewise */
-		REGISTRATION("64", "8192", "null", "8192"),
-		REGISTRATION("4294967296", "8192", "null", "4096"),
-	};
-	struct fixture *x = *state;
-	struct zcrx_queue *q = NULL;
-
-	acquire(x);
-	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
-	assert_int_equal(zcrx_queue_set_area_size(q, 64 * 4096), 0);
-	assert_int_equal(zcrx_queue_set_completions(q, 4096), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(replies); i++) {
-		x->server.registration = replies[i];
-		assert_int_equal(zcrx_queue_register(q), -EBADMSG);
-		assert_int_equal(zcrx_queue_get_fd(q), -EBADFD);
-	}
-	x->server.registration = REGISTRATION("32", "8192", "null", "4096"); /* fewer than buffers */
-	assert_int_equal(zcrx_queue_register(q), -EINVAL);
-	x->server.error_id = "io.zcrx.Manager.InvalidArea";
-	assert_int_equal(zcrx_queue_register(q), -EINVAL);
-	x->server.error_id = NULL;
-	x->server.registration = REGISTRATION("64", "8192", "null", "4096");
-	assert_int_equal(zcrx_queue_register(q), 0);
-	zcrx_queue_unref(q);
-}
-
-static void test_queue_limits(void **state)
-{
-	struct fixture *x = *state;
-	struct zcrx_queue *q = NULL;
-
-	acquire(x);
-	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
-	assert_int_equal(zcrx_queue_set_area_size(q, 0), -EINVAL);
-	assert_int_equal(zcrx_queue_set_buffer_length(q, 5000), -EINVAL);
-	assert_int_equal(zcrx_queue_set_buffer_length(q, 2048), -EINVAL);
-	assert_int_equal(zcrx_queue_set_completions(q, 65537), -EINVAL);
-	assert_int_equal(zcrx_queue_set_area_size(q, (size_t)32769 * 4096), 0);
-	assert_int_equal(zcrx_queue_register(q), -EINVAL);
-	assert_non_null(strstr(zcrx_client_error(x->client), "32769 buffers"));
-	assert_int_equal(x->server.calls, 1);
-	zcrx_queue_unref(q);
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_daemon),
 		TEST(test_acquire),
@@ -477,10 +299,6 @@ int main(void)
 		TEST(test_refusals),
 		TEST(test_bad_replies),
 		TEST(test_restart),
-		TEST(test_register),
-		TEST(test_register_without_statistics),
-		TEST(test_register_bad_replies),
-		TEST(test_queue_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

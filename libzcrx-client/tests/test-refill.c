@@ -14,7 +14,7 @@
 #include "refill.h"
 
 #define LENGTH 4096U
-#define TOKEN (UINT64_C(0) << ZC_AREA_SHIFT)
+#define TOKEN  (UINT64_C(0) << ZC_AREA_SHIFT)
 
 /* The kernel's half: what it reads, and how often each buffer came back. */
 struct kernel {
@@ -25,7 +25,7 @@ struct kernel {
 
 static void setup(struct kernel *k, struct refill *r, uint32_t start, uint32_t buffers)
 {
-	*k = (struct kernel){ .head = start, .tail = start };
+	*k = (struct kernel) { .head = start, .tail = start };
 	assert_int_equal(refill_init(r, &k->head, &k->tail, k->entries, 8, buffers, LENGTH, TOKEN),
 			 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The fastest way to receive without zero copy: io_uring, one multishot receive for each connection,
- * buffers from a ring that the kernel picks from. What zero copy is compared with.
+ * The fastest way to receive without zero copy: io_uring, one multishot receive for each
+ * connection, buffers from a ring that the kernel picks from. What zero copy is compared with.
  */
 #include <errno.h>
 #include <sys/eventfd.h>
@@ -11,9 +11,9 @@
 #include "macro.h"
 #include "session.h"
 
-#define BUFFERS 256
+#define BUFFERS	    256
 #define BUFFER_SIZE ((size_t)64 << 10)
-#define GROUP 0
+#define GROUP	    0
 
 struct copy {
 	struct io_uring ring;

@@ -100,8 +100,8 @@ static int open_zero_copy(struct session *s)
 	if (r < 0)
 		return refuse(z, r);
 	if (!s->options->json)
-		printf("lease %s: %s queue %d, %u buffers of %zu bytes\n", s->lease_id, s->interface,
-		       s->hardware_queue, zcrx_queue_get_buffers(z->queue),
+		printf("lease %s: %s queue %d, %u buffers of %zu bytes\n", s->lease_id,
+		       s->interface, s->hardware_queue, zcrx_queue_get_buffers(z->queue),
 		       zcrx_queue_get_buffer_length(z->queue));
 	s->interrupted = session_stop(s, STAGE_REGISTER);
 	s->fd = zcrx_queue_get_fd(z->queue);
@@ -181,8 +181,8 @@ static void close_zero_copy(struct session *s)
 
 	if (!z)
 		return;
-	s->copies_known = z->queue && zcrx_queue_get_copied(z->queue, &s->copied_pieces,
-							    &s->copied_bytes) >= 0;
+	s->copies_known = z->queue &&
+			  zcrx_queue_get_copied(z->queue, &s->copied_pieces, &s->copied_bytes) >= 0;
 	/* A lease that was inherited ends with whoever started us. */
 	if (z->lease && !getenv("ZCRX_LEASE") && zcrx_lease_is_gone(z->lease) == 0 &&
 	    zcrx_lease_release(z->lease) < 0)

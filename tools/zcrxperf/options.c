@@ -22,7 +22,8 @@ static const char usage[] =
 	"  -j, --json                the result as one JSON object\n"
 	"\n"
 	"receive:\n"
-	"  -m, --mode MODE           zero-copy: on a leased queue (the default); copy: io_uring with\n"
+	"  -m, --mode MODE           zero-copy: on a leased queue (the default); copy: io_uring "
+	"with\n"
 	"                            ordinary buffers; read: read(2)\n"
 	"  -v, --verify              check every byte of what zcrxperf send sends\n"
 	"  -i, --interface NAME      lease a queue of this interface\n"
@@ -257,7 +258,7 @@ int options_parse(struct options *o, int argc, char **argv)
 {
 	int option, r;
 
-	*o = (struct options){ .connections = 1, .name = "zcrxperf" };
+	*o = (struct options) { .connections = 1, .name = "zcrxperf" };
 	while ((option = getopt_long(argc, argv, "p:b:c:a:jm:vi:n:h", long_options, NULL)) >= 0) {
 		r = set_option(o, option, optarg);
 		if (r != 0)

@@ -16,8 +16,8 @@ void pattern_fill(uint64_t seed, uint64_t offset, void *data, size_t length);
 
 struct pattern_check {
 	uint64_t seed;
-	uint64_t offset;    /* how much was checked */
-	uint64_t wrong;	    /* bytes that are not as they should be */
+	uint64_t offset;      /* how much was checked */
+	uint64_t wrong;	      /* bytes that are not as they should be */
 	uint64_t first_wrong; /* the position of the first of them */
 };
 

@@ -43,8 +43,8 @@ static int bind_source(int fd, const struct options *o, const struct addrinfo *t
 			    o->host, gai_strerror(r));
 	r = bind(fd, from->ai_addr, from->ai_addrlen);
 	freeaddrinfo(from);
-	return r < 0 ? fail("Cannot connect from %s: %s.", o->address, strerror(errno)) :
-		       STATUS_DONE;
+	return r < 0 ? fail("Cannot connect from %s: %s.", o->address, strerror(errno))
+		     : STATUS_DONE;
 }
 
 static int make_connection(const struct options *o, const struct addrinfo *address,
@@ -120,7 +120,7 @@ static int send_all(const struct options *o, struct sender *senders)
 	if (!p)
 		return fail("Out of memory.");
 	for (unsigned int i = 0; i < o->connections; i++)
-		p[i] = (struct pollfd){ .fd = senders[i].socket, .events = POLLOUT };
+		p[i] = (struct pollfd) { .fd = senders[i].socket, .events = POLLOUT };
 	while (left > 0) {
 		if (poll(p, o->connections, -1) < 0 && errno != EINTR)
 			return fail("Cannot poll: %s.", strerror(errno));
@@ -176,8 +176,7 @@ static int resolve(const struct options *o, struct addrinfo **ret)
 
 	snprintf(port, sizeof(port), "%u", o->port);
 	r = getaddrinfo(o->host, port, &hints, ret);
-	return r == 0 ? STATUS_DONE :
-			fail("Cannot resolve \"%s\": %s.", o->host, gai_strerror(r));
+	return r == 0 ? STATUS_DONE : fail("Cannot resolve \"%s\": %s.", o->host, gai_strerror(r));
 }
 
 int send_run(const struct options *o)

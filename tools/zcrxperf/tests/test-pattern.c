@@ -92,8 +92,9 @@ static void test_moved_blocks(void **state)
 
 static void test_sizes(void **state)
 {
-	static const char *const bad[] = { "", "M", "1X", "1MB", "-1", " -1", "1.5G",
-					   "18446744073709551616", "16777216T" };
+	static const char *const bad[] = { "",	       "M",   "1X",   "1MB",
+					   "-1",       " -1", "1.5G", "18446744073709551616",
+					   "16777216T" };
 	uint64_t n = 0;
 
 	(void)state;

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Streams: a connection's receive on the queue's ring, from the request to its last completion.
+ * Taking the ring for the calling thread is here too, for that is what the first receive does.
+ * Called by the application's receiving thread only; receive.c deals with what comes of it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+
+#include "internal.h"
+
+struct io_uring_sqe *queue_get_sqe(struct zcrx_queue *q)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
+
+	if (sqe)
+		return sqe;
+	if (io_uring_submit(&q->ring) < 0)
+		return NULL;
+	return io_uring_get_sqe(&q->ring);
+}
+
+/* The thread that enables the ring is the one that may use it from now on. */
+int queue_enable(struct zcrx_queue *q)
+{
+	struct io_uring_sqe *sqe;
+	int r;
+
+	if (q->enabled)
+		return 0;
+	if (!q->registered)
+		return -EBADFD;
+	r = io_uring_enable_rings(&q->ring);
+	if (r < 0)
+		return r;
+	q->enabled = true;
+	sqe = queue_get_sqe(q);
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_poll_add(sqe, q->lease->handle, POLLRDHUP);
+	io_uring_sqe_set_data64(sqe, TAG_LEASE);
+	return 0;
+}
+
+int stream_arm(struct zcrx_stream *s)
+{
+	struct zcrx_queue *q = s->queue;
+	struct io_uring_sqe *sqe = queue_get_sqe(q);
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_rw(ZC_OP_RECV, sqe, s->socket, NULL, 0, 0);
+	sqe->ioprio = IORING_RECV_MULTISHOT;
+	sqe->file_index = q->registration.zcrx_id;
+	io_uring_sqe_set_data64(sqe, OURS | (uint64_t)(uintptr_t)s);
+	s->state = STREAM_ARMED;
+	return 0;
+}
+
+void stream_destroy(struct zcrx_stream *s)
+{
+	struct zcrx_queue *q = s->queue;
+
+	if (s->previous)
+		s->previous->next = s->next;
+	else
+		q->streams = s->next;
+	if (s->next)
+		s->next->previous = s->previous;
+	if (s->state == STREAM_PAUSED)
+		q->n_paused--;
+	close(s->socket);
+	free(s);
+}
+
+int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
+		       struct zcrx_stream **ret)
+{
+	struct zcrx_stream *s;
+	int r;
+
+	if (!queue || !ret)
+		return -EINVAL;
+	r = queue_enable(queue);
+	if (r < 0)
+		return r;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->userdata = userdata;
+	s->socket = fcntl(socket, F_DUPFD_CLOEXEC, 3);
+	if (s->socket < 0) {
+		r = -errno;
+		free(s);
+		return r;
+	}
+	s->queue = zcrx_queue_ref(queue);
+	s->next = queue->streams;
+	if (s->next)
+		s->next->previous = s;
+	queue->streams = s;
+	r = stream_arm(s);
+	if (r < 0) {
+		s->state = STREAM_ENDED;
+		zcrx_stream_free(s);
+		return r;
+	}
+	(void)io_uring_submit(&queue->ring); /* what it leaves behind, zcrx_queue_wait() submits */
+	*ret = s;
+	return 0;
+}
+
+/* A request that the kernel still has is cancelled: its last completion frees the stream, or the
+ * end of the queue does. */
+struct zcrx_stream *zcrx_stream_free(struct zcrx_stream *stream)
+{
+	struct zcrx_queue *q;
+	struct io_uring_sqe *sqe;
+
+	if (!stream)
+		return NULL;
+	q = stream->queue;
+	if (stream->state == STREAM_ARMED) {
+		stream->freed = true;
+		sqe = queue_get_sqe(q);
+		if (sqe) {
+			io_uring_prep_cancel64(sqe, OURS | (uint64_t)(uintptr_t)stream, 0);
+			io_uring_sqe_set_data64(sqe, TAG_IGNORED);
+			(void)io_uring_submit(&q->ring);
+		}
+	} else {
+		stream_destroy(stream);
+	}
+	zcrx_queue_unref(q);
+	return NULL;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A ring of ordinary memory, on which the test is the kernel: it posts completions, looks at what
+ * is submitted, and takes (or does not take) what is put on the refill ring. The liburing functions
+ * that would enter the kernel are defined in fake-kernel.c instead.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "internal.h"
+
+#define N	16U /* buffers, refill entries, completions, submissions */
+#define LENGTH	4096U
+#define ZCRX_ID 5U
+
+struct kernel {
+	struct zcrx_client client;
+	struct zcrx_lease lease;
+	struct zcrx_queue queue;
+	/* the ring */
+	unsigned int sq_head, sq_tail, sq_flags, cq_head, cq_tail, array[N];
+	struct io_uring_sqe sqes[N];
+	struct {
+		struct io_uring_cqe cqe;
+		struct zc_cqe zc;
+	} cqes[N];
+	/* the refill ring */
+	uint32_t rq_head, rq_tail;
+	struct zc_rqe rqes[N];
+	char area[N * LENGTH];
+	/* what was submitted since the test looked */
+	struct io_uring_sqe submitted[4 * N];
+	unsigned int n_submitted;
+	unsigned int flushes;
+	int flush_result;
+};
+
+extern struct kernel *k;
+
+int kernel_setup(void **state);
+int kernel_teardown(void **state);
+
+void post(uint64_t user_data, int result, unsigned int flags, uint64_t off);
+/* The receive that was armed last, and nothing else was: the test's hold on a stream. */
+uint64_t armed(void);
+/* Starts a stream; armed() already. */
+uint64_t start(void *userdata, struct zcrx_stream **ret);

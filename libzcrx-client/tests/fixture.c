@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See fixture.h. */
+#include "fixture.h"
+
+#include <systemd/sd-json.h>
+
+int fixture_setup(void **state)
+{
+	struct fixture *x = calloc(1, sizeof(*x));
+
+	fake_start(&x->server);
+	assert_int_equal(zcrx_client_new(&x->client), 0);
+	assert_int_equal(zcrx_client_connect(x->client, x->server.path), 0);
+	assert_int_equal(zcrx_lease_new(x->client, &x->lease), 0);
+	*state = x;
+	return 0;
+}
+
+int fixture_teardown(void **state)
+{
+	struct fixture *x = *state;
+
+	zcrx_lease_unref(x->lease);
+	zcrx_client_unref(x->client);
+	fake_stop(&x->server);
+	free(x);
+	return 0;
+}
+
+void fixture_acquire(struct fixture *x)
+{
+	assert_int_equal(zcrx_lease_acquire(x->lease), 0);
+}
+
+void assert_called(struct fixture *x, const char *method, const char *parameters)
+{
+	sd_json_variant *want = NULL, *got = NULL;
+
+	assert_string_equal(x->server.method, method);
+	assert_true(sd_json_parse(parameters, 0, &want, NULL, NULL) >= 0);
+	assert_true(sd_json_parse(x->server.parameters, 0, &got, NULL, NULL) >= 0);
+	if (!sd_json_variant_equal(want, got))
+		fail_msg("%s: want %s, got %s", method, parameters, x->server.parameters);
+	sd_json_variant_unref(want);
+	sd_json_variant_unref(got);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Registering a queue: what zcrxd is sent, and what of its answers is believed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "fixture.h"
+
+#define REGISTRATION(entries, head, stats, length)                                                 \
+	"{\"zcrxId\":3,\"refillEntries\":" entries ",\"refillSize\":16384,\"refillMapOffset\":0,"  \
+	"\"headOffset\":" head                                                                     \
+	",\"tailOffset\":8196,\"entriesOffset\":8256,\"statsOffset\":" stats                       \
+	",\"areaToken\":0,\"receiveBufferLength\":" length ",\"interfaceIndex\":2,"                \
+	"\"hardwareQueue\":7,\"napiId\":8204}"
+
+static void check_area(int fd, off_t size)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	assert_true(seals & F_SEAL_SHRINK);
+	assert_false(seals & F_SEAL_WRITE);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, size);
+	assert_int_equal(st.st_blocks * 512, size); /* populated */
+}
+
+/* The whole of register, with a real ring; where the kernel would put the refill ring, some of the
+ * ring's own memory is mapped (offset 0 is the submission and completion queue). */
+static void test_register(void **state)
+{
+	struct fixture *x = *state;
+	struct zcrx_queue *q = NULL;
+	uint64_t count = 1, bytes = 1;
+	struct io_uring *ring;
+	char want[256];
+
+	fixture_acquire(x);
+	assert_int_equal(zcrx_queue_new(x->lease, 1, &q), 0);
+	assert_int_equal(zcrx_queue_get_fd(q), -EBADFD);
+	assert_null(zcrx_queue_get_ring(q));
+	assert_int_equal(zcrx_queue_set_area_size(q, 64 * 4096 - 1), 0);
+	assert_int_equal(zcrx_queue_set_completions(q, 4096), 0);
+	x->server.registration = REGISTRATION("64", "8192", "16368", "4096");
+	assert_int_equal(zcrx_queue_register(q), 0);
+	ring = zcrx_queue_get_ring(q);
+	snprintf(want, sizeof(want),
+		 "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":1,\"ring\":%d,"
+		 "\"areaFileDescriptor\":1,\"areaSize\":262144,\"refillEntries\":64}",
+		 ring->ring_fd);
+	assert_called(x, "Register", want);
+	check_area(x->server.descriptors[1], 262144);
+	assert_int_equal(zcrx_queue_register(q), -EBUSY);
+	assert_int_equal(zcrx_queue_set_area_size(q, 4096), -EBUSY);
+	assert_int_equal(zcrx_queue_get_napi_id(q), 8204);
+	assert_int_equal(zcrx_queue_get_buffers(q), 64);
+	assert_int_equal(zcrx_queue_get_buffer_length(q), 4096);
+	assert_int_equal(zcrx_queue_get_copied(q, &count, &bytes), 0);
+	assert_int_equal(count + bytes, 0);
+	assert_true(fcntl(ring->ring_fd, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(zcrx_queue_get_fd(q), F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(zcrx_queue_get_fd(q), zcrx_queue_get_fd(q));
+	zcrx_queue_unref(q);
+}
+
+static void test_register_without_statistics(void **state)
+{
+	struct fixture *x = *state;
+	struct zcrx_queue *q = NULL;
+
+	fixture_acquire(x);
+	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
+	assert_int_equal(zcrx_queue_set_area_size(q, 64 * 4096), 0);
+	assert_int_equal(zcrx_queue_set_completions(q, 4096), 0);
+	x->server.registration = REGISTRATION("64", "8192", "null", "4096");
+	assert_int_equal(zcrx_queue_register(q), 0);
+	assert_int_equal(zcrx_queue_get_copied(q, NULL, NULL), -EOPNOTSUPP);
+	zcrx_queue_unref(q);
+}
+
+static void test_register_bad_replies(void **state)
+{
+	static const char *const replies[] = {
+		"{\"zcrxId\":3}",
+		REGISTRATION("64", "16384", "null", "4096"), /* head outside of the mapping */
+		REGISTRATION("64", "8193", "null", "4096"),
+		REGISTRATION("1024", "8192", "null", "4096"), /* entries likewise */
+		REGISTRATION("64", "8192", "16376", "4096"),  /* statistics likewise */
+		REGISTRATION("64", "8192", "null", "8192"),
+		REGISTRATION("4294967296", "8192", "null", "4096"),
+	};
+	struct fixture *x = *state;
+	struct zcrx_queue *q = NULL;
+
+	fixture_acquire(x);
+	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
+	assert_int_equal(zcrx_queue_set_area_size(q, 64 * 4096), 0);
+	assert_int_equal(zcrx_queue_set_completions(q, 4096), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(replies); i++) {
+		x->server.registration = replies[i];
+		assert_int_equal(zcrx_queue_register(q), -EBADMSG);
+		assert_int_equal(zcrx_queue_get_fd(q), -EBADFD);
+	}
+	x->server.registration =
+		REGISTRATION("32", "8192", "null", "4096"); /* fewer than buffers */
+	assert_int_equal(zcrx_queue_register(q), -EINVAL);
+	x->server.error_id = "io.zcrx.Manager.InvalidArea";
+	assert_int_equal(zcrx_queue_register(q), -EINVAL);
+	x->server.error_id = NULL;
+	x->server.registration = REGISTRATION("64", "8192", "null", "4096");
+	assert_int_equal(zcrx_queue_register(q), 0);
+	zcrx_queue_unref(q);
+}
+
+static void test_queue_limits(void **state)
+{
+	struct fixture *x = *state;
+	struct zcrx_queue *q = NULL;
+
+	fixture_acquire(x);
+	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
+	assert_int_equal(zcrx_queue_set_area_size(q, 0), -EINVAL);
+	assert_int_equal(zcrx_queue_set_buffer_length(q, 5000), -EINVAL);
+	assert_int_equal(zcrx_queue_set_buffer_length(q, 2048), -EINVAL);
+	assert_int_equal(zcrx_queue_set_completions(q, 65537), -EINVAL);
+	assert_int_equal(zcrx_queue_set_area_size(q, (size_t)32769 * 4096), 0);
+	assert_int_equal(zcrx_queue_register(q), -EINVAL);
+	assert_non_null(strstr(zcrx_client_error(x->client), "32769 buffers"));
+	assert_int_equal(x->server.calls, 1);
+	zcrx_queue_unref(q);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_register),
+		TEST(test_register_without_statistics),
+		TEST(test_register_bad_replies),
+		TEST(test_queue_limits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
