@@ -113,9 +113,11 @@ ensure_kernel() {
 	release=${1:-$default_kernel}
 	if [ ! -d "$cache/kernel-$release-$hash" ]; then
 		known=$cache/release-$release-${root##*-}
-		[ -e "$known" ] || "$vm/chroot" "$root" "" /vm/mkkernel resolve "$release" \
-			"${1:+exactly}" >"$known.tmp" || die "the archive has no kernel $release"
-		[ -e "$known" ] || mv "$known.tmp" "$known"
+		if [ ! -e "$known" ]; then
+			"$vm/chroot" "$root" "" /vm/mkkernel resolve "$release" "${1:+exactly}" >"$known.tmp" ||
+				{ rm -f "$known.tmp"; die "the archive has no kernel $release"; }
+			mv "$known.tmp" "$known"
+		fi
 		release=$(cat "$known")
 	fi
 	cached "kernel-$release-$hash" "$vm/mkkernel" unpack "$root" "$release"
@@ -167,8 +169,14 @@ build_flavour() {
 	) 9>>"$build/$1.lock"
 }
 
-# build_nic: the simulated NIC for $release, as $nic.
+# build_nic: the simulated NIC for $release, as $nic; empty if the archive has forgotten the
+# headers of that kernel.
 build_nic() {
+	nic=
+	if [ ! -d "$kernel/usr/src/linux-headers-$release" ]; then
+		say "there are no headers for $release in the archive any more: no simulated NIC"
+		return
+	fi
 	nic=$build/nic-$release/zcnic.ko
 	(
 		flock 9
