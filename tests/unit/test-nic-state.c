@@ -282,6 +282,9 @@ static void test_apply_mlx5(void **state)
 	assert_int_equal(apply(s, STEP_TCP_DATA_SPLIT, SPLIT_ENABLED), -EINVAL);
 	assert_int_equal(apply(s, STEP_GRO_HW, 1), 0);
 	assert_int_equal(apply(s, STEP_TCP_DATA_SPLIT, SPLIT_ENABLED), 0);
+	assert_int_equal(apply(s, STEP_GRO_HW, 0), -EINVAL);
+	assert_int_equal(apply(s, STEP_TCP_DATA_SPLIT, SPLIT_UNKNOWN), 0);
+	assert_int_equal(apply(s, STEP_GRO_HW, 0), 0);
 }
 
 int main(void)

@@ -113,13 +113,18 @@ static int set_feature(enum feature_state *f, unsigned to)
 	return 0;
 }
 
+/* mlx5 splits with the hardware's GRO: neither without the other. */
+static bool splits_by_gro(const struct nic_state *s)
+{
+	return s->driver && streq(s->driver, "mlx5_core");
+}
+
 static int set_split(struct nic_state *s, unsigned to)
 {
 	if (!s->has_split || to >= _SPLIT_MAX || (to != SPLIT_ENABLED && has_provider(s)))
 		return -EINVAL;
-	/* mlx5 does it with the hardware's GRO. */
-	if (to == SPLIT_ENABLED && s->driver && streq(s->driver, "mlx5_core") &&
-	    s->gro_hw != FEATURE_ON && s->gro_hw != FEATURE_FIXED_ON)
+	if (to == SPLIT_ENABLED && splits_by_gro(s) && s->gro_hw != FEATURE_ON &&
+	    s->gro_hw != FEATURE_FIXED_ON)
 		return -EINVAL;
 	s->split = (enum data_split)to;
 	return 0;
@@ -131,6 +136,8 @@ int nic_state_apply(struct nic_state *state, const struct step *step)
 
 	switch (step->op) {
 	case STEP_GRO_HW:
+		if (!to->number && splits_by_gro(state) && state->split == SPLIT_ENABLED)
+			return -EINVAL;
 		return set_feature(&state->gro_hw, to->number);
 	case STEP_NTUPLE:
 		return set_feature(&state->ntuple, to->number);
