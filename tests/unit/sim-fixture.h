@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A simulated machine with one NIC that is ready for zero-copy receive, for the tests of nic/sim. */
+/* A simulated machine with one NIC that is ready for zero-copy receive, for the tests of nic/sim.
+ */
 #pragma once
 
 #include "testlib.h"

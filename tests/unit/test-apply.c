@@ -27,8 +27,10 @@ static struct nic_state *observe(struct nic *nic)
 /* mlx5 has the longest way to go: every kind of step. */
 static int setup(void **state)
 {
-	struct config_interface c = { .channels_mode = CHANNELS_COUNT, .channels = 12,
-				      .zero_copy_queues = 4, .rx_ring = 1024,
+	struct config_interface c = { .channels_mode = CHANNELS_COUNT,
+				      .channels = 12,
+				      .zero_copy_queues = 4,
+				      .rx_ring = 1024,
 				      .tcp_data_split = true };
 	struct fixture *x = calloc(1, sizeof(*x));
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
@@ -68,8 +70,7 @@ static void check_as_found(struct fixture *x)
 	assert_int_equal(now->hds_threshold, x->found->hds_threshold);
 	assert_int_equal(now->ntuple, x->found->ntuple);
 	assert_int_equal(now->gro_hw, x->found->gro_hw);
-	assert_memory_equal(now->rss.entries, x->found->rss.entries,
-			    now->rss.n * sizeof(uint32_t));
+	assert_memory_equal(now->rss.entries, x->found->rss.entries, now->rss.n * sizeof(uint32_t));
 	assert_int_equal(now->n_queues, x->found->n_queues);
 }
 
@@ -116,9 +117,9 @@ static void test_every_step_fails(void **state)
 				assert_int_equal(f.error, errors[e]);
 			}
 			for (unsigned i = 0; i < _STEP_OP_MAX; i++)
-				assert_int_equal(outcomes[i], i < failed  ? STEP_UNDONE :
-							      i == failed ? STEP_FAILED :
-									    STEP_SKIPPED);
+				assert_int_equal(outcomes[i], i < failed    ? STEP_UNDONE
+							      : i == failed ? STEP_FAILED
+									    : STEP_SKIPPED);
 			check_as_found(x);
 		}
 }
@@ -130,8 +131,8 @@ static void test_undo_fails(void **state)
 	enum step_outcome outcomes[_STEP_OP_MAX];
 	_cleanup_(nic_state_freep) struct nic_state *now = NULL;
 
-	/* The fifth step fails. Of the undos, three are refused: neither the split nor its threshold
-	 * can change while a queue is bound, and the split holds gro-hw. */
+	/* The fifth step fails. Of the undos, three are refused: neither the split nor its
+	 * threshold can change while a queue is bound, and the split holds gro-hw. */
 	assert_int_equal(sim_set_bound(x->backend, IFINDEX, 0, true), 0);
 	x->plan->steps[4].to.number = 1 << 20; /* a ring size that the NIC has not */
 	assert_int_equal(plan_apply(x->nic, x->plan, outcomes, NULL), ZCRX_KERNEL_REJECTED);
@@ -206,8 +207,8 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_all_done), TEST(test_empty), TEST(test_every_step_fails),
-		TEST(test_undo_fails), TEST(test_gone), TEST(test_effect_of_failed_step),
+		TEST(test_all_done),	      TEST(test_empty), TEST(test_every_step_fails),
+		TEST(test_undo_fails),	      TEST(test_gone),	TEST(test_effect_of_failed_step),
 		cmocka_unit_test(test_names),
 	};
 

@@ -6,8 +6,9 @@
 
 static const struct mistake mistakes[] = {
 	/* What is no YAML, or more of it than is wanted. */
-	{ "a: b: c", "1:5: syntax: found a mistake (mapping values are not allowed in this context), "
-		     "expected valid YAML" },
+	{ "a: b: c",
+	  "1:5: syntax: found a mistake (mapping values are not allowed in this context), "
+	  "expected valid YAML" },
 	{ "policy: [", "2:1: syntax: found a mistake (did not find expected node content while "
 		       "parsing a flow node), expected valid YAML" },
 	{ "on-stop: keep\n  x: y",
@@ -16,14 +17,16 @@ static const struct mistake mistakes[] = {
 	{ "on-stop: \"keep",
 	  "1:15: syntax: found a mistake (found unexpected end of stream while scanning a quoted "
 	  "scalar), expected valid YAML" },
-	{ "\tx: y", "1:1: syntax: found a mistake (found character that cannot start any token while "
-		    "scanning for the next token), expected valid YAML" },
+	{ "\tx: y",
+	  "1:1: syntax: found a mistake (found character that cannot start any token while "
+	  "scanning for the next token), expected valid YAML" },
 	{ "on-stop: \"\\0\"", "1:10: syntax: found a NUL byte, expected text" },
 	{ "on-stop: keep\non-drift: \x01",
 	  "2:11: syntax: found a control character, expected text" },
 	{ "on-stop: \x7f", "1:10: syntax: found a control character, expected text" },
 	{ "on-stop: \xff", "1:10: syntax: found a byte that is not UTF-8, expected text in UTF-8" },
-	{ "a\n# \xc3\xa9\xc3", "2:4: syntax: found a byte that is not UTF-8, expected text in UTF-8" },
+	{ "a\n# \xc3\xa9\xc3",
+	  "2:4: syntax: found a byte that is not UTF-8, expected text in UTF-8" },
 	{ "# \xc0\x80", "1:3: syntax: found a byte that is not UTF-8, expected text in UTF-8" },
 	{ "# \xed\xa0\x80", "1:3: syntax: found a byte that is not UTF-8, expected text in UTF-8" },
 	{ "# \xf4\x90\x80\x80",
@@ -31,7 +34,8 @@ static const struct mistake mistakes[] = {
 	{ "on-stop: &a keep",
 	  "1:10: syntax: found an anchor, expected plain YAML: write the value out" },
 	{ "on-stop: *a", "1:10: syntax: found an alias, expected plain YAML: write the value out" },
-	{ "policy: &p []", "1:9: syntax: found an anchor, expected plain YAML: write the value out" },
+	{ "policy: &p []",
+	  "1:9: syntax: found an anchor, expected plain YAML: write the value out" },
 	{ "on-stop: !!str keep", "1:10: syntax: found a tag, expected plain YAML: leave it out" },
 	{ "policy: !x []", "1:9: syntax: found a tag, expected plain YAML: leave it out" },
 	{ "!x {}", "1:1: syntax: found a tag, expected plain YAML: leave it out" },
@@ -43,10 +47,12 @@ static const struct mistake mistakes[] = {
 	/* The document and its keys. */
 	{ "just text", "1:1: document: found \"just text\", expected a mapping" },
 	{ "- a", "1:1: document: found a list, expected a mapping" },
-	{ "interface: []", "1:1: interface: found an unknown key, expected one of on-stop, on-drift, "
-			   "grants, interfaces, software, policy (did you mean interfaces?)" },
-	{ "zzzzzzzzzz: 1", "1:1: zzzzzzzzzz: found an unknown key, expected one of on-stop, on-drift, "
-			   "grants, interfaces, software, policy" },
+	{ "interface: []",
+	  "1:1: interface: found an unknown key, expected one of on-stop, on-drift, "
+	  "grants, interfaces, software, policy (did you mean interfaces?)" },
+	{ "zzzzzzzzzz: 1",
+	  "1:1: zzzzzzzzzz: found an unknown key, expected one of on-stop, on-drift, "
+	  "grants, interfaces, software, policy" },
 	{ "<<: {}", "1:1: <<: found an unknown key, expected one of on-stop, on-drift, grants, "
 		    "interfaces, software, policy" },
 	{ "[a]: b", "1:1: document: found a list, expected a key" },
@@ -84,7 +90,8 @@ static const struct mistake mistakes[] = {
 	  "1:21: interfaces[0].name: found \"software\", expected a network device (the name "
 	  "software is taken)" },
 	{ "interfaces: [{name: a-name-of-sixteen, zero-copy-queues: 1}]",
-	  "1:21: interfaces[0].name: found \"a-name-of-sixteen\", expected the name of an interface "
+	  "1:21: interfaces[0].name: found \"a-name-of-sixteen\", expected the name of an "
+	  "interface "
 	  "of 1 to 15 characters without blanks" },
 	{ "interfaces: [{name: 'a b', zero-copy-queues: 1}]",
 	  "1:21: interfaces[0].name: found \"a b\", expected the name of an interface of 1 to 15 "
@@ -120,7 +127,8 @@ static const struct mistake mistakes[] = {
 	  "1:21: interfaces[0].path: found \"a?b\", expected a path like pci-0000:3b:00.0 of 1 to "
 	  "255 characters without blanks" },
 	{ IFACE "- driver: x\n  zero-copy-queues: 1\n- name: eth0\n  zero-copy-queues: 1\n",
-	  "6:9: interfaces[2].name: found \"eth0\" a second time (first at line 2), expected another "
+	  "6:9: interfaces[2].name: found \"eth0\" a second time (first at line 2), expected "
+	  "another "
 	  "device" },
 	{ "interfaces:\n- mac: 02:00:00:00:00:0A\n  zero-copy-queues: 1\n"
 	  "- mac: 02:00:00:00:00:0a\n  zero-copy-queues: 1\n",
@@ -128,9 +136,9 @@ static const struct mistake mistakes[] = {
 	  "expected another device" },
 
 	/* Its queues. */
-	{ "interfaces:\n- name: eth0\n",
-	  "2:3: interfaces[0].zero-copy-queues: found nothing, expected the number of queues to carve "
-	  "out" },
+	{ "interfaces:\n- name: eth0\n", "2:3: interfaces[0].zero-copy-queues: found nothing, "
+					 "expected the number of queues to carve "
+					 "out" },
 	{ "interfaces: [{name: eth0, zero-copy-queues: 0}]",
 	  "1:45: interfaces[0].zero-copy-queues: found \"0\", expected a number from 1 to 4095" },
 	{ "interfaces: [{name: eth0, zero-copy-queues: -1}]",
@@ -145,18 +153,21 @@ static const struct mistake mistakes[] = {
 	  "1:45: interfaces[0].zero-copy-queues: found \"99999999999999999999\", expected a number "
 	  "from 1 to 4095" },
 	{ "interfaces: [{name: eth0, zero-copy-queues: {}}]",
-	  "1:45: interfaces[0].zero-copy-queues: found a mapping, expected a number from 1 to 4095" },
+	  "1:45: interfaces[0].zero-copy-queues: found a mapping, expected a number from 1 to "
+	  "4095" },
 	{ "interfaces:\n- zero-copy-queues: 4\n  name: eth0\n  channels: 4\n",
-	  "2:21: interfaces[0].zero-copy-queues: found 4 of 4 channels, expected at most 3: at least "
+	  "2:21: interfaces[0].zero-copy-queues: found 4 of 4 channels, expected at most 3: at "
+	  "least "
 	  "one queue must stay ordinary" },
 	{ "interfaces: [{name: eth0, channels: 2, zero-copy-queues: 3}]",
-	  "1:58: interfaces[0].zero-copy-queues: found 3 of 2 channels, expected at most 1: at least "
+	  "1:58: interfaces[0].zero-copy-queues: found 3 of 2 channels, expected at most 1: at "
+	  "least "
 	  "one queue must stay ordinary" },
 	{ IFACE "  channels: 1\n",
 	  "4:13: interfaces[0].channels: found \"1\", expected at least 2: at least one queue must "
 	  "stay ordinary" },
-	{ IFACE "  channels: 0\n",
-	  "4:13: interfaces[0].channels: found \"0\", expected keep, max or a number from 2 to 4096" },
+	{ IFACE "  channels: 0\n", "4:13: interfaces[0].channels: found \"0\", expected keep, max "
+				   "or a number from 2 to 4096" },
 	{ IFACE "  channels: all\n",
 	  "4:13: interfaces[0].channels: found \"all\", expected keep, max or a number from 2 to "
 	  "4096" },
@@ -167,7 +178,8 @@ static const struct mistake mistakes[] = {
 	  "4:13: interfaces[0].channels: found a list, expected keep, max or a number from 2 to "
 	  "4096" },
 	{ IFACE "  chanels: 4\n",
-	  "4:3: interfaces[0].chanels: found an unknown key, expected one of name, driver, mac, path, "
+	  "4:3: interfaces[0].chanels: found an unknown key, expected one of name, driver, mac, "
+	  "path, "
 	  "channels, zero-copy-queues, rx-ring, tcp-data-split, hds-threshold (did you mean "
 	  "channels?)" },
 	{ IFACE "  channels: 4\n  channels: 4\n",
@@ -184,9 +196,9 @@ static const struct mistake mistakes[] = {
 	  "4:19: interfaces[0].tcp-data-split: found \"yes\", expected true or false" },
 	{ IFACE "  tcp-data-split: 'true'\n",
 	  "4:19: interfaces[0].tcp-data-split: found \"true\", expected true or false" },
-	{ IFACE "  hds-threshold: 128\n",
-	  "4:18: interfaces[0].hds-threshold: found \"128\", expected 0: the kernel refuses zero-copy "
-	  "receive with any other threshold" },
+	{ IFACE "  hds-threshold: 128\n", "4:18: interfaces[0].hds-threshold: found \"128\", "
+					  "expected 0: the kernel refuses zero-copy "
+					  "receive with any other threshold" },
 	{ IFACE "  hds-threshold: 65536\n",
 	  "4:18: interfaces[0].hds-threshold: found \"65536\", expected a number from 0 to 65535" },
 
@@ -209,12 +221,13 @@ static void test_mistakes(void **state)
 static void test_nul(void **state)
 {
 	(void)state;
-	check_mistake("on-stop: keep\n\0x: y\n", 20, "2:1: syntax: found a NUL byte, expected text");
+	check_mistake("on-stop: keep\n\0x: y\n", 20,
+		      "2:1: syntax: found a NUL byte, expected text");
 	check_mistake("\0", 1, "1:1: syntax: found a NUL byte, expected text");
 	/* UTF-16 is not guessed at. */
 	check_mistake("\xff\xfe"
-	      "a\0",
-	      4, "1:1: syntax: found a byte that is not UTF-8, expected text in UTF-8");
+		      "a\0",
+		      4, "1:1: syntax: found a byte that is not UTF-8, expected text in UTF-8");
 }
 
 /* Text that is cut off anywhere is read up to there, whatever lies behind. */
@@ -277,7 +290,8 @@ static void test_size(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		size_t n;
-		_cleanup_free_ char *text = repeat(cases[i].head, cases[i].part, cases[i].times, &n);
+		_cleanup_free_ char *text =
+			repeat(cases[i].head, cases[i].part, cases[i].times, &n);
 
 		check_mistake(text, n, cases[i].message);
 	}

@@ -54,37 +54,36 @@ static void test_empty(void **state)
 /* The example that the documentation gives. */
 static void test_example(void **state)
 {
-	_cleanup_(config_freep) struct config *c = parse(
-		"on-stop: restore\n"
-		"on-drift: report\n"
-		"grants: direct\n"
-		"interfaces:\n"
-		"  - name: eth0\n"
-		"    channels: 32\n"
-		"    zero-copy-queues: 16\n"
-		"    rx-ring: 1024\n"
-		"    tcp-data-split: true\n"
-		"    hds-threshold: 0\n"
-		"  - driver: mlx5_core\n"
-		"    channels: max\n"
-		"    zero-copy-queues: 1\n"
-		"  - mac: 02:00:5E:10:00:0a\n"
-		"    channels: keep\n"
-		"    zero-copy-queues: 4095\n"
-		"  - path: pci-0000:3b:00.0\n"
-		"    zero-copy-queues: 2\n"
-		"software:\n"
-		"  queues: 8\n"
-		"policy:\n"
-		"  - user: root\n"
-		"    flows: any\n"
-		"    administer: true\n"
-		"  - group: zcrx\n"
-		"    interfaces: [eth0, software]\n"
-		"    max-queues: 4\n"
-		"    max-area: 256M\n"
-		"    max-lease-time: 1d\n"
-		"    flows: prove\n");
+	_cleanup_(config_freep) struct config *c = parse("on-stop: restore\n"
+							 "on-drift: report\n"
+							 "grants: direct\n"
+							 "interfaces:\n"
+							 "  - name: eth0\n"
+							 "    channels: 32\n"
+							 "    zero-copy-queues: 16\n"
+							 "    rx-ring: 1024\n"
+							 "    tcp-data-split: true\n"
+							 "    hds-threshold: 0\n"
+							 "  - driver: mlx5_core\n"
+							 "    channels: max\n"
+							 "    zero-copy-queues: 1\n"
+							 "  - mac: 02:00:5E:10:00:0a\n"
+							 "    channels: keep\n"
+							 "    zero-copy-queues: 4095\n"
+							 "  - path: pci-0000:3b:00.0\n"
+							 "    zero-copy-queues: 2\n"
+							 "software:\n"
+							 "  queues: 8\n"
+							 "policy:\n"
+							 "  - user: root\n"
+							 "    flows: any\n"
+							 "    administer: true\n"
+							 "  - group: zcrx\n"
+							 "    interfaces: [eth0, software]\n"
+							 "    max-queues: 4\n"
+							 "    max-area: 256M\n"
+							 "    max-lease-time: 1d\n"
+							 "    flows: prove\n");
 	const struct config_interface *i = c->interfaces;
 
 	(void)state;
@@ -137,15 +136,15 @@ static void test_example(void **state)
 
 static void test_flow_lists(void **state)
 {
-	_cleanup_(config_freep) struct config *c = parse(
-		"policy:\n"
-		"- user: 1000\n"
-		"  flows:\n"
-		"  - ports: 9000-9999\n"
-		"    addresses: [10.0.0.1, 'fd09::1', \"fd0a::/16\", 10.1.0.0/16]\n"
-		"  - {ports: 80}\n"
-		"  - {ports: 1-65535}\n"
-		"  - {addresses: [10.0.0.2]}\n");
+	_cleanup_(config_freep) struct config *c =
+		parse("policy:\n"
+		      "- user: 1000\n"
+		      "  flows:\n"
+		      "  - ports: 9000-9999\n"
+		      "    addresses: [10.0.0.1, 'fd09::1', \"fd0a::/16\", 10.1.0.0/16]\n"
+		      "  - {ports: 80}\n"
+		      "  - {ports: 1-65535}\n"
+		      "  - {addresses: [10.0.0.2]}\n");
 	const struct policy_flow *f;
 
 	(void)state;
@@ -201,9 +200,9 @@ static void test_least(void **state)
 /* JSON is YAML, and quotes, order and line ends do not matter. */
 static void test_styles(void **state)
 {
-	_cleanup_(config_freep) struct config *c =
-		parse("\xef\xbb\xbf{\"interfaces\": [{\"zero-copy-queues\": 3, \"channels\": \"max\",\r\n"
-		      "\t\"name\": \"eth0\"}], 'on-stop': 'restore'}\r\n");
+	_cleanup_(config_freep) struct config *c = parse(
+		"\xef\xbb\xbf{\"interfaces\": [{\"zero-copy-queues\": 3, \"channels\": \"max\",\r\n"
+		"\t\"name\": \"eth0\"}], 'on-stop': 'restore'}\r\n");
 
 	(void)state;
 	assert_int_equal(c->interfaces[0].channels_mode, CHANNELS_MAX);
@@ -270,9 +269,9 @@ static void test_default_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),	 cmocka_unit_test(test_example),
-		cmocka_unit_test(test_flow_lists), cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_least),	 cmocka_unit_test(test_styles),
+		cmocka_unit_test(test_empty),	     cmocka_unit_test(test_example),
+		cmocka_unit_test(test_flow_lists),   cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_least),	     cmocka_unit_test(test_styles),
 		cmocka_unit_test(test_default_file),
 	};
 

@@ -73,8 +73,8 @@ static void prove(const struct socket_facts *f, size_t n_addresses, bool expect_
 	bool wildcard;
 	size_t n;
 
-	assert_int_equal(flow_prove(f, IFINDEX, addresses, n_addresses, &flows, &n, &wildcard, NULL),
-			 0);
+	assert_int_equal(
+		flow_prove(f, IFINDEX, addresses, n_addresses, &flows, &n, &wildcard, NULL), 0);
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_free_ char *s = NULL;
 
@@ -165,9 +165,9 @@ static void test_states(void **state)
 			refuse(&f, cases[i].why);
 		else
 			prove(&f, 4, false,
-			      f.tcp_state == TCP_LISTEN ?
-				      "tcp4,dst=10.9.0.1,dst-port=9000" :
-				      "tcp4,dst=10.9.0.1,dst-port=9000,src=10.9.0.2,src-port=40000");
+			      f.tcp_state == TCP_LISTEN ? "tcp4,dst=10.9.0.1,dst-port=9000"
+							: "tcp4,dst=10.9.0.1,dst-port=9000,src=10."
+							  "9.0.2,src-port=40000");
 	}
 }
 
@@ -242,8 +242,9 @@ static void test_wildcard(void **state)
 	f = facts(AF_INET, "0.0.0.0", 9000, TCP_LISTEN);
 	prove(&f, 4, true, "tcp4,dst=10.9.0.1,dst-port=9000 tcp4,dst=10.9.0.5,dst-port=9000");
 	f = facts(AF_INET6, "::", 9000, TCP_LISTEN);
-	prove(&f, 4, true, "tcp4,dst=10.9.0.1,dst-port=9000 tcp6,dst=fd09::1,dst-port=9000 "
-			   "tcp4,dst=10.9.0.5,dst-port=9000");
+	prove(&f, 4, true,
+	      "tcp4,dst=10.9.0.1,dst-port=9000 tcp6,dst=fd09::1,dst-port=9000 "
+	      "tcp4,dst=10.9.0.5,dst-port=9000");
 	f.v6_only = true;
 	prove(&f, 4, true, "tcp6,dst=fd09::1,dst-port=9000");
 	f = facts(AF_INET6, "::ffff:0.0.0.0", 9000, TCP_LISTEN);
@@ -270,9 +271,9 @@ static void test_wildcard_without_addresses(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct socket_facts f = facts(cases[i].domain,
-					      cases[i].domain == AF_INET ? "0.0.0.0" : "::", 9000,
-					      TCP_LISTEN);
+		struct socket_facts f =
+			facts(cases[i].domain, cases[i].domain == AF_INET ? "0.0.0.0" : "::", 9000,
+			      TCP_LISTEN);
 		_cleanup_fault_ struct fault fault = {};
 		_cleanup_free_ struct flow *flows = NULL;
 		bool wildcard;
@@ -292,14 +293,10 @@ static void test_wildcard_without_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_not_tcp),
-		cmocka_unit_test(test_elsewhere),
-		cmocka_unit_test(test_states),
-		cmocka_unit_test(test_address_not_owned),
-		cmocka_unit_test(test_address),
-		cmocka_unit_test(test_connected),
-		cmocka_unit_test(test_wildcard),
-		cmocka_unit_test(test_wildcard_without_addresses),
+		cmocka_unit_test(test_not_tcp),	 cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_states),	 cmocka_unit_test(test_address_not_owned),
+		cmocka_unit_test(test_address),	 cmocka_unit_test(test_connected),
+		cmocka_unit_test(test_wildcard), cmocka_unit_test(test_wildcard_without_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

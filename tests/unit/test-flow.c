@@ -16,11 +16,11 @@ static struct flow_address address(enum flow_protocol p, const char *text)
 static struct flow flow(enum flow_protocol p, const char *source, unsigned source_port,
 			const char *destination, unsigned destination_port)
 {
-	return (struct flow){ .protocol = p,
-			      .source = address(p, source),
-			      .source_port = (uint16_t)source_port,
-			      .destination = address(p, destination),
-			      .destination_port = (uint16_t)destination_port };
+	return (struct flow) { .protocol = p,
+			       .source = address(p, source),
+			       .source_port = (uint16_t)source_port,
+			       .destination = address(p, destination),
+			       .destination_port = (uint16_t)destination_port };
 }
 
 static void test_protocols(void **state)
@@ -63,7 +63,8 @@ static void test_addresses(void **state)
 		struct flow_address a;
 		char *s;
 
-		assert_int_equal(flow_address_parse(cases[i].p, cases[i].text, "test", &a, NULL), 0);
+		assert_int_equal(flow_address_parse(cases[i].p, cases[i].text, "test", &a, NULL),
+				 0);
 		assert_int_equal(a.prefix, cases[i].prefix);
 		assert_int_equal(flow_address_format(cases[i].p, &a, &s), 0);
 		take_and_compare(s, cases[i].canonical);
@@ -76,16 +77,19 @@ static void test_bad_addresses(void **state)
 		enum flow_protocol p;
 		const char *text, *message;
 	} cases[] = {
-		{ FLOW_TCP4, "", "\"\" is no IPv4 address; write it like 10.0.0.1 or 10.0.0.0/24." },
+		{ FLOW_TCP4, "",
+		  "\"\" is no IPv4 address; write it like 10.0.0.1 or 10.0.0.0/24." },
 		{ FLOW_TCP4, "10.0.0", "is no IPv4 address" },
 		{ FLOW_TCP4, "10.0.0.256", "is no IPv4 address" },
 		{ FLOW_TCP4, "010.0.0.1", "is no IPv4 address" },
 		{ FLOW_TCP4, " 10.0.0.1", "is no IPv4 address" },
 		{ FLOW_TCP4, "fd09::1", "is no IPv4 address" },
 		{ FLOW_TCP4, "/24", "is no IPv4 address" },
-		{ FLOW_TCP6, "10.0.0.1", "is no IPv6 address; write it like fd09::1 or fd09::/64." },
+		{ FLOW_TCP6, "10.0.0.1",
+		  "is no IPv6 address; write it like fd09::1 or fd09::/64." },
 		{ FLOW_TCP6, "fe80::1%eth0", "is no IPv6 address" },
-		{ FLOW_TCP4, "10.0.0.1/", "has no usable prefix length; it is a number from 1 to 32" },
+		{ FLOW_TCP4, "10.0.0.1/",
+		  "has no usable prefix length; it is a number from 1 to 32" },
 		{ FLOW_TCP4, "10.0.0.1/0", "leaving the address out means any" },
 		{ FLOW_TCP4, "10.0.0.1/33", "from 1 to 32" },
 		{ FLOW_TCP4, "10.0.0.0/024", "from 1 to 32" },

@@ -6,8 +6,9 @@
 
 static struct carve_out carve(unsigned first, unsigned count)
 {
-	return (struct carve_out){ .ordinary = first, .zero_copy_first = first,
-				   .zero_copy_count = count };
+	return (struct carve_out) { .ordinary = first,
+				    .zero_copy_first = first,
+				    .zero_copy_count = count };
 }
 
 static int resize(struct inventory *i, unsigned first, unsigned count)

@@ -96,8 +96,7 @@ static void test_random_lives(void **state)
 		if (t.verdict != LEASE_GO)
 			continue;
 		/* The record is written before anything is done, or is what is removed. */
-		assert_true(t.effects & (LEASE_EFFECT_STORE | LEASE_EFFECT_FORGET) ||
-			    t.next == s);
+		assert_true(t.effects & (LEASE_EFFECT_STORE | LEASE_EFFECT_FORGET) || t.next == s);
 		assert_false(t.effects & LEASE_EFFECT_STORE && t.effects & LEASE_EFFECT_FORGET);
 		/* Free only on the kernel's word, and only out of a drain. */
 		if (t.next == LEASE_FREE) {
@@ -139,8 +138,9 @@ static void test_refusals(void **state)
 				       "register a ring on its queue first.");
 	assert_int_equal(lease_refusal(LEASE_DRAINING, LEASE_REGISTER, "0000002a", &f),
 			 ZCRX_WRONG_STATE);
-	assert_string_equal(f.message, "Lease 0000002a is draining, so register is not possible; it "
-				       "is being taken back; acquire another one.");
+	assert_string_equal(f.message,
+			    "Lease 0000002a is draining, so register is not possible; it "
+			    "is being taken back; acquire another one.");
 	assert_int_equal(lease_refusal(LEASE_QUARANTINED, LEASE_REGISTER, "0000002a", NULL),
 			 ZCRX_WRONG_STATE);
 }
@@ -164,8 +164,8 @@ static void test_names(void **state)
 static void test_ids(void **state)
 {
 	static const char *const bad[] = {
-		"", "1", "0000000", "00000000", "000000001", "0000002A", "0000002g", " 000002a",
-		"0x00002a", "-000002a", "+000002a", "0000002a ",
+		"",	    "1",	"0000000",  "00000000", "000000001", "0000002A",
+		"0000002g", " 000002a", "0x00002a", "-000002a", "+000002a",  "0000002a ",
 	};
 	char text[LEASE_ID_DIGITS + 1], device[IFNAMSIZ];
 	uint64_t seed = 1;

@@ -13,7 +13,7 @@ static struct nic_state *nic(unsigned queues)
 	s->driver = strdup("test");
 	s->up = true;
 	s->has_channels = true;
-	s->channels = (struct nic_channels){ .combined = queues, .combined_max = 16 };
+	s->channels = (struct nic_channels) { .combined = queues, .combined_max = 16 };
 	s->has_rings = true;
 	s->rx_ring = 512;
 	s->rx_ring_max = 4096;
@@ -35,7 +35,7 @@ static struct nic_state *nic(unsigned queues)
 static void add_context(struct nic_state *s, uint32_t context, uint32_t queue)
 {
 	s->contexts = reallocarray(s->contexts, s->n_contexts + 1, sizeof(*s->contexts));
-	s->contexts[s->n_contexts] = (struct rss_table){ .context = context, .n = 2 };
+	s->contexts[s->n_contexts] = (struct rss_table) { .context = context, .n = 2 };
 	s->contexts[s->n_contexts].entries = calloc(2, sizeof(uint32_t));
 	s->contexts[s->n_contexts++].entries[1] = queue;
 }
@@ -45,7 +45,7 @@ static void add_rule(struct nic_state *s, uint32_t location, enum rule_action ac
 {
 	s->rules = reallocarray(s->rules, s->n_rules + 1, sizeof(*s->rules));
 	s->rules[s->n_rules++] =
-		(struct nic_rule){ .location = location, .action = action, .target = target };
+		(struct nic_rule) { .location = location, .action = action, .target = target };
 }
 
 static void test_copy(void **state)
@@ -66,7 +66,7 @@ static void test_copy(void **state)
 	assert_int_equal(b->rules[0].location, 9);
 	assert_int_equal(b->n_queues, 4);
 	/* An empty one has nothing to share either. */
-	assert_int_equal(nic_state_copy(&(struct nic_state){}, &c), 0);
+	assert_int_equal(nic_state_copy(&(struct nic_state) {}, &c), 0);
 	assert_string_equal(c->driver, "");
 	assert_null(nic_state_free(NULL));
 }
@@ -76,8 +76,8 @@ static void test_counts(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(4);
 
 	(void)state;
-	assert_int_equal(nic_channels_rx(&(struct nic_channels){ .combined = 3, .rx = 2, .tx = 9 }),
-			 5);
+	assert_int_equal(
+		nic_channels_rx(&(struct nic_channels) { .combined = 3, .rx = 2, .tx = 9 }), 5);
 	assert_int_equal(nic_state_rss_queues(s), 4);
 	for (unsigned i = 0; i < 8; i++)
 		s->rss.entries[i] = i < 4 ? 3 : 0;
@@ -125,13 +125,15 @@ static void test_ways(void **state)
 	const uint32_t own[] = { 4, 6 };
 
 	(void)state;
-	expect_way(s, 2, NULL, 0, "The RSS table of eth0 leads ordinary traffic to queue 2; narrow "
-				  "it with: zcrxctl apply eth0");
+	expect_way(s, 2, NULL, 0,
+		   "The RSS table of eth0 leads ordinary traffic to queue 2; narrow "
+		   "it with: zcrxctl apply eth0");
 	for (unsigned i = 0; i < 8; i++)
 		s->rss.entries[i] = i % 2;
 	expect_way(s, 2, NULL, 0, NULL);
-	expect_way(s, 1, NULL, 0, "The RSS table of eth0 leads ordinary traffic to queue 1; narrow "
-				  "it with: zcrxctl apply eth0");
+	expect_way(s, 1, NULL, 0,
+		   "The RSS table of eth0 leads ordinary traffic to queue 1; narrow "
+		   "it with: zcrxctl apply eth0");
 
 	add_rule(s, 1, RULE_TO_QUEUE, 0);
 	add_rule(s, 2, RULE_DROP, 2);
@@ -139,34 +141,39 @@ static void test_ways(void **state)
 	add_rule(s, 4, RULE_TO_QUEUE, 2);
 	add_rule(s, 5, RULE_TO_CONTEXT, 2); /* context 2, not queue 2 */
 	expect_way(s, 2, own, 2, NULL);
-	expect_way(s, 2, own + 1, 1, "Rule 4 of eth0, which is not zcrxd's, leads to queue 2; remove "
-				     "it with: ethtool -N eth0 delete 4");
-	expect_way(s, 2, NULL, 0, "Rule 4 of eth0, which is not zcrxd's, leads to queue 2; remove it "
-				  "with: ethtool -N eth0 delete 4");
+	expect_way(s, 2, own + 1, 1,
+		   "Rule 4 of eth0, which is not zcrxd's, leads to queue 2; remove "
+		   "it with: ethtool -N eth0 delete 4");
+	expect_way(s, 2, NULL, 0,
+		   "Rule 4 of eth0, which is not zcrxd's, leads to queue 2; remove it "
+		   "with: ethtool -N eth0 delete 4");
 	add_rule(s, 6, RULE_TO_QUEUE, 2);
 	expect_way(s, 2, own, 2, NULL);
-	expect_way(s, 2, own, 1, "Rule 6 of eth0, which is not zcrxd's, leads to queue 2; remove it "
-				 "with: ethtool -N eth0 delete 6");
+	expect_way(s, 2, own, 1,
+		   "Rule 6 of eth0, which is not zcrxd's, leads to queue 2; remove it "
+		   "with: ethtool -N eth0 delete 6");
 
 	add_context(s, 1, 1);
 	expect_way(s, 2, own, 2, NULL);
 	add_context(s, 5, 2);
-	expect_way(s, 2, own, 2, "RSS context 5 of eth0, which is not zcrxd's, leads to queue 2; "
-				 "narrow it, or remove it with: ethtool -X eth0 context 5 delete");
+	expect_way(s, 2, own, 2,
+		   "RSS context 5 of eth0, which is not zcrxd's, leads to queue 2; "
+		   "narrow it, or remove it with: ethtool -X eth0 context 5 delete");
 	s->has_rss = false;
-	expect_way(s, 2, own, 2, "The RSS table of eth0 cannot be read, so ordinary traffic may reach "
-				 "queue 2; this needs a driver with RSS.");
+	expect_way(s, 2, own, 2,
+		   "The RSS table of eth0 cannot be read, so ordinary traffic may reach "
+		   "queue 2; this needs a driver with RSS.");
 }
 
 static int apply(struct nic_state *s, enum step_op op, unsigned number)
 {
-	return nic_state_apply(s, &(struct step){ .op = op, .to.number = number });
+	return nic_state_apply(s, &(struct step) { .op = op, .to.number = number });
 }
 
 static int channels(struct nic_state *s, unsigned combined)
 {
-	return nic_state_apply(s, &(struct step){ .op = STEP_CHANNELS,
-						  .to.channels = { .combined = combined } });
+	return nic_state_apply(
+		s, &(struct step) { .op = STEP_CHANNELS, .to.channels = { .combined = combined } });
 }
 
 static int rss(struct nic_state *s, unsigned n, unsigned modulus)
@@ -175,7 +182,8 @@ static int rss(struct nic_state *s, unsigned n, unsigned modulus)
 
 	for (unsigned i = 0; i < n; i++)
 		table[i] = i % modulus;
-	return nic_state_apply(s, &(struct step){ .op = STEP_RSS, .to = { .rss = table, .n_rss = n } });
+	return nic_state_apply(
+		s, &(struct step) { .op = STEP_RSS, .to = { .rss = table, .n_rss = n } });
 }
 
 static void test_apply_channels(void **state)
@@ -228,7 +236,7 @@ static void test_apply_rss(void **state)
 	assert_int_equal(nic_state_rss_queues(s), 4);
 	assert_int_equal(rss(s, 8, 2), 0);
 	assert_int_equal(nic_state_rss_queues(s), 2);
-	assert_int_equal(nic_state_apply(s, &(struct step){ .op = STEP_RSS }), 0);
+	assert_int_equal(nic_state_apply(s, &(struct step) { .op = STEP_RSS }), 0);
 	assert_int_equal(nic_state_rss_queues(s), 4);
 	assert_int_equal(channels(s, 2), 0);
 	assert_int_equal(nic_state_rss_queues(s), 2);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Thousands of random NICs and configurations, the same on every run. Whatever they are: a plan can be
- * carried out, ends where the configuration wants, needs no second one, and run backwards it restores
- * what was found.
+ * Thousands of random NICs and configurations, the same on every run. Whatever they are: a plan can
+ * be carried out, ends where the configuration wants, needs no second one, and run backwards it
+ * restores what was found.
  */
 #include "testlib.h"
 
@@ -18,17 +18,18 @@ static void random_channels(uint64_t *seed, struct nic_state *s)
 
 	s->has_channels = true;
 	if (test_between(seed, 0, 3) == 0)
-		s->channels = (struct nic_channels){ .rx = now, .rx_max = max, .tx = 2, .tx_max = 8 };
+		s->channels =
+			(struct nic_channels) { .rx = now, .rx_max = max, .tx = 2, .tx_max = 8 };
 	else
-		s->channels = (struct nic_channels){ .combined = now, .combined_max = max };
+		s->channels = (struct nic_channels) { .combined = now, .combined_max = max };
 	if (test_between(seed, 0, 5) == 0 && s->channels.combined)
 		s->channels.rx = s->channels.rx_max = 1;
 	s->n_queues = nic_channels_rx(&s->channels);
 	s->queues = calloc(s->n_queues, sizeof(*s->queues));
 }
 
-/* Default, equal over a few, or anything. A set one must not look like the default one: nobody could
- * tell them apart, and undo would leave the other. */
+/* Default, equal over a few, or anything. A set one must not look like the default one: nobody
+ * could tell them apart, and undo would leave the other. */
 static void random_rss(uint64_t *seed, struct nic_state *s)
 {
 	static const size_t sizes[] = { 32, 64, 128, 129 };
@@ -39,9 +40,9 @@ static void random_rss(uint64_t *seed, struct nic_state *s)
 	s->rss.n = sizes[test_between(seed, 0, 3)];
 	s->rss.entries = calloc(s->rss.n, sizeof(uint32_t));
 	for (size_t i = 0; i < s->rss.n; i++)
-		s->rss.entries[i] = kind == 0 ? i % queues :
-				    kind == 1 ? i % over :
-						test_between(seed, 0, queues - 1);
+		s->rss.entries[i] = kind == 0	? i % queues
+				    : kind == 1 ? i % over
+						: test_between(seed, 0, queues - 1);
 	for (size_t i = 0; i < s->rss.n && !s->rss_was_set; i++)
 		s->rss_was_set = s->rss.entries[i] != i % queues;
 }
@@ -85,10 +86,11 @@ static struct config_interface random_config(uint64_t *seed)
 
 static bool same(const struct nic_state *a, const struct nic_state *b)
 {
-	return !memcmp(&a->channels, &b->channels, sizeof(a->channels)) && a->rx_ring == b->rx_ring &&
-	       a->split == b->split && a->hds_threshold == b->hds_threshold &&
-	       a->ntuple == b->ntuple && a->gro_hw == b->gro_hw && a->n_queues == b->n_queues &&
-	       a->rss.n == b->rss.n && a->rss_was_set == b->rss_was_set &&
+	return !memcmp(&a->channels, &b->channels, sizeof(a->channels)) &&
+	       a->rx_ring == b->rx_ring && a->split == b->split &&
+	       a->hds_threshold == b->hds_threshold && a->ntuple == b->ntuple &&
+	       a->gro_hw == b->gro_hw && a->n_queues == b->n_queues && a->rss.n == b->rss.n &&
+	       a->rss_was_set == b->rss_was_set &&
 	       !memcmp(a->rss.entries, b->rss.entries, a->rss.n * sizeof(uint32_t));
 }
 
@@ -202,7 +204,8 @@ static void test_pairs(void **state)
 	assert_true(refused > PAIRS / 10);
 }
 
-/* From one configuration to another, as a reload goes: the first one's end is the second's start. */
+/* From one configuration to another, as a reload goes: the first one's end is the second's start.
+ */
 static void test_sequences(void **state)
 {
 	uint64_t seed = 4242;

@@ -13,7 +13,7 @@ static struct nic_state *nic(const char *driver, unsigned queues, unsigned max)
 	s->driver = strdup(driver);
 	s->up = true;
 	s->has_channels = true;
-	s->channels = (struct nic_channels){ .combined = queues, .combined_max = max };
+	s->channels = (struct nic_channels) { .combined = queues, .combined_max = max };
 	s->has_rings = true;
 	s->rx_ring = 512;
 	s->rx_ring_max = 4096;
@@ -33,10 +33,13 @@ static struct nic_state *nic(const char *driver, unsigned queues, unsigned max)
 	return s;
 }
 
-static struct config_interface config(enum channels_mode mode, unsigned channels, unsigned zero_copy)
+static struct config_interface config(enum channels_mode mode, unsigned channels,
+				      unsigned zero_copy)
 {
-	return (struct config_interface){ .channels_mode = mode, .channels = channels,
-					  .zero_copy_queues = zero_copy, .tcp_data_split = true };
+	return (struct config_interface) { .channels_mode = mode,
+					   .channels = channels,
+					   .zero_copy_queues = zero_copy,
+					   .tcp_data_split = true };
 }
 
 /* "op: from -> to" lines; the caller frees. */
@@ -88,26 +91,29 @@ static void test_grow(void **state)
 
 	(void)state;
 	/* The table is right as it is, but would follow the channels: it is set nevertheless. */
-	check(&c, s, 4, "tcp-data-split: unknown -> enabled\n"
-			"hds-threshold: 256 -> 0\n"
-			"ntuple-feature: off -> on\n"
-			"rss: default -> equal over 4 of 8 queues\n"
-			"channels: combined 4 -> combined 8\n");
+	check(&c, s, 4,
+	      "tcp-data-split: unknown -> enabled\n"
+	      "hds-threshold: 256 -> 0\n"
+	      "ntuple-feature: off -> on\n"
+	      "rss: default -> equal over 4 of 8 queues\n"
+	      "channels: combined 4 -> combined 8\n");
 	c = config(CHANNELS_COUNT, 8, 6);
 	c.rx_ring = 1024;
-	check(&c, s, 2, "tcp-data-split: unknown -> enabled\n"
-			"hds-threshold: 256 -> 0\n"
-			"ntuple-feature: off -> on\n"
-			"rx-ring: 512 -> 1024\n"
-			"rss: default -> equal over 2 of 8 queues\n"
-			"channels: combined 4 -> combined 8\n");
+	check(&c, s, 2,
+	      "tcp-data-split: unknown -> enabled\n"
+	      "hds-threshold: 256 -> 0\n"
+	      "ntuple-feature: off -> on\n"
+	      "rx-ring: 512 -> 1024\n"
+	      "rss: default -> equal over 2 of 8 queues\n"
+	      "channels: combined 4 -> combined 8\n");
 	/* The table needs queues that do not exist yet. */
 	c = config(CHANNELS_MAX, 0, 4);
-	check(&c, s, 12, "tcp-data-split: unknown -> enabled\n"
-			 "hds-threshold: 256 -> 0\n"
-			 "ntuple-feature: off -> on\n"
-			 "channels: combined 4 -> combined 16\n"
-			 "rss: default -> equal over 12 of 16 queues\n");
+	check(&c, s, 12,
+	      "tcp-data-split: unknown -> enabled\n"
+	      "hds-threshold: 256 -> 0\n"
+	      "ntuple-feature: off -> on\n"
+	      "channels: combined 4 -> combined 16\n"
+	      "rss: default -> equal over 12 of 16 queues\n");
 }
 
 static void test_keep(void **state)
@@ -118,11 +124,13 @@ static void test_keep(void **state)
 	(void)state;
 	s->ntuple = FEATURE_FIXED_ON;
 	s->has_hds_threshold = false;
-	check(&c, s, 6, "tcp-data-split: unknown -> enabled\n"
-			"rss: default -> equal over 6 of 8 queues\n");
+	check(&c, s, 6,
+	      "tcp-data-split: unknown -> enabled\n"
+	      "rss: default -> equal over 6 of 8 queues\n");
 	s->split = SPLIT_DISABLED;
-	check(&c, s, 6, "tcp-data-split: disabled -> enabled\n"
-			"rss: default -> equal over 6 of 8 queues\n");
+	check(&c, s, 6,
+	      "tcp-data-split: disabled -> enabled\n"
+	      "rss: default -> equal over 6 of 8 queues\n");
 }
 
 static void test_shrink(void **state)
@@ -135,15 +143,17 @@ static void test_shrink(void **state)
 	s->hds_threshold = 0;
 	s->ntuple = FEATURE_ON;
 	/* Channels can only go once no table leads to them. */
-	check(&c, s, 4, "rss: default -> equal over 4 of 8 queues\n"
-			"channels: combined 16 -> combined 8\n");
+	check(&c, s, 4,
+	      "rss: default -> equal over 4 of 8 queues\n"
+	      "channels: combined 16 -> combined 8\n");
 	for (unsigned i = 0; i < s->rss.n; i++)
 		s->rss.entries[i] = i % 4;
 	check(&c, s, 4, "channels: combined 16 -> combined 8\n");
 	for (unsigned i = 0; i < s->rss.n; i++)
 		s->rss.entries[i] = i < 100 ? 0 : 13;
-	check(&c, s, 4, "rss: uneven over 2 of 16 queues -> equal over 4 of 8 queues\n"
-			"channels: combined 16 -> combined 8\n");
+	check(&c, s, 4,
+	      "rss: uneven over 2 of 16 queues -> equal over 4 of 8 queues\n"
+	      "channels: combined 16 -> combined 8\n");
 }
 
 static void test_done(void **state)
@@ -178,24 +188,28 @@ static void test_mlx5(void **state)
 	struct config_interface c = config(CHANNELS_KEEP, 0, 1);
 
 	(void)state;
-	check(&c, s, 3, "gro-hw: off -> on\n"
-			"tcp-data-split: unknown -> enabled\n"
-			"hds-threshold: 256 -> 0\n"
-			"ntuple-feature: off -> on\n"
-			"rss: default -> equal over 3 of 4 queues\n");
+	check(&c, s, 3,
+	      "gro-hw: off -> on\n"
+	      "tcp-data-split: unknown -> enabled\n"
+	      "hds-threshold: 256 -> 0\n"
+	      "ntuple-feature: off -> on\n"
+	      "rss: default -> equal over 3 of 4 queues\n");
 	s->gro_hw = FEATURE_ON;
 	s->hds_threshold = 0;
 	s->ntuple = FEATURE_ON;
-	check(&c, s, 3, "tcp-data-split: unknown -> enabled\n"
-			"rss: default -> equal over 3 of 4 queues\n");
+	check(&c, s, 3,
+	      "tcp-data-split: unknown -> enabled\n"
+	      "rss: default -> equal over 3 of 4 queues\n");
 	s->gro_hw = FEATURE_FIXED_ON;
-	check(&c, s, 3, "tcp-data-split: unknown -> enabled\n"
-			"rss: default -> equal over 3 of 4 queues\n");
+	check(&c, s, 3,
+	      "tcp-data-split: unknown -> enabled\n"
+	      "rss: default -> equal over 3 of 4 queues\n");
 	/* Whether it can be had is the kernel's to say. */
 	s->gro_hw = FEATURE_FIXED_OFF;
-	check(&c, s, 3, "gro-hw: off -> on\n"
-			"tcp-data-split: unknown -> enabled\n"
-			"rss: default -> equal over 3 of 4 queues\n");
+	check(&c, s, 3,
+	      "gro-hw: off -> on\n"
+	      "tcp-data-split: unknown -> enabled\n"
+	      "rss: default -> equal over 3 of 4 queues\n");
 	/* With the split on it is none of ours. */
 	s->split = SPLIT_ENABLED;
 	check(&c, s, 3, "rss: default -> equal over 3 of 4 queues\n");
@@ -210,20 +224,25 @@ static void test_channel_kinds(void **state)
 	s->split = SPLIT_ENABLED;
 	s->has_hds_threshold = false;
 	s->ntuple = FEATURE_ON;
-	s->channels = (struct nic_channels){ .rx = 4, .rx_max = 16, .tx = 2, .tx_max = 16 };
-	check(&c, s, 4, "rss: default -> equal over 4 of 8 queues\n"
-			"channels: rx 4, tx 2 -> rx 8, tx 2\n");
+	s->channels = (struct nic_channels) { .rx = 4, .rx_max = 16, .tx = 2, .tx_max = 16 };
+	check(&c, s, 4,
+	      "rss: default -> equal over 4 of 8 queues\n"
+	      "channels: rx 4, tx 2 -> rx 8, tx 2\n");
 	/* Both kinds: the combined ones change, the others count. */
-	s->channels = (struct nic_channels){ .combined = 3, .combined_max = 16, .rx = 1, .rx_max = 16 };
-	check(&c, s, 4, "rss: default -> equal over 4 of 8 queues\n"
-			"channels: combined 3, rx 1, tx 0 -> combined 7, rx 1, tx 0\n");
+	s->channels =
+		(struct nic_channels) { .combined = 3, .combined_max = 16, .rx = 1, .rx_max = 16 };
+	check(&c, s, 4,
+	      "rss: default -> equal over 4 of 8 queues\n"
+	      "channels: combined 3, rx 1, tx 0 -> combined 7, rx 1, tx 0\n");
 	/* Separate ones in use where combined ones would be possible: idpf does not mix. */
-	s->channels = (struct nic_channels){ .combined_max = 16, .rx = 4, .rx_max = 16, .tx = 4 };
-	check(&c, s, 4, "rss: default -> equal over 4 of 8 queues\n"
-			"channels: rx 4, tx 4 -> rx 8, tx 4\n");
+	s->channels = (struct nic_channels) { .combined_max = 16, .rx = 4, .rx_max = 16, .tx = 4 };
+	check(&c, s, 4,
+	      "rss: default -> equal over 4 of 8 queues\n"
+	      "channels: rx 4, tx 4 -> rx 8, tx 4\n");
 	c = config(CHANNELS_MAX, 0, 12);
-	check(&c, s, 4, "rss: default -> equal over 4 of 16 queues\n"
-			"channels: rx 4, tx 4 -> rx 16, tx 4\n");
+	check(&c, s, 4,
+	      "rss: default -> equal over 4 of 16 queues\n"
+	      "channels: rx 4, tx 4 -> rx 16, tx 4\n");
 	/* No say over their number at all. */
 	s->has_channels = false;
 	c = config(CHANNELS_MAX, 0, 1);
@@ -231,38 +250,45 @@ static void test_channel_kinds(void **state)
 	c = config(CHANNELS_COUNT, 4, 1);
 	check(&c, s, 3, "rss: default -> equal over 3 of 4 queues\n");
 	c = config(CHANNELS_COUNT, 5, 1);
-	refuse(&c, s, "channels", "The configuration asks for 5 channels on eth0, but its driver "
-				  "cannot change their number; set channels to max or to a smaller "
-				  "number.");
+	refuse(&c, s, "channels",
+	       "The configuration asks for 5 channels on eth0, but its driver "
+	       "cannot change their number; set channels to max or to a smaller "
+	       "number.");
 }
 
 static void test_too_few(void **state)
 {
-	_cleanup_(nic_state_freep) struct nic_state *one = nic("test", 1, 1), *s = nic("test", 4, 8);
+	_cleanup_(nic_state_freep) struct nic_state *one = nic("test", 1, 1),
+						    *s = nic("test", 4, 8);
 	struct config_interface c = config(CHANNELS_KEEP, 0, 1);
 
 	(void)state;
-	refuse(&c, one, "channels", "eth0 has 1 receive queue, which is too few to carve out 1: at "
-				    "least one must stay ordinary; raise channels or lower "
-				    "zero-copy-queues.");
+	refuse(&c, one, "channels",
+	       "eth0 has 1 receive queue, which is too few to carve out 1: at "
+	       "least one must stay ordinary; raise channels or lower "
+	       "zero-copy-queues.");
 	c = config(CHANNELS_KEEP, 0, 4);
-	refuse(&c, s, "channels", "eth0 has 4 receive queues, which is too few to carve out 4: at "
-				  "least one must stay ordinary; raise channels or lower "
-				  "zero-copy-queues.");
+	refuse(&c, s, "channels",
+	       "eth0 has 4 receive queues, which is too few to carve out 4: at "
+	       "least one must stay ordinary; raise channels or lower "
+	       "zero-copy-queues.");
 	c = config(CHANNELS_MAX, 0, 9);
-	refuse(&c, s, "channels", "eth0 has 8 receive queues, which is too few to carve out 9: at "
-				  "least one must stay ordinary; raise channels or lower "
-				  "zero-copy-queues.");
+	refuse(&c, s, "channels",
+	       "eth0 has 8 receive queues, which is too few to carve out 9: at "
+	       "least one must stay ordinary; raise channels or lower "
+	       "zero-copy-queues.");
 	c = config(CHANNELS_COUNT, 9, 1);
-	refuse(&c, s, "channels", "The configuration asks for 9 channels on eth0, but the device has "
-				  "fewer; set channels to max or to a smaller number.");
+	refuse(&c, s, "channels",
+	       "The configuration asks for 9 channels on eth0, but the device has "
+	       "fewer; set channels to max or to a smaller number.");
 	/* Two queues are enough. */
 	c = config(CHANNELS_COUNT, 2, 1);
 	s->split = SPLIT_ENABLED;
 	s->hds_threshold = 0;
 	s->ntuple = FEATURE_ON;
-	check(&c, s, 1, "rss: default -> equal over 1 of 2 queues\n"
-			"channels: combined 4 -> combined 2\n");
+	check(&c, s, 1,
+	      "rss: default -> equal over 1 of 2 queues\n"
+	      "channels: combined 4 -> combined 2\n");
 }
 
 static void test_missing_features(void **state)
@@ -275,8 +301,9 @@ static void test_missing_features(void **state)
 	s->has_split = false;
 	s->hds_threshold = 0;
 	s->ntuple = FEATURE_ON;
-	check(&c, s, 3, "tcp-data-split: unknown -> enabled\n"
-			"rss: default -> equal over 3 of 4 queues\n");
+	check(&c, s, 3,
+	      "tcp-data-split: unknown -> enabled\n"
+	      "rss: default -> equal over 3 of 4 queues\n");
 	s->split = SPLIT_ENABLED;
 	/* Rules without the feature, as on mlx5 without aRFS. */
 	s->ntuple = FEATURE_FIXED_OFF;
@@ -284,24 +311,29 @@ static void test_missing_features(void **state)
 	s->ntuple = FEATURE_ABSENT;
 	check(&c, s, 3, "rss: default -> equal over 3 of 4 queues\n");
 	s->has_rules = false;
-	refuse(&c, s, "ntuple-filters", "eth0 has no ntuple filters, so flows cannot be steered to a "
-					"queue; this needs another NIC or driver.");
+	refuse(&c, s, "ntuple-filters",
+	       "eth0 has no ntuple filters, so flows cannot be steered to a "
+	       "queue; this needs another NIC or driver.");
 	s->ntuple = FEATURE_OFF;
-	check(&c, s, 3, "ntuple-feature: off -> on\n"
-			"rss: default -> equal over 3 of 4 queues\n");
+	check(&c, s, 3,
+	      "ntuple-feature: off -> on\n"
+	      "rss: default -> equal over 3 of 4 queues\n");
 	s->ntuple = FEATURE_ON;
 	c.rx_ring = 4097;
-	refuse(&c, s, "rx-ring", "The configuration asks for receive rings of 4097 on eth0, but the "
-				 "device takes at most 4096; lower rx-ring.");
+	refuse(&c, s, "rx-ring",
+	       "The configuration asks for receive rings of 4097 on eth0, but the "
+	       "device takes at most 4096; lower rx-ring.");
 	s->has_rings = false;
 	refuse(&c, s, "rx-ring", "The driver of eth0 has no ring sizes; leave rx-ring out.");
 	c.rx_ring = 0;
 	s->rss.n = 2;
-	refuse(&c, s, "rss", "The RSS table of eth0 has 2 entries, too few to spread over 3 queues; "
-			     "lower channels.");
+	refuse(&c, s, "rss",
+	       "The RSS table of eth0 has 2 entries, too few to spread over 3 queues; "
+	       "lower channels.");
 	s->has_rss = false;
-	refuse(&c, s, "rss", "eth0 has no RSS table that could be narrowed, so ordinary traffic cannot "
-			     "be kept off the carved-out queues; this needs another NIC or driver.");
+	refuse(&c, s, "rss",
+	       "eth0 has no RSS table that could be narrowed, so ordinary traffic cannot "
+	       "be kept off the carved-out queues; this needs another NIC or driver.");
 }
 
 static void test_words(void **state)
@@ -339,23 +371,23 @@ static void test_words(void **state)
 		assert_string_equal(step_effect(cases[i].op, "bnxt_en"), cases[i].bnxt);
 	}
 	/* Without a word on how many queues there are in all. */
-	assert_int_equal(step_value_format(STEP_RSS,
-					   &(struct step_value){ .rss = table, .n_rss = 4 }, &s),
-			 0);
+	assert_int_equal(
+		step_value_format(STEP_RSS, &(struct step_value) { .rss = table, .n_rss = 4 }, &s),
+		0);
 	take_and_compare(s, "equal over 2 queues");
-	assert_int_equal(step_value_format(STEP_RSS, &(struct step_value){ .rss = one, .n_rss = 2 },
-					   &s),
-			 0);
+	assert_int_equal(
+		step_value_format(STEP_RSS, &(struct step_value) { .rss = one, .n_rss = 2 }, &s),
+		0);
 	take_and_compare(s, "equal over 1 queue");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grow),	 cmocka_unit_test(test_keep),
-		cmocka_unit_test(test_shrink),	 cmocka_unit_test(test_done),
-		cmocka_unit_test(test_mlx5),	 cmocka_unit_test(test_channel_kinds),
-		cmocka_unit_test(test_too_few),	 cmocka_unit_test(test_missing_features),
+		cmocka_unit_test(test_grow),	cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_shrink),	cmocka_unit_test(test_done),
+		cmocka_unit_test(test_mlx5),	cmocka_unit_test(test_channel_kinds),
+		cmocka_unit_test(test_too_few), cmocka_unit_test(test_missing_features),
 		cmocka_unit_test(test_words),
 	};
 

@@ -10,8 +10,9 @@ static const struct mistake mistakes[] = {
 	{ "policy:", "1:8: policy: found nothing, expected a list of rules" },
 	{ "policy: [root]", "1:10: policy[0]: found \"root\", expected a mapping" },
 	{ "policy: [{}]", "1:10: policy[0]: found an empty rule, expected at least one key" },
-	{ "policy: [{user: }]", "1:17: policy[0].user: found nothing, expected the name or number of a "
-				"user of 1 to 255 characters without blanks" },
+	{ "policy: [{user: }]",
+	  "1:17: policy[0].user: found nothing, expected the name or number of a "
+	  "user of 1 to 255 characters without blanks" },
 	{ "policy: [{user: 'a:b'}]",
 	  "1:17: policy[0].user: found \"a:b\", expected the name or number of a user" },
 	{ "policy: [{group: a/b}]",
@@ -29,7 +30,8 @@ static const struct mistake mistakes[] = {
 	  "3:3: policy[1]: found a rule that never decides, expected it before the rule at line 2, "
 	  "which matches the same users first" },
 	{ "policy: [{group: g}, {user: a, group: g}]",
-	  "1:22: policy[1]: found a rule that never decides, expected it before the rule at line 1, "
+	  "1:22: policy[1]: found a rule that never decides, expected it before the rule at line "
+	  "1, "
 	  "which matches the same users first" },
 	{ RULE "  interfaces: eth0\n",
 	  "3:15: policy[0].interfaces: found \"eth0\", expected a list of interfaces" },
@@ -40,35 +42,37 @@ static const struct mistake mistakes[] = {
 	  "link shows it" },
 	{ RULE "  max-queues: unlimited\n",
 	  "3:15: policy[0].max-queues: found \"unlimited\", expected a number from 0 to 65536" },
-	{ RULE "  max-area: 256MB\n", "3:13: policy[0].max-area: found \"256MB\", expected a size in "
-				      "bytes or like 256M (K, M, G, T)" },
-	{ RULE "  max-area: 0\n", "3:13: policy[0].max-area: found \"0\", expected a size in bytes or "
-				  "like 256M (K, M, G, T)" },
-	{ RULE "  max-area: 99999999T\n",
-	  "3:13: policy[0].max-area: found \"99999999T\", expected a size in bytes or like 256M (K, "
-	  "M, G, T)" },
-	{ RULE "  max-lease-time: 1 day\n",
-	  "3:19: policy[0].max-lease-time: found \"1 day\", expected a time in seconds or like 30min, "
-	  "12h, 1d" },
+	{ RULE "  max-area: 256MB\n",
+	  "3:13: policy[0].max-area: found \"256MB\", expected a size in "
+	  "bytes or like 256M (K, M, G, T)" },
+	{ RULE "  max-area: 0\n",
+	  "3:13: policy[0].max-area: found \"0\", expected a size in bytes or "
+	  "like 256M (K, M, G, T)" },
+	{ RULE "  max-area: 99999999T\n", "3:13: policy[0].max-area: found \"99999999T\", expected "
+					  "a size in bytes or like 256M (K, "
+					  "M, G, T)" },
+	{ RULE "  max-lease-time: 1 day\n", "3:19: policy[0].max-lease-time: found \"1 day\", "
+					    "expected a time in seconds or like 30min, "
+					    "12h, 1d" },
 	{ RULE "  max-lease-time: 0\n",
 	  "3:19: policy[0].max-lease-time: found \"0\", expected a time in seconds or like 30min, "
 	  "12h, 1d" },
 	{ RULE "  administer: 1\n",
 	  "3:15: policy[0].administer: found \"1\", expected true or false" },
-	{ RULE "  flows: all\n",
-	  "3:10: policy[0].flows: found \"all\", expected prove, any or a list of {ports, addresses}" },
+	{ RULE "  flows: all\n", "3:10: policy[0].flows: found \"all\", expected prove, any or a "
+				 "list of {ports, addresses}" },
 	{ RULE "  flows: {ports: 80}\n",
 	  "3:10: policy[0].flows: found a mapping, expected prove, any or a list of {ports, "
 	  "addresses}" },
 	{ RULE "  flows: []\n",
 	  "3:10: policy[0].flows: found an empty list, expected at least one of the flows" },
-	{ RULE "  flows: [{}]\n",
-	  "3:11: policy[0].flows[0]: found neither ports nor addresses, expected at least one of them "
-	  "(flows: any allows everything)" },
+	{ RULE "  flows: [{}]\n", "3:11: policy[0].flows[0]: found neither ports nor addresses, "
+				  "expected at least one of them "
+				  "(flows: any allows everything)" },
 	{ RULE "  flows: [80]\n", "3:11: policy[0].flows[0]: found \"80\", expected a mapping" },
-	{ RULE "  flows: [{port: 80}]\n",
-	  "3:12: policy[0].flows[0].port: found an unknown key, expected one of ports, addresses (did "
-	  "you mean ports?)" },
+	{ RULE "  flows: [{port: 80}]\n", "3:12: policy[0].flows[0].port: found an unknown key, "
+					  "expected one of ports, addresses (did "
+					  "you mean ports?)" },
 	{ RULE "  flows: [{ports: 0}]\n",
 	  "3:19: policy[0].flows[0].ports: found \"0\", expected " PORT },
 	{ RULE "  flows: [{ports: 65536}]\n",
@@ -90,7 +94,8 @@ static const struct mistake mistakes[] = {
 	  " (\"localhost\" is no IPv4 address; write it like 10.0.0.1 or 10.0.0.0/24.)" },
 	{ RULE "  flows: [{addresses: [10.0.0.1/24]}]\n",
 	  "3:24: policy[0].flows[0].addresses[0]: found \"10.0.0.1/24\", expected " ADDRESS
-	  " (\"10.0.0.1/24\" has bits behind its prefix; clear them, or leave the prefix out to mean "
+	  " (\"10.0.0.1/24\" has bits behind its prefix; clear them, or leave the prefix out to "
+	  "mean "
 	  "this one address.)" },
 	{ RULE "  flows: [{addresses: [[]]}]\n",
 	  "3:24: policy[0].flows[0].addresses[0]: found a list, expected " ADDRESS },

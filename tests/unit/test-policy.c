@@ -6,34 +6,33 @@
 
 enum { ALICE = 1001, BOB = 1002, ZCRX = 500, OTHERS = 600 };
 
-static const char text[] =
-	"policy:\n"
-	"  - user: root\n"		    /* 2 */
-	"    flows: any\n"
-	"    administer: true\n"
-	"  - user: alice\n"		    /* 5 */
-	"    group: zcrx\n"
-	"    max-queues: 8\n"
-	"    flows:\n"
-	"      - {ports: 9000-9999, addresses: [10.0.0.1, fd09::/64]}\n"
-	"      - {ports: 80}\n"
-	"      - {addresses: [192.168.0.0/16]}\n"
-	"  - group: zcrx\n"		    /* 12 */
-	"    interfaces: [eth0, eth1]\n"
-	"    max-queues: 4\n"
-	"    max-area: 256M\n"
-	"    max-lease-time: 1d\n"
-	"  - user: nobody-yet\n"	    /* 17 */
-	"    administer: true\n"
-	"  - group: others\n"		    /* 19 */
-	"    max-queues: 0\n"
-	"    administer: true\n";
+static const char text[] = "policy:\n"
+			   "  - user: root\n" /* 2 */
+			   "    flows: any\n"
+			   "    administer: true\n"
+			   "  - user: alice\n" /* 5 */
+			   "    group: zcrx\n"
+			   "    max-queues: 8\n"
+			   "    flows:\n"
+			   "      - {ports: 9000-9999, addresses: [10.0.0.1, fd09::/64]}\n"
+			   "      - {ports: 80}\n"
+			   "      - {addresses: [192.168.0.0/16]}\n"
+			   "  - group: zcrx\n" /* 12 */
+			   "    interfaces: [eth0, eth1]\n"
+			   "    max-queues: 4\n"
+			   "    max-area: 256M\n"
+			   "    max-lease-time: 1d\n"
+			   "  - user: nobody-yet\n" /* 17 */
+			   "    administer: true\n"
+			   "  - group: others\n" /* 19 */
+			   "    max-queues: 0\n"
+			   "    administer: true\n";
 
 static struct config *config;
 
 static struct peer peer(uid_t uid, gid_t gid)
 {
-	return (struct peer){ .uid = uid, .gid = gid, .pid = 1 };
+	return (struct peer) { .uid = uid, .gid = gid, .pid = 1 };
 }
 
 static int setup(void **state)

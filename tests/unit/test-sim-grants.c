@@ -8,8 +8,9 @@
 
 static struct grant grant(enum grant_kind kind, const uint32_t *queues, size_t n)
 {
-	struct grant_request request = { .kind = kind, .device = "zcrx-0000002a", .queues = queues,
-					 .n_queues = n };
+	struct grant_request request = {
+		.kind = kind, .device = "zcrx-0000002a", .queues = queues, .n_queues = n
+	};
 	struct grant g;
 
 	assert_int_equal(nic->ops->grant(nic, &request, &g, NULL), 0);
@@ -18,8 +19,11 @@ static struct grant grant(enum grant_kind kind, const uint32_t *queues, size_t n
 
 static int register_queue(const struct grant *g, uint32_t q, struct ifq *ret, struct fault *reterr)
 {
-	struct ifq_request request = { .kind = g->kind, .ifindex = g->ifindex, .queue = q,
-				       .refill_entries = 100, .events = true };
+	struct ifq_request request = { .kind = g->kind,
+				       .ifindex = g->ifindex,
+				       .queue = q,
+				       .refill_entries = 100,
+				       .events = true };
 
 	return backend->ops->register_ifq(backend, &request, ret, reterr);
 }
@@ -27,8 +31,9 @@ static int register_queue(const struct grant *g, uint32_t q, struct ifq *ret, st
 static void test_netkit(void **state)
 {
 	static const uint32_t queues[] = { 6, 7 }, overlap[] = { 5, 6 };
-	struct grant_request again = { .kind = GRANT_NETKIT, .device = "zcrx-0000002b",
-				       .queues = overlap, .n_queues = 2 };
+	struct grant_request again = {
+		.kind = GRANT_NETKIT, .device = "zcrx-0000002b", .queues = overlap, .n_queues = 2
+	};
 	_cleanup_fault_ struct fault f = {};
 	struct nic_link *links;
 	struct grant g, other;
@@ -58,9 +63,10 @@ static void test_netkit(void **state)
 	assert_true(is_clean(5));
 
 	/* Through the device, and not behind its back. */
-	assert_int_equal(register_queue(&(struct grant){ .kind = GRANT_DIRECT, .ifindex = IFINDEX },
-					7, &ifq, &f),
-			 ZCRX_KERNEL_REJECTED);
+	assert_int_equal(
+		register_queue(&(struct grant) { .kind = GRANT_DIRECT, .ifindex = IFINDEX }, 7,
+			       &ifq, &f),
+		ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EOPNOTSUPP);
 	assert_int_equal(register_queue(&g, g.queues[1], &ifq, &f), 0);
 	assert_true(queue(7).io_uring);
@@ -169,20 +175,23 @@ static void test_unplug(void **state)
 			 ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->rule_delete(nic, 0, &flow, 7, NULL), ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->ungrant(nic, &g, NULL), 0);
-	assert_int_equal(backend->ops->open(backend, IFINDEX, &again, NULL), ZCRX_NO_SUCH_INTERFACE);
+	assert_int_equal(backend->ops->open(backend, IFINDEX, &again, NULL),
+			 ZCRX_NO_SUCH_INTERFACE);
 }
 
 static void test_register_mistakes(void **state)
 {
-	struct ifq_request request = { .kind = GRANT_DIRECT, .ifindex = IFINDEX, .queue = 7,
-				       .refill_entries = 1 };
+	struct ifq_request request = {
+		.kind = GRANT_DIRECT, .ifindex = IFINDEX, .queue = 7, .refill_entries = 1
+	};
 	struct step off = { .op = STEP_TCP_DATA_SPLIT };
 	_cleanup_fault_ struct fault f = {};
 	struct ifq ifq;
 
 	(void)state;
 	request.ring = -1;
-	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f), ZCRX_INVALID_RING);
+	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f),
+			 ZCRX_INVALID_RING);
 	request.ring = 4;
 	request.refill_entries = REFILL_ENTRIES_MAX + 1;
 	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f),
@@ -207,12 +216,8 @@ static void test_register_mistakes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_netkit),
-		TEST(test_direct),
-		TEST(test_other_process),
-		TEST(test_down),
-		TEST(test_unplug),
-		TEST(test_register_mistakes),
+		TEST(test_netkit), TEST(test_direct), TEST(test_other_process),
+		TEST(test_down),   TEST(test_unplug), TEST(test_register_mistakes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

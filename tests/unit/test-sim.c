@@ -133,8 +133,11 @@ static void test_foreign_ways(void **state)
 
 static void test_known_socket(void **state)
 {
-	const struct socket_facts facts = { .domain = AF_INET6, .type = SOCK_STREAM, .cookie = 42,
-					    .tcp_state = TCP_LISTEN, .local_port = 9 };
+	const struct socket_facts facts = { .domain = AF_INET6,
+					    .type = SOCK_STREAM,
+					    .cookie = 42,
+					    .tcp_state = TCP_LISTEN,
+					    .local_port = 9 };
 	struct socket_facts found;
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	_cleanup_close_ int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -204,8 +207,9 @@ static void test_area(void **state)
 			 ZCRX_INVALID_AREA);
 	assert_int_equal(backend->ops->check_area(backend, fd, 1, 4096, false, NULL),
 			 ZCRX_INVALID_AREA);
-	assert_int_equal(backend->ops->check_area(backend, fd, UINT64_MAX - 4095, 4096, false, NULL),
-			 ZCRX_INVALID_AREA);
+	assert_int_equal(
+		backend->ops->check_area(backend, fd, UINT64_MAX - 4095, 4096, false, NULL),
+		ZCRX_INVALID_AREA);
 	assert_int_equal(backend->ops->check_area(backend, -1, 0, 4096, false, NULL),
 			 ZCRX_INVALID_AREA);
 }
@@ -296,15 +300,9 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_events),
-		TEST(test_links),
-		TEST(test_rules),
-		TEST(test_foreign_ways),
-		TEST(test_known_socket),
-		TEST(test_real_socket),
-		TEST(test_area),
-		TEST(test_fail_at),
-		TEST(test_threads),
+		TEST(test_events),	 TEST(test_links),	  TEST(test_rules),
+		TEST(test_foreign_ways), TEST(test_known_socket), TEST(test_real_socket),
+		TEST(test_area),	 TEST(test_fail_at),	  TEST(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

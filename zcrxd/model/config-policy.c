@@ -17,8 +17,9 @@ static int read_account(struct config_reader *r, const struct yaml_node *value, 
 	/* A colon or a slash is in no account's name; here it is most likely another mistake. */
 	if (value->kind == YAML_TEXT && strpbrk(value->text, ":/"))
 		return config_bad(r, value, "the name or number of a %s", what);
-	return config_read_name(r, value, streq(what, "user") ? "the name or number of a user" :
-								"the name or number of a group",
+	return config_read_name(r, value,
+				streq(what, "user") ? "the name or number of a user"
+						    : "the name or number of a group",
 				ACCOUNT_MOST, ret);
 }
 
@@ -168,8 +169,8 @@ static int read_address(struct config_reader *r, const struct yaml_node *value,
 				  why.message ?: "not one");
 	if (ret < 0)
 		return ret;
-	return six ? append(&flow->addresses6, &flow->n_addresses6, &a) :
-		     append(&flow->addresses4, &flow->n_addresses4, &a);
+	return six ? append(&flow->addresses6, &flow->n_addresses6, &a)
+		   : append(&flow->addresses4, &flow->n_addresses4, &a);
 }
 
 static int read_addresses(struct config_reader *r, const struct yaml_node *value, void *into)
@@ -229,10 +230,14 @@ static int read_flows(struct config_reader *r, const struct yaml_node *value, vo
 static int read_rule(struct config_reader *r, const struct yaml_node *value, void *into)
 {
 	static const struct config_key keys[] = {
-		{ "user", read_user },		   { "group", read_group },
-		{ "interfaces", read_interfaces }, { "max-queues", read_max_queues },
-		{ "max-area", read_max_area },	   { "max-lease-time", read_max_lease_time },
-		{ "flows", read_flows },	   { "administer", read_administer },
+		{ "user", read_user },
+		{ "group", read_group },
+		{ "interfaces", read_interfaces },
+		{ "max-queues", read_max_queues },
+		{ "max-area", read_max_area },
+		{ "max-lease-time", read_max_lease_time },
+		{ "flows", read_flows },
+		{ "administer", read_administer },
 	};
 	struct policy_rule *rule = into;
 
@@ -257,7 +262,9 @@ static int check_reachable(struct config_reader *r, const struct yaml_node *list
 	for (size_t j = 1; j < c->n_policy; j++)
 		for (size_t i = 0; i < j; i++) {
 			struct config_path path = { .up = r->path, .index = j };
-			struct config_reader at = { .file = r->file, .path = &path, .reterr = r->reterr };
+			struct config_reader at = { .file = r->file,
+						    .path = &path,
+						    .reterr = r->reterr };
 
 			if (shadows(&c->policy[i], &c->policy[j]))
 				return config_bad_found(&at, &list->items[j],
@@ -289,7 +296,7 @@ int config_default_policy(struct config *c)
 	if (!c->policy)
 		return -ENOMEM;
 	c->n_policy = 1;
-	c->policy[0] = (struct policy_rule){
+	c->policy[0] = (struct policy_rule) {
 		.user = strdup("root"),
 		.resolved = true,
 		.uid = 0,

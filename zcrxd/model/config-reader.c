@@ -66,8 +66,9 @@ static int complain(struct config_reader *r, const struct yaml_node *at, const c
 {
 	_cleanup_free_ char *path = config_path_format(r->path);
 
-	return fault_set(r->reterr, ZCRX_INVALID_PARAMETER, path, "%s:%u:%u: %s: found %s, expected %s",
-			 r->file, at->line, at->column, path ?: "?", found, expected);
+	return fault_set(r->reterr, ZCRX_INVALID_PARAMETER, path,
+			 "%s:%u:%u: %s: found %s, expected %s", r->file, at->line, at->column,
+			 path ?: "?", found, expected);
 }
 
 int config_bad(struct config_reader *r, const struct yaml_node *at, const char *expected, ...)
@@ -126,8 +127,8 @@ static unsigned distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (unsigned j = 1; j <= n; j++) {
-			unsigned next = min3(row[j] + 1, row[j - 1] + 1,
-					     diagonal + (a[i - 1] != b[j - 1]));
+			unsigned next =
+				min3(row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
 
 			diagonal = row[j];
 			row[j] = next;

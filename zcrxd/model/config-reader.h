@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the readers of the configuration's parts share: tables of keys, values with their ranges, and
- * the one form of a complaint: "FILE:LINE:COLUMN: KEY: found X, expected Y". Internal to model/.
+ * What the readers of the configuration's parts share: tables of keys, values with their ranges,
+ * and the one form of a complaint: "FILE:LINE:COLUMN: KEY: found X, expected Y". Internal to
+ * model/.
  */
 #pragma once
 

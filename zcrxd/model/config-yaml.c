@@ -72,7 +72,7 @@ static int read_channels(struct config_reader *r, const struct yaml_node *value,
 		return config_bad(r, value, "at least 2: at least one queue must stay ordinary");
 	i->channels_mode = CHANNELS_COUNT;
 	/* Not config_read_number's own complaint: the two words belong to it. */
-	if (config_read_number(&(struct config_reader){ .file = r->file }, value, 2, CHANNELS_MOST,
+	if (config_read_number(&(struct config_reader) { .file = r->file }, value, 2, CHANNELS_MOST,
 			       &i->channels) != 0)
 		return config_bad(r, value, "keep, max or a number from 2 to %u", CHANNELS_MOST);
 	return 0;
@@ -111,8 +111,9 @@ static int read_hds_threshold(struct config_reader *r, const struct yaml_node *v
 
 	ret = config_read_number(r, value, 0, HDS_THRESHOLD_MOST, &i->hds_threshold);
 	if (ret == 0 && i->hds_threshold != 0)
-		return config_bad(r, value, "0: the kernel refuses zero-copy receive with any other "
-					    "threshold");
+		return config_bad(r, value,
+				  "0: the kernel refuses zero-copy receive with any other "
+				  "threshold");
 	return ret;
 }
 
@@ -200,7 +201,9 @@ static int check_duplicates(struct config_reader *r, const struct yaml_node *lis
 			const struct config_interface *a = &c->interfaces[i];
 			const struct config_interface *b = &c->interfaces[j];
 			struct config_path path = { .up = r->path, .index = j };
-			struct config_reader at = { .file = r->file, .path = &path, .reterr = r->reterr };
+			struct config_reader at = { .file = r->file,
+						    .path = &path,
+						    .reterr = r->reterr };
 			_cleanup_free_ char *found = NULL;
 			const char *key = match_key(b);
 
@@ -222,7 +225,8 @@ static int read_interfaces(struct config_reader *r, const struct yaml_node *valu
 	int ret;
 
 	if (value->kind == YAML_LIST && value->n_items > INTERFACES_MOST)
-		return config_bad_found(r, value, "too many entries", "at most %u", INTERFACES_MOST);
+		return config_bad_found(r, value, "too many entries", "at most %u",
+					INTERFACES_MOST);
 	ret = config_read_list(r, value, "interfaces", read_interface, sizeof(*c->interfaces),
 			       &items, &c->n_interfaces);
 	c->interfaces = items;
@@ -243,14 +247,16 @@ static int read_software(struct config_reader *r, const struct yaml_node *value,
 
 	ret = config_read_mapping(r, value, keys, ARRAY_SIZE(keys), into);
 	if (ret == 0 && !yaml_node_get(value, "queues"))
-		return config_bad_key(r, value, "queues", "nothing", "the number of queues to offer");
+		return config_bad_key(r, value, "queues", "nothing",
+				      "the number of queues to offer");
 	return ret;
 }
 
 static int read_on_stop(struct config_reader *r, const struct yaml_node *value, void *into)
 {
-	static const char *const words[] = { [ON_STOP_KEEP] = "keep", [ON_STOP_RESTORE] = "restore",
-					     NULL };
+	static const char *const words[] = {
+		[ON_STOP_KEEP] = "keep", [ON_STOP_RESTORE] = "restore", NULL
+	};
 	unsigned word;
 	int ret;
 
@@ -262,8 +268,9 @@ static int read_on_stop(struct config_reader *r, const struct yaml_node *value, 
 
 static int read_on_drift(struct config_reader *r, const struct yaml_node *value, void *into)
 {
-	static const char *const words[] = { [ON_DRIFT_REPAIR] = "repair",
-					     [ON_DRIFT_REPORT] = "report", NULL };
+	static const char *const words[] = {
+		[ON_DRIFT_REPAIR] = "repair", [ON_DRIFT_REPORT] = "report", NULL
+	};
 	unsigned word;
 	int ret;
 
@@ -275,8 +282,9 @@ static int read_on_drift(struct config_reader *r, const struct yaml_node *value,
 
 static int read_grants(struct config_reader *r, const struct yaml_node *value, void *into)
 {
-	static const char *const words[] = { [GRANTS_AUTO] = "auto", [GRANTS_DIRECT] = "direct",
-					     NULL };
+	static const char *const words[] = {
+		[GRANTS_AUTO] = "auto", [GRANTS_DIRECT] = "direct", NULL
+	};
 	unsigned word;
 	int ret;
 
@@ -289,9 +297,9 @@ static int read_grants(struct config_reader *r, const struct yaml_node *value, v
 static int read_document(struct config_reader *r, const struct yaml_node *root, struct config *c)
 {
 	static const struct config_key keys[] = {
-		{ "on-stop", read_on_stop },	   { "on-drift", read_on_drift },
-		{ "grants", read_grants },	   { "interfaces", read_interfaces },
-		{ "software", read_software },	   { "policy", config_read_policy },
+		{ "on-stop", read_on_stop },   { "on-drift", read_on_drift },
+		{ "grants", read_grants },     { "interfaces", read_interfaces },
+		{ "software", read_software }, { "policy", config_read_policy },
 	};
 	int ret;
 

@@ -58,12 +58,16 @@ static int check_socket(const struct socket_facts *facts, unsigned ifindex, stru
 		return NOT_PROVED(reterr, "The socket lives in another network namespace than the "
 					  "interface, so it owns no address here.");
 	if (facts->bound_index != 0 && facts->bound_index != ifindex)
-		return NOT_PROVED(reterr, "The socket is bound to another device (index %u); bind "
-					  "it to this interface or to none.", facts->bound_index);
+		return NOT_PROVED(reterr,
+				  "The socket is bound to another device (index %u); bind "
+				  "it to this interface or to none.",
+				  facts->bound_index);
 	/* Two sockets can be bound to one port (SO_REUSEADDR), but only one user's can listen. */
 	if (facts->tcp_state != TCP_LISTEN && facts->tcp_state != TCP_ESTABLISHED)
-		return NOT_PROVED(reterr, "The socket is %s, which proves nothing; send one that is "
-					  "listening or connected.", state_name(facts->tcp_state));
+		return NOT_PROVED(reterr,
+				  "The socket is %s, which proves nothing; send one that is "
+				  "listening or connected.",
+				  state_name(facts->tcp_state));
 	if (facts->local_port == 0)
 		return NOT_PROVED(reterr, "The socket has no local port.");
 	return 0;
@@ -124,16 +128,19 @@ static int prove_wildcard(const struct socket_facts *facts, const struct local_s
 		if (!(a->protocol == FLOW_TCP4 ? side->tcp4 : side->tcp6) ||
 		    owned(addresses, i, a->protocol, a->bytes))
 			continue; /* the same address with another prefix length is one flow */
-		flows[n++] = (struct flow){
+		flows[n++] = (struct flow) {
 			.protocol = a->protocol,
 			.destination = whole_address(a->protocol, a->bytes),
 			.destination_port = facts->local_port,
 		};
 	}
 	if (n == 0)
-		return NOT_PROVED(reterr, "The interface has no %s address that the listener could "
-					  "be reached at; give it one.",
-				  side->tcp4 && side->tcp6 ? "IP" : side->tcp4 ? "IPv4" : "IPv6");
+		return NOT_PROVED(reterr,
+				  "The interface has no %s address that the listener could "
+				  "be reached at; give it one.",
+				  side->tcp4 && side->tcp6 ? "IP"
+				  : side->tcp4		   ? "IPv4"
+							   : "IPv6");
 	*ret = TAKE_PTR(flows);
 	*ret_n = n;
 	return 0;
@@ -144,8 +151,8 @@ static int prove_address(const struct socket_facts *facts, const struct local_si
 			 struct flow **ret, size_t *ret_n, struct fault *reterr)
 {
 	enum flow_protocol p = side->tcp4 ? FLOW_TCP4 : FLOW_TCP6;
-	const uint8_t *remote = p == FLOW_TCP4 && facts->domain == AF_INET6 ? facts->remote + 12 :
-									       facts->remote;
+	const uint8_t *remote =
+		p == FLOW_TCP4 && facts->domain == AF_INET6 ? facts->remote + 12 : facts->remote;
 	struct flow *flow;
 
 	/* IP_FREEBIND lets anybody bind an address of a container or a host behind this one. */
@@ -159,7 +166,7 @@ static int prove_address(const struct socket_facts *facts, const struct local_si
 	flow = calloc(1, sizeof(*flow));
 	if (!flow)
 		return -ENOMEM;
-	*flow = (struct flow){
+	*flow = (struct flow) {
 		.protocol = p,
 		.destination = whole_address(p, side->bytes),
 		.destination_port = facts->local_port,

@@ -81,7 +81,8 @@ int flow_address_parse(enum flow_protocol p, const char *text, const char *field
 		return fault_set(reterr, ZCRX_INVALID_FLOW, field,
 				 "\"%.64s\" is no %s address; write it like %s.", text,
 				 p == FLOW_TCP4 ? "IPv4" : "IPv6",
-				 p == FLOW_TCP4 ? "10.0.0.1 or 10.0.0.0/24" : "fd09::1 or fd09::/64");
+				 p == FLOW_TCP4 ? "10.0.0.1 or 10.0.0.0/24"
+						: "fd09::1 or fd09::/64");
 	if (slash && parse_prefix(slash + 1, bits, &a.prefix) < 0)
 		return fault_set(reterr, ZCRX_INVALID_FLOW, field,
 				 "\"%.64s\" has no usable prefix length; it is a number from 1 to "

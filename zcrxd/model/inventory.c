@@ -20,7 +20,7 @@ static bool is_free(const struct inventory_queue *q)
 
 void inventory_init(struct inventory *i)
 {
-	*i = (struct inventory){};
+	*i = (struct inventory) {};
 }
 
 void inventory_done(struct inventory *i)
@@ -106,7 +106,7 @@ int inventory_quarantine(struct inventory *i, uint32_t queue, const char *reason
 	if (!copy)
 		return -ENOMEM;
 	free(q->quarantine);
-	*q = (struct inventory_queue){ .quarantine = copy };
+	*q = (struct inventory_queue) { .quarantine = copy };
 	return 0;
 }
 

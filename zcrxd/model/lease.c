@@ -144,12 +144,9 @@ static const struct lease_transition table[_LEASE_STATE_MAX][_LEASE_EVENT_MAX] =
 };
 
 static const char *const state_names[_LEASE_STATE_MAX] = {
-	[LEASE_FREE] = "free",
-	[LEASE_RESERVED] = "reserved",
-	[LEASE_BOUND] = "bound",
-	[LEASE_STEERED] = "steered",
-	[LEASE_DRAINING] = "draining",
-	[LEASE_QUARANTINED] = "quarantined",
+	[LEASE_FREE] = "free",	       [LEASE_RESERVED] = "reserved",
+	[LEASE_BOUND] = "bound",       [LEASE_STEERED] = "steered",
+	[LEASE_DRAINING] = "draining", [LEASE_QUARANTINED] = "quarantined",
 };
 
 static const char *const event_names[_LEASE_EVENT_MAX] = {
@@ -261,6 +258,6 @@ int lease_id_from_device(const char *device, uint32_t *ret)
 {
 	size_t n = strlen(LEASE_DEVICE_PREFIX);
 
-	return strncmp(device, LEASE_DEVICE_PREFIX, n) == 0 ? lease_id_parse(device + n, ret) :
-							      -EINVAL;
+	return strncmp(device, LEASE_DEVICE_PREFIX, n) == 0 ? lease_id_parse(device + n, ret)
+							    : -EINVAL;
 }

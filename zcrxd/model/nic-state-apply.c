@@ -68,7 +68,7 @@ static int set_channels(struct nic_state *s, const struct nic_channels *to)
 		if (!queues)
 			return -ENOMEM;
 		for (size_t q = s->n_queues; q < after; q++)
-			queues[q] = (struct nic_queue){};
+			queues[q] = (struct nic_queue) {};
 		s->queues = queues;
 		s->n_queues = after;
 	}

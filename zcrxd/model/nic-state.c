@@ -125,8 +125,8 @@ static bool is_own(const uint32_t *own, size_t n_own, uint32_t location)
 	return false;
 }
 
-static int check_rules(const struct nic_state *s, unsigned queue, const uint32_t *own,
-		       size_t n_own, struct fault *reterr)
+static int check_rules(const struct nic_state *s, unsigned queue, const uint32_t *own, size_t n_own,
+		       struct fault *reterr)
 {
 	for (size_t i = 0; i < s->n_rules; i++) {
 		const struct nic_rule *rule = &s->rules[i];
@@ -146,22 +146,25 @@ int nic_state_check_ways(const struct nic_state *s, unsigned queue, const uint32
 {
 	/* A table that cannot be read may lead anywhere. */
 	if (!s->has_rss)
-		return fault_set(reterr, ZCRX_FLOW_CONFLICT, NULL,
-				 "The RSS table of %s cannot be read, so ordinary traffic may reach "
-				 "queue %u; this needs a driver with RSS.",
-				 s->name, queue);
+		return fault_set(
+			reterr, ZCRX_FLOW_CONFLICT, NULL,
+			"The RSS table of %s cannot be read, so ordinary traffic may reach "
+			"queue %u; this needs a driver with RSS.",
+			s->name, queue);
 	if (leads_to(&s->rss, queue))
-		return fault_set(reterr, ZCRX_FLOW_CONFLICT, NULL,
-				 "The RSS table of %s leads ordinary traffic to queue %u; narrow it "
-				 "with: zcrxctl apply %s",
-				 s->name, queue, s->name);
+		return fault_set(
+			reterr, ZCRX_FLOW_CONFLICT, NULL,
+			"The RSS table of %s leads ordinary traffic to queue %u; narrow it "
+			"with: zcrxctl apply %s",
+			s->name, queue, s->name);
 	for (size_t i = 0; i < s->n_contexts; i++)
 		if (leads_to(&s->contexts[i], queue))
-			return fault_set(reterr, ZCRX_FLOW_CONFLICT, NULL,
-					 "RSS context %u of %s, which is not zcrxd's, leads to queue "
-					 "%u; narrow it, or remove it with: ethtool -X %s context "
-					 "%u delete",
-					 s->contexts[i].context, s->name, queue, s->name,
-					 s->contexts[i].context);
+			return fault_set(
+				reterr, ZCRX_FLOW_CONFLICT, NULL,
+				"RSS context %u of %s, which is not zcrxd's, leads to queue "
+				"%u; narrow it, or remove it with: ethtool -X %s context "
+				"%u delete",
+				s->contexts[i].context, s->name, queue, s->name,
+				s->contexts[i].context);
 	return check_rules(s, queue, own, n_own, reterr);
 }

@@ -67,8 +67,8 @@ static char *print_rss(const struct step_value *v)
 	if (!v->rss)
 		return strdup("default");
 	return of ? print("%s over %u%s queue%s", equal ? "equal" : "uneven", n, of,
-			  n == 1 && !v->number ? "" : "s") :
-		    NULL;
+			  n == 1 && !v->number ? "" : "s")
+		  : NULL;
 }
 
 int step_value_format(enum step_op op, const struct step_value *v, char **ret)

@@ -42,7 +42,7 @@ struct plan *plan_free(struct plan *p)
 
 struct step step_inverse(const struct step *step)
 {
-	return (struct step){ .op = step->op, .from = step->to, .to = step->from };
+	return (struct step) { .op = step->op, .from = step->to, .to = step->from };
 }
 
 /* There is room: a plan has at most one step of each kind. Takes the tables of `step`. */
@@ -55,7 +55,7 @@ static void add(struct builder *b, const struct step *step)
 static void add_number(struct builder *b, enum step_op op, unsigned from, unsigned to)
 {
 	if (from != to)
-		add(b, &(struct step){ .op = op, .from.number = from, .to.number = to });
+		add(b, &(struct step) { .op = op, .from.number = from, .to.number = to });
 }
 
 static bool is_on(enum feature_state f)
@@ -86,12 +86,13 @@ static unsigned most_queues(const struct nic_state *s)
 
 static int too_many(const struct builder *b, unsigned wanted)
 {
-	return fault_set(b->reterr, ZCRX_NOT_SUPPORTED, "channels",
-			 "The configuration asks for %u channels on %s, but %s; set channels to max "
-			 "or to a smaller number.",
-			 wanted, b->state->name,
-			 b->state->has_channels ? "the device has fewer" :
-						  "its driver cannot change their number");
+	return fault_set(
+		b->reterr, ZCRX_NOT_SUPPORTED, "channels",
+		"The configuration asks for %u channels on %s, but %s; set channels to max "
+		"or to a smaller number.",
+		wanted, b->state->name,
+		b->state->has_channels ? "the device has fewer"
+				       : "its driver cannot change their number");
 }
 
 static int count_queues(struct builder *b)
@@ -120,7 +121,7 @@ static int count_queues(struct builder *b)
 				 "zero-copy-queues.",
 				 s->name, b->queues, b->queues == 1 ? "" : "s",
 				 c->zero_copy_queues);
-	b->plan->carve_out = (struct carve_out){
+	b->plan->carve_out = (struct carve_out) {
 		.ordinary = b->queues - c->zero_copy_queues,
 		.zero_copy_first = b->queues - c->zero_copy_queues,
 		.zero_copy_count = c->zero_copy_queues,
@@ -232,8 +233,8 @@ static int plan_rss(struct builder *b)
 	r = is_equal_over(found, ordinary, &equal);
 	if (r < 0)
 		return r;
-	/* A table that was never set looks right while there are exactly `ordinary` queues, but would
-	 * follow the channels: then it has to be set to what it is. */
+	/* A table that was never set looks right while there are exactly `ordinary` queues, but
+	 * would follow the channels: then it has to be set to what it is. */
 	if (equal && !(is_default && queues != b->queues))
 		return 0;
 	to = calloc(found->n, sizeof(*to));
@@ -244,12 +245,13 @@ static int plan_rss(struct builder *b)
 		to[i] = (uint32_t)(i % ordinary);
 	if (from)
 		memcpy(from, found->entries, found->n * sizeof(*from));
-	add(b, &(struct step){
-		.op = STEP_RSS,
-		.from = { .rss = TAKE_PTR(from), .n_rss = is_default ? 0 : found->n,
-			  .number = queues },
-		.to = { .rss = TAKE_PTR(to), .n_rss = found->n, .number = b->queues },
-	});
+	add(b, &(struct step) {
+		       .op = STEP_RSS,
+		       .from = { .rss = TAKE_PTR(from),
+				 .n_rss = is_default ? 0 : found->n,
+				 .number = queues },
+		       .to = { .rss = TAKE_PTR(to), .n_rss = found->n, .number = b->queues },
+	       });
 	return 0;
 }
 

@@ -109,8 +109,7 @@ int policy_check_acquire(const struct config *c, const struct peer *peer, const 
 				 "The policy's rule at %s does not list interface %s; " ASK ".",
 				 words ?: "?", interface);
 	}
-	return quota(rule, "max-queues", "queues", usage->queues, queues, rule->max_queues,
-		     reterr);
+	return quota(rule, "max-queues", "queues", usage->queues, queues, rule->max_queues, reterr);
 }
 
 int policy_check_area(const struct config *c, const struct peer *peer, uint64_t size,
@@ -176,10 +175,11 @@ int policy_check_flow(const struct config *c, const struct peer *peer, const str
 	if (r < 0)
 		return r;
 	words = describe(rule);
-	return fault_set(reterr, ZCRX_FLOW_NOT_PROVED, NULL,
-			 "The policy's rule at %s does not let this user name %s by value; send the "
-			 "socket that receives it, or " ASK ".",
-			 words ?: "?", text);
+	return fault_set(
+		reterr, ZCRX_FLOW_NOT_PROVED, NULL,
+		"The policy's rule at %s does not let this user name %s by value; send the "
+		"socket that receives it, or " ASK ".",
+		words ?: "?", text);
 }
 
 int policy_check_administer(const struct config *c, const struct peer *peer, const char *what,

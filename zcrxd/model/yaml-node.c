@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See yaml-node.h. One pass over libyaml's events; what is open is a stack of nodes by value, so that
- * a tree that is only half built is always one that can be freed.
+ * See yaml-node.h. One pass over libyaml's events; what is open is a stack of nodes by value, so
+ * that a tree that is only half built is always one that can be freed.
  */
 #include <stdint.h>
 #include <yaml.h>
@@ -30,7 +30,7 @@ void yaml_node_done(struct yaml_node *n)
 		yaml_node_done(&n->items[i]);
 	free(n->items);
 	free(n->text);
-	*n = (struct yaml_node){};
+	*n = (struct yaml_node) {};
 }
 
 const struct yaml_node *yaml_node_get(const struct yaml_node *mapping, const char *key)
@@ -60,8 +60,9 @@ static size_t utf8_length(const unsigned char *s, size_t left)
 	static const struct {
 		unsigned char mask, lead;
 		uint32_t least;
-	} forms[] = { { 0x80, 0, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 },
-		      { 0xf8, 0xf0, 0x10000 } };
+	} forms[] = {
+		{ 0x80, 0, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 }
+	};
 
 	for (size_t n = 0; n < ARRAY_SIZE(forms) && n < left; n++) {
 		uint32_t c = s[0] & (uint32_t)(unsigned char)~forms[n].mask;
@@ -73,8 +74,8 @@ static size_t utf8_length(const unsigned char *s, size_t left)
 				return 0;
 			c = c << 6 | (s[i] & 0x3f);
 		}
-		return c < forms[n].least || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 :
-											     n + 1;
+		return c < forms[n].least || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0
+											 : n + 1;
 	}
 	return 0;
 }
@@ -133,9 +134,9 @@ static int attach(struct parser *p, struct yaml_node *n)
 
 static struct yaml_node node_at(enum yaml_kind kind, yaml_mark_t mark)
 {
-	return (struct yaml_node){ .kind = kind,
-				   .line = (unsigned)mark.line + 1,
-				   .column = (unsigned)mark.column + 1 };
+	return (struct yaml_node) { .kind = kind,
+				    .line = (unsigned)mark.line + 1,
+				    .column = (unsigned)mark.column + 1 };
 }
 
 static int check_plain(struct parser *p, const yaml_event_t *e, const yaml_char_t *anchor,
@@ -176,7 +177,7 @@ static int on_start(struct parser *p, const yaml_event_t *e, enum yaml_kind kind
 		return r;
 	if (p->depth == YAML_DEPTH_MAX)
 		return bad(p, e->start_mark, "too many levels", "lists and mappings less deep");
-	p->stack[p->depth++] = (struct frame){ .node = node_at(kind, e->start_mark) };
+	p->stack[p->depth++] = (struct frame) { .node = node_at(kind, e->start_mark) };
 	return 0;
 }
 
@@ -268,7 +269,7 @@ int yaml_parse(const char *text, size_t length, const char *file, struct yaml_no
 		return r;
 	}
 	if (!p.has_root)
-		p.root = (struct yaml_node){ .kind = YAML_MAPPING, .line = 1, .column = 1 };
+		p.root = (struct yaml_node) { .kind = YAML_MAPPING, .line = 1, .column = 1 };
 	*ret = p.root;
 	return 0;
 }

@@ -23,9 +23,9 @@ enum yaml_kind {
 
 struct yaml_node {
 	enum yaml_kind kind;
-	unsigned line, column; /* from 1 */
-	char *text;	       /* YAML_TEXT */
-	bool plain;	       /* YAML_TEXT: written without quotes */
+	unsigned line, column;	 /* from 1 */
+	char *text;		 /* YAML_TEXT */
+	bool plain;		 /* YAML_TEXT: written without quotes */
 	struct yaml_node *items; /* YAML_LIST: the items; YAML_MAPPING: key, value, key, value... */
 	size_t n_items;
 };

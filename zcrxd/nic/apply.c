@@ -7,10 +7,8 @@
 const char *step_outcome_to_string(enum step_outcome o)
 {
 	static const char *const names[_STEP_OUTCOME_MAX] = {
-		[STEP_SKIPPED] = "skipped",
-		[STEP_DONE] = "done",
-		[STEP_FAILED] = "failed",
-		[STEP_UNDONE] = "undone",
+		[STEP_SKIPPED] = "skipped",	    [STEP_DONE] = "done",
+		[STEP_FAILED] = "failed",	    [STEP_UNDONE] = "undone",
 		[STEP_UNDO_FAILED] = "undo-failed",
 	};
 
@@ -29,8 +27,9 @@ static void undo_before(struct nic *nic, const struct plan *plan, size_t failed,
 			enum step_outcome *outcomes)
 {
 	/* The failed step may have had an effect, only not the one that was asked for (a ring size
-	 * that the driver rounded). Where it had none, its inverse changes nothing, and a kernel that
-	 * lacks the feature refuses that too: only the outcomes of the others tell something. */
+	 * that the driver rounded). Where it had none, its inverse changes nothing, and a kernel
+	 * that lacks the feature refuses that too: only the outcomes of the others tell something.
+	 */
 	(void)undo(nic, &plan->steps[failed]);
 	for (size_t i = failed; i-- > 0;)
 		outcomes[i] = undo(nic, &plan->steps[i]) == 0 ? STEP_UNDONE : STEP_UNDO_FAILED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The simulated machine's memory. sim.c owns it; sim-nic.c and sim-socket.c work on it under the lock,
- * but for what is in `struct sim_shared`.
+ * The simulated machine's memory. sim.c owns it; sim-nic.c and sim-socket.c work on it under the
+ * lock, but for what is in `struct sim_shared`.
  */
 #pragma once
 
@@ -19,8 +19,8 @@ struct sim_owner {
 	atomic_uint lease_queue;   /* as that device counts it */
 };
 
-/* Mapped shared and without a lock: the process that registers an ifq is a copy of one that may have
- * held the lock. */
+/* Mapped shared and without a lock: the process that registers an ifq is a copy of one that may
+ * have held the lock. */
 struct sim_shared {
 	atomic_uint operations;
 	atomic_uint fail_at; /* the operation that fails, 0 for none */

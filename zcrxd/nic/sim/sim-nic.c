@@ -134,8 +134,8 @@ static int check_clean(const struct nic_state *s, const struct grant_request *re
 					    "%s has no queue %u.", s->name, request->queues[i]);
 		if (!nic_state_queue_clean(s, request->queues[i]))
 			return fault_kernel(reterr, EBUSY, NULL, "lease the queue",
-					    "Queue %u of %s is somebody else's.", request->queues[i],
-					    s->name);
+					    "Queue %u of %s is somebody else's.",
+					    request->queues[i], s->name);
 	}
 	return 0;
 }
@@ -158,7 +158,8 @@ static int make_netkit(struct sim_handle *h, const struct grant_request *request
 		return -ENOMEM;
 	s->netkits = netkits;
 	grant->ifindex = s->next_ifindex++;
-	s->netkits[s->n_netkits] = (struct sim_netkit){ .ifindex = grant->ifindex, .slot = h->slot };
+	s->netkits[s->n_netkits] =
+		(struct sim_netkit) { .ifindex = grant->ifindex, .slot = h->slot };
 	memcpy(s->netkits[s->n_netkits++].name, request->device, IFNAMSIZ);
 	for (size_t i = 0; i < request->n_queues; i++) {
 		struct sim_owner *o = &s->shared->nics[h->slot].queues[request->queues[i]];
@@ -237,7 +238,7 @@ static int add_rule(struct nic_state *s, const struct flow *flow, uint32_t queue
 	s->rules = rules;
 	while (location_taken(s, location))
 		location++;
-	s->rules[s->n_rules++] = (struct nic_rule){
+	s->rules[s->n_rules++] = (struct nic_rule) {
 		.location = location,
 		.action = RULE_TO_QUEUE,
 		.target = queue,
@@ -264,9 +265,11 @@ static int rule_insert(struct nic *nic, const struct flow *flow, uint32_t queue,
 	if (r != 0)
 		return r;
 	if (!s->has_rules || (s->ntuple != FEATURE_ON && s->ntuple != FEATURE_FIXED_ON))
-		return fault_kernel(reterr, EOPNOTSUPP, NULL, operation, "Switch ntuple filters on.");
+		return fault_kernel(reterr, EOPNOTSUPP, NULL, operation,
+				    "Switch ntuple filters on.");
 	if (queue >= nic_channels_rx(&s->channels))
-		return fault_kernel(reterr, EINVAL, NULL, operation, "There is no queue %u.", queue);
+		return fault_kernel(reterr, EINVAL, NULL, operation, "There is no queue %u.",
+				    queue);
 	if (s->n_rules >= RULES_MOST)
 		return fault_kernel(reterr, ENOSPC, NULL, operation, "The NIC has no room.");
 	for (size_t i = 0; i < s->n_rules; i++)
@@ -337,7 +340,7 @@ int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct f
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
-	*h = (struct sim_handle){ .nic = { &nic_ops, ifindex }, .sim = s, .slot = slot };
+	*h = (struct sim_handle) { .nic = { &nic_ops, ifindex }, .sim = s, .slot = slot };
 	*ret = &h->nic;
 	return 0;
 }

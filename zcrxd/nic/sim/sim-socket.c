@@ -113,7 +113,7 @@ int sim_add_socket(struct nic_backend *b, int fd, const struct socket_facts *fac
 		return -ENOMEM;
 	s->sockets = sockets;
 	s->sockets[s->n_sockets++] =
-		(struct sim_socket){ .dev = st.st_dev, .ino = st.st_ino, .facts = *facts };
+		(struct sim_socket) { .dev = st.st_dev, .ino = st.st_ino, .facts = *facts };
 	return 0;
 }
 
@@ -160,7 +160,8 @@ static struct sim_owner *find_queue(struct sim_shared *shared, const struct ifq_
 	for (size_t n = 0; n < SIM_NICS_MAX; n++)
 		for (unsigned q = 0; q < shared->nics[n].n_queues; q++) {
 			struct sim_owner *o = &shared->nics[n].queues[q];
-			bool direct = shared->nics[n].ifindex == request->ifindex && q == request->queue;
+			bool direct =
+				shared->nics[n].ifindex == request->ifindex && q == request->queue;
 			bool leased = o->lease_ifindex == request->ifindex &&
 				      o->lease_queue == request->queue;
 
@@ -179,10 +180,10 @@ static int bind_queue(struct sim *s, const struct ifq_request *request, struct f
 	bool split = false;
 
 	if (request->kind == GRANT_SOFTWARE)
-		return s->features.software ?
-			       0 :
-			       fault_set(reterr, ZCRX_NOT_SUPPORTED, "software",
-					 "This kernel has no device-less zero-copy receive.");
+		return s->features.software
+			       ? 0
+			       : fault_set(reterr, ZCRX_NOT_SUPPORTED, "software",
+					   "This kernel has no device-less zero-copy receive.");
 	o = find_queue(s->shared, request, &split);
 	if (!o)
 		return fault_kernel(reterr, EOPNOTSUPP, NULL, operation, "There is no such queue.");
@@ -214,7 +215,7 @@ int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, s
 		return r;
 	while (entries < request->refill_entries)
 		entries *= 2;
-	*ret = (struct ifq){
+	*ret = (struct ifq) {
 		.zcrx_id = atomic_fetch_add(&s->shared->next_zcrx_id, 1),
 		.refill_entries = entries,
 		.refill_size = (64 + entries * 16ULL + PAGE - 1) / PAGE * PAGE,

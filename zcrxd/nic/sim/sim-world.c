@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What happens to the simulated machine from outside: hot-plug, other administrators, rings that are
- * closed. Each tells its event as the kernel would.
+ * What happens to the simulated machine from outside: hot-plug, other administrators, rings that
+ * are closed. Each tells its event as the kernel would.
  */
 #include "sim-internal.h"
 
@@ -18,7 +18,7 @@ int sim_nic_state_new(unsigned ifindex, const char *name, const char *driver, un
 
 	if (!s)
 		return -ENOMEM;
-	*s = (struct nic_state){
+	*s = (struct nic_state) {
 		.ifindex = ifindex,
 		.driver = strdup(driver),
 		.up = true,
@@ -232,7 +232,7 @@ int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t contex
 		return -ENOMEM;
 	*entry = queue;
 	state->contexts[state->n_contexts++] =
-		(struct rss_table){ .context = context, .entries = entry, .n = 1 };
+		(struct rss_table) { .context = context, .entries = entry, .n = 1 };
 	return sim_push(s, NIC_EVENT_DRIFT, ifindex, 0);
 }
 

@@ -20,7 +20,8 @@ int sim_operation(struct sim *s, const char *name, struct fault *reterr)
 		return 0;
 	if (s->fail_error < 0)
 		return s->fail_error;
-	return fault_kernel(reterr, s->fail_error, s->fail_text, name, "The simulation was told to.");
+	return fault_kernel(reterr, s->fail_error, s->fail_text, name,
+			    "The simulation was told to.");
 }
 
 int sim_push(struct sim *s, enum nic_event_type type, unsigned ifindex, uint64_t cookie)
@@ -30,7 +31,7 @@ int sim_push(struct sim *s, enum nic_event_type type, unsigned ifindex, uint64_t
 	if (!events)
 		return -ENOMEM;
 	s->events = events;
-	s->events[s->n_events++] = (struct nic_event){ type, ifindex, cookie };
+	s->events[s->n_events++] = (struct nic_event) { type, ifindex, cookie };
 	return eventfd_write(s->event_fd, 1) < 0 ? -errno : 0;
 }
 
@@ -92,7 +93,7 @@ static const struct kernel_features *features(struct nic_backend *b)
 
 static int add_link(struct nic_link *to, const struct sim_nic *n)
 {
-	*to = (struct nic_link){ .ifindex = n->state->ifindex, .up = n->state->up };
+	*to = (struct nic_link) { .ifindex = n->state->ifindex, .up = n->state->up };
 	memcpy(to->name, n->state->name, sizeof(to->name));
 	snprintf(to->driver, sizeof(to->driver), "%s", n->state->driver);
 	memcpy(to->mac, n->mac, sizeof(to->mac));
@@ -126,7 +127,7 @@ static int links(struct nic_backend *b, struct nic_link **ret, size_t *ret_n)
 	for (size_t i = 0; i < s->n_netkits; i++) {
 		struct nic_link *l = &list[n++];
 
-		*l = (struct nic_link){ .ifindex = s->netkits[i].ifindex, .kind = "netkit" };
+		*l = (struct nic_link) { .ifindex = s->netkits[i].ifindex, .kind = "netkit" };
 		memcpy(l->name, s->netkits[i].name, sizeof(l->name));
 	}
 	*ret = list;
@@ -189,7 +190,7 @@ static void sim_nic_done(struct sim_nic *n)
 	nic_state_free(n->state);
 	free(n->path);
 	free(n->addresses);
-	*n = (struct sim_nic){};
+	*n = (struct sim_nic) {};
 }
 
 static struct nic_backend *backend_free(struct nic_backend *b)
@@ -236,7 +237,7 @@ struct nic_backend *sim_new(void)
 	if (!s)
 		return NULL;
 	s->backend.ops = &backend_ops;
-	s->features = (struct kernel_features){
+	s->features = (struct kernel_features) {
 		.release = strdup("7.2.0-simulated"),
 		.zero_copy_receive = true,
 		.control = true,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A machine in memory behind nic.h: any number of NICs, netkit grants, rules, sockets, and a way to
- * make any call fail. For tests only; never in the installed daemon. What the kernel would refuse is
- * refused here too, as far as the daemon meets it.
+ * make any call fail. For tests only; never in the installed daemon. What the kernel would refuse
+ * is refused here too, as far as the daemon meets it.
  *
  * The functions below are the outside world: administrators with ethtool, hot-plug, clients that
- * close their rings. They may be called from any thread. Queue owners live in shared memory, because
- * register_ifq runs in a process of its own.
+ * close their rings. They may be called from any thread. Queue owners live in shared memory,
+ * because register_ifq runs in a process of its own.
  */
 #pragma once
 
@@ -50,9 +50,10 @@ int sim_close_socket(struct nic_backend *b, uint64_t cookie); /* -ENOENT */
 int sim_overrun(struct nic_backend *b);
 
 /*
- * The n-th operation from now (1 is the next; 0 cancels) fails and does nothing: with KERNEL_REJECTED
- * and this text for a positive errno, with the error itself for a negative one. Every call of nic_ops
- * and nic_backend_ops counts, but not get_fd, dispatch, features, close and free.
+ * The n-th operation from now (1 is the next; 0 cancels) fails and does nothing: with
+ * KERNEL_REJECTED and this text for a positive errno, with the error itself for a negative one.
+ * Every call of nic_ops and nic_backend_ops counts, but not get_fd, dispatch, features, close and
+ * free.
  */
 int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text);
 /* How many operations there were. */
