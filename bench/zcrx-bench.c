@@ -227,7 +227,10 @@ static int hold(const struct arguments *a)
 		while (getchar() != EOF)
 			;
 	}
-	/* The end of the process is the end of the leases. */
+	for (unsigned i = 0; i < a->hold; i++)
+		if (clients[i].lease_id)
+			client_done(&clients[i]);
+	contender_daemon.close();
 	free(clients);
 	return r;
 }
