@@ -172,10 +172,18 @@ METHOD(release)
 
 METHOD(renew)
 {
+	struct fake_server *f = userdata;
+	int r;
+
 	(void)flags;
-	if (record(userdata, link, "Renew", parameters))
+	if (record(f, link, "Renew", parameters))
 		return 0;
-	return sd_varlink_reply(link, NULL);
+	r = sd_varlink_reply(link, NULL);
+	if (f->hang_up_afterwards) {
+		sd_varlink_flush(link);
+		sd_varlink_close(link);
+	}
+	return r;
 }
 
 static int on_connect(sd_varlink_server *server, sd_varlink *link, void *userdata)

@@ -2,6 +2,7 @@
 /* The client's and the lease's conversation with zcrxd. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,6 +15,14 @@ static bool is_same_file(int a, int b)
 
 	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
 	       x.st_dev == y.st_dev;
+}
+
+/* The server's thread may need a moment. */
+static bool hangs_up(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 10000) == 1 && p.revents & POLLRDHUP;
 }
 
 static void test_no_daemon(void **state)
@@ -72,17 +81,27 @@ static void test_acquire_options(void **state)
 static void test_handle(void **state)
 {
 	struct fixture *x = *state;
-	char c;
 
 	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
 	fixture_acquire(x);
 	assert_int_equal(zcrx_lease_is_gone(x->lease), 0);
 	shutdown(x->server.handle, SHUT_RDWR);
 	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
+}
 
-	/* The last reference closes the handle: that is what ends a lease. */
+/* The last reference closes the handle: that is what ends a lease. */
+static void test_last_reference(void **state)
+{
+	struct fixture *x = *state;
+	struct zcrx_queue *q = NULL;
+	char c;
+
+	fixture_acquire(x);
+	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
 	x->lease = zcrx_lease_unref(x->lease);
-	assert_int_equal(recv(x->server.handle, &c, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(recv(x->server.handle, &c, 1, MSG_DONTWAIT), -1); /* the queue has it */
+	zcrx_queue_unref(q);
+	assert_true(hangs_up(x->server.handle));
 }
 
 static void test_release_and_renew(void **state)
@@ -283,6 +302,10 @@ static void test_restart(void **state)
 	assert_int_equal(zcrx_lease_is_gone(x->lease), 0);
 	x->server.hang_up = false;
 	assert_int_equal(zcrx_lease_renew(x->lease, 1), 0);
+	x->server.hang_up_afterwards = true;
+	assert_int_equal(zcrx_lease_renew(x->lease, 1), 0);
+	assert_true(hangs_up(sd_varlink_get_fd(x->client->link)));
+	assert_int_equal(zcrx_lease_renew(x->lease, 1), 0);
 }
 
 int main(void)
@@ -292,6 +315,7 @@ int main(void)
 		TEST(test_acquire),
 		TEST(test_acquire_options),
 		TEST(test_handle),
+		TEST(test_last_reference),
 		TEST(test_release_and_renew),
 		TEST(test_open),
 		TEST(test_inherit),
