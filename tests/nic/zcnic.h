@@ -21,7 +21,7 @@
 #define ZCNIC_NAME "zcnic"
 
 #define ZCNIC_MAX_PAIRS	     8
-#define ZCNIC_MAX_QUEUES     64
+#define ZCNIC_MAX_QUEUES     128
 #define ZCNIC_MAX_RULES	     256
 #define ZCNIC_MAX_CONTEXTS   16 /* default context included */
 #define ZCNIC_RSS_ENTRIES    128
