@@ -100,6 +100,7 @@ struct zcrx_stream {
 	void *userdata;
 	enum stream_state state;
 	bool freed;	       /* by the application; goes when the kernel lets go of it */
+	int error;	       /* what to report when it is over, whatever the kernel says */
 	unsigned int attempts; /* in a row that found no buffer */
 };
 
@@ -143,4 +144,5 @@ size_t queue_page_size(void);
 int queue_enable(struct zcrx_queue *q);
 struct io_uring_sqe *queue_get_sqe(struct zcrx_queue *q);
 int stream_arm(struct zcrx_stream *s);
+void stream_cancel(struct zcrx_stream *s);
 void stream_destroy(struct zcrx_stream *s);

@@ -53,10 +53,10 @@ static int flush(struct zcrx_queue *q)
 	if (q->no_flush || refill_queued(&q->refill) == 0)
 		return 0;
 	r = io_uring_register((unsigned int)q->ring.ring_fd, ZC_REGISTER_CTRL, &ctrl, 0);
-	if (r < 0) {
-		q->no_flush = true; /* 6.18 and before: EINVAL; the first of 6.19: EOPNOTSUPP */
+	if (r == -EINVAL || r == -EOPNOTSUPP)
+		q->no_flush = true; /* before 6.19 */
+	if (r < 0)
 		return 0;
-	}
 	refill_settle(&q->refill);
 	return 1;
 }
@@ -71,6 +71,8 @@ static int finish(struct zcrx_stream *s, int result)
 		stream_destroy(s);
 		return 0;
 	}
+	if (s->error < 0)
+		return fail_stream(s, s->error);
 	switch (result) {
 	case 0:
 		new_event(q, ZCRX_EVENT_EOF, s);
@@ -102,9 +104,12 @@ static int data_arrived(struct zcrx_stream *s, const struct io_uring_cqe *cqe)
 	int r;
 
 	r = refill_take(&q->refill, zc->off, (uint32_t)cqe->res, &offset);
-	if (r < 0)
-		return s->freed ? 0 : fail_stream(s, r);
-	if (s->freed) {
+	if (r < 0) {
+		s->error = r;
+		stream_cancel(s);
+		return 0;
+	}
+	if (s->freed || s->error < 0) {
 		refill_give(&q->refill, offset);
 		return 0;
 	}

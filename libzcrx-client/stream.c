@@ -111,24 +111,29 @@ int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
 	return 0;
 }
 
+void stream_cancel(struct zcrx_stream *s)
+{
+	struct io_uring_sqe *sqe = queue_get_sqe(s->queue);
+
+	if (!sqe)
+		return;
+	io_uring_prep_cancel64(sqe, OURS | (uint64_t)(uintptr_t)s, 0);
+	io_uring_sqe_set_data64(sqe, TAG_IGNORED);
+	(void)io_uring_submit(&s->queue->ring);
+}
+
 /* A request that the kernel still has is cancelled: its last completion frees the stream, or the
  * end of the queue does. */
 struct zcrx_stream *zcrx_stream_free(struct zcrx_stream *stream)
 {
 	struct zcrx_queue *q;
-	struct io_uring_sqe *sqe;
 
 	if (!stream)
 		return NULL;
 	q = stream->queue;
 	if (stream->state == STREAM_ARMED) {
 		stream->freed = true;
-		sqe = queue_get_sqe(q);
-		if (sqe) {
-			io_uring_prep_cancel64(sqe, OURS | (uint64_t)(uintptr_t)stream, 0);
-			io_uring_sqe_set_data64(sqe, TAG_IGNORED);
-			(void)io_uring_submit(&q->ring);
-		}
+		stream_cancel(stream);
 	} else {
 		stream_destroy(stream);
 	}
