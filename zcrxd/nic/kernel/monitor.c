@@ -140,6 +140,7 @@ void monitor_done(struct monitor *m)
 int monitor_await_socket(struct monitor *m, uint64_t cookie)
 {
 	uint64_t *cookies;
+	int r;
 
 	for (size_t i = 0; i < m->n_cookies; i++)
 		if (m->cookies[i] == cookie)
@@ -152,7 +153,10 @@ int monitor_await_socket(struct monitor *m, uint64_t cookie)
 		return -ENOMEM;
 	m->cookies = cookies;
 	m->cookies[m->n_cookies++] = cookie;
-	return sockdiag_filter(netlink_fd(&m->diag), m->cookies, m->n_cookies);
+	r = sockdiag_filter(netlink_fd(&m->diag), m->cookies, m->n_cookies);
+	if (r < 0)
+		m->n_cookies--;
+	return r;
 }
 
 static void forget_socket(struct monitor *m, uint64_t cookie)

@@ -97,8 +97,9 @@ int sockdiag_probe(struct netlink *diag)
 
 int sockdiag_filter(int fd, const uint64_t *cookies, size_t n)
 {
-	const uint32_t low = NLMSG_HDRLEN + offsetof(struct inet_diag_msg, id.idiag_cookie[0]);
-	const uint32_t high = NLMSG_HDRLEN + offsetof(struct inet_diag_msg, id.idiag_cookie[1]);
+	/* Half a cookie tells sockets apart well enough to keep strangers out; who reads the
+	 * message compares all of it. */
+	const uint32_t at = NLMSG_HDRLEN + offsetof(struct inet_diag_msg, id.idiag_cookie[0]);
 	const bool everything = n > SOCKDIAG_FILTER_MAX; /* a program has an end, too */
 	_cleanup_free_ struct sock_filter *code = NULL;
 	struct sock_fprog program;
@@ -106,20 +107,15 @@ int sockdiag_filter(int fd, const uint64_t *cookies, size_t n)
 
 	if (everything)
 		n = 0;
-	code = calloc(n * 5 + 1, sizeof(*code));
+	code = calloc(n * 2 + 2, sizeof(*code));
 	if (!code)
 		return -ENOMEM;
-	/* Words are loaded from network order, cookies are in ours. */
+	code[len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at);
 	for (size_t i = 0; i < n; i++) {
-		const uint32_t words[2] = { htonl((uint32_t)cookies[i]),
-					    htonl((uint32_t)(cookies[i] >> 32)) };
+		/* Words are loaded from network order, cookies are in ours. */
+		const uint32_t word = htonl((uint32_t)cookies[i]);
 
-		code[len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low);
-		code[len++] =
-			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, words[0], 0, 3);
-		code[len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, high);
-		code[len++] =
-			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, words[1], 0, 1);
+		code[len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word, 0, 1);
 		code[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
 	}
 	code[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, everything ? UINT32_MAX : 0);

@@ -170,9 +170,9 @@ static int do_register(int ring, const struct ifq_request *request, void *area_a
 	};
 	struct uapi_zcrx_event_desc events = {
 		.user_data = request->event_user_data,
-		.type_mask = request->events ? 1U << UAPI_ZCRX_EVENT_ALLOC_FAIL |
-						       1U << UAPI_ZCRX_EVENT_COPY :
-					       0,
+		.type_mask = request->events
+				     ? 1U << UAPI_ZCRX_EVENT_ALLOC_FAIL | 1U << UAPI_ZCRX_EVENT_COPY
+				     : 0,
 		.flags = UAPI_ZCRX_EVENT_DESC_FLAG_STATS,
 	};
 	struct uapi_region_desc region = {};

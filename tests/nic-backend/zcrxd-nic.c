@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * zcrxd-nic: every operation of the kernel backend from the command line, without the daemon. For
+ * developers and for test-backend.sh; not installed. Prints one `key value...` a line.
+ */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <time.h>
+
+#include "kernel.h"
+#include "nic.h"
+#include "zcrxd-nic.h"
+
+struct command {
+	const char *name;
+	const char *arguments;
+	int n_arguments; /* at least */
+	int (*run)(struct nic_backend *b, char **argv, struct fault *reterr);
+};
+
+static int open_nic(struct nic_backend *b, const char *name, struct nic **ret, struct fault *reterr)
+{
+	unsigned ifindex = if_nametoindex(name);
+
+	return b->ops->open(b, ifindex ?: (unsigned)strtoul(name, NULL, 10), ret, reterr);
+}
+
+static inline void nic_closep(struct nic **nic)
+{
+	if (*nic)
+		(*nic)->ops->close(*nic);
+}
+#define _cleanup_nic_ _cleanup_(nic_closep)
+
+static int run_features(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	const struct kernel_features *f = b->ops->features(b);
+
+	(void)argv, (void)reterr;
+	printf("release %s\nzero-copy-receive %d\ncontrol %d\nlarge-buffers %d\nsoftware %d\n"
+	       "queue-leasing %d\nevents %d\n",
+	       f->release, f->zero_copy_receive, f->control, f->large_buffers, f->software,
+	       f->queue_leasing, f->events);
+	return 0;
+}
+
+static int run_links(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	struct nic_link *links;
+	size_t n;
+	int r = b->ops->links(b, &links, &n);
+
+	(void)argv, (void)reterr;
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		printf("link %s index %u driver '%s' mac '%s' kind '%s' path '%s' %s\n",
+		       links[i].name, links[i].ifindex, links[i].driver, links[i].mac,
+		       links[i].kind, links[i].path ?: "", links[i].up ? "up" : "down");
+	nic_links_free(links, n);
+	return 0;
+}
+
+static int run_addresses(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	_cleanup_free_ struct local_address *list = NULL;
+	char text[INET6_ADDRSTRLEN];
+	size_t n;
+	int r = b->ops->addresses(b, if_nametoindex(argv[0]), &list, &n);
+
+	(void)reterr;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		printf("address %s\n", inet_ntop(list[i].protocol == FLOW_TCP4 ? AF_INET : AF_INET6,
+						 list[i].bytes, text, sizeof(text)));
+	return r;
+}
+
+static void print_queue(uint32_t id, const struct nic_queue *q)
+{
+	printf("queue %u napi %s irq %u%s%s%s%s", id, q->napi_id ? "yes" : "no", q->irq,
+	       q->io_uring ? " io-uring" : "", q->dmabuf ? " dmabuf" : "", q->xsk ? " xsk" : "",
+	       q->leased ? " leased" : "");
+	if (q->has_counters)
+		printf(" packets %llu bytes %llu", (unsigned long long)q->packets,
+		       (unsigned long long)q->bytes);
+	putchar('\n');
+}
+
+static void print_table(const struct rss_table *t)
+{
+	printf("rss %u entries %zu:", t->context, t->n);
+	for (size_t i = 0; i < t->n && i < 16; i++)
+		printf(" %u", t->entries[i]);
+	putchar('\n');
+}
+
+static void print_rule(const struct nic_rule *r)
+{
+	static const char *const actions[] = { "queue", "context", "drop", "other" };
+	_cleanup_free_ char *flow = NULL;
+
+	if (r->understood && flow_format(&r->flow, &flow) < 0)
+		return;
+	printf("rule %u %s %u %s\n", r->location, actions[r->action], r->target, flow ?: "?");
+}
+
+static int run_observe(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	static const char *const features[] = { "absent", "off", "on", "fixed-off", "fixed-on" };
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	_cleanup_nic_ struct nic *nic = NULL;
+	struct timespec from, to;
+	int r = open_nic(b, argv[0], &nic, reterr);
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	if (r == 0)
+		r = nic->ops->observe(nic, &s, reterr);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	if (r != 0)
+		return r;
+	printf("name %s index %u driver '%s' %s default-route %d numa %d\n", s->name, s->ifindex,
+	       s->driver, s->up ? "up" : "down", s->default_route, s->numa_node);
+	if (s->has_channels)
+		printf("channels combined %u/%u rx %u/%u tx %u/%u other %u/%u\n",
+		       s->channels.combined, s->channels.combined_max, s->channels.rx,
+		       s->channels.rx_max, s->channels.tx, s->channels.tx_max, s->channels.other,
+		       s->channels.other_max);
+	if (s->has_rings)
+		printf("rx-ring %u/%u\n", s->rx_ring, s->rx_ring_max);
+	if (s->has_split)
+		printf("split %s\n", data_split_to_string(s->split));
+	if (s->has_hds_threshold)
+		printf("hds-threshold %u\n", s->hds_threshold);
+	printf("ntuple %s\ngro-hw %s\n", features[s->ntuple], features[s->gro_hw]);
+	if (s->has_rss)
+		print_table(&s->rss);
+	for (size_t i = 0; i < s->n_contexts; i++)
+		print_table(&s->contexts[i]);
+	printf("rules %s %zu\n", s->has_rules ? "yes" : "no", s->n_rules);
+	for (size_t i = 0; i < s->n_rules; i++)
+		print_rule(&s->rules[i]);
+	for (size_t i = 0; i < s->n_queues; i++)
+		print_queue((uint32_t)i, &s->queues[i]);
+	fprintf(stderr, "observed in %ld us\n",
+		(to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000);
+	return 0;
+}
+
+/* The table is "equal over n", of the device's own size. */
+static int equal_table(unsigned n, const struct nic_state *s, struct step_value *ret)
+{
+	*ret = (struct step_value) {};
+	if (n == 0)
+		return 0;
+	ret->n_rss = s->rss.n;
+	ret->rss = calloc(s->rss.n, sizeof(*ret->rss));
+	if (!ret->rss)
+		return -ENOMEM;
+	for (size_t i = 0; i < ret->n_rss; i++)
+		ret->rss[i] = (uint32_t)(i % n);
+	return 0;
+}
+
+static int run_apply(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	_cleanup_nic_ struct nic *nic = NULL;
+	struct step step = { .op = _STEP_OP_MAX };
+	unsigned value = (unsigned)strtoul(argv[2], NULL, 10);
+	int r = open_nic(b, argv[0], &nic, reterr);
+
+	if (r == 0)
+		r = nic->ops->observe(nic, &s, reterr);
+	if (r != 0)
+		return r;
+	for (enum step_op op = 0; op < _STEP_OP_MAX; op++)
+		if (streq(argv[1], step_op_to_string(op)))
+			step.op = op;
+	if (step.op == _STEP_OP_MAX)
+		return -EINVAL;
+	step.to.number = value;
+	if (step.op == STEP_RSS)
+		r = equal_table(value, s, &step.to);
+	if (step.op == STEP_CHANNELS) {
+		step.from.channels = step.to.channels = s->channels;
+		step.to.channels.combined = value;
+	}
+	if (r == 0)
+		r = nic->ops->apply(nic, &step, reterr);
+	free(step.to.rss);
+	return r;
+}
+
+static size_t parse_queues(char **argv, uint32_t *ret)
+{
+	size_t n = 0;
+
+	while (argv[n] && n < LEASE_QUEUES_MAX) {
+		ret[n] = (uint32_t)strtoul(argv[n], NULL, 10);
+		n++;
+	}
+	return n;
+}
+
+static int run_queues(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	uint32_t ids[LEASE_QUEUES_MAX];
+	struct nic_queue queues[LEASE_QUEUES_MAX];
+	size_t n = parse_queues(argv + 1, ids);
+	_cleanup_nic_ struct nic *nic = NULL;
+	int r = open_nic(b, argv[0], &nic, reterr);
+
+	if (r == 0)
+		r = nic->ops->queues(nic, ids, n, queues, reterr);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		print_queue(ids[i], &queues[i]);
+	return r;
+}
+
+static int run_grant(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	uint32_t ids[LEASE_QUEUES_MAX];
+	struct grant_request request = {
+		.kind = streq(argv[1], "direct") ? GRANT_DIRECT : GRANT_NETKIT,
+		.queues = ids,
+		.n_queues = parse_queues(argv + 3, ids),
+	};
+	_cleanup_nic_ struct nic *nic = NULL;
+	struct grant grant;
+	int r = open_nic(b, argv[0], &nic, reterr);
+
+	strncpy(request.device, argv[2], sizeof(request.device) - 1);
+	if (r == 0)
+		r = nic->ops->grant(nic, &request, &grant, reterr);
+	if (r != 0)
+		return r;
+	printf("grant %u", grant.ifindex);
+	for (size_t i = 0; i < grant.n_queues; i++)
+		printf(" %u", grant.queues[i]);
+	putchar('\n');
+	return 0;
+}
+
+static int run_ungrant(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	struct grant grant = { .kind = GRANT_NETKIT,
+			       .ifindex = (unsigned)strtoul(argv[1], NULL, 10) };
+	_cleanup_nic_ struct nic *nic = NULL;
+	int r = open_nic(b, argv[0], &nic, reterr);
+
+	return r != 0 ? r : nic->ops->ungrant(nic, &grant, reterr);
+}
+
+/* PROTOCOL SOURCE SOURCE-PORT DESTINATION DESTINATION-PORT, "-" for any. */
+static int parse_flow(char **argv, struct flow *ret, struct fault *reterr)
+{
+	struct flow f = {};
+	int r = flow_protocol_from_string(argv[0], &f.protocol);
+
+	if (r == 0 && !streq(argv[1], "-"))
+		r = flow_address_parse(f.protocol, argv[1], "source", &f.source, reterr);
+	if (r == 0 && !streq(argv[3], "-"))
+		r = flow_address_parse(f.protocol, argv[3], "destination", &f.destination, reterr);
+	f.source_port = (uint16_t)strtoul(argv[2], NULL, 10);
+	f.destination_port = (uint16_t)strtoul(argv[4], NULL, 10);
+	*ret = f;
+	return r;
+}
+
+static int run_rule_insert(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	_cleanup_nic_ struct nic *nic = NULL;
+	struct flow flow;
+	uint32_t location;
+	int r = parse_flow(argv + 2, &flow, reterr);
+
+	if (r == 0)
+		r = open_nic(b, argv[0], &nic, reterr);
+	if (r == 0)
+		r = nic->ops->rule_insert(nic, &flow, (uint32_t)strtoul(argv[1], NULL, 10),
+					  &location, reterr);
+	if (r == 0)
+		printf("location %u\n", location);
+	return r;
+}
+
+static int run_rule_delete(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	_cleanup_nic_ struct nic *nic = NULL;
+	struct flow flow;
+	int r = parse_flow(argv + 3, &flow, reterr);
+
+	if (r == 0)
+		r = open_nic(b, argv[0], &nic, reterr);
+	if (r == 0)
+		r = nic->ops->rule_delete(nic, (uint32_t)strtoul(argv[2], NULL, 10), &flow,
+					  (uint32_t)strtoul(argv[1], NULL, 10), reterr);
+	return r;
+}
+
+static void print_event(const struct nic_event *e, void *userdata)
+{
+	static const char *const names[] = { "link",  "link-gone", "addresses", "socket-gone",
+					     "drift", "pool",	   "overrun" };
+
+	(void)userdata;
+	printf("event %s %u %llx\n", names[e->type], e->ifindex, (unsigned long long)e->cookie);
+	fflush(stdout);
+}
+
+static int run_events(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	struct pollfd p = { .fd = b->ops->get_fd(b), .events = POLLIN };
+	const time_t end = time(NULL) + strtol(argv[0], NULL, 10);
+	int r = 0;
+
+	(void)reterr;
+	while (r >= 0 && time(NULL) < end)
+		if (poll(&p, 1, 200) > 0)
+			r = b->ops->dispatch(b, print_event, NULL);
+	return r;
+}
+
+static const struct command commands[] = {
+	{ "features", "", 0, run_features },
+	{ "links", "", 0, run_links },
+	{ "addresses", "IF", 1, run_addresses },
+	{ "observe", "IF", 1, run_observe },
+	{ "apply", "IF STEP NUMBER", 3, run_apply },
+	{ "queues", "IF QUEUE...", 2, run_queues },
+	{ "grant", "IF netkit|direct DEVICE QUEUE...", 4, run_grant },
+	{ "ungrant", "IF INDEX", 2, run_ungrant },
+	{ "rule-insert", "IF QUEUE PROTOCOL SRC SPORT DST DPORT", 7, run_rule_insert },
+	{ "rule-delete", "IF QUEUE LOCATION PROTOCOL SRC SPORT DST DPORT", 8, run_rule_delete },
+	{ "events", "SECONDS", 1, run_events },
+	{ "facts", "listen|connect ADDRESS PORT", 3, run_facts },
+	{ "register", "IFINDEX QUEUE BUFFER-LENGTH SECONDS", 4, run_register },
+};
+
+static int report(int r, const struct fault *fault)
+{
+	if (r == 0)
+		return EXIT_SUCCESS;
+	fflush(stdout);
+	if (r > 0)
+		fprintf(stderr, "%s %d: %s\n", zcrx_error_info((enum zcrx_error)r)->id,
+			fault->error, fault->message);
+	else
+		fprintf(stderr, "machine failed: %s\n", strerror(-r));
+	return r > 0 ? EXIT_FAILURE : 2;
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_fault_ struct fault fault = {};
+	struct nic_backend *b;
+	int r;
+
+	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++) {
+		if (!streq(argv[1], commands[i].name) || argc - 2 < commands[i].n_arguments)
+			continue;
+		r = kernel_backend_new(&b, &fault);
+		if (r != 0)
+			return report(r, &fault);
+		r = commands[i].run(b, argv + 2, &fault);
+		b->ops->free(b);
+		return report(r, &fault);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(stderr, "zcrxd-nic %s %s\n", commands[i].name, commands[i].arguments);
+	return 2;
+}

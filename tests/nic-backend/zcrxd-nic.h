@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The commands of zcrxd-nic that play a client.
+ */
+#pragma once
+
+#include "nic.h"
+
+int run_facts(struct nic_backend *b, char **argv, struct fault *reterr);
+int run_register(struct nic_backend *b, char **argv, struct fault *reterr);

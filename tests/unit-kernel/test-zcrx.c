@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What of a registration needs neither a NIC nor privilege: the layout of the refill region, the
+ * meaning of every errno, and clients that name something that is no ring.
+ */
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+#include "testlib.h"
+#include "zcrx.h"
+
+static void test_region(void **state)
+{
+	const struct {
+		uint32_t asked, entries;
+	} cases[] = {
+		{ 1, 1 },	  { 2, 2 },
+		{ 3, 4 },	  { 1000, 1024 },
+		{ 4096, 4096 },	  { 4097, 8192 },
+		{ 32767, 32768 }, { 32768, 32768 },
+		{ 40000, 32768 }, { UINT32_MAX, 32768 },
+	};
+	struct zcrx_region region;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		zcrx_region_layout(cases[i].asked, &region);
+		assert_int_equal(region.entries, cases[i].entries);
+		assert_int_equal(region.size % (uint64_t)sysconf(_SC_PAGESIZE), 0);
+		assert_int_equal(region.stats_offset % 8, 0);
+		/* Statistics lie behind a header and the entries, and within. */
+		assert_true(region.stats_offset >= 128 + region.entries * 16ULL);
+		assert_true(region.stats_offset + 16 <= region.size);
+	}
+}
+
+static void test_refusals(void **state)
+{
+	const struct ifq_request netkit = { .kind = GRANT_NETKIT, .queue = 7 };
+	const struct ifq_request direct = { .kind = GRANT_DIRECT, .queue = 7 };
+	const struct ifq_request large = { .kind = GRANT_DIRECT,
+					   .queue = 7,
+					   .buffer_length = 65536 };
+	const struct ifq_request software = { .kind = GRANT_SOFTWARE };
+	const struct {
+		int error;
+		const struct ifq_request *request;
+		enum zcrx_error kind;
+		const char *text;
+	} cases[] = {
+		{ EOPNOTSUPP, &netkit, ZCRX_NOT_SUPPORTED, "zcrxctl check" },
+		{ EOPNOTSUPP, &direct, ZCRX_NOT_SUPPORTED, "leased to another" },
+		{ EOPNOTSUPP, &large, ZCRX_NOT_SUPPORTED, "65536" },
+		{ EOPNOTSUPP, &software, ZCRX_NOT_SUPPORTED, "7.1" },
+		{ EINVAL, &direct, ZCRX_KERNEL_REJECTED, "header/data split" },
+		{ EINVAL, &large, ZCRX_KERNEL_REJECTED, "power of two" },
+		{ EINVAL, &software, ZCRX_KERNEL_REJECTED, "7.1" },
+		{ EFAULT, &direct, ZCRX_INVALID_AREA, "pinned" },
+		{ ERANGE, &direct, ZCRX_KERNEL_REJECTED, "no receive queue 7" },
+		{ ERANGE, &large, ZCRX_INVALID_AREA, "huge pages" },
+		{ ENOMEM, &direct, ZCRX_KERNEL_REJECTED, "LimitMEMLOCK" },
+		{ EEXIST, &direct, ZCRX_KERNEL_REJECTED, "queue 7 already" },
+		{ EBUSY, &direct, ZCRX_KERNEL_REJECTED, "AF_XDP" },
+		{ ENODEV, &netkit, ZCRX_NO_SUCH_INTERFACE, "gone" },
+		{ ENETDOWN, &direct, ZCRX_INTERFACE_DOWN, "down" },
+		{ EAGAIN, &direct, ZCRX_INTERFACE_DOWN, "down" },
+		{ ENODATA, &direct, ZCRX_NOT_SUPPORTED, "rx-gro-hw" },
+		{ EPERM, &direct, ZCRX_KERNEL_REJECTED, "CAP_NET_ADMIN" },
+		{ EIO, &direct, ZCRX_KERNEL_REJECTED, "kernel log" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_fault_ struct fault fault = {};
+
+		assert_int_equal(zcrx_refusal(cases[i].error, cases[i].request, &fault),
+				 cases[i].kind);
+		CHECK_CONTAINS(fault.message, cases[i].text);
+		if (cases[i].kind == ZCRX_KERNEL_REJECTED)
+			assert_int_equal(fault.error, cases[i].error);
+		/* And where nobody wants to know. */
+		assert_int_equal(zcrx_refusal(cases[i].error, cases[i].request, NULL),
+				 cases[i].kind);
+	}
+}
+
+static void refused(const struct ifq_request *request, enum zcrx_error kind, const char *text)
+{
+	_cleanup_fault_ struct fault fault = {};
+	struct ifq ifq;
+
+	assert_int_equal(zcrx_register(request, &ifq, &fault), kind);
+	CHECK_CONTAINS(fault.message, text);
+}
+
+static void test_no_ring(void **state)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	int fds[] = { open("/dev/null", O_RDWR | O_CLOEXEC), epoll_create1(EPOLL_CLOEXEC), pidfd };
+	struct ifq_request request = { .pidfd = pidfd, .refill_entries = 64, .area_fd = -1 };
+
+	(void)state;
+	assert_true(pidfd >= 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		request.ring = fds[i];
+		refused(&request, ZCRX_INVALID_RING, "no io_uring");
+	}
+	request.ring = 4711;
+	refused(&request, ZCRX_INVALID_RING, "no descriptor 4711");
+	request.ring = -1;
+	refused(&request, ZCRX_INVALID_RING, "no descriptor -1");
+	request.refill_entries = 0;
+	refused(&request, ZCRX_INVALID_PARAMETER, "refillEntries");
+	request.refill_entries = REFILL_ENTRIES_MAX + 1;
+	refused(&request, ZCRX_INVALID_PARAMETER, "refillEntries");
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_region),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_no_ring),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
