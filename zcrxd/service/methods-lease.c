@@ -118,13 +118,20 @@ static int check_device(struct device *d, const struct peer *peer, unsigned queu
 	return 0;
 }
 
-/* The named one; or the first that would do. Of the refusals, the one that came closest counts:
- * "none is free" says more than "not there". */
+/* How close a refusal came to a lease: "none is free" says more than "not for you". */
+static int closeness(int refusal)
+{
+	return refusal == ZCRX_NO_QUEUE_AVAILABLE || refusal == ZCRX_QUOTA_EXCEEDED ? 2 :
+	       refusal == ZCRX_PERMISSION_DENIED				    ? 0 :
+										      1;
+}
+
+/* The named one; or the first that would do. Of the refusals, the one that came closest counts. */
 static int choose_device(struct manager *m, const char *name, const struct peer *peer,
 			 unsigned queues, struct device **ret, struct fault *reterr)
 {
 	struct device *d;
-	int r;
+	int r = 0;
 
 	if (name) {
 		d = manager_find_device(m, name);
@@ -134,24 +141,24 @@ static int choose_device(struct manager *m, const char *name, const struct peer 
 		*ret = d;
 		return check_device(d, peer, queues, reterr);
 	}
-	r = fault_set(reterr, ZCRX_NO_QUEUE_AVAILABLE, NULL,
-		      "No interface is configured. Name one in %s.", m->config_path);
 	TAILQ_FOREACH(d, &m->devices, entry) {
 		_cleanup_fault_ struct fault fault = {};
 		int k = check_device(d, peer, queues, &fault);
 
-		if (k == 0) {
+		if (k <= 0) {
 			*ret = d;
-			return 0;
+			return k;
 		}
-		if (r == ZCRX_NO_QUEUE_AVAILABLE && reterr->subject)
+		if (r != 0 && closeness(k) <= closeness(r))
 			continue;
 		r = k;
 		fault_done(reterr);
 		*reterr = fault;
 		fault = (struct fault){};
 	}
-	return r;
+	return r != 0 ? r
+		      : fault_set(reterr, ZCRX_NO_QUEUE_AVAILABLE, NULL,
+				  "No interface is configured. Name one in %s.", m->config_path);
 }
 
 static int acquire_decide(struct manager *m, const struct acquire_parameters *p,
