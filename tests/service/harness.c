@@ -320,8 +320,9 @@ void wait_until_clean(struct daemon *d)
 	sd_json_variant *reply;
 
 	for (int i = 0; i < DEADLINE_MS / 5; i++) {
-		assert_null(call(link, "ListLeases", &reply, "{}"));
-		if (!sd_json_variant_by_key(reply, "lease") && is_clean(d))
+		/* An error says that there are several: a reply each would take `more`. */
+		if (!call(link, "ListLeases", &reply, "{}") &&
+		    !sd_json_variant_by_key(reply, "lease") && is_clean(d))
 			return;
 		usleep(5000);
 	}
