@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A NIC that cannot split headers from data, and one that is not there: both are said, and the one
+that can works."""
+
+import machine
+import pytest
+from client import Error
+
+CONFIG = machine.config(interfaces="""\
+  - name: vnet0
+    zero-copy-queues: 1
+  - driver: mlx5_core
+    zero-copy-queues: 1
+""")
+
+
+@pytest.fixture(name="interfaces")
+def fixture_interfaces(root):
+    return {interface["name"]: interface for interface in root.call("Describe")["interfaces"]}
+
+
+def test_the_states(interfaces):
+    assert {name: interface["state"] for name, interface in interfaces.items()} == {
+        "zc0": "configured", "vnet0": "degraded", "driver mlx5_core": "missing"}
+
+
+def test_the_missing_feature_and_the_kernels_words(interfaces, root):
+    vnet0 = interfaces["vnet0"]
+    assert vnet0["driver"] == "virtio_net"
+    assert "tcp-data-split" in vnet0["reason"]
+    assert "not supported" in vnet0["reason"], "the kernel's own words"
+    assert "tcp-data-split" in machine.ctl("status", "vnet0").stdout
+    with pytest.raises(Error) as caught:
+        root.call("Acquire", interface="vnet0")
+    assert (caught.value.name, "vnet0 is degraded" in caught.value.message) == (
+        "NotSupported", True)
+
+
+def test_it_was_not_left_half_changed(interfaces):
+    assert (interfaces["vnet0"]["rssQueues"], interfaces["vnet0"]["zeroCopyCount"]) == (
+        interfaces["vnet0"]["combinedChannels"], 0)
+
+
+def test_the_missing_one(interfaces, root):
+    missing = interfaces["driver mlx5_core"]
+    assert (missing["index"], missing["queues"]) == (0, [])
+    assert missing["reason"]
+    with pytest.raises(Error) as caught:
+        root.call("Acquire", interface="driver mlx5_core")
+    assert caught.value.name == "NotSupported"
+
+
+def test_the_service_is_well_and_says_it():
+    assert machine.show("zcrxd", "ActiveState") == "active"
+    assert machine.show("zcrxd", "StatusText") == "1 of 3 interfaces configured, 0 leases"
+
+
+def test_the_other_one_works():
+    machine.assert_zero_copy(machine.transfer(9001, 4 << 20), 4 << 20)
+
+
+def test_it_appears(root):
+    """A device that the configuration waits for is taken care of when it comes."""
+    machine.configure(machine.config(interfaces="  - name: late0\n    zero-copy-queues: 1\n"))
+
+    def state():
+        return [interface["state"] for interface in root.call("Describe")["interfaces"]
+                if interface["name"] == "late0"]
+
+    assert state() == ["missing"]
+    machine.run("ip", "link", "add", "late0", "type", "dummy")
+    machine.until(lambda: state() == ["degraded"])
+    machine.run("ip", "link", "del", "late0")
+    machine.until(lambda: state() == ["missing"])

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The main job: a program of an ordinary user receives by zero copy on a queue leased to it."""
+
+import grp
+import pwd
+
+import machine
+import pytest
+from machine import HOST4, HOST6
+from simnic import counted
+
+SIZE = 64 << 20
+
+
+@pytest.mark.parametrize("grants", ["auto", "direct"])
+@pytest.mark.parametrize("host", [HOST4, HOST6])
+def test_64_megabytes_without_privilege(grants, host):
+    machine.configure(machine.config(grants=grants))
+    with counted() as grown, machine.receiver(9001, "--verify") as receiving:
+        status = machine.status_of(receiving.pid)
+        lease = machine.lease_of(receiving.pid)
+        queue = lease["hardwareQueues"][0]
+
+        assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {
+            "0" * 16}
+        assert set(status["Uid"].split()) == {str(pwd.getpwnam("alice").pw_uid)}
+        assert {grp.getgrgid(int(gid)).gr_name for gid in status["Groups"].split()} == {
+            "alice", "zcrx"}
+        assert (lease["grant"], lease["state"]) == (
+            "netkit" if grants == "auto" else "direct", "steered")
+        assert machine.held(queue) == ({"io_uring", "lease"} if grants == "auto" else {"io_uring"})
+
+        with machine.sender(host, 9001, SIZE) as sending:
+            assert sending.finish() == 0, sending.said
+        result = receiving.result()
+
+    machine.assert_zero_copy(result, SIZE)
+    assert (result["leaseId"], result["hardwareQueue"]) == (lease["leaseId"], queue)
+    # The NIC's own word: all of it went to that queue, into the client's memory.
+    assert grown[f"rx{queue}_zc_bytes"] == SIZE
+    assert f"rx{queue}_page_bytes" not in grown
+    assert not any(name.endswith("_zc_bytes") for name in grown if name != f"rx{queue}_zc_bytes")
+
+
+def test_the_other_modes_need_no_lease():
+    for mode in "copy", "read":
+        with machine.receiver(9001, "--verify", "--mode", mode, user="mallory") as receiving:
+            assert machine.leases() == []
+            with machine.sender(HOST4, 9001, 1 << 20) as sending:
+                assert sending.finish() == 0, sending.said
+            result = receiving.result()
+        assert (result["bytes"], result["wrongBytes"]) == (1 << 20, 0)
+
+
+def test_several_connections_on_one_queue():
+    with machine.receiver(9001, "--verify", "--connections", "3") as receiving:
+        with machine.sender(HOST4, 9001, 2 << 20, "--connections", "3") as sending:
+            assert sending.finish() == 0, sending.said
+        machine.assert_zero_copy(receiving.result(), 6 << 20)

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The daemon and systemd: start, ready, status, watchdog, reload, stop, and the socket that starts
+it. A NIC that is as it should be is left in peace."""
+
+import json
+import os
+import pathlib
+import socket
+import struct
+
+import machine
+import nl
+import simnic
+from client import Connection
+from machine import until
+
+RTNLGRP_LINK, NETLINK_ADD_MEMBERSHIP, NETLINK_NO_ENOBUFS = 1, 1, 5
+CTRL_ATTR_MCAST_GROUPS, GROUP_NAME, GROUP_ID = 7, 1, 2
+DROP_IN = pathlib.Path("/run/systemd/system/zcrxd.service.d/test.conf")
+
+
+class Monitor:
+    """Everything that the kernel tells of changes: links by rtnetlink, and ethtool's settings."""
+
+    def __init__(self):
+        ethtool = nl.Generic("ethtool")
+        answer = nl.Generic("nlctrl").call(nl.CTRL_CMD_GETFAMILY,
+                                           [nl.attr(nl.CTRL_ATTR_FAMILY_NAME, "ethtool")])[0]
+        group = nl.attrs(nl.attrs(answer[CTRL_ATTR_MCAST_GROUPS])[1])
+        assert group[GROUP_NAME] == b"monitor\0"
+        self.sockets = [ethtool.socket, nl.Netlink(socket.NETLINK_ROUTE).socket]
+        for s, number in zip(self.sockets, (nl.number(group[GROUP_ID]), RTNLGRP_LINK)):
+            s.setsockopt(nl.SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, number)
+            s.setblocking(False)
+
+    def heard(self):
+        """How many messages of each since the last time."""
+        counts = []
+        for s in self.sockets:
+            counts.append(0)
+            try:
+                while data := s.recv(1 << 16):
+                    while data:
+                        length = struct.unpack_from("=I", data)[0]
+                        data = data[(length + 3) & ~3:]
+                        counts[-1] += 1
+            except BlockingIOError:
+                pass
+        return tuple(counts)
+
+
+def test_a_configured_nic_is_not_touched():
+    monitor = Monitor()
+    simnic.run("ethtool", "-G", "zc0", "rx", "512")
+    simnic.run("ip", "link", "set", "zc0", "alias", "touched")
+    assert all(monitor.heard()), "the monitor hears changes"
+
+    state = [simnic.run("ethtool", option, "zc0") for option in ("-l", "-g", "-x", "-k", "-n")]
+    pid = machine.main_pid()
+    machine.run("systemctl", "restart", "zcrxd")
+    assert machine.main_pid() != pid
+    machine.run("systemctl", "reload", "zcrxd")
+    machine.ctl("apply")
+    assert monitor.heard() == (0, 0)
+    assert state == [simnic.run("ethtool", option, "zc0")
+                     for option in ("-l", "-g", "-x", "-k", "-n")]
+    assert json.loads(machine.ctl("--json=short", "plan").stdout) == []
+
+
+def test_what_is_changed_by_hand_is_planned_and_applied():
+    simnic.run("ethtool", "-X", "zc0", "equal", "3")
+    plan = machine.ctl_json("plan")
+    assert [(change["interface"], change["step"]) for change in plan] == [("zc0", "rss")]
+    applied = machine.ctl_json("apply", "zc0")
+    assert [(change["step"], change["outcome"]) for change in applied] == [("rss", "done")]
+    assert set(simnic.indirection()) == {0, 1, 2, 3}
+    assert machine.ctl_json("plan") == []
+
+
+def test_ready_means_configured():
+    """When systemctl start returns, the NIC is what the file says, from any state."""
+    machine.run("systemctl", "stop", "zcrxd")
+    simnic.run("ethtool", "-X", "zc0", "default")
+    simnic.run("ethtool", "-K", "zc0", "ntuple", "off")
+    simnic.run("ethtool", "-L", "zc0", "combined", "2")
+    simnic.run("ethtool", "-G", "zc0", "tcp-data-split", "off")
+    cursor = machine.journal_cursor()
+    machine.run("systemctl", "start", "zcrxd")
+    assert simnic.channels() == 8
+    assert set(simnic.indirection()) == {0, 1, 2, 3}
+    assert nl.rings_get("zc0")[nl.RINGS_TCP_DATA_SPLIT] == 2
+    assert "ntuple-filters: on" in simnic.run("ethtool", "-k", "zc0")
+    said = machine.journal(cursor, "ZCRXD_INTERFACE=zc0")
+    assert [entry["MESSAGE"] for entry in said if entry.get("ZCRXD_EVENT") == "configured"] == [
+        "zc0 is configured: queues 4 to 7 are for zero-copy receive."]
+
+
+def test_the_unit():
+    unit = machine.show("zcrxd", "Type", "NotifyAccess", "WatchdogUSec", "StatusText", "User",
+                        "ActiveState", "SubState")
+    assert unit == {"Type": "notify-reload", "NotifyAccess": "main", "WatchdogUSec": "1min",
+                    "StatusText": "1 of 1 interfaces configured, 0 leases", "User": "zcrxd",
+                    "ActiveState": "active", "SubState": "running"}
+    status = machine.status_of(machine.main_pid())
+    capabilities = (1 << 12) | (1 << 19)  # CAP_NET_ADMIN, CAP_SYS_PTRACE
+    for name in "CapEff", "CapPrm", "CapBnd":
+        assert int(status[name], 16) == capabilities
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    assert os.stat(machine.SOCKET).st_mode & 0o777 == 0o666
+    assert os.path.samefile("/run/varlink/registry/io.zcrx.Manager", machine.SOCKET)
+
+
+def test_the_status_counts(root):
+    with root.acquire():
+        until(lambda: machine.show("zcrxd", "StatusText")
+              == "1 of 1 interfaces configured, 1 lease")
+    until(lambda: machine.show("zcrxd", "StatusText") == "1 of 1 interfaces configured, 0 leases")
+
+
+def test_the_watchdog():
+    """Pets come; and when they cease, systemd starts it anew."""
+    DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+    DROP_IN.write_text("[Service]\nWatchdogSec=2s\nRestartSec=0\n")
+    try:
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "restart", "zcrxd")
+        pets = set()
+        until(lambda: pets.add(machine.show("zcrxd", "WatchdogTimestampMonotonic"))
+              or len(pets) >= 3)
+        pid = machine.main_pid()
+        machine.run("kill", "-STOP", str(pid))
+        until(lambda: machine.main_pid() not in (0, pid)
+              and machine.show("zcrxd", "ActiveState") == "active")
+        assert machine.show("zcrxd", "NRestarts") == "1"
+    finally:
+        DROP_IN.unlink()
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "restart", "zcrxd")
+
+
+def test_reload_is_done_when_systemctl_returns(root):
+    machine.configure(machine.config().replace("zero-copy-queues: 4", "zero-copy-queues: 3"))
+    zc0 = root.call("Describe")["interfaces"][0]
+    assert (zc0["zeroCopyFirst"], zc0["zeroCopyCount"], zc0["rssQueues"]) == (5, 3, 5)
+    machine.configure(machine.config())
+    zc0 = root.call("Describe")["interfaces"][0]
+    assert (zc0["zeroCopyFirst"], zc0["zeroCopyCount"], zc0["rssQueues"]) == (4, 4, 4)
+
+
+def test_the_journal(alice):
+    cursor = machine.journal_cursor()
+    with alice.acquire() as lease:
+        pass
+    until(lambda: not machine.leases())
+    said = machine.journal(cursor, f"ZCRXD_LEASE={lease.id}")
+    assert [entry["ZCRXD_EVENT"] for entry in said] == ["acquired", "draining", "freed"]
+    assert {entry["ZCRXD_INTERFACE"] for entry in said} == {"zc0"}
+    assert {entry["PRIORITY"] for entry in said} == {"6"}
+    assert f"Lease {lease.id} of uid" in said[0]["MESSAGE"]
+
+
+def test_stop_takes_the_leases_back_and_the_socket_starts_it_again():
+    with machine.receiver(9001, "--verify") as receiving, Connection("bob") as bob, \
+            bob.acquire() as lease:
+        queue = machine.lease_of(receiving.pid)["hardwareQueues"][0]
+        assert machine.rules_to(queue)
+        machine.run("systemctl", "stop", "zcrxd")
+        assert machine.is_clean()
+        assert socket.socket(fileno=os.dup(lease.handle)).recv(1) == b"", "it was told"
+        assert machine.show("zcrxd", "ActiveState") == "inactive"
+        assert machine.show("zcrxd.socket", "ActiveState") == "active"
+        # The client goes on, by copying.
+        receiving.wait_for("The lease is gone")
+        with machine.sender(machine.HOST4, 9001, 1 << 20) as sending:
+            assert sending.finish() == 0, sending.said
+        result = receiving.result()
+        assert (result["bytes"], result["wrongBytes"]) == (1 << 20, 0)
+        assert (result["leaseLost"], result["copiedBytes"]) == (True, 1 << 20)
+
+    # NICs stay as they are (on-stop: keep), and the next call finds a daemon.
+    assert simnic.channels() == 8
+    assert machine.leases() == []
+    assert machine.show("zcrxd", "ActiveState") == "active"

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Two users at once: each receives its own flow only, and neither can have the other's."""
+
+import contextlib
+import os
+import socket
+
+import machine
+import pytest
+import simnic
+from client import Error, new_area, new_ring
+from machine import HOST4, HOST6, PEER4
+
+PORT = 9001  # alice's
+TRANSPARENT_V4, TRANSPARENT_V6 = 15, 78  # IP_FREEBIND, IPV6_FREEBIND
+
+
+def test_each_receives_its_own_flow_only():
+    sizes = {9001: 12 << 20, 9002: 20 << 20}
+    users = {9001: "alice", 9002: "bob"}
+    with contextlib.ExitStack() as stack, simnic.counted() as grown:
+        receiving = {port: stack.enter_context(machine.receiver(port, "--verify", user=user))
+                     for port, user in users.items()}
+        sending = [stack.enter_context(machine.sender(HOST4, port, size))
+                   for port, size in sizes.items()]
+        for program in sending:
+            assert program.finish() == 0, program.said
+        results = {port: program.result() for port, program in receiving.items()}
+
+    assert results[9001]["hardwareQueue"] != results[9002]["hardwareQueue"]
+    for port, result in results.items():
+        machine.assert_zero_copy(result, sizes[port])
+        assert grown[f"rx{result['hardwareQueue']}_zc_bytes"] == sizes[port]
+
+
+@pytest.fixture(name="bobs")
+def fixture_bobs(bob):
+    """alice receives on her port; bob has a lease that is bound, and a socket on the same port,
+    from before she was there, and wants what is hers."""
+    with contextlib.ExitStack() as stack:
+        bound = stack.enter_context(socket.socket())
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((HOST4, PORT))
+        receiving = stack.enter_context(machine.receiver(PORT, "--address", "0.0.0.0"))
+        hers = machine.rules()
+        lease = stack.enter_context(bob.acquire())
+        lease.register(stack.enter_context(new_ring()), stack.enter_context(new_area()))
+        lease.alices = machine.lease_of(receiving.pid)["leaseId"]
+        lease.merely_bound = bound
+        yield lease
+        assert machine.rules() == hers, "an attempt changed something"
+
+
+def refused(lease, method, *arguments, **parameters):
+    with pytest.raises(Error) as caught:
+        getattr(lease, method)(*arguments, **parameters)
+    assert caught.value.message.endswith(".")
+    return caught.value
+
+
+def test_by_value(bobs):
+    for flow in ({"destination": HOST4, "destinationPort": PORT}, {"destinationPort": PORT},
+                 {"destination": HOST4}, {"source": PEER4}, {}):
+        error = refused(bobs, "add_flow", protocol="tcp4", **flow)
+        assert error.name == "FlowNotProved"
+    assert "policy's rule at line" in error.message and "(group zcrx)" in error.message
+
+
+def test_by_a_socket_that_is_merely_bound(bobs):
+    error = refused(bobs, "add_socket", bobs.merely_bound)
+    assert (error.name, "merely bound" in error.message) == ("FlowNotProved", True)
+
+
+def test_by_a_connection_of_his_own_from_her_port(bobs):
+    """His own indeed, but inside of what she was granted: the first one has it."""
+    with simnic.peer_socket(socket.AF_INET, socket.SOCK_STREAM) as peer, socket.socket() as his:
+        peer.bind((PEER4, 0))
+        peer.listen()
+        his.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        his.bind((HOST4, 0))
+        his.connect(peer.getsockname())
+        # From another port he may.
+        flows = bobs.add_socket(his)["flows"]
+        assert flows == [{"protocol": "tcp4", "destination": HOST4, "source": PEER4,
+                          "destinationPort": his.getsockname()[1],
+                          "sourcePort": peer.getsockname()[1]}]
+        bobs.call("RemoveFlow", flowId=bobs.connection.leases()[-1]["flows"][0]["flowId"])
+
+        bobs.merely_bound.connect(peer.getsockname())
+        error = refused(bobs, "add_socket", bobs.merely_bound)
+        assert (error.name, error.parameters["leaseId"]) == ("FlowConflict", bobs.alices)
+
+
+@pytest.mark.parametrize("family, address, option", [
+    (socket.AF_INET, "10.9.0.77", {"IP_FREEBIND": 1}),
+    (socket.AF_INET6, "fd09::77", {"IPV6_FREEBIND": 1}),
+    (socket.AF_INET, "127.0.0.1", {}),
+    (socket.AF_INET6, "::ffff:127.0.0.1", {}),
+])
+def test_by_an_address_that_is_not_the_nics(bobs, family, address, option):
+    socket.IP_FREEBIND, socket.IPV6_FREEBIND = TRANSPARENT_V4, TRANSPARENT_V6
+    with machine.listener(family, address, **option) as his:
+        error = refused(bobs, "add_socket", his)
+    assert (error.name, "none of the interface's" in error.message) == ("FlowNotProved", True)
+
+
+def test_by_a_socket_of_another_network_namespace(bobs):
+    with simnic.peer_socket(socket.AF_INET, socket.SOCK_STREAM) as his:
+        his.bind(("0.0.0.0", PORT))
+        his.listen()
+        error = refused(bobs, "add_socket", his)
+    assert (error.name, "network namespace" in error.message) == ("FlowNotProved", True)
+
+
+def test_by_a_socket_that_is_bound_to_another_device(bobs):
+    with machine.listener(address="0.0.0.0", port=PORT, SO_BINDTODEVICE=b"lo\0") as his:
+        error = refused(bobs, "add_socket", his)
+    assert (error.name, "bound to another device" in error.message) == ("FlowNotProved", True)
+
+
+@pytest.mark.parametrize("kind", [
+    (socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_UNIX, socket.SOCK_STREAM),
+    (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP), None])
+def test_by_something_that_is_no_tcp_socket(bobs, kind):
+    if kind is None:
+        file = open("/dev/null", "rb")
+    else:
+        file = socket.socket(*kind)
+        if kind[1:] == (socket.SOCK_STREAM, socket.IPPROTO_MPTCP):
+            file.bind((HOST4, 0))
+            file.listen()
+    with file:
+        assert refused(bobs, "add_socket", file).name == "FlowNotProved"
+
+
+def test_root_by_value(bobs, root):
+    """Whom the policy lets name any flow, cannot take one either."""
+    error = refused(root, "acquire", persistent=True, flows=[
+        {"protocol": "tcp4", "destinationPort": PORT}])
+    assert (error.name, error.parameters["leaseId"]) == ("FlowConflict", bobs.alices)
+
+
+def test_her_lease_without_its_handle(bobs, bob):
+    for call in (lambda: bob.call("Release", leaseId=bobs.alices),
+                 lambda: bob.call("Release", leaseId=bobs.alices, handleFileDescriptor=0,
+                                  fds=[bobs.handle]),
+                 lambda: bob.call("Renew", leaseId=bobs.alices, timeToLiveUSec=1),
+                 lambda: bob.call("Open", leaseId=bobs.alices),
+                 lambda: bob.call("AddFlow", leaseId=bobs.alices, flow={"protocol": "tcp4"}),
+                 lambda: bob.call("RemoveFlow", leaseId=bobs.alices, flowId="1")):
+        with pytest.raises(Error) as caught:
+            call()
+        assert caught.value.name == "PermissionDenied"
+
+
+def test_he_has_what_is_his(bobs):
+    """A dual-stack wildcard gives one rule an address, and none without."""
+    with machine.listener(socket.AF_INET6, "::") as his:
+        flows = bobs.add_socket(his)["flows"]
+        assert {HOST4, HOST6} <= {flow["destination"] for flow in flows}
+        assert {flow["destinationPort"] for flow in flows} == {his.getsockname()[1]}
+        assert len(machine.rules_to(bobs.queues[0])) == len(flows)
+    # And they go with the socket.
+    machine.until(lambda: not machine.rules_to(bobs.queues[0]))
+    assert bobs.state() == "bound"
+
+
+def test_rules_follow_the_addresses(bobs):
+    with machine.listener(address="0.0.0.0") as his:
+        assert [flow["destination"] for flow in bobs.add_socket(his)["flows"]] == [HOST4]
+        simnic.run("ip", "address", "add", "10.9.0.9/24", "dev", "zc0")
+        machine.until(lambda: {rule["Dest IP addr"] for rule in machine.rules_to(bobs.queues[0])}
+                      == {f"{HOST4} mask: 0.0.0.0", "10.9.0.9 mask: 0.0.0.0"})
+        simnic.run("ip", "address", "del", "10.9.0.9/24", "dev", "zc0")
+        machine.until(lambda: len(machine.rules_to(bobs.queues[0])) == 1)
+    machine.until(lambda: not machine.rules_to(bobs.queues[0]))
