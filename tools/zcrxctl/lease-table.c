@@ -93,19 +93,36 @@ static char *ends_format(sd_json_variant *lease, uint64_t now_usec)
 	return strdup(field_boolean(lease, "persistent") ? "never" : "with handle");
 }
 
-static void add_flows(struct table *t, sd_json_variant *lease)
+/* What fits into 80 columns beside the rest: its port, if it has one. */
+static char *flow_format_brief(sd_json_variant *flow)
+{
+	char *s;
+
+	if (!field_has(flow, "destinationPort"))
+		return flow_format(flow);
+	if (asprintf(&s, "%s :%" PRIu64, field_string(flow, "protocol") ?: "?",
+		     field_unsigned(flow, "destinationPort", 0)) < 0)
+		return NULL;
+	return s;
+}
+
+static void add_flows(struct table *t, sd_json_variant *lease, bool brief)
 {
 	sd_json_variant *flows = field_array(lease, "flows");
 	size_t n = flows ? sd_json_variant_elements(flows) : 0;
 	_cleanup_free_ char *first = NULL;
+	sd_json_variant *flow;
 
-	if (n <= 1) {
-		table_take(t, INK_NONE,
-			   n == 0 ? strdup("") : flow_format(sd_json_variant_by_index(flows, 0)));
+	if (n == 0) {
+		table_take(t, INK_NONE, strdup(""));
 		return;
 	}
-	first = flow_format(sd_json_variant_by_index(flows, 0));
-	table_add(t, INK_NONE, "%s and %zu more", first ?: "?", n - 1);
+	flow = sd_json_variant_by_index(flows, 0);
+	first = brief ? flow_format_brief(flow) : flow_format(flow);
+	if (n == 1)
+		table_take(t, INK_NONE, TAKE_PTR(first));
+	else
+		table_add(t, INK_NONE, brief ? "%s +%zu" : "%s and %zu more", first ?: "?", n - 1);
 }
 
 static void add_lease(struct table *t, sd_json_variant *lease, sd_json_variant *leases,
@@ -130,7 +147,7 @@ static void add_lease(struct table *t, sd_json_variant *lease, sd_json_variant *
 		table_take(t, INK_NONE, area > 0 ? text_size(area) : strdup(""));
 		table_take(t, INK_NONE, ends_format(lease, view->now_usec));
 	}
-	add_flows(t, lease);
+	add_flows(t, lease, view->brief);
 }
 
 int lease_table_write(FILE *f, sd_json_variant *leases, const struct lease_view *view)

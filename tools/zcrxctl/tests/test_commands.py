@@ -21,7 +21,7 @@ def test_status(server):
     assert "zc0  zcnic, configured\n" in out and "zc9  zcnic, configured\n" in out
     assert "          0  1\n     0    .  a>\n" in out
     assert re.search(r"^a +3f9a01c2 +web +root +zc0 +1-3,7 +steered +netkit +"
-                     r"tcp4,dst-port=9999$", out, re.M)
+                     r"tcp4 :9999$", out, re.M)
     assert "\x1b" not in out
 
 
