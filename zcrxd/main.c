@@ -14,6 +14,7 @@
 #include "zcrx-idl.h"
 
 #define CONFIG_PATH "/etc/zcrxd.yaml"
+#define STATE_PATH  "/run/zcrxd/state"
 
 struct arguments {
 	const char *config, *socket;
@@ -105,7 +106,7 @@ static int run(const struct arguments *a)
 	}
 	if (r < 0)
 		return log_errno(r, "Cannot talk to the kernel");
-	r = manager_new(backend, a->config, &m);
+	r = manager_new(backend, a->config, STATE_PATH, &m);
 	if (r < 0) {
 		backend->ops->free(backend);
 		return log_errno(r, "Cannot set up");

@@ -47,7 +47,7 @@ static void *daemon_main(void *userdata)
 	struct daemon *d = userdata;
 	struct manager *m = NULL;
 
-	running.r = manager_new(d->sim, d->config_path, &m);
+	running.r = manager_new(d->sim, d->config_path, d->state_path, &m);
 	if (running.r >= 0)
 		running.r = manager_start(m, d->socket_path);
 	running.manager = m;
@@ -111,6 +111,7 @@ void daemon_start(struct daemon *d, const char *config)
 	*d = (struct daemon){ .sim = sim_new(), .directory = strdup(mkdtemp(template)) };
 	assert_non_null(d->sim);
 	assert_true(asprintf(&d->socket_path, "%s/socket", d->directory) > 0);
+	assert_true(asprintf(&d->state_path, "%s/state", d->directory) > 0);
 	assert_true(asprintf(&d->config_path, "%s/zcrxd.yaml", d->directory) > 0);
 	snprintf(text, sizeof(text), default_config, (unsigned)getuid());
 	daemon_write_config(d, config ?: text);
@@ -130,9 +131,11 @@ void daemon_stop(struct daemon *d)
 	pthread_join(running.thread, NULL);
 	unlink(d->socket_path);
 	unlink(d->config_path);
+	unlink(d->state_path);
 	rmdir(d->directory);
 	free(d->socket_path);
 	free(d->config_path);
+	free(d->state_path);
 	free(d->directory);
 }
 

@@ -17,7 +17,7 @@
 
 struct daemon {
 	struct nic_backend *sim; /* the outside world (sim.h) */
-	char *directory, *socket_path, *config_path;
+	char *directory, *socket_path, *config_path, *state_path;
 };
 
 /* Configured and answering. `config` NULL: the default one. */

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "device.h"
-#include "lease.h"
+#include "leases.h"
 #include "log.h"
 #include "watch.h"
 
@@ -126,6 +126,7 @@ static void device_set_configured(struct device *d, const struct plan *plan)
 	int r;
 
 	r = inventory_resize(&d->inventory, c);
+	leases_claim_queues(d);
 	if (r < 0) {
 		device_set_degraded(d, r == -EBUSY ? "leases hold queues outside the new carve-out"
 						   : strerror(-r));
@@ -157,6 +158,7 @@ static void configure_adopt(struct configure *c)
 		return;
 	if (c->plan && c->outcomes)
 		log_steps(c);
+	d->blocked = c->r == ZCRX_WRONG_STATE && c->held;
 	if (c->r == 0)
 		device_set_configured(d, c->plan);
 	else

@@ -6,9 +6,11 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "adopt.h"
 #include "device.h"
 #include "leases.h"
 #include "log.h"
+#include "reload.h"
 #include "watch.h"
 
 #define RECHECK_USEC (2 * 1000000ULL)
@@ -55,7 +57,7 @@ bool device_matches(const struct config_interface *c, const struct nic_link *lin
 		return streq(c->driver, link->driver);
 	if (c->mac)
 		return link->kind[0] == '\0' && streq(c->mac, link->mac);
-	return link->path && streq(c->path, link->path);
+	return c->path && link->path && streq(c->path, link->path);
 }
 
 static void device_free(struct device *d)
@@ -66,6 +68,11 @@ static void device_free(struct device *d)
 	free(d->match);
 	free(d->reason);
 	free(d);
+}
+
+bool device_wants(const struct device *d, const struct nic_link *link)
+{
+	return d->leaving ? streq(d->match, link->name) : device_matches(&d->config, link);
 }
 
 int device_new(struct manager *m, const struct config_interface *config, struct device **ret)
@@ -184,11 +191,16 @@ void device_attach(struct device *d, const struct nic_link *link)
 		d->manager->starting++;
 	else
 		d->configured_once = true;
-	r = device_configure(d, CONFIGURE_APPLY, on_first_configured, NULL);
-	if (r < 0) {
-		log_errno(r, "Cannot configure %s", d->name);
+	if (d->leaving)
 		on_first_configured(d, NULL, NULL);
+	else {
+		r = device_configure(d, CONFIGURE_APPLY, on_first_configured, NULL);
+		if (r < 0) {
+			log_errno(r, "Cannot configure %s", d->name);
+			on_first_configured(d, NULL, NULL);
+		}
 	}
+	leases_resume(d);
 }
 
 void device_detach(struct device *d)
@@ -203,8 +215,25 @@ void device_detach(struct device *d)
 
 void device_lease_gone(struct device *d)
 {
-	if (d->gone && d->n_leases == 0)
+	int r;
+
+	if (d->n_leases > 0)
+		return;
+	if (d->leaving) {
+		struct manager *m = d->manager;
+
+		device_drop(d);
+		/* It may have come into the configuration again meanwhile. */
+		r = manager_sync_devices(m);
+		if (r < 0)
+			log_errno(r, "Cannot look for interfaces");
+	} else if (d->gone) {
 		device_set_missing(d);
+	} else if (d->blocked) {
+		r = device_configure(d, CONFIGURE_APPLY, NULL, NULL);
+		if (r < 0)
+			log_errno(r, "Cannot configure %s", d->name);
+	}
 }
 
 /* ------------------------------------------------------------------- refresh */

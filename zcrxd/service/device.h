@@ -47,6 +47,8 @@ struct device {
 	char *reason; /* of a state that is not configured */
 	unsigned ifindex;
 	char name[IFNAMSIZ];
+	bool leaving;		/* not in the configuration; here until its leases are ended */
+	bool blocked;		/* its leases forbid what the configuration asks for */
 	bool gone;		/* the interface vanished; its leases are still being ended */
 	bool configured_once;	/* counted in manager->starting until then */
 	struct worker *worker;	/* NULL while missing */
@@ -73,6 +75,8 @@ const char *device_name(const struct device *d);
 
 /* The configuration's new values for the same match; nothing is applied. */
 void device_set_config(struct device *d, const struct config_interface *config);
+/* Also for a device that is leaving. */
+bool device_wants(const struct device *d, const struct nic_link *link);
 bool device_matches(const struct config_interface *c, const struct nic_link *link);
 
 /* The interface is there: open it, configure it. Does nothing if it is open already. */

@@ -66,7 +66,7 @@ static uint32_t lease_new_id(struct manager *m)
 	return id;
 }
 
-static struct lease *lease_new(struct manager *m, const struct acquire_request *q)
+static struct lease *lease_new(struct manager *m, struct device *d, uint32_t id, const char *name)
 {
 	struct lease *l;
 
@@ -75,8 +75,25 @@ static struct lease *lease_new(struct manager *m, const struct acquire_request *
 		return NULL;
 	l->n_ref = 1;
 	l->manager = m;
-	l->device = q->device;
-	l->id = lease_new_id(m);
+	l->device = d;
+	l->id = id;
+	LIST_INIT(&l->proofs);
+	LIST_INIT(&l->handles);
+	STAILQ_INIT(&l->waiters);
+	if (name) {
+		l->name = strdup(name);
+		if (!l->name)
+			return lease_unref(l);
+	}
+	return l;
+}
+
+static struct lease *lease_new_for(struct manager *m, const struct acquire_request *q)
+{
+	struct lease *l = lease_new(m, q->device, lease_new_id(m), q->name);
+
+	if (!l)
+		return NULL;
 	l->owner_uid = q->peer->uid;
 	l->owner_pid = q->peer->pid;
 	l->n_queues = q->n_queues;
@@ -85,15 +102,32 @@ static struct lease *lease_new(struct manager *m, const struct acquire_request *
 	 * before an ifq, and for which no netkit device may stand in between. */
 	l->self_registered = q->persistent && q->n_flows > 0 && q->peer->uid == 0;
 	l->creation_usec = now_usec(CLOCK_REALTIME);
-	LIST_INIT(&l->proofs);
-	LIST_INIT(&l->handles);
-	STAILQ_INIT(&l->waiters);
-	if (q->name) {
-		l->name = strdup(q->name);
-		if (!l->name)
-			return lease_unref(l);
-	}
 	return l;
+}
+
+int lease_adopt(struct manager *m, struct device *d, const struct record_lease *saved,
+		enum lease_state state, const char *reason, struct lease **ret)
+{
+	struct lease *l = lease_new(m, d, saved->id, saved->name);
+
+	if (!l)
+		return -ENOMEM;
+	l->owner_uid = saved->owner_uid;
+	l->owner_pid = saved->owner_pid;
+	l->state = state;
+	l->reason = reason ? strdup(reason) : NULL;
+	l->persistent = saved->persistent;
+	l->self_registered = saved->self_registered;
+	l->creation_usec = saved->creation_usec;
+	l->n_queues = (unsigned)saved->n_queues;
+	for (size_t i = 0; i < saved->n_queues; i++) {
+		l->queues[i] = saved->queues[i];
+		l->per_queue[i].area = saved->areas[i];
+	}
+	TAILQ_INSERT_TAIL(&m->leases, l, entry);
+	d->n_leases++;
+	*ret = l;
+	return 0;
 }
 
 static enum grant_kind lease_grant_kind(const struct lease *l)
@@ -179,6 +213,7 @@ static void acquire_granted(struct acquire *a)
 
 	l->grant = a->grant;
 	l->granted = true;
+	(void)leases_save(l->manager);
 	if (l->state != LEASE_RESERVED)
 		r = fault_set(&a->fault, ZCRX_NO_SUCH_INTERFACE, device_name(l->device),
 			      "The interface vanished while the lease was being made.");
@@ -225,7 +260,7 @@ static int acquire_prepare(struct lease *l, const struct acquire_request *q, str
 	a->request = (struct grant_request){ .kind = l->grant.kind, .queues = l->queues,
 					     .n_queues = l->n_queues };
 	lease_device_name(l->id, a->request.device);
-	return 0;
+	return leases_save_before(l->manager, "grant a lease", reterr);
 }
 
 int lease_acquire(struct manager *m, const struct acquire_request *q, lease_done done,
@@ -237,7 +272,7 @@ int lease_acquire(struct manager *m, const struct acquire_request *q, lease_done
 	int r;
 
 	a = calloc(1, sizeof(*a));
-	l = a ? lease_new(m, q) : NULL;
+	l = a ? lease_new_for(m, q) : NULL;
 	if (!l) {
 		free(a);
 		return -ENOMEM;

@@ -58,7 +58,7 @@ static int check_conflict(struct lease *l, const struct flow *flow, struct fault
 			 "only: release that flow first, or choose another port or address.", id, text);
 }
 
-static int note_one(struct lease *l, unsigned queue, const struct flow *flow, struct proof *proof)
+static int append_flow(struct lease *l, const struct lease_flow *like)
 {
 	struct lease_flow **grown, *f;
 
@@ -66,15 +66,22 @@ static int note_one(struct lease *l, unsigned queue, const struct flow *flow, st
 	if (!grown)
 		return -ENOMEM;
 	l->flows = grown;
-	f = calloc(1, sizeof(*f));
+	f = malloc(sizeof(*f));
 	if (!f)
 		return -ENOMEM;
-	*f = (struct lease_flow){ .id = ++l->manager->last_flow_id, .flow = *flow, .queue = queue,
-				  .state = FLOW_PENDING, .proof = proof };
-	if (proof)
-		proof_ref_flow(proof);
+	*f = *like;
+	if (f->proof)
+		proof_ref_flow(f->proof);
 	l->flows[l->n_flows++] = f;
 	return 0;
+}
+
+int lease_flow_adopt(struct lease *l, const struct record_flow *saved, enum flow_state state,
+		     uint32_t location, struct proof *proof)
+{
+	return append_flow(l, &(struct lease_flow){ .id = saved->id, .flow = saved->flow,
+						    .queue = saved->queue, .state = state,
+						    .location = location, .proof = proof });
 }
 
 int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
@@ -94,7 +101,9 @@ int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, 
 	for (size_t i = 0; i < n && r == 0; i++) {
 		r = check_conflict(l, &flows[i], reterr);
 		if (r == 0)
-			r = note_one(l, queue, &flows[i], proof);
+			r = append_flow(l, &(struct lease_flow){ .id = ++l->manager->last_flow_id,
+								 .flow = flows[i], .queue = queue,
+								 .state = FLOW_PENDING, .proof = proof });
 		if (r == 0)
 			ret->flows[ret->n++] = l->flows[l->n_flows - 1];
 	}
@@ -236,12 +245,18 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 	int r;
 
 	r = rule_job_new(l, list, done, userdata, &j);
-	if (r == 0)
-		r = device_submit(l->device, insert_run, insert_done, j);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < list->n; i++)
 		list->flows[i]->state = FLOW_INSTALLING;
+	r = leases_save(l->manager);
+	if (r >= 0)
+		r = device_submit(l->device, insert_run, insert_done, j);
+	if (r < 0) {
+		for (size_t i = 0; i < list->n; i++)
+			list->flows[i]->state = FLOW_PENDING;
+		return r;
+	}
 	lease_begin(l);
 	TAKE_PTR(j);
 	return 0;
@@ -323,6 +338,7 @@ static void remove_done(void *data)
 		else /* it may still be there: kept, so that draining tries again */
 			j->list.flows[i]->state = FLOW_INSTALLED;
 	}
+	(void)leases_save(l->manager);
 	if (l->state == LEASE_STEERED && !lease_is_steered(l))
 		(void)lease_event(l, lease_is_bound(l) ? LEASE_LAST_FLOW_GONE
 						       : LEASE_LAST_FLOW_GONE_UNBOUND,
@@ -344,6 +360,7 @@ int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done
 		return r;
 	for (size_t i = 0; i < list->n; i++)
 		list->flows[i]->state = FLOW_REMOVING;
+	(void)leases_save(l->manager);
 	lease_begin(l);
 	TAKE_PTR(j);
 	return 0;

@@ -6,11 +6,17 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "fdstore.h"
 #include "leases.h"
 #include "log.h"
 
-static void handle_free(struct lease_handle *h)
+static void handle_free(struct lease_handle *h, bool leave)
 {
+	char name[64];
+
+	fdstore_handle_name(h->lease->id, h->cookie, name);
+	if (!leave)
+		fdstore_remove(name);
 	LIST_REMOVE(h, entry);
 	h->lease->n_handles--;
 	sd_event_source_disable_unref(h->source);
@@ -26,7 +32,7 @@ static int on_hangup(sd_event_source *s, int fd, uint32_t revents, void *userdat
 	(void)s;
 	(void)fd;
 	(void)revents;
-	handle_free(h);
+	handle_free(h, false);
 	if (!l->persistent && l->n_handles == 0)
 		(void)lease_event(l, LEASE_HANDLE_GONE, "its handle was closed", NULL);
 	return 0;
@@ -39,49 +45,54 @@ static int socket_cookie(int fd, uint64_t *ret)
 	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, ret, &size) < 0 ? -errno : 0;
 }
 
-static int handle_setup(struct lease_handle *h, int client_fd)
+/* Takes over `fd` on success. No event is asked for: EPOLLHUP, both directions dead, is reported
+ * always. */
+int lease_handle_adopt(struct lease *l, int fd, uint64_t cookie)
 {
+	struct lease_handle *h;
 	int r;
 
-	r = socket_cookie(client_fd, &h->cookie);
-	if (r < 0)
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	*h = (struct lease_handle){ .lease = l, .fd = fd, .cookie = cookie };
+	r = sd_event_add_io(l->manager->event, &h->source, fd, 0, on_hangup, h);
+	if (r < 0) {
+		free(h);
 		return r;
-	/* Nothing is ever read here. Refusing to receive keeps a client from parking descriptors,
-	 * this handle itself among them, in our buffer. */
-	if (shutdown(h->fd, SHUT_RD) < 0)
-		return -errno;
-	/* No event is asked for: EPOLLHUP, both directions dead, is reported always. */
-	return sd_event_add_io(h->lease->manager->event, &h->source, h->fd, 0, on_hangup, h);
+	}
+	LIST_INSERT_HEAD(&l->handles, h, entry);
+	l->n_handles++;
+	return 0;
 }
 
 int lease_handle_new(struct lease *l, int *ret_client_fd, struct fault *reterr)
 {
-	_cleanup_close_ int client_fd = -EBADF;
-	struct lease_handle *h;
+	_cleanup_close_ int fd = -EBADF, client_fd = -EBADF;
+	char name[64];
+	uint64_t cookie;
 	int pair[2], r;
 
 	if (l->n_handles >= LEASE_HANDLES_MAX)
 		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "handles",
 				 "The lease has %u handles already; close some of them.",
 				 LEASE_HANDLES_MAX);
-	h = calloc(1, sizeof(*h));
-	if (!h)
-		return -ENOMEM;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-		r = -errno;
-		free(h);
-		return r;
-	}
-	h->lease = l;
-	h->fd = pair[0];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	fd = pair[0];
 	client_fd = pair[1];
-	LIST_INSERT_HEAD(&l->handles, h, entry);
-	l->n_handles++;
-	r = handle_setup(h, client_fd);
-	if (r < 0) {
-		handle_free(h);
+	r = socket_cookie(client_fd, &cookie);
+	if (r < 0)
 		return r;
-	}
+	/* Nothing is ever read here. Refusing to receive keeps a client from parking descriptors,
+	 * this handle itself among them, in our buffer. */
+	if (shutdown(fd, SHUT_RD) < 0)
+		return -errno;
+	r = lease_handle_adopt(l, fd, cookie);
+	if (r < 0)
+		return r;
+	fdstore_handle_name(l->id, cookie, name);
+	fdstore_push(name, TAKE_FD(fd));
 	*ret_client_fd = TAKE_FD(client_fd);
 	return 0;
 }
@@ -106,6 +117,12 @@ void lease_handles_shut(struct lease *l)
 
 	while ((h = LIST_FIRST(&l->handles))) {
 		(void)shutdown(h->fd, SHUT_RDWR);
-		handle_free(h);
+		handle_free(h, false);
 	}
+}
+
+void lease_handles_leave(struct lease *l)
+{
+	while (!LIST_EMPTY(&l->handles))
+		handle_free(LIST_FIRST(&l->handles), true);
 }

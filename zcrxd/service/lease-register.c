@@ -206,5 +206,6 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	lease_begin(l);
 	l->per_queue[queue].registering = true;
 	l->per_queue[queue].area = request->area_size;
+	(void)leases_save(l->manager);
 	return 0;
 }

@@ -8,6 +8,8 @@
 #include "leases.h"
 #include "log.h"
 #include "policy.h"
+#include "record.h"
+#include "state-file.h"
 #include "watch.h"
 
 struct lease *lease_ref(struct lease *l)
@@ -81,6 +83,21 @@ struct lease *leases_find_overlap(struct device *d, const struct flow *flow,
 	return NULL;
 }
 
+void leases_claim_queues(struct device *d)
+{
+	struct lease *l;
+	int r;
+
+	TAILQ_FOREACH(l, &d->manager->leases, entry)
+		for (unsigned i = 0; l->device == d && i < l->n_queues; i++) {
+			r = inventory_take_queue(&d->inventory, l->id, l->queues[i]);
+			if (r < 0)
+				log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id },
+					    "Queue %u of lease %08x is not carved out of %s any more.",
+					    l->queues[i], l->id, device_name(d));
+		}
+}
+
 /* -------------------------------------------------------------------- events */
 
 /* The IDL's EventKind for a state that was entered; NULL: nothing to tell. */
@@ -121,8 +138,8 @@ static void lease_forget(struct lease *l)
 	l->drain_timer = sd_event_source_disable_unref(l->drain_timer);
 	d->n_leases--;
 	lease_unref(l);
+	(void)leases_save(m);
 	device_lease_gone(d);
-	manager_lease_gone(m);
 	manager_update_status(m);
 }
 
@@ -157,6 +174,8 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 		free(l->reason);
 		l->reason = strdup(reason);
 	}
+	if (t.effects & LEASE_EFFECT_STORE)
+		(void)leases_save(l->manager);
 	if (t.effects & LEASE_EFFECT_NOTIFY)
 		lease_announce(l, before);
 	manager_update_status(l->manager);
@@ -180,6 +199,7 @@ void lease_end(struct lease *l)
 	assert(l->n_busy > 0);
 	if (--l->n_busy == 0 && l->state == LEASE_DRAINING)
 		lease_drain(l);
+	manager_idle(l->manager);
 	lease_unref(l);
 }
 
@@ -207,5 +227,60 @@ void leases_interface_gone(struct device *d)
 		next = TAILQ_NEXT(l, entry);
 		if (l->device == d)
 			(void)lease_event(l, LEASE_INTERFACE_GONE, "the interface is gone", NULL);
+	}
+}
+
+/* -------------------------------------------------------------------------- the record */
+
+static int save(struct manager *m)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	r = record_build(m, &v);
+	if (r >= 0)
+		r = sd_json_variant_format(v, 0, &text);
+	return r < 0 ? r : state_write(m->state_path, text);
+}
+
+int leases_save(struct manager *m)
+{
+	int r;
+
+	r = save(m);
+	if (r < 0 && !m->state_failing)
+		log_errno(r, "Cannot write %s; no lease is granted until that works", m->state_path);
+	m->state_failing = r < 0;
+	return r;
+}
+
+int leases_save_before(struct manager *m, const char *act, struct fault *reterr)
+{
+	int r;
+
+	r = leases_save(m);
+	if (r >= 0)
+		return 0;
+	return fault_kernel(reterr, -r, NULL, act,
+			    "zcrxd could not write down in %s who owns what, so nothing was done. Is "
+			    "there room in /run?", m->state_path);
+}
+
+void leases_leave(struct manager *m)
+{
+	struct lease *l;
+
+	while ((l = TAILQ_FIRST(&m->leases))) {
+		TAILQ_REMOVE(&m->leases, l, entry);
+		l->device->n_leases--;
+		proofs_leave(l);
+		while (l->n_flows > 0)
+			lease_flow_forget(l, l->flows[l->n_flows - 1]);
+		while (!LIST_EMPTY(&l->proofs))
+			proof_free(LIST_FIRST(&l->proofs));
+		lease_handles_leave(l);
+		l->n_busy = 0;
+		lease_unref(l);
 	}
 }

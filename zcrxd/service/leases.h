@@ -12,17 +12,11 @@
 #include "flow.h"
 #include "lease.h"
 #include "manager.h"
+#include "recovery.h"
 
 struct proof;
 
-/* A flow of a lease. Its rule may be on its way in or out. */
-enum flow_state {
-	FLOW_PENDING,	/* waits for the queue to be bound */
-	FLOW_INSTALLING,
-	FLOW_INSTALLED,
-	FLOW_REMOVING,
-};
-
+/* A flow of a lease; its states are in recovery.h. */
 struct lease_flow {
 	uint64_t id;
 	struct flow flow;
@@ -105,6 +99,17 @@ struct lease *leases_find_overlap(struct device *d, const struct flow *flow,
 				  const struct lease *except);
 uint64_t lease_area(const struct lease *l);
 
+/* Writes who owns what. An act that is not on record is not done: callers that are about to act for a
+ * client refuse if this fails. */
+int leases_save(struct manager *m);
+/* The same, as a refusal that says what was to be done. */
+int leases_save_before(struct manager *m, const char *act, struct fault *reterr);
+/* The daemon ends, the leases do not. */
+void leases_leave(struct manager *m);
+
+/* The queues of the leases that an earlier daemon has left are theirs. */
+void leases_claim_queues(struct device *d);
+
 /* The one setter. Performs the effects; WRONG_STATE with *reterr if the table refuses. */
 int lease_event(struct lease *l, enum lease_event event, const char *reason,
 		struct fault *reterr);
@@ -117,9 +122,13 @@ int lease_wait(struct lease *l, lease_ended ended, void *userdata);
 /* ---- handles (lease-handle.c) */
 /* A new handle; the client's end is returned. QUOTA_EXCEEDED past LEASE_HANDLES_MAX. */
 int lease_handle_new(struct lease *l, int *ret_client_fd, struct fault *reterr);
+/* Our end of one that an earlier daemon gave out; taken over on success. */
+int lease_handle_adopt(struct lease *l, int fd, uint64_t cookie);
 /* `fd` is a copy of the client's end of one of the lease's handles. */
 bool lease_handle_matches(struct lease *l, int fd);
 void lease_handles_shut(struct lease *l);
+/* The daemon ends, the lease does not: copies stay in the service manager's store. */
+void lease_handles_leave(struct lease *l);
 
 /* ---- acquire (lease-acquire.c) */
 struct acquire_request {
@@ -136,7 +145,11 @@ struct acquire_request {
 typedef void (*lease_done)(struct lease *lease, int r, struct fault *fault, void *userdata);
 int lease_acquire(struct manager *m, const struct acquire_request *request, lease_done done,
 		  void *userdata, struct fault *reterr);
-/* 0 ends the limit. */
+/* A lease of an earlier daemon, in the state that was decided for it; without its handles, proofs,
+ * flows and grant. */
+int lease_adopt(struct manager *m, struct device *d, const struct record_lease *saved,
+		enum lease_state state, const char *reason, struct lease **ret);
+/* UINT64_MAX: for ever. */
 int lease_set_time_to_live(struct lease *l, uint64_t usec);
 
 /* ---- register (lease-register.c) */
@@ -168,6 +181,9 @@ int lease_flows_install_pending(struct lease *l, unsigned queue);
 /* Takes the rules away and forgets the flows. */
 int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done done,
 		       void *userdata);
+/* One that an earlier daemon has noted. */
+int lease_flow_adopt(struct lease *l, const struct record_flow *saved, enum flow_state state,
+		     uint32_t location, struct proof *proof);
 struct lease_flow *lease_find_flow(struct lease *l, uint64_t id);
 void lease_flow_forget(struct lease *l, struct lease_flow *f);
 /* All of them: they were noted, but are not on their way. */
@@ -179,12 +195,22 @@ void flow_list_done(struct flow_list *list);
 int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret);
 const struct socket_facts *proof_facts(const struct proof *p);
 void proof_set_facts(struct proof *p, const struct socket_facts *facts, bool wildcard);
+/* One that an earlier daemon had; epoll_fd (-EBADF if it was not stored) is taken over on success. */
+int proof_adopt(struct lease *l, int epoll_fd, const struct record_proof *record,
+		struct proof **ret);
+unsigned proof_queue(const struct proof *p);
+bool proof_is_wildcard(const struct proof *p);
+struct proof *lease_first_proof(const struct lease *l);
+struct proof *proof_next(const struct proof *p);
+/* The daemon ends, the proof does not. */
+void proofs_leave(struct lease *l);
 /* False once the socket was destroyed or has left its state. */
 bool proof_holds(const struct proof *p);
 void proof_unref_flow(struct proof *p); /* a flow of it is gone; frees it with the last */
 void proof_ref_flow(struct proof *p);
 /* One of its flows was taken away on request: the rest stays as it is. */
 void proof_stop_following(struct proof *p);
+void proof_set_gone(struct proof *p);
 struct proof *proof_free(struct proof *p);
 DEFINE_CLEANUP(struct proof *, proof_free)
 void proofs_socket_gone(struct manager *m, uint64_t cookie);

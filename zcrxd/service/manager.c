@@ -7,6 +7,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "adopt.h"
 #include "device.h"
 #include "leases.h"
 #include "log.h"
@@ -14,6 +15,9 @@
 #include "reload.h"
 #include "server.h"
 #include "watch.h"
+
+/* What is under way at SIGTERM is finished; a client that holds its ring's lock is not waited for. */
+#define STOP_DEADLINE_USEC (8 * 1000000ULL)
 
 struct device *manager_find_device(struct manager *m, const char *name)
 {
@@ -180,15 +184,20 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void
 
 /* ------------------------------------------------------------------------------------- stop */
 
-static void manager_check_stopped(struct manager *m)
+static bool manager_is_busy(const struct manager *m)
 {
-	if (m->stopping && TAILQ_EMPTY(&m->leases))
-		(void)sd_event_exit(m->event, 0);
+	const struct lease *l;
+
+	TAILQ_FOREACH(l, &m->leases, entry)
+		if (l->n_busy > 0)
+			return true;
+	return false;
 }
 
-void manager_lease_gone(struct manager *m)
+void manager_idle(struct manager *m)
 {
-	manager_check_stopped(m);
+	if (m->stopping && !manager_is_busy(m))
+		(void)sd_event_exit(m->event, 0);
 }
 
 static int on_stop_deadline(sd_event_source *s, uint64_t usec, void *userdata)
@@ -197,14 +206,14 @@ static int on_stop_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
-	log_warning("Some queues could not be taken back in time; stopping all the same.");
+	log_warning("Some operations did not end in time; the next zcrxd sorts it out.");
 	return sd_event_exit(m->event, 0);
 }
 
+/* Leases outlive the daemon: their clients go on receiving, and the next daemon adopts them. */
 static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
 {
 	struct manager *m = userdata;
-	struct lease *l, *next;
 	int r;
 
 	(void)s;
@@ -213,14 +222,10 @@ static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, v
 		return 0;
 	m->stopping = true;
 	(void)sd_notify(0, "STOPPING=1");
-	log_info("Stopping: every lease is taken back.");
-	for (l = TAILQ_FIRST(&m->leases); l; l = next) {
-		next = TAILQ_NEXT(l, entry);
-		(void)lease_event(l, LEASE_REVOKE, "zcrxd is being stopped", NULL);
-	}
-	r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, 15 * 1000000ULL, 0,
+	log_info("Stopping. Leases stay as they are.");
+	r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, STOP_DEADLINE_USEC, 0,
 				       on_stop_deadline, m);
-	manager_check_stopped(m);
+	manager_idle(m);
 	return r < 0 ? sd_event_exit(m->event, r) : 0;
 }
 
@@ -246,7 +251,8 @@ static int add_signals(struct manager *m)
 	return r;
 }
 
-int manager_new(struct nic_backend *backend, const char *config_path, struct manager **ret)
+int manager_new(struct nic_backend *backend, const char *config_path, const char *state_path,
+		struct manager **ret)
 {
 	struct manager *m;
 	int r;
@@ -258,7 +264,8 @@ int manager_new(struct nic_backend *backend, const char *config_path, struct man
 	TAILQ_INIT(&m->leases);
 	LIST_INIT(&m->watchers);
 	m->config_path = strdup(config_path);
-	r = m->config_path ? sd_event_new(&m->event) : -ENOMEM;
+	m->state_path = strdup(state_path);
+	r = m->config_path && m->state_path ? sd_event_new(&m->event) : -ENOMEM;
 	if (r >= 0)
 		r = add_signals(m);
 	if (r >= 0)
@@ -283,23 +290,46 @@ struct manager *manager_free(struct manager *m)
 		return NULL;
 	watch_remove_all(m);
 	sd_varlink_server_unref(m->server);
-	while ((d = TAILQ_FIRST(&m->devices)) && d->n_leases == 0) {
+	TAILQ_FOREACH(d, &m->devices, entry)
 		worker_join(TAKE_PTR(d->worker));
+	leases_leave(m);
+	while ((d = TAILQ_FIRST(&m->devices)))
 		device_drop(d);
-	}
 	sd_event_source_disable_unref(m->backend_source);
 	sd_event_unref(m->event);
 	if (m->backend)
 		m->backend->ops->free(m->backend);
 	config_free(m->config);
 	free(m->config_path);
+	free(m->state_path);
+	free(m->state_set_aside);
 	free(m);
 	return NULL;
+}
+
+static int manager_take_up(struct manager *m, const char *socket_path, struct stored_fds *passed)
+{
+	int r;
+
+	r = server_new(m, socket_path, passed, &m->server);
+	if (r < 0)
+		return log_errno(r, "Cannot listen on %s", socket_path);
+	r = manager_create_devices(m);
+	if (r == 0)
+		r = manager_adopt(m, passed);
+	if (r < 0)
+		return log_errno(r, "Cannot take up what an earlier zcrxd has left");
+	r = manager_sync_devices(m);
+	if (r < 0)
+		return log_errno(r, "Cannot look for interfaces");
+	manager_check_ready(m);
+	return 0;
 }
 
 int manager_start(struct manager *m, const char *socket_path)
 {
 	_cleanup_fault_ struct fault fault = {};
+	struct stored_fds passed = {};
 	int r;
 
 	r = config_load(m->config_path, &m->config, &fault);
@@ -309,14 +339,12 @@ int manager_start(struct manager *m, const char *socket_path)
 	}
 	if (r < 0)
 		return log_errno(r, "Cannot read %s", m->config_path);
-	r = server_new(m, socket_path, &m->server);
+	r = stored_fds_collect(&passed);
 	if (r < 0)
-		return log_errno(r, "Cannot listen on %s", socket_path);
-	r = manager_sync_devices(m);
-	if (r < 0)
-		return log_errno(r, "Cannot look for interfaces");
-	manager_check_ready(m);
-	return 0;
+		return log_errno(r, "Cannot take the descriptors that were passed");
+	r = manager_take_up(m, socket_path, &passed);
+	stored_fds_done(&passed);
+	return r;
 }
 
 int manager_run(struct manager *m)

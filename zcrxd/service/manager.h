@@ -26,21 +26,24 @@ struct manager {
 	sd_event *event;
 	struct nic_backend *backend;
 	sd_event_source *backend_source;
-	char *config_path;
+	char *config_path, *state_path;
 	struct config *config;
 	sd_varlink_server *server;
 	struct device_list devices;
 	struct lease_list leases;
+	char *state_set_aside; /* what became of a state file that could not be read */
+	bool state_failing; /* the last write of the state file failed, and that was said */
 	struct watcher_list watchers;
 	unsigned n_watchers;
 	uint64_t last_flow_id;
 	unsigned starting;  /* devices whose first configuration is still running */
 	bool ready;	    /* READY=1 was sent */
-	bool stopping;	    /* SIGTERM: leases are being ended, then the loop */
+	bool stopping;	    /* SIGTERM: what is under way is finished, then the loop ends */
 };
 
 /* Takes over `backend` on success. */
-int manager_new(struct nic_backend *backend, const char *config_path, struct manager **ret);
+int manager_new(struct nic_backend *backend, const char *config_path, const char *state_path,
+		struct manager **ret);
 /* Listens and configures what is there; READY=1 follows when that is done. `socket_path` is bound
  * when no socket was passed by activation. */
 int manager_start(struct manager *m, const char *socket_path);
@@ -51,8 +54,8 @@ DEFINE_CLEANUP(struct manager *, manager_free)
 
 /* A device's first configuration has ended, one way or the other. */
 void manager_device_started(struct manager *m);
-/* A lease is gone: a stop may be complete. */
-void manager_lease_gone(struct manager *m);
+/* An operation on a lease has ended: a stop may be complete. */
+void manager_idle(struct manager *m);
 /* STATUS= for systemctl status. */
 void manager_update_status(struct manager *m);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
+#include "fdstore.h"
 #include "leases.h"
 #include "log.h"
 
@@ -19,6 +20,7 @@ struct proof {
 	struct socket_facts facts;
 	bool wildcard; /* follows the addresses of the interface */
 	bool gone;
+	bool stored; /* the epoll is in the service manager's store */
 	int epoll_fd;
 	sd_event_source *source;
 };
@@ -33,16 +35,48 @@ bool proof_holds(const struct proof *p)
 	return !p->gone;
 }
 
+unsigned proof_queue(const struct proof *p)
+{
+	return p->queue;
+}
+
+bool proof_is_wildcard(const struct proof *p)
+{
+	return p->wildcard;
+}
+
+struct proof *lease_first_proof(const struct lease *l)
+{
+	return LIST_FIRST(&l->proofs);
+}
+
+struct proof *proof_next(const struct proof *p)
+{
+	return LIST_NEXT(p, entry);
+}
+
+/* From here on the proof counts: it has to outlive this process. */
 void proof_set_facts(struct proof *p, const struct socket_facts *facts, bool wildcard)
 {
+	char name[64];
+
 	p->facts = *facts;
 	p->wildcard = wildcard;
+	fdstore_proof_name(p->lease->id, facts->cookie, name);
+	fdstore_push(name, p->epoll_fd);
+	p->stored = true;
 }
 
 struct proof *proof_free(struct proof *p)
 {
+	char name[64];
+
 	if (!p)
 		return NULL;
+	if (p->stored) {
+		fdstore_proof_name(p->lease->id, p->facts.cookie, name);
+		fdstore_remove(name);
+	}
 	LIST_REMOVE(p, entry);
 	sd_event_source_disable_unref(p->source);
 	if (p->epoll_fd >= 0)
@@ -94,7 +128,7 @@ static bool want_all(const struct lease_flow *f, const void *data)
 	return true;
 }
 
-static void proof_set_gone(struct proof *p)
+void proof_set_gone(struct proof *p)
 {
 	struct lease *l = p->lease;
 
@@ -119,6 +153,39 @@ static int on_socket(sd_event_source *s, int fd, uint32_t revents, void *userdat
 	if (epoll_wait(fd, &event, 1, 0) > 0 && event.events & (EPOLLHUP | EPOLLERR))
 		proof_set_gone(userdata);
 	return 0;
+}
+
+int proof_adopt(struct lease *l, int epoll_fd, const struct record_proof *record,
+		struct proof **ret)
+{
+	struct proof *p;
+	int r;
+
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	*p = (struct proof){ .lease = l, .queue = record->queue, .facts = record->facts,
+			     .wildcard = record->wildcard, .epoll_fd = -EBADF };
+	if (epoll_fd >= 0) {
+		r = sd_event_add_io(l->manager->event, &p->source, epoll_fd, EPOLLIN, on_socket, p);
+		if (r < 0) {
+			free(p);
+			return r;
+		}
+		p->epoll_fd = epoll_fd;
+		p->stored = true;
+	}
+	LIST_INSERT_HEAD(&l->proofs, p, entry);
+	*ret = p;
+	return 0;
+}
+
+void proofs_leave(struct lease *l)
+{
+	struct proof *p;
+
+	LIST_FOREACH(p, &l->proofs, entry)
+		p->stored = false;
 }
 
 int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret)

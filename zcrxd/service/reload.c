@@ -135,18 +135,16 @@ static void attach_links(struct manager *m, const struct nic_link *links, size_t
 			struct device *other = manager_find_device_by_index(m, links[i].ifindex);
 
 			/* Two entries may match one link: the first has it. */
-			if ((!other || other == d) && device_matches(&d->config, &links[i])) {
+			if ((!other || other == d) && device_wants(d, &links[i])) {
 				device_attach(d, &links[i]);
 				break;
 			}
 		}
 }
 
-int manager_sync_devices(struct manager *m)
+int manager_create_devices(struct manager *m)
 {
-	struct nic_link *links;
 	struct device *d;
-	size_t n;
 	int r;
 
 	for (size_t i = 0; i < m->config->n_interfaces; i++) {
@@ -159,6 +157,18 @@ int manager_sync_devices(struct manager *m)
 				return r;
 		}
 	}
+	return 0;
+}
+
+int manager_sync_devices(struct manager *m)
+{
+	struct nic_link *links;
+	size_t n;
+	int r;
+
+	r = manager_create_devices(m);
+	if (r < 0)
+		return r;
 	r = m->backend->ops->links(m->backend, &links, &n);
 	if (r != 0)
 		return r < 0 ? r : -EIO;
@@ -226,7 +236,7 @@ static int check_dropped(struct manager *m, const struct config *c, struct fault
 	struct device *d;
 
 	TAILQ_FOREACH(d, &m->devices, entry)
-		if (d->n_leases > 0 && !find_in_config(c, &d->config))
+		if (d->n_leases > 0 && !d->leaving && !find_in_config(c, &d->config))
 			return fault_set(reterr, ZCRX_WRONG_STATE, device_name(d),
 					 "%s has leases and is not in the new configuration. Release or "
 					 "revoke them first (zcrxctl leases), or keep it. Nothing was "
@@ -242,11 +252,13 @@ static int reload_devices(struct reload *q)
 
 	for (d = TAILQ_FIRST(&m->devices); d; d = next) {
 		next = TAILQ_NEXT(d, entry);
-		if (!find_in_config(m->config, &d->config))
+		if (!d->leaving && !find_in_config(m->config, &d->config))
 			device_drop(d);
 	}
 	/* Those that are open already are configured below; new ones configure themselves. */
 	TAILQ_FOREACH(d, &m->devices, entry) {
+		if (d->leaving)
+			continue;
 		device_set_config(d, find_in_config(m->config, &d->config));
 		if (!d->worker || d->gone)
 			continue;

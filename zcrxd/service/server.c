@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 
+#include "fdstore.h"
 #include "log.h"
 #include "methods.h"
 #include "server.h"
@@ -32,22 +32,16 @@ static void on_disconnect(sd_varlink_server *s, sd_varlink *link, void *userdata
 	watch_remove(userdata, link);
 }
 
-static int listen_on(sd_varlink_server *s, const char *path)
+static int listen_on(sd_varlink_server *s, const char *path, struct stored_fds *passed)
 {
-	_cleanup_(freep) char **names = NULL;
-	int n, r = 0;
+	bool any = false;
+	int fd, r = 0;
 
-	n = sd_listen_fds_with_names(true, &names);
-	if (n < 0)
-		return n;
-	for (int i = 0; i < n; i++) {
-		if (r >= 0 && streq(names[i], "varlink"))
-			r = sd_varlink_server_listen_fd(s, SD_LISTEN_FDS_START + i);
-		else
-			close(SD_LISTEN_FDS_START + i);
-		free(names[i]);
+	while (r >= 0 && (fd = stored_fds_take(passed, "varlink")) >= 0) {
+		any = true;
+		r = sd_varlink_server_listen_fd(s, fd);
 	}
-	return r < 0 || n > 0 ? r : sd_varlink_server_listen_address(s, path, 0666);
+	return any ? r : sd_varlink_server_listen_address(s, path, 0666);
 }
 
 static int bind_methods(sd_varlink_server *s)
@@ -69,7 +63,8 @@ static int bind_methods(sd_varlink_server *s)
 		ZCRX_METHOD("Reload"), vl_method_reload);
 }
 
-int server_new(struct manager *m, const char *path, sd_varlink_server **ret)
+int server_new(struct manager *m, const char *path, struct stored_fds *passed,
+	       sd_varlink_server **ret)
 {
 	_cleanup_(sd_varlink_server_unrefp) sd_varlink_server *s = NULL;
 	int r;
@@ -94,7 +89,7 @@ int server_new(struct manager *m, const char *path, sd_varlink_server **ret)
 	if (r >= 0)
 		r = sd_varlink_server_bind_disconnect(s, on_disconnect);
 	if (r >= 0 && path)
-		r = listen_on(s, path);
+		r = listen_on(s, path, passed);
 	if (r >= 0)
 		r = sd_varlink_server_attach_event(s, m->event, SD_EVENT_PRIORITY_NORMAL);
 	if (r < 0)

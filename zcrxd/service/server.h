@@ -6,7 +6,9 @@
 
 #include "manager.h"
 
-/* Takes the socket that was passed by activation, or binds `path`. */
-int server_new(struct manager *m, const char *path, sd_varlink_server **ret);
+/* Takes the sockets named "varlink" that activation has passed, or binds `path`. */
+struct stored_fds;
+int server_new(struct manager *m, const char *path, struct stored_fds *passed,
+	       sd_varlink_server **ret);
 /* A connection to come from elsewhere: tests and the fuzzer. */
 int server_add_connection(sd_varlink_server *s, int fd);

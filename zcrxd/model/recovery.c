@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See recovery.h. The kernel is the truth about what exists, the record about whose it is.
+ */
+#include "recovery.h"
+
+static const char *const flow_states[_FLOW_STATE_MAX] = {
+	[FLOW_PENDING] = "pending",
+	[FLOW_INSTALLING] = "installing",
+	[FLOW_INSTALLED] = "installed",
+	[FLOW_REMOVING] = "removing",
+};
+
+const char *flow_state_to_string(enum flow_state s)
+{
+	return flow_states[s];
+}
+
+void record_done(struct record *r)
+{
+	for (size_t i = 0; i < r->n_leases; i++) {
+		free(r->leases[i].name);
+		free(r->leases[i].flows);
+		free(r->leases[i].proofs);
+	}
+	free(r->leases);
+	*r = (struct record){};
+}
+
+static struct recovery take_back(const char *reason)
+{
+	return (struct recovery){ .verdict = RECOVERY_TAKE_BACK, .reason = reason };
+}
+
+/* Every queue of the lease is leased to its device, as the grant made it. */
+static bool grant_is_whole(const struct record_lease *l, const struct recovery_facts *f)
+{
+	for (size_t i = 0; i < l->n_queues; i++) {
+		uint32_t q = l->queues[i];
+
+		if (q >= f->nic->n_queues || !f->nic->queues[q].leased ||
+		    f->nic->queues[q].lease_ifindex != f->device_ifindex)
+			return false;
+	}
+	return true;
+}
+
+static bool is_bound(const struct record_lease *l, const struct nic_state *nic)
+{
+	for (size_t i = 0; i < l->n_queues; i++)
+		if (l->queues[i] < nic->n_queues && nic->queues[l->queues[i]].io_uring)
+			return true;
+	return false;
+}
+
+static bool is_steered(const struct record_lease *l)
+{
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i].state == FLOW_INSTALLED)
+			return true;
+	return false;
+}
+
+struct recovery recovery_decide(const struct record_lease *l, const struct recovery_facts *f)
+{
+	if (!f->nic)
+		return (struct recovery){ .verdict = RECOVERY_FORGET,
+					  .reason = "the interface is gone" };
+	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
+		return take_back("it was being taken back");
+	if (!l->granted)
+		return take_back("zcrxd ended while the lease was being made");
+	if (!l->persistent && !f->has_handle)
+		return take_back("its handle was closed while zcrxd was away");
+	if (l->expiry_usec != 0 && l->expiry_usec <= f->now_usec)
+		return take_back("its time to live ended while zcrxd was away");
+	if (l->grant == GRANT_NETKIT && f->device_ifindex == 0)
+		return take_back("its netkit device was deleted while zcrxd was away");
+	/* A NIC that is down does not tell. */
+	if (l->grant == GRANT_NETKIT && f->nic->up && !grant_is_whole(l, f))
+		return take_back("its queues are not leased to its netkit device");
+	return (struct recovery){
+		.verdict = RECOVERY_ADOPT,
+		.state = is_steered(l)		  ? LEASE_STEERED
+			 : is_bound(l, f->nic)	  ? LEASE_BOUND
+			 : l->state == LEASE_BOUND && !f->nic->up ? LEASE_BOUND
+								  : LEASE_RESERVED,
+	};
+}
+
+static bool find_rule(const struct nic_state *nic, const struct record_lease *l,
+		      const struct record_flow *f, uint32_t *ret_location)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < nic->n_rules; i++) {
+		const struct nic_rule *r = &nic->rules[i];
+
+		if (!r->understood || r->action != RULE_TO_QUEUE || f->queue >= l->n_queues ||
+		    r->target != l->queues[f->queue] || !flow_equal(&r->flow, &f->flow))
+			continue;
+		/* Of several alike, the one that was noted. */
+		if (!found || r->location == f->location)
+			*ret_location = r->location;
+		found = true;
+	}
+	return found;
+}
+
+enum recovery_flow recovery_decide_flow(const struct record_lease *l, const struct record_flow *f,
+					bool proved, const struct nic_state *nic,
+					uint32_t *ret_location)
+{
+	bool found = find_rule(nic, l, f, ret_location);
+
+	switch (f->state) {
+	case FLOW_PENDING:
+		return proved ? RECOVERY_FLOW_PENDING : RECOVERY_FLOW_DROP;
+	case FLOW_INSTALLED:
+		if (proved)
+			return found ? RECOVERY_FLOW_KEEP : RECOVERY_FLOW_REINSERT;
+		break;
+	case FLOW_INSTALLING:
+	case FLOW_REMOVING:
+	case _FLOW_STATE_MAX:
+		break;
+	}
+	return found ? RECOVERY_FLOW_REMOVE : RECOVERY_FLOW_DROP;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a daemon that starts makes of a lease that an earlier one has left: the record says whose it
+ * is, the kernel says what there is, and this decides. docs/RECOVERY.md is the same table in words.
+ */
+#pragma once
+
+#include "flow.h"
+#include "lease.h"
+#include "nic-state.h"
+
+/* A flow of a lease. Its rule may be on its way in or out. */
+enum flow_state {
+	FLOW_PENDING, /* waits for the queue to be bound */
+	FLOW_INSTALLING,
+	FLOW_INSTALLED,
+	FLOW_REMOVING,
+	_FLOW_STATE_MAX,
+};
+
+const char *flow_state_to_string(enum flow_state s); /* pending, installing, installed, removing */
+
+struct record_flow {
+	uint64_t id;
+	struct flow flow;
+	uint32_t queue;	   /* index in the lease */
+	enum flow_state state;
+	uint32_t location;
+	uint64_t proof;	   /* cookie of the socket that proved it; 0: it came by value */
+};
+
+struct record_proof {
+	uint32_t queue;
+	bool wildcard;
+	struct socket_facts facts;
+};
+
+/* A lease as the state file keeps it. */
+struct record_lease {
+	uint32_t id;
+	char *name;
+	uid_t owner_uid;
+	pid_t owner_pid;
+	unsigned ifindex;
+	enum lease_state state;
+	bool persistent, self_registered;
+	bool granted; /* the kernel has answered: the client may have been, too */
+	enum grant_kind grant;
+	uint32_t queues[LEASE_QUEUES_MAX];
+	uint64_t areas[LEASE_QUEUES_MAX];
+	size_t n_queues;
+	uint64_t creation_usec, expiry_usec;
+	struct record_flow *flows;
+	size_t n_flows;
+	struct record_proof *proofs;
+	size_t n_proofs;
+};
+
+struct record {
+	uint64_t last_flow_id;
+	struct record_lease *leases;
+	size_t n_leases;
+};
+
+void record_done(struct record *r);
+#define _cleanup_record_ _cleanup_(record_done)
+
+/* What the new daemon found beside the record. */
+struct recovery_facts {
+	const struct nic_state *nic; /* NULL: the interface is gone */
+	bool has_handle;	     /* some copy of a handle is still open */
+	unsigned device_ifindex;     /* of the lease's netkit device; 0 if there is none */
+	uint64_t now_usec;	     /* realtime */
+};
+
+enum recovery_verdict {
+	RECOVERY_ADOPT,	    /* it goes on as it was */
+	RECOVERY_TAKE_BACK, /* it is over: rules and grant go, in their order */
+	RECOVERY_FORGET,    /* nothing of it is left to be taken back */
+};
+
+struct recovery {
+	enum recovery_verdict verdict;
+	const char *reason;	/* unless it is adopted */
+	enum lease_state state; /* of an adopted one */
+};
+
+struct recovery recovery_decide(const struct record_lease *l, const struct recovery_facts *facts);
+
+enum recovery_flow {
+	RECOVERY_FLOW_KEEP,	 /* its rule is there, at *ret_location */
+	RECOVERY_FLOW_REINSERT,	 /* it was there, and is not */
+	RECOVERY_FLOW_REMOVE,	 /* its rule is there and goes: nobody was told of it, or it was going */
+	RECOVERY_FLOW_DROP,	 /* so is the flow, but there is no rule */
+	RECOVERY_FLOW_PENDING,	 /* still waits for its queue */
+};
+
+/* `proved`: it came by value, or the socket that proved it still does. */
+enum recovery_flow recovery_decide_flow(const struct record_lease *l, const struct record_flow *f,
+					bool proved, const struct nic_state *nic,
+					uint32_t *ret_location);

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See adopt.h.
+ */
+#include <errno.h>
+#include <time.h>
+
+#include "adopt.h"
+#include "leases.h"
+#include "log.h"
+#include "recovery.h"
+#include "state-file.h"
+
+struct adoption {
+	struct manager *manager;
+	struct stored_fds *fds;
+	struct nic_link *links;
+	size_t n_links;
+	/* Of the interface that the last lease was on. */
+	unsigned ifindex;
+	struct nic_state *nic;
+	unsigned n_adopted, n_taken_back;
+};
+
+static uint64_t now_realtime(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static const struct nic_link *find_link(const struct adoption *a, unsigned ifindex, const char *name)
+{
+	for (size_t i = 0; i < a->n_links; i++)
+		if (name ? streq(a->links[i].name, name) : a->links[i].ifindex == ifindex)
+			return &a->links[i];
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------- the interface */
+
+/* An interface that is not in the configuration any more is kept until its leases are ended. */
+static int find_device(struct adoption *a, const struct nic_link *link, struct device **ret)
+{
+	struct config_interface leaving = { .name = (char *)link->name };
+	struct device *d;
+	int r;
+
+	TAILQ_FOREACH(d, &a->manager->devices, entry)
+		if (device_wants(d, link)) {
+			*ret = d;
+			return 0;
+		}
+	r = device_new(a->manager, &leaving, ret);
+	if (r == 0) {
+		(*ret)->leaving = true;
+		(*ret)->config.name = NULL;
+	}
+	return r;
+}
+
+static int observe(struct adoption *a, unsigned ifindex)
+{
+	_cleanup_fault_ struct fault fault = {};
+	struct nic_backend *b = a->manager->backend;
+	struct nic *nic;
+	int r;
+
+	if (a->nic && a->ifindex == ifindex)
+		return 0;
+	a->nic = nic_state_free(a->nic);
+	a->ifindex = ifindex;
+	if (!find_link(a, ifindex, NULL))
+		return 0;
+	r = b->ops->open(b, ifindex, &nic, &fault);
+	if (r != 0)
+		return r;
+	r = nic->ops->observe(nic, &a->nic, &fault);
+	nic->ops->close(nic);
+	if (r > 0 && r != ZCRX_NO_SUCH_INTERFACE)
+		log_error("Cannot look at interface %u: %s", ifindex, fault.message);
+	return r == ZCRX_NO_SUCH_INTERFACE ? 0 : r;
+}
+
+/* ------------------------------------------------------------------------------ the lease */
+
+static int adopt_handles(struct adoption *a, struct lease *l)
+{
+	unsigned id;
+	unsigned long long cookie;
+	int r, end;
+
+	for (size_t i = 0; i < a->fds->n; i++) {
+		struct stored_fd *s = &a->fds->list[i];
+
+		if (s->fd < 0 || sscanf(s->name, "handle-%8x-%llx%n", &id, &cookie, &end) != 2 ||
+		    s->name[end] != '\0' || id != l->id)
+			continue;
+		r = lease_handle_adopt(l, s->fd, cookie);
+		if (r < 0)
+			return r;
+		TAKE_FD(s->fd);
+	}
+	return 0;
+}
+
+static bool has_handle(const struct adoption *a, uint32_t lease)
+{
+	unsigned id;
+
+	for (size_t i = 0; i < a->fds->n; i++)
+		if (a->fds->list[i].fd >= 0 &&
+		    sscanf(a->fds->list[i].name, "handle-%8x-", &id) == 1 && id == lease)
+			return true;
+	return false;
+}
+
+static int adopt_proofs(struct adoption *a, struct lease *l, const struct record_lease *saved)
+{
+	struct nic_backend *b = a->manager->backend;
+	char name[64];
+
+	for (size_t i = 0; i < saved->n_proofs; i++) {
+		const struct record_proof *p = &saved->proofs[i];
+		struct proof *proof;
+		bool exists = false;
+		int fd, r;
+
+		r = b->ops->socket_exists(b, p->facts.cookie, &exists);
+		if (r < 0)
+			return r;
+		fdstore_proof_name(saved->id, p->facts.cookie, name);
+		fd = stored_fds_take(a->fds, name);
+		r = proof_adopt(l, fd, p, &proof);
+		if (r < 0) {
+			if (fd >= 0)
+				close(fd);
+			return r;
+		}
+		if (!exists)
+			proof_set_gone(proof);
+	}
+	return 0;
+}
+
+static struct proof *find_proof(struct lease *l, const struct record_flow *f)
+{
+	struct proof *p;
+
+	for (p = lease_first_proof(l); p; p = proof_next(p))
+		if (proof_facts(p)->cookie == f->proof && proof_queue(p) == f->queue)
+			return p;
+	return NULL;
+}
+
+static int adopt_flow(struct adoption *a, struct lease *l, const struct record_lease *saved,
+		      const struct record_flow *f)
+{
+	struct proof *proof = f->proof != 0 ? find_proof(l, f) : NULL;
+	bool proved = f->proof == 0 || (proof && proof_holds(proof));
+	enum flow_state state = FLOW_PENDING;
+	uint32_t location = f->location;
+
+	switch (recovery_decide_flow(saved, f, proved, a->nic, &location)) {
+	case RECOVERY_FLOW_DROP:
+		return 0;
+	case RECOVERY_FLOW_KEEP:
+		state = FLOW_INSTALLED;
+		break;
+	case RECOVERY_FLOW_REMOVE:
+		state = FLOW_REMOVING;
+		break;
+	case RECOVERY_FLOW_REINSERT:
+		state = FLOW_INSTALLING;
+		break;
+	case RECOVERY_FLOW_PENDING:
+		break;
+	}
+	return lease_flow_adopt(l, f, state, location, proof);
+}
+
+static int adopt_objects(struct adoption *a, struct lease *l, const struct record_lease *saved)
+{
+	int r;
+
+	r = adopt_handles(a, l);
+	if (r == 0)
+		r = adopt_proofs(a, l, saved);
+	for (size_t i = 0; r == 0 && i < saved->n_flows; i++)
+		r = adopt_flow(a, l, saved, &saved->flows[i]);
+	if (r == 0 && saved->expiry_usec != 0) {
+		uint64_t now = now_realtime();
+
+		r = lease_set_time_to_live(l, saved->expiry_usec > now ? saved->expiry_usec - now : 0);
+	}
+	return r;
+}
+
+static void set_grant(struct lease *l, const struct record_lease *saved, unsigned device_ifindex)
+{
+	l->granted = device_ifindex > 0 || (saved->granted && saved->grant != GRANT_NETKIT);
+	l->grant.kind = saved->grant;
+	l->grant.n_queues = saved->n_queues;
+	for (size_t i = 0; i < saved->n_queues; i++)
+		/* A netkit device counts the queues that were leased to it from 1, in their order. */
+		l->grant.queues[i] = saved->grant == GRANT_NETKIT ? (uint32_t)i + 1
+								  : saved->queues[i];
+	l->grant.ifindex = saved->grant == GRANT_NETKIT ? device_ifindex : saved->ifindex;
+}
+
+static int adopt_lease(struct adoption *a, const struct record_lease *saved)
+{
+	char device_name[IFNAMSIZ];
+	const struct nic_link *link = find_link(a, saved->ifindex, NULL), *netkit;
+	struct recovery_facts facts = { .has_handle = has_handle(a, saved->id),
+					.now_usec = now_realtime() };
+	struct recovery verdict;
+	struct device *d = NULL;
+	struct lease *l;
+	int r;
+
+	r = observe(a, saved->ifindex);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	lease_device_name(saved->id, device_name);
+	netkit = find_link(a, 0, device_name);
+	facts.nic = a->nic;
+	facts.device_ifindex = netkit ? netkit->ifindex : 0;
+	verdict = recovery_decide(saved, &facts);
+	if (verdict.verdict == RECOVERY_FORGET) {
+		log_info("Lease %08x is over: %s.", saved->id, verdict.reason);
+		return 0;
+	}
+	r = find_device(a, link, &d);
+	if (r < 0)
+		return r;
+	if (d->leaving)
+		verdict = (struct recovery){ .verdict = RECOVERY_TAKE_BACK,
+					     .reason = "its interface is not in the configuration" };
+	r = lease_adopt(a->manager, d, saved,
+			verdict.verdict == RECOVERY_ADOPT ? verdict.state : LEASE_DRAINING,
+			verdict.reason, &l);
+	if (r < 0)
+		return r;
+	set_grant(l, saved, facts.device_ifindex);
+	for (size_t i = 0; i < saved->n_queues; i++)
+		l->per_queue[i].bound = a->nic && l->queues[i] < a->nic->n_queues
+						? a->nic->queues[l->queues[i]].io_uring
+						: saved->state >= LEASE_BOUND;
+	a->n_adopted += verdict.verdict == RECOVERY_ADOPT;
+	a->n_taken_back += verdict.verdict == RECOVERY_TAKE_BACK;
+	log_message(LOG_INFO, &(struct log_fields){ .lease = l->id, .interface = link->name },
+		    verdict.verdict == RECOVERY_ADOPT ? "Lease %08x of uid %u on %s goes on%s"
+						      : "Lease %08x of uid %u on %s is taken back: %s",
+		    l->id, (unsigned)l->owner_uid, link->name, verdict.reason ?: ".");
+	return adopt_objects(a, l, saved);
+}
+
+/* ----------------------------------------------------------------------------- the rest */
+
+/* A netkit device that bears our name and that no lease has. */
+static void sweep(struct adoption *a)
+{
+	struct nic_backend *b = a->manager->backend;
+
+	for (size_t i = 0; i < a->n_links; i++) {
+		_cleanup_fault_ struct fault fault = {};
+		struct grant grant = { .kind = GRANT_NETKIT, .ifindex = a->links[i].ifindex };
+		struct nic *nic;
+		uint32_t id;
+		int r;
+
+		if (!streq(a->links[i].kind, "netkit") ||
+		    lease_id_from_device(a->links[i].name, &id) < 0 ||
+		    leases_find(a->manager, id))
+			continue;
+		r = b->ops->open(b, grant.ifindex, &nic, &fault);
+		if (r == 0) {
+			r = nic->ops->ungrant(nic, &grant, &fault);
+			nic->ops->close(nic);
+		}
+		if (r == 0)
+			log_info("Deleted %s: no lease owns it.", a->links[i].name);
+		else
+			log_error("Cannot delete %s, which no lease owns: %s", a->links[i].name,
+				  r > 0 ? fault.message : strerror(-r));
+	}
+}
+
+int manager_adopt(struct manager *m, struct stored_fds *fds)
+{
+	struct adoption a = { .manager = m, .fds = fds };
+	_cleanup_record_ struct record record = {};
+	_cleanup_free_ char *set_aside = NULL;
+	int r;
+
+	r = state_read(m->state_path, &record, &set_aside);
+	if (r < 0)
+		return log_errno(r, "Cannot read %s", m->state_path);
+	if (set_aside)
+		log_error("%s. Leases of an earlier zcrxd are not known; what it created is taken "
+			  "away as far as it bears our name.", set_aside);
+	m->state_set_aside = TAKE_PTR(set_aside);
+	m->last_flow_id = record.last_flow_id;
+	r = m->backend->ops->links(m->backend, &a.links, &a.n_links);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	for (size_t i = 0; i < record.n_leases; i++) {
+		r = adopt_lease(&a, &record.leases[i]);
+		if (r < 0)
+			log_errno(r, "Cannot adopt lease %08x", record.leases[i].id);
+	}
+	sweep(&a);
+	if (record.n_leases > 0)
+		log_info("Of %zu leases on record, %u go on and %u are taken back.",
+			 record.n_leases, a.n_adopted, a.n_taken_back);
+	nic_state_free(a.nic);
+	nic_links_free(a.links, a.n_links);
+	return leases_save(m);
+}
+
+static void resume_flows(struct lease *l, enum flow_state wanted,
+			 int (*act)(struct lease *l, const struct flow_list *list, flows_done done,
+				    void *userdata))
+{
+	struct flow_list list = { .flows = calloc(l->n_flows + 1, sizeof(*list.flows)) };
+	int r = list.flows ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < l->n_flows; i++)
+		if (l->flows[i]->state == wanted)
+			list.flows[list.n++] = l->flows[i];
+	if (list.n > 0)
+		r = act(l, &list, NULL, NULL);
+	flow_list_done(&list);
+	if (r < 0)
+		log_errno(r, "Cannot resume the flows of lease %08x", l->id);
+}
+
+void leases_resume(struct device *d)
+{
+	struct lease *l, *next;
+
+	for (l = TAILQ_FIRST(&d->manager->leases); l; l = next) {
+		next = TAILQ_NEXT(l, entry);
+		if (l->device != d)
+			continue;
+		resume_flows(l, FLOW_REMOVING, lease_flows_remove);
+		if (l->state == LEASE_DRAINING)
+			lease_drain(l);
+		else
+			resume_flows(l, FLOW_INSTALLING, lease_flows_install);
+	}
+	proofs_addresses_changed(d);
+}

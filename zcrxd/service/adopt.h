@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What an earlier daemon has left: the record, the stored descriptors and the kernel are compared once,
+ * at start, before anybody is answered. model/recovery.c decides; docs/RECOVERY.md says it in words.
+ */
+#pragma once
+
+#include "fdstore.h"
+#include "manager.h"
+
+/* Device objects exist, none is attached. Leases come back as they were, or DRAINING; grants that
+ * nobody owns are deleted. */
+int manager_adopt(struct manager *m, struct stored_fds *fds);
+
+/* The device is attached: rules that were lost are inserted, those that nobody was told of go, and
+ * what is over is drained. */
+void leases_resume(struct device *d);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See fdstore.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <systemd/sd-daemon.h>
+
+#include "fdstore.h"
+#include "log.h"
+
+int stored_fds_collect(struct stored_fds *ret)
+{
+	char **names = NULL;
+	int n;
+
+	*ret = (struct stored_fds){};
+	n = sd_listen_fds_with_names(true, &names);
+	if (n <= 0)
+		return n;
+	ret->list = calloc((size_t)n, sizeof(*ret->list));
+	for (int i = 0; i < n; i++) {
+		if (ret->list)
+			ret->list[ret->n++] = (struct stored_fd){ .name = names[i],
+								  .fd = SD_LISTEN_FDS_START + i };
+		else
+			free(names[i]);
+	}
+	free(names);
+	return ret->list ? 0 : -ENOMEM;
+}
+
+int stored_fds_take(struct stored_fds *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->list[i].fd >= 0 && streq(s->list[i].name, name))
+			return TAKE_FD(s->list[i].fd);
+	return -EBADF;
+}
+
+void stored_fds_done(struct stored_fds *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->list[i].fd >= 0) {
+			log_debug("Nobody owns the stored descriptor %s; closing it.",
+				  s->list[i].name);
+			fdstore_remove(s->list[i].name);
+			close(s->list[i].fd);
+		}
+		free(s->list[i].name);
+	}
+	free(s->list);
+	*s = (struct stored_fds){};
+}
+
+void fdstore_handle_name(uint32_t lease, uint64_t cookie, char ret[64])
+{
+	snprintf(ret, 64, "handle-%08x-%llx", lease, (unsigned long long)cookie);
+}
+
+void fdstore_proof_name(uint32_t lease, uint64_t cookie, char ret[64])
+{
+	snprintf(ret, 64, "proof-%08x-%llx", lease, (unsigned long long)cookie);
+}
+
+void fdstore_push(const char *name, int fd)
+{
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	if (asprintf(&text, "FDSTORE=1\nFDNAME=%s", name) < 0)
+		r = -ENOMEM;
+	else
+		r = sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+	if (r < 0)
+		log_errno(r, "Cannot store a descriptor; its lease will not survive a restart");
+}
+
+void fdstore_remove(const char *name)
+{
+	(void)sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}

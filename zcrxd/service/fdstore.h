@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The service manager's store of descriptors: what has to outlive the process. systemd closes what
+ * reports a hang-up meanwhile, so a handle whose last copy was closed while we were away is not there
+ * when we come back. Without a service manager all of this does nothing.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "macro.h"
+
+struct stored_fd {
+	char *name;
+	int fd;
+};
+
+struct stored_fds {
+	struct stored_fd *list;
+	size_t n;
+};
+
+/* Everything that was passed at start, sockets of activation included. Once in a process's life. */
+int stored_fds_collect(struct stored_fds *ret);
+/* The descriptor of that name, which becomes the caller's; -EBADF if there is none. */
+int stored_fds_take(struct stored_fds *s, const char *name);
+/* Closes what nobody took, and takes it out of the store. */
+void stored_fds_done(struct stored_fds *s);
+
+void fdstore_handle_name(uint32_t lease, uint64_t cookie, char ret[64]);
+void fdstore_proof_name(uint32_t lease, uint64_t cookie, char ret[64]);
+
+void fdstore_push(const char *name, int fd);
+void fdstore_remove(const char *name);

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See record.h. Enums go by their numbers: version and checksum vouch for the writer.
+ */
+#include <errno.h>
+
+#include "leases.h"
+#include "record.h"
+
+#define UNSIGNED(key, value) SD_JSON_BUILD_PAIR_UNSIGNED(key, value)
+
+/* ------------------------------------------------------------------------------ to text */
+
+static int build_flow(const struct lease_flow *f, sd_json_variant **ret)
+{
+	uint64_t proof = f->proof ? proof_facts(f->proof)->cookie : 0;
+
+	return sd_json_buildo(
+		ret, UNSIGNED("id", f->id), UNSIGNED("queue", f->queue), UNSIGNED("state", f->state),
+		UNSIGNED("location", f->location), UNSIGNED("proof", proof),
+		UNSIGNED("protocol", f->flow.protocol),
+		SD_JSON_BUILD_PAIR_HEX("source", f->flow.source.bytes, 16),
+		UNSIGNED("sourcePrefix", f->flow.source.prefix),
+		SD_JSON_BUILD_PAIR_HEX("destination", f->flow.destination.bytes, 16),
+		UNSIGNED("destinationPrefix", f->flow.destination.prefix),
+		UNSIGNED("sourcePort", f->flow.source_port),
+		UNSIGNED("destinationPort", f->flow.destination_port));
+}
+
+static int build_proof(const struct proof *p, sd_json_variant **ret)
+{
+	const struct socket_facts *f = proof_facts(p);
+
+	return sd_json_buildo(
+		ret, UNSIGNED("queue", proof_queue(p)),
+		SD_JSON_BUILD_PAIR_BOOLEAN("wildcard", proof_is_wildcard(p)),
+		UNSIGNED("domain", (unsigned)f->domain), UNSIGNED("type", (unsigned)f->type),
+		UNSIGNED("protocol", (unsigned)f->protocol),
+		UNSIGNED("tcpState", (unsigned)f->tcp_state),
+		SD_JSON_BUILD_PAIR_BOOLEAN("sameNamespace", f->same_netns),
+		UNSIGNED("boundIndex", f->bound_index),
+		SD_JSON_BUILD_PAIR_BOOLEAN("v6Only", f->v6_only),
+		SD_JSON_BUILD_PAIR_HEX("local", f->local, 16),
+		SD_JSON_BUILD_PAIR_HEX("remote", f->remote, 16),
+		UNSIGNED("localPort", f->local_port), UNSIGNED("remotePort", f->remote_port),
+		UNSIGNED("cookie", f->cookie));
+}
+
+static int append(sd_json_variant **array, int r, sd_json_variant *v)
+{
+	if (r >= 0)
+		r = sd_json_variant_append_array(array, v);
+	sd_json_variant_unref(v);
+	return r;
+}
+
+static int build_lease(struct lease *l, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *queues = NULL, *flows = NULL,
+							  *proofs = NULL;
+	struct proof *p;
+	int r;
+
+	r = sd_json_variant_new_array(&queues, NULL, 0);
+	if (r >= 0)
+		r = sd_json_variant_new_array(&flows, NULL, 0);
+	if (r >= 0)
+		r = sd_json_variant_new_array(&proofs, NULL, 0);
+	for (unsigned i = 0; r >= 0 && i < l->n_queues; i++) {
+		sd_json_variant *v = NULL;
+
+		r = sd_json_buildo(&v, UNSIGNED("queue", l->queues[i]),
+				   UNSIGNED("area", l->per_queue[i].area));
+		r = append(&queues, r, v);
+	}
+	for (size_t i = 0; r >= 0 && i < l->n_flows; i++) {
+		sd_json_variant *v = NULL;
+
+		r = build_flow(l->flows[i], &v);
+		r = append(&flows, r, v);
+	}
+	for (p = lease_first_proof(l); r >= 0 && p; p = proof_next(p)) {
+		sd_json_variant *v = NULL;
+
+		r = build_proof(p, &v);
+		r = append(&proofs, r, v);
+	}
+	if (r < 0)
+		return r;
+	return sd_json_buildo(
+		ret, UNSIGNED("id", l->id),
+		SD_JSON_BUILD_PAIR_CONDITION(!!l->name, "name", SD_JSON_BUILD_STRING(l->name)),
+		UNSIGNED("uid", l->owner_uid), UNSIGNED("pid", (unsigned)l->owner_pid),
+		UNSIGNED("ifindex", l->device->ifindex), UNSIGNED("state", l->state),
+		SD_JSON_BUILD_PAIR_BOOLEAN("persistent", l->persistent),
+		SD_JSON_BUILD_PAIR_BOOLEAN("selfRegistered", l->self_registered),
+		SD_JSON_BUILD_PAIR_BOOLEAN("granted", l->granted), UNSIGNED("grant", l->grant.kind),
+		SD_JSON_BUILD_PAIR_VARIANT("queues", queues),
+		UNSIGNED("creation", l->creation_usec), UNSIGNED("expiry", l->expiry_usec),
+		SD_JSON_BUILD_PAIR_VARIANT("flows", flows),
+		SD_JSON_BUILD_PAIR_VARIANT("proofs", proofs));
+}
+
+int record_build(struct manager *m, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *leases = NULL;
+	struct lease *l;
+	int r;
+
+	r = sd_json_variant_new_array(&leases, NULL, 0);
+	TAILQ_FOREACH(l, &m->leases, entry) {
+		sd_json_variant *v = NULL;
+
+		if (r < 0)
+			break;
+		r = build_lease(l, &v);
+		r = append(&leases, r, v);
+	}
+	if (r < 0)
+		return r;
+	return sd_json_buildo(ret, UNSIGNED("lastFlowId", m->last_flow_id),
+			      SD_JSON_BUILD_PAIR_VARIANT("leases", leases));
+}
+
+/* ---------------------------------------------------------------------------- from text */
+
+/* Reading stops caring at the first thing that is wrong; what is read then is thrown away. */
+struct reader {
+	bool bad;
+};
+
+static uint64_t get_unsigned(struct reader *r, sd_json_variant *v, const char *key, uint64_t last)
+{
+	sd_json_variant *f = sd_json_variant_by_key(v, key);
+
+	if (!f || !sd_json_variant_is_unsigned(f) || sd_json_variant_unsigned(f) > last) {
+		r->bad = true;
+		return 0;
+	}
+	return sd_json_variant_unsigned(f);
+}
+
+static bool get_boolean(struct reader *r, sd_json_variant *v, const char *key)
+{
+	sd_json_variant *f = sd_json_variant_by_key(v, key);
+
+	if (!f || !sd_json_variant_is_boolean(f)) {
+		r->bad = true;
+		return false;
+	}
+	return sd_json_variant_boolean(f);
+}
+
+static void get_bytes(struct reader *r, sd_json_variant *v, const char *key, uint8_t ret[16])
+{
+	sd_json_variant *f = sd_json_variant_by_key(v, key);
+	_cleanup_free_ void *bytes = NULL;
+	size_t n = 0;
+
+	if (!f || sd_json_variant_unhex(f, &bytes, &n) < 0 || n != 16) {
+		r->bad = true;
+		return;
+	}
+	memcpy(ret, bytes, 16);
+}
+
+/* The number of elements, with room for them in *ret. */
+static size_t get_array(struct reader *r, sd_json_variant *v, const char *key, size_t last,
+			size_t size, void **ret, sd_json_variant **ret_array)
+{
+	sd_json_variant *f = sd_json_variant_by_key(v, key);
+	size_t n;
+
+	*ret = NULL;
+	*ret_array = f;
+	if (r->bad || !f || !sd_json_variant_is_array(f) || sd_json_variant_elements(f) > last) {
+		r->bad = true;
+		return 0;
+	}
+	n = sd_json_variant_elements(f);
+	*ret = calloc(n + 1, size);
+	if (!*ret)
+		r->bad = true;
+	return *ret ? n : 0;
+}
+
+static void parse_flow(struct reader *r, sd_json_variant *v, const struct record_lease *l,
+		       struct record_flow *ret)
+{
+	struct flow *f = &ret->flow;
+
+	ret->id = get_unsigned(r, v, "id", UINT64_MAX);
+	ret->queue = (uint32_t)get_unsigned(r, v, "queue", l->n_queues - 1);
+	ret->state = (enum flow_state)get_unsigned(r, v, "state", _FLOW_STATE_MAX - 1);
+	ret->location = (uint32_t)get_unsigned(r, v, "location", UINT32_MAX);
+	ret->proof = get_unsigned(r, v, "proof", UINT64_MAX);
+	f->protocol = (enum flow_protocol)get_unsigned(r, v, "protocol", _FLOW_PROTOCOL_MAX - 1);
+	get_bytes(r, v, "source", f->source.bytes);
+	f->source.prefix = (uint8_t)get_unsigned(r, v, "sourcePrefix",
+						 flow_address_bits(f->protocol));
+	get_bytes(r, v, "destination", f->destination.bytes);
+	f->destination.prefix = (uint8_t)get_unsigned(r, v, "destinationPrefix",
+						      flow_address_bits(f->protocol));
+	f->source_port = (uint16_t)get_unsigned(r, v, "sourcePort", UINT16_MAX);
+	f->destination_port = (uint16_t)get_unsigned(r, v, "destinationPort", UINT16_MAX);
+	if (flow_validate(f, NULL) != 0)
+		r->bad = true;
+}
+
+static void parse_proof(struct reader *r, sd_json_variant *v, const struct record_lease *l,
+			struct record_proof *ret)
+{
+	struct socket_facts *f = &ret->facts;
+
+	ret->queue = (uint32_t)get_unsigned(r, v, "queue", l->n_queues - 1);
+	ret->wildcard = get_boolean(r, v, "wildcard");
+	f->domain = (int)get_unsigned(r, v, "domain", INT32_MAX);
+	f->type = (int)get_unsigned(r, v, "type", INT32_MAX);
+	f->protocol = (int)get_unsigned(r, v, "protocol", INT32_MAX);
+	f->tcp_state = (int)get_unsigned(r, v, "tcpState", INT32_MAX);
+	f->same_netns = get_boolean(r, v, "sameNamespace");
+	f->bound_index = (unsigned)get_unsigned(r, v, "boundIndex", UINT32_MAX);
+	f->v6_only = get_boolean(r, v, "v6Only");
+	get_bytes(r, v, "local", f->local);
+	get_bytes(r, v, "remote", f->remote);
+	f->local_port = (uint16_t)get_unsigned(r, v, "localPort", UINT16_MAX);
+	f->remote_port = (uint16_t)get_unsigned(r, v, "remotePort", UINT16_MAX);
+	f->cookie = get_unsigned(r, v, "cookie", UINT64_MAX);
+}
+
+static void parse_queues(struct reader *r, sd_json_variant *v, struct record_lease *l)
+{
+	sd_json_variant *array = sd_json_variant_by_key(v, "queues");
+
+	if (!array || !sd_json_variant_is_array(array) || sd_json_variant_elements(array) < 1 ||
+	    sd_json_variant_elements(array) > LEASE_QUEUES_MAX) {
+		r->bad = true;
+		return;
+	}
+	l->n_queues = sd_json_variant_elements(array);
+	for (size_t i = 0; i < l->n_queues; i++) {
+		sd_json_variant *q = sd_json_variant_by_index(array, i);
+
+		l->queues[i] = (uint32_t)get_unsigned(r, q, "queue", UINT32_MAX);
+		l->areas[i] = get_unsigned(r, q, "area", INT64_MAX);
+	}
+}
+
+static void parse_name(struct reader *r, sd_json_variant *v, struct record_lease *l)
+{
+	sd_json_variant *name = sd_json_variant_by_key(v, "name");
+
+	if (!name)
+		return;
+	if (!sd_json_variant_is_string(name) ||
+	    strlen(sd_json_variant_string(name)) > LEASE_NAME_MAX)
+		r->bad = true;
+	else if (!(l->name = strdup(sd_json_variant_string(name))))
+		r->bad = true;
+}
+
+static void parse_lease(struct reader *r, sd_json_variant *v, struct record_lease *l)
+{
+	sd_json_variant *array;
+	void *list;
+	size_t n;
+
+	l->id = (uint32_t)get_unsigned(r, v, "id", UINT32_MAX);
+	l->owner_uid = (uid_t)get_unsigned(r, v, "uid", UINT32_MAX);
+	l->owner_pid = (pid_t)get_unsigned(r, v, "pid", INT32_MAX);
+	l->ifindex = (unsigned)get_unsigned(r, v, "ifindex", INT32_MAX);
+	l->state = (enum lease_state)get_unsigned(r, v, "state", _LEASE_STATE_MAX - 1);
+	l->persistent = get_boolean(r, v, "persistent");
+	l->self_registered = get_boolean(r, v, "selfRegistered");
+	l->granted = get_boolean(r, v, "granted");
+	l->grant = (enum grant_kind)get_unsigned(r, v, "grant", _GRANT_KIND_MAX - 1);
+	l->creation_usec = get_unsigned(r, v, "creation", UINT64_MAX);
+	l->expiry_usec = get_unsigned(r, v, "expiry", UINT64_MAX);
+	if (l->id == 0 || l->ifindex == 0)
+		r->bad = true;
+	parse_name(r, v, l);
+	parse_queues(r, v, l);
+	n = get_array(r, v, "flows", LEASE_FLOWS_MAX, sizeof(*l->flows), &list, &array);
+	l->flows = list;
+	for (l->n_flows = 0; !r->bad && l->n_flows < n; l->n_flows++)
+		parse_flow(r, sd_json_variant_by_index(array, l->n_flows), l, &l->flows[l->n_flows]);
+	n = get_array(r, v, "proofs", LEASE_FLOWS_MAX, sizeof(*l->proofs), &list, &array);
+	l->proofs = list;
+	for (l->n_proofs = 0; !r->bad && l->n_proofs < n; l->n_proofs++)
+		parse_proof(r, sd_json_variant_by_index(array, l->n_proofs), l,
+			    &l->proofs[l->n_proofs]);
+}
+
+static bool has_lease(const struct record *record, size_t n, uint32_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (record->leases[i].id == id)
+			return true;
+	return false;
+}
+
+int record_parse(sd_json_variant *v, struct record *ret)
+{
+	_cleanup_record_ struct record record = {};
+	struct reader r = {};
+	sd_json_variant *array;
+	void *list;
+	size_t n;
+
+	record.last_flow_id = get_unsigned(&r, v, "lastFlowId", UINT64_MAX);
+	n = get_array(&r, v, "leases", 65536, sizeof(*record.leases), &list, &array);
+	record.leases = list;
+	for (size_t i = 0; !r.bad && i < n; i++) {
+		record.n_leases = i + 1;
+		parse_lease(&r, sd_json_variant_by_index(array, i), &record.leases[i]);
+		if (has_lease(&record, i, record.leases[i].id))
+			r.bad = true;
+	}
+	if (r.bad)
+		return -EBADMSG;
+	*ret = record;
+	record = (struct record){};
+	return 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The leases as text, for the state file: the running daemon's to text, text to a struct record. What
+ * cannot be understood whole is refused whole.
+ */
+#pragma once
+
+#include <systemd/sd-json.h>
+
+#include "manager.h"
+#include "recovery.h"
+
+/* Bump when a field changes its meaning; a daemon reads its own version only. */
+#define RECORD_VERSION 1
+
+int record_build(struct manager *m, sd_json_variant **ret);
+/* -EBADMSG if a field is missing, of another type or out of range. */
+int record_parse(sd_json_variant *v, struct record *ret);
