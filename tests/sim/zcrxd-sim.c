@@ -89,16 +89,21 @@ static int add_nic(struct nic_backend *b)
 static int run(const struct arguments *a)
 {
 	_cleanup_(manager_freep) struct manager *m = NULL;
+	_cleanup_free_ char *state = NULL;
 	struct nic_backend *backend;
 	int r;
 
+	/* The machine begins anew with each run, and so does who owns what. */
+	if (asprintf(&state, "%s.state", a->socket) < 0)
+		return -ENOMEM;
+	(void)unlink(state);
 	backend = sim_new();
 	if (!backend)
 		return -ENOMEM;
 	sim_set_delay(backend, a->delay);
 	r = add_nic(backend);
 	if (r == 0)
-		r = manager_new(backend, a->config, &m);
+		r = manager_new(backend, a->config, state, &m);
 	if (r < 0) {
 		backend->ops->free(backend);
 		return log_errno(r, "Cannot set up");

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "crash-backend.h"
+
+/* Shared with the processes that register. */
+static struct crash {
+	atomic_uint passed;
+	unsigned target; /* 0: none */
+	pid_t daemon;
+	char path[256];
+} *crash;
+
+struct crash_backend {
+	struct nic_backend base;
+	struct nic_backend *inner;
+};
+
+struct crash_nic {
+	struct nic base;
+	struct nic *inner;
+};
+
+void crash_point(void)
+{
+	if (!crash || crash->target == 0 || atomic_fetch_add(&crash->passed, 1) + 1 != crash->target)
+		return;
+	unlink(crash->path);
+	kill(crash->daemon, SIGKILL);
+	for (;;)
+		pause();
+}
+
+#define INNER(object, type) (((struct type *)(object))->inner)
+#define POINTS(call)                                                                               \
+	({                                                                                         \
+		crash_point();                                                                     \
+		int _r = (call);                                                                   \
+		crash_point();                                                                     \
+		_r;                                                                                \
+	})
+
+/* ------------------------------------------------------------------------------- a nic */
+
+static int nic_observe(struct nic *nic, struct nic_state **ret, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->observe(n, ret, f));
+}
+
+static int nic_apply(struct nic *nic, const struct step *step, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->apply(n, step, f));
+}
+
+static int nic_queues(struct nic *nic, const uint32_t *queues, size_t count, struct nic_queue *ret,
+		      struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->queues(n, queues, count, ret, f));
+}
+
+static int nic_grant(struct nic *nic, const struct grant_request *request, struct grant *ret,
+		     struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->grant(n, request, ret, f));
+}
+
+static int nic_ungrant(struct nic *nic, const struct grant *grant, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->ungrant(n, grant, f));
+}
+
+static int nic_rule_insert(struct nic *nic, const struct flow *flow, uint32_t queue,
+			   uint32_t *ret_location, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->rule_insert(n, flow, queue, ret_location, f));
+}
+
+static int nic_rule_delete(struct nic *nic, uint32_t location, const struct flow *flow,
+			   uint32_t queue, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->rule_delete(n, location, flow, queue, f));
+}
+
+static struct nic *nic_close(struct nic *nic)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	n->ops->close(n);
+	free(nic);
+	return NULL;
+}
+
+static const struct nic_ops nic_ops = {
+	.observe = nic_observe,
+	.apply = nic_apply,
+	.queues = nic_queues,
+	.grant = nic_grant,
+	.ungrant = nic_ungrant,
+	.rule_insert = nic_rule_insert,
+	.rule_delete = nic_rule_delete,
+	.close = nic_close,
+};
+
+/* ---------------------------------------------------------------------------- the backend */
+
+static const struct kernel_features *features(struct nic_backend *b)
+{
+	return INNER(b, crash_backend)->ops->features(INNER(b, crash_backend));
+}
+
+static int links(struct nic_backend *b, struct nic_link **ret, size_t *ret_n)
+{
+	return INNER(b, crash_backend)->ops->links(INNER(b, crash_backend), ret, ret_n);
+}
+
+static int addresses(struct nic_backend *b, unsigned ifindex, struct local_address **ret,
+		     size_t *ret_n)
+{
+	return INNER(b, crash_backend)->ops->addresses(INNER(b, crash_backend), ifindex, ret, ret_n);
+}
+
+static int get_fd(struct nic_backend *b)
+{
+	return INNER(b, crash_backend)->ops->get_fd(INNER(b, crash_backend));
+}
+
+static int dispatch(struct nic_backend *b, nic_event_handler handler, void *userdata)
+{
+	return INNER(b, crash_backend)->ops->dispatch(INNER(b, crash_backend), handler, userdata);
+}
+
+static int socket_facts(struct nic_backend *b, int fd, struct socket_facts *ret, struct fault *f)
+{
+	return INNER(b, crash_backend)->ops->socket_facts(INNER(b, crash_backend), fd, ret, f);
+}
+
+static int socket_exists(struct nic_backend *b, uint64_t cookie, bool *ret)
+{
+	return INNER(b, crash_backend)->ops->socket_exists(INNER(b, crash_backend), cookie, ret);
+}
+
+static int check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,
+		      struct fault *f)
+{
+	return INNER(b, crash_backend)
+		->ops->check_area(INNER(b, crash_backend), fd, offset, size, dmabuf, f);
+}
+
+static int register_ifq(struct nic_backend *b, const struct ifq_request *request, struct ifq *ret,
+			struct fault *f)
+{
+	struct nic_backend *inner = INNER(b, crash_backend);
+
+	return POINTS(inner->ops->register_ifq(inner, request, ret, f));
+}
+
+static int open_nic(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct fault *f)
+{
+	struct nic_backend *inner = INNER(b, crash_backend);
+	struct crash_nic *n = calloc(1, sizeof(*n));
+	int r;
+
+	if (!n)
+		return -ENOMEM;
+	r = inner->ops->open(inner, ifindex, &n->inner, f);
+	if (r != 0) {
+		free(n);
+		return r;
+	}
+	n->base = (struct nic){ .ops = &nic_ops, .ifindex = ifindex };
+	*ret = &n->base;
+	return 0;
+}
+
+static struct nic_backend *backend_free(struct nic_backend *b)
+{
+	INNER(b, crash_backend)->ops->free(INNER(b, crash_backend));
+	free(b);
+	return NULL;
+}
+
+static const struct nic_backend_ops backend_ops = {
+	.features = features,
+	.links = links,
+	.addresses = addresses,
+	.get_fd = get_fd,
+	.dispatch = dispatch,
+	.socket_facts = socket_facts,
+	.socket_exists = socket_exists,
+	.check_area = check_area,
+	.register_ifq = register_ifq,
+	.open = open_nic,
+	.free = backend_free,
+};
+
+static void read_target(const char *path)
+{
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return;
+	if (fscanf(f, "%u", &crash->target) != 1)
+		crash->target = 0;
+	fclose(f);
+}
+
+struct nic_backend *crash_backend_new(struct nic_backend *inner, const char *path)
+{
+	struct crash_backend *b = calloc(1, sizeof(*b));
+	void *shared = mmap(NULL, sizeof(*crash), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (!b || shared == MAP_FAILED) {
+		free(b);
+		return NULL;
+	}
+	crash = shared;
+	crash->daemon = getpid();
+	snprintf(crash->path, sizeof(crash->path), "%s", path);
+	read_target(path);
+	*b = (struct crash_backend){ .base.ops = &backend_ops, .inner = inner };
+	return &b->base;
+}

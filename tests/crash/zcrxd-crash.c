@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * zcrxd as it is, on the kernel, but killed at the point that a file names; see crash-backend.h.
+ */
+#include <stdlib.h>
+
+#include "crash-backend.h"
+#include "kernel/kernel.h"
+#include "log.h"
+#include "manager.h"
+#include "state-file.h"
+#include "zcrx-idl.h"
+
+#define CRASH_PATH "/run/zcrxd/crash-at"
+
+int __real_state_write(const char *path, const char *record);
+int __wrap_state_write(const char *path, const char *record);
+
+int __wrap_state_write(const char *path, const char *record)
+{
+	int r;
+
+	crash_point();
+	r = __real_state_write(path, record);
+	crash_point();
+	return r;
+}
+
+int main(void)
+{
+	struct nic_backend *inner, *backend;
+	struct manager *m;
+
+	log_setup(LOG_INFO);
+	if (kernel_backend_new(&inner, NULL) != 0)
+		return EXIT_FAILURE;
+	backend = crash_backend_new(inner, CRASH_PATH);
+	if (!backend || manager_new(backend, "/etc/zcrxd.yaml", "/run/zcrxd/state", &m) < 0)
+		return EXIT_FAILURE;
+	if (manager_start(m, ZCRX_SOCKET_PATH) < 0 || manager_run(m) < 0)
+		return EXIT_FAILURE;
+	manager_free(m);
+	return EXIT_SUCCESS;
+}
