@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -26,9 +27,27 @@ struct crash_nic {
 	struct nic *inner;
 };
 
+/* A new file arms us anew, from 1. It is complete when it appears: it is renamed into place. */
+static bool arm(void)
+{
+	FILE *f = fopen(crash->path, "re");
+	unsigned target = 0;
+
+	if (!f)
+		return false;
+	if (fscanf(f, "%u", &target) != 1)
+		target = 0;
+	fclose(f);
+	if (crash->target != target) {
+		crash->target = target;
+		crash->passed = 0;
+	}
+	return target > 0;
+}
+
 void crash_point(void)
 {
-	if (!crash || crash->target == 0 || atomic_fetch_add(&crash->passed, 1) + 1 != crash->target)
+	if (!crash || !arm() || atomic_fetch_add(&crash->passed, 1) + 1 != crash->target)
 		return;
 	unlink(crash->path);
 	kill(crash->daemon, SIGKILL);
@@ -212,17 +231,6 @@ static const struct nic_backend_ops backend_ops = {
 	.free = backend_free,
 };
 
-static void read_target(const char *path)
-{
-	FILE *f = fopen(path, "re");
-
-	if (!f)
-		return;
-	if (fscanf(f, "%u", &crash->target) != 1)
-		crash->target = 0;
-	fclose(f);
-}
-
 struct nic_backend *crash_backend_new(struct nic_backend *inner, const char *path)
 {
 	struct crash_backend *b = calloc(1, sizeof(*b));
@@ -236,7 +244,6 @@ struct nic_backend *crash_backend_new(struct nic_backend *inner, const char *pat
 	crash = shared;
 	crash->daemon = getpid();
 	snprintf(crash->path, sizeof(crash->path), "%s", path);
-	read_target(path);
 	*b = (struct crash_backend){ .base.ops = &backend_ops, .inner = inner };
 	return &b->base;
 }

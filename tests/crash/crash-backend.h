@@ -2,8 +2,8 @@
 /*
  * A backend around another one that kills the daemon at the N-th point: before and after every
  * operation that changes or asks the kernel, and before and after every write of the state file
- * (zcrxd-crash is linked with --wrap=state_write). N is read from a file at start; the file is
- * removed at the moment of death, so that the next daemon lives.
+ * (zcrxd-crash is linked with --wrap=state_write). N comes from a file, which may appear at any time:
+ * counting begins there. It is removed at the moment of death, so that the next daemon lives.
  */
 #pragma once
 
