@@ -94,6 +94,7 @@ static struct lease *lease_new_for(struct manager *m, const struct acquire_reque
 
 	if (!l)
 		return NULL;
+	l->ifindex = q->device->ifindex;
 	l->owner_uid = q->peer->uid;
 	l->owner_pid = q->peer->pid;
 	l->n_queues = q->n_queues;
@@ -112,6 +113,7 @@ int lease_adopt(struct manager *m, struct device *d, const struct record_lease *
 
 	if (!l)
 		return -ENOMEM;
+	l->ifindex = saved->ifindex;
 	l->owner_uid = saved->owner_uid;
 	l->owner_pid = saved->owner_pid;
 	l->state = state;

@@ -54,6 +54,7 @@ struct lease {
 	TAILQ_ENTRY(lease) entry;
 	struct manager *manager;
 	struct device *device;
+	unsigned ifindex; /* the device's when the lease was made */
 	unsigned n_ref;
 	uint32_t id;
 	char *name;

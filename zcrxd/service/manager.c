@@ -18,6 +18,8 @@
 
 /* What is under way at SIGTERM is finished; a client that holds its ring's lock is not waited for. */
 #define STOP_DEADLINE_USEC (8 * 1000000ULL)
+/* Who connected before SIGTERM, and is about to send its call, is still answered. */
+#define LAST_CALLS_USEC (100 * 1000ULL)
 
 struct device *manager_find_device(struct manager *m, const char *name)
 {
@@ -136,8 +138,16 @@ void manager_update_status(struct manager *m)
 
 static void manager_check_ready(struct manager *m)
 {
+	int r;
+
 	if (m->ready || m->starting > 0)
 		return;
+	r = server_answer(m);
+	if (r < 0) {
+		log_errno(r, "Cannot answer clients");
+		(void)sd_event_exit(m->event, r);
+		return;
+	}
 	m->ready = true;
 	log_info("Ready.");
 	(void)sd_notify(0, "READY=1");
@@ -196,8 +206,19 @@ static bool manager_is_busy(const struct manager *m)
 
 void manager_idle(struct manager *m)
 {
-	if (m->stopping && !manager_is_busy(m))
+	if (m->stopped_listening && !manager_is_busy(m))
 		(void)sd_event_exit(m->event, 0);
+}
+
+static int on_last_calls(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)s;
+	(void)usec;
+	m->stopped_listening = true;
+	manager_idle(m);
+	return 0;
 }
 
 static int on_stop_deadline(sd_event_source *s, uint64_t usec, void *userdata)
@@ -223,9 +244,12 @@ static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, v
 	m->stopping = true;
 	(void)sd_notify(0, "STOPPING=1");
 	log_info("Stopping. Leases stay as they are.");
-	r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, STOP_DEADLINE_USEC, 0,
-				       on_stop_deadline, m);
-	manager_idle(m);
+	server_stop_listening(m);
+	r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, LAST_CALLS_USEC, 0,
+				       on_last_calls, m);
+	if (r >= 0)
+		r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, STOP_DEADLINE_USEC, 0,
+					       on_stop_deadline, m);
 	return r < 0 ? sd_event_exit(m->event, r) : 0;
 }
 

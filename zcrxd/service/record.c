@@ -91,7 +91,7 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 		ret, UNSIGNED("id", l->id),
 		SD_JSON_BUILD_PAIR_CONDITION(!!l->name, "name", SD_JSON_BUILD_STRING(l->name)),
 		UNSIGNED("uid", l->owner_uid), UNSIGNED("pid", (unsigned)l->owner_pid),
-		UNSIGNED("ifindex", l->device->ifindex), UNSIGNED("state", l->state),
+		UNSIGNED("ifindex", l->ifindex), UNSIGNED("state", l->state),
 		SD_JSON_BUILD_PAIR_BOOLEAN("persistent", l->persistent),
 		SD_JSON_BUILD_PAIR_BOOLEAN("selfRegistered", l->self_registered),
 		SD_JSON_BUILD_PAIR_BOOLEAN("granted", l->granted), UNSIGNED("grant", l->grant.kind),

@@ -90,12 +90,20 @@ int server_new(struct manager *m, const char *path, struct stored_fds *passed,
 		r = sd_varlink_server_bind_disconnect(s, on_disconnect);
 	if (r >= 0 && path)
 		r = listen_on(s, path, passed);
-	if (r >= 0)
-		r = sd_varlink_server_attach_event(s, m->event, SD_EVENT_PRIORITY_NORMAL);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(s);
 	return 0;
+}
+
+int server_answer(struct manager *m)
+{
+	return sd_varlink_server_attach_event(m->server, m->event, SD_EVENT_PRIORITY_NORMAL);
+}
+
+void server_stop_listening(struct manager *m)
+{
+	(void)sd_varlink_server_shutdown(m->server);
 }
 
 int server_add_connection(sd_varlink_server *s, int fd)

@@ -6,9 +6,13 @@
 
 #include "manager.h"
 
-/* Takes the sockets named "varlink" that activation has passed, or binds `path`. */
+/* Not answering yet. Takes the sockets named "varlink" that activation has passed, or binds `path`. */
 struct stored_fds;
 int server_new(struct manager *m, const char *path, struct stored_fds *passed,
 	       sd_varlink_server **ret);
+/* From here on clients are answered; those that came before have waited. */
+int server_answer(struct manager *m);
+/* New connections wait for the next daemon; those that are there are still answered. */
+void server_stop_listening(struct manager *m);
 /* A connection to come from elsewhere: tests and the fuzzer. */
 int server_add_connection(sd_varlink_server *s, int fd);
