@@ -113,8 +113,10 @@ int zcrx_lease_remove_flow(struct zcrx_lease *lease, const char *flow_id);
 /* A new time to live, from now. Since: 0.1 */
 int zcrx_lease_renew(struct zcrx_lease *lease, uint64_t usec);
 
-/* Ends the lease, and returns when its queues are free again. Connections go on by copying; free
- * the queues afterwards. Since: 0.1 */
+/* Ends the lease, and returns when its queues are free again. Drop the last reference to each of
+ * its struct zcrx_queue first: where the kernel cannot take a queue back (grant "direct"), it is
+ * free only once its ring is closed, which zcrxd waits for, but not forever. Where the kernel can,
+ * connections that are still open go on by copying. Since: 0.1 */
 int zcrx_lease_release(struct zcrx_lease *lease);
 
 /* ----------------------------------------------------------------- queue */

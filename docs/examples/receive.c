@@ -101,9 +101,9 @@ int main(int argc, char **argv)
 		printf("%" PRIu64 " bytes received, %" PRIu64 " of them copied\n",
 		       zcrx_queue_get_received(queue), copied);
 
+	zcrx_queue_unref(queue);
 	if (lease)
 		zcrx_lease_release(lease);
-	zcrx_queue_unref(queue);
 	zcrx_lease_unref(lease);
 	zcrx_client_unref(client);
 	return r < 0;

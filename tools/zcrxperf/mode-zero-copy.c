@@ -183,11 +183,12 @@ static void close_zero_copy(struct session *s)
 		return;
 	s->copies_known = z->queue &&
 			  zcrx_queue_get_copied(z->queue, &s->copied_pieces, &s->copied_bytes) >= 0;
+	/* Before the release: a direct grant is free only once its ring is closed. */
+	zcrx_queue_unref(z->queue);
 	/* A lease that was inherited ends with whoever started us. */
 	if (z->lease && !getenv("ZCRX_LEASE") && zcrx_lease_is_gone(z->lease) == 0 &&
 	    zcrx_lease_release(z->lease) < 0)
 		fail("%s", zcrx_client_error(z->client));
-	zcrx_queue_unref(z->queue);
 	zcrx_lease_unref(z->lease);
 	zcrx_client_unref(z->client);
 	free(z);
