@@ -91,9 +91,9 @@ int config_load(const char *path, struct config **ret, struct fault *reterr)
 	if (r == -ENOENT)
 		log_warning("%s does not exist: no interface is configured.", path);
 	else if (r < 0)
-		return fault_set(reterr, ZCRX_INVALID_PARAMETER, path, "Cannot read %s: %s. %s", path,
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, path, "Cannot read %s: %s.%s", path,
 				 strerror(-r),
-				 r == -EACCES ? "The user zcrxd must be able to read it." : "");
+				 r == -EACCES ? " The user zcrxd must be able to read it." : "");
 	r = config_parse(text ?: "", size, path, &c, reterr);
 	if (r != 0)
 		return r;
