@@ -3,12 +3,10 @@
 introspected interface, and encodes, decodes and checks by it. It passes no descriptors, so that its
 transport is replaced here by one that does."""
 
-import array
 import contextlib
 import ctypes
 import fcntl
 import json
-import mmap
 import os
 import socket
 import struct

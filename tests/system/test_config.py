@@ -107,7 +107,7 @@ def test_what_is_right(tmp_path):
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
-    assert check(tmp_path) == (1, "", f"Cannot read {tmp_path}: Is a directory. \n")
+    assert check(tmp_path) == (1, "", f"Cannot read {tmp_path}: Is a directory.\n")
 
 
 @pytest.mark.parametrize("text, message", MISTAKES[:1] + MISTAKES[14:15])

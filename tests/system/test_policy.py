@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The policy decides: by user and group, which interface, how much, which flows, who administers."""
+"""The policy decides by user and group: which interface, how much, which flows, who administers."""
 
 import pytest
 import machine

@@ -8,7 +8,7 @@ import socket
 
 import machine
 import pytest
-from client import (CQE32, DEFER_TASKRUN, R_DISABLED, RING_FLAGS, SINGLE_ISSUER, Error, enable,
+from client import (CQE32, DEFER_TASKRUN, R_DISABLED, SINGLE_ISSUER, Error, enable,
                     new_area, new_ring)
 
 PAGE = os.sysconf("SC_PAGESIZE")

@@ -2,7 +2,6 @@
 """Two users at once: each receives its own flow only, and neither can have the other's."""
 
 import contextlib
-import os
 import socket
 
 import machine
