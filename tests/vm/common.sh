@@ -148,6 +148,14 @@ native() {
 	src=$src build=$build "$vm/chroot" "$root" "${kernel:-}" "$@"
 }
 
+# quietly COMMAND...: shows what it prints only if it fails.
+quietly() {
+	local output
+	output=$("$@" 2>&1) && return
+	printf '%s\n' "$output" >&2
+	return 1
+}
+
 # build_flavour FLAVOUR: builds the project in $build/FLAVOUR, one builder at a time.
 build_flavour() {
 	local options=(-Dbuildtype=debugoptimized) setup=(meson setup)
@@ -162,10 +170,11 @@ build_flavour() {
 		flock 9
 		if [ "$(cat "$build/$1/.options" 2>/dev/null)" != "${options[*]} $root" ]; then
 			rm -rf "${build:?}/$1"
-			native "${setup[@]}" "${options[@]}" "/build/$1" >&2 || exit 1
+			say "building the project ($1)"
+			quietly native "${setup[@]}" "${options[@]}" "/build/$1" || exit
 			echo "${options[*]} $root" >"$build/$1/.options"
 		fi
-		native ninja -C "/build/$1" --quiet >&2
+		quietly native ninja -C "/build/$1" --quiet
 	) 9>>"$build/$1.lock"
 }
 
@@ -180,6 +189,6 @@ build_nic() {
 	nic=$build/nic-$release/zcnic.ko
 	(
 		flock 9
-		native make -s -C /src/tests/nic "KERNEL=$release" "OUT=/build/nic-$release" >&2
+		quietly native make -s -C /src/tests/nic "KERNEL=$release" "OUT=/build/nic-$release"
 	) 9>>"$build/nic-$release.lock"
 }
