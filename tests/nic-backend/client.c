@@ -88,19 +88,35 @@ int run_facts(struct nic_backend *b, char **argv, struct fault *reterr)
 	return await_end(b, f.cookie);
 }
 
-/* Says the numbers of its ring and area, and lives until the pipe is closed. */
-_Noreturn static void client(int say, int stay)
+/* A ring as it has to be, or as clients get it wrong. */
+static int make_ring(const char *kind)
 {
 	struct io_uring_params params = {
 		.flags = UAPI_IORING_SETUP_R_DISABLED | UAPI_IORING_SETUP_SINGLE_ISSUER |
 			 UAPI_IORING_SETUP_DEFER_TASKRUN | UAPI_IORING_SETUP_CQE32,
 	};
+	int fd;
+
+	if (streq(kind, "small-cqe"))
+		params.flags &= ~UAPI_IORING_SETUP_CQE32;
+	if (streq(kind, "no-ring"))
+		return open("/dev/null", O_RDWR | O_CLOEXEC);
+	fd = (int)syscall(SYS_io_uring_setup, 8, &params);
+	if (fd >= 0 && streq(kind, "enabled") &&
+	    syscall(SYS_io_uring_register, fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) < 0)
+		return -1;
+	return fd;
+}
+
+/* Says the numbers of its ring and area, and lives until the pipe is closed. */
+_Noreturn static void client(const char *ring, int say, int stay)
+{
 	int fds[2];
 	char c;
 
 	if (setgid(1000) < 0 || setuid(1000) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0)
 		_exit(1);
-	fds[0] = (int)syscall(SYS_io_uring_setup, 8, &params);
+	fds[0] = make_ring(ring);
 	fds[1] = memfd_create("area", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fds[0] < 0 || fds[1] < 0 || fallocate(fds[1], 0, 0, AREA_SIZE) < 0 ||
 	    fcntl(fds[1], F_ADD_SEALS, F_SEAL_SHRINK) < 0 ||
@@ -162,7 +178,7 @@ int run_register(struct nic_backend *b, char **argv, struct fault *reterr)
 		return -errno;
 	if (pid == 0) {
 		close(stay[1]);
-		client(say[1], stay[0]);
+		client(argv[4] ?: "good", say[1], stay[0]);
 	}
 	close(say[1]);
 	r = register_for(b, pid, say[0], argv, reterr);

@@ -121,12 +121,24 @@ expect "large buffers need huge pages" "1 InvalidArea.*not contiguous" "$nic" re
 expect "odd buffers" "1 KernelRejected 22.*receiveBufferLength" "$nic" register "$zc0" 7 5000 0
 expect "queue out of range" "1 KernelRejected|NotSupported" "$nic" register "$zc0" 700 0 0
 expect "software" "0 ^ifq 0" "$nic" register software 0 0 0
+expect "ring enabled too early" "1 InvalidRing.*enabled already" "$nic" register "$zc0" 7 0 0 enabled
+expect "ring with small CQEs" "1 InvalidRing.*CQE32" "$nic" register "$zc0" 7 0 0 small-cqe
+expect "no ring" "1 InvalidRing.*no io_uring" "$nic" register "$zc0" 7 0 0 no-ring
+expect "nothing is left on the queue" "0 ^queue 7 napi yes irq 0\$" "$nic" queues zc0 7
 "$nic" apply zc0 tcp-data-split 0
 expect "no split" "1 KernelRejected 22.*header/data" "$nic" register "$zc0" 7 0 0
 "$nic" apply zc0 tcp-data-split 2
 
 expect "facts" "0 ^facts domain 2 state 10 netns 1 bound 0 v6only 0 local 10.9.0.1 7000" "$nic" facts listen 10.9.0.1 7000
 expect "end of a socket" "0 ^socket gone" "$nic" facts listen :: 7000
+
+expect "facts of a socket whose lock is held" "0 ^locked facts state 1 port [0-9]+ after [0-9]{1,3} ms" timeout 20 "$nic" facts-locked
+modprobe -q udmabuf
+expect "dma-buf" "0 ^dmabuf good" "$nic" dmabuf udmabuf
+echo "no dma-buf, but named like one" >"/dmabuf:x"
+truncate -s 4096 "/dmabuf:x"
+expect "file named like a dma-buf" "1 no dma-buf" "$nic" dmabuf "/dmabuf:x"
+rm "/dmabuf:x"
 
 "$nic" events 6 >/tmp/events &
 sleep 1

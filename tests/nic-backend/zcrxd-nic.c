@@ -334,7 +334,10 @@ static const struct command commands[] = {
 	{ "rule-delete", "IF QUEUE LOCATION PROTOCOL SRC SPORT DST DPORT", 8, run_rule_delete },
 	{ "events", "SECONDS", 1, run_events },
 	{ "facts", "listen|connect ADDRESS PORT", 3, run_facts },
-	{ "register", "IFINDEX QUEUE BUFFER-LENGTH SECONDS", 4, run_register },
+	{ "register", "IFINDEX|software QUEUE BUFFER-LENGTH SECONDS [enabled|small-cqe|no-ring]", 4,
+	  run_register },
+	{ "facts-locked", "", 0, run_facts_locked },
+	{ "dmabuf", "PATH|udmabuf", 1, run_dmabuf },
 };
 
 static int report(int r, const struct fault *fault)

@@ -7,4 +7,6 @@
 #include "nic.h"
 
 int run_facts(struct nic_backend *b, char **argv, struct fault *reterr);
+int run_facts_locked(struct nic_backend *b, char **argv, struct fault *reterr);
+int run_dmabuf(struct nic_backend *b, char **argv, struct fault *reterr);
 int run_register(struct nic_backend *b, char **argv, struct fault *reterr);
