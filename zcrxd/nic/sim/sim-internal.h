@@ -69,7 +69,7 @@ struct sim {
 	struct nic_event *events;
 	size_t n_events;
 	int fail_error;
-	char *fail_text;
+	const char *fail_text; /* not ours: an operation that fails reads it without the lock */
 	atomic_uint delay;
 };
 

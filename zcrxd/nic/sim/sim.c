@@ -204,7 +204,6 @@ static struct nic_backend *backend_free(struct nic_backend *b)
 	free(s->netkits);
 	free(s->sockets);
 	free(s->events);
-	free(s->fail_text);
 	free(s->features.release);
 	if (s->event_fd >= 0)
 		close(s->event_fd);
@@ -265,14 +264,12 @@ struct kernel_features *sim_features(struct nic_backend *b)
 int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text)
 {
 	struct sim *s = sim_of(b);
-	char *copy = text ? strdup(text) : NULL;
 
-	if (text && !copy)
-		return -ENOMEM;
 	SIM_LOCK(s);
-	free(s->fail_text);
-	s->fail_text = copy;
-	s->fail_error = error;
+	if (n) { /* else an operation may just be about to fail with them */
+		s->fail_text = text;
+		s->fail_error = error;
+	}
 	s->shared->fail_at = n ? s->shared->operations + n : 0;
 	return 0;
 }

@@ -53,7 +53,7 @@ int sim_overrun(struct nic_backend *b);
  * The n-th operation from now (1 is the next; 0 cancels) fails and does nothing: with
  * KERNEL_REJECTED and this text for a positive errno, with the error itself for a negative one.
  * Every call of nic_ops and nic_backend_ops counts, but not get_fd, dispatch, features, close and
- * free.
+ * free. The text is not copied: a literal.
  */
 int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text);
 /* How many operations there were. */
