@@ -153,6 +153,14 @@ done
 expect "no stranger's socket" "1 " grep socket-gone /tmp/events
 ip addr del 10.9.0.77/32 dev zc0
 
+# More notifications than the socket holds; what they said is asked for again.
+for _ in $(seq 4000); do echo "addr add 10.8.0.1/32 dev lo"; echo "addr del 10.8.0.1/32 dev lo"; done >/tmp/flood
+echo "link add flooded type dummy" >>/tmp/flood
+"$nic" overrun "ip -batch /tmp/flood" >/tmp/overrun 2>&1
+expect "overrun" "0 ^links 0 addresses [0-9]+ overruns [1-9]" cat /tmp/overrun
+expect "links after an overrun" "0 ^link flooded .* kind 'dummy'" cat /tmp/overrun
+ip link del flooded
+
 if [ -n "${fail:-}" ]; then
 	echo "rule_ins 1 0 5" >"$fail"
 	expect "injected failure" "1 KernelRejected 5" "$nic" rule-insert zc0 7 tcp4 - 0 10.9.0.1 9000

@@ -321,6 +321,25 @@ static int run_events(struct nic_backend *b, char **argv, struct fault *reterr)
 	return r;
 }
 
+static void count_event(const struct nic_event *e, void *userdata)
+{
+	((unsigned *)userdata)[e->type]++;
+}
+
+/* Runs a shell command without listening meanwhile, then listens. */
+static int run_overrun(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	struct pollfd p = { .fd = b->ops->get_fd(b), .events = POLLIN };
+	unsigned counts[NIC_EVENT_OVERRUN + 1] = {};
+	int r = system(argv[0]) == 0 ? 0 : -EIO;
+
+	while (r >= 0 && poll(&p, 1, 0) > 0)
+		r = b->ops->dispatch(b, count_event, counts);
+	printf("links %u addresses %u overruns %u\n", counts[NIC_EVENT_LINK],
+	       counts[NIC_EVENT_ADDRESSES], counts[NIC_EVENT_OVERRUN]);
+	return r < 0 ? r : run_links(b, argv, reterr);
+}
+
 static const struct command commands[] = {
 	{ "features", "", 0, run_features },
 	{ "links", "", 0, run_links },
@@ -333,6 +352,7 @@ static const struct command commands[] = {
 	{ "rule-insert", "IF QUEUE PROTOCOL SRC SPORT DST DPORT", 7, run_rule_insert },
 	{ "rule-delete", "IF QUEUE LOCATION PROTOCOL SRC SPORT DST DPORT", 8, run_rule_delete },
 	{ "events", "SECONDS", 1, run_events },
+	{ "overrun", "SHELL-COMMAND", 1, run_overrun },
 	{ "facts", "listen|connect ADDRESS PORT", 3, run_facts },
 	{ "register", "IFINDEX|software QUEUE BUFFER-LENGTH SECONDS [enabled|small-cqe|no-ring]", 4,
 	  run_register },

@@ -137,6 +137,37 @@ static void test_address_ignored(void **state)
 	}
 }
 
+static void test_link_table(void **state)
+{
+	const struct ifinfomsg port = { .ifi_family = AF_BRIDGE, .ifi_index = 5 };
+	struct link_table table = {};
+	struct nic_link *links;
+	struct message m;
+	size_t n;
+
+	(void)state;
+	for (int i = 5; i < 8; i++) {
+		link_message(&m, RTM_NEWLINK, i, 0);
+		assert_int_equal(link_table_update(&table, message_header(&m)), 0);
+	}
+	link_message(&m, RTM_NEWLINK, 6, IFF_UP); /* a change, no fourth one */
+	assert_int_equal(link_table_update(&table, message_header(&m)), 0);
+	message_begin(&m, RTM_DELLINK, &port, sizeof(port));
+	assert_int_equal(link_table_update(&table, message_header(&m)), 0);
+	message_begin(&m, RTM_DELLINK, "", 1);
+	assert_int_equal(link_table_update(&table, message_header(&m)), 0);
+	assert_int_equal(table.n, 3);
+	link_message(&m, RTM_DELLINK, 5, 0);
+	assert_int_equal(link_table_update(&table, message_header(&m)), 0);
+	assert_int_equal(link_table_update(&table, message_header(&m)), 0);
+	assert_int_equal(link_table_copy(&table, &links, &n), 0);
+	assert_int_equal(n, 2);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(links[i].up, links[i].ifindex == 6);
+	nic_links_free(links, n);
+	link_table_done(&table);
+}
+
 static void diag_message(struct message *m)
 {
 	const struct inet_diag_msg d = {
@@ -266,10 +297,15 @@ static void test_hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_link),	    cmocka_unit_test(test_link_name),
-		cmocka_unit_test(test_address),	    cmocka_unit_test(test_address_ignored),
-		cmocka_unit_test(test_diag),	    cmocka_unit_test(test_route_events),
-		cmocka_unit_test(test_genl_events), cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_link_name),
+		cmocka_unit_test(test_link_table),
+		cmocka_unit_test(test_address),
+		cmocka_unit_test(test_address_ignored),
+		cmocka_unit_test(test_diag),
+		cmocka_unit_test(test_route_events),
+		cmocka_unit_test(test_genl_events),
+		cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

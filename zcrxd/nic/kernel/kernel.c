@@ -37,7 +37,7 @@ static const struct kernel_features *kernel_get_features(struct nic_backend *b)
 
 static int kernel_links(struct nic_backend *b, struct nic_link **ret, size_t *ret_n)
 {
-	return link_list(&kernel_backend(b)->route, ret, ret_n);
+	return link_table_copy(&kernel_backend(b)->monitor.links, ret, ret_n);
 }
 
 static int kernel_addresses(struct nic_backend *b, unsigned ifindex, struct local_address **ret,

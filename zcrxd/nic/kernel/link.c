@@ -92,26 +92,27 @@ static struct nl_msg *get_link(unsigned ifindex)
 	return TAKE_PTR(m);
 }
 
-static int complete(struct nic_link *link)
-{
-	sysfs_driver(link->name, link->driver, sizeof(link->driver));
-	return udev_path(link->ifindex, &link->path);
-}
-
 int link_list(struct netlink *route, struct nic_link **ret, size_t *ret_n)
 {
 	struct link_list all = {};
 	int r = netlink_dump(route, get_link(0), take_link, forget_links, &all);
 
-	for (size_t i = 0; i < all.n && r >= 0; i++)
-		r = complete(&all.links[i]);
 	if (r < 0) {
-		nic_links_free(all.links, all.n);
+		free(all.links);
 		return r;
 	}
 	*ret = all.links;
 	*ret_n = all.n;
 	return 0;
+}
+
+int link_complete(struct nic_link *link)
+{
+	/* Hardware has no kind; neither driver nor place has anything else. */
+	if (link->kind[0])
+		return 0;
+	sysfs_driver(link->name, link->driver, sizeof(link->driver));
+	return udev_path(link->ifindex, &link->path);
 }
 
 static int take_one(const struct nlmsghdr *m, void *userdata)
@@ -125,7 +126,7 @@ int link_get(struct netlink *route, unsigned ifindex, struct nic_link *ret)
 	int r = netlink_call(route, get_link(ifindex), take_one, &link);
 
 	if (r >= 0)
-		r = complete(&link);
+		r = link_complete(&link);
 	if (r < 0)
 		return r;
 	*ret = link;

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Network devices as rtnetlink, sysfs and udev's database describe them. Nothing here waits for a
- * driver. The kernel's refusals come as negative errno: -ENODEV for a link that is gone.
+ * Network devices as rtnetlink, sysfs and udev's database describe them. Nothing here asks a
+ * driver, but link_list, link_get and the routes wait for whoever holds the kernel's rtnl lock. The
+ * kernel's refusals come as negative errno: -ENODEV for a link that is gone.
  */
 #pragma once
 
 #include "nic.h"
 #include "netlink.h"
 
+/* Without driver and path, which link_complete reads, lock or no lock. */
 int link_list(struct netlink *route, struct nic_link **ret, size_t *ret_n);
-/* Frees nothing but ret->path; driver and path are filled in as well. */
+int link_complete(struct nic_link *link);
+/* Complete. */
 int link_get(struct netlink *route, unsigned ifindex, struct nic_link *ret);
 int link_addresses(struct netlink *route, unsigned ifindex, struct local_address **ret,
 		   size_t *ret_n);

@@ -109,6 +109,10 @@ static int join_all(struct monitor *m)
 		r = join(&m->genl, m->epoll_fd, genl, ARRAY_SIZE(genl));
 	if (r >= 0)
 		r = join(&m->diag, m->epoll_fd, diag, ARRAY_SIZE(diag));
+	if (r >= 0)
+		r = netlink_open(&m->ask, NETLINK_ROUTE);
+	if (r >= 0) /* after the group was joined: no link falls between */
+		r = link_table_fill(&m->links, &m->ask);
 	return r;
 }
 
@@ -132,6 +136,8 @@ void monitor_done(struct monitor *m)
 	netlink_done(&m->route);
 	netlink_done(&m->genl);
 	netlink_done(&m->diag);
+	netlink_done(&m->ask);
+	link_table_done(&m->links);
 	free(m->cookies);
 	closep(&m->epoll_fd);
 	*m = (struct monitor) { .epoll_fd = -EBADF };
@@ -171,20 +177,39 @@ static void forget_socket(struct monitor *m, uint64_t cookie)
 	}
 }
 
-static bool read_event(struct monitor *m, const struct netlink *from, const struct nlmsghdr *h,
-		       struct nic_event *ret)
+static int take(struct monitor *m, const struct netlink *from, const struct nlmsghdr *h,
+		nic_event_handler handler, void *userdata)
 {
-	if (from == &m->route)
-		return monitor_read_route(h, ret);
-	if (from == &m->genl)
-		return monitor_read_genl(h, m->ethtool.id, m->netdev.id, ret);
-	return monitor_read_diag(h, ret);
+	struct nic_event event;
+	int r = 0;
+
+	if (from == &m->route) {
+		/* The table first: the handler will look at it. */
+		r = link_table_update(&m->links, h);
+		if (monitor_read_route(h, &event))
+			handler(&event, userdata);
+	} else if (from == &m->genl) {
+		if (monitor_read_genl(h, m->ethtool.id, m->netdev.id, &event))
+			handler(&event, userdata);
+	} else if (monitor_read_diag(h, &event)) {
+		forget_socket(m, event.cookie);
+		handler(&event, userdata);
+	}
+	return r;
+}
+
+static int overrun(struct monitor *m, const struct netlink *from, nic_event_handler handler,
+		   void *userdata)
+{
+	const struct nic_event event = { .type = NIC_EVENT_OVERRUN };
+	int r = from == &m->route ? link_table_fill(&m->links, &m->ask) : 0;
+
+	handler(&event, userdata);
+	return r;
 }
 
 static int drain(struct monitor *m, struct netlink *nl, nic_event_handler handler, void *userdata)
 {
-	const struct nic_event overrun = { .type = NIC_EVENT_OVERRUN };
-	struct nic_event event;
 	size_t n;
 	int r, rem;
 
@@ -192,20 +217,14 @@ static int drain(struct monitor *m, struct netlink *nl, nic_event_handler handle
 		r = netlink_receive(nl, MSG_DONTWAIT, &n);
 		if (r == -EAGAIN)
 			return 0;
-		if (r == -ENOBUFS) {
-			handler(&overrun, userdata);
-			continue;
-		}
+		rem = r >= 0 ? (int)n : 0;
+		if (r == -ENOBUFS)
+			r = overrun(m, nl, handler, userdata);
+		for (struct nlmsghdr *h = nl->buffer; r >= 0 && nlmsg_ok(h, rem);
+		     h = nlmsg_next(h, &rem))
+			r = take(m, nl, h, handler, userdata);
 		if (r < 0)
 			return r;
-		rem = (int)n;
-		for (struct nlmsghdr *h = nl->buffer; nlmsg_ok(h, rem); h = nlmsg_next(h, &rem)) {
-			if (!read_event(m, nl, h, &event))
-				continue;
-			if (event.type == NIC_EVENT_SOCKET_GONE)
-				forget_socket(m, event.cookie);
-			handler(&event, userdata);
-		}
 	}
 	return 0;
 }

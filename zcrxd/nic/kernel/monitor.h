@@ -5,12 +5,15 @@
  */
 #pragma once
 
+#include "link-table.h"
 #include "nic.h"
 #include "netlink.h"
 
 struct monitor {
 	int epoll_fd;
 	struct netlink route, genl, diag;
+	struct netlink ask; /* for the links anew when notifications were lost */
+	struct link_table links;
 	struct netlink_family ethtool, netdev;
 	uint64_t *cookies; /* of the sockets whose end is awaited */
 	size_t n_cookies;
