@@ -1,35 +1,49 @@
 """Counts what tests/vm/test ran: tally.py DIRECTORY SESSION...
 
-DIRECTORY holds SESSION.xml (JUnit's format: both pytest and meson write it) and SESSION.status
-(an exit status) for each. Whatever was not seen to pass has failed.
+DIRECTORY holds, for each, SESSION.xml (JUnit's format: pytest and meson write it) or SESSION.tap
+(the Test Anything Protocol), and SESSION.status (an exit status). Whatever was not seen to pass has
+failed.
 """
 
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 
+def junit_results(path):
+    """Pairs: what was tested, and what is wrong with it (None: it passed)."""
+    for case in ElementTree.parse(path).iter("testcase"):
+        bad = [part.tag for part in case if part.tag in ("failure", "error", "skipped")]
+        yield f"{case.get('classname')} {case.get('name')}", bad[0] if bad else None
+
+
+def tap_results(path):
+    """The same, and the plan, without which a test that died would not be missed."""
+    text = path.read_text(errors="replace")
+    found = re.findall(r"^(not ok|ok) \d+ (?:- )?(.*)", text, re.MULTILINE)
+    for verdict, name in found:
+        skipped = "skipped" if "# SKIP" in name.upper() else None
+        yield name, "failure" if verdict == "not ok" else skipped
+    if f"1..{len(found)}" not in text.splitlines():
+        yield "the plan", f"{len(found)} results are not what was planned"
+
+
 def tally_session(directory, name):
     """The number of passed tests, and the failures as lines of text."""
-    passed, failures = 0, []
+    tap = directory / f"{name}.tap"
     try:
-        cases = list(ElementTree.parse(directory / f"{name}.xml").iter("testcase"))
+        results = list(tap_results(tap) if tap.exists() else junit_results(directory / f"{name}.xml"))
     except (OSError, ElementTree.ParseError) as error:
         return 0, [f"{name}: no results ({error})"]
 
-    for case in cases:
-        bad = [part.tag for part in case if part.tag in ("failure", "error", "skipped")]
-        if bad:
-            failures.append(f"{name}: {case.get('classname')} {case.get('name')}: {bad[0]}")
-        else:
-            passed += 1
-
+    failures = [f"{name}: {test}: {wrong}" for test, wrong in results if wrong]
     status = (directory / f"{name}.status").read_text().strip()
-    if not cases:
+    if not results:
         failures.append(f"{name}: nothing was tested")
     elif status != "0" and not failures:
         failures.append(f"{name}: ended with status {status}, although no test failed")
-    return passed, failures
+    return sum(1 for _, wrong in results if not wrong), failures
 
 
 def main():
