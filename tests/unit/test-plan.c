@@ -256,6 +256,30 @@ static void test_channel_kinds(void **state)
 	       "number.");
 }
 
+/* Said before what other settings could help. */
+static void test_no_split(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = nic("test", 1, 1), *copy = NULL;
+	struct config_interface c = config(CHANNELS_KEEP, 0, 1);
+
+	(void)state;
+	s->split = SPLIT_UNKNOWN;
+	s->split_refusal = strdup("setting TCP data split is not supported");
+	assert_int_equal(nic_state_copy(s, &copy), 0);
+	refuse(&c, copy, "tcp-data-split",
+	       "eth0 cannot split headers from data (tcp-data-split), which zero-copy receive "
+	       "needs. "
+	       "The kernel says: setting TCP data split is not supported. This needs another NIC "
+	       "or "
+	       "driver.");
+	/* Set from outside in the end: then it does not matter who can set it. */
+	copy->split = SPLIT_ENABLED;
+	refuse(&c, copy, "channels",
+	       "eth0 has 1 receive queue, which is too few to carve out 1: at "
+	       "least one must stay ordinary; raise channels or lower "
+	       "zero-copy-queues.");
+}
+
 static void test_too_few(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *one = nic("test", 1, 1),
@@ -384,10 +408,15 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grow),	cmocka_unit_test(test_keep),
-		cmocka_unit_test(test_shrink),	cmocka_unit_test(test_done),
-		cmocka_unit_test(test_mlx5),	cmocka_unit_test(test_channel_kinds),
-		cmocka_unit_test(test_too_few), cmocka_unit_test(test_missing_features),
+		cmocka_unit_test(test_grow),
+		cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_shrink),
+		cmocka_unit_test(test_done),
+		cmocka_unit_test(test_mlx5),
+		cmocka_unit_test(test_channel_kinds),
+		cmocka_unit_test(test_no_split),
+		cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_missing_features),
 		cmocka_unit_test(test_words),
 	};
 

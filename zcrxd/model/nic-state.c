@@ -14,6 +14,7 @@ struct nic_state *nic_state_free(struct nic_state *s)
 	if (!s)
 		return NULL;
 	free(s->driver);
+	free(s->split_refusal);
 	rss_table_done(&s->rss);
 	for (size_t i = 0; i < s->n_contexts; i++)
 		rss_table_done(&s->contexts[i]);
@@ -61,10 +62,12 @@ int nic_state_copy(const struct nic_state *s, struct nic_state **ret)
 	c->contexts = NULL;
 	c->n_contexts = 0;
 	c->driver = strdup(s->driver ?: "");
+	c->split_refusal = s->split_refusal ? strdup(s->split_refusal) : NULL;
 	c->rss.entries = copy_array(s->rss.entries, s->rss.n, sizeof(*s->rss.entries));
 	c->rules = copy_array(s->rules, s->n_rules, sizeof(*s->rules));
 	c->queues = copy_array(s->queues, s->n_queues, sizeof(*s->queues));
-	if (!c->driver || (s->rss.n && !c->rss.entries) || (s->n_rules && !c->rules) ||
+	if (!c->driver || (s->split_refusal && !c->split_refusal) ||
+	    (s->rss.n && !c->rss.entries) || (s->n_rules && !c->rules) ||
 	    (s->n_queues && !c->queues) || copy_contexts(s, c) < 0)
 		return -ENOMEM;
 	*ret = TAKE_PTR(c);

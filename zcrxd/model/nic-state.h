@@ -77,6 +77,7 @@ struct nic_state {
 	unsigned rx_ring, rx_ring_max;
 	bool has_split;
 	enum data_split split;
+	char *split_refusal; /* why it cannot be set at all, in the kernel's words; NULL if it can */
 	bool has_hds_threshold;
 	unsigned hds_threshold;
 	enum feature_state ntuple, gro_hw;

@@ -129,6 +129,20 @@ static int count_queues(struct builder *b)
 	return 0;
 }
 
+/* Before anything that could be had by other settings: this NIC will never do. */
+static int check_split(struct builder *b)
+{
+	const struct nic_state *s = b->state;
+
+	if (!b->config->tcp_data_split || s->split == SPLIT_ENABLED || !s->split_refusal)
+		return 0;
+	return fault_set(
+		b->reterr, ZCRX_NOT_SUPPORTED, "tcp-data-split",
+		"%s cannot split headers from data (tcp-data-split), which zero-copy receive "
+		"needs. The kernel says: %s. This needs another NIC or driver.",
+		s->name, s->split_refusal);
+}
+
 static void plan_split(struct builder *b)
 {
 	const struct nic_state *s = b->state;
@@ -292,7 +306,9 @@ int plan_build(const struct config_interface *config, const struct nic_state *st
 	plan->steps = calloc(_STEP_OP_MAX, sizeof(*plan->steps));
 	if (!plan->steps)
 		return -ENOMEM;
-	r = count_queues(&b);
+	r = check_split(&b);
+	if (r == 0)
+		r = count_queues(&b);
 	if (r != 0)
 		return r;
 	plan_split(&b);

@@ -72,6 +72,16 @@ struct nl_msg *ethnl_set_split(const struct netlink_family *family, unsigned ifi
 	return TAKE_PTR(m);
 }
 
+struct nl_msg *ethnl_probe_split(const struct netlink_family *family, unsigned ifindex)
+{
+	_cleanup_nl_msg_ struct nl_msg *m = ethnl_set_split(family, ifindex, SPLIT_ENABLED);
+
+	/* What a driver supports is checked first, then the ring against its maximum. */
+	if (!m || nla_put_u32(m, ETHTOOL_A_RINGS_RX, UINT32_MAX) < 0)
+		return NULL;
+	return TAKE_PTR(m);
+}
+
 static struct nl_msg *set_rings(const struct netlink_family *family, unsigned ifindex,
 				int attribute, uint32_t value)
 {
@@ -83,9 +93,14 @@ static struct nl_msg *set_rings(const struct netlink_family *family, unsigned if
 }
 
 struct nl_msg *ethnl_set_hds_threshold(const struct netlink_family *family, unsigned ifindex,
-				       unsigned bytes)
+				       unsigned bytes, bool split)
 {
-	return set_rings(family, ifindex, UAPI_ETHTOOL_A_RINGS_HDS_THRESH, bytes);
+	_cleanup_nl_msg_ struct nl_msg *m =
+		set_rings(family, ifindex, UAPI_ETHTOOL_A_RINGS_HDS_THRESH, bytes);
+
+	if (!m || (split && nla_put_u8(m, ETHTOOL_A_RINGS_TCP_DATA_SPLIT, SPLIT_ENABLED) < 0))
+		return NULL;
+	return TAKE_PTR(m);
 }
 
 struct nl_msg *ethnl_set_rx_ring(const struct netlink_family *family, unsigned ifindex, unsigned n)
@@ -223,6 +238,8 @@ int ethnl_read_rss(const struct nlmsghdr *m, void *rss)
 
 	if (r < 0)
 		return r;
+	if (ethnl_read_ifindex(m) != all->ifindex) /* a kernel that dumps every device */
+		return 0;
 	table.context = attr_u32(tb[ETHTOOL_A_RSS_CONTEXT], 0);
 	bytes = tb[ETHTOOL_A_RSS_INDIR] ? (size_t)nla_len(tb[ETHTOOL_A_RSS_INDIR]) : 0;
 	table.n = bytes / sizeof(*table.entries);

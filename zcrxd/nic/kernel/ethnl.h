@@ -20,8 +20,9 @@ struct ethnl_features {
 	enum feature_state ntuple, gro_hw;
 };
 
-/* Every RSS table of a device: [0] is the default one if it has any. */
+/* Every RSS table of one device. */
 struct ethnl_rss {
+	unsigned ifindex;
 	struct rss_table *tables;
 	size_t n;
 };
@@ -33,8 +34,11 @@ struct nl_msg *ethnl_set_channels(const struct netlink_family *family, unsigned 
 				  const struct nic_channels *from, const struct nic_channels *to);
 struct nl_msg *ethnl_set_split(const struct netlink_family *family, unsigned ifindex,
 			       enum data_split split);
+/* Is always refused, before the driver is asked: with EOPNOTSUPP if it can set no split at all. */
+struct nl_msg *ethnl_probe_split(const struct netlink_family *family, unsigned ifindex);
+/* With `split`, both in one request. */
 struct nl_msg *ethnl_set_hds_threshold(const struct netlink_family *family, unsigned ifindex,
-				       unsigned bytes);
+				       unsigned bytes, bool split);
 struct nl_msg *ethnl_set_rx_ring(const struct netlink_family *family, unsigned ifindex, unsigned n);
 /* No entries: back to the driver's default. */
 struct nl_msg *ethnl_set_rss(const struct netlink_family *family, unsigned ifindex,

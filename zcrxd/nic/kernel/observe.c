@@ -38,6 +38,24 @@ static int observe_link(struct kernel_nic *nic, struct nic_state *state)
 	return link_has_default_route(&nic->route, link.ifindex, link.name, &state->default_route);
 }
 
+/* Whether the driver could split at all: GET does not tell, and it is too late to learn it when
+ * the first of several changes is made. */
+static int observe_split_refusal(struct kernel_nic *nic, struct nic_state *state)
+{
+	int r;
+
+	if (state->split == SPLIT_ENABLED)
+		return 0;
+	r = netlink_call(&nic->genl, ethnl_probe_split(&nic->ethtool, nic->nic.ifindex), NULL,
+			 NULL);
+	if (r < 0 && !nic->genl.refused)
+		return r;
+	if (r != -EOPNOTSUPP)
+		return 0;
+	state->split_refusal = strdup(nic->genl.text ?: strerror(EOPNOTSUPP));
+	return state->split_refusal ? 0 : -ENOMEM;
+}
+
 static int observe_settings(struct kernel_nic *nic, struct nic_state *state)
 {
 	struct ethnl_features features = {};
@@ -60,6 +78,9 @@ static int observe_settings(struct kernel_nic *nic, struct nic_state *state)
 		state->has_hds_threshold = rings.has_hds_threshold;
 		state->hds_threshold = rings.hds_threshold;
 	}
+	r = observe_split_refusal(nic, state);
+	if (r < 0)
+		return r;
 	r = kernel_nic_read(nic, ETHTOOL_MSG_FEATURES_GET, ethnl_read_features, &features);
 	if (r < 0 && !is_lacking(&nic->genl, r))
 		return r;
