@@ -260,6 +260,13 @@ def assert_zero_copy(result, size):
     assert result["zeroCopyBytes"] == size
 
 
+def assert_counted(grown, queue, size):
+    """The NIC's own word: all of it went to that queue, into the client's memory. It counts twice
+    what TCP sent twice."""
+    assert size <= grown[f"rx{queue}_zc_bytes"] < size * 1.02
+    assert f"rx{queue}_page_bytes" not in grown
+
+
 def ctl(*arguments, user=None, status=0):
     """zcrxctl, run to its end."""
     argv = ["zcrxctl", *arguments]

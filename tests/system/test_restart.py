@@ -30,6 +30,8 @@ class Monitor:
         assert group[GROUP_NAME] == b"monitor\0"
         self.sockets = [ethtool.socket, nl.Netlink(socket.NETLINK_ROUTE).socket]
         for s, number in zip(self.sockets, (nl.number(group[GROUP_ID]), RTNLGRP_LINK)):
+            if s.getsockname()[0] == 0:
+                s.bind((0, 0))
             s.setsockopt(nl.SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, number)
             s.setblocking(False)
 

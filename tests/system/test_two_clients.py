@@ -29,7 +29,7 @@ def test_each_receives_its_own_flow_only():
     assert results[9001]["hardwareQueue"] != results[9002]["hardwareQueue"]
     for port, result in results.items():
         machine.assert_zero_copy(result, sizes[port])
-        assert grown[f"rx{result['hardwareQueue']}_zc_bytes"] == sizes[port]
+        machine.assert_counted(grown, result["hardwareQueue"], sizes[port])
 
 
 @pytest.fixture(name="bobs")
@@ -59,7 +59,7 @@ def refused(lease, method, *arguments, **parameters):
 
 def test_by_value(bobs):
     for flow in ({"destination": HOST4, "destinationPort": PORT}, {"destinationPort": PORT},
-                 {"destination": HOST4}, {"source": PEER4}, {}):
+                 {"destination": HOST4}, {"source": PEER4}):
         error = refused(bobs, "add_flow", protocol="tcp4", **flow)
         assert error.name == "FlowNotProved"
     assert "policy's rule at line" in error.message and "(group zcrx)" in error.message
@@ -112,7 +112,7 @@ def test_by_a_socket_of_another_network_namespace(bobs):
 
 
 def test_by_a_socket_that_is_bound_to_another_device(bobs):
-    with machine.listener(address="0.0.0.0", port=PORT, SO_BINDTODEVICE=b"lo\0") as his:
+    with machine.listener(address="0.0.0.0", SO_BINDTODEVICE=b"lo\0") as his:
         error = refused(bobs, "add_socket", his)
     assert (error.name, "bound to another device" in error.message) == ("FlowNotProved", True)
 
