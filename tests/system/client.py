@@ -76,11 +76,15 @@ class Error(Exception):
 class Connection:
     """A connection of some user. Methods are called by name, descriptors as fds=[...]."""
 
+    interface = None  # as the daemon describes it; asked for once, as parsing takes its time
+
     def __init__(self, user="root", path=SOCKET):
-        self.client = Client("unix:" + path)
+        client = Client("unix:" + path)
+        if Connection.interface:
+            client.add_interface(Connection.interface)
         with impersonate(user):
-            self.handler = self.client.open(INTERFACE)
-        self.interface = self.client._interfaces[INTERFACE]
+            self.handler = client.open(INTERFACE)
+        Connection.interface = Connection.interface or client.get_interface(INTERFACE)
 
     def __enter__(self):
         return self
