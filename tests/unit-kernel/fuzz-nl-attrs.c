@@ -22,7 +22,7 @@ static void read_settings(const struct nlmsghdr *m)
 	struct ethnl_features features;
 	struct nic_channels channels;
 	struct ethnl_rings rings;
-	struct ethnl_rss rss = {};
+	struct ethnl_rss rss = { .ifindex = 3 };
 	uint32_t id;
 
 	(void)ethnl_read_channels(m, &channels);

@@ -159,7 +159,7 @@ static void rss_reply(struct message *m, uint32_t context, const uint32_t *entri
 
 static void test_rss(void **state)
 {
-	struct ethnl_rss rss = {};
+	struct ethnl_rss rss = { .ifindex = 3 };
 	struct message m;
 
 	(void)state;
@@ -168,6 +168,8 @@ static void test_rss(void **state)
 	rss_reply(&m, 7, (uint32_t[]) { 5, 6 }, 2);
 	assert_int_equal(ethnl_read_rss(message_header(&m), &rss), 0);
 	rss_reply(&m, 8, NULL, 0);
+	assert_int_equal(ethnl_read_rss(message_header(&m), &rss), 0);
+	rss.ifindex = 4; /* and one of another device */
 	assert_int_equal(ethnl_read_rss(message_header(&m), &rss), 0);
 	assert_int_equal(rss.n, 3);
 	assert_int_equal(rss.tables[0].context, 0);
@@ -185,7 +187,7 @@ static void read_everything(const struct nlmsghdr *m)
 	struct nic_channels channels;
 	struct ethnl_rings rings;
 	struct ethnl_features features;
-	struct ethnl_rss rss = {};
+	struct ethnl_rss rss = { .ifindex = 3 };
 
 	(void)ethnl_read_channels(m, &channels);
 	(void)ethnl_read_rings(m, &rings);
@@ -263,7 +265,9 @@ static void test_requests(void **state)
 	compare(ethnl_set_split(&family, 3, SPLIT_ENABLED), &m);
 	expected_request(&m, 16);
 	message_u32(&m, 17, 0);
-	compare(ethnl_set_hds_threshold(&family, 3, 0), &m);
+	compare(ethnl_set_hds_threshold(&family, 3, 0, false), &m);
+	message_u8(&m, 11, 2);
+	compare(ethnl_set_hds_threshold(&family, 3, 0, true), &m);
 	expected_request(&m, 16);
 	message_u32(&m, 6, 512);
 	compare(ethnl_set_rx_ring(&family, 3, 512), &m);

@@ -267,7 +267,7 @@ void ethnl_rss_reset(void *rss)
 	for (size_t i = 0; i < all->n; i++)
 		free(all->tables[i].entries);
 	free(all->tables);
-	*all = (struct ethnl_rss) {};
+	*all = (struct ethnl_rss) { .ifindex = all->ifindex };
 }
 
 unsigned ethnl_read_ifindex(const struct nlmsghdr *m)

@@ -105,9 +105,8 @@ static int apply_hds_threshold(struct kernel_nic *nic, unsigned wanted, struct r
 static int apply_rx_ring(struct kernel_nic *nic, unsigned wanted, struct readback *ret)
 {
 	struct ethnl_rings rings = {};
-	int r = netlink_call(&nic->genl,
-			     ethnl_set_rx_ring(&nic->ethtool, nic->nic.ifindex, wanted), NULL,
-			     NULL);
+	int r = netlink_call(&nic->genl, ethnl_set_rx_ring(&nic->ethtool, nic->nic.ifindex, wanted),
+			     NULL, NULL);
 
 	if (r >= 0)
 		r = read_rings(nic, &rings);

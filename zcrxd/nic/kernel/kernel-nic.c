@@ -38,7 +38,7 @@ int kernel_nic_read(struct kernel_nic *nic, uint8_t command, netlink_handler rea
 
 int kernel_nic_read_rss(struct kernel_nic *nic, struct ethnl_rss *ret)
 {
-	struct ethnl_rss rss = {};
+	struct ethnl_rss rss = { .ifindex = nic->nic.ifindex };
 	int r = netlink_dump(&nic->genl,
 			     ethnl_request(&nic->ethtool, ETHTOOL_MSG_RSS_GET, nic->nic.ifindex),
 			     ethnl_read_rss, ethnl_rss_reset, &rss);
