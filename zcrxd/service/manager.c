@@ -121,6 +121,7 @@ static int on_backend(sd_event_source *s, int fd, uint32_t revents, void *userda
 void manager_update_status(struct manager *m)
 {
 	unsigned interfaces = 0, configured = 0, leases = 0;
+	_cleanup_free_ char *status = NULL;
 	struct device *d;
 	struct lease *l;
 
@@ -132,8 +133,17 @@ void manager_update_status(struct manager *m)
 	}
 	TAILQ_FOREACH(l, &m->leases, entry)
 		leases++;
-	(void)sd_notifyf(0, "STATUS=%u of %u interfaces configured, %u lease%s", configured,
-			 interfaces, leases, leases == 1 ? "" : "s");
+	if (asprintf(&status, "STATUS=%u of %u interfaces configured, %u lease%s", configured,
+		     interfaces, leases, leases == 1 ? "" : "s") < 0) {
+		status = NULL;
+		return;
+	}
+	/* Most changes of a lease do not change it, and systemd passes all that it hears on. */
+	if (m->status && streq(m->status, status))
+		return;
+	(void)sd_notify(0, status);
+	free(m->status);
+	m->status = TAKE_PTR(status);
 }
 
 static void manager_check_ready(struct manager *m)
@@ -327,6 +337,7 @@ struct manager *manager_free(struct manager *m)
 	free(m->config_path);
 	free(m->state_path);
 	free(m->state_set_aside);
+	free(m->status);
 	free(m);
 	return NULL;
 }

@@ -38,6 +38,7 @@ struct manager {
 	uint64_t last_flow_id;
 	unsigned starting;  /* devices whose first configuration is still running */
 	bool ready;	    /* READY=1 was sent */
+	char *status;	    /* as it was told last */
 	bool stopped_listening; /* ... and the last calls have been heard */
 	bool stopping;	    /* SIGTERM: what is under way is finished, then the loop ends */
 };
