@@ -157,6 +157,22 @@ def rings_set(ifname, split=None, thresh=None):
     Generic("ethtool").call(ETHTOOL_MSG_RINGS_SET, request)
 
 
+ETHTOOL_MSG_RSS_CREATE_ACT, ETHTOOL_MSG_RSS_DELETE_ACT = 49, 50
+RSS_HEADER, RSS_CONTEXT = 1, 2
+
+
+def rss_create(ifname):
+    """A context with the defaults; returns its id."""
+    request = [attr(RSS_HEADER, [attr(HEADER_DEV_NAME, ifname)])]
+    answer = Generic("ethtool").call(ETHTOOL_MSG_RSS_CREATE_ACT, request)[0]
+    return number(answer[RSS_CONTEXT])
+
+
+def rss_delete(ifname, context):
+    request = [attr(RSS_HEADER, [attr(HEADER_DEV_NAME, ifname)]), attr(RSS_CONTEXT, context)]
+    Generic("ethtool").call(ETHTOOL_MSG_RSS_DELETE_ACT, request)
+
+
 RTM_NEWLINK = 16
 IFLA_IFNAME, IFLA_LINKINFO, IFLA_NUM_RX_QUEUES = 3, 18, 32
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_NETKIT_PAIRING, NETKIT_DEVICE_SINGLE = 1, 2, 10, 1

@@ -5,6 +5,8 @@ import ipaddress
 import re
 import struct
 
+import pytest
+import nl
 import simnic
 from simnic import frame, refused, run
 
@@ -91,8 +93,10 @@ def test_contexts(wire):
 
 
 def test_context_defaults_and_limit():
-    contexts = [new_context() for _ in range(15)]
+    contexts = [nl.rss_create("zc0") for _ in range(15)]
+    assert sorted(contexts) == list(range(1, 16))
     assert simnic.indirection(contexts[0]) == [entry % 8 for entry in range(128)]
-    refused("ethtool", "-X", "zc0", "context", "new")
+    with pytest.raises(OSError):
+        nl.rss_create("zc0")
     for context in contexts:
-        run("ethtool", "-X", "zc0", "context", context, "delete")
+        nl.rss_delete("zc0", context)

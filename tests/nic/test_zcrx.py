@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """io_uring zero-copy receive on the simulated NIC: what it needs, and that nothing is copied."""
 
+import pathlib
+import threading
+
 import pytest
 import nl
 import simnic
@@ -37,6 +40,14 @@ def test_jumbo_frames():
     finally:
         for netns, ifname in ((), "zc0"), (("-n", "peer"), "zc1"):
             run("ip", *netns, "link", "set", ifname, "mtu", "1500")
+
+
+def test_threaded_napi():
+    threaded = pathlib.Path("/sys/class/net/zc0/threaded")
+    threaded.write_text("1")
+    with Receiver("-q", QUEUE) as receiver:
+        simnic.assert_zero_copy(simnic.transfer(receiver, 4 * MB), 4 * MB)
+    threaded.write_text("0")
 
 
 def test_flow_without_rule_is_copied():
@@ -118,3 +129,17 @@ def test_unsplit_frames_reach_the_stack(wire):
         wire.send(bytes(broken), whole)
     assert grown[f"rx{QUEUE}_packets"] == 2
     assert f"rx{QUEUE}_zc_bytes" not in grown and f"rx{QUEUE}_split_packets" not in grown
+
+
+def test_frames_wait_for_a_queue_that_restarts(wire):
+    """As many as the ring holds; the rest is lost, and counted."""
+    run("ethtool", "-G", "zc0", "rx", "64")
+    simnic.fail("queue_start", 1, 0, 0, 700)
+    with simnic.rule("udp4", "dst-port", "2", "action", str(QUEUE)), simnic.counted() as grown:
+        binding = threading.Thread(target=lambda: Receiver("-q", QUEUE, hold=True).stop())
+        binding.start()
+        simnic.until(lambda: simnic.fault("queue_start")["hits"])
+        wire.send(*[simnic.frame("udp4")] * 70)
+        binding.join()
+    assert grown[f"rx{QUEUE}_packets"] == 64 and grown[f"rx{QUEUE}_overruns"] == 6
+    run("ethtool", "-G", "zc0", "rx", "1024")
