@@ -10,7 +10,7 @@ import machine
 from machine import HOST4
 from simnic import counters
 
-AREA = 4 << 20  # a fraction of what is received, so that every buffer goes round many times
+AREA = 2 << 20  # a fraction of what is received, so that every buffer goes round many times
 
 
 def zero_copied(queue):
