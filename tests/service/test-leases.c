@@ -309,6 +309,51 @@ static void test_persistent(void **state)
 	wait_until_clean(d);
 }
 
+/* Rules first; then the client has its grace, and can end it; then the handle reports the end. */
+static void test_revoke_with_grace(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	assert_true(sd_varlink_invokebo(link, "io.zcrx.Manager.Revoke",
+					SD_JSON_BUILD_PAIR_STRING("leaseId", c.id),
+					SD_JSON_BUILD_PAIR_UNSIGNED("graceUSec", 3600 * 1000000ULL)) >= 0);
+	assert_true(sd_varlink_flush(link) >= 0);
+	wait_for_rules(d, 0);
+	assert_string_equal(lease_state(d, c.id), "draining");
+	assert_string_equal(client_add_flow(&c), OURS("WrongState"));
+	usleep(100000);
+	assert_string_equal(lease_state(d, c.id), "draining");
+	assert_null(call_fds(c.link, "Release", &c.handle, 1, NULL,
+			     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0}", c.id));
+	wait_for_hangup(c.handle);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+static void test_revoke_again_with_less_grace(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d),
+						      *other = daemon_connect(d);
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_BOUND));
+	assert_true(sd_varlink_invokebo(link, "io.zcrx.Manager.Revoke",
+					SD_JSON_BUILD_PAIR_STRING("leaseId", c.id),
+					SD_JSON_BUILD_PAIR_UNSIGNED("graceUSec", 3600 * 1000000ULL)) >= 0);
+	assert_true(sd_varlink_flush(link) >= 0);
+	for (int i = 0; i < 1000 && !streq(lease_state(d, c.id), "draining"); i++)
+		usleep(5000);
+	assert_null(call(other, "Revoke", NULL, "{\"leaseId\":\"%s\",\"graceUSec\":1000}", c.id));
+	assert_string_equal(lease_state(d, c.id), "gone");
+	wait_for_hangup(c.handle);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +368,8 @@ int main(void)
 		cmocka_unit_test(test_foreign_way),
 		cmocka_unit_test(test_time_to_live),
 		cmocka_unit_test(test_persistent),
+		cmocka_unit_test(test_revoke_with_grace),
+		cmocka_unit_test(test_revoke_again_with_less_grace),
 		cmocka_unit_test(test_hot_unplug),
 	};
 

@@ -104,7 +104,7 @@ def test_the_unit():
                     "StatusText": "1 of 1 interfaces configured, 0 leases", "User": "zcrxd",
                     "ActiveState": "active", "SubState": "running"}
     status = machine.status_of(machine.main_pid())
-    capabilities = (1 << 12) | (1 << 19)  # CAP_NET_ADMIN, CAP_SYS_PTRACE
+    capabilities = (1 << 5) | (1 << 12) | (1 << 19)  # CAP_KILL, CAP_NET_ADMIN, CAP_SYS_PTRACE
     for name in "CapEff", "CapPrm", "CapBnd":
         assert int(status[name], 16) == capabilities
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")

@@ -144,6 +144,16 @@ static int adopt_proofs(struct adoption *a, struct lease *l, const struct record
 	return 0;
 }
 
+static void adopt_clients(struct adoption *a, struct lease *l)
+{
+	char name[64];
+
+	for (unsigned i = 0; i < l->n_queues; i++) {
+		fdstore_client_name(l->id, i, name);
+		lease_set_client(l, i, stored_fds_take(a->fds, name), false);
+	}
+}
+
 static struct proof *find_proof(struct lease *l, const struct record_flow *f)
 {
 	struct proof *p;
@@ -184,6 +194,7 @@ static int adopt_objects(struct adoption *a, struct lease *l, const struct recor
 {
 	int r;
 
+	adopt_clients(a, l);
 	r = adopt_handles(a, l);
 	if (r == 0)
 		r = adopt_proofs(a, l, saved);

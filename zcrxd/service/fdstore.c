@@ -64,6 +64,11 @@ void fdstore_proof_name(uint32_t lease, uint64_t cookie, char ret[64])
 	snprintf(ret, 64, "proof-%08x-%llx", lease, (unsigned long long)cookie);
 }
 
+void fdstore_client_name(uint32_t lease, unsigned queue, char ret[64])
+{
+	snprintf(ret, 64, "client-%08x-%u", lease, queue);
+}
+
 void fdstore_push(const char *name, int fd)
 {
 	_cleanup_free_ char *text = NULL;

@@ -30,5 +30,7 @@ void stored_fds_done(struct stored_fds *s);
 void fdstore_handle_name(uint32_t lease, uint64_t cookie, char ret[64]);
 void fdstore_proof_name(uint32_t lease, uint64_t cookie, char ret[64]);
 
+void fdstore_client_name(uint32_t lease, unsigned queue, char ret[64]);
+
 void fdstore_push(const char *name, int fd);
 void fdstore_remove(const char *name);

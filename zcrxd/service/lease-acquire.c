@@ -77,6 +77,8 @@ static struct lease *lease_new(struct manager *m, struct device *d, uint32_t id,
 	l->manager = m;
 	l->device = d;
 	l->id = id;
+	for (unsigned i = 0; i < LEASE_QUEUES_MAX; i++)
+		l->per_queue[i].client_pidfd = -EBADF;
 	LIST_INIT(&l->proofs);
 	LIST_INIT(&l->handles);
 	STAILQ_INIT(&l->waiters);

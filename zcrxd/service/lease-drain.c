@@ -5,13 +5,19 @@
  * again; when the time is over the lease is quarantined, and looked at for as long as it takes.
  */
 #include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
 
+#include "fdstore.h"
 #include "leases.h"
 #include "log.h"
+#include "watch.h"
 
 /* A ring closes asynchronously, through a workqueue; the kernel's own tests wait up to 5 s. */
 #define DRAIN_POLL_USEC (50 * 1000ULL)
 #define DRAIN_TRIES 200			/* 10 s, then QUARANTINED */
+#define DRAIN_TRIES_FORCE 20		/* 1 s, then the client of a forced revocation is killed */
 #define QUARANTINE_POLL_USEC (2 * 1000000ULL)
 
 struct drain {
@@ -41,15 +47,19 @@ static int on_drain_timer(sd_event_source *s, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static void drain_again(struct lease *l, const char *why)
+static uint64_t now_monotonic(void)
 {
-	bool stuck = ++l->drain_tries >= DRAIN_TRIES;
-	uint64_t wait = stuck ? QUARANTINE_POLL_USEC : DRAIN_POLL_USEC;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void drain_in(struct lease *l, uint64_t wait)
+{
 	int r;
 
 	l->draining = false;
-	if (stuck && l->state == LEASE_DRAINING)
-		(void)lease_event(l, LEASE_STUCK, why, NULL);
 	if (!l->drain_timer)
 		r = sd_event_add_time_relative(l->manager->event, &l->drain_timer, CLOCK_MONOTONIC,
 					       wait, 0, on_drain_timer, l);
@@ -59,6 +69,34 @@ static void drain_again(struct lease *l, const char *why)
 		r = sd_event_source_set_enabled(l->drain_timer, SD_EVENT_ONESHOT);
 	if (r < 0)
 		log_errno(r, "Cannot arm the drain timer of lease %08x", l->id);
+}
+
+/* Only where the kernel cannot take the queue back from a living ring. Forks of the client that keep
+ * it are beyond this: then the queue is quarantined. */
+static void kill_clients(struct lease *l)
+{
+	for (unsigned i = 0; i < l->n_queues; i++) {
+		if (l->per_queue[i].client_pidfd < 0)
+			continue;
+		log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id },
+			    "Lease %08x: killing its client, which keeps queue %u.", l->id,
+			    l->queues[i]);
+		if (syscall(SYS_pidfd_send_signal, l->per_queue[i].client_pidfd, SIGKILL, NULL, 0) < 0 &&
+		    errno != ESRCH)
+			log_errno(-errno, "Cannot kill the client of lease %08x", l->id);
+	}
+}
+
+static void drain_again(struct lease *l, const char *why)
+{
+	bool stuck = ++l->drain_tries >= DRAIN_TRIES;
+
+	l->draining = false;
+	if (l->force && l->drain_tries == DRAIN_TRIES_FORCE)
+		kill_clients(l);
+	if (stuck && l->state == LEASE_DRAINING)
+		(void)lease_event(l, LEASE_STUCK, why, NULL);
+	drain_in(l, stuck ? QUARANTINE_POLL_USEC : DRAIN_POLL_USEC);
 }
 
 /* ------------------------------------------------------- the grant and the queues */
@@ -101,9 +139,14 @@ static void take_back_done(void *data)
 
 static void drain_take_back(struct lease *l)
 {
+	uint64_t now = now_monotonic();
 	struct drain *t;
 	int r;
 
+	if (l->grace_until > now) {
+		drain_in(l, l->grace_until - now);
+		return;
+	}
 	lease_handles_shut(l);
 	t = calloc(1, sizeof(*t));
 	r = t ? 0 : -ENOMEM;
@@ -158,6 +201,45 @@ void lease_drain(struct lease *l)
 	l->draining = true;
 	if (!drain_rules(l))
 		drain_take_back(l);
+}
+
+void lease_hurry(struct lease *l)
+{
+	l->grace_until = 0;
+	if (l->state == LEASE_DRAINING)
+		lease_drain(l);
+}
+
+void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *reason)
+{
+	uint64_t now = now_monotonic(), until;
+	struct timespec t;
+	bool again = l->state == LEASE_DRAINING;
+
+	if (__builtin_add_overflow(now, grace_usec, &until))
+		until = UINT64_MAX;
+	if (!again || until < l->grace_until)
+		l->grace_until = until;
+	l->force = l->force || force;
+	clock_gettime(CLOCK_REALTIME, &t);
+	watch_announce_lease(l, "revoked", reason,
+			     (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000 +
+				     (l->grace_until > now ? l->grace_until - now : 0));
+	(void)lease_event(l, LEASE_REVOKE, reason, NULL);
+	if (again)
+		lease_drain(l);
+}
+
+void lease_set_client(struct lease *l, unsigned queue, int pidfd, bool store)
+{
+	char name[64];
+
+	fdstore_client_name(l->id, queue, name);
+	if (l->per_queue[queue].client_pidfd >= 0)
+		close(l->per_queue[queue].client_pidfd);
+	l->per_queue[queue].client_pidfd = pidfd;
+	if (store && pidfd >= 0)
+		fdstore_push(name, pidfd);
 }
 
 void leases_recheck(struct device *d)

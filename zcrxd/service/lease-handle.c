@@ -35,6 +35,8 @@ static int on_hangup(sd_event_source *s, int fd, uint32_t revents, void *userdat
 	handle_free(h, false);
 	if (!l->persistent && l->n_handles == 0)
 		(void)lease_event(l, LEASE_HANDLE_GONE, "its handle was closed", NULL);
+	if (l->n_handles == 0)
+		lease_hurry(l);
 	return 0;
 }
 

@@ -88,6 +88,7 @@ static void on_registered(int r, const struct ifq *ifq, struct fault *fault, voi
 		g->ifq = *ifq;
 		/* Bound from here on, whatever follows: draining has to know. */
 		g->lease->per_queue[g->queue].bound = true;
+		lease_set_client(g->lease, g->queue, TAKE_FD(g->request.pidfd), true);
 		r = device_submit(g->lease->device, look_run, look_done, g);
 		if (r == 0)
 			return;

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "fdstore.h"
 #include "leases.h"
 #include "log.h"
 #include "policy.h"
@@ -23,6 +24,9 @@ static void lease_free(struct lease *l)
 	assert(l->n_busy == 0 && LIST_EMPTY(&l->handles) && l->n_flows == 0);
 	sd_event_source_disable_unref(l->expiry);
 	sd_event_source_disable_unref(l->drain_timer);
+	for (unsigned i = 0; i < LEASE_QUEUES_MAX; i++)
+		if (l->per_queue[i].client_pidfd >= 0)
+			close(l->per_queue[i].client_pidfd);
 	free(l->flows);
 	free(l->name);
 	free(l->reason);
@@ -121,6 +125,19 @@ static void lease_tell_waiters(struct lease *l)
 	}
 }
 
+static void lease_forget_clients(struct lease *l)
+{
+	char name[64];
+
+	for (unsigned i = 0; i < LEASE_QUEUES_MAX; i++) {
+		if (l->per_queue[i].client_pidfd < 0)
+			continue;
+		fdstore_client_name(l->id, i, name);
+		fdstore_remove(name);
+		lease_set_client(l, i, -EBADF, false);
+	}
+}
+
 /* The queues are free: nothing of the lease is left but the references of its operations. */
 static void lease_forget(struct lease *l)
 {
@@ -132,6 +149,7 @@ static void lease_forget(struct lease *l)
 	while (!LIST_EMPTY(&l->proofs))
 		proof_free(LIST_FIRST(&l->proofs));
 	lease_handles_shut(l);
+	lease_forget_clients(l);
 	inventory_give(&d->inventory, l->id);
 	TAILQ_REMOVE(&m->leases, l, entry);
 	l->expiry = sd_event_source_disable_unref(l->expiry);

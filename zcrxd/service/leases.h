@@ -38,7 +38,8 @@ struct lease_handle {
 struct lease_queue {
 	bool registering;
 	bool bound;
-	uint64_t area; /* bytes accounted to the owner */
+	uint64_t area;	  /* bytes accounted to the owner */
+	int client_pidfd; /* the process that registered; -EBADF if none did, or it is not known */
 };
 
 /* Called when the lease is FREE or QUARANTINED. */
@@ -83,6 +84,8 @@ struct lease {
 	unsigned n_busy;      /* operations under way: draining waits for them */
 	bool draining;	      /* lease-drain.c is at work */
 	unsigned drain_tries;
+	uint64_t grace_until; /* CLOCK_MONOTONIC, us: a revoked client may go on, unsteered, until then */
+	bool force;	      /* its client is killed if the queue does not come back otherwise */
 	sd_event_source *drain_timer;
 	STAILQ_HEAD(, lease_waiter) waiters;
 };
@@ -220,5 +223,12 @@ void proofs_verify_all(struct manager *m);
 
 /* ---- draining (lease-drain.c) */
 void lease_drain(struct lease *l);
+/* An administrator takes it back: rules now, the rest after the grace. Again: with less grace, or with
+ * force. */
+void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *reason);
+/* The client is done with it: what is left of the grace is not waited for. */
+void lease_hurry(struct lease *l);
+/* Keeps the process that has registered a queue in mind, also for the next daemon; takes pidfd over. */
+void lease_set_client(struct lease *l, unsigned queue, int pidfd, bool store);
 void leases_recheck(struct device *d);
 void leases_interface_gone(struct device *d);

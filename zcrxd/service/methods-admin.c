@@ -9,7 +9,6 @@
 #include "methods.h"
 #include "policy.h"
 #include "reload.h"
-#include "watch.h"
 
 struct plan_parameters {
 	const char *interface;
@@ -219,8 +218,7 @@ int vl_method_revoke(sd_varlink *link, sd_json_variant *parameters,
 	if (r != 0)
 		return reply_fault(link, r, &fault);
 	hold = lease_ref(l);
-	watch_announce_lease(l, "revoked", p.reason, 0);
-	(void)lease_event(l, LEASE_REVOKE, p.reason ?: "revoked by an administrator", NULL);
+	lease_revoke(l, p.grace, p.force, p.reason ?: "revoked by an administrator");
 	r = lease_wait(l, on_revoked, sd_varlink_ref(link));
 	if (r < 0)
 		sd_varlink_unref(link);

@@ -298,6 +298,7 @@ int vl_method_release(sd_varlink *link, sd_json_variant *parameters,
 		return reply_fault(link, r, &fault);
 	hold = lease_ref(l);
 	(void)lease_event(l, LEASE_RELEASE, NULL, NULL);
+	lease_hurry(l);
 	r = lease_wait(l, on_released, sd_varlink_ref(link));
 	if (r < 0)
 		sd_varlink_unref(link);

@@ -232,7 +232,8 @@ int kernel_nic_open(unsigned ifindex, const struct netlink_family *ethtool,
 	nic->nic = (struct nic) { .ops = &kernel_nic_ops, .ifindex = ifindex };
 	nic->ethtool = *ethtool;
 	nic->netdev = *netdev;
-	nic->ioctl_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* SIOCETHTOOL takes a socket of any family; the daemon may open no Internet ones. */
+	nic->ioctl_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (nic->ioctl_fd < 0)
 		return -errno;
 	r = netlink_open(&nic->route, NETLINK_ROUTE);
