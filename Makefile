@@ -6,7 +6,7 @@ KERNEL ?=
 VM = tests/vm/run $(if $(KERNEL),--kernel $(KERNEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz shell enter clean-cache
+.PHONY: help demo test test-recovery bench fuzz shell enter clean-cache
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -18,6 +18,9 @@ demo: ## watch an unprivileged program receive by zero copy (about two minutes, 
 
 test: ## everything that is tested, natively and in the virtual machine
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL))
+
+test-recovery: ## the daemon killed at every point, and restarted under traffic (ten minutes)
+	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL)) recovery
 
 bench: ## what it costs: calls, memory, wake-ups
 	@tests/vm/build --release
