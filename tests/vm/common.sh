@@ -101,6 +101,8 @@ prune() {
 
 ensure_root() {
 	root=root-$(hash_of "$vm/mkroot" "$vm/packages")
+	# A fresh machine may never have asked its mirror for anything, and not know its suites.
+	[ -d "$cache/$root" ] || [ -n "$(apt-get indextargets)" ] || apt-get update -q >&2
 	cached "$root" "$vm/mkroot"
 	root=$cache/$root
 }
