@@ -48,6 +48,22 @@ static int refuse_invalid(const struct ifq_request *request, struct fault *reter
 			    "and zcrxctl apply.");
 }
 
+static int refuse_range(const struct ifq_request *request, struct fault *reterr)
+{
+	if (request->buffer_length != 0)
+		return fault_set(
+			reterr, ZCRX_INVALID_AREA, NULL,
+			"Cannot " OPERATION ": the area's memory is not contiguous in pieces of "
+			"%u bytes (receiveBufferLength), or the queue is out of range. Use huge "
+			"pages (MFD_HUGETLB).",
+			request->buffer_length);
+	return fault_kernel(
+		reterr, ERANGE, NULL, OPERATION,
+		"The device has no receive queue %u (any more), or the driver cannot stop "
+		"this one.",
+		request->queue);
+}
+
 int zcrx_refusal(int error, const struct ifq_request *request, struct fault *reterr)
 {
 	switch (error) {
@@ -60,17 +76,7 @@ int zcrx_refusal(int error, const struct ifq_request *request, struct fault *ret
 				 "Cannot " OPERATION ": the pages of the area cannot be pinned. It "
 				 "must be a memfd, readable and writable, populated, and whole.");
 	case ERANGE:
-		if (request->buffer_length != 0)
-			return fault_set(
-				reterr, ZCRX_INVALID_AREA, NULL,
-				"Cannot " OPERATION ": the area's memory is not contiguous "
-				"in pieces of %u bytes (receiveBufferLength), or the queue "
-				"is out of range. Use huge pages (MFD_HUGETLB).",
-				request->buffer_length);
-		return fault_kernel(reterr, error, NULL, OPERATION,
-				    "The device has no receive queue %u (any more), or the driver "
-				    "cannot stop this one.",
-				    request->queue);
+		return refuse_range(request, reterr);
 	case ENOMEM:
 		return fault_kernel(
 			reterr, error, NULL, OPERATION,
