@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "kernel.h"
 #include "uapi.h"
 #include "zcrxd-nic.h"
 
@@ -44,7 +45,8 @@ static void on_event(const struct nic_event *e, void *userdata)
 		puts("socket gone");
 }
 
-/* The end of the socket has to arrive as an event. */
+/* The end of the socket has to arrive as an event: at the backend that looked at it, and at one
+ * that was only told its cookie, as after a restart of the daemon. */
 static int await_end(struct nic_backend *b, uint64_t cookie)
 {
 	struct pollfd p = { .fd = b->ops->get_fd(b), .events = POLLIN };
@@ -64,6 +66,7 @@ int run_facts(struct nic_backend *b, char **argv, struct fault *reterr)
 	struct sockaddr_storage address;
 	socklen_t n = parse_endpoint(argv[1], argv[2], &address);
 	_cleanup_close_ int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct nic_backend *later;
 	struct socket_facts f;
 	bool exists;
 	int r;
@@ -76,7 +79,9 @@ int run_facts(struct nic_backend *b, char **argv, struct fault *reterr)
 		return -errno;
 	r = b->ops->socket_facts(b, fd, &f, reterr);
 	if (r == 0)
-		r = b->ops->socket_exists(b, f.cookie, &exists);
+		r = kernel_backend_new(&later, reterr);
+	if (r == 0)
+		r = later->ops->socket_exists(later, f.cookie, &exists);
 	if (r != 0)
 		return r;
 	printf("facts domain %d state %d netns %d bound %u v6only %d local %s %u remote %s %u\n",
@@ -85,7 +90,11 @@ int run_facts(struct nic_backend *b, char **argv, struct fault *reterr)
 	       inet_ntop(f.domain, f.remote, remote, sizeof(remote)), f.remote_port);
 	printf("exists %d\n", exists);
 	close(TAKE_FD(fd));
-	return await_end(b, f.cookie);
+	r = await_end(b, f.cookie);
+	if (r == 0)
+		r = await_end(later, f.cookie);
+	later->ops->free(later);
+	return r;
 }
 
 /* A ring as it has to be, or as clients get it wrong. */

@@ -315,6 +315,8 @@ static int run_events(struct nic_backend *b, char **argv, struct fault *reterr)
 	int r = 0;
 
 	(void)reterr;
+	puts("listening");
+	fflush(stdout);
 	while (r >= 0 && time(NULL) < end)
 		if (poll(&p, 1, 200) > 0)
 			r = b->ops->dispatch(b, print_event, NULL);

@@ -139,7 +139,8 @@ struct nic_backend_ops {
 	/* FLOW_NOT_PROVED if it is no TCP socket at all. Never blocks. */
 	int (*socket_facts)(struct nic_backend *b, int fd, struct socket_facts *ret,
 			    struct fault *reterr);
-	/* Is the socket with this cookie still there? For what an overrun has hidden. */
+	/* Is the socket with this cookie still there, listening or connected? For what an overrun has
+	 * hidden, and after a restart: its end will be an event from now on. */
 	int (*socket_exists)(struct nic_backend *b, uint64_t cookie, bool *ret);
 
 	/* INVALID_AREA unless it is what a Register may hand over. Never touches its pages. */

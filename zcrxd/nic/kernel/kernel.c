@@ -77,13 +77,21 @@ static int kernel_socket_exists(struct nic_backend *base, uint64_t cookie, bool 
 	static const int families[] = { AF_INET, AF_INET6 };
 	struct kernel_backend *b = kernel_backend(base);
 	struct sockdiag_socket s;
-	int r = -ENOENT;
+	int r;
 
+	/* A daemon that was restarted asks about sockets that its predecessor looked at. First the
+	 * news, then the look: no end falls between. */
+	r = monitor_await_socket(&b->monitor, cookie);
+	if (r < 0)
+		return r;
+	r = -ENOENT;
 	for (size_t i = 0; i < ARRAY_SIZE(families) && r == -ENOENT; i++)
 		r = sockdiag_find(&b->diag, families[i], SOCKDIAG_LISTENING | SOCKDIAG_CONNECTED,
 				  cookie, &s);
 	if (r < 0 && r != -ENOENT)
 		return r;
+	if (r < 0)
+		monitor_forget_socket(&b->monitor, cookie);
 	*ret = r >= 0;
 	return 0;
 }

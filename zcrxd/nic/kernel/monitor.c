@@ -165,7 +165,7 @@ int monitor_await_socket(struct monitor *m, uint64_t cookie)
 	return r;
 }
 
-static void forget_socket(struct monitor *m, uint64_t cookie)
+void monitor_forget_socket(struct monitor *m, uint64_t cookie)
 {
 	for (size_t i = 0; i < m->n_cookies && m->n_cookies <= SOCKDIAG_FILTER_MAX; i++) {
 		if (m->cookies[i] != cookie)
@@ -192,7 +192,7 @@ static int take(struct monitor *m, const struct netlink *from, const struct nlms
 		if (monitor_read_genl(h, m->ethtool.id, m->netdev.id, &event))
 			handler(&event, userdata);
 	} else if (monitor_read_diag(h, &event)) {
-		forget_socket(m, event.cookie);
+		monitor_forget_socket(m, event.cookie);
 		handler(&event, userdata);
 	}
 	return r;

@@ -25,6 +25,7 @@ void monitor_done(struct monitor *m);
 int monitor_dispatch(struct monitor *m, nic_event_handler handler, void *userdata);
 /* From now on the end of this socket is an event. */
 int monitor_await_socket(struct monitor *m, uint64_t cookie);
+void monitor_forget_socket(struct monitor *m, uint64_t cookie);
 
 /* Pure: what one message means. False if nothing. */
 bool monitor_read_route(const struct nlmsghdr *m, struct nic_event *ret);
