@@ -27,7 +27,6 @@ bench: ## what it costs: calls, memory, wake-ups
 	@tests/vm/enter -- /src/bench/run --native
 	@echo
 	@$(VM) --build release -- /src/bench/run
-	@tests/vm/enter -- /src/bench/run --native
 
 fuzz: ## look for inputs that break a parser, SECONDS=60 for each
 	@tests/vm/fuzz $(SECONDS)
