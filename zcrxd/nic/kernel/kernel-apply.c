@@ -132,12 +132,14 @@ static int apply_rss(struct kernel_nic *nic, const struct step_value *to, struct
 	bool equal = to->n_rss == 0; /* the default is whatever the driver says it is */
 	int r;
 
-	if (netlink_family_has(&nic->ethtool, UAPI_ETHTOOL_MSG_RSS_SET))
+	if (netlink_family_has(&nic->ethtool, UAPI_ETHTOOL_MSG_RSS_SET)) {
 		r = netlink_call(&nic->genl,
 				 ethnl_set_rss(&nic->ethtool, nic->nic.ifindex, to->rss, to->n_rss),
 				 NULL, NULL);
-	else
+	} else {
+		netlink_forget_refusal(&nic->genl);
 		r = rss_ioctl_set(nic->ioctl_fd, nic->name, to->rss, to->n_rss);
+	}
 	if (r >= 0)
 		r = kernel_nic_read_rss(nic, &rss);
 	if (r < 0)

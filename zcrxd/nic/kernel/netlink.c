@@ -139,7 +139,7 @@ static int receive_until(struct netlink *nl, int64_t deadline, size_t *ret_n)
 	}
 }
 
-static void forget_refusal(struct netlink *nl)
+void netlink_forget_refusal(struct netlink *nl)
 {
 	free(nl->text);
 	nl->text = NULL;
@@ -206,7 +206,7 @@ static int transact(struct netlink *nl, struct nl_msg *m, bool dump, netlink_han
 {
 	struct nlmsghdr *h = nlmsg_hdr(m);
 
-	forget_refusal(nl);
+	netlink_forget_refusal(nl);
 	h->nlmsg_seq = NL_AUTO_SEQ; /* a dump that begins anew must not take the old one's rest */
 	errno = 0;
 	if (nl_send_auto(nl->socket, m) < 0)
@@ -218,7 +218,7 @@ int netlink_call(struct netlink *nl, struct nl_msg *m, netlink_handler handler, 
 {
 	_cleanup_nl_msg_ struct nl_msg *message = m;
 
-	forget_refusal(nl);
+	netlink_forget_refusal(nl);
 	if (!message)
 		return -ENOMEM;
 	return transact(nl, message, false, handler, userdata);
@@ -230,7 +230,7 @@ int netlink_dump(struct netlink *nl, struct nl_msg *m, netlink_handler handler,
 	_cleanup_nl_msg_ struct nl_msg *message = m;
 	int r = -ENOMEM;
 
-	forget_refusal(nl);
+	netlink_forget_refusal(nl);
 	for (unsigned i = 0; message && i < DUMP_ATTEMPTS; i++) {
 		nlmsg_hdr(message)->nlmsg_flags |= NLM_F_DUMP;
 		r = transact(nl, message, true, handler, userdata);
@@ -239,7 +239,7 @@ int netlink_dump(struct netlink *nl, struct nl_msg *m, netlink_handler handler,
 		if (reset)
 			reset(userdata);
 	}
-	return r;
+	return r == -EINTR ? -EAGAIN : r;
 }
 
 int netlink_fault(const struct netlink *nl, int r, struct fault *reterr, const char *operation,

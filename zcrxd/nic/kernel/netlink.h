@@ -51,6 +51,8 @@ int netlink_call(struct netlink *nl, struct nl_msg *m, netlink_handler handler, 
 int netlink_dump(struct netlink *nl, struct nl_msg *m, netlink_handler handler,
 		 void (*reset)(void *userdata), void *userdata);
 
+/* Before something that fails in other ways than by netlink. */
+void netlink_forget_refusal(struct netlink *nl);
 /* What failed call `r` becomes: a fault if the kernel refused, `r` itself if the machine failed. */
 int netlink_fault(const struct netlink *nl, int r, struct fault *reterr, const char *operation,
 		  const char *format, ...) _printf_(5, 6);
