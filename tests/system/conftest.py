@@ -52,9 +52,19 @@ def configured(request, users):
 def nothing_left(request, configured):
     """Whatever a test did, its leases are gone soon after it, and not a trace is in the kernel."""
     yield
+    if "lasting" in request.fixturenames:  # a fixture that holds leases for the whole module
+        return
     if request.node.failed:  # what it did not come to do itself: the next one starts clean
         for lease in machine.leases():
             machine.ctl("revoke", lease["leaseId"])
+    machine.until(lambda: not machine.leases())
+    machine.until(machine.is_clean)
+
+
+@pytest.fixture(scope="module")
+def lasting(configured):
+    """For fixtures that hold leases for the whole module: nothing is left after them."""
+    yield
     machine.until(lambda: not machine.leases())
     machine.until(machine.is_clean)
 

@@ -63,7 +63,7 @@ def test_under_traffic(grants):
 
 def test_while_registering(grants):
     # The kernel is held up in the middle of it, with the ring's lock in its hands.
-    simnic.fail("queue_alloc", 1, 0, 0, 1500)
+    simnic.fail("queue_alloc", 1, 0, 0, 1000)
     with machine.Program("zcrxperf", "receive", "--json", "--port", "9001", "--stop-after",
                          "register", user="alice") as client:
         until(lambda: simnic.fault("queue_alloc")["hits"] and not simnic.fault("queue_alloc")[

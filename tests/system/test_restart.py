@@ -122,13 +122,13 @@ def test_the_status_counts(root):
 def test_the_watchdog():
     """Pets come; and when they cease, systemd starts it anew."""
     DROP_IN.parent.mkdir(parents=True, exist_ok=True)
-    DROP_IN.write_text("[Service]\nWatchdogSec=2s\nRestartSec=0\n")
+    DROP_IN.write_text("[Service]\nWatchdogSec=2s\nRestartSec=0\nLimitCORE=0\n")
     try:
         machine.run("systemctl", "daemon-reload")
         machine.run("systemctl", "restart", "zcrxd")
         pets = set()
         until(lambda: pets.add(machine.show("zcrxd", "WatchdogTimestampMonotonic"))
-              or len(pets) >= 3)
+              or len(pets) >= 2)
         pid = machine.main_pid()
         machine.run("kill", "-STOP", str(pid))
         until(lambda: machine.main_pid() not in (0, pid)

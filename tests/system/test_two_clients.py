@@ -7,7 +7,7 @@ import socket
 import machine
 import pytest
 import simnic
-from client import Error, new_area, new_ring
+from client import Connection, Error, new_area, new_ring
 from machine import HOST4, HOST6, PEER4
 
 PORT = 9001  # alice's
@@ -32,22 +32,30 @@ def test_each_receives_its_own_flow_only():
         machine.assert_counted(grown, result["hardwareQueue"], sizes[port])
 
 
-@pytest.fixture(name="bobs")
-def fixture_bobs(bob):
-    """alice receives on her port; bob has a lease that is bound, and a socket on the same port,
+@pytest.fixture(name="both", scope="module")
+def fixture_both(lasting):
+    """alice receives on her port; bob has a lease that is bound, and sockets on the same port,
     from before she was there, and wants what is hers."""
     with contextlib.ExitStack() as stack:
-        bound = stack.enter_context(socket.socket())
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((HOST4, PORT))
+        bound = [stack.enter_context(socket.socket()) for _ in range(2)]
+        for s in bound:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind((HOST4, PORT))
         receiving = stack.enter_context(machine.receiver(PORT, "--address", "0.0.0.0"))
-        hers = machine.rules()
-        lease = stack.enter_context(bob.acquire())
+        lease = stack.enter_context(stack.enter_context(Connection("bob")).acquire())
         lease.register(stack.enter_context(new_ring()), stack.enter_context(new_area()))
         lease.alices = machine.lease_of(receiving.pid)["leaseId"]
-        lease.merely_bound = bound
+        lease.merely_bound, lease.to_connect = bound
         yield lease
-        assert machine.rules() == hers, "an attempt changed something"
+
+
+@pytest.fixture(name="bobs")
+def fixture_bobs(both):
+    hers = machine.rules()
+    yield both
+    machine.until(lambda: machine.rules() == hers)
+    assert both.state() == "bound"
+    assert both.alices in [lease["leaseId"] for lease in machine.leases()]
 
 
 def refused(lease, method, *arguments, **parameters):
@@ -79,14 +87,14 @@ def test_by_a_connection_of_his_own_from_her_port(bobs):
         his.bind((HOST4, 0))
         his.connect(peer.getsockname())
         # From another port he may.
-        flows = bobs.add_socket(his)["flows"]
-        assert flows == [{"protocol": "tcp4", "destination": HOST4, "source": PEER4,
-                          "destinationPort": his.getsockname()[1],
-                          "sourcePort": peer.getsockname()[1]}]
-        bobs.call("RemoveFlow", flowId=bobs.connection.leases()[-1]["flows"][0]["flowId"])
+        added = bobs.add_socket(his)
+        assert added["flows"] == [{"protocol": "tcp4", "destination": HOST4, "source": PEER4,
+                                   "destinationPort": his.getsockname()[1],
+                                   "sourcePort": peer.getsockname()[1]}]
+        bobs.call("RemoveFlow", flowId=added["flowIds"][0])
 
-        bobs.merely_bound.connect(peer.getsockname())
-        error = refused(bobs, "add_socket", bobs.merely_bound)
+        bobs.to_connect.connect(peer.getsockname())
+        error = refused(bobs, "add_socket", bobs.to_connect)
         assert (error.name, error.parameters["leaseId"]) == ("FlowConflict", bobs.alices)
 
 
