@@ -137,40 +137,67 @@ def qstats(ifname, per_queue=False):
     return {row[QSTATS_QUEUE_ID]: row for row in rows if row[QSTATS_QUEUE_TYPE] == 0}
 
 
+HEADER, HEADER_DEV_NAME = 1, 2
+
+
+def ethtool(command, ifname, *attributes):
+    request = [attr(HEADER, [attr(HEADER_DEV_NAME, ifname)]), *attributes]
+    return Generic("ethtool").call(command, request)
+
+
 ETHTOOL_MSG_RINGS_GET, ETHTOOL_MSG_RINGS_SET = 15, 16
-RINGS_HEADER, HEADER_DEV_NAME = 1, 2
-RINGS_TCP_DATA_SPLIT, RINGS_HDS_THRESH, RINGS_HDS_THRESH_MAX = 11, 17, 18
+RINGS_RX, RINGS_TCP_DATA_SPLIT, RINGS_HDS_THRESH, RINGS_HDS_THRESH_MAX = 6, 11, 17, 18
 
 
 def rings_get(ifname):
-    request = [attr(RINGS_HEADER, [attr(HEADER_DEV_NAME, ifname)])]
-    answer = Generic("ethtool").call(ETHTOOL_MSG_RINGS_GET, request)[0]
-    return {kind: number(value) for kind, value in answer.items() if kind != RINGS_HEADER}
+    answer = ethtool(ETHTOOL_MSG_RINGS_GET, ifname)[0]
+    return {kind: number(value) for kind, value in answer.items() if kind != HEADER}
 
 
-def rings_set(ifname, split=None, thresh=None):
-    request = [attr(RINGS_HEADER, [attr(HEADER_DEV_NAME, ifname)])]
+def rings_set(ifname, split=None, thresh=None, rx=None):
+    attributes = []
     if split is not None:
-        request.append(attr(RINGS_TCP_DATA_SPLIT, bytes([split])))
+        attributes.append(attr(RINGS_TCP_DATA_SPLIT, bytes([split])))
     if thresh is not None:
-        request.append(attr(RINGS_HDS_THRESH, thresh))
-    Generic("ethtool").call(ETHTOOL_MSG_RINGS_SET, request)
+        attributes.append(attr(RINGS_HDS_THRESH, thresh))
+    if rx is not None:
+        attributes.append(attr(RINGS_RX, rx))
+    ethtool(ETHTOOL_MSG_RINGS_SET, ifname, *attributes)
 
 
-ETHTOOL_MSG_RSS_CREATE_ACT, ETHTOOL_MSG_RSS_DELETE_ACT = 49, 50
-RSS_HEADER, RSS_CONTEXT = 1, 2
+ETHTOOL_MSG_CHANNELS_SET, CHANNELS_COMBINED_COUNT = 18, 9
+
+
+def channels_set(ifname, combined):
+    ethtool(ETHTOOL_MSG_CHANNELS_SET, ifname, attr(CHANNELS_COMBINED_COUNT, combined))
+
+
+ETHTOOL_MSG_FEATURES_SET, FEATURES_WANTED = 12, 3
+BITSET_BITS, BITSET_BIT, BITSET_BIT_NAME, BITSET_BIT_VALUE = 3, 1, 2, 3
+
+
+def feature_set(ifname, name, on):
+    bit = [attr(BITSET_BIT_NAME, name)] + ([attr(BITSET_BIT_VALUE, b"")] if on else [])
+    wanted = attr(FEATURES_WANTED, [attr(BITSET_BITS, [attr(BITSET_BIT, bit)])])
+    ethtool(ETHTOOL_MSG_FEATURES_SET, ifname, wanted)
+
+
+ETHTOOL_MSG_RSS_SET, ETHTOOL_MSG_RSS_CREATE_ACT, ETHTOOL_MSG_RSS_DELETE_ACT = 48, 49, 50
+RSS_CONTEXT, RSS_INDIR = 2, 4
+
+
+def rss_set(ifname, *queues):
+    """The default table; the kernel repeats what is shorter, and resets it if there is nothing."""
+    ethtool(ETHTOOL_MSG_RSS_SET, ifname, attr(RSS_INDIR, struct.pack(f"={len(queues)}I", *queues)))
 
 
 def rss_create(ifname):
     """A context with the defaults; returns its id."""
-    request = [attr(RSS_HEADER, [attr(HEADER_DEV_NAME, ifname)])]
-    answer = Generic("ethtool").call(ETHTOOL_MSG_RSS_CREATE_ACT, request)[0]
-    return number(answer[RSS_CONTEXT])
+    return number(ethtool(ETHTOOL_MSG_RSS_CREATE_ACT, ifname)[0][RSS_CONTEXT])
 
 
 def rss_delete(ifname, context):
-    request = [attr(RSS_HEADER, [attr(HEADER_DEV_NAME, ifname)]), attr(RSS_CONTEXT, context)]
-    Generic("ethtool").call(ETHTOOL_MSG_RSS_DELETE_ACT, request)
+    ethtool(ETHTOOL_MSG_RSS_DELETE_ACT, ifname, attr(RSS_CONTEXT, context))
 
 
 RTM_NEWLINK = 16

@@ -3,6 +3,8 @@
 They run as root in the test machine, where zc0 is here and its peer zc1 in the namespace "peer"."""
 
 import contextlib
+import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -44,9 +46,27 @@ def until(condition, seconds=PATIENCE):
     return value
 
 
+def ethtool_ioctl(ifname, data):
+    """For what is slow by command, or has none. data, a bytearray, is also the answer."""
+    siocethtool = 0x8946
+    buffer = (ctypes.c_char * len(data)).from_buffer(data)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, siocethtool,
+                    struct.pack("16sP", ifname.encode(), ctypes.addressof(buffer)))
+
+
 def counters(ifname="zc0"):
-    return {name: int(value) for name, value in
-            re.findall(r"^\s+(\w+): (\d+)$", run("ethtool", "-S", ifname), re.M)}
+    """What ethtool -S shows."""
+    gsset_info, gstrings, gstats, ss_stats, name_len = 0x37, 0x1B, 0x1D, 1, 32
+    info = bytearray(struct.pack("=IIQI", gsset_info, 0, 1 << ss_stats, 0))
+    ethtool_ioctl(ifname, info)
+    count = struct.unpack_from("=I", info, 16)[0]
+    names = bytearray(struct.pack("=III", gstrings, ss_stats, count)) + bytes(count * name_len)
+    ethtool_ioctl(ifname, names)
+    values = bytearray(struct.pack("=II", gstats, count)) + bytes(count * 8)
+    ethtool_ioctl(ifname, values)
+    return {name.rstrip(b"\0").decode(): value for (name,), (value,) in zip(
+        struct.iter_unpack(f"{name_len}s", names[12:]), struct.iter_unpack("=Q", values[8:]))}
 
 
 @contextlib.contextmanager
@@ -93,8 +113,8 @@ def rule(*words):
 
 
 def rules_flush():
-    run("ethtool", "-K", "zc0", "ntuple", "off")
-    run("ethtool", "-K", "zc0", "ntuple", "on")
+    nl.feature_set("zc0", "rx-ntuple-filter", False)
+    nl.feature_set("zc0", "rx-ntuple-filter", True)
 
 
 def rules():
@@ -132,13 +152,13 @@ def addresses():
             """)
 
 
-def configure(queues=8, split=True):
+def configure():
     """The state most tests start from: queues 4.. free of ordinary traffic."""
     rules_flush()
-    run("ethtool", "-X", "zc0", "default")
-    run("ethtool", "-L", "zc0", "combined", str(queues))
-    run("ethtool", "-G", "zc0", "rx", "1024", "tcp-data-split", "on" if split else "auto")
-    run("ethtool", "-X", "zc0", "equal", "4")
+    nl.rss_set("zc0")
+    nl.channels_set("zc0", 8)
+    nl.rings_set("zc0", split=2, thresh=0, rx=1024)
+    nl.rss_set("zc0", 0, 1, 2, 3)
 
 
 def enter_peer():

@@ -128,6 +128,11 @@ def test_qstats_agree_with_the_driver(wire):
     assert grown["rx7_bytes"] == sum(map(len, frames))
 
 
+def test_ethtool_shows_the_counters():
+    shown = re.findall(r"^ +(\w+): \d+$", run("ethtool", "-S", "zc0"), re.M)
+    assert shown == list(simnic.counters())
+
+
 def test_totals_survive_fewer_channels():
     before = nl.qstats("zc0")[nl.QSTATS_RX_PACKETS]
     run("ethtool", "-L", "zc0", "combined", "4")

@@ -2,6 +2,7 @@
 """Flow steering: every field of every flow type, shown by where frames land."""
 
 import contextlib
+import struct
 
 import pytest
 import simnic
@@ -173,25 +174,17 @@ def test_ntuple_off_flushes(wire):
 @contextlib.contextmanager
 def rxnfc():
     """insert(location=...) by ioctl: a tcp4 rule to queue 1. All rules go afterwards."""
-    import ctypes
-    import fcntl
-    import socket
-    import struct
-
-    siocethtool, srxclsrlins, tcp_v4_flow = 0x8946, 0x32, 1
-    control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    srxclsrlins, tcp_v4_flow = 0x32, 1
 
     def insert(location):
         # cmd, flow_type, data; flow spec: type, values, masks, ring, location; count
         nfc = bytearray(struct.pack("=IIQ", srxclsrlins, 0, 0) +
                         struct.pack("=I52s20s52s20s4xQI4x", tcp_v4_flow, b"", b"", b"", b"", 1,
                                     location) + bytes(8))
-        buffer = (ctypes.c_char * len(nfc)).from_buffer(nfc)
-        fcntl.ioctl(control, siocethtool, struct.pack("16sP", b"zc0", ctypes.addressof(buffer)))
+        simnic.ethtool_ioctl("zc0", nfc)
         return struct.unpack_from("=I", nfc, 16 + 160)[0]
 
     try:
         yield insert
     finally:
-        control.close()
         simnic.rules_flush()
