@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Mistakes in /etc/zcrxd.yaml: each is said exactly, and a bad file never replaces a good one."""
+"""Mistakes in /etc/zcrxd.yaml: each is said exactly, and a bad file never replaces a good one. The
+unit tests have many more of them; here it is the installed program that says them."""
 
 import subprocess
 
@@ -16,17 +17,12 @@ MISTAKES = [
      "1:1: interface: found an unknown key, expected one of on-stop, on-drift, grants, interfaces, "
      "software, policy (did you mean interfaces?)"),
     ("on-stop: leave\n", '1:10: on-stop: found "leave", expected keep or restore'),
-    ("on-drift:\n", "1:10: on-drift: found nothing, expected repair or report"),
     ("grants: netkit\n", '1:9: grants: found "netkit", expected auto or direct'),
     ("on-stop: keep\non-stop: keep\n",
      "2:1: on-stop: found the key a second time (first at line 1), expected it once"),
-    ("interfaces: zc0\n", '1:13: interfaces: found "zc0", expected a list of interfaces'),
-    ("interfaces:\n  - zc0\n", '2:5: interfaces[0]: found "zc0", expected a mapping'),
     ("interfaces:\n  - name: zc0\n",
      "2:5: interfaces[0].zero-copy-queues: found nothing, expected the number of queues to carve "
      "out"),
-    ("interfaces:\n  - zero-copy-queues: 1\n",
-     f"2:5: interfaces[0]: found no match, {MATCH}"),
     (ZC0 + "    driver: zcnic\n", f"2:5: interfaces[0]: found name and driver, {MATCH}"),
     ("interfaces:\n  - name: a-name-that-is-too-long\n    zero-copy-queues: 1\n",
      '2:11: interfaces[0].name: found "a-name-that-is-too-long", expected the name of an interface '
@@ -36,8 +32,6 @@ MISTAKES = [
     (ZC0 + "    channels: 1\n",
      '4:15: interfaces[0].channels: found "1", expected at least 2: at least one queue must stay '
      "ordinary"),
-    (ZC0 + "    channels: most\n",
-     '4:15: interfaces[0].channels: found "most", expected keep, max or a number from 2 to 4096'),
     (ZC0 + "    channels: 4\n",
      "3:23: interfaces[0].zero-copy-queues: found 4 of 4 channels, expected at most 3: at least one "
      "queue must stay ordinary"),
@@ -49,22 +43,15 @@ MISTAKES = [
     (ZC0 + "    hds-threshold: 128\n",
      '4:20: interfaces[0].hds-threshold: found "128", expected 0: the kernel refuses zero-copy '
      "receive with any other threshold"),
-    (ZC0 + "    rx-ring: 1k\n",
-     '4:14: interfaces[0].rx-ring: found "1k", expected a number from 1 to 65536'),
     (ZC0 + "    zero-copy: 2\n",
      "4:5: interfaces[0].zero-copy: found an unknown key, expected one of name, driver, mac, path, "
      "channels, zero-copy-queues, rx-ring, tcp-data-split, hds-threshold"),
     (ZC0 + "  - name: zc0\n    zero-copy-queues: 1\n",
      '4:11: interfaces[1].name: found "zc0" a second time (first at line 2), expected another '
      "device"),
-    ("software: {queues: 0}\n",
-     '1:20: software.queues: found "0", expected a number from 1 to 1024'),
     ("policy:\n  - {}\n", "2:5: policy[0]: found an empty rule, expected at least one key"),
     ("policy:\n  - user: root\n    max-area: 256MB\n",
      '3:15: policy[0].max-area: found "256MB", expected a size in bytes or like 256M (K, M, G, T)'),
-    ("policy:\n  - user: root\n    max-lease-time: soon\n",
-     '3:21: policy[0].max-lease-time: found "soon", expected a time in seconds or like 30min, 12h, '
-     "1d"),
     ("policy:\n  - user: root\n    flows: all\n",
      '3:12: policy[0].flows: found "all", expected prove, any or a list of {ports, addresses}'),
     ("policy:\n  - user: root\n    flows: [{ports: 9999-9000}]\n",
@@ -110,7 +97,7 @@ def test_a_file_that_cannot_be_read(tmp_path):
     assert check(tmp_path) == (1, "", f"Cannot read {tmp_path}: Is a directory.\n")
 
 
-@pytest.mark.parametrize("text, message", MISTAKES[:1] + MISTAKES[14:15])
+@pytest.mark.parametrize("text, message", MISTAKES[:1] + MISTAKES[14:15], ids=["key", "twice"])
 def test_reload_keeps_the_good_one(root, text, message):
     before = root.call("Describe")
     cursor = machine.journal_cursor()

@@ -156,19 +156,17 @@ def test_failed():
     assert "Is it running?" in said
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["lend"], ["lease", "--flow", "tcp4,dst-port=x"], ["lease", "--ttl", "soon"],
-    ["lease", "--queues", "0"], ["release"], ["run"], ["status", "a", "b"], ["status", "--what"]])
-def test_usage(arguments):
-    assert ctl(*arguments, status=USAGE).stderr
+def test_usage():
+    """The rest is tested where zcrxctl is, against a server with canned answers."""
+    for arguments in [], ["lend"], ["lease", "--flow", "tcp4,dst-port=x"], ["status", "--what"]:
+        assert ctl(*arguments, status=USAGE).stderr
 
 
 def test_help():
     overview = ctl("--help").stdout
-    for verb in ("status", "leases", "lease", "release", "run", "watch", "plan", "apply", "reload",
-                 "revoke"):
-        assert ctl(verb, "--help").stdout.startswith(f"zcrxctl {verb}")
+    for verb in ("status", "leases", "lease", "release", "run", "watch", "plan", "apply", "reload"):
         assert f"  {verb}" in overview
+    assert ctl("lease", "--help").stdout.startswith("zcrxctl lease")
 
 
 @pytest.mark.parametrize("verb", [["explain", "tcp4,dst-port=1"], ["restore", "zc0"]])
