@@ -310,6 +310,12 @@ def leases():
     return [reply["parameters"]["lease"] for reply in replies if reply["parameters"].get("lease")]
 
 
+def snapshot():
+    """What there is of leases, in the daemon and in the kernel."""
+    return ([lease["leaseId"] for lease in leases()], rule_count(), netkits(),
+            [held(queue) for queue in ZERO_COPY])
+
+
 def lease_of(pid):
     """The lease that the process acquired."""
     found = [lease for lease in leases() if lease["ownerPid"] == pid]

@@ -8,7 +8,7 @@ import socket
 
 import machine
 import pytest
-from client import (CQE32, DEFER_TASKRUN, R_DISABLED, SINGLE_ISSUER, Error, enable,
+from client import (CQE32, DEFER_TASKRUN, R_DISABLED, SINGLE_ISSUER, Connection, Error, enable,
                     new_area, new_ring)
 
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -23,10 +23,12 @@ def refused(name, text=""):
     assert caught.value.message.endswith("."), "a message is a sentence"
 
 
-@pytest.fixture(name="lease")
-def fixture_lease(alice):
-    with alice.acquire() as lease:
+@pytest.fixture(name="lease", scope="module")
+def fixture_lease(lasting):
+    """A lease that nothing becomes of: whatever is refused leaves it as it was."""
+    with Connection("alice") as alice, alice.acquire() as lease:
         yield lease
+        assert lease.state() == "reserved"
 
 
 @pytest.fixture(name="ring")
@@ -180,8 +182,8 @@ def test_an_area_that_is_no_memfd(lease, ring, path):
 # ---------------------------------------------------------------------------------- states
 
 
-def test_the_order_of_things(lease, ring, area):
-    with machine.listener() as sock:
+def test_the_order_of_things(alice, ring, area):
+    with alice.acquire() as lease, machine.listener() as sock:
         with refused("WrongState", "register a ring on its queue first"):
             lease.add_socket(sock)
         reply = lease.register(ring, area, refillEntries=200)
