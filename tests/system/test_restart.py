@@ -137,7 +137,6 @@ def test_the_watchdog():
     finally:
         DROP_IN.unlink()
         machine.run("systemctl", "daemon-reload")
-        machine.run("systemctl", "restart", "zcrxd")
 
 
 def test_reload_is_done_when_systemctl_returns(root):
