@@ -48,7 +48,7 @@ def config(grants="auto", interfaces="", policy=POLICY, zc0=""):
             f"  - name: zc0\n    channels: 8\n    zero-copy-queues: 4\n{zc0}{interfaces}{policy}")
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=PATIENCE):
     """Waits for something that is about to happen; what the condition said."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
