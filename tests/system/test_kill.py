@@ -102,3 +102,13 @@ def test_whoever_keeps_only_the_ring_keeps_nothing(grants, alice):
             assert machine.ctl_json("lease", "zc0")["hardwareQueues"] != [QUEUE]
             machine.ctl("release", "--all-mine")
     assert_queue_comes_back()
+
+
+def test_its_device_is_deleted_by_somebody():
+    """What the kernel held for the lease is gone: the lease is over, and its client hears of it."""
+    machine.configure(machine.config())
+    with machine.stopped_receiver(9001, "steer") as client:
+        lease = machine.lease_of(client.pid)
+        machine.run("ip", "link", "del", f"zcrx-{lease['leaseId']}")
+        until(lambda: not machine.leases())
+        until(machine.is_clean)

@@ -248,6 +248,19 @@ void leases_interface_gone(struct device *d)
 	}
 }
 
+void leases_link_gone(struct manager *m, unsigned ifindex)
+{
+	struct lease *l, *next;
+
+	for (l = TAILQ_FIRST(&m->leases); l; l = next) {
+		next = TAILQ_NEXT(l, entry);
+		/* Draining deletes it, too: that is no news then. */
+		if (l->granted && l->grant.kind == GRANT_NETKIT && l->grant.ifindex == ifindex &&
+		    l->state != LEASE_DRAINING && l->state != LEASE_QUARANTINED)
+			(void)lease_event(l, LEASE_REVOKE, "its netkit device was deleted", NULL);
+	}
+}
+
 /* -------------------------------------------------------------------------- the record */
 
 static int save(struct manager *m)

@@ -232,3 +232,5 @@ void lease_hurry(struct lease *l);
 void lease_set_client(struct lease *l, unsigned queue, int pidfd, bool store);
 void leases_recheck(struct device *d);
 void leases_interface_gone(struct device *d);
+/* Some link is gone: if it was a lease's netkit device, somebody took the queues from it. */
+void leases_link_gone(struct manager *m, unsigned ifindex);

@@ -82,6 +82,8 @@ static void on_nic_event(const struct nic_event *event, void *userdata)
 	case NIC_EVENT_LINK_GONE:
 		if (d)
 			device_detach(d);
+		else
+			leases_link_gone(m, event->ifindex);
 		break;
 	case NIC_EVENT_ADDRESSES:
 		if (d)
