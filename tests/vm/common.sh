@@ -143,6 +143,9 @@ make_boot() {
 ensure_build() {
 	build=$cache/build-$(printf %s "$src" | sha256sum | cut -c1-12)
 	mkdir -p "$build"
+	# What runs that were killed or have failed left there.
+	find "$build" -maxdepth 1 -mmin +1440 \
+		\( -name 'run-*' -o -name 'results-*' -o -name 'failed-*' \) -exec rm -rf {} +
 }
 
 # native COMMAND...: runs it in the root.
