@@ -233,6 +233,53 @@ static void test_written_is_read(void **state)
 	wait_until_clean(d);
 }
 
+static size_t leases_on_record(struct daemon *d)
+{
+	_cleanup_record_ struct record record = {};
+	_cleanup_free_ char *set_aside = NULL;
+
+	assert_int_equal(state_read(d->state_path, &record, &set_aside), 0);
+	assert_null(set_aside);
+	return record.n_leases;
+}
+
+/* One lease changes, and what is on record of the others stays. */
+static void test_others_stay_on_record(void **state)
+{
+	struct daemon *d = *state;
+	struct client clients[3];
+
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+		assert_null(client_open(d, &clients[i], CLIENT_STEERED));
+		assert_int_equal(leases_on_record(d), i + 1);
+	}
+	client_close(&clients[1]);
+	wait_for_rules(d, 2);
+	client_close(&clients[0]);
+	client_close(&clients[2]);
+	wait_until_clean(d);
+	assert_int_equal(leases_on_record(d), 0);
+}
+
+/* A time to live that was prolonged stays so if the daemon dies at once. */
+static void test_renewed_is_on_record(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_record_ struct record record = {};
+	_cleanup_free_ char *set_aside = NULL;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_null(call_fds(c.link, "Renew", &c.handle, 1, NULL,
+			     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,"
+			     "\"timeToLiveUSec\":60000000}", c.id));
+	assert_int_equal(state_read(d->state_path, &record, &set_aside), 0);
+	assert_int_equal(record.n_leases, 1);
+	assert_true(record.leases[0].expiry_usec > 0);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 static void expect_set_aside(const char *directory, const char *text, size_t size, const char *why)
 {
 	_cleanup_record_ struct record record = {};
@@ -355,6 +402,8 @@ int main(void)
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_foreign_rules_are_not_ours),
 		cmocka_unit_test(test_written_is_read),
+		cmocka_unit_test(test_others_stay_on_record),
+		cmocka_unit_test(test_renewed_is_on_record),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_no_room),

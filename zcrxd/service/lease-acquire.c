@@ -217,7 +217,7 @@ static void acquire_granted(struct acquire *a)
 
 	l->grant = a->grant;
 	l->granted = true;
-	(void)leases_save(l->manager);
+	(void)lease_save(l);
 	if (l->state != LEASE_RESERVED)
 		r = fault_set(&a->fault, ZCRX_NO_SUCH_INTERFACE, device_name(l->device),
 			      "The interface vanished while the lease was being made.");
@@ -264,7 +264,7 @@ static int acquire_prepare(struct lease *l, const struct acquire_request *q, str
 	a->request = (struct grant_request){ .kind = l->grant.kind, .queues = l->queues,
 					     .n_queues = l->n_queues };
 	lease_device_name(l->id, a->request.device);
-	return leases_save_before(l->manager, "grant a lease", reterr);
+	return 0;
 }
 
 int lease_acquire(struct manager *m, const struct acquire_request *q, lease_done done,
@@ -294,8 +294,11 @@ int lease_acquire(struct manager *m, const struct acquire_request *q, lease_done
 	d->n_leases++;
 	lease_begin(l);
 	*a = (struct acquire){ .lease = l, .done = done, .userdata = userdata };
-	(void)lease_event(l, LEASE_ACQUIRE, NULL, NULL);
+	/* With all that is to be on record of it in place: the event writes it down. */
 	r = acquire_prepare(l, q, a, reterr);
+	(void)lease_event(l, LEASE_ACQUIRE, NULL, NULL);
+	if (r == 0)
+		r = lease_check_saved(l, "grant a lease", reterr);
 	if (r == 0)
 		r = device_submit(d, acquire_run, acquire_done, a);
 	if (r != 0) {

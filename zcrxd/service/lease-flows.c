@@ -249,7 +249,7 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 		return r;
 	for (size_t i = 0; i < list->n; i++)
 		list->flows[i]->state = FLOW_INSTALLING;
-	r = leases_save(l->manager);
+	r = lease_save(l);
 	if (r >= 0)
 		r = device_submit(l->device, insert_run, insert_done, j);
 	if (r < 0) {
@@ -338,7 +338,7 @@ static void remove_done(void *data)
 		else /* it may still be there: kept, so that draining tries again */
 			j->list.flows[i]->state = FLOW_INSTALLED;
 	}
-	(void)leases_save(l->manager);
+	(void)lease_save(l);
 	if (l->state == LEASE_STEERED && !lease_is_steered(l))
 		(void)lease_event(l, lease_is_bound(l) ? LEASE_LAST_FLOW_GONE
 						       : LEASE_LAST_FLOW_GONE_UNBOUND,
@@ -360,7 +360,7 @@ int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done
 		return r;
 	for (size_t i = 0; i < list->n; i++)
 		list->flows[i]->state = FLOW_REMOVING;
-	(void)leases_save(l->manager);
+	(void)lease_save(l);
 	lease_begin(l);
 	TAKE_PTR(j);
 	return 0;

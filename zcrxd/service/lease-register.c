@@ -42,8 +42,10 @@ static void registration_report(struct registration *g, int r)
 					.napi_id = g->found.napi_id };
 
 	l->per_queue[g->queue].registering = false;
-	if (r != 0)
+	if (r != 0) {
 		l->per_queue[g->queue].area = 0;
+		(void)lease_save(l);
+	}
 	g->done(l, r, &g->fault, &reply, g->userdata);
 	registration_free(g);
 	lease_end(l);
@@ -207,6 +209,6 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	lease_begin(l);
 	l->per_queue[queue].registering = true;
 	l->per_queue[queue].area = request->area_size;
-	(void)leases_save(l->manager);
+	(void)lease_save(l);
 	return 0;
 }

@@ -30,6 +30,7 @@ static void lease_free(struct lease *l)
 	free(l->flows);
 	free(l->name);
 	free(l->reason);
+	record_forget(l);
 	free(l);
 }
 
@@ -193,7 +194,7 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 		l->reason = strdup(reason);
 	}
 	if (t.effects & LEASE_EFFECT_STORE)
-		(void)leases_save(l->manager);
+		(void)lease_save(l);
 	if (t.effects & LEASE_EFFECT_NOTIFY)
 		lease_announce(l, before);
 	manager_update_status(l->manager);
@@ -265,13 +266,10 @@ void leases_link_gone(struct manager *m, unsigned ifindex)
 
 static int save(struct manager *m)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	_cleanup_free_ char *text = NULL;
 	int r;
 
-	r = record_build(m, &v);
-	if (r >= 0)
-		r = sd_json_variant_format(v, 0, &text);
+	r = record_format(m, &text);
 	return r < 0 ? r : state_write(m->state_path, text);
 }
 
@@ -280,20 +278,25 @@ int leases_save(struct manager *m)
 	int r;
 
 	r = save(m);
-	if (r < 0 && !m->state_failing)
+	if (r < 0 && m->state_error == 0)
 		log_errno(r, "Cannot write %s; no lease is granted until that works", m->state_path);
-	m->state_failing = r < 0;
-	return r;
+	m->state_error = r < 0 ? r : 0;
+	return m->state_error;
 }
 
-int leases_save_before(struct manager *m, const char *act, struct fault *reterr)
+int lease_save(struct lease *l)
 {
-	int r;
+	record_forget(l);
+	return leases_save(l->manager);
+}
 
-	r = leases_save(m);
-	if (r >= 0)
+int lease_check_saved(const struct lease *l, const char *act, struct fault *reterr)
+{
+	const struct manager *m = l->manager;
+
+	if (m->state_error == 0)
 		return 0;
-	return fault_kernel(reterr, -r, NULL, act,
+	return fault_kernel(reterr, -m->state_error, NULL, act,
 			    "zcrxd could not write down in %s who owns what, so nothing was done. Is "
 			    "there room in /run?", m->state_path);
 }

@@ -88,6 +88,7 @@ struct lease {
 	bool force;	      /* its client is killed if the queue does not come back otherwise */
 	sd_event_source *drain_timer;
 	STAILQ_HEAD(, lease_waiter) waiters;
+	char *record; /* its part of the state file; NULL: to be made */
 };
 
 struct lease *lease_ref(struct lease *l);
@@ -103,11 +104,13 @@ struct lease *leases_find_overlap(struct device *d, const struct flow *flow,
 				  const struct lease *except);
 uint64_t lease_area(const struct lease *l);
 
-/* Writes who owns what. An act that is not on record is not done: callers that are about to act for a
- * client refuse if this fails. */
+/* Writes who owns what, after this lease changed. An act that is not on record is not done: callers
+ * that are about to act for a client refuse if this fails. */
+int lease_save(struct lease *l);
+/* The same, after leases came or went. */
 int leases_save(struct manager *m);
-/* The same, as a refusal that says what was to be done. */
-int leases_save_before(struct manager *m, const char *act, struct fault *reterr);
+/* 0 if the last of them worked, else a refusal that says what was to be done. */
+int lease_check_saved(const struct lease *l, const char *act, struct fault *reterr);
 /* The daemon ends, the leases do not. */
 void leases_leave(struct manager *m);
 

@@ -32,15 +32,15 @@ struct manager {
 	struct device_list devices;
 	struct lease_list leases;
 	char *state_set_aside; /* what became of a state file that could not be read */
-	bool state_failing; /* the last write of the state file failed, and that was said */
+	int state_error; /* why the last write of the state file failed, and that was said; or 0 */
 	struct watcher_list watchers;
 	unsigned n_watchers;
 	uint64_t last_flow_id;
-	unsigned starting;  /* devices whose first configuration is still running */
-	bool ready;	    /* READY=1 was sent */
-	char *status;	    /* as it was told last */
+	unsigned starting;	/* devices whose first configuration is still running */
+	bool ready;		/* READY=1 was sent */
+	char *status;		/* as it was told last */
 	bool stopped_listening; /* ... and the last calls have been heard */
-	bool stopping;	    /* SIGTERM: what is under way is finished, then the loop ends */
+	bool stopping;		/* SIGTERM: what is under way is finished, then the loop ends */
 };
 
 /* Takes over `backend` on success. */

@@ -330,5 +330,7 @@ int vl_method_renew(sd_varlink *link, sd_json_variant *parameters, sd_varlink_me
 		r = lease_event(l, LEASE_REGISTER, NULL, &fault);
 	if (r == 0)
 		r = lease_set_time_to_live(l, policy_lease_time(m->config, &peer, p.time_to_live));
+	if (r == 0)
+		(void)lease_save(l);
 	return r != 0 ? reply_fault(link, r, &fault) : sd_varlink_reply(link, NULL);
 }

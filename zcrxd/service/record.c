@@ -3,6 +3,7 @@
  * See record.h. Enums go by their numbers: version and checksum vouch for the writer.
  */
 #include <errno.h>
+#include <inttypes.h>
 
 #include "leases.h"
 #include "record.h"
@@ -101,25 +102,49 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_VARIANT("proofs", proofs));
 }
 
-int record_build(struct manager *m, sd_json_variant **ret)
+void record_forget(struct lease *l)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *leases = NULL;
+	free(TAKE_PTR(l->record));
+}
+
+static int format_lease(struct lease *l)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	int r;
+
+	if (l->record)
+		return 0;
+	r = build_lease(l, &v);
+	return r < 0 ? r : sd_json_variant_format(v, 0, &l->record);
+}
+
+int record_format(struct manager *m, char **ret)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	_cleanup_free_ char *text = NULL;
+	const char *separator = "";
+	size_t size;
 	struct lease *l;
 	int r;
 
-	r = sd_json_variant_new_array(&leases, NULL, 0);
+	f = open_memstream(&text, &size);
+	if (!f)
+		return -ENOMEM;
+	fprintf(f, "{\"lastFlowId\":%" PRIu64 ",\"leases\":[", m->last_flow_id);
 	TAILQ_FOREACH(l, &m->leases, entry) {
-		sd_json_variant *v = NULL;
-
+		r = format_lease(l);
 		if (r < 0)
-			break;
-		r = build_lease(l, &v);
-		r = append(&leases, r, v);
+			return r;
+		fputs(separator, f);
+		fputs(l->record, f);
+		separator = ",";
 	}
-	if (r < 0)
-		return r;
-	return sd_json_buildo(ret, UNSIGNED("lastFlowId", m->last_flow_id),
-			      SD_JSON_BUILD_PAIR_VARIANT("leases", leases));
+	fputs("]}", f);
+	r = ferror(f) ? -ENOMEM : 0;
+	if (fclose(TAKE_PTR(f)) != 0 || r < 0)
+		return -ENOMEM;
+	*ret = TAKE_PTR(text);
+	return 0;
 }
 
 /* ---------------------------------------------------------------------------- from text */

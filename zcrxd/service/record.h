@@ -13,6 +13,11 @@
 /* Bump when a field changes its meaning; a daemon reads its own version only. */
 #define RECORD_VERSION 1
 
-int record_build(struct manager *m, sd_json_variant **ret);
+struct lease;
+
+/* What was made of a lease is kept with it and taken as it is, until it is forgotten here: what a
+ * save takes does not grow with the building of all leases for the change of one. */
+void record_forget(struct lease *l);
+int record_format(struct manager *m, char **ret);
 /* -EBADMSG if a field is missing, of another type or out of range. */
 int record_parse(sd_json_variant *v, struct record *ret);
