@@ -119,13 +119,13 @@ static int acquire(const struct target *t)
 	return r < 0 ? -EIO : 0;
 }
 
-static int register_queue(struct client *c)
+static int register_queue(struct client *c, const char *interface, uint32_t number)
 {
 	struct uapi_zcrx_area_reg area = { .len = AREA_SIZE };
 	struct uapi_region_desc region = { .size = 8192 };
 	struct uapi_zcrx_ifq_reg reg = {
-		.if_idx = if_nametoindex(DEVICE),
-		.if_rxq = leased_queue,
+		.if_idx = if_nametoindex(interface),
+		.if_rxq = number,
 		.rq_entries = REFILL_ENTRIES,
 		.area_ptr = (uintptr_t)&area,
 		.region_ptr = (uintptr_t)&region,
@@ -191,7 +191,7 @@ static int bare_step(const struct target *t, struct client *c, enum step step)
 	case STEP_ACQUIRE:
 		return acquire(t);
 	case STEP_REGISTER:
-		return register_queue(c);
+		return register_queue(c, DEVICE, leased_queue);
 	case STEP_ADD_FLOW:
 		return insert_rule(t, c);
 	case STEP_RELEASE:
@@ -200,6 +200,47 @@ static int bare_step(const struct target *t, struct client *c, enum step step)
 		break;
 	}
 	return -EINVAL;
+}
+
+int bare_hold(const struct target *t, struct client *c)
+{
+	return register_queue(c, t->interface, t->bare_queue);
+}
+
+static int see_holder(struct nl_msg *m, void *userdata)
+{
+	struct genlmsghdr *header = nlmsg_data(nlmsg_hdr(m));
+
+	*(bool *)userdata = !!nla_find(genlmsg_attrdata(header, 0), genlmsg_attrlen(header, 0),
+				       UAPI_NETDEV_A_QUEUE_IO_URING);
+	return NL_OK;
+}
+
+int bare_probe(const struct target *t)
+{
+	struct nl_msg *m = nlmsg_alloc();
+	bool held = true;
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	genlmsg_put(m, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, 0, NETDEV_CMD_QUEUE_GET,
+		    NETDEV_FAMILY_VERSION);
+	nla_put_u32(m, NETDEV_A_QUEUE_IFINDEX, if_nametoindex(t->interface));
+	nla_put_u32(m, NETDEV_A_QUEUE_TYPE, NETDEV_QUEUE_TYPE_RX);
+	nla_put_u32(m, NETDEV_A_QUEUE_ID, t->bare_queue);
+	nl_socket_modify_cb(genl, NL_CB_VALID, NL_CB_CUSTOM, see_holder, &held);
+	r = nl_send_auto(genl, m);
+	nlmsg_free(m);
+	if (r >= 0)
+		r = nl_recvmsgs_default(genl);
+	if (r >= 0)
+		r = nl_wait_for_ack(genl);
+	if (r < 0) {
+		fprintf(stderr, "zcrx-bench: Cannot look at the queue: %s\n", nl_geterror(r));
+		return -EIO;
+	}
+	return held ? -EBUSY : 0;
 }
 
 const struct contender contender_bare = {

@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <systemd/sd-json.h>
+#include <systemd/sd-varlink.h>
 
 #include "client.h"
 
@@ -37,13 +39,37 @@ struct contender {
 
 extern const struct contender contender_daemon, contender_empty, contender_bare;
 
+/* What each of many clients does over and over, at the same time as all others. */
+struct crowd_member {
+	const char *name;
+	int (*connect)(const struct target *t, sd_varlink **ret);
+	int (*pair)(sd_varlink *link, const struct target *t); /* two calls */
+};
+
+extern const struct crowd_member crowd_daemon, crowd_empty;
+
+/* So many clients at once for so long, of each kind in turn; what came of it as JSON. */
+int crowd_measure(const struct target *t, unsigned n, unsigned seconds, sd_json_variant **ret);
+
+/* Kills a client of zcrxd's, and one of the kernel alone, in turns, and waits for the queue. zcrxd
+ * must have one queue to lease. */
+int kill_measure(const struct target *t, unsigned rounds, sd_json_variant **ret);
+
 /* Waits until zcrxd has dealt with everything that came before. */
 int daemon_settle(void);
 /* Leases, registers and steers for these clients, and keeps it so. */
 int daemon_hold(const struct target *t, struct client *clients, unsigned n);
+/* 0 if a queue could be leased (and was released), -EBUSY if there is none. */
+int daemon_probe(const struct target *t);
+
+/* Registers the hardware queue itself for this client, as a root program without zcrxd would. */
+int bare_hold(const struct target *t, struct client *c);
+/* 0 if no io_uring has the queue, -EBUSY if one has. */
+int bare_probe(const struct target *t);
 
 /* "zcrx-bench: Cannot DO: REASON"; returns r. */
 int failed(int r, const char *what);
+uint64_t now_nsec(void);
 
 /* Durations in nanoseconds, of one step or of all four. */
 struct series {
@@ -57,3 +83,5 @@ struct figures {
 
 /* Sorts the series. */
 struct figures series_figures(struct series *s);
+/* Sets field `name` of the object. */
+int series_to_json(struct series *s, const char *name, sd_json_variant **v);

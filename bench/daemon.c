@@ -11,15 +11,20 @@
 
 static sd_varlink *link_to_daemon;
 
-static int daemon_open(const struct target *t)
+static int daemon_connect(const struct target *t, sd_varlink **ret)
 {
-	int r = sd_varlink_connect_address(&link_to_daemon, t->socket);
+	int r = sd_varlink_connect_address(ret, t->socket);
 
 	if (r >= 0)
-		r = sd_varlink_set_allow_fd_passing_output(link_to_daemon, true);
+		r = sd_varlink_set_allow_fd_passing_output(*ret, true);
 	if (r >= 0)
-		r = sd_varlink_set_allow_fd_passing_input(link_to_daemon, true);
+		r = sd_varlink_set_allow_fd_passing_input(*ret, true);
 	return r < 0 ? failed(r, "connect to zcrxd") : 0;
+}
+
+static int daemon_open(const struct target *t)
+{
+	return daemon_connect(t, &link_to_daemon);
 }
 
 static void daemon_close(void)
@@ -27,17 +32,20 @@ static void daemon_close(void)
 	link_to_daemon = sd_varlink_close_unref(link_to_daemon);
 }
 
-/* The reply is the link's own, valid until the next call. */
-static int call(const char *method, sd_json_variant *parameters, sd_json_variant **ret_reply)
+/* The reply is the link's own, valid until the next call. EBUSY: there is no queue. */
+static int call(sd_varlink *link, const char *method, sd_json_variant *parameters,
+		sd_json_variant **ret_reply)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *p = parameters;
 	sd_json_variant *reply = NULL;
 	const char *error_id = NULL;
 	int r;
 
-	r = sd_varlink_call(link_to_daemon, method, p, &reply, &error_id);
+	r = sd_varlink_call(link, method, p, &reply, &error_id);
 	if (r < 0)
 		return failed(r, method);
+	if (error_id && streq(error_id, ZCRX_METHOD("NoQueueAvailable")))
+		return -EBUSY;
 	if (error_id) {
 		fprintf(stderr, "zcrx-bench: %s: ", error_id);
 		(void)sd_json_variant_dump(reply, SD_JSON_FORMAT_NEWLINE, stderr, NULL);
@@ -48,19 +56,19 @@ static int call(const char *method, sd_json_variant *parameters, sd_json_variant
 	return 0;
 }
 
-static int acquire(const struct target *t, struct client *c)
+static int acquire(sd_varlink *link, const struct target *t, struct client *c)
 {
 	sd_json_variant *parameters = NULL, *reply, *id;
 	int r;
 
 	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("interface", t->interface));
 	if (r >= 0)
-		r = call(ZCRX_METHOD("Acquire"), parameters, &reply);
+		r = call(link, ZCRX_METHOD("Acquire"), parameters, &reply);
 	if (r < 0)
 		return r;
 	id = sd_json_variant_by_key(sd_json_variant_by_key(reply, "lease"), "leaseId");
 	c->lease_id = id ? strdup(sd_json_variant_string(id)) : NULL;
-	c->handle = sd_varlink_take_fd(link_to_daemon, 0);
+	c->handle = sd_varlink_take_fd(link, 0);
 	if (!c->lease_id || c->handle < 0)
 		return failed(-EBADMSG, "acquire: no handle came");
 	return 0;
@@ -83,7 +91,7 @@ static int register_queue(struct client *c)
 		SD_JSON_BUILD_PAIR_INTEGER("areaFileDescriptor", area),
 		SD_JSON_BUILD_PAIR_UNSIGNED("areaSize", AREA_SIZE),
 		SD_JSON_BUILD_PAIR_UNSIGNED("refillEntries", REFILL_ENTRIES));
-	return r < 0 ? r : call(ZCRX_METHOD("Register"), parameters, NULL);
+	return r < 0 ? r : call(link_to_daemon, ZCRX_METHOD("Register"), parameters, NULL);
 }
 
 static int add_flow(struct client *c)
@@ -98,33 +106,33 @@ static int add_flow(struct client *c)
 	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", c->lease_id),
 			   SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", handle),
 			   SD_JSON_BUILD_PAIR_INTEGER("socketFileDescriptor", listener));
-	return r < 0 ? r : call(ZCRX_METHOD("AddFlow"), parameters, NULL);
+	return r < 0 ? r : call(link_to_daemon, ZCRX_METHOD("AddFlow"), parameters, NULL);
 }
 
-static int release(struct client *c)
+static int release(sd_varlink *link, struct client *c)
 {
 	sd_json_variant *parameters = NULL;
 	int r, handle;
 
-	handle = sd_varlink_push_dup_fd(link_to_daemon, c->handle);
+	handle = sd_varlink_push_dup_fd(link, c->handle);
 	if (handle < 0)
 		return failed(handle, "attach descriptors");
 	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", c->lease_id),
 			   SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", handle));
-	return r < 0 ? r : call(ZCRX_METHOD("Release"), parameters, NULL);
+	return r < 0 ? r : call(link, ZCRX_METHOD("Release"), parameters, NULL);
 }
 
 static int daemon_step(const struct target *t, struct client *c, enum step step)
 {
 	switch (step) {
 	case STEP_ACQUIRE:
-		return acquire(t, c);
+		return acquire(link_to_daemon, t, c);
 	case STEP_REGISTER:
 		return register_queue(c);
 	case STEP_ADD_FLOW:
 		return add_flow(c);
 	case STEP_RELEASE:
-		return release(c);
+		return release(link_to_daemon, c);
 	case _STEP_MAX:
 		break;
 	}
@@ -133,7 +141,7 @@ static int daemon_step(const struct target *t, struct client *c, enum step step)
 
 int daemon_settle(void)
 {
-	return call(ZCRX_METHOD("Plan"), NULL, NULL);
+	return call(link_to_daemon, ZCRX_METHOD("Plan"), NULL, NULL);
 }
 
 int daemon_hold(const struct target *t, struct client *clients, unsigned n)
@@ -149,6 +157,30 @@ int daemon_hold(const struct target *t, struct client *clients, unsigned n)
 	}
 	return r;
 }
+
+static int acquire_and_release(sd_varlink *link, const struct target *t)
+{
+	struct client c = { .handle = -EBADF };
+	int r;
+
+	r = acquire(link, t, &c);
+	if (r == 0)
+		r = release(link, &c);
+	closep(&c.handle);
+	free(c.lease_id);
+	return r;
+}
+
+int daemon_probe(const struct target *t)
+{
+	return acquire_and_release(link_to_daemon, t);
+}
+
+const struct crowd_member crowd_daemon = {
+	.name = "zcrxd",
+	.connect = daemon_connect,
+	.pair = acquire_and_release,
+};
 
 const struct contender contender_daemon = {
 	.name = "zcrxd",

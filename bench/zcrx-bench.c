@@ -17,8 +17,8 @@
 
 struct arguments {
 	struct target target;
-	unsigned rounds, hold;
-	bool bare;
+	unsigned rounds, hold, clients, seconds;
+	bool bare, kill;
 };
 
 struct entry {
@@ -51,7 +51,11 @@ static int usage(FILE *to)
 		    "                    which must not be one that zcrxd leases\n"
 		    "  --hold=N          instead: lease, register and steer N queues, say so, and "
 		    "keep\n"
-		    "                    them until standard input ends\n");
+		    "                    them until standard input ends\n"
+		    "  --clients=N       instead: this many clients at once acquire and release\n"
+		    "  --seconds=N       for so long (5)\n"
+		    "  --kill            instead: kill a client in each round, and wait for its "
+		    "queue\n");
 	return to == stdout ? EXIT_SUCCESS : 2;
 }
 
@@ -65,6 +69,9 @@ static int parse_arguments(int argc, char *argv[], struct arguments *a)
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "bare-queue", required_argument, NULL, 'b' },
 		{ "hold", required_argument, NULL, 'H' },
+		{ "clients", required_argument, NULL, 'c' },
+		{ "seconds", required_argument, NULL, 'S' },
+		{ "kill", no_argument, NULL, 'k' },
 		{ "help", no_argument, NULL, 'h' },
 		{},
 	};
@@ -91,6 +98,15 @@ static int parse_arguments(int argc, char *argv[], struct arguments *a)
 		case 'H':
 			a->hold = (unsigned)strtoul(optarg, NULL, 10);
 			break;
+		case 'c':
+			a->clients = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'S':
+			a->seconds = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'k':
+			a->kill = true;
+			break;
 		case 'h':
 			return usage(stdout);
 		default:
@@ -100,7 +116,7 @@ static int parse_arguments(int argc, char *argv[], struct arguments *a)
 	return optind < argc || a->rounds == 0 ? usage(stderr) : -1;
 }
 
-static uint64_t now_nsec(void)
+uint64_t now_nsec(void)
 {
 	struct timespec t;
 
@@ -161,20 +177,6 @@ static void entry_done(struct entry *e)
 	free(e->total.values);
 }
 
-static int add_figures(sd_json_variant **v, const char *name, struct series *s)
-{
-	struct figures f = series_figures(s);
-	sd_json_variant *figures = NULL;
-	int r;
-
-	r = sd_json_buildo(&figures, SD_JSON_BUILD_PAIR_UNSIGNED("medianNSec", f.median),
-			   SD_JSON_BUILD_PAIR_UNSIGNED("p99NSec", f.p99));
-	if (r >= 0)
-		r = sd_json_variant_set_field(v, name, figures);
-	sd_json_variant_unref(figures);
-	return r;
-}
-
 static int print_result(struct entry *entries, size_t n, unsigned rounds)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
@@ -184,9 +186,9 @@ static int print_result(struct entry *entries, size_t n, unsigned rounds)
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		_cleanup_(sd_json_variant_unrefp) sd_json_variant *one = NULL;
 
-		r = add_figures(&one, "total", &entries[i].total);
+		r = series_to_json(&entries[i].total, "total", &one);
 		for (enum step s = 0; s < _STEP_MAX && r >= 0; s++)
-			r = add_figures(&one, step_names[s], &entries[i].steps[s]);
+			r = series_to_json(&entries[i].steps[s], step_names[s], &one);
 		if (r >= 0)
 			r = sd_json_variant_set_field(&v, entries[i].contender->name, one);
 	}
@@ -235,11 +237,30 @@ static int hold(const struct arguments *a)
 	return r;
 }
 
+static int print_crowd(const struct arguments *a)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	int r;
+
+	r = crowd_measure(&a->target, a->clients, a->seconds, &v);
+	return r < 0 ? r : sd_json_variant_dump(v, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
+}
+
+static int print_kill(const struct arguments *a)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	int r;
+
+	r = kill_measure(&a->target, a->rounds, &v);
+	return r < 0 ? r : sd_json_variant_dump(v, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
+}
+
 int main(int argc, char *argv[])
 {
 	struct arguments a = {
 		.target = { .interface = "zc0", .address = "10.9.0.1", .socket = ZCRX_SOCKET_PATH },
-		.rounds = 200
+		.rounds = 200,
+		.seconds = 5,
 	};
 	struct rlimit files;
 	int r;
@@ -251,6 +272,9 @@ int main(int argc, char *argv[])
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
-	r = a.hold > 0 ? hold(&a) : compete(&a);
+	r = a.hold > 0	    ? hold(&a)
+	    : a.clients > 0 ? print_crowd(&a)
+	    : a.kill	    ? print_kill(&a)
+			    : compete(&a);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

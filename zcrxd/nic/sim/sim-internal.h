@@ -11,7 +11,7 @@
 #include "sim.h"
 
 #define SIM_NICS_MAX   16
-#define SIM_QUEUES_MAX 256
+#define SIM_QUEUES_MAX 512
 
 struct sim_owner {
 	atomic_bool io_uring;

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From SIGKILL of a client to its queue in other hands: how long until zcrxd leases the queue of a
+ * killed client again, and how long the kernel by itself takes to take the queue of a killed
+ * program that had registered it without zcrxd.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "macro.h"
+
+#define POLL_NSEC 100000 /* between two looks */
+#define PATIENCE  60	 /* seconds */
+
+struct kind {
+	const char *name;
+	int (*hold)(const struct target *t, struct client *c);
+	int (*probe)(
+		const struct target *t); /* 0 as soon as the queue is free, until then -EBUSY */
+};
+
+static int hold_by_daemon(const struct target *t, struct client *c)
+{
+	return daemon_hold(t, c, 1);
+}
+
+static int hold_by_kernel(const struct target *t, struct client *c)
+{
+	int r;
+
+	r = client_init(c, t->address);
+	return r < 0 ? failed(r, "make a ring, an area and a socket") : bare_hold(t, c);
+}
+
+/* A process that has the queue, and does nothing else until it is killed. */
+static int start_holder(const struct kind *k, const struct target *t, pid_t *ret)
+{
+	_cleanup_close_ int theirs = -EBADF, ours = -EBADF;
+	struct client c;
+	int ends[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return failed(-errno, "make a pipe");
+	ours = ends[0];
+	theirs = ends[1];
+	pid = fork();
+	if (pid < 0)
+		return failed(-errno, "fork");
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (k->hold(t, &c) == 0 && write(theirs, "", 1) == 1)
+			pause();
+		_exit(EXIT_FAILURE);
+	}
+	closep(&theirs);
+	theirs = -EBADF;
+	*ret = pid;
+	if (read(ours, &byte, 1) == 1)
+		return 0;
+	waitpid(pid, NULL, 0);
+	return -EIO; /* it has said why */
+}
+
+static int kill_one(const struct kind *k, const struct target *t, struct series *s)
+{
+	const struct timespec pause = { .tv_nsec = POLL_NSEC };
+	uint64_t begin, now;
+	pid_t pid;
+	int r;
+
+	r = start_holder(k, t, &pid);
+	if (r < 0)
+		return r;
+	begin = now_nsec();
+	kill(pid, SIGKILL);
+	while ((r = k->probe(t)) == -EBUSY && now_nsec() - begin < PATIENCE * 1000000000ULL)
+		nanosleep(&pause, NULL);
+	now = now_nsec();
+	waitpid(pid, NULL, 0);
+	if (r < 0)
+		return failed(r, "get the queue of a killed client");
+	s->values[s->n++] = now - begin;
+	return 0;
+}
+
+int kill_measure(const struct target *t, unsigned rounds, sd_json_variant **ret)
+{
+	static const struct kind kinds[] = {
+		{ .name = "zcrxd", .hold = hold_by_daemon, .probe = daemon_probe },
+		{ .name = "kernel", .hold = hold_by_kernel, .probe = bare_probe },
+	};
+	struct series series[ARRAY_SIZE(kinds)] = {};
+	int r;
+
+	r = contender_daemon.open(t);
+	if (r == 0)
+		r = contender_bare.open(t);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++) {
+		series[i].values = calloc(rounds, sizeof(uint64_t));
+		r = series[i].values ? 0 : -ENOMEM;
+	}
+	for (unsigned round = 0; round < rounds && r == 0; round++)
+		for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++)
+			r = kill_one(&kinds[i], t, &series[i]);
+	if (r == 0)
+		r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_UNSIGNED("rounds", rounds));
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r >= 0; i++)
+		r = series_to_json(&series[i], kinds[i].name, ret);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		free(series[i].values);
+	contender_bare.close();
+	contender_daemon.close();
+	return r;
+}
