@@ -21,6 +21,7 @@ PLAIN = str(BUILD / "zcrx-plain")
 DEBUGFS = pathlib.Path("/sys/kernel/debug/zcnic")
 HOST4, PEER4, HOST6 = "10.9.0.1", "10.9.0.2", "fd09::1"
 NTUPLE_LOCATIONS = 256
+ARRIVED = re.compile(r"rx(\d+_(packets|alloc_fail|overruns)|_\w+_drops)$")
 PATIENCE = 30
 
 
@@ -227,13 +228,18 @@ class Wire:
             self.socket.send(data)
 
     def lands(self, *frames):
-        """{queue: frames} for the queues that ordinary traffic does not reach."""
+        """{queue: frames} for the queues that ordinary traffic does not reach. The NIC works on
+        after the sender is back: waits until it has counted every frame, be it as dropped."""
+        def arrived():
+            return sum(value for name, value in counters().items() if ARRIVED.match(name))
+
         def packets():
             rows = nl.qstats("zc0", per_queue=True)
             return {queue: rows[queue][nl.QSTATS_RX_PACKETS] for queue in range(4, 8)}
 
-        before = packets()
+        expected, before = arrived() + len(frames), packets()
         self.send(*frames)
+        until(lambda: arrived() >= expected)
         return {queue: value - before[queue] for queue, value in packets().items()
                 if value != before[queue]}
 

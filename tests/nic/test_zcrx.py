@@ -25,7 +25,7 @@ def test_every_byte_is_zero_copy(address):
     with simnic.counted() as grown, Receiver("-q", QUEUE) as receiver:
         result = simnic.transfer(receiver, 4 * MB, address)
     simnic.assert_zero_copy(result, 4 * MB)
-    assert grown[f"rx{QUEUE}_zc_bytes"] == 4 * MB
+    assert 4 * MB <= grown[f"rx{QUEUE}_zc_bytes"] < 4.1 * MB  # TCP may have sent some twice
     assert f"rx{QUEUE}_page_bytes" not in grown
     assert grown[f"rx{QUEUE}_split_packets"] <= grown[f"rx{QUEUE}_packets"]
 

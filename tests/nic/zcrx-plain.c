@@ -176,9 +176,12 @@ static int ring_init(struct io_uring *ring)
 	return io_uring_queue_init_params(RING_ENTRIES, ring, &params);
 }
 
-static int listen_any(unsigned int port)
+/* What waits in the sockets must leave the area room, or the kernel copies: each segment takes a
+ * whole buffer, and the kernel doubles what it is asked for. */
+static int listen_any(unsigned int port, size_t area_len)
 {
 	const struct sockaddr_in6 addr = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	const int window = area_len / 8;
 	const int on = 1;
 	int fd;
 
@@ -186,6 +189,7 @@ static int listen_any(unsigned int port)
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window));
 	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 1)) {
 		close(fd);
 		return -1;
@@ -287,7 +291,7 @@ static int do_recv(struct receiver *r, bool hold)
 	int err;
 	int fd;
 
-	listener = hold ? -1 : listen_any(r->port);
+	listener = hold ? -1 : listen_any(r->port, r->area_len);
 	if (!hold && listener < 0)
 		return fail("listen");
 	err = ring_init(&r->ring);
