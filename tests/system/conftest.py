@@ -2,7 +2,6 @@
 """What every test finds and must leave: users, the daemon on the file's configuration, and
 afterwards not a trace of a lease in the kernel."""
 
-import os
 import pathlib
 import subprocess
 import sys
@@ -11,10 +10,6 @@ import time
 import pytest
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent / "nic"))
-
-# Under the sanitizers, looking for leaks takes a program longer than all else that it does; leaks
-# are looked for where the programs' own tests are.
-os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
 
 pytest.register_assert_rewrite("machine")
 

@@ -7,15 +7,20 @@ failed.
 
 import re
 import sys
+import textwrap
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+
+LONGEST = 2000  # characters of what a failed test said; its session printed all of it
 
 
 def junit_results(path):
     """Pairs: what was tested, and what is wrong with it (None: it passed)."""
     for case in ElementTree.parse(path).iter("testcase"):
-        bad = [part.tag for part in case if part.tag in ("failure", "error", "skipped")]
-        yield f"{case.get('classname')} {case.get('name')}", bad[0] if bad else None
+        bad = [part for part in case if part.tag in ("failure", "error", "skipped")]
+        said = [f"{part.tag}\n{textwrap.indent((part.text or '')[-LONGEST:].strip(), '    ')}"
+                for part in bad]
+        yield f"{case.get('classname')} {case.get('name')}", said[0] if said else None
 
 
 def tap_results(path):
