@@ -73,6 +73,13 @@ static int nic_observe(struct nic *nic, struct nic_state **ret, struct fault *f)
 	return POINTS(n->ops->observe(n, ret, f));
 }
 
+static int nic_observe_ways(struct nic *nic, struct nic_state **ret, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->observe_ways(n, ret, f));
+}
+
 static int nic_apply(struct nic *nic, const struct step *step, struct fault *f)
 {
 	struct nic *n = INNER(nic, crash_nic);
@@ -130,6 +137,7 @@ static struct nic *nic_close(struct nic *nic)
 
 static const struct nic_ops nic_ops = {
 	.observe = nic_observe,
+	.observe_ways = nic_observe_ways,
 	.apply = nic_apply,
 	.queues = nic_queues,
 	.grant = nic_grant,

@@ -96,6 +96,9 @@ struct nic_ops {
 	/* The NIC as it is, everything re-read. NO_SUCH_INTERFACE if it is gone. */
 	int (*observe)(struct nic *nic, struct nic_state **ret, struct fault *reterr);
 
+	/* Of that, only what nic_state_check_ways() looks at: the link, RSS and the rules. */
+	int (*observe_ways)(struct nic *nic, struct nic_state **ret, struct fault *reterr);
+
 	/* One step of a plan, and read back: a step that "succeeded" without effect is
 	 * KERNEL_REJECTED too. */
 	int (*apply)(struct nic *nic, const struct step *step, struct fault *reterr);

@@ -108,7 +108,7 @@ static void ways_run(struct nic *nic, void *data)
 	struct registration *g = data;
 	struct nic_state *state = NULL;
 
-	g->r = nic->ops->observe(nic, &state, &g->fault);
+	g->r = nic->ops->observe_ways(nic, &state, &g->fault);
 	if (g->r == 0 && !state->up)
 		g->r = fault_set(&g->fault, ZCRX_INTERFACE_DOWN, state->name,
 				 "%s is down. Bring it up (ip link set %s up) and try again.",

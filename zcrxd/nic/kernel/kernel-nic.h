@@ -36,4 +36,5 @@ int kernel_nic_read_rss(struct kernel_nic *nic, struct ethnl_rss *ret);
 
 /* nic_ops */
 int kernel_nic_observe(struct nic *nic, struct nic_state **ret, struct fault *reterr);
+int kernel_nic_observe_ways(struct nic *nic, struct nic_state **ret, struct fault *reterr);
 int kernel_nic_apply(struct nic *nic, const struct step *step, struct fault *reterr);

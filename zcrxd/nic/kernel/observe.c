@@ -151,19 +151,18 @@ static int observe_queues(struct kernel_nic *nic, struct nic_state *state)
 	return is_lacking(&nic->genl, r) ? 0 : r; /* counters are optional for drivers */
 }
 
-int kernel_nic_observe(struct nic *base, struct nic_state **ret, struct fault *reterr)
+typedef int (*observe_part)(struct kernel_nic *nic, struct nic_state *state);
+
+static int observe(struct kernel_nic *nic, const observe_part *parts, size_t n,
+		   struct nic_state **ret, struct fault *reterr)
 {
-	int (*const parts[])(struct kernel_nic *, struct nic_state *) = {
-		observe_link, observe_settings, observe_rss, observe_rules, observe_queues,
-	};
-	struct kernel_nic *nic = kernel_nic(base);
 	_cleanup_(nic_state_freep) struct nic_state *state = calloc(1, sizeof(*state));
 	_cleanup_free_ char *operation = NULL;
 	int r = 0;
 
 	if (!state)
 		return -ENOMEM;
-	for (size_t i = 0; i < ARRAY_SIZE(parts) && r >= 0; i++)
+	for (size_t i = 0; i < n && r >= 0; i++)
 		r = parts[i](nic, state);
 	if (r == -ENODEV)
 		return kernel_nic_gone(nic, reterr);
@@ -179,4 +178,19 @@ int kernel_nic_observe(struct nic *base, struct nic_state **ret, struct fault *r
 		return r;
 	*ret = TAKE_PTR(state);
 	return 0;
+}
+
+int kernel_nic_observe(struct nic *base, struct nic_state **ret, struct fault *reterr)
+{
+	static const observe_part parts[] = { observe_link, observe_settings, observe_rss,
+					      observe_rules, observe_queues };
+
+	return observe(kernel_nic(base), parts, ARRAY_SIZE(parts), ret, reterr);
+}
+
+int kernel_nic_observe_ways(struct nic *base, struct nic_state **ret, struct fault *reterr)
+{
+	static const observe_part parts[] = { observe_link, observe_rss, observe_rules };
+
+	return observe(kernel_nic(base), parts, ARRAY_SIZE(parts), ret, reterr);
 }

@@ -314,6 +314,7 @@ static struct nic *nic_close(struct nic *nic)
 
 static const struct nic_ops nic_ops = {
 	.observe = observe,
+	.observe_ways = observe,
 	.apply = apply,
 	.queues = queues,
 	.grant = grant,
