@@ -165,17 +165,12 @@ static int insert_rule(const struct target *t, const struct client *c)
 	return r < 0 ? failed(r, "insert a rule") : 0;
 }
 
-static int release(const struct target *t)
+int bare_delete_device(void)
 {
-	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_SRXCLSRLDEL, .fs.location = location };
 	struct ifinfomsg header = { .ifi_index = (int)if_nametoindex(DEVICE) };
-	struct nl_msg *m;
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_DELLINK, 0);
 	int r;
 
-	r = ethtool_ioctl(ioctl_fd, t->interface, &nfc);
-	if (r < 0)
-		return failed(r, "delete the rule");
-	m = nlmsg_alloc_simple(RTM_DELLINK, 0);
 	if (!m)
 		return -ENOMEM;
 	nlmsg_append(m, &header, sizeof(header), NLMSG_ALIGNTO);
@@ -183,6 +178,15 @@ static int release(const struct target *t)
 	if (r < 0)
 		fprintf(stderr, "zcrx-bench: Cannot delete " DEVICE ": %s\n", nl_geterror(r));
 	return r < 0 ? -EIO : 0;
+}
+
+static int release(const struct target *t)
+{
+	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_SRXCLSRLDEL, .fs.location = location };
+	int r;
+
+	r = ethtool_ioctl(ioctl_fd, t->interface, &nfc);
+	return r < 0 ? failed(r, "delete the rule") : bare_delete_device();
 }
 
 static int bare_step(const struct target *t, struct client *c, enum step step)
@@ -205,6 +209,14 @@ static int bare_step(const struct target *t, struct client *c, enum step step)
 int bare_hold(const struct target *t, struct client *c)
 {
 	return register_queue(c, t->interface, t->bare_queue);
+}
+
+int bare_hold_leased(const struct target *t, struct client *c)
+{
+	int r;
+
+	r = acquire(t);
+	return r < 0 ? r : register_queue(c, DEVICE, leased_queue);
 }
 
 static int see_holder(struct nl_msg *m, void *userdata)

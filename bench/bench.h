@@ -59,11 +59,14 @@ int kill_measure(const struct target *t, unsigned rounds, sd_json_variant **ret)
 int daemon_settle(void);
 /* Leases, registers and steers for these clients, and keeps it so. */
 int daemon_hold(const struct target *t, struct client *clients, unsigned n);
-/* 0 if a queue could be leased (and was released), -EBUSY if there is none. */
+/* 0 if there is no lease, -EBUSY if there is one. */
 int daemon_probe(const struct target *t);
 
 /* Registers the hardware queue itself for this client, as a root program without zcrxd would. */
 int bare_hold(const struct target *t, struct client *c);
+/* The same through a netkit device that the queue is leased to, and the end of that. */
+int bare_hold_leased(const struct target *t, struct client *c);
+int bare_delete_device(void);
 /* 0 if no io_uring has the queue, -EBUSY if one has. */
 int bare_probe(const struct target *t);
 

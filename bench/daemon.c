@@ -32,7 +32,7 @@ static void daemon_close(void)
 	link_to_daemon = sd_varlink_close_unref(link_to_daemon);
 }
 
-/* The reply is the link's own, valid until the next call. EBUSY: there is no queue. */
+/* The reply is the link's own, valid until the next call. */
 static int call(sd_varlink *link, const char *method, sd_json_variant *parameters,
 		sd_json_variant **ret_reply)
 {
@@ -44,8 +44,6 @@ static int call(sd_varlink *link, const char *method, sd_json_variant *parameter
 	r = sd_varlink_call(link, method, p, &reply, &error_id);
 	if (r < 0)
 		return failed(r, method);
-	if (error_id && streq(error_id, ZCRX_METHOD("NoQueueAvailable")))
-		return -EBUSY;
 	if (error_id) {
 		fprintf(stderr, "zcrx-bench: %s: ", error_id);
 		(void)sd_json_variant_dump(reply, SD_JSON_FORMAT_NEWLINE, stderr, NULL);
@@ -173,7 +171,17 @@ static int acquire_and_release(sd_varlink *link, const struct target *t)
 
 int daemon_probe(const struct target *t)
 {
-	return acquire_and_release(link_to_daemon, t);
+	sd_json_variant *replies = NULL, *first;
+	const char *error_id = NULL;
+	int r;
+
+	(void)t;
+	r = sd_varlink_collect(link_to_daemon, ZCRX_METHOD("ListLeases"), NULL, &replies,
+			       &error_id);
+	if (r < 0 || error_id)
+		return failed(r < 0 ? r : -EREMOTEIO, "list leases");
+	first = sd_json_variant_by_index(replies, 0);
+	return first && sd_json_variant_by_key(first, "lease") ? -EBUSY : 0;
 }
 
 const struct crowd_member crowd_daemon = {

@@ -15,14 +15,19 @@
 #include "bench.h"
 #include "macro.h"
 
-#define POLL_NSEC 100000 /* between two looks */
-#define PATIENCE  60	 /* seconds */
+#define POLL_NSEC 1000000 /* between two looks */
+#define PATIENCE  60	  /* seconds */
 
 struct kind {
-	const char *name;
+	const char *name, *leased_name; /* of the series; NULL: nobody can lease it again */
 	int (*hold)(const struct target *t, struct client *c);
+	int (*killed)(void); /* what has to be done then; may be NULL */
 	int (*probe)(
 		const struct target *t); /* 0 as soon as the queue is free, until then -EBUSY */
+};
+
+struct result {
+	struct series freed, leased;
 };
 
 static int hold_by_daemon(const struct target *t, struct client *c)
@@ -30,12 +35,23 @@ static int hold_by_daemon(const struct target *t, struct client *c)
 	return daemon_hold(t, c, 1);
 }
 
-static int hold_by_kernel(const struct target *t, struct client *c)
+static int hold_by(int (*hold)(const struct target *t, struct client *c), const struct target *t,
+		   struct client *c)
 {
 	int r;
 
 	r = client_init(c, t->address);
-	return r < 0 ? failed(r, "make a ring, an area and a socket") : bare_hold(t, c);
+	return r < 0 ? failed(r, "make a ring, an area and a socket") : hold(t, c);
+}
+
+static int hold_by_kernel(const struct target *t, struct client *c)
+{
+	return hold_by(bare_hold, t, c);
+}
+
+static int hold_by_netkit(const struct target *t, struct client *c)
+{
+	return hold_by(bare_hold_leased, t, c);
 }
 
 /* A process that has the queue, and does nothing else until it is killed. */
@@ -69,9 +85,34 @@ static int start_holder(const struct kind *k, const struct target *t, pid_t *ret
 	return -EIO; /* it has said why */
 }
 
-static int kill_one(const struct kind *k, const struct target *t, struct series *s)
+/* Its queue is the only one: whoever leases now has it. */
+static int lease_again(const struct target *t, uint64_t begin, struct series *s)
+{
+	struct client c = { .handle = -EBADF };
+	int r;
+
+	r = contender_daemon.step(t, &c, STEP_ACQUIRE);
+	if (r == 0) {
+		s->values[s->n++] = now_nsec() - begin;
+		r = contender_daemon.step(t, &c, STEP_RELEASE);
+	}
+	closep(&c.handle);
+	free(c.lease_id);
+	return r;
+}
+
+static int wait_until_free(const struct kind *k, const struct target *t, uint64_t begin)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NSEC };
+	int r;
+
+	while ((r = k->probe(t)) == -EBUSY && now_nsec() - begin < PATIENCE * 1000000000ULL)
+		nanosleep(&pause, NULL);
+	return r;
+}
+
+static int kill_one(const struct kind *k, const struct target *t, struct result *result)
+{
 	uint64_t begin, now;
 	pid_t pid;
 	int r;
@@ -81,41 +122,66 @@ static int kill_one(const struct kind *k, const struct target *t, struct series 
 		return r;
 	begin = now_nsec();
 	kill(pid, SIGKILL);
-	while ((r = k->probe(t)) == -EBUSY && now_nsec() - begin < PATIENCE * 1000000000ULL)
-		nanosleep(&pause, NULL);
+	r = k->killed ? k->killed() : 0;
+	if (r == 0)
+		r = wait_until_free(k, t, begin);
 	now = now_nsec();
 	waitpid(pid, NULL, 0);
 	if (r < 0)
 		return failed(r, "get the queue of a killed client");
-	s->values[s->n++] = now - begin;
-	return 0;
+	result->freed.values[result->freed.n++] = now - begin;
+	return k->leased_name ? lease_again(t, begin, &result->leased) : 0;
+}
+
+static int result_init(struct result *result, unsigned rounds)
+{
+	result->freed.values = calloc(rounds, sizeof(uint64_t));
+	result->leased.values = calloc(rounds, sizeof(uint64_t));
+	return result->freed.values && result->leased.values ? 0 : -ENOMEM;
+}
+
+static int result_to_json(struct result *result, const struct kind *k, sd_json_variant **v)
+{
+	int r;
+
+	r = series_to_json(&result->freed, k->name, v);
+	if (r >= 0 && k->leased_name)
+		r = series_to_json(&result->leased, k->leased_name, v);
+	return r;
 }
 
 int kill_measure(const struct target *t, unsigned rounds, sd_json_variant **ret)
 {
 	static const struct kind kinds[] = {
-		{ .name = "zcrxd", .hold = hold_by_daemon, .probe = daemon_probe },
+		{ .name = "zcrxd",
+		  .leased_name = "zcrxdLeased",
+		  .hold = hold_by_daemon,
+		  .probe = daemon_probe },
 		{ .name = "kernel", .hold = hold_by_kernel, .probe = bare_probe },
+		{ .name = "netkit",
+		  .hold = hold_by_netkit,
+		  .killed = bare_delete_device,
+		  .probe = bare_probe },
 	};
-	struct series series[ARRAY_SIZE(kinds)] = {};
+	struct result results[ARRAY_SIZE(kinds)] = {};
 	int r;
 
 	r = contender_daemon.open(t);
 	if (r == 0)
 		r = contender_bare.open(t);
-	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++) {
-		series[i].values = calloc(rounds, sizeof(uint64_t));
-		r = series[i].values ? 0 : -ENOMEM;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++)
+		r = result_init(&results[i], rounds);
 	for (unsigned round = 0; round < rounds && r == 0; round++)
 		for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++)
-			r = kill_one(&kinds[i], t, &series[i]);
+			r = kill_one(&kinds[i], t, &results[i]);
 	if (r == 0)
 		r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_UNSIGNED("rounds", rounds));
-	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r >= 0; i++)
-		r = series_to_json(&series[i], kinds[i].name, ret);
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		free(series[i].values);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (r >= 0)
+			r = result_to_json(&results[i], &kinds[i], ret);
+		free(results[i].freed.values);
+		free(results[i].leased.values);
+	}
 	contender_bare.close();
 	contender_daemon.close();
 	return r;
