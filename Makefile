@@ -3,10 +3,11 @@
 # itself is built by meson: see docs/HACKING.md.
 
 KERNEL ?=
+MINUTES ?= 15
 VM = tests/vm/run $(if $(KERNEL),--kernel $(KERNEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-recovery bench fuzz shell enter clean-cache
+.PHONY: help demo test test-recovery bench soak fuzz shell enter clean-cache
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -27,6 +28,10 @@ bench: ## what it costs: calls, memory, wake-ups
 	@tests/vm/enter -- /src/bench/run --native
 	@echo
 	@$(VM) --build release -- /src/bench/run
+
+soak: ## random clients and faults for MINUTES=15, with nothing left over; SEED=n repeats one
+	@$(VM) --build release --timeout $$(($(MINUTES) * 60 + 1800)) -- \
+		/src/tests/soak/soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 fuzz: ## look for inputs that break a parser, SECONDS=60 for each
 	@tests/vm/fuzz $(SECONDS)
