@@ -185,6 +185,20 @@ static int socket_exists(struct nic_backend *b, uint64_t cookie, bool *ret)
 	return INNER(b, crash_backend)->ops->socket_exists(INNER(b, crash_backend), cookie, ret);
 }
 
+static int socket_receives(struct nic_backend *b, const struct socket_facts *facts, unsigned ifindex,
+			   const struct flow *flows, size_t n, struct fault *f)
+{
+	return INNER(b, crash_backend)
+		->ops->socket_receives(INNER(b, crash_backend), facts, ifindex, flows, n, f);
+}
+
+static int sockets_at_port(struct nic_backend *b, uint16_t port, struct port_socket **ret,
+			   size_t *ret_n)
+{
+	return INNER(b, crash_backend)
+		->ops->sockets_at_port(INNER(b, crash_backend), port, ret, ret_n);
+}
+
 static int check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,
 		      struct fault *f)
 {
@@ -233,6 +247,8 @@ static const struct nic_backend_ops backend_ops = {
 	.dispatch = dispatch,
 	.socket_facts = socket_facts,
 	.socket_exists = socket_exists,
+	.socket_receives = socket_receives,
+	.sockets_at_port = sockets_at_port,
 	.check_area = check_area,
 	.register_ifq = register_ifq,
 	.open = open_nic,

@@ -203,6 +203,28 @@ static void test_proof_ends(void **state)
 	wait_until_clean(d);
 }
 
+/* Nobody tells that a socket receives no more what it did: it is noticed all the same. */
+static void test_proof_strays(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+	uint64_t cookie;
+	socklen_t n = sizeof(cookie);
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	wait_for_rules(d, 1);
+	assert_int_equal(getsockopt(c.listener, SOL_SOCKET, SO_COOKIE, &cookie, &n), 0);
+	sim_stray_socket(d->sim, cookie);
+	wait_for_rules(d, 0);
+	assert_string_equal(lease_state(d, c.id), "bound");
+	assert_string_equal(client_add_flow(&c), OURS("FlowNotProved"));
+	sim_stray_socket(d->sim, 0);
+	assert_null(client_add_flow(&c));
+	wait_for_rules(d, 1);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 static void test_hot_unplug(void **state)
 {
 	struct daemon *d = *state;
@@ -364,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_handle_is_authority),
 		cmocka_unit_test(test_flow_conflict),
 		cmocka_unit_test(test_proof_ends),
+		cmocka_unit_test(test_proof_strays),
 		cmocka_unit_test(test_foreign_queue),
 		cmocka_unit_test(test_foreign_way),
 		cmocka_unit_test(test_time_to_live),

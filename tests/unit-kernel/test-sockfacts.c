@@ -13,6 +13,7 @@
 
 #include "sockdiag.h"
 #include "sockfacts.h"
+#include "sockflow.h"
 #include "testlib.h"
 
 struct fixture {
@@ -227,6 +228,143 @@ static void test_other_netns(void **state)
 	assert_int_equal(facts.tcp_state, TCP_CLOSE);
 }
 
+static struct flow flow_to(enum flow_protocol p, const uint8_t *address, uint16_t port)
+{
+	struct flow f = { .protocol = p, .destination_port = port };
+
+	f.destination.prefix = (uint8_t)flow_address_bits(p);
+	memcpy(f.destination.bytes, address, f.destination.prefix / 8);
+	return f;
+}
+
+static int check(struct fixture *f, int fd, const struct flow *flow, struct fault *reterr)
+{
+	static struct nic_link lo = { .ifindex = 1, .name = "lo" };
+	const struct link_table links = { .links = &lo, .n = 1 };
+	struct socket_facts facts;
+
+	read_facts(f, fd, &facts);
+	return sockflow_check(&f->diag, &links, &facts, 1, flow, 1, reterr);
+}
+
+/* The kernel's own choice: of an address and of the wildcard, of both families at once. */
+static void test_receiver(void **state)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	_cleanup_close_ int other = -EBADF;
+	uint16_t port, second;
+
+	other = listener(AF_INET, any, &second);
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		_cleanup_fault_ struct fault fault = {};
+		_cleanup_close_ int fd = listener(families[i], any, &port);
+		struct flow f4 = flow_to(FLOW_TCP4, v4_loopback, port),
+			    f6 = flow_to(FLOW_TCP6, v6_loopback, port);
+
+		assert_int_equal(check(*state, fd, &f4, NULL), 0);
+		assert_int_equal(check(*state, fd, &f6, NULL),
+				 families[i] == AF_INET6 ? 0 : ZCRX_FLOW_NOT_PROVED);
+		f4.destination_port = second;
+		assert_int_equal(check(*state, fd, &f4, &fault), ZCRX_FLOW_NOT_PROVED);
+		CHECK_CONTAINS(fault.message, "is for another socket (of uid 0)");
+	}
+}
+
+/* No notification tells of it: bound to a port by listen() alone, it lets go of it and takes another
+ * one, without ever being seen as anything but a listener. */
+static void test_receiver_moves(void **state)
+{
+	const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_fault_ struct fault fault = {};
+	struct socket_facts before, after;
+	struct flow flow;
+
+	assert_int_equal(listen(fd, 1), 0);
+	read_facts(*state, fd, &before);
+	flow = flow_to(FLOW_TCP4, v4_loopback, before.local_port);
+	assert_int_equal(check(*state, fd, &flow, NULL), 0);
+	do {
+		assert_int_equal(connect(fd, &nowhere, sizeof(nowhere)), 0);
+		assert_int_equal(listen(fd, 1), 0);
+		read_facts(*state, fd, &after);
+	} while (after.local_port == before.local_port);
+	assert_true(after.cookie == before.cookie);
+	assert_int_equal(check(*state, fd, &flow, &fault), ZCRX_FLOW_NOT_PROVED);
+	CHECK_CONTAINS(fault.message, "does not receive");
+}
+
+/* In a VRF or under a bridge no socket proves anything. */
+static void test_receiver_under_a_master(void **state)
+{
+	struct nic_link links[] = { { .ifindex = 1, .name = "lo", .master = 7 },
+				    { .ifindex = 7, .name = "red", .kind = "vrf" } };
+	const struct link_table table = { .links = links, .n = ARRAY_SIZE(links) };
+	struct fixture *f = *state;
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_close_ int fd = -EBADF;
+	struct socket_facts facts;
+	struct flow flow;
+	uint16_t port;
+
+	fd = listener(AF_INET, any, &port);
+	flow = flow_to(FLOW_TCP4, v4_loopback, port);
+	read_facts(f, fd, &facts);
+	assert_int_equal(sockflow_check(&f->diag, &table, &facts, 1, &flow, 1, &fault),
+			 ZCRX_FLOW_NOT_PROVED);
+	CHECK_CONTAINS(fault.message, "belongs to red");
+	links[0].master = 0;
+	assert_int_equal(sockflow_check(&f->diag, &table, &facts, 1, &flow, 1, NULL), 0);
+}
+
+/* Listeners, connections and merely bound sockets; connections that differ in their peers once. */
+static void test_at_port(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	_cleanup_close_ int l = -EBADF, bound = -EBADF, a = -EBADF, b = -EBADF, sa = -EBADF, sb = -EBADF;
+	_cleanup_free_ struct port_socket *sockets = NULL;
+	const int yes = 1;
+	uint16_t port;
+	size_t n;
+
+	bound = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(setsockopt(bound, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+	assert_int_equal(setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(bound, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(getsockname(bound, (struct sockaddr *)&sin, &(socklen_t) { sizeof(sin) }), 0);
+	port = ntohs(sin.sin_port);
+	assert_int_equal(bind(l, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(l, 2), 0);
+	a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	b = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(a, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(connect(b, (struct sockaddr *)&sin, sizeof(sin)), 0);
+
+	/* Not accepted yet, connections are no process's. */
+	assert_int_equal(sockdiag_at_port(&f->diag, port, &sockets, &n), 0);
+	assert_int_equal(n, 2);
+	free(TAKE_PTR(sockets));
+	sa = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	sb = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	assert_int_equal(sockdiag_at_port(&f->diag, port, &sockets, &n), 0);
+	/* The listener; the bound one and the connections differ in nothing that matters. */
+	assert_int_equal(n, 2);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(sockets[i].domain, AF_INET);
+		assert_int_equal(sockets[i].uid, getuid());
+		assert_memory_equal(sockets[i].local, v4_loopback, 16);
+	}
+	assert_true((sockets[0].cookie == 0) != (sockets[1].cookie == 0));
+	free(TAKE_PTR(sockets));
+	close(TAKE_FD(l));
+	close(TAKE_FD(bound));
+	assert_int_equal(sockdiag_at_port(&f->diag, port, &sockets, &n), 0);
+	assert_int_equal(n, 1); /* the connections */
+}
+
 static void test_filter(void **state)
 {
 	static const uint64_t cookies[SOCKDIAG_FILTER_MAX + 1] = { 1, 1ULL << 32, UINT64_MAX };
@@ -246,6 +384,8 @@ int main(void)
 		cmocka_unit_test(test_listeners),    cmocka_unit_test(test_connected),
 		cmocka_unit_test(test_merely_bound), cmocka_unit_test(test_not_tcp),
 		cmocka_unit_test(test_other_netns),  cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_receiver),     cmocka_unit_test(test_receiver_moves),
+		cmocka_unit_test(test_at_port),	     cmocka_unit_test(test_receiver_under_a_master),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -73,23 +73,23 @@ static int check_socket(const struct socket_facts *facts, unsigned ifindex, stru
 	return 0;
 }
 
-static struct local_side local_side(const struct socket_facts *facts)
+static struct local_side local_side(int domain, const uint8_t *local, bool v6_only)
 {
 	struct local_side side = {};
 
-	if (facts->domain == AF_INET) {
+	if (domain == AF_INET) {
 		side.tcp4 = true;
-		memcpy(side.bytes, facts->local, 4);
-		side.wildcard = is_zero(facts->local, 4);
-	} else if (is_mapped(facts->local)) {
+		memcpy(side.bytes, local, 4);
+		side.wildcard = is_zero(local, 4);
+	} else if (is_mapped(local)) {
 		side.tcp4 = true;
-		memcpy(side.bytes, facts->local + 12, 4);
-		side.wildcard = is_zero(facts->local + 12, 4);
+		memcpy(side.bytes, local + 12, 4);
+		side.wildcard = is_zero(local + 12, 4);
 	} else {
 		side.tcp6 = true;
-		memcpy(side.bytes, facts->local, 16);
-		side.wildcard = is_zero(facts->local, 16);
-		side.tcp4 = side.wildcard && !facts->v6_only;
+		memcpy(side.bytes, local, 16);
+		side.wildcard = is_zero(local, 16);
+		side.tcp4 = side.wildcard && !v6_only;
 	}
 	return side;
 }
@@ -190,7 +190,7 @@ int flow_prove(const struct socket_facts *facts, unsigned ifindex,
 	r = check_socket(facts, ifindex, reterr);
 	if (r != 0)
 		return r;
-	side = local_side(facts);
+	side = local_side(facts->domain, facts->local, facts->v6_only);
 	if (side.wildcard && facts->tcp_state != TCP_LISTEN)
 		return NOT_PROVED(reterr, "The socket is connected without a local address.");
 	if (side.wildcard)
@@ -200,4 +200,39 @@ int flow_prove(const struct socket_facts *facts, unsigned ifindex,
 	if (r == 0)
 		*ret_wildcard = side.wildcard;
 	return r;
+}
+
+static bool receives(const struct port_socket *s, const struct flow *f)
+{
+	const struct local_side side = local_side(s->domain, s->local, s->v6_only);
+
+	return (f->protocol == FLOW_TCP4 ? side.tcp4 : side.tcp6) &&
+	       (side.wildcard ||
+		!memcmp(side.bytes, f->destination.bytes, flow_address_bits(f->protocol) / 8));
+}
+
+int flow_check_port(const struct flow *flows, size_t n, unsigned ifindex, uint64_t listener,
+		    uid_t uid, const struct port_socket *sockets, size_t n_sockets,
+		    struct fault *reterr)
+{
+	uid_t owner = uid;
+
+	for (size_t i = 0; i < n_sockets; i++)
+		if (sockets[i].cookie == listener)
+			owner = sockets[i].uid;
+	for (size_t i = 0; i < n_sockets; i++) {
+		const struct port_socket *s = &sockets[i];
+
+		if (s->uid == uid || s->uid == owner ||
+		    (s->bound_index != 0 && s->bound_index != ifindex))
+			continue;
+		for (size_t j = 0; j < n; j++)
+			if (receives(s, &flows[j]))
+				return NOT_PROVED(reterr,
+						  "A socket of another user (uid %u) has port %u, "
+						  "too, and would lose what is sent to it; wait for "
+						  "its end, or choose another port.",
+						  (unsigned)s->uid, flows[j].destination_port);
+	}
+	return 0;
 }

@@ -80,3 +80,22 @@ struct socket_facts {
 int flow_prove(const struct socket_facts *facts, unsigned ifindex,
 	       const struct local_address *addresses, size_t n_addresses, struct flow **ret,
 	       size_t *ret_n, bool *ret_wildcard, struct fault *reterr);
+
+/* A TCP socket that holds a local port, in whatever state; or many that differ in nothing of this. */
+struct port_socket {
+	int domain;
+	bool v6_only;
+	uint8_t local[16];    /* as in struct socket_facts */
+	unsigned bound_index; /* 0 for none */
+	uid_t uid;
+	uint64_t cookie; /* 0 unless it listens */
+};
+
+/*
+ * Nobody else receives by these flows of a listener: a user may listen on a port while connections of
+ * another, whose listener has ended, live on there. Sockets of the listener's own user and of `uid`,
+ * who sent it, are no strangers. FLOW_NOT_PROVED otherwise.
+ */
+int flow_check_port(const struct flow *flows, size_t n, unsigned ifindex, uint64_t listener,
+		    uid_t uid, const struct port_socket *sockets, size_t n_sockets,
+		    struct fault *reterr);

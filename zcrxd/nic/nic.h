@@ -28,6 +28,7 @@ struct nic_link {
 	char mac[18];	  /* lower case, colons; "" if it has none */
 	char kind[IFNAMSIZ]; /* rtnetlink's kind: "netkit", "veth"...; "" for hardware */
 	char *path;	  /* udev's ID_PATH, NULL if it has none */
+	unsigned master;  /* the bridge, bond or VRF that it is a port of; 0 for none */
 	bool up;
 };
 
@@ -145,6 +146,17 @@ struct nic_backend_ops {
 	/* Is the socket with this cookie still there, listening or connected? For what an overrun has
 	 * hidden, and after a restart: its end will be an event from now on. */
 	int (*socket_exists)(struct nic_backend *b, uint64_t cookie, bool *ret);
+	/*
+	 * FLOW_NOT_PROVED unless the kernel gives what comes in on the interface by these flows to
+	 * this socket, or to another listener of the same user. It is asked again and again: a look
+	 * or two in the kernel's tables for each flow, whatever else there is.
+	 */
+	int (*socket_receives)(struct nic_backend *b, const struct socket_facts *facts,
+			       unsigned ifindex, const struct flow *flows, size_t n,
+			       struct fault *reterr);
+	/* The sockets of processes at a local port, in every state but time-wait. */
+	int (*sockets_at_port)(struct nic_backend *b, uint16_t port, struct port_socket **ret,
+			       size_t *ret_n);
 
 	/* INVALID_AREA unless it is what a Register may hand over. Never touches its pages. */
 	int (*check_area)(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,

@@ -128,6 +128,8 @@ static int adopt_proofs(struct adoption *a, struct lease *l, const struct record
 		int fd, r;
 
 		r = b->ops->socket_exists(b, p->facts.cookie, &exists);
+		if (r >= 0)
+			r = proofs_watch(a->manager);
 		if (r < 0)
 			return r;
 		fdstore_proof_name(saved->id, p->facts.cookie, name);
@@ -139,7 +141,7 @@ static int adopt_proofs(struct adoption *a, struct lease *l, const struct record
 			return r;
 		}
 		if (!exists)
-			proof_set_gone(proof);
+			proof_set_gone(proof, "The socket was closed meanwhile.");
 	}
 	return 0;
 }
@@ -158,8 +160,8 @@ static struct proof *find_proof(struct lease *l, const struct record_flow *f)
 {
 	struct proof *p;
 
-	for (p = lease_first_proof(l); p; p = proof_next(p))
-		if (proof_facts(p)->cookie == f->proof && proof_queue(p) == f->queue)
+	LIST_FOREACH(p, &l->proofs, entry)
+		if (p->facts.cookie == f->proof && p->queue == f->queue)
 			return p;
 	return NULL;
 }
@@ -168,7 +170,7 @@ static int adopt_flow(struct adoption *a, struct lease *l, const struct record_l
 		      const struct record_flow *f)
 {
 	struct proof *proof = f->proof != 0 ? find_proof(l, f) : NULL;
-	bool proved = f->proof == 0 || (proof && proof_holds(proof));
+	bool proved = f->proof == 0 || (proof && !proof->gone);
 	enum flow_state state = FLOW_PENDING;
 	uint32_t location = f->location;
 

@@ -201,13 +201,13 @@ static void insert_run(struct nic *nic, void *data)
 	}
 }
 
-/* The rules of sockets that went away while their rules were on the way. */
+/* Sockets and addresses that went away while their rules were on the way. */
 static void drop_unproved(struct lease *l, const struct flow_list *list)
 {
 	struct flow_list gone = { .flows = calloc(list->n + 1, sizeof(*gone.flows)) };
 
 	for (size_t i = 0; gone.flows && i < list->n; i++)
-		if (list->flows[i]->proof && !proof_holds(list->flows[i]->proof))
+		if (list->flows[i]->unproved || (list->flows[i]->proof && list->flows[i]->proof->gone))
 			gone.flows[gone.n++] = list->flows[i];
 	if (gone.n > 0 && l->state != LEASE_DRAINING)
 		(void)lease_flows_remove(l, &gone, NULL, NULL);

@@ -14,7 +14,19 @@
 #include "manager.h"
 #include "recovery.h"
 
-struct proof;
+/* A socket that proved flows. */
+struct proof {
+	LIST_ENTRY(proof) entry;
+	struct lease *lease;
+	unsigned queue;
+	unsigned n_flows;
+	struct socket_facts facts;
+	bool wildcard; /* follows the addresses of the interface */
+	bool gone;     /* destroyed, or not what it was */
+	bool stored;   /* the epoll is in the service manager's store */
+	int epoll_fd;
+	sd_event_source *source;
+};
 
 /* A flow of a lease; its states are in recovery.h. */
 struct lease_flow {
@@ -24,6 +36,7 @@ struct lease_flow {
 	enum flow_state state;
 	uint32_t location; /* of the rule, FLOW_INSTALLED and FLOW_REMOVING */
 	struct proof *proof; /* the socket that proved it; NULL if it came by value */
+	bool unproved;	     /* it has to go as soon as it is installed */
 };
 
 /* Our end of a handle. */
@@ -200,26 +213,26 @@ void flow_list_done(struct flow_list *list);
 /* ---- proofs (proof.c) */
 /* Watches the socket without keeping it open; the proof belongs to the lease. */
 int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret);
-const struct socket_facts *proof_facts(const struct proof *p);
 void proof_set_facts(struct proof *p, const struct socket_facts *facts, bool wildcard);
 /* One that an earlier daemon had; epoll_fd (-EBADF if it was not stored) is taken over on success. */
 int proof_adopt(struct lease *l, int epoll_fd, const struct record_proof *record,
 		struct proof **ret);
-unsigned proof_queue(const struct proof *p);
-bool proof_is_wildcard(const struct proof *p);
-struct proof *lease_first_proof(const struct lease *l);
-struct proof *proof_next(const struct proof *p);
 /* The daemon ends, the proof does not. */
 void proofs_leave(struct lease *l);
-/* False once the socket was destroyed or has left its state. */
-bool proof_holds(const struct proof *p);
 void proof_unref_flow(struct proof *p); /* a flow of it is gone; frees it with the last */
 void proof_ref_flow(struct proof *p);
 /* One of its flows was taken away on request: the rest stays as it is. */
 void proof_stop_following(struct proof *p);
-void proof_set_gone(struct proof *p);
 struct proof *proof_free(struct proof *p);
 DEFINE_CLEANUP(struct proof *, proof_free)
+/* ---- whether they still prove (proof-check.c) */
+/* FLOW_NOT_PROVED if anybody but this socket, or `uid`, who sent it, receives by these flows. */
+int proof_check_flows(const struct lease *l, const struct socket_facts *facts, uid_t uid,
+		      const struct flow *flows, size_t n, struct fault *reterr);
+void proof_set_gone(struct proof *p, const char *why);
+/* Now, and from now on as long as there are any. */
+void proofs_check(struct manager *m);
+int proofs_watch(struct manager *m);
 void proofs_socket_gone(struct manager *m, uint64_t cookie);
 void proofs_addresses_changed(struct device *d);
 void proofs_verify_all(struct manager *m);

@@ -51,6 +51,8 @@ static void on_link(struct manager *m, unsigned ifindex)
 	r = manager_sync_devices(m);
 	if (r < 0)
 		log_errno(r, "Cannot look for interfaces");
+	/* It may have been put under another device. */
+	proofs_check(m);
 	/* Up or down: what the kernel could not say before, it may say now. */
 	if (d)
 		device_recheck(d);
@@ -332,6 +334,7 @@ struct manager *manager_free(struct manager *m)
 	while ((d = TAILQ_FIRST(&m->devices)))
 		device_drop(d);
 	sd_event_source_disable_unref(m->backend_source);
+	sd_event_source_disable_unref(m->proof_timer);
 	sd_event_unref(m->event);
 	if (m->backend)
 		m->backend->ops->free(m->backend);

@@ -33,6 +33,7 @@ struct manager {
 	struct lease_list leases;
 	char *state_set_aside; /* what became of a state file that could not be read */
 	int state_error; /* why the last write of the state file failed, and that was said; or 0 */
+	sd_event_source *proof_timer;
 	struct watcher_list watchers;
 	unsigned n_watchers;
 	uint64_t last_flow_id;

@@ -53,15 +53,16 @@ static void on_added(struct lease *l, int r, struct fault *fault, const struct f
 }
 
 /* Watch first, read the facts then: what changes in between is seen. */
-static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters *p,
+static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters *p, uid_t uid,
 		 struct proof **ret_proof, struct flow **ret, size_t *ret_n, struct fault *reterr)
 {
 	struct nic_backend *b = l->manager->backend;
 	_cleanup_close_ int fd = -EBADF;
 	_cleanup_(proof_freep) struct proof *proof = NULL;
 	_cleanup_free_ struct local_address *addresses = NULL;
+	_cleanup_free_ struct flow *flows = NULL;
 	struct socket_facts facts;
-	size_t n_addresses = 0;
+	size_t n_addresses = 0, n = 0;
 	bool wildcard = false;
 	int r;
 
@@ -79,12 +80,18 @@ static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters
 					 "Try again.");
 	}
 	if (r == 0)
-		r = flow_prove(&facts, l->device->ifindex, addresses, n_addresses, ret, ret_n,
+		r = flow_prove(&facts, l->device->ifindex, addresses, n_addresses, &flows, &n,
 			       &wildcard, reterr);
+	if (r == 0)
+		r = proof_check_flows(l, &facts, uid, flows, n, reterr);
+	if (r == 0)
+		r = proofs_watch(l->manager);
 	if (r != 0)
 		return r;
 	proof_set_facts(proof, &facts, wildcard);
 	*ret_proof = TAKE_PTR(proof);
+	*ret = TAKE_PTR(flows);
+	*ret_n = n;
 	return 0;
 }
 
@@ -139,7 +146,7 @@ static int add_flow(sd_varlink *link, struct manager *m, const struct flow_param
 	r = check_target(l, p, reterr);
 	if (r == 0)
 		r = p->flow ? by_value(m, peer, p, &flows, &n, reterr)
-			    : prove(link, l, p, &proof, &flows, &n, reterr);
+			    : prove(link, l, p, peer->uid, &proof, &flows, &n, reterr);
 	if (r != 0)
 		return r;
 	if (proof)

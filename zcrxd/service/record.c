@@ -14,7 +14,7 @@
 
 static int build_flow(const struct lease_flow *f, sd_json_variant **ret)
 {
-	uint64_t proof = f->proof ? proof_facts(f->proof)->cookie : 0;
+	uint64_t proof = f->proof ? f->proof->facts.cookie : 0;
 
 	return sd_json_buildo(
 		ret, UNSIGNED("id", f->id), UNSIGNED("queue", f->queue), UNSIGNED("state", f->state),
@@ -30,11 +30,11 @@ static int build_flow(const struct lease_flow *f, sd_json_variant **ret)
 
 static int build_proof(const struct proof *p, sd_json_variant **ret)
 {
-	const struct socket_facts *f = proof_facts(p);
+	const struct socket_facts *f = &p->facts;
 
 	return sd_json_buildo(
-		ret, UNSIGNED("queue", proof_queue(p)),
-		SD_JSON_BUILD_PAIR_BOOLEAN("wildcard", proof_is_wildcard(p)),
+		ret, UNSIGNED("queue", p->queue),
+		SD_JSON_BUILD_PAIR_BOOLEAN("wildcard", p->wildcard),
 		UNSIGNED("domain", (unsigned)f->domain), UNSIGNED("type", (unsigned)f->type),
 		UNSIGNED("protocol", (unsigned)f->protocol),
 		UNSIGNED("tcpState", (unsigned)f->tcp_state),
@@ -80,7 +80,7 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 		r = build_flow(l->flows[i], &v);
 		r = append(&flows, r, v);
 	}
-	for (p = lease_first_proof(l); r >= 0 && p; p = proof_next(p)) {
+	for (p = LIST_FIRST(&l->proofs); r >= 0 && p; p = LIST_NEXT(p, entry)) {
 		sd_json_variant *v = NULL;
 
 		r = build_proof(p, &v);

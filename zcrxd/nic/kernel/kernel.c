@@ -14,6 +14,7 @@
 #include "probe.h"
 #include "sockdiag.h"
 #include "sockfacts.h"
+#include "sockflow.h"
 #include "zcrx.h"
 
 struct kernel_backend {
@@ -96,6 +97,21 @@ static int kernel_socket_exists(struct nic_backend *base, uint64_t cookie, bool 
 	return 0;
 }
 
+static int kernel_socket_receives(struct nic_backend *base, const struct socket_facts *facts,
+				  unsigned ifindex, const struct flow *flows, size_t n,
+				  struct fault *reterr)
+{
+	struct kernel_backend *b = kernel_backend(base);
+
+	return sockflow_check(&b->diag, &b->monitor.links, facts, ifindex, flows, n, reterr);
+}
+
+static int kernel_sockets_at_port(struct nic_backend *b, uint16_t port, struct port_socket **ret,
+				  size_t *ret_n)
+{
+	return sockdiag_at_port(&kernel_backend(b)->diag, port, ret, ret_n);
+}
+
 static int kernel_check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size,
 			     bool dmabuf, struct fault *reterr)
 {
@@ -140,6 +156,8 @@ static const struct nic_backend_ops kernel_ops = {
 	.dispatch = kernel_dispatch,
 	.socket_facts = kernel_socket_facts,
 	.socket_exists = kernel_socket_exists,
+	.socket_receives = kernel_socket_receives,
+	.sockets_at_port = kernel_sockets_at_port,
 	.check_area = kernel_check_area,
 	.register_ifq = kernel_register_ifq,
 	.open = kernel_open,

@@ -65,6 +65,7 @@ struct sim {
 	unsigned next_ifindex;
 	struct sim_socket *sockets;
 	size_t n_sockets;
+	uint64_t strayed; /* cookie */
 	int event_fd;
 	struct nic_event *events;
 	size_t n_events;
@@ -100,6 +101,10 @@ int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct f
 /* sim-socket.c */
 int sim_socket_facts(struct nic_backend *b, int fd, struct socket_facts *ret, struct fault *reterr);
 int sim_socket_exists(struct nic_backend *b, uint64_t cookie, bool *ret);
+int sim_socket_receives(struct nic_backend *b, const struct socket_facts *facts, unsigned ifindex,
+			const struct flow *flows, size_t n, struct fault *reterr);
+int sim_sockets_at_port(struct nic_backend *b, uint16_t port, struct port_socket **ret,
+			size_t *ret_n);
 int sim_check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,
 		   struct fault *reterr);
 int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, struct ifq *ret,

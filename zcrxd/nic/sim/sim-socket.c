@@ -99,6 +99,43 @@ int sim_socket_exists(struct nic_backend *b, uint64_t cookie, bool *ret)
 	return 0;
 }
 
+int sim_socket_receives(struct nic_backend *b, const struct socket_facts *facts, unsigned ifindex,
+			const struct flow *flows, size_t n, struct fault *reterr)
+{
+	struct sim *s = sim_of(b);
+
+	(void)ifindex;
+	(void)flows;
+	(void)n;
+	SIM_LOCK(s);
+	if (facts->cookie != s->strayed || s->strayed == 0)
+		return 0;
+	return fault_set(reterr, ZCRX_FLOW_NOT_PROVED, NULL, "It is for another socket.");
+}
+
+/* The simulated machine has one user. */
+int sim_sockets_at_port(struct nic_backend *b, uint16_t port, struct port_socket **ret,
+			size_t *ret_n)
+{
+	struct sim *s = sim_of(b);
+	int r = sim_operation(s, "look at the port", NULL);
+
+	(void)port;
+	if (r != 0)
+		return r < 0 ? r : -s->fail_error;
+	*ret = NULL;
+	*ret_n = 0;
+	return 0;
+}
+
+void sim_stray_socket(struct nic_backend *b, uint64_t cookie)
+{
+	struct sim *s = sim_of(b);
+
+	SIM_LOCK(s);
+	s->strayed = cookie;
+}
+
 int sim_add_socket(struct nic_backend *b, int fd, const struct socket_facts *facts)
 {
 	struct sim *s = sim_of(b);

@@ -45,6 +45,8 @@ int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool 
  * that nobody told about are asked by getsockopt, so that loopback sockets work too. */
 int sim_add_socket(struct nic_backend *b, int fd, const struct socket_facts *facts);
 int sim_close_socket(struct nic_backend *b, uint64_t cookie); /* -ENOENT */
+/* Nobody is told, but what comes in is for another socket from now on; 0 for all as it should be. */
+void sim_stray_socket(struct nic_backend *b, uint64_t cookie);
 
 /* Messages were lost; what happened is not told. */
 int sim_overrun(struct nic_backend *b);
@@ -52,8 +54,8 @@ int sim_overrun(struct nic_backend *b);
 /*
  * The n-th operation from now (1 is the next; 0 cancels) fails and does nothing: with
  * KERNEL_REJECTED and this text for a positive errno, with the error itself for a negative one.
- * Every call of nic_ops and nic_backend_ops counts, but not get_fd, dispatch, features, close and
- * free. The text is not copied: a literal.
+ * Every call of nic_ops and nic_backend_ops counts, but not get_fd, dispatch, features,
+ * socket_receives (a timer asks it), close and free. The text is not copied: a literal.
  */
 int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text);
 /* How many operations there were. */
