@@ -105,7 +105,8 @@ struct nic_ops {
 	int (*apply)(struct nic *nic, const struct step *step, struct fault *reterr);
 
 	/* Only what the kernel says of these queues (much cheaper than observe). An interface that
-	 * is down answers INTERFACE_DOWN: the kernel says nothing about its queues then. */
+	 * is down answers INTERFACE_DOWN: the kernel says nothing about its queues then. EINVAL: it
+	 * has no such queue. */
 	int (*queues)(struct nic *nic, const uint32_t *queues, size_t n, struct nic_queue *ret,
 		      struct fault *reterr);
 

@@ -101,23 +101,36 @@ static void drain_again(struct lease *l, const char *why)
 
 /* ------------------------------------------------------- the grant and the queues */
 
+/* 0 if nobody holds the queue. One that the device has no more, because its channels were lowered,
+ * is nobody's. */
+static int check_free(struct nic *nic, uint32_t queue, struct fault *reterr)
+{
+	struct nic_queue q = {};
+	int r;
+
+	r = nic->ops->queues(nic, &queue, 1, &q, reterr);
+	if (r == ZCRX_KERNEL_REJECTED && reterr->error == EINVAL) {
+		fault_done(reterr);
+		return 0;
+	}
+	if (r != 0 || (!q.io_uring && !q.dmabuf && !q.xsk && !q.leased))
+		return r;
+	return fault_set(reterr, ZCRX_WRONG_STATE, "bound",
+			 "Queue %u is still held by %s: some process keeps the ring open.", queue,
+			 q.io_uring ? "an io_uring" :
+			 q.leased   ? "a queue lease" :
+			 q.dmabuf   ? "a dma-buf binding" :
+				      "an AF_XDP socket");
+}
+
 static void take_back_run(struct nic *nic, void *data)
 {
 	struct drain *t = data;
-	struct nic_queue found[LEASE_QUEUES_MAX];
 
 	if (t->granted)
 		t->r = nic->ops->ungrant(nic, &t->grant, &t->fault);
-	if (t->r == 0)
-		t->r = nic->ops->queues(nic, t->queues, t->n_queues, found, &t->fault);
 	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
-		if (found[i].io_uring || found[i].dmabuf || found[i].xsk || found[i].leased)
-			t->r = fault_set(&t->fault, ZCRX_WRONG_STATE, "bound",
-					 "Queue %u is still held by %s: some process keeps the ring open.",
-					 t->queues[i], found[i].io_uring ? "an io_uring" :
-						       found[i].leased	 ? "a queue lease" :
-						       found[i].dmabuf	 ? "a dma-buf binding" :
-									   "an AF_XDP socket");
+		t->r = check_free(nic, t->queues[i], &t->fault);
 }
 
 static void take_back_done(void *data)
