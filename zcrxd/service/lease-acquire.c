@@ -174,13 +174,16 @@ static void on_looked_again(struct device *d, const struct device_report *report
 
 	(void)report;
 	if (l->state == LEASE_RESERVED &&
-	    inventory_take(&d->inventory, l->id, l->n_queues, l->queues)) {
+	    inventory_take(&d->inventory, l->id, (unsigned)a->request.n_queues, l->queues)) {
+		l->n_queues = (unsigned)a->request.n_queues;
 		fault_done(&a->fault);
-		r = device_submit(d, acquire_run, acquire_done, a);
+		(void)lease_save(l);
+		r = lease_check_saved(l, "grant a lease", &a->fault);
+		if (r == 0)
+			r = device_submit(d, acquire_run, acquire_done, a);
 		if (r == 0)
 			return;
-	} else
-		l->n_queues = 0; /* none is ours: there is nothing to wait for */
+	}
 	acquire_fail(a, r);
 }
 
@@ -239,7 +242,10 @@ static void acquire_done(void *data)
 	if (a->r == 0)
 		acquire_granted(a);
 	else if (a->r == ZCRX_KERNEL_REJECTED && a->fault.error == EBUSY && ++a->tries < 3) {
+		/* They are free for others while we look, so they are not the lease's any more. */
 		inventory_give(&d->inventory, l->id);
+		l->n_queues = 0;
+		(void)lease_save(l);
 		if (device_refresh(d, on_looked_again, a) < 0)
 			acquire_fail(a, a->r);
 	} else

@@ -132,6 +132,8 @@ int record_format(struct manager *m, char **ret)
 		return -ENOMEM;
 	fprintf(f, "{\"lastFlowId\":%" PRIu64 ",\"leases\":[", m->last_flow_id);
 	TAILQ_FOREACH(l, &m->leases, entry) {
+		if (l->n_queues == 0)
+			continue; /* it holds nothing that would have to be taken back */
 		r = format_lease(l);
 		if (r < 0)
 			return r;
@@ -266,8 +268,11 @@ static void parse_queues(struct reader *r, sd_json_variant *v, struct record_lea
 	for (size_t i = 0; i < l->n_queues; i++) {
 		sd_json_variant *q = sd_json_variant_by_index(array, i);
 
-		l->queues[i] = (uint32_t)get_unsigned(r, q, "queue", UINT32_MAX);
+		l->queues[i] = (uint32_t)get_unsigned(r, q, "queue", UINT16_MAX);
 		l->areas[i] = get_unsigned(r, q, "area", INT64_MAX);
+		for (size_t k = 0; k < i; k++)
+			if (l->queues[k] == l->queues[i])
+				r->bad = true;
 	}
 }
 
@@ -316,12 +321,23 @@ static void parse_lease(struct reader *r, sd_json_variant *v, struct record_leas
 			    &l->proofs[l->n_proofs]);
 }
 
-static bool has_lease(const struct record *record, size_t n, uint32_t id)
+static bool shares_queue(const struct record_lease *a, const struct record_lease *b)
 {
-	for (size_t i = 0; i < n; i++)
-		if (record->leases[i].id == id)
-			return true;
+	for (size_t i = 0; a->ifindex == b->ifindex && i < a->n_queues; i++)
+		for (size_t k = 0; k < b->n_queues; k++)
+			if (a->queues[i] == b->queues[k])
+				return true;
 	return false;
+}
+
+/* An id, and a queue, is one lease's. */
+static void check_last(struct reader *r, const struct record *record)
+{
+	const struct record_lease *last = &record->leases[record->n_leases - 1];
+
+	for (size_t i = 0; i < record->n_leases - 1; i++)
+		if (record->leases[i].id == last->id || shares_queue(&record->leases[i], last))
+			r->bad = true;
 }
 
 int record_parse(sd_json_variant *v, struct record *ret)
@@ -338,8 +354,7 @@ int record_parse(sd_json_variant *v, struct record *ret)
 	for (size_t i = 0; !r.bad && i < n; i++) {
 		record.n_leases = i + 1;
 		parse_lease(&r, sd_json_variant_by_index(array, i), &record.leases[i]);
-		if (has_lease(&record, i, record.leases[i].id))
-			r.bad = true;
+		check_last(&r, &record);
 	}
 	if (r.bad)
 		return -EBADMSG;
