@@ -233,7 +233,8 @@ static void insert_done(void *data)
 	if (j->r == 0 && l->state != LEASE_DRAINING) {
 		(void)lease_event(l, LEASE_FLOW_ADDED, NULL, NULL);
 		drop_unproved(l, &j->list);
-	}
+	} else
+		(void)lease_save(l);
 	rule_job_report(j, j->r == 0 ? &j->list : NULL);
 	device_job_done(d);
 }

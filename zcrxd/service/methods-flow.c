@@ -237,6 +237,7 @@ static int remove_flow(sd_varlink *link, const struct flow_parameters *p, struct
 		proof_stop_following(f->proof);
 	if (f->state == FLOW_PENDING) {
 		lease_flow_forget(l, f);
+		(void)lease_save(l);
 		return sd_varlink_reply(link, NULL);
 	}
 	r = lease_flows_remove(l, &(struct flow_list){ .flows = &f, .n = 1 }, on_removed,
