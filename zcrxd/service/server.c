@@ -105,10 +105,3 @@ void server_stop_listening(struct manager *m)
 {
 	(void)sd_varlink_server_shutdown(m->server);
 }
-
-int server_add_connection(sd_varlink_server *s, int fd)
-{
-	sd_varlink *link;
-
-	return sd_varlink_server_add_connection(s, fd, &link);
-}

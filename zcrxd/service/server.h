@@ -14,5 +14,3 @@ int server_new(struct manager *m, const char *path, struct stored_fds *passed,
 int server_answer(struct manager *m);
 /* New connections wait for the next daemon; those that are there are still answered. */
 void server_stop_listening(struct manager *m);
-/* A connection to come from elsewhere: tests and the fuzzer. */
-int server_add_connection(sd_varlink_server *s, int fd);
