@@ -68,8 +68,12 @@ void watch_remove_all(struct manager *m)
 	struct watcher *w;
 
 	while ((w = LIST_FIRST(&m->watchers))) {
-		(void)sd_varlink_close(w->link);
-		watcher_free(m, w);
+		_cleanup_(sd_varlink_unrefp) sd_varlink *link = sd_varlink_ref(w->link);
+
+		/* Closing calls watch_remove through the server's disconnect callback, but not for a
+		 * link that is being closed already. */
+		(void)sd_varlink_close(link);
+		watch_remove(m, link);
 	}
 }
 
