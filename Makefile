@@ -33,7 +33,7 @@ soak: ## random clients and faults for MINUTES=15, with nothing left over; SEED=
 	@$(VM) --build release --timeout $$(($(MINUTES) * 60 + 1800)) -- \
 		/src/tests/soak/soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-fuzz: ## look for inputs that break a parser, SECONDS=60 for each
+fuzz: ## look for inputs that break the daemon or a parser, SECONDS=60 for each
 	@tests/vm/fuzz $(SECONDS)
 
 shell: ## a shell in the virtual machine, with the project installed

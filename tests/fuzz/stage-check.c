@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What must be true of the daemon and its machine, whatever the clients do. It looks into both
+ * without asking either: an operation of the simulation would count as one of the daemon's.
+ */
+#include <assert.h>
+
+#include "record.h"
+#include "sim-internal.h"
+#include "stage.h"
+
+static bool lease_has_queue(const struct lease *l, unsigned ifindex, uint32_t queue)
+{
+	if (l->ifindex != ifindex)
+		return false;
+	for (unsigned i = 0; i < l->n_queues; i++)
+		if (l->queues[i] == queue)
+			return true;
+	return false;
+}
+
+static void check_lease(const struct lease *l)
+{
+	const struct device *d = l->device;
+	const struct inventory_queue *q;
+	const struct lease *other;
+
+	assert(l->state != LEASE_FREE && l->n_ref > 0 && l->n_queues <= LEASE_QUEUES_MAX);
+	assert(l->n_flows <= LEASE_FLOWS_MAX && l->n_handles <= LEASE_HANDLES_MAX);
+	assert(l->persistent || l->n_handles > 0 || l->n_busy > 0 || l->state >= LEASE_DRAINING);
+	for (unsigned i = 0; i < l->n_queues; i++) {
+		TAILQ_FOREACH(other, &stage.manager->leases, entry)
+			assert(other == l || !lease_has_queue(other, l->ifindex, l->queues[i]));
+		q = inventory_get(&d->inventory, l->queues[i]);
+		assert(!q || d->gone || q->lease == l->id || q->quarantine);
+	}
+	for (size_t i = 0; i < l->n_flows; i++)
+		assert(l->flows[i]->queue < LEASE_QUEUES_MAX);
+}
+
+/* A rule that leads into the carved-out queues is some lease's. */
+static void check_rule(unsigned ifindex, const struct nic_rule *r)
+{
+	const struct lease *l;
+
+	TAILQ_FOREACH(l, &stage.manager->leases, entry) {
+		if (!lease_has_queue(l, ifindex, r->target))
+			continue;
+		for (size_t i = 0; i < l->n_flows; i++)
+			if (flow_equal(&l->flows[i]->flow, &r->flow))
+				return;
+	}
+	assert(!"a rule leads to a queue that no lease has");
+}
+
+void stage_check_leases(void)
+{
+	const struct device *d;
+	const struct lease *l;
+
+	TAILQ_FOREACH(l, &stage.manager->leases, entry)
+		check_lease(l);
+	TAILQ_FOREACH(d, &stage.manager->devices, entry) {
+		unsigned n = 0;
+
+		TAILQ_FOREACH(l, &stage.manager->leases, entry)
+			n += l->device == d;
+		assert(n == d->n_leases);
+	}
+}
+
+/* What the next daemon would read is what there is. */
+static void check_record(void)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	_cleanup_record_ struct record record = {};
+	_cleanup_free_ char *text = NULL, *line = NULL;
+	_cleanup_fclose_ FILE *f = fopen(stage.state_path, "re");
+	struct lease *l;
+	size_t size = 0;
+
+	TAILQ_FOREACH(l, &stage.manager->leases, entry)
+		record_forget(l);
+	assert(record_format(stage.manager, &text) == 0);
+	assert(f && getline(&line, &size, f) > 0 && getline(&line, &size, f) > 0);
+	assert(streq(line, text));
+	assert(sd_json_parse(text, 0, &v, NULL, NULL) == 0 && record_parse(v, &record) == 0);
+}
+
+void stage_check(void)
+{
+	const struct sim *sim = sim_of(stage.sim);
+	uint32_t id;
+
+	stage_check_leases();
+	check_record();
+	for (size_t i = 0; i < sim->n_nics; i++)
+		for (size_t k = 0; sim->nics[i].state && k < sim->nics[i].state->n_rules; k++)
+			check_rule(sim->nics[i].state->ifindex, &sim->nics[i].state->rules[k]);
+	for (size_t i = 0; i < sim->n_netkits; i++) {
+		assert(lease_id_from_device(sim->netkits[i].name, &id) == 0);
+		assert(leases_find(stage.manager, id));
+	}
+}
+
+void stage_check_clean(void)
+{
+	const struct sim *sim = sim_of(stage.sim);
+	const struct device *d;
+
+	assert(TAILQ_EMPTY(&stage.manager->leases));
+	assert(sim->n_netkits == 0);
+	for (size_t i = 0; i < sim->n_nics; i++) {
+		const struct nic_state *s = sim->nics[i].state;
+
+		assert(!s || s->n_rules == 0);
+		for (unsigned q = 0; s && q < SIM_QUEUES_MAX; q++)
+			assert(!sim->shared->nics[i].queues[q].io_uring &&
+			       sim->shared->nics[i].queues[q].lease_ifindex == 0);
+	}
+	TAILQ_FOREACH(d, &stage.manager->devices, entry)
+		assert(inventory_free_count(&d->inventory) == d->inventory.carve_out.zero_copy_count);
+}
