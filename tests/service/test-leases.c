@@ -10,7 +10,9 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "harness.h"
 
@@ -95,6 +97,60 @@ static void test_last_close_ends_it(void **state)
 		wait_until_clean(d);
 		client_close(&c);
 	}
+}
+
+/* A client in a process of its own, bound, that waits there to be killed. */
+static pid_t start_bound(struct daemon *d, char *ret_id)
+{
+	struct client c;
+	int ends[2];
+	pid_t pid;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (!client_open(d, &c, CLIENT_BOUND) &&
+		    write(ends[1], c.id, sizeof(c.id)) == sizeof(c.id))
+			pause();
+		_exit(EXIT_FAILURE);
+	}
+	close(ends[1]);
+	assert_int_equal(read(ends[0], ret_id, sizeof(c.id)), sizeof(c.id));
+	close(ends[0]);
+	return pid;
+}
+
+static unsigned operations_until_gone(struct daemon *d, const char *id, unsigned before)
+{
+	while (strcmp(lease_state(d, id), "gone") != 0)
+		usleep(1000);
+	return sim_operations(d->sim) - before;
+}
+
+/* The ring of a client that died is looked for again and again before its device is deleted, but
+ * not for ever: here a fork keeps it. Of one that lives, nothing is expected. */
+static void test_a_dead_client_s_ring_goes_first(void **state)
+{
+	struct daemon *d = *state;
+	char id[sizeof(((struct client *)NULL)->id)];
+	struct client alive;
+	unsigned before;
+	pid_t pid;
+
+	pid = start_bound(d, id);
+	before = sim_operations(d->sim);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(operations_until_gone(d, id, before) > 20);
+
+	assert_null(client_open(d, &alive, CLIENT_BOUND));
+	before = sim_operations(d->sim);
+	close(alive.handle);
+	alive.handle = -EBADF;
+	assert_true(operations_until_gone(d, alive.id, before) < 10);
+	client_close(&alive);
+	wait_until_clean(d);
 }
 
 static void test_order(void **state)
@@ -381,6 +437,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_last_close_ends_it),
+		cmocka_unit_test(test_a_dead_client_s_ring_goes_first),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_all_queues),
 		cmocka_unit_test(test_handle_is_authority),

@@ -222,8 +222,11 @@ static void acquire_granted(struct acquire *a)
 	l->granted = true;
 	(void)lease_save(l);
 	if (l->state != LEASE_RESERVED)
-		r = fault_set(&a->fault, ZCRX_NO_SUCH_INTERFACE, device_name(l->device),
-			      "The interface vanished while the lease was being made.");
+		r = fault_set(&a->fault,
+			      l->device->gone ? ZCRX_NO_SUCH_INTERFACE : ZCRX_NO_SUCH_LEASE,
+			      device_name(l->device),
+			      "The lease ended while it was being made: %s.",
+			      l->reason ?: "it was revoked");
 	else if (l->self_registered) {
 		r = acquire_steer(a);
 		if (r == 0)

@@ -5,6 +5,7 @@
  * again; when the time is over the lease is quarantined, and looked at for as long as it takes.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -19,11 +20,16 @@
 #define DRAIN_TRIES 200			/* 10 s, then QUARANTINED */
 #define DRAIN_TRIES_FORCE 20		/* 1 s, then the client of a forced revocation is killed */
 #define QUARANTINE_POLL_USEC (2 * 1000000ULL)
+/* What the kernel is given to close the rings of a client that died, before the device that they go
+ * through is deleted: at the same time the two may meet in netif_mp_close_rxq(), which warns then
+ * (7.2). A fork that keeps the ring keeps the queue no longer than this. */
+#define RING_POLL_USEC (10 * 1000ULL)
+#define RING_TRIES 25
 
 struct drain {
 	struct lease *lease;
 	struct grant grant;
-	bool granted;
+	bool granted, ring_first, waits;
 	uint32_t queues[LEASE_QUEUES_MAX];
 	unsigned n_queues;
 	int r;
@@ -123,10 +129,25 @@ static int check_free(struct nic *nic, uint32_t queue, struct fault *reterr)
 				      "an AF_XDP socket");
 }
 
+static bool has_ring(struct nic *nic, const struct drain *t)
+{
+	for (unsigned i = 0; i < t->n_queues; i++) {
+		_cleanup_fault_ struct fault ignored = {};
+		struct nic_queue q = {};
+
+		if (nic->ops->queues(nic, &t->queues[i], 1, &q, &ignored) == 0 && q.io_uring)
+			return true;
+	}
+	return false;
+}
+
 static void take_back_run(struct nic *nic, void *data)
 {
 	struct drain *t = data;
 
+	t->waits = t->ring_first && has_ring(nic, t);
+	if (t->waits)
+		return;
 	if (t->granted)
 		t->r = nic->ops->ungrant(nic, &t->grant, &t->fault);
 	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
@@ -139,7 +160,10 @@ static void take_back_done(void *data)
 	struct lease *l = t->lease;
 	struct device *d = l->device;
 
-	if (t->r == 0 || is_gone(t->r)) {
+	if (t->waits) {
+		l->ring_tries++;
+		drain_in(l, RING_POLL_USEC);
+	} else if (t->r == 0 || is_gone(t->r)) {
 		l->draining = false;
 		(void)lease_event(l, LEASE_CLEAN, NULL, NULL);
 	} else
@@ -150,22 +174,43 @@ static void take_back_done(void *data)
 	device_job_done(d);
 }
 
+static bool client_is_dead(const struct lease *l)
+{
+	for (unsigned i = 0; i < l->n_queues; i++) {
+		struct pollfd p = { .fd = l->per_queue[i].client_pidfd, .events = POLLIN };
+
+		if (p.fd >= 0 && poll(&p, 1, 0) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* A process that ends closes its handle a moment before it is dead: hence the first try. */
+static bool ring_may_be_closing(const struct lease *l)
+{
+	if (!l->granted || l->grant.kind != GRANT_NETKIT || l->ring_tries >= RING_TRIES)
+		return false;
+	return (l->ring_tries == 0 && l->n_handles == 0) || client_is_dead(l);
+}
+
 static void drain_take_back(struct lease *l)
 {
 	uint64_t now = now_monotonic();
 	struct drain *t;
+	bool ring_first;
 	int r;
 
 	if (l->grace_until > now) {
 		drain_in(l, l->grace_until - now);
 		return;
 	}
+	ring_first = ring_may_be_closing(l);
 	lease_handles_shut(l);
 	t = calloc(1, sizeof(*t));
 	r = t ? 0 : -ENOMEM;
 	if (t) {
 		*t = (struct drain){ .lease = l, .grant = l->grant, .granted = l->granted,
-				     .n_queues = l->n_queues };
+				     .ring_first = ring_first, .n_queues = l->n_queues };
 		memcpy(t->queues, l->queues, sizeof(t->queues));
 		r = device_submit(l->device, take_back_run, take_back_done, t);
 	}
