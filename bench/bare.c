@@ -228,7 +228,7 @@ static int see_holder(struct nl_msg *m, void *userdata)
 	return NL_OK;
 }
 
-int bare_probe(const struct target *t)
+int bare_probe(const struct target *t, uint64_t usec)
 {
 	struct nl_msg *m = nlmsg_alloc();
 	bool held = true;
@@ -252,7 +252,10 @@ int bare_probe(const struct target *t)
 		fprintf(stderr, "zcrx-bench: Cannot look at the queue: %s\n", nl_geterror(r));
 		return -EIO;
 	}
-	return held ? -EBUSY : 0;
+	if (!held)
+		return 0;
+	usleep((useconds_t)usec);
+	return -EBUSY;
 }
 
 const struct contender contender_bare = {

@@ -59,16 +59,20 @@ int kill_measure(const struct target *t, unsigned rounds, sd_json_variant **ret)
 int daemon_settle(void);
 /* Leases, registers and steers for these clients, and keeps it so. */
 int daemon_hold(const struct target *t, struct client *clients, unsigned n);
-/* 0 if there is no lease, -EBUSY if there is one. */
-int daemon_probe(const struct target *t);
+/* Hears of leases that are freed. */
+int daemon_watch(const struct target *t);
+void daemon_watch_end(void);
+int daemon_forget_freed(void);
+/* 0 as soon as one was freed since then, -EBUSY if it takes longer. */
+int daemon_wait_freed(const struct target *t, uint64_t usec);
 
 /* Registers the hardware queue itself for this client, as a root program without zcrxd would. */
 int bare_hold(const struct target *t, struct client *c);
 /* The same through a netkit device that the queue is leased to, and the end of that. */
 int bare_hold_leased(const struct target *t, struct client *c);
 int bare_delete_device(void);
-/* 0 if no io_uring has the queue, -EBUSY if one has. */
-int bare_probe(const struct target *t);
+/* 0 if no io_uring has the queue, -EBUSY if one has, after that time. */
+int bare_probe(const struct target *t, uint64_t usec);
 
 /* "zcrx-bench: Cannot DO: REASON"; returns r. */
 int failed(int r, const char *what);

@@ -169,19 +169,76 @@ static int acquire_and_release(sd_varlink *link, const struct target *t)
 	return r;
 }
 
-int daemon_probe(const struct target *t)
+/* ------------------------------------------------------------ whether a lease was freed */
+
+static sd_varlink *link_to_watch;
+static bool freed;
+
+static int on_event(sd_varlink *link, sd_json_variant *parameters, const char *error_id,
+		    sd_varlink_reply_flags_t flags, void *userdata)
 {
-	sd_json_variant *replies = NULL, *first;
-	const char *error_id = NULL;
+	sd_json_variant *event = sd_json_variant_by_key(parameters, "event");
+	sd_json_variant *kind = event ? sd_json_variant_by_key(event, "event") : NULL;
+
+	(void)link;
+	(void)flags;
+	(void)userdata;
+	if (error_id)
+		return failed(-EREMOTEIO, "watch");
+	if (kind && streq(sd_json_variant_string(kind), "freed"))
+		freed = true;
+	return 0;
+}
+
+int daemon_watch(const struct target *t)
+{
+	int r;
+
+	r = daemon_connect(t, &link_to_watch);
+	if (r >= 0)
+		r = sd_varlink_set_relative_timeout(link_to_watch, UINT64_MAX);
+	if (r >= 0)
+		r = sd_varlink_bind_reply(link_to_watch, on_event);
+	if (r >= 0)
+		r = sd_varlink_observe(link_to_watch, ZCRX_METHOD("Watch"), NULL);
+	return r < 0 ? failed(r, "watch") : daemon_forget_freed();
+}
+
+void daemon_watch_end(void)
+{
+	link_to_watch = sd_varlink_close_unref(link_to_watch);
+}
+
+static int process(void)
+{
+	int r;
+
+	do
+		r = sd_varlink_process(link_to_watch);
+	while (r > 0);
+	return r < 0 ? failed(r, "watch") : 0;
+}
+
+int daemon_forget_freed(void)
+{
+	int r;
+
+	r = process();
+	freed = false;
+	return r;
+}
+
+int daemon_wait_freed(const struct target *t, uint64_t usec)
+{
 	int r;
 
 	(void)t;
-	r = sd_varlink_collect(link_to_daemon, ZCRX_METHOD("ListLeases"), NULL, &replies,
-			       &error_id);
-	if (r < 0 || error_id)
-		return failed(r < 0 ? r : -EREMOTEIO, "list leases");
-	first = sd_json_variant_by_index(replies, 0);
-	return first && sd_json_variant_by_key(first, "lease") ? -EBUSY : 0;
+	r = process();
+	if (r == 0 && !freed)
+		r = sd_varlink_wait(link_to_watch, usec);
+	if (r >= 0)
+		r = process();
+	return r < 0 ? r : freed ? 0 : -EBUSY;
 }
 
 const struct crowd_member crowd_daemon = {

@@ -9,21 +9,19 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "macro.h"
 
-#define POLL_NSEC 1000000 /* between two looks */
-#define PATIENCE  60	  /* seconds */
+#define POLL_USEC 1000 /* between two looks */
+#define PATIENCE  60   /* seconds */
 
 struct kind {
 	const char *name, *leased_name; /* of the series; NULL: nobody can lease it again */
 	int (*hold)(const struct target *t, struct client *c);
-	int (*killed)(void); /* what has to be done then; may be NULL */
-	int (*probe)(
-		const struct target *t); /* 0 as soon as the queue is free, until then -EBUSY */
+	/* 0 as soon as the queue is free, -EBUSY if it takes longer. */
+	int (*probe)(const struct target *t, uint64_t usec);
 };
 
 struct result {
@@ -52,6 +50,16 @@ static int hold_by_kernel(const struct target *t, struct client *c)
 static int hold_by_netkit(const struct target *t, struct client *c)
 {
 	return hold_by(bare_hold_leased, t, c);
+}
+
+/* Not before the ring is closed: at the same time the two may meet in the kernel, which warns then.
+ */
+static int delete_netkit(const struct target *t, uint64_t usec)
+{
+	int r;
+
+	r = bare_probe(t, usec);
+	return r < 0 ? r : bare_delete_device();
 }
 
 /* A process that has the queue, and does nothing else until it is killed. */
@@ -103,11 +111,11 @@ static int lease_again(const struct target *t, uint64_t begin, struct series *s)
 
 static int wait_until_free(const struct kind *k, const struct target *t, uint64_t begin)
 {
-	const struct timespec pause = { .tv_nsec = POLL_NSEC };
 	int r;
 
-	while ((r = k->probe(t)) == -EBUSY && now_nsec() - begin < PATIENCE * 1000000000ULL)
-		nanosleep(&pause, NULL);
+	do
+		r = k->probe(t, POLL_USEC);
+	while (r == -EBUSY && now_nsec() - begin < PATIENCE * 1000000000ULL);
 	return r;
 }
 
@@ -118,13 +126,13 @@ static int kill_one(const struct kind *k, const struct target *t, struct result 
 	int r;
 
 	r = start_holder(k, t, &pid);
+	if (r == 0)
+		r = daemon_forget_freed();
 	if (r < 0)
 		return r;
 	begin = now_nsec();
 	kill(pid, SIGKILL);
-	r = k->killed ? k->killed() : 0;
-	if (r == 0)
-		r = wait_until_free(k, t, begin);
+	r = wait_until_free(k, t, begin);
 	now = now_nsec();
 	waitpid(pid, NULL, 0);
 	if (r < 0)
@@ -156,17 +164,16 @@ int kill_measure(const struct target *t, unsigned rounds, sd_json_variant **ret)
 		{ .name = "zcrxd",
 		  .leased_name = "zcrxdLeased",
 		  .hold = hold_by_daemon,
-		  .probe = daemon_probe },
+		  .probe = daemon_wait_freed },
 		{ .name = "kernel", .hold = hold_by_kernel, .probe = bare_probe },
-		{ .name = "netkit",
-		  .hold = hold_by_netkit,
-		  .killed = bare_delete_device,
-		  .probe = bare_probe },
+		{ .name = "netkit", .hold = hold_by_netkit, .probe = delete_netkit },
 	};
 	struct result results[ARRAY_SIZE(kinds)] = {};
 	int r;
 
 	r = contender_daemon.open(t);
+	if (r == 0)
+		r = daemon_watch(t);
 	if (r == 0)
 		r = contender_bare.open(t);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++)
@@ -183,6 +190,7 @@ int kill_measure(const struct target *t, unsigned rounds, sd_json_variant **ret)
 		free(results[i].leased.values);
 	}
 	contender_bare.close();
+	daemon_watch_end();
 	contender_daemon.close();
 	return r;
 }
