@@ -330,7 +330,7 @@ static void test_damage(void **state)
 		text[i] ^= 4;
 	}
 	expect_set_aside(d->directory, "", 0, "it is empty");
-	expect_set_aside(d->directory, "zcrxd-state 2 x 1 0\n{}", 23, "another version");
+	expect_set_aside(d->directory, "zcrxd-state 99 x 1 0\n{}", 24, "another version");
 	assert_int_equal(state_format("{\"lastFlowId\":0,\"leases\":[]}",
 				      "00000000000000000000000000000001", &other), 0);
 	expect_set_aside(d->directory, other, strlen(other), "another boot");

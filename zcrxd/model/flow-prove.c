@@ -211,15 +211,9 @@ static bool receives(const struct port_socket *s, const struct flow *f)
 		!memcmp(side.bytes, f->destination.bytes, flow_address_bits(f->protocol) / 8));
 }
 
-int flow_check_port(const struct flow *flows, size_t n, unsigned ifindex, uint64_t listener,
-		    uid_t uid, const struct port_socket *sockets, size_t n_sockets,
-		    struct fault *reterr)
+int flow_check_port(const struct flow *flows, size_t n, unsigned ifindex, uid_t owner, uid_t uid,
+		    const struct port_socket *sockets, size_t n_sockets, struct fault *reterr)
 {
-	uid_t owner = uid;
-
-	for (size_t i = 0; i < n_sockets; i++)
-		if (sockets[i].cookie == listener)
-			owner = sockets[i].uid;
 	for (size_t i = 0; i < n_sockets; i++) {
 		const struct port_socket *s = &sockets[i];
 

@@ -68,6 +68,7 @@ struct socket_facts {
 	uint8_t local[16];     /* by domain; a v4-mapped address of an AF_INET6 socket stays as it is */
 	uint8_t remote[16];
 	uint16_t local_port, remote_port; /* host order */
+	uid_t uid;	       /* who made it */
 	uint64_t cookie;       /* SO_COOKIE: names the socket in sock_diag's destroy messages */
 };
 
@@ -88,14 +89,12 @@ struct port_socket {
 	uint8_t local[16];    /* as in struct socket_facts */
 	unsigned bound_index; /* 0 for none */
 	uid_t uid;
-	uint64_t cookie; /* 0 unless it listens */
 };
 
 /*
  * Nobody else receives by these flows of a listener: a user may listen on a port while connections of
- * another, whose listener has ended, live on there. Sockets of the listener's own user and of `uid`,
- * who sent it, are no strangers. FLOW_NOT_PROVED otherwise.
+ * another, whose listener has ended, live on there. Sockets of `owner`, who made the listener, and of
+ * `uid`, who sent it, are no strangers. FLOW_NOT_PROVED otherwise.
  */
-int flow_check_port(const struct flow *flows, size_t n, unsigned ifindex, uint64_t listener,
-		    uid_t uid, const struct port_socket *sockets, size_t n_sockets,
-		    struct fault *reterr);
+int flow_check_port(const struct flow *flows, size_t n, unsigned ifindex, uid_t owner, uid_t uid,
+		    const struct port_socket *sockets, size_t n_sockets, struct fault *reterr);

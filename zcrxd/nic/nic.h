@@ -149,8 +149,8 @@ struct nic_backend_ops {
 	int (*socket_exists)(struct nic_backend *b, uint64_t cookie, bool *ret);
 	/*
 	 * FLOW_NOT_PROVED unless the kernel gives what comes in on the interface by these flows to
-	 * this socket, or to another listener of the same user. It is asked again and again: a look
-	 * or two in the kernel's tables for each flow, whatever else there is.
+	 * this socket, or to another listener of the same user. It is asked again and again: one
+	 * look into the kernel's tables for each flow, whatever else there is.
 	 */
 	int (*socket_receives)(struct nic_backend *b, const struct socket_facts *facts,
 			       unsigned ifindex, const struct flow *flows, size_t n,

@@ -120,7 +120,7 @@ int proof_check_flows(const struct lease *l, const struct socket_facts *facts, u
 	if (r < 0)
 		return fault_kernel(reterr, -r, NULL, "look for other sockets at the port",
 				    "Try again.");
-	return flow_check_port(flows, n, l->ifindex, facts->cookie, uid, sockets, n_sockets,
+	return flow_check_port(flows, n, l->ifindex, facts->uid, uid, sockets, n_sockets,
 			       reterr);
 }
 

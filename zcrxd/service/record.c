@@ -44,7 +44,7 @@ static int build_proof(const struct proof *p, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_HEX("local", f->local, 16),
 		SD_JSON_BUILD_PAIR_HEX("remote", f->remote, 16),
 		UNSIGNED("localPort", f->local_port), UNSIGNED("remotePort", f->remote_port),
-		UNSIGNED("cookie", f->cookie));
+		UNSIGNED("uid", f->uid), UNSIGNED("cookie", f->cookie));
 }
 
 static int append(sd_json_variant **array, int r, sd_json_variant *v)
@@ -252,6 +252,7 @@ static void parse_proof(struct reader *r, sd_json_variant *v, const struct recor
 	get_bytes(r, v, "remote", f->remote);
 	f->local_port = (uint16_t)get_unsigned(r, v, "localPort", UINT16_MAX);
 	f->remote_port = (uint16_t)get_unsigned(r, v, "remotePort", UINT16_MAX);
+	f->uid = (uid_t)get_unsigned(r, v, "uid", UINT32_MAX);
 	f->cookie = get_unsigned(r, v, "cookie", UINT64_MAX);
 }
 

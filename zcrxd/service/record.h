@@ -11,7 +11,7 @@
 #include "recovery.h"
 
 /* Bump when a field changes its meaning; a daemon reads its own version only. */
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 
 struct lease;
 

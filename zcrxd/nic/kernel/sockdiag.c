@@ -135,7 +135,7 @@ struct port_list {
 
 static bool same(const struct port_socket *a, const struct port_socket *b)
 {
-	return a->cookie == b->cookie && a->uid == b->uid && a->bound_index == b->bound_index &&
+	return a->uid == b->uid && a->bound_index == b->bound_index &&
 	       a->domain == b->domain && a->v6_only == b->v6_only &&
 	       !memcmp(a->local, b->local, sizeof(a->local));
 }
@@ -155,8 +155,7 @@ static int take_at_port(const struct nlmsghdr *m, void *userdata)
 	one = (struct port_socket) { .domain = s.family,
 				     .v6_only = s.v6_only,
 				     .bound_index = s.bound_index,
-				     .uid = s.uid,
-				     .cookie = s.state == TCP_LISTEN ? s.cookie : 0 };
+				     .uid = s.uid };
 	memcpy(one.local, s.local, sizeof(one.local));
 	for (size_t i = 0; i < all->n; i++)
 		if (same(&all->sockets[i], &one))

@@ -99,6 +99,7 @@ int sockfacts_read(struct netlink *diag, uint64_t netns, int fd, struct socket_f
 		if (r >= 0) {
 			facts.tcp_state = s.state;
 			facts.v6_only = s.v6_only;
+			facts.uid = s.uid;
 			facts.local_port = s.local_port;
 			facts.remote_port = s.remote_port;
 			memcpy(facts.local, s.local, sizeof(facts.local));
