@@ -16,7 +16,7 @@ from machine import HOST4, HOST6, PEER4, impersonate, listener
 
 SO_BINDTODEVICE, IP_FREEBIND, IP_TRANSPARENT, IPV6_FREEBIND = 25, 15, 19, 78
 PORT = 9105
-SIZE = 1 << 20  # of what is sent to somebody else
+SIZE = 1 << 18  # of what is sent to somebody else
 
 
 @pytest.fixture(name="bobs", scope="module")
