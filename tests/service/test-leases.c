@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -281,6 +282,51 @@ static void test_proof_strays(void **state)
 	wait_until_clean(d);
 }
 
+static void wait_for_flows(struct daemon *d, const char *id, size_t n)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	sd_json_variant *reply;
+
+	for (int i = 0; i < 2000; i++) {
+		assert_null(call(link, "ListLeases", &reply, "{\"leaseId\":\"%s\"}", id));
+		reply = sd_json_variant_by_key(reply, "lease");
+		if (sd_json_variant_elements(sd_json_variant_by_key(reply, "flows")) == n)
+			return;
+		usleep(5000);
+	}
+	fail_msg("there are never %zu flows", n);
+}
+
+/* An address that is gone again before the rule for it is there takes the rule with it. */
+static void test_address_goes_before_its_rule_comes(void **state)
+{
+	static const struct local_address addresses[] = {
+		{ .protocol = FLOW_TCP4, .bytes = { 127, 0, 0, 1 } },
+		{ .protocol = FLOW_TCP4, .bytes = { 10, 9, 0, 1 } },
+		{ .protocol = FLOW_TCP4, .bytes = { 10, 9, 0, 2 } },
+	};
+	const struct sockaddr_in any = { .sin_family = AF_INET };
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_BOUND));
+	close(c.listener);
+	c.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(c.listener, (const struct sockaddr *)&any, sizeof(any)), 0);
+	assert_int_equal(listen(c.listener, 1), 0);
+	assert_null(client_add_flow(&c));
+	wait_for_flows(d, c.id, 2);
+	sim_set_delay(d->sim, 200);
+	assert_int_equal(sim_set_addresses(d->sim, SIM0, addresses, 3), 0);
+	wait_for_flows(d, c.id, 3);
+	assert_int_equal(sim_set_addresses(d->sim, SIM0, addresses, 2), 0);
+	wait_for_flows(d, c.id, 2);
+	sim_set_delay(d->sim, 0);
+	wait_for_rules(d, 2);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 static void test_hot_unplug(void **state)
 {
 	struct daemon *d = *state;
@@ -444,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_flow_conflict),
 		cmocka_unit_test(test_proof_ends),
 		cmocka_unit_test(test_proof_strays),
+		cmocka_unit_test(test_address_goes_before_its_rule_comes),
 		cmocka_unit_test(test_foreign_queue),
 		cmocka_unit_test(test_foreign_way),
 		cmocka_unit_test(test_time_to_live),

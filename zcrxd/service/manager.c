@@ -51,11 +51,12 @@ static void on_link(struct manager *m, unsigned ifindex)
 	r = manager_sync_devices(m);
 	if (r < 0)
 		log_errno(r, "Cannot look for interfaces");
-	/* It may have been put under another device. */
-	proofs_check(m);
-	/* Up or down: what the kernel could not say before, it may say now. */
-	if (d)
+	if (d) {
+		/* It may have been put under another device. */
+		proofs_check(m);
+		/* Up or down: what the kernel could not say before, it may say now. */
 		device_recheck(d);
+	}
 }
 
 static void on_overrun(struct manager *m)
