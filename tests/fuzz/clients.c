@@ -225,6 +225,14 @@ void client_shut_socket(char kind)
 	}
 }
 
+void client_stray_socket(char kind)
+{
+	size_t i = socket_find(kind);
+
+	if (i < ARRAY_SIZE(sockets))
+		sim_stray_socket(stage.sim, sockets[i].cookie);
+}
+
 /* ------------------------------------------------------------------------------ sending */
 
 static int descriptor(char kind)

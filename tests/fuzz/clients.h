@@ -21,9 +21,10 @@ void client_close(void);
 /* What has arrived is read, and handles are kept. True if there was anything. */
 bool clients_read(void);
 void client_close_handle(unsigned handle);
-/* The socket of that kind is destroyed, or shut down. */
+/* The socket of that kind is destroyed, shut down, or gets nothing any more. */
 void client_destroy_socket(char kind);
 void client_shut_socket(char kind);
+void client_stray_socket(char kind);
 /* All connections; then also what they hold. */
 void clients_disconnect(void);
 void clients_leave(void);

@@ -231,6 +231,8 @@ static void start_with(const char *how, const struct record *record, const char 
 	stage_boot(file, size);
 	assert(client_is_answered());
 	stage_check_leases();
+	stage_pass(2000);
+	stage_check_proofs();
 	end_all();
 	stage_stop();
 }

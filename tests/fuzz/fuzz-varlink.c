@@ -8,6 +8,7 @@
  *	cN       on goes connection N, of a user of its own; q closes it
  *	hN       handle N is closed
  *	kK sK    the socket of kind K is destroyed; is shut down
+ *	xK       the kernel gives what is for it to another user's socket
  *	tN       N milliseconds pass
  *	wN       workers, reports and rings stand still: bits 1, 2, 4; 0 lets all go on
  *	eN       the Nth operation on the machine from here on fails
@@ -135,6 +136,9 @@ static void act(char what, const char *rest, size_t n_rest, unsigned n)
 	case 's':
 		client_shut_socket(n_rest > 0 ? rest[0] : 'l');
 		break;
+	case 'x':
+		client_stray_socket(n_rest > 0 ? rest[0] : 'l');
+		break;
 	case 't':
 		stage_pass(n);
 		break;
@@ -223,8 +227,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n_plugs = 0;
 	stage_start(NULL, 0);
 	play((const char *)data, size);
+	stage_check_record();
 
 	stage_set_hold(0);
+	(void)sim_fail_at(stage.sim, 0, 0, NULL);
+	stage_pass(2000);
+	stage_check_proofs();
 	clients_leave();
 	stage_settle();
 	assert(client_is_answered());

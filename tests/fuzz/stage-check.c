@@ -69,8 +69,7 @@ void stage_check_leases(void)
 	}
 }
 
-/* What the next daemon would read is what there is. */
-static void check_record(void)
+void stage_check_record(void)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	_cleanup_record_ struct record record = {};
@@ -93,7 +92,6 @@ void stage_check(void)
 	uint32_t id;
 
 	stage_check_leases();
-	check_record();
 	for (size_t i = 0; i < sim->n_nics; i++)
 		for (size_t k = 0; sim->nics[i].state && k < sim->nics[i].state->n_rules; k++)
 			check_rule(sim->nics[i].state->ifindex, &sim->nics[i].state->rules[k]);
@@ -101,6 +99,24 @@ void stage_check(void)
 		assert(lease_id_from_device(sim->netkits[i].name, &id) == 0);
 		assert(leases_find(stage.manager, id));
 	}
+}
+
+static bool socket_exists(const struct sim *sim, uint64_t cookie)
+{
+	for (size_t i = 0; i < sim->n_sockets; i++)
+		if (sim->sockets[i].facts.cookie == cookie)
+			return cookie != sim->strayed;
+	return false;
+}
+
+void stage_check_proofs(void)
+{
+	const struct lease *l;
+
+	TAILQ_FOREACH(l, &stage.manager->leases, entry)
+		for (size_t i = 0; i < l->n_flows; i++)
+			assert(!l->flows[i]->proof || l->flows[i]->state != FLOW_INSTALLED ||
+			       socket_exists(sim_of(stage.sim), l->flows[i]->proof->facts.cookie));
 }
 
 void stage_check_clean(void)

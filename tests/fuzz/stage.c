@@ -268,4 +268,5 @@ void stage_settle(void)
 	for (unsigned i = 0; i < 60 && !is_settled(); i++)
 		stage_pass(1000);
 	stage_check();
+	stage_check_record();
 }

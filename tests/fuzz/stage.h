@@ -48,6 +48,10 @@ void stage_pass(uint64_t milliseconds);
 /* What holds at any time: a queue has one holder, and rules and devices lead to leases. */
 void stage_check(void);
 void stage_check_leases(void); /* the first half of it */
+/* What the next daemon would read is what there is. */
+void stage_check_record(void);
+/* Once what failed was tried again: rules are there for sockets that are. */
+void stage_check_proofs(void);
 /* No lease, and the machine as if there never had been one. */
 void stage_check_clean(void);
 
