@@ -23,7 +23,7 @@ test: ## everything that is tested, natively and in the virtual machine
 test-recovery: ## the daemon killed at every point, and restarted under traffic (ten minutes)
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL)) recovery
 
-bench: ## what it costs: calls, memory, wake-ups
+bench: ## what it costs: calls, memory, wake-ups, kills, restarts, crowds
 	@tests/vm/build --release
 	@tests/vm/enter -- /src/bench/run --native
 	@echo

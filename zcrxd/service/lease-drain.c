@@ -73,7 +73,7 @@ static void drain_in(struct lease *l, uint64_t wait)
 		r = sd_event_source_set_time_relative(l->drain_timer, wait);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(l->drain_timer, SD_EVENT_ONESHOT);
-	if (r < 0)
+	if (r < 0 && r != -ESTALE) /* the daemon ends; the next one goes on */
 		log_errno(r, "Cannot arm the drain timer of lease %08x", l->id);
 }
 

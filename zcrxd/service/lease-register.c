@@ -65,12 +65,14 @@ static void look_done(void *data)
 	struct registration *g = data;
 	struct lease *l = g->lease;
 	struct device *d = l->device;
+	char id[LEASE_ID_DIGITS + 1];
 	int r = 0;
 
+	lease_id_format(l->id, id);
 	/* An interface that is down says nothing; the registration stands all the same. */
 	fault_done(&g->fault);
 	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
-		r = lease_refusal(l->state, LEASE_REGISTER, "", &g->fault);
+		r = lease_refusal(l->state, LEASE_REGISTER, id, &g->fault);
 	else {
 		r = lease_event(l, LEASE_REGISTERED, NULL, &g->fault);
 		if (r == 0)
