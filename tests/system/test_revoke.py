@@ -39,6 +39,10 @@ def hung_up(handle):
     return any(revents & select.POLLHUP for _, revents in poll.poll(0))
 
 
+def endless_sender():
+    return machine.Program("zcrxperf", "send", HOST4, "--port", "9001", peer=True)
+
+
 def more(value, than):
     machine.until(lambda: value() > than, 2 * machine.PATIENCE)
 
@@ -52,8 +56,7 @@ def test_grace_under_traffic(root):
         watching = watcher.stream("Watch", leaseId=lease["leaseId"])
         next(watching)
         before = received(queue)
-        sending = stack.enter_context(machine.Program("zcrxperf", "send", HOST4, "--port", "9001",
-                                                      peer=True))
+        sending = stack.enter_context(endless_sender())
         more(lambda: received(queue), before + MUCH)
 
         revoking = stack.enter_context(machine.Program(
@@ -89,42 +92,8 @@ def test_grace_under_traffic(root):
     assert second["deadlineUSec"] - second["timestampUSec"] < SECOND
 
 
-@pytest.mark.parametrize("grants", ["auto", "direct"])
-def test_a_client_that_ignores_everything(grants):
-    """Stopped, it neither answers nor closes anything. Where the kernel can take the queue from
-    under it, it lives on and finds itself without; where not, force kills it."""
-    machine.configure(machine.config(grants=grants))
-    with machine.receiver(9001, "--verify", "--area", str(AREA)) as receiving, \
-            contextlib.ExitStack() as stack:
-        lease = machine.lease_of(receiving.pid)
-        queue = lease["hardwareQueues"][0]
-        before = received(queue)
-        sending = stack.enter_context(machine.Program("zcrxperf", "send", HOST4, "--port", "9001",
-                                                      peer=True))
-        more(lambda: received(queue), before + MUCH)
-        receiving.process.send_signal(signal.SIGSTOP)
-        machine.ctl("revoke", lease["leaseId"], "--force")
-        assert machine.is_clean()
-        assert machine.leases() == []
-        # It is anybody's again at once.
-        with Connection("bob") as bob, bob.acquire(queues=3) as again:
-            assert queue in again.queues or len(again.queues) == 3
-        if grants == "direct":
-            assert receiving.process.wait(machine.PATIENCE) == -signal.SIGKILL
-            return
-        assert receiving.process.poll() is None
-        receiving.process.send_signal(signal.SIGCONT)
-        receiving.wait_for("The lease is gone; going on by copying.")
-        all_of_it = received()
-        more(received, all_of_it + MUCH)
-        sending.kill()
-        result = receiving.result()
-    assert (result["leaseLost"], result["wrongBytes"]) == (True, 0)
-
-
 def test_a_client_that_never_answers(root, alice):
     """It holds its handle and its ring, and listens on: it has neither rule nor queue nor lease."""
-    machine.configure(machine.config())
     with alice.acquire() as lease, new_ring() as ring, new_area() as area, listener() as sock:
         lease.register(ring, area)
         lease.add_socket(sock)
@@ -154,3 +123,36 @@ def test_a_time_to_live_and_its_renewal(alice):
     assert [event["event"] for event in events] == ["acquired", "bound", "steered", "draining",
                                                     "freed"]
     assert "time to live" in events[-2]["reason"]
+
+
+@pytest.mark.parametrize("grants", ["auto", "direct"])
+def test_a_client_that_ignores_everything(grants, root):
+    """Stopped, it neither answers nor closes anything. Where the kernel can take the queue from
+    under it, it lives on and finds itself without; where not, force kills it."""
+    machine.configure(machine.config(grants=grants))
+    with machine.receiver(9001, "--verify", "--area", str(AREA)) as receiving, \
+            contextlib.ExitStack() as stack:
+        lease = machine.lease_of(receiving.pid)
+        queue = lease["hardwareQueues"][0]
+        if grants == "auto":
+            before = received(queue)
+            sending = stack.enter_context(endless_sender())
+            more(lambda: received(queue), before + MUCH)
+        receiving.process.send_signal(signal.SIGSTOP)
+        machine.ctl("revoke", lease["leaseId"], "--force")
+        assert machine.is_clean()
+        assert machine.leases() == []
+        # It is anybody's again at once.
+        with root.acquire(queues=len(machine.ZERO_COPY)) as again:
+            assert queue in again.queues
+        if grants == "direct":
+            assert receiving.process.wait(machine.PATIENCE) == -signal.SIGKILL
+            return
+        assert receiving.process.poll() is None
+        receiving.process.send_signal(signal.SIGCONT)
+        receiving.wait_for("The lease is gone; going on by copying.")
+        all_of_it = received()
+        more(received, all_of_it + MUCH)
+        sending.kill()
+        result = receiving.result()
+    assert (result["leaseLost"], result["wrongBytes"]) == (True, 0)
