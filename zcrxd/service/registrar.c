@@ -62,7 +62,7 @@ static size_t put_string(char *text, size_t at, const char *s)
 }
 
 _Noreturn static void child_main(struct nic_backend *backend, const struct ifq_request *request,
-				 int answer_fd)
+				 pid_t daemon, int answer_fd)
 {
 	struct fault fault = {};
 	struct answer answer = {};
@@ -73,6 +73,8 @@ _Noreturn static void child_main(struct nic_backend *backend, const struct ifq_r
 
 	/* Not one of ours is left running if the daemon dies. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != daemon)
+		_exit(0); /* it was dead before we said so */
 	answer.r = backend->ops->register_ifq(backend, request, &answer.ifq, &fault);
 	answer.error = fault.error;
 	n = put_string(text, n, fault.subject);
@@ -161,6 +163,7 @@ static int registrar_fork(struct registrar *g, struct nic_backend *backend,
 			  const struct ifq_request *request)
 {
 	_cleanup_close_ int child_end = -EBADF;
+	pid_t daemon = getpid();
 	int pair[2];
 
 	/* A datagram: the answer arrives whole or not at all. */
@@ -172,7 +175,7 @@ static int registrar_fork(struct registrar *g, struct nic_backend *backend,
 	if (g->pid < 0)
 		return -errno;
 	if (g->pid == 0)
-		child_main(backend, request, child_end);
+		child_main(backend, request, daemon, child_end);
 	return 0;
 }
 
