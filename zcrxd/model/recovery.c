@@ -107,6 +107,18 @@ static bool find_rule(const struct nic_state *nic, const struct record_lease *l,
 	return found;
 }
 
+/* Its queue has an ifq, or gets one without our help: nothing is to be waited for. */
+static bool is_ready(const struct record_lease *l, const struct record_flow *f,
+		     const struct nic_state *nic)
+{
+	uint32_t queue = l->queues[f->queue];
+
+	if (l->self_registered)
+		return true;
+	return nic->up ? queue < nic->n_queues && nic->queues[queue].io_uring
+		       : l->state == LEASE_BOUND || l->state == LEASE_STEERED;
+}
+
 enum recovery_flow recovery_decide_flow(const struct record_lease *l, const struct record_flow *f,
 					bool proved, const struct nic_state *nic,
 					uint32_t *ret_location)
@@ -115,7 +127,11 @@ enum recovery_flow recovery_decide_flow(const struct record_lease *l, const stru
 
 	switch (f->state) {
 	case FLOW_PENDING:
-		return proved ? RECOVERY_FLOW_PENDING : RECOVERY_FLOW_DROP;
+		if (!proved)
+			return RECOVERY_FLOW_DROP;
+		if (!is_ready(l, f, nic))
+			return RECOVERY_FLOW_PENDING;
+		return found ? RECOVERY_FLOW_KEEP : RECOVERY_FLOW_REINSERT;
 	case FLOW_INSTALLED:
 		if (proved)
 			return found ? RECOVERY_FLOW_KEEP : RECOVERY_FLOW_REINSERT;
@@ -126,4 +142,20 @@ enum recovery_flow recovery_decide_flow(const struct record_lease *l, const stru
 		break;
 	}
 	return found ? RECOVERY_FLOW_REMOVE : RECOVERY_FLOW_DROP;
+}
+
+bool recovery_is_untold(const struct record_lease *l, uint64_t cookie, uint32_t queue)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < l->n_flows; i++) {
+		const struct record_flow *f = &l->flows[i];
+
+		if (f->proof != cookie || f->queue != queue)
+			continue;
+		if (f->state != FLOW_INSTALLING)
+			return false;
+		any = true;
+	}
+	return any;
 }

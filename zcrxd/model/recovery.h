@@ -99,3 +99,6 @@ enum recovery_flow {
 enum recovery_flow recovery_decide_flow(const struct record_lease *l, const struct record_flow *f,
 					bool proved, const struct nic_state *nic,
 					uint32_t *ret_location);
+/* The proof came with an AddFlow that was not answered: it goes with those flows. A socket that waits
+ * for an address has none. */
+bool recovery_is_untold(const struct record_lease *l, uint64_t cookie, uint32_t queue);

@@ -151,6 +151,8 @@ static void adopt_clients(struct adoption *a, struct lease *l)
 	char name[64];
 
 	for (unsigned i = 0; i < l->n_queues; i++) {
+		if (!l->per_queue[i].bound)
+			continue;
 		fdstore_client_name(l->id, i, name);
 		lease_set_client(l, i, stored_fds_take(a->fds, name), false);
 	}
@@ -192,6 +194,17 @@ static int adopt_flow(struct adoption *a, struct lease *l, const struct record_l
 	return lease_flow_adopt(l, f, state, location, proof);
 }
 
+static void drop_untold_proofs(struct lease *l, const struct record_lease *saved)
+{
+	struct proof *p, *next;
+
+	for (p = LIST_FIRST(&l->proofs); p; p = next) {
+		next = LIST_NEXT(p, entry);
+		if (recovery_is_untold(saved, p->facts.cookie, p->queue))
+			proof_stop_following(p);
+	}
+}
+
 static int adopt_objects(struct adoption *a, struct lease *l, const struct record_lease *saved)
 {
 	int r;
@@ -202,6 +215,7 @@ static int adopt_objects(struct adoption *a, struct lease *l, const struct recor
 		r = adopt_proofs(a, l, saved);
 	for (size_t i = 0; r == 0 && i < saved->n_flows; i++)
 		r = adopt_flow(a, l, saved, &saved->flows[i]);
+	drop_untold_proofs(l, saved);
 	if (r == 0 && saved->expiry_usec != 0) {
 		uint64_t now = now_realtime();
 
@@ -257,10 +271,14 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	if (r < 0)
 		return r;
 	set_grant(l, saved, facts.device_ifindex);
-	for (size_t i = 0; i < saved->n_queues; i++)
-		l->per_queue[i].bound = a->nic && l->queues[i] < a->nic->n_queues
-						? a->nic->queues[l->queues[i]].io_uring
-						: saved->state >= LEASE_BOUND;
+	for (size_t i = 0; i < saved->n_queues; i++) {
+		struct lease_queue *q = &l->per_queue[i];
+
+		q->bound = a->nic && l->queues[i] < a->nic->n_queues
+				   ? a->nic->queues[l->queues[i]].io_uring
+				   : saved->state >= LEASE_BOUND;
+		q->area = q->bound ? saved->areas[i] : 0;
+	}
 	a->n_adopted += verdict.verdict == RECOVERY_ADOPT;
 	a->n_taken_back += verdict.verdict == RECOVERY_TAKE_BACK;
 	log_message(LOG_INFO, &(struct log_fields){ .lease = l->id, .interface = link->name },
@@ -358,6 +376,7 @@ void leases_resume(struct device *d)
 		next = TAILQ_NEXT(l, entry);
 		if (l->device != d)
 			continue;
+		lease_flows_review(l);
 		resume_flows(l, FLOW_REMOVING, lease_flows_remove);
 		if (l->state == LEASE_DRAINING)
 			lease_drain(l);

@@ -300,6 +300,17 @@ void lease_set_client(struct lease *l, unsigned queue, int pidfd, bool store)
 		fdstore_push(name, pidfd);
 }
 
+void lease_forget_client(struct lease *l, unsigned queue)
+{
+	char name[64];
+
+	if (l->per_queue[queue].client_pidfd < 0)
+		return;
+	fdstore_client_name(l->id, queue, name);
+	fdstore_remove(name);
+	lease_set_client(l, queue, -EBADF, false);
+}
+
 void leases_recheck(struct device *d)
 {
 	struct lease *l, *next;

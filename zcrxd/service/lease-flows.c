@@ -327,6 +327,14 @@ static bool lease_is_bound(const struct lease *l)
 	return false;
 }
 
+void lease_flows_review(struct lease *l)
+{
+	if (l->state == LEASE_STEERED && !lease_is_steered(l))
+		(void)lease_event(l, lease_is_bound(l) ? LEASE_LAST_FLOW_GONE
+						       : LEASE_LAST_FLOW_GONE_UNBOUND,
+				  NULL, NULL);
+}
+
 static void remove_done(void *data)
 {
 	struct rule_job *j = data;
@@ -340,10 +348,7 @@ static void remove_done(void *data)
 			j->list.flows[i]->state = FLOW_INSTALLED;
 	}
 	(void)lease_save(l);
-	if (l->state == LEASE_STEERED && !lease_is_steered(l))
-		(void)lease_event(l, lease_is_bound(l) ? LEASE_LAST_FLOW_GONE
-						       : LEASE_LAST_FLOW_GONE_UNBOUND,
-				  NULL, NULL);
+	lease_flows_review(l);
 	rule_job_report(j, NULL);
 	device_job_done(d);
 }

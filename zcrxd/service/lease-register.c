@@ -42,8 +42,9 @@ static void registration_report(struct registration *g, int r)
 					.napi_id = g->found.napi_id };
 
 	l->per_queue[g->queue].registering = false;
-	if (r != 0) {
+	if (!l->per_queue[g->queue].bound) {
 		l->per_queue[g->queue].area = 0;
+		lease_forget_client(l, g->queue);
 		(void)lease_save(l);
 	}
 	g->done(l, r, &g->fault, &reply, g->userdata);
@@ -92,7 +93,6 @@ static void on_registered(int r, const struct ifq *ifq, struct fault *fault, voi
 		g->ifq = *ifq;
 		/* Bound from here on, whatever follows: draining has to know. */
 		g->lease->per_queue[g->queue].bound = true;
-		lease_set_client(g->lease, g->queue, TAKE_FD(g->request.pidfd), true);
 		r = device_submit(g->lease->device, look_run, look_done, g);
 		if (r == 0)
 			return;
@@ -120,6 +120,18 @@ static void ways_run(struct nic *nic, void *data)
 	nic_state_free(state);
 }
 
+/* Who holds the ring is known before there is an ifq on it, whatever happens to us in between. */
+static int start_registrar(struct registration *g)
+{
+	struct lease *l = g->lease;
+	int pidfd = fcntl(g->request.pidfd, F_DUPFD_CLOEXEC, 3);
+
+	if (pidfd < 0)
+		return -errno;
+	lease_set_client(l, g->queue, pidfd, true);
+	return registrar_start(l->manager->event, l->manager->backend, &g->request, on_registered, g);
+}
+
 static void ways_done(void *data)
 {
 	struct registration *g = data;
@@ -130,8 +142,7 @@ static void ways_done(void *data)
 	if (r == 0)
 		r = lease_event(l, LEASE_REGISTER, NULL, &g->fault);
 	if (r == 0)
-		r = registrar_start(l->manager->event, l->manager->backend, &g->request,
-				    on_registered, g);
+		r = start_registrar(g);
 	if (r != 0)
 		registration_report(g, r);
 	device_job_done(d);

@@ -126,19 +126,6 @@ static void lease_tell_waiters(struct lease *l)
 	}
 }
 
-static void lease_forget_clients(struct lease *l)
-{
-	char name[64];
-
-	for (unsigned i = 0; i < LEASE_QUEUES_MAX; i++) {
-		if (l->per_queue[i].client_pidfd < 0)
-			continue;
-		fdstore_client_name(l->id, i, name);
-		fdstore_remove(name);
-		lease_set_client(l, i, -EBADF, false);
-	}
-}
-
 /* The queues are free: nothing of the lease is left but the references of its operations. */
 static void lease_forget(struct lease *l)
 {
@@ -150,7 +137,8 @@ static void lease_forget(struct lease *l)
 	while (!LIST_EMPTY(&l->proofs))
 		proof_free(LIST_FIRST(&l->proofs));
 	lease_handles_shut(l);
-	lease_forget_clients(l);
+	for (unsigned i = 0; i < l->n_queues; i++)
+		lease_forget_client(l, i);
 	inventory_give(&d->inventory, l->id);
 	TAILQ_REMOVE(&m->leases, l, entry);
 	l->expiry = sd_event_source_disable_unref(l->expiry);

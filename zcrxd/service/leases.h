@@ -34,6 +34,7 @@ struct lease_flow {
 	struct flow flow;
 	unsigned queue;	   /* index in the lease */
 	enum flow_state state;
+	bool asked;	   /* by AddFlow, not answered yet: a crash takes back what nobody was told of */
 	uint32_t location; /* of the rule, FLOW_INSTALLED and FLOW_REMOVING */
 	struct proof *proof; /* the socket that proved it; NULL if it came by value */
 	bool unproved;	     /* it has to go as soon as it is installed */
@@ -52,7 +53,7 @@ struct lease_queue {
 	bool registering;
 	bool bound;
 	uint64_t area;	  /* bytes accounted to the owner */
-	int client_pidfd; /* the process that registered; -EBADF if none did, or it is not known */
+	int client_pidfd; /* the process that registers; -EBADF if none did, or it is not known */
 };
 
 /* Called when the lease is FREE or QUARANTINED. */
@@ -185,6 +186,8 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 		   register_done done, void *userdata, struct fault *reterr);
 
 /* ---- flows (lease-flows.c) */
+/* Steered no more if no flow is left that could be. */
+void lease_flows_review(struct lease *l);
 struct flow_list {
 	struct lease_flow **flows;
 	size_t n;
@@ -245,8 +248,9 @@ void lease_drain(struct lease *l);
 void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *reason);
 /* The client is done with it: what is left of the grace is not waited for. */
 void lease_hurry(struct lease *l);
-/* Keeps the process that has registered a queue in mind, also for the next daemon; takes pidfd over. */
+/* Keeps the process that registers a queue in mind, also for the next daemon; takes pidfd over. */
 void lease_set_client(struct lease *l, unsigned queue, int pidfd, bool store);
+void lease_forget_client(struct lease *l, unsigned queue);
 void leases_recheck(struct device *d);
 void leases_interface_gone(struct device *d);
 /* Some link is gone: if it was a lease's netkit device, somebody took the queues from it. */

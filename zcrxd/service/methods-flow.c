@@ -152,6 +152,8 @@ static int add_flow(sd_varlink *link, struct manager *m, const struct flow_param
 	if (proof)
 		proof_ref_flow(proof); /* ours, until it is the flows' */
 	r = lease_flows_note(l, (unsigned)p->queue, flows, n, proof, &list, reterr);
+	for (size_t i = 0; i < list.n; i++)
+		list.flows[i]->asked = true;
 	if (r == 0) {
 		r = lease_flows_install(l, &list, on_added, sd_varlink_ref(link));
 		if (r < 0) {

@@ -58,6 +58,8 @@ void proof_unref_flow(struct proof *p)
 void proof_stop_following(struct proof *p)
 {
 	p->wildcard = false;
+	if (p->n_flows == 0)
+		proof_free(p);
 }
 
 static int on_socket(sd_event_source *s, int fd, uint32_t revents, void *userdata)

@@ -15,9 +15,11 @@
 static int build_flow(const struct lease_flow *f, sd_json_variant **ret)
 {
 	uint64_t proof = f->proof ? f->proof->facts.cookie : 0;
+	/* On its way because its client counts on it: the next daemon goes on with it. */
+	enum flow_state state = f->state == FLOW_INSTALLING && !f->asked ? FLOW_INSTALLED : f->state;
 
 	return sd_json_buildo(
-		ret, UNSIGNED("id", f->id), UNSIGNED("queue", f->queue), UNSIGNED("state", f->state),
+		ret, UNSIGNED("id", f->id), UNSIGNED("queue", f->queue), UNSIGNED("state", state),
 		UNSIGNED("location", f->location), UNSIGNED("proof", proof),
 		UNSIGNED("protocol", f->flow.protocol),
 		SD_JSON_BUILD_PAIR_HEX("source", f->flow.source.bytes, 16),
