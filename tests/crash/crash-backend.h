@@ -2,13 +2,20 @@
 /*
  * A backend around another one that kills the daemon at the N-th point: before and after every
  * operation that changes or asks the kernel, and before and after every write of the state file
- * (zcrxd-crash is linked with --wrap=state_write). N comes from a file, which may appear at any time:
- * counting begins there. It is removed at the moment of death, so that the next daemon lives.
+ * (link with --wrap=state_write). N comes from crash_arm, or from a file, which may appear at any
+ * time: counting begins there. It is removed at the moment of death, so that the next daemon lives.
  */
 #pragma once
 
 #include "nic.h"
 
-/* Takes over `inner`. Without a file, nothing is ever killed. */
-struct nic_backend *crash_backend_new(struct nic_backend *inner, const char *path);
+/* Once, before any process is forked that shall see it. `path` of the file, NULL: crash_arm.
+ * `last_act` (may be NULL) is called right before the kill. */
+int crash_setup(const char *path, void (*last_act)(void));
+/* The n-th point from here is the last; 0: none is. */
+void crash_arm(unsigned n);
+/* Since then. */
+unsigned crash_passed(void);
 void crash_point(void);
+/* Takes over `inner`. It is the calling process that dies. */
+struct nic_backend *crash_backend_new(struct nic_backend *inner);

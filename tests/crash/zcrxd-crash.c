@@ -8,23 +8,9 @@
 #include "kernel/kernel.h"
 #include "log.h"
 #include "manager.h"
-#include "state-file.h"
 #include "zcrx-idl.h"
 
 #define CRASH_PATH "/run/zcrxd/crash-at"
-
-int __real_state_write(const char *path, const char *record);
-int __wrap_state_write(const char *path, const char *record);
-
-int __wrap_state_write(const char *path, const char *record)
-{
-	int r;
-
-	crash_point();
-	r = __real_state_write(path, record);
-	crash_point();
-	return r;
-}
 
 int main(void)
 {
@@ -34,7 +20,9 @@ int main(void)
 	log_setup(LOG_INFO);
 	if (kernel_backend_new(&inner, NULL) != 0)
 		return EXIT_FAILURE;
-	backend = crash_backend_new(inner, CRASH_PATH);
+	if (crash_setup(CRASH_PATH, NULL) < 0)
+		return EXIT_FAILURE;
+	backend = crash_backend_new(inner);
 	if (!backend || manager_new(backend, "/etc/zcrxd.yaml", "/run/zcrxd/state", &m) < 0)
 		return EXIT_FAILURE;
 	if (manager_start(m, ZCRX_SOCKET_PATH) < 0 || manager_run(m) < 0)

@@ -96,18 +96,11 @@ static void wait_until_answering(struct daemon *d)
 	fail_msg("the daemon does not configure its interface");
 }
 
-void daemon_start(struct daemon *d, const char *config)
+void daemon_prepare(struct daemon *d, const char *config)
 {
 	char template[] = "/tmp/zcrxd-test.XXXXXX", text[512];
-	sigset_t mask;
 
-	/* As main() has it: signals are the loop's, also those of threads that it starts. */
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGTERM);
-	sigaddset(&mask, SIGCHLD);
-	pthread_sigmask(SIG_BLOCK, &mask, NULL);
 	log_setup(getenv("ZCRXD_TEST_LOG") ? LOG_DEBUG : LOG_EMERG);
-
 	*d = (struct daemon){ .sim = sim_new(), .directory = strdup(mkdtemp(template)) };
 	assert_non_null(d->sim);
 	assert_true(asprintf(&d->socket_path, "%s/socket", d->directory) > 0);
@@ -116,7 +109,18 @@ void daemon_start(struct daemon *d, const char *config)
 	snprintf(text, sizeof(text), default_config, (unsigned)getuid());
 	daemon_write_config(d, config ?: text);
 	add_sim_nic(d->sim);
+}
 
+void daemon_start(struct daemon *d, const char *config)
+{
+	sigset_t mask;
+
+	/* As main() has it: signals are the loop's, also those of threads that it starts. */
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+	daemon_prepare(d, config);
 	sem_init(&running.started, 0, 0);
 	running.daemon = d;
 	assert_int_equal(pthread_create(&running.thread, NULL, daemon_main, d), 0);
@@ -165,7 +169,8 @@ static const char *call_ap(sd_varlink *link, const char *method, const int *fds,
 	assert_true(sd_json_parse(text, 0, &parameters, NULL, NULL) >= 0);
 	for (size_t i = 0; i < n; i++)
 		assert_true(sd_varlink_push_dup_fd(link, fds[i]) >= 0);
-	assert_true(sd_varlink_call(link, name, parameters, &reply, &error) >= 0);
+	if (sd_varlink_call(link, name, parameters, &reply, &error) < 0)
+		return DISCONNECTED;
 	if (ret)
 		*ret = reply;
 	if (error && getenv("ZCRXD_TEST_LOG"))

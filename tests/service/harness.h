@@ -20,6 +20,8 @@ struct daemon {
 	char *directory, *socket_path, *config_path, *state_path;
 };
 
+/* The machine and the files; no daemon yet. */
+void daemon_prepare(struct daemon *d, const char *config);
 /* Configured and answering. `config` NULL: the default one. */
 void daemon_start(struct daemon *d, const char *config);
 /* SIGTERM's way out; checks that nothing of ours is left on the NIC. */
@@ -27,6 +29,9 @@ void daemon_stop(struct daemon *d);
 void daemon_write_config(struct daemon *d, const char *text);
 
 sd_varlink *daemon_connect(struct daemon *d);
+
+/* What a call returns when the daemon went away instead of answering. */
+#define DISCONNECTED "the daemon is gone"
 
 /* NULL if it succeeded, else the error's id; *ret (may be NULL) the reply's parameters, which live
  * until the next call on the link. `parameters` is JSON text with printf escapes. */

@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The table of docs/RECOVERY.md, a test a row; and the state file: what is written is read back, and
- * what was damaged is set aside and never obeyed.
+ * The tables of docs/RECOVERY.md, a row each: what a starting daemon decides.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <dirent.h>
-#include <sys/stat.h>
 
-#include "harness.h"
+#include "macro.h"
 #include "recovery.h"
-#include "state-file.h"
 
+#define SIM0   2
 #define DEVICE 77
-
-/* ------------------------------------------------------------------------- the table */
 
 struct scene {
 	struct record_flow flow;
@@ -131,9 +124,9 @@ static void test_flows(void **state)
 		bool there, proved;
 		enum recovery_flow expected;
 	} rows[] = {
-		{ FLOW_PENDING, false, true, RECOVERY_FLOW_PENDING },
+		{ FLOW_PENDING, false, true, RECOVERY_FLOW_REINSERT },
 		{ FLOW_PENDING, false, false, RECOVERY_FLOW_DROP },
-		{ FLOW_PENDING, true, true, RECOVERY_FLOW_PENDING },
+		{ FLOW_PENDING, true, true, RECOVERY_FLOW_KEEP },
 		{ FLOW_PENDING, true, false, RECOVERY_FLOW_DROP },
 		{ FLOW_INSTALLED, true, true, RECOVERY_FLOW_KEEP },
 		{ FLOW_INSTALLED, false, true, RECOVERY_FLOW_REINSERT },
@@ -165,6 +158,49 @@ static void test_flows(void **state)
 	}
 }
 
+static void expect_flow(const struct scene *s, enum recovery_flow expected)
+{
+	uint32_t location;
+
+	assert_int_equal(recovery_decide_flow(&s->lease, &s->flow, true, &s->nic, &location), expected);
+}
+
+/* A flow waits for the ifq of its queue, unless its lease needs none of us. */
+static void test_waiting_flows(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	s.flow.state = FLOW_PENDING;
+	s.nic.n_rules = 0;
+	expect_flow(&s, RECOVERY_FLOW_REINSERT);
+	s.queues[5].io_uring = false;
+	expect_flow(&s, RECOVERY_FLOW_PENDING);
+	s.lease.self_registered = true;
+	expect_flow(&s, RECOVERY_FLOW_REINSERT);
+	/* A NIC that is down says nothing of its queues: the record counts. */
+	s.lease.self_registered = false;
+	s.nic.up = false;
+	expect_flow(&s, RECOVERY_FLOW_REINSERT);
+	s.lease.state = LEASE_RESERVED;
+	expect_flow(&s, RECOVERY_FLOW_PENDING);
+}
+
+static void test_untold_proofs(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	s.flow.proof = 9;
+	assert_false(recovery_is_untold(&s.lease, 9, 0));
+	s.flow.state = FLOW_INSTALLING;
+	assert_true(recovery_is_untold(&s.lease, 9, 0));
+	assert_false(recovery_is_untold(&s.lease, 9, 1));
+	assert_false(recovery_is_untold(&s.lease, 8, 0)); /* it waits for an address */
+}
+
 /* Only a rule of exactly this flow to exactly this queue is the lease's. */
 static void test_foreign_rules_are_not_ours(void **state)
 {
@@ -191,223 +227,16 @@ static void test_foreign_rules_are_not_ours(void **state)
 	assert_int_equal(location, 12);
 }
 
-/* ----------------------------------------------------------------------------- the file */
-
-static char *read_text(const char *path, size_t *ret_size)
-{
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
-	char *text = calloc(1, 1 << 20);
-
-	assert_non_null(f);
-	*ret_size = fread(text, 1, (1 << 20) - 1, f);
-	return text;
-}
-
-static void test_written_is_read(void **state)
-{
-	struct daemon *d = *state;
-	_cleanup_record_ struct record record = {};
-	_cleanup_free_ char *set_aside = NULL;
-	const struct record_lease *l;
-	struct client c;
-
-	assert_null(client_open(d, &c, CLIENT_STEERED));
-	assert_int_equal(state_read(d->state_path, &record, &set_aside), 0);
-	assert_null(set_aside);
-	assert_int_equal(record.n_leases, 1);
-	l = &record.leases[0];
-	assert_int_equal(l->id, strtoul(c.id, NULL, 16));
-	assert_int_equal(l->ifindex, SIM0);
-	assert_int_equal(l->state, LEASE_STEERED);
-	assert_true(l->granted);
-	assert_int_equal(l->owner_pid, getpid());
-	assert_int_equal(l->queues[0], 4);
-	assert_int_equal(l->areas[0], 65536);
-	assert_int_equal(l->n_flows, 1);
-	assert_int_equal(l->flows[0].state, FLOW_INSTALLED);
-	assert_int_equal(l->flows[0].flow.destination_port, c.port);
-	assert_int_equal(l->n_proofs, 1);
-	assert_int_equal(l->proofs[0].facts.cookie, l->flows[0].proof);
-	assert_int_equal(l->proofs[0].facts.local_port, c.port);
-	client_close(&c);
-	wait_until_clean(d);
-}
-
-static size_t leases_on_record(struct daemon *d)
-{
-	_cleanup_record_ struct record record = {};
-	_cleanup_free_ char *set_aside = NULL;
-
-	assert_int_equal(state_read(d->state_path, &record, &set_aside), 0);
-	assert_null(set_aside);
-	return record.n_leases;
-}
-
-/* One lease changes, and what is on record of the others stays. */
-static void test_others_stay_on_record(void **state)
-{
-	struct daemon *d = *state;
-	struct client clients[3];
-
-	for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
-		assert_null(client_open(d, &clients[i], CLIENT_STEERED));
-		assert_int_equal(leases_on_record(d), i + 1);
-	}
-	client_close(&clients[1]);
-	wait_for_rules(d, 2);
-	client_close(&clients[0]);
-	client_close(&clients[2]);
-	wait_until_clean(d);
-	assert_int_equal(leases_on_record(d), 0);
-}
-
-/* A time to live that was prolonged stays so if the daemon dies at once. */
-static void test_renewed_is_on_record(void **state)
-{
-	struct daemon *d = *state;
-	_cleanup_record_ struct record record = {};
-	_cleanup_free_ char *set_aside = NULL;
-	struct client c;
-
-	assert_null(client_open(d, &c, CLIENT_RESERVED));
-	assert_null(call_fds(c.link, "Renew", &c.handle, 1, NULL,
-			     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,"
-			     "\"timeToLiveUSec\":60000000}", c.id));
-	assert_int_equal(state_read(d->state_path, &record, &set_aside), 0);
-	assert_int_equal(record.n_leases, 1);
-	assert_true(record.leases[0].expiry_usec > 0);
-	client_close(&c);
-	wait_until_clean(d);
-}
-
-static void expect_set_aside(const char *directory, const char *text, size_t size, const char *why)
-{
-	_cleanup_record_ struct record record = {};
-	_cleanup_free_ char *path = NULL, *set_aside = NULL;
-	_cleanup_close_ int fd = -EBADF;
-	struct stat st;
-
-	assert_true(asprintf(&path, "%s/damaged", directory) > 0);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	assert_int_equal(write(fd, text, size), (ssize_t)size);
-	assert_int_equal(state_read(path, &record, &set_aside), 0);
-	assert_int_equal(record.n_leases, 0);
-	assert_non_null(set_aside);
-	if (why)
-		assert_non_null(strstr(set_aside, why));
-	assert_int_equal(stat(path, &st), -1);
-}
-
-static void remove_set_aside(const char *directory)
-{
-	DIR *dir = opendir(directory);
-	struct dirent *e;
-
-	while ((e = readdir(dir)))
-		if (strstr(e->d_name, ".broken"))
-			unlinkat(dirfd(dir), e->d_name, 0);
-	closedir(dir);
-}
-
-static void test_damage(void **state)
-{
-	struct daemon *d = *state;
-	_cleanup_free_ char *text = NULL, *other = NULL;
-	struct client c;
-	size_t size;
-
-	assert_null(client_open(d, &c, CLIENT_STEERED));
-	text = read_text(d->state_path, &size);
-	client_close(&c);
-	wait_until_clean(d);
-
-	/* Cut off anywhere, one bit wrong anywhere (in steps: it is some thousand bytes). */
-	for (size_t n = 0; n < size; n += n < 120 ? 1 : 37)
-		expect_set_aside(d->directory, text, n, NULL);
-	for (size_t i = 0; i < size; i += i < 120 ? 1 : 37) {
-		text[i] ^= 4;
-		expect_set_aside(d->directory, text, size, NULL);
-		text[i] ^= 4;
-	}
-	expect_set_aside(d->directory, "", 0, "it is empty");
-	expect_set_aside(d->directory, "zcrxd-state 99 x 1 0\n{}", 24, "another version");
-	assert_int_equal(state_format("{\"lastFlowId\":0,\"leases\":[]}",
-				      "00000000000000000000000000000001", &other), 0);
-	expect_set_aside(d->directory, other, strlen(other), "another boot");
-	remove_set_aside(d->directory);
-}
-
-/* Whole, but not what a daemon of this version writes. */
-static void test_nonsense(void **state)
-{
-	static const char *const records[] = {
-		"{}", "[]", "null", "{\"lastFlowId\":0}", "{\"lastFlowId\":-1,\"leases\":[]}",
-		"{\"lastFlowId\":0,\"leases\":[{}]}", "{\"lastFlowId\":0,\"leases\":{\"a\":1}}",
-		"{\"lastFlowId\":0,\"leases\":[1]}", "{\"lastFlowId\":0,\"leases\":[",
-	};
-	struct daemon *d = *state;
-	_cleanup_free_ char *path = NULL;
-
-	assert_true(asprintf(&path, "%s/nonsense", d->directory) > 0);
-	for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
-		_cleanup_record_ struct record record = {};
-		_cleanup_free_ char *set_aside = NULL;
-
-		assert_int_equal(state_write(path, records[i]), 0);
-		assert_int_equal(state_read(path, &record, &set_aside), 0);
-		assert_non_null(set_aside);
-		assert_non_null(strstr(set_aside, "damaged"));
-	}
-	remove_set_aside(d->directory);
-}
-
-/* What cannot be written down is not done. */
-static void test_no_room(void **state)
-{
-	struct daemon *d = *state;
-	_cleanup_free_ char *path = NULL;
-	struct client c;
-
-	assert_true(asprintf(&path, "%s.new", d->state_path) > 0);
-	assert_int_equal(mkdir(path, 0700), 0); /* the temporary file cannot be made */
-	assert_string_equal(client_open(d, &c, CLIENT_RESERVED), "io.zcrx.Manager.KernelRejected");
-	client_close(&c);
-	assert_int_equal(rmdir(path), 0);
-	wait_until_clean(d);
-	assert_null(client_open(d, &c, CLIENT_STEERED));
-	client_close(&c);
-	wait_until_clean(d);
-}
-
-static int setup(void **state)
-{
-	static struct daemon d;
-
-	daemon_start(&d, NULL);
-	*state = &d;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	daemon_stop(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_over),
 		cmocka_unit_test(test_flows),
+		cmocka_unit_test(test_waiting_flows),
+		cmocka_unit_test(test_untold_proofs),
 		cmocka_unit_test(test_foreign_rules_are_not_ours),
-		cmocka_unit_test(test_written_is_read),
-		cmocka_unit_test(test_others_stay_on_record),
-		cmocka_unit_test(test_renewed_is_on_record),
-		cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_nonsense),
-		cmocka_unit_test(test_no_room),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# check-recovery.sh [DIRECTORY]: each row of the tables in docs/RECOVERY.md names its test, and there
+# is such a test: a function `test_...`, or a scenario "..." of tests/crash/scenarios.c.
+set -u
+cd "${1:-$(dirname "$0")/../..}" || exit 2
+
+failed=0 rows=0
+while IFS= read -r row; do
+	rows=$((rows + 1))
+	cell=${row%|}
+	cell=${cell##*|}
+	if [[ $cell =~ \`(test_[a-z_]+)\` ]]; then
+		pattern="\\b${BASH_REMATCH[1]}\\("
+	elif [[ $cell =~ \"([^\"]+)\" ]]; then
+		pattern="\\{ \"${BASH_REMATCH[1]}\""
+	else
+		echo "docs/RECOVERY.md: no test is named in: $row"
+		failed=1
+		continue
+	fi
+	if ! grep -qrE "$pattern" tests --include='*.c' --include='*.py'; then
+		echo "docs/RECOVERY.md: there is no such test:$cell"
+		failed=1
+	fi
+done < <(grep '^|' docs/RECOVERY.md | grep -vE '^\| (---|found|record) ')
+
+# None: the tables have another form than this looks for.
+[ "$rows" -gt 20 ] || { echo "docs/RECOVERY.md: $rows rows"; failed=1; }
+exit $failed

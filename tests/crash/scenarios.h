@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a daemon is killed in: each method that acts, each event that it acts upon, and its start.
+ */
+#pragma once
+
+#include "subject.h"
+
+/* What an act returns that nobody waits for an answer of. */
+#define UNANSWERED "nobody was told"
+
+struct scenario {
+	const char *name;
+	/* It happened outside, or is the daemon's duty: whatever the crash, it comes to the end. Else
+	 * what was not answered may as well not have happened. */
+	bool certain;
+	/* The lease goes on as it was, and the comparison is with that. */
+	bool unchanged;
+	void (*prepare)(struct world *w, struct subject *s);
+	/* With the n-th point from the beginning of the act as the last. NULL: it was answered. */
+	const char *(*act)(struct world *w, struct subject *s, unsigned n);
+	/* What the act did outside; may be NULL. */
+	void (*undo)(struct world *w);
+};
+
+/* With a lease by the side; without any. */
+extern const struct scenario lease_scenarios[], nic_scenarios[];
+extern const size_t n_lease_scenarios, n_nic_scenarios;
+
+/* With so many queues for zero-copy receive of 8. */
+void write_config(struct world *w, unsigned queues);
+/* Back to a NIC that nobody has configured, with no daemon. */
+void make_unconfigured(struct world *w, struct subject *s);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon is killed at every point of everything it does, and the next one takes over: what was
+ * answered holds, what was not either happened or did not, the record says which, nobody else
+ * notices, and nothing is left over. A point is before and after each operation on the NIC, each
+ * write of the record, each message to the store of descriptors and each shutdown of a handle.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <time.h>
+
+#include "crash-backend.h"
+#include "scenarios.h"
+
+#define POINTS_MAX   500
+#define TESTS_MAX    64
+#define POINTS_LEAST 300
+
+static struct world world;
+static unsigned total;
+
+static void give_up(const struct scenario *c, unsigned n, const char *what, const char *before,
+		    const char *after, const char *now)
+{
+	fail_msg("%s, killed at point %u: %s\n-- before:\n%s-- after:\n%s-- now:\n%s", c->name, n, what,
+		 before ?: "(of no account)\n", after ?: "(not known)\n", now);
+}
+
+/* As it is when nothing is on its way any more. */
+static char *settled(struct world *w)
+{
+	time_t start = time(NULL);
+
+	while (world_is_patient(start)) {
+		_cleanup_free_ char *first = NULL;
+		char *again;
+
+		if (world_is_quiet(w)) {
+			world_barrier(w);
+			first = world_describe(w);
+			world_barrier(w);
+			again = world_describe(w);
+			if (streq(first, again) && world_is_quiet(w))
+				return again;
+			free(again);
+		}
+		usleep(2000);
+	}
+	fail_msg("the daemon does not come to rest");
+	return NULL;
+}
+
+/* It comes to one of them and stays there. */
+static void expect(struct world *w, const struct scenario *c, unsigned n, const char *before,
+		   const char *after)
+{
+	_cleanup_free_ char *now = NULL;
+	time_t start = time(NULL);
+
+	while (world_is_patient(start)) {
+		free(now);
+		now = settled(w);
+		if ((after && streq(now, after)) || (before && streq(now, before)))
+			return;
+		usleep(2000);
+	}
+	give_up(c, n, "that is neither", before, after, now);
+}
+
+/* True if the daemon was killed; false if it came through to the end of the act. */
+static bool wait_for_end(struct world *w, const struct scenario *c, unsigned n, const char *after)
+{
+	_cleanup_free_ char *now = NULL;
+	time_t start = time(NULL);
+
+	while (world_is_patient(start)) {
+		if (world_is_dead(w))
+			return true;
+		free(now);
+		now = world_describe(w);
+		if (now && streq(now, after) && world_is_quiet(w)) {
+			/* One round more of its loop: it has passed what follows the last write. */
+			free(now);
+			now = world_list(w);
+			if (now)
+				return false;
+		}
+		if (!now && !world_is_dead(w))
+			world_connect(w, true);
+		usleep(1000);
+	}
+	give_up(c, n, "neither killed nor done", NULL, after, now);
+	return false;
+}
+
+/* True if it was too late, and the daemon died at the last moment. */
+static bool disarm(struct world *w, unsigned n)
+{
+	crash_arm(0);
+	free(world_list(w));
+	if (crash_passed() < n)
+		return false;
+	while (!world_is_dead(w))
+		usleep(500);
+	return true;
+}
+
+/* What the record promised at the daemon's death is what the next one lists. */
+static void check_record(struct world *w, const struct scenario *c, unsigned n, const char *promised)
+{
+	_cleanup_free_ char *list = world_list(w);
+
+	if (!streq(list, promised))
+		give_up(c, n, "that is not what the record said", promised, promised, list);
+}
+
+static bool kill_at(struct world *w, const struct scenario *c, unsigned n, const char *base,
+		    const char *before, const char *after)
+{
+	struct subject s = { .handle = -EBADF };
+	_cleanup_free_ char *promised = NULL;
+	const char *answer;
+	bool killed;
+
+	c->prepare(w, &s);
+	answer = c->act(w, &s, n);
+	if (answer && !streq(answer, UNANSWERED) && !streq(answer, DISCONNECTED))
+		fail_msg("%s: %s", c->name, answer);
+	killed = wait_for_end(w, c, n, after) || disarm(w, n);
+	crash_arm(0);
+	if (!killed)
+		world_connect(w, false);
+	else {
+		promised = world_record(w);
+		assert_true(world_start(w, 0));
+		expect(w, c, n, answer && !c->certain ? before : NULL, after);
+		if (!c->certain)
+			check_record(w, c, n, promised);
+	}
+	if (c->undo)
+		c->undo(w);
+	subject_end(w, &s);
+	expect(w, c, n, base, NULL);
+	return killed;
+}
+
+static void run(struct world *w, const struct scenario *c)
+{
+	_cleanup_free_ char *base = settled(w), *before = NULL, *after = NULL;
+	struct subject s = { .handle = -EBADF };
+	time_t start = time(NULL);
+	unsigned n;
+
+	/* Once without a crash, to know what it should be. */
+	c->prepare(w, &s);
+	if (w->pid > 0)
+		before = settled(w);
+	(void)c->act(w, &s, 0);
+	while (world_is_patient(start)) {
+		after = settled(w);
+		if (c->unchanged || !before || !streq(before, after))
+			break;
+		free(TAKE_PTR(after));
+	}
+	if (!after)
+		fail_msg("%s does nothing", c->name);
+	if (c->unchanged)
+		assert_string_equal(before, after);
+	if (c->undo)
+		c->undo(w);
+	subject_end(w, &s);
+	expect(w, c, 0, base, NULL);
+
+	for (n = 1; kill_at(w, c, n, base, before, after); n++)
+		assert_true(n < POINTS_MAX);
+	total += n - 1;
+	print_message("%3u points: %s\n", n - 1, c->name);
+	/* Before and after one operation or one write is the least. */
+	assert_true(n - 1 >= 2);
+}
+
+static void test_scenario(void **state)
+{
+	/* After a failure it may be in any state. */
+	crash_arm(0);
+	if (world_is_dead(&world))
+		assert_true(world_start(&world, 0));
+	run(&world, *state);
+}
+
+static void test_bystander(void **state)
+{
+	(void)state;
+	assert_null(client_open(&world.d, &world.bystander, CLIENT_BOUND));
+}
+
+/* It has lived through all of it, and nothing is left after it. */
+static void test_end(void **state)
+{
+	(void)state;
+	client_close(&world.bystander);
+	(void)sim_ring_closed(world.d.sim, SIM0, 4);
+	wait_until_clean(&world.d);
+	print_message("%u crash points\n", total);
+	/* Some hundred: a hook that is gone takes many with it. */
+	assert_true(getenv("ZCRXD_CRASH_ONLY") || total >= POINTS_LEAST);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	world_new(&world, NULL);
+	write_config(&world, 4);
+	return world_start(&world, 0) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_free(&world);
+	return 0;
+}
+
+static void add(struct CMUnitTest *tests, size_t *n, const char *name, CMUnitTestFunction f,
+		const struct scenario *c)
+{
+	const char *only = getenv("ZCRXD_CRASH_ONLY");
+
+	if (!c || !only || streq(only, name))
+		tests[(*n)++] = (struct CMUnitTest){ .name = name, .test_func = f,
+						     .initial_state = (void *)c };
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[TESTS_MAX] = {};
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_nic_scenarios; i++)
+		add(tests, &n, nic_scenarios[i].name, test_scenario, &nic_scenarios[i]);
+	add(tests, &n, "a lease by the side", test_bystander, NULL);
+	for (size_t i = 0; i < n_lease_scenarios; i++)
+		add(tests, &n, lease_scenarios[i].name, test_scenario, &lease_scenarios[i]);
+	add(tests, &n, "nothing is left", test_end, NULL);
+	return _cmocka_run_group_tests("crash", tests, n, setup, teardown);
+}

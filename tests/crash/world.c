@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "crash-backend.h"
+#include "manager.h"
+#include "shared-heap.h"
+#include "sim-internal.h"
+#include "state-file.h"
+#include "store.h"
+#include "world.h"
+
+/* The machine's eventfd goes here, in every process: above all others. */
+#define KEPT_FD 700
+#define PATIENCE 60 /* seconds */
+
+static struct sim *machine;
+
+/* ------------------------------------------------------------------- points of our own */
+
+int __real_shutdown(int fd, int how);
+void __real_fdstore_push(const char *name, int fd);
+void __real_fdstore_remove(const char *name);
+int __wrap_shutdown(int fd, int how);
+void __wrap_fdstore_push(const char *name, int fd);
+void __wrap_fdstore_remove(const char *name);
+
+int __wrap_shutdown(int fd, int how)
+{
+	int r;
+
+	crash_point();
+	r = __real_shutdown(fd, how);
+	crash_point();
+	return r;
+}
+
+void __wrap_fdstore_push(const char *name, int fd)
+{
+	crash_point();
+	__real_fdstore_push(name, fd);
+	crash_point();
+}
+
+void __wrap_fdstore_remove(const char *name)
+{
+	crash_point();
+	__real_fdstore_remove(name);
+	crash_point();
+}
+
+/* Nobody is in the middle of something in the machine when the daemon is killed. */
+static void hold_machine(void)
+{
+	(void)pthread_mutex_lock(&machine->lock);
+}
+
+/* --------------------------------------------------------------------------- the daemon */
+
+static int listen_on(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 64), 0);
+	return fd;
+}
+
+_Noreturn static void daemon_process(struct world *w)
+{
+	struct manager *m;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	shared_heap_forked();
+	store_pass(w->socket, KEPT_FD);
+	if (manager_new(crash_backend_new(w->d.sim), w->d.config_path, w->d.state_path, &m) < 0 ||
+	    manager_start(m, w->d.socket_path) < 0)
+		_exit(EXIT_FAILURE);
+	(void)manager_run(m);
+	_exit(EXIT_SUCCESS);
+}
+
+static void ignore_event(const struct nic_event *event, void *userdata)
+{
+	(void)event;
+	(void)userdata;
+}
+
+bool world_is_dead(struct world *w)
+{
+	int status;
+
+	if (w->pid == 0)
+		return true;
+	if (waitpid(w->pid, &status, WNOHANG) == 0)
+		return false;
+	w->pid = 0;
+	w->link = sd_varlink_close_unref(w->link);
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		fail_msg("the daemon ended by itself, status %x", (unsigned)status);
+	return true;
+}
+
+void world_kill(struct world *w)
+{
+	hold_machine();
+	if (w->pid > 0)
+		kill(w->pid, SIGKILL);
+	while (!world_is_dead(w))
+		usleep(500);
+	(void)pthread_mutex_unlock(&machine->lock);
+}
+
+bool world_is_patient(time_t start)
+{
+	return time(NULL) - start < PATIENCE;
+}
+
+void world_connect(struct world *w, bool may_die)
+{
+	sd_varlink_close_unref(w->link);
+	w->link = daemon_connect(&w->d);
+	/* If it dies before it accepts, the connection waits for the next one. */
+	if (may_die)
+		(void)sd_varlink_set_relative_timeout(w->link, 300000);
+}
+
+bool world_start(struct world *w, unsigned n)
+{
+	time_t start;
+
+	assert_int_equal(w->pid, 0);
+	/* What the kernel told a process that is gone is told to nobody. */
+	assert_int_equal(w->d.sim->ops->dispatch(w->d.sim, ignore_event, NULL), 0);
+	store_settle();
+	while (store_wait_ready(0))
+		; /* the last one, killed right after it said so */
+	crash_arm(n);
+	w->pid = fork();
+	assert_true(w->pid >= 0);
+	if (w->pid == 0)
+		daemon_process(w);
+	start = time(NULL);
+	while (world_is_patient(start)) {
+		if (store_wait_ready(10)) {
+			world_connect(w, n > 0);
+			return true;
+		}
+		if (world_is_dead(w))
+			return false;
+	}
+	fail_msg("the daemon does not become ready");
+	return false;
+}
+
+void world_arm(struct world *w, unsigned n)
+{
+	(void)w;
+	crash_arm(n);
+}
+
+void world_barrier(struct world *w)
+{
+	const char *error = call(w->link, "Plan", NULL, "{}");
+
+	if (error)
+		fail_msg("Plan: %s", error);
+}
+
+/* ---------------------------------------------------------------------------- the world */
+
+int world_listener(struct world *w)
+{
+	static int fd = -EBADF;
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	struct socket_facts facts;
+	bool exists;
+
+	if (fd < 0) {
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_true(fd >= 0);
+		assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+		assert_int_equal(listen(fd, 1), 0);
+	}
+	/* Anew, if a test has closed it as far as the machine knows. */
+	assert_int_equal(w->d.sim->ops->socket_facts(w->d.sim, fd, &facts, NULL), 0);
+	assert_int_equal(w->d.sim->ops->socket_exists(w->d.sim, facts.cookie, &exists), 0);
+	if (!exists)
+		assert_int_equal(sim_add_socket(w->d.sim, fd, &facts), 0);
+	return fd;
+}
+
+void world_new(struct world *w, const char *config)
+{
+	sigset_t mask;
+
+	*w = (struct world){};
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+	shared_heap_init();
+	shared_heap_enter();
+	daemon_prepare(&w->d, config);
+	shared_heap_leave();
+	machine = sim_of(w->d.sim);
+	shared_heap_set_lock(&machine->lock);
+	assert_int_equal(dup2(machine->event_fd, KEPT_FD), KEPT_FD);
+	close(machine->event_fd);
+	machine->event_fd = KEPT_FD;
+	assert_int_equal(crash_setup(NULL, hold_machine), 0);
+	assert_true(asprintf(&w->notify_path, "%s/notify", w->d.directory) > 0);
+	assert_int_equal(setenv("NOTIFY_SOCKET", w->notify_path, true), 0);
+	store_start(w->notify_path);
+	w->socket = listen_on(w->d.socket_path);
+}
+
+void world_free(struct world *w)
+{
+	world_kill(w);
+	close(w->socket);
+	unlink(w->notify_path);
+	free(w->notify_path);
+	unlink(w->d.socket_path);
+	unlink(w->d.config_path);
+	unlink(w->d.state_path);
+	assert_int_equal(rmdir(w->d.directory), 0);
+}
