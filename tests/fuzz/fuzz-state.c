@@ -85,6 +85,7 @@ static void make_lease(struct manager *m, struct device *d, const struct record_
 			if (p->facts.cookie == f->proof)
 				break;
 		assert(lease_flow_adopt(l, f, f->state, f->location, p) == 0);
+		l->flows[l->n_flows - 1]->asked = f->state == FLOW_INSTALLING;
 	}
 }
 

@@ -277,7 +277,8 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 		q->bound = a->nic && l->queues[i] < a->nic->n_queues
 				   ? a->nic->queues[l->queues[i]].io_uring
 				   : saved->state >= LEASE_BOUND;
-		q->area = q->bound ? saved->areas[i] : 0;
+		if (!q->bound)
+			q->area = 0;
 	}
 	a->n_adopted += verdict.verdict == RECOVERY_ADOPT;
 	a->n_taken_back += verdict.verdict == RECOVERY_TAKE_BACK;

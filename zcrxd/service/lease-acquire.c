@@ -124,8 +124,10 @@ int lease_adopt(struct manager *m, struct device *d, const struct record_lease *
 	l->self_registered = saved->self_registered;
 	l->creation_usec = saved->creation_usec;
 	l->n_queues = (unsigned)saved->n_queues;
-	for (size_t i = 0; i < saved->n_queues; i++)
+	for (size_t i = 0; i < saved->n_queues; i++) {
 		l->queues[i] = saved->queues[i];
+		l->per_queue[i].area = saved->areas[i];
+	}
 	TAILQ_INSERT_TAIL(&m->leases, l, entry);
 	d->n_leases++;
 	*ret = l;
