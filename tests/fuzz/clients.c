@@ -11,6 +11,9 @@
  *	o f   TCP socket of another network namespace; bound to an address that is not the NIC's
  *	s     the connection itself
  *	0-9   handles, in the order in which they were given
+ *
+ * A connection takes handles or itself, not both: in a message that never ends, the daemon would
+ * hold both for ever, and the lease with them, until an administrator revokes it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -34,6 +37,7 @@
 #define TCP_LISTEN	10
 
 static int links[CLIENTS] = { -EBADF, -EBADF, -EBADF, -EBADF };
+static enum { SENT_NEITHER, SENT_HANDLE, SENT_ITSELF } sent[CLIENTS];
 static unsigned current;
 static int handles[HANDLES_MAX];
 static unsigned n_handles;
@@ -68,8 +72,10 @@ static int connect_as(uid_t uid)
 void client_select(unsigned client)
 {
 	current = client % CLIENTS;
-	if (links[current] < 0)
-		links[current] = connect_as(current < 2 ? getuid() : STAGE_UID + current - 2);
+	if (links[current] >= 0)
+		return;
+	links[current] = connect_as(current < 2 ? getuid() : STAGE_UID + current - 2);
+	sent[current] = SENT_NEITHER;
 }
 
 void client_close(void)
@@ -241,10 +247,15 @@ static int descriptor(char kind)
 
 	if (i < ARRAY_SIZE(socket_kinds))
 		return socket_get(i);
-	if (kind >= '0' && kind <= '9')
-		return kind - '0' < (int)n_handles ? handles[kind - '0'] : -EBADF;
-	if (kind == 's')
+	if (kind >= '0' && kind <= '9' && kind - '0' < (int)n_handles &&
+	    sent[current] != SENT_ITSELF) {
+		sent[current] = SENT_HANDLE;
+		return handles[kind - '0'];
+	}
+	if (kind == 's' && sent[current] != SENT_HANDLE) {
+		sent[current] = SENT_ITSELF;
 		return links[current];
+	}
 	return constant(kind);
 }
 
