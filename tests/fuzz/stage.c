@@ -8,8 +8,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "listener.h"
 #include "log.h"
-#include "server.h"
 #include "sim-internal.h"
 #include "stage.h"
 
@@ -183,7 +183,7 @@ void stage_restart(void)
 {
 	stage_set_hold(0);
 	(void)sim_fail_at(stage.sim, 0, 0, NULL);
-	server_stop_listening(stage.manager);
+	listeners_free(stage.manager);
 	stage_run();
 	/* Who waits for the end of a lease is answered when it is quarantined. */
 	if (somebody_waits())

@@ -3,6 +3,7 @@
  * See manager.h: start, the backend's events, reload and stop by signal.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -10,11 +11,11 @@
 #include "adopt.h"
 #include "device.h"
 #include "leases.h"
+#include "listener.h"
 #include "log.h"
 #include "manager.h"
 #include "reload.h"
 #include "server.h"
-#include "watch.h"
 
 /* What is under way at SIGTERM is finished; a client that holds its ring's lock is not waited for. */
 #define STOP_DEADLINE_USEC (8 * 1000000ULL)
@@ -157,7 +158,7 @@ static void manager_check_ready(struct manager *m)
 
 	if (m->ready || m->starting > 0)
 		return;
-	r = server_answer(m);
+	r = listeners_start(m);
 	if (r < 0) {
 		log_errno(r, "Cannot answer clients");
 		(void)sd_event_exit(m->event, r);
@@ -259,7 +260,7 @@ static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, v
 	m->stopping = true;
 	(void)sd_notify(0, "STOPPING=1");
 	log_info("Stopping. Leases stay as they are.");
-	server_stop_listening(m);
+	listeners_free(m);
 	r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, LAST_CALLS_USEC, 0,
 				       on_last_calls, m);
 	if (r >= 0)
@@ -296,9 +297,14 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 	struct manager *m;
 	int r;
 
+	/* A connection's buffers go back to the kernel with it, instead of staying between others. */
+	(void)mallopt(M_MMAP_THRESHOLD, 64 * 1024);
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
+	LIST_INIT(&m->listeners);
+	TAILQ_INIT(&m->connections);
+	LIST_INIT(&m->users);
 	TAILQ_INIT(&m->devices);
 	TAILQ_INIT(&m->leases);
 	LIST_INIT(&m->watchers);
@@ -327,8 +333,7 @@ struct manager *manager_free(struct manager *m)
 
 	if (!m)
 		return NULL;
-	watch_remove_all(m);
-	sd_varlink_server_unref(m->server);
+	server_free(m);
 	TAILQ_FOREACH(d, &m->devices, entry)
 		worker_join(TAKE_PTR(d->worker));
 	leases_leave(m);
@@ -352,7 +357,7 @@ static int manager_take_up(struct manager *m, const char *socket_path, struct st
 {
 	int r;
 
-	r = server_new(m, socket_path, passed, &m->server);
+	r = server_new(m, socket_path, passed);
 	if (r < 0)
 		return log_errno(r, "Cannot listen on %s", socket_path);
 	r = manager_create_devices(m);

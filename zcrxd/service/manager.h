@@ -14,12 +14,18 @@
 #include "config.h"
 #include "nic.h"
 
+struct connection;
 struct device;
 struct lease;
+struct listener;
+struct user;
 struct watcher;
 
+TAILQ_HEAD(connection_list, connection);
 TAILQ_HEAD(device_list, device);
 TAILQ_HEAD(lease_list, lease);
+LIST_HEAD(listener_list, listener);
+LIST_HEAD(user_list, user);
 LIST_HEAD(watcher_list, watcher);
 
 struct manager {
@@ -29,13 +35,19 @@ struct manager {
 	char *config_path, *state_path;
 	struct config *config;
 	sd_varlink_server *server;
+	struct listener_list listeners;
+	struct connection_list connections;
+	struct user_list users; /* those with connections */
+	unsigned n_connections;
+	size_t held;		 /* bytes that connections keep us from freeing */
+	uint64_t last_complaint; /* in the journal, about a connection; monotonic */
+	unsigned n_complaints;	 /* since then */
 	struct device_list devices;
 	struct lease_list leases;
 	char *state_set_aside; /* what became of a state file that could not be read */
 	int state_error; /* why the last write of the state file failed, and that was said; or 0 */
 	sd_event_source *proof_timer;
 	struct watcher_list watchers;
-	unsigned n_watchers;
 	uint64_t last_flow_id;
 	unsigned starting;	/* devices whose first configuration is still running */
 	bool ready;		/* READY=1 was sent */

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "connection.h"
 #include "json.h"
 #include "methods.h"
 #include "watch.h"
@@ -37,7 +38,9 @@ static int describe_build(struct manager *m, sd_json_variant **ret)
 		return r;
 	return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("version", ZCRXD_VERSION),
 			      SD_JSON_BUILD_PAIR_VARIANT("kernel", kernel),
-			      SD_JSON_BUILD_PAIR_VARIANT("interfaces", array));
+			      SD_JSON_BUILD_PAIR_VARIANT("interfaces", array),
+			      SD_JSON_BUILD_PAIR_CONDITION(m->state_set_aside != NULL, "stateSetAside",
+						SD_JSON_BUILD_STRING(m->state_set_aside)));
 }
 
 static void describe_finish(struct describe *q)
@@ -164,7 +167,8 @@ int vl_method_watch(sd_varlink *link, sd_json_variant *parameters,
 	r = watch_add(m, link, number);
 	if (r == -EBUSY) {
 		r = fault_set(&fault, ZCRX_QUOTA_EXCEEDED, "watchers",
-			      "Too many watchers; close some of them.");
+			      "This user has %d watchers already; close some of them.",
+			      WATCHERS_PER_UID_MAX);
 		return reply_fault(link, r, &fault);
 	}
 	return r;

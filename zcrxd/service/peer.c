@@ -35,22 +35,27 @@ static int read_groups(int fd, struct peer *p)
 	return 0;
 }
 
-int peer_read(sd_varlink *link, struct peer *ret)
+int peer_read_fd(int fd, struct peer *ret)
 {
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
-	int fd;
 
 	*ret = (struct peer){};
-	fd = sd_varlink_get_fd(link);
-	if (fd < 0)
-		return fd;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
 		return -errno;
 	ret->uid = cred.uid;
 	ret->gid = cred.gid;
 	ret->pid = cred.pid;
 	return read_groups(fd, ret);
+}
+
+int peer_read(sd_varlink *link, struct peer *ret)
+{
+	int fd;
+
+	*ret = (struct peer){};
+	fd = sd_varlink_get_fd(link);
+	return fd < 0 ? fd : peer_read_fd(fd, ret);
 }
 
 int peer_pidfd(sd_varlink *link)

@@ -11,6 +11,7 @@
 
 /* uid, gid, pid and supplementary groups. The caller calls peer_done in every case. */
 int peer_read(sd_varlink *link, struct peer *ret);
+int peer_read_fd(int fd, struct peer *ret);
 void peer_done(struct peer *p);
 #define _cleanup_peer_ _cleanup_(peer_done)
 

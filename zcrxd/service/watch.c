@@ -3,30 +3,34 @@
  * See watch.h.
  */
 #include <errno.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
+#include <sys/epoll.h>
 #include <time.h>
 
+#include "connection.h"
 #include "device.h"
 #include "leases.h"
 #include "log.h"
+#include "user.h"
 #include "watch.h"
 
-/* Subscriptions in all; connections are limited a user already. */
-#define WATCHERS_MAX 1024
+/* Events that wait for room in a watcher's socket: more than the end of every lease of a NIC makes. */
+#define UNSENT_MAX 1024
 
 struct watcher {
 	LIST_ENTRY(watcher) entry;
 	sd_varlink *link;
+	struct user *user;
 	uint32_t lease;
+	unsigned n_unsent; /* at most */
 };
 
 int watch_add(struct manager *m, sd_varlink *link, uint32_t lease)
 {
+	struct user *user = connection_user(m, link);
 	struct watcher *w;
 	int r;
 
-	if (m->n_watchers >= WATCHERS_MAX)
+	if (!user || user->n_watchers >= WATCHERS_PER_UID_MAX)
 		return -EBUSY;
 	w = calloc(1, sizeof(*w));
 	if (!w)
@@ -38,16 +42,17 @@ int watch_add(struct manager *m, sd_varlink *link, uint32_t lease)
 		return r;
 	}
 	w->link = sd_varlink_ref(link);
+	w->user = user;
 	w->lease = lease;
 	LIST_INSERT_HEAD(&m->watchers, w, entry);
-	m->n_watchers++;
+	user->n_watchers++;
 	return 0;
 }
 
-static void watcher_free(struct manager *m, struct watcher *w)
+static void watcher_free(struct watcher *w)
 {
 	LIST_REMOVE(w, entry);
-	m->n_watchers--;
+	w->user->n_watchers--;
 	sd_varlink_unref(w->link);
 	free(w);
 }
@@ -59,21 +64,7 @@ void watch_remove(struct manager *m, sd_varlink *link)
 	for (w = LIST_FIRST(&m->watchers); w; w = next) {
 		next = LIST_NEXT(w, entry);
 		if (w->link == link)
-			watcher_free(m, w);
-	}
-}
-
-void watch_remove_all(struct manager *m)
-{
-	struct watcher *w;
-
-	while ((w = LIST_FIRST(&m->watchers))) {
-		_cleanup_(sd_varlink_unrefp) sd_varlink *link = sd_varlink_ref(w->link);
-
-		/* Closing calls watch_remove through the server's disconnect callback, but not for a
-		 * link that is being closed already. */
-		(void)sd_varlink_close(link);
-		watch_remove(m, link);
+			watcher_free(w);
 	}
 }
 
@@ -90,14 +81,13 @@ static int append_string(sd_json_variant **v, const char *key, const char *value
 	return value ? sd_json_variant_set_field_string(v, key, value) : 0;
 }
 
-/* The socket's buffer is full and has not been read since the last event: events would pile up in
- * our memory from here on. */
-static bool watcher_is_stuck(const struct watcher *w)
+static bool watcher_is_stuck(struct watcher *w)
 {
-	int pending = 0;
+	int events = sd_varlink_get_events(w->link);
 
-	return !sd_varlink_is_idle(w->link) && sd_varlink_flush(w->link) <= 0 &&
-	       ioctl(sd_varlink_get_fd(w->link), SIOCOUTQ, &pending) == 0 && pending > 128 * 1024;
+	if (events >= 0 && !(events & EPOLLOUT))
+		w->n_unsent = 0;
+	return ++w->n_unsent > UNSENT_MAX;
 }
 
 static void announce(struct manager *m, uint32_t lease, sd_json_variant *event)

@@ -6,11 +6,11 @@
 
 #include "manager.h"
 
-/* Keeps a reference to the link until it disconnects. lease 0: events of everything. */
+/* Keeps a reference to the link until it disconnects. lease 0: events of everything. -EBUSY: the user
+ * has enough of them. */
 int watch_add(struct manager *m, sd_varlink *link, uint32_t lease);
 /* The connection is gone. */
 void watch_remove(struct manager *m, sd_varlink *link);
-void watch_remove_all(struct manager *m);
 
 /* `event` is an EventKind of the IDL; `reason` may be NULL. */
 void watch_announce_lease(const struct lease *lease, const char *event, const char *reason,

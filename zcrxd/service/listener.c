@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See listener.h.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "connection.h"
+#include "fdstore.h"
+#include "listener.h"
+#include "log.h"
+
+#define AGAIN_USEC 500000ULL
+#define BATCH_MAX  64
+
+struct listener {
+	LIST_ENTRY(listener) entry;
+	struct manager *manager;
+	int fd;
+	sd_event_source *io, *again;
+	bool exhausted; /* and that was said */
+};
+
+static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct listener *l = userdata;
+
+	(void)s;
+	(void)usec;
+	(void)sd_event_source_set_enabled(l->io, SD_EVENT_ON);
+	return 0;
+}
+
+/* Of descriptors or memory: the connection stays in the queue, and the socket readable. */
+static void listener_pause(struct listener *l, int r)
+{
+	if (!l->exhausted)
+		log_errno(r, "Cannot accept connections, trying again until it works");
+	l->exhausted = true;
+	r = sd_event_source_set_time_relative(l->again, AGAIN_USEC);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(l->again, SD_EVENT_ONESHOT);
+	if (r >= 0)
+		(void)sd_event_source_set_enabled(l->io, SD_EVENT_OFF);
+}
+
+/* 1: one was taken, or refused. 0: none is left, or none can be taken now. */
+static int listener_accept(struct listener *l)
+{
+	int fd, r;
+
+	fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			listener_pause(l, -errno);
+		return errno == ECONNABORTED;
+	}
+	l->exhausted = false;
+	r = connection_new(l->manager, fd);
+	if (r < 0)
+		log_errno(r, "Cannot serve a connection");
+	return 1;
+}
+
+static int on_connection(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+{
+	(void)s;
+	(void)fd;
+	(void)revents;
+	/* The kernel's queue is everybody's: a user who fills it must not keep others out for long. */
+	for (unsigned i = 0; i < BATCH_MAX && listener_accept(userdata) > 0; i++)
+		;
+	return 0;
+}
+
+/* Takes over `fd` on success. */
+static int listener_add(struct manager *m, int fd)
+{
+	struct listener *l;
+	int r;
+
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->manager = m;
+	l->fd = fd;
+	r = sd_event_add_io(m->event, &l->io, fd, EPOLLIN, on_connection, l);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(l->io, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time(m->event, &l->again, CLOCK_MONOTONIC, 0, 0, on_again, l);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(l->again, SD_EVENT_OFF);
+	if (r < 0) {
+		sd_event_source_disable_unref(l->again);
+		sd_event_source_disable_unref(l->io);
+		free(l);
+		return r;
+	}
+	LIST_INSERT_HEAD(&m->listeners, l, entry);
+	return 0;
+}
+
+static int bind_path(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = -EBADF;
+	mode_t before;
+	int r;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	(void)unlink(path);
+	before = umask(0111);
+	r = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	umask(before);
+	if (r < 0 || listen(fd, SOMAXCONN) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+int listeners_new(struct manager *m, const char *path, struct stored_fds *passed)
+{
+	int fd, r = 0;
+
+	while (r == 0 && (fd = stored_fds_take(passed, "varlink")) >= 0)
+		r = listener_add(m, fd);
+	if (r < 0 || !LIST_EMPTY(&m->listeners))
+		return r;
+	fd = bind_path(path);
+	return fd < 0 ? fd : listener_add(m, fd);
+}
+
+int listeners_start(struct manager *m)
+{
+	struct listener *l;
+	int r;
+
+	LIST_FOREACH(l, &m->listeners, entry) {
+		r = sd_event_source_set_enabled(l->io, SD_EVENT_ON);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void listeners_free(struct manager *m)
+{
+	struct listener *l;
+
+	while ((l = LIST_FIRST(&m->listeners))) {
+		LIST_REMOVE(l, entry);
+		sd_event_source_disable_unref(l->again);
+		sd_event_source_disable_unref(l->io);
+		close(l->fd);
+		free(l);
+	}
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See user.h.
+ */
+#include <stdarg.h>
+#include <time.h>
+
+#include "log.h"
+#include "user.h"
+
+/* Who spends more of our time than this, and then more than a quarter of it, comes after others. */
+#define SPENT_USEC  100000
+#define SPENT_SHARE 4
+#define COMPLAINTS_USEC (30 * 1000000ULL)
+
+uint64_t now_usec(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void user_forget(struct user *u, uint64_t now)
+{
+	uint64_t forgotten = (now - u->spent_at) / SPENT_SHARE;
+
+	u->spent = u->spent > forgotten ? u->spent - forgotten : 0;
+	u->spent_at = now;
+}
+
+struct user *user_get(struct manager *m, uid_t uid)
+{
+	struct user *u, *next, *found = NULL;
+	uint64_t now = now_usec();
+
+	for (u = LIST_FIRST(&m->users); u; u = next) {
+		next = LIST_NEXT(u, entry);
+		if (u->uid == uid)
+			found = u;
+		if (u->n_ref > 0 || u == found)
+			continue;
+		user_forget(u, now);
+		if (u->spent > 0)
+			continue;
+		LIST_REMOVE(u, entry);
+		free(u);
+	}
+	if (!found) {
+		found = calloc(1, sizeof(*found));
+		if (!found)
+			return NULL;
+		found->uid = uid;
+		LIST_INSERT_HEAD(&m->users, found, entry);
+	}
+	return user_ref(found);
+}
+
+struct user *user_ref(struct user *u)
+{
+	u->n_ref++;
+	return u;
+}
+
+void user_unref(struct user *u)
+{
+	if (--u->n_ref > 0 || u->last)
+		return;
+	LIST_REMOVE(u, entry);
+	free(u);
+}
+
+bool user_spend(struct user *u, uint64_t since)
+{
+	uint64_t now = now_usec();
+	bool before = u->last;
+
+	user_forget(u, now);
+	u->spent += now - since;
+	u->last = u->spent > SPENT_USEC;
+	return u->last != before;
+}
+
+int64_t user_priority(const struct user *u)
+{
+	return u->last ? SD_EVENT_PRIORITY_NORMAL + 1 : SD_EVENT_PRIORITY_NORMAL;
+}
+
+void user_complain(struct manager *m, const struct user *u, const char *format, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t now = now_usec();
+	va_list ap;
+	int r;
+
+	m->n_complaints++;
+	if (m->last_complaint != 0 && now < m->last_complaint + COMPLAINTS_USEC)
+		return;
+	va_start(ap, format);
+	r = vasprintf(&text, format, ap);
+	va_end(ap);
+	if (r < 0)
+		return;
+	log_warning("Closed a connection of user %u: %s. (%u such since the last message; the next is in "
+		    "%llu s at the earliest.)", u->uid, text, m->n_complaints, COMPLAINTS_USEC / 1000000);
+	m->n_complaints = 0;
+	m->last_complaint = now;
+}

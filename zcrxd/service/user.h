@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The users who have connections, and what all of a user's connections together cost us.
+ */
+#pragma once
+
+#include "manager.h"
+
+struct user {
+	LIST_ENTRY(user) entry;
+	uid_t uid;
+	unsigned n_ref, n_connections, n_watchers;
+	size_t held;		/* bytes */
+	uint64_t spent;		/* of our time, in microseconds; forgotten little by little */
+	uint64_t spent_at;
+	bool last;		/* has spent much: comes after others */
+};
+
+/* One reference more; NULL: no memory. A user who has spent much is remembered for a while. */
+struct user *user_get(struct manager *m, uid_t uid);
+struct user *user_ref(struct user *u);
+void user_unref(struct user *u);
+
+uint64_t now_usec(void);
+/* From `since` to now was spent for this user. True if that changes when it is served. */
+bool user_spend(struct user *u, uint64_t since);
+int64_t user_priority(const struct user *u);
+
+/* To the journal, which clients may not fill: why a connection was closed. */
+void user_complain(struct manager *m, const struct user *u, const char *format, ...) _printf_(3, 4);
