@@ -58,12 +58,17 @@ static void *daemon_main(void *userdata)
 	return NULL;
 }
 
-void daemon_write_config(struct daemon *d, const char *text)
+static void write_text(const char *path, const char *text)
 {
-	_cleanup_fclose_ FILE *f = fopen(d->config_path, "we");
+	_cleanup_fclose_ FILE *f = fopen(path, "we");
 
 	assert_non_null(f);
 	assert_true(fputs(text, f) >= 0);
+}
+
+void daemon_write_config(struct daemon *d, const char *text)
+{
+	write_text(d->config_path, text);
 }
 
 static void add_sim_nic(struct nic_backend *sim)
@@ -113,6 +118,11 @@ void daemon_prepare(struct daemon *d, const char *config)
 
 void daemon_start(struct daemon *d, const char *config)
 {
+	daemon_start_with(d, config, NULL);
+}
+
+void daemon_start_with(struct daemon *d, const char *config, const char *state)
+{
 	sigset_t mask;
 
 	/* As main() has it: signals are the loop's, also those of threads that it starts. */
@@ -121,6 +131,8 @@ void daemon_start(struct daemon *d, const char *config)
 	sigaddset(&mask, SIGCHLD);
 	pthread_sigmask(SIG_BLOCK, &mask, NULL);
 	daemon_prepare(d, config);
+	if (state)
+		write_text(d->state_path, state);
 	sem_init(&running.started, 0, 0);
 	running.daemon = d;
 	assert_int_equal(pthread_create(&running.thread, NULL, daemon_main, d), 0);

@@ -24,6 +24,8 @@ struct daemon {
 void daemon_prepare(struct daemon *d, const char *config);
 /* Configured and answering. `config` NULL: the default one. */
 void daemon_start(struct daemon *d, const char *config);
+/* The same after a daemon that has left this text as its record. */
+void daemon_start_with(struct daemon *d, const char *config, const char *state);
 /* SIGTERM's way out; checks that nothing of ours is left on the NIC. */
 void daemon_stop(struct daemon *d);
 void daemon_write_config(struct daemon *d, const char *text);

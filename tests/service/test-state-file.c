@@ -213,6 +213,41 @@ static void test_no_room(void **state)
 	wait_until_clean(d);
 }
 
+/* Whoever looks is told what became of the record, as long as this daemon runs. */
+static void test_set_aside_is_told(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	_cleanup_free_ char *expected = NULL;
+	sd_json_variant *reply;
+	const char *told;
+
+	assert_true(asprintf(&expected, "%s was set aside as %s.", d->state_path, d->state_path) > 0);
+	assert_null(call(link, "Describe", &reply, "{}"));
+	told = text_of(reply, "stateSetAside");
+	assert_memory_equal(told, expected, strlen(expected));
+	assert_non_null(strstr(told, ".broken: "));
+	remove_set_aside(d->directory);
+}
+
+static void test_nothing_was_set_aside(void **state)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(*state);
+	sd_json_variant *reply;
+
+	assert_null(call(link, "Describe", &reply, "{}"));
+	assert_null(sd_json_variant_by_key(reply, "stateSetAside"));
+}
+
+static int setup_damaged(void **state)
+{
+	static struct daemon d;
+
+	daemon_start_with(&d, NULL, "nobody's record");
+	*state = &d;
+	return 0;
+}
+
 static int setup(void **state)
 {
 	static struct daemon d;
@@ -238,7 +273,12 @@ int main(void)
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_nothing_was_set_aside),
+	};
+	const struct CMUnitTest after_damage[] = {
+		cmocka_unit_test(test_set_aside_is_told),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, teardown) +
+	       cmocka_run_group_tests(after_damage, setup_damaged, teardown);
 }

@@ -139,27 +139,36 @@ static void write_interface(FILE *f, sd_json_variant *interface, sd_json_variant
 	}
 }
 
-/* What keeps queues from being leased, beside what their interface says itself. */
-static void write_problems(FILE *f, sd_json_variant *interfaces, const struct lease_view *view)
+static void write_problem_of_queue(FILE *f, sd_json_variant *interface, sd_json_variant *queue)
 {
-	sd_json_variant *interface, *queue;
-	bool any = false;
+	write_wrapped(f, "%s queue %" PRIu64 " (%s): %s", field_string(interface, "name") ?: "?",
+		      field_unsigned(queue, "queue", 0), field_string(queue, "state") ?: "?",
+		      field_string(queue, "reason"));
+}
 
-	array_foreach(interface, interfaces)
+/* What is wrong with the daemon's record, and what keeps queues from being leased, beside what their
+ * interface says itself. */
+static void write_problems(FILE *f, sd_json_variant *description, const struct lease_view *view)
+{
+	const char *set_aside = field_string(description, "stateSetAside");
+	sd_json_variant *interface, *queue;
+	bool any = set_aside;
+
+	if (set_aside) {
+		put_problem_heading(f, view->colour);
+		write_wrapped(f, "%s. Leases from before are not known to zcrxd; their rules may still be "
+			      "there (ethtool --show-ntuple).", set_aside);
+	}
+	array_foreach(interface, field_array(description, "interfaces"))
 	{
 		array_foreach(queue, field_array(interface, "queues"))
 		{
-			const char *reason = field_string(queue, "reason");
-
-			if (!reason)
+			if (!field_string(queue, "reason"))
 				continue;
 			if (!any)
 				put_problem_heading(f, view->colour);
 			any = true;
-			write_wrapped(f, "%s queue %" PRIu64 " (%s): %s",
-				      field_string(interface, "name") ?: "?",
-				      field_unsigned(queue, "queue", 0),
-				      field_string(queue, "state") ?: "?", reason);
+			write_problem_of_queue(f, interface, queue);
 		}
 	}
 }
@@ -192,6 +201,6 @@ int status_write(FILE *f, sd_json_variant *description, sd_json_variant *leases,
 	} else {
 		fputs("\nNo leases.\n", f);
 	}
-	write_problems(f, interfaces, view);
+	write_problems(f, description, view);
 	return 0;
 }
