@@ -6,6 +6,7 @@
 #include "listener.h"
 #include "methods.h"
 #include "server.h"
+#include "user.h"
 #include "watch.h"
 #include "zcrx-idl.h"
 
@@ -64,5 +65,6 @@ void server_free(struct manager *m)
 {
 	listeners_free(m);
 	connections_close(m);
+	users_free(m);
 	m->server = sd_varlink_server_unref(m->server);
 }

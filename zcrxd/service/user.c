@@ -70,6 +70,16 @@ void user_unref(struct user *u)
 	free(u);
 }
 
+void users_free(struct manager *m)
+{
+	struct user *u;
+
+	while ((u = LIST_FIRST(&m->users))) {
+		LIST_REMOVE(u, entry);
+		free(u);
+	}
+}
+
 bool user_spend(struct user *u, uint64_t since)
 {
 	uint64_t now = now_usec();

@@ -20,6 +20,8 @@ struct user {
 struct user *user_get(struct manager *m, uid_t uid);
 struct user *user_ref(struct user *u);
 void user_unref(struct user *u);
+/* Those that are remembered, once no connection is left. */
+void users_free(struct manager *m);
 
 uint64_t now_usec(void);
 /* From `since` to now was spent for this user. True if that changes when it is served. */
