@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A daemon of its own for each file of tests, which outlives every attack in it."""
+
+import pytest
+from flood import Daemon
+
+
+@pytest.fixture(scope="module")
+def daemon():
+    with Daemon() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def unharmed(daemon):
+    """After each test: it still serves, has let go of everything, and has not filled the journal."""
+    daemon.serves()
+    yield
+    daemon.recovers()
