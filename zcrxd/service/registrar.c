@@ -28,7 +28,7 @@ struct registrar {
 	pid_t pid;
 	int client_pidfd;
 	int answer_fd;
-	bool killed; /* the deadline has passed */
+	unsigned overdue; /* how often the deadline has passed */
 	sd_event_source *child, *deadline;
 	registrar_done done;
 	void *userdata;
@@ -118,6 +118,23 @@ static int registrar_read(struct registrar *g, struct answer *ret, struct fault 
 	return ret->r;
 }
 
+static int refuse_locked(struct fault *reterr)
+{
+	return fault_set(reterr, ZCRX_INVALID_RING, NULL,
+			 "The ring's lock was not free for %llu seconds. A ring that is being "
+			 "registered must not be in use; create a new one and try again.",
+			 REGISTRAR_DEADLINE_USEC / 1000000);
+}
+
+/* Nobody waits for the child any more; the loop reaps it whenever it ends. */
+static void registrar_abandon(struct registrar *g)
+{
+	(void)sd_event_source_set_floating(g->child, true);
+	(void)sd_event_source_set_userdata(g->child, NULL);
+	sd_event_source_unref(TAKE_PTR(g->child));
+	registrar_free(g);
+}
+
 static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 {
 	_cleanup_(registrar_freep) struct registrar *g = userdata;
@@ -125,13 +142,13 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 	struct answer answer = {};
 	int r;
 
-	(void)s;
+	if (!g) { /* abandoned */
+		(void)sd_event_source_set_floating(s, false);
+		return 0;
+	}
 	r = registrar_read(g, &answer, &fault);
-	if (r == -EIO && g->killed)
-		r = fault_set(&fault, ZCRX_INVALID_RING, NULL,
-			      "The ring's lock was not free for %llu seconds. A ring that is being "
-			      "registered must not be in use; create a new one and try again.",
-			      REGISTRAR_DEADLINE_USEC / 1000000);
+	if (r == -EIO && g->overdue > 0)
+		r = refuse_locked(&fault);
 	else if (r == -EIO)
 		log_error("The registration process ended without an answer (status %d).",
 			  si->si_status);
@@ -139,23 +156,35 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 	return 0;
 }
 
-/* SIGKILL reaches the child unless it sleeps in the client's ring; then only the end of the client
- * releases that lock. */
+/*
+ * SIGKILL reaches the child unless it sleeps in the client's ring; then only the end of whoever holds
+ * that lock releases it. If that is not the client, the child is left behind: it registers nothing
+ * any more, because no page is pinned for a process that is to die.
+ */
 static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct registrar *g = userdata;
+	_cleanup_fault_ struct fault fault = {};
+	const struct ifq none = {};
 
 	(void)usec;
-	if (!g->killed) {
-		g->killed = true;
+	switch (g->overdue++) {
+	case 0:
 		kill(g->pid, SIGKILL); /* not reaped yet: the pid is the child's */
-		(void)sd_event_source_set_time_relative(s, REGISTRAR_DEADLINE_USEC / 5);
-		(void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+		break;
+	case 1:
+		log_warning("A client keeps its ring's lock from us; killing it.");
+		(void)syscall(SYS_pidfd_send_signal, g->client_pidfd, SIGKILL, NULL, 0);
+		break;
+	default:
+		log_warning("Another process keeps the lock of the client's ring; leaving "
+			    "registration process %d to it.", (int)g->pid);
+		g->done(refuse_locked(&fault), &none, &fault, g->userdata);
+		registrar_abandon(g);
 		return 0;
 	}
-	log_warning("A client keeps its ring's lock from us; killing it, as nothing else frees the "
-		    "registration.");
-	(void)syscall(SYS_pidfd_send_signal, g->client_pidfd, SIGKILL, NULL, 0);
+	(void)sd_event_source_set_time_relative(s, REGISTRAR_DEADLINE_USEC / 5);
+	(void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 	return 0;
 }
 

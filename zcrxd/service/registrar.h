@@ -19,9 +19,9 @@ typedef void (*registrar_done)(int r, const struct ifq *ifq, struct fault *fault
 
 /*
  * Borrows the request's descriptors until it returns. `done` is called exactly once unless an error
- * is returned. Past the deadline the request is refused (INVALID_RING) only when the child is gone:
- * the client is killed if the child cannot come back otherwise, because a child that returns late
- * would register an ifq that nobody knows of.
+ * is returned. Past the deadline the child is killed, because one that returns late would register
+ * an ifq that nobody knows of; then the client, if the child cannot come back otherwise. The
+ * request is refused (INVALID_RING) when the child is gone, or when not even that has helped.
  */
 int registrar_start(sd_event *event, struct nic_backend *backend, const struct ifq_request *request,
 		    registrar_done done, void *userdata);
