@@ -2,6 +2,7 @@
 /*
  * See server.h.
  */
+#include "admit.h"
 #include "connection.h"
 #include "listener.h"
 #include "methods.h"
@@ -41,6 +42,9 @@ int server_new(struct manager *m, const char *path, struct stored_fds *passed)
 	sd_varlink_server *s;
 	int r;
 
+	r = admit_setup();
+	if (r < 0)
+		return r;
 	r = sd_varlink_server_new(&m->server, SD_VARLINK_SERVER_INHERIT_USERDATA);
 	if (r < 0)
 		return r;
