@@ -67,6 +67,8 @@ struct grant {
 
 struct ifq_request {
 	int pidfd;	      /* the client */
+	uid_t uid;	      /* as whom it connected */
+	gid_t gid;
 	int ring;	      /* number of the ring's descriptor in the client */
 	int area_fd;	      /* memfd or dma-buf */
 	uint64_t area_offset, area_size;

@@ -101,7 +101,7 @@ static int register_authorise(struct manager *m, const struct register_parameter
 }
 
 static int register_act(sd_varlink *link, struct manager *m, const struct register_parameters *p,
-			struct lease *l, struct fault *reterr)
+			const struct peer *peer, struct lease *l, struct fault *reterr)
 {
 	_cleanup_close_ int area = -EBADF, pidfd = -EBADF;
 	struct ifq_request request;
@@ -118,7 +118,8 @@ static int register_act(sd_varlink *link, struct manager *m, const struct regist
 	if (pidfd < 0)
 		return pidfd;
 	request = (struct ifq_request){
-		.pidfd = pidfd, .ring = (int)p->ring, .area_fd = area,
+		.pidfd = pidfd, .uid = peer->uid, .gid = peer->gid,
+		.ring = (int)p->ring, .area_fd = area,
 		.area_offset = p->area_offset, .area_size = p->area_size, .dmabuf = dmabuf,
 		.refill_entries = (uint32_t)p->refill, .buffer_length = (uint32_t)p->buffer_length,
 		/* A kernel that cannot do it is no reason to refuse: the client sees that there are
@@ -176,6 +177,6 @@ int vl_method_register(sd_varlink *link, sd_json_variant *parameters,
 	if (r == 0)
 		r = register_authorise(m, &p, &peer, &l, link, &fault);
 	if (r == 0)
-		r = register_act(link, m, &p, l, &fault);
+		r = register_act(link, m, &p, &peer, l, &fault);
 	return r != 0 ? reply_fault(link, r, &fault) : 0;
 }

@@ -7,10 +7,24 @@
 
 #include <assert.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 
 /* ethtool netlink */
 #define UAPI_ETHTOOL_MSG_RSS_SET	48 /* 6.17 */
 #define UAPI_ETHTOOL_A_RINGS_HDS_THRESH 17 /* 6.14 */
+
+/* pidfd; PIDFD_GET_INFO. The answer ends where the kernel's ends, or ours. */
+#define UAPI_PIDFD_INFO_CREDS (1ULL << 1)
+#define UAPI_PIDFD_GET_INFO   _IOWR(0xFF, 11, struct uapi_pidfd_info) /* 6.13 */
+
+struct uapi_pidfd_info {
+	uint64_t mask;
+	uint64_t cgroupid;
+	uint32_t pid, tgid, ppid;
+	uint32_t ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	int32_t exit_code;
+};
+static_assert(sizeof(struct uapi_pidfd_info) == 64, "ABI");
 
 /* netdev netlink */
 #define UAPI_NETDEV_CMD_QUEUE_CREATE	16 /* 7.1 */

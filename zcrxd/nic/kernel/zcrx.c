@@ -76,11 +76,34 @@ static int refuse_pidfd(int error, const struct ifq_request *request, struct fau
 	case EPERM:
 		return fault_kernel(reterr, error, NULL, operation,
 				    "zcrxd needs CAP_SYS_PTRACE in the initial user namespace, and "
-				    "kernel.yama.ptrace_scope must not be 3.");
+				    "sysctl kernel.yama.ptrace_scope must not be 3, which only a "
+				    "reboot can change.");
 	default:
 		return fault_kernel(reterr, error, NULL, operation,
 				    "The process may be at its end.");
 	}
+}
+
+/*
+ * Who connected may have started a set-uid program since. What that has open is not for its user to
+ * name; as with ptrace(2), saved ids count. Asked after its descriptor was taken: the answer holds for
+ * the time before.
+ */
+static int check_client(const struct ifq_request *request, struct fault *reterr)
+{
+	struct uapi_pidfd_info info = { .mask = UAPI_PIDFD_INFO_CREDS };
+
+	if (ioctl(request->pidfd, UAPI_PIDFD_GET_INFO, &info) < 0)
+		return errno == ENOTTY ? 0 /* older than zcrx */ : refuse_pidfd(errno, request, reterr);
+	if (info.euid == info.ruid && info.suid == info.ruid && info.egid == info.rgid &&
+	    info.sgid == info.rgid)
+		return 0;
+	if (info.euid == request->uid && info.egid == request->gid)
+		return 0;
+	return fault_set(reterr, ZCRX_INVALID_RING, NULL,
+			 "The process that connected runs as another user now (uid %u, and it "
+			 "connected as %u). Connect again from the process that owns the ring.",
+			 info.euid, request->uid);
 }
 
 static int take_ring(const struct ifq_request *request, int *ret, struct fault *reterr)
@@ -88,11 +111,16 @@ static int take_ring(const struct ifq_request *request, int *ret, struct fault *
 	_cleanup_free_ char *path = NULL;
 	char name[sizeof(RING_NAME)];
 	_cleanup_close_ int fd = -EBADF;
+	int error, r;
 	ssize_t n;
 
 	fd = (int)syscall(SYS_pidfd_getfd, request->pidfd, request->ring, 0);
+	error = errno;
+	r = check_client(request, reterr);
+	if (r != 0)
+		return r;
 	if (fd < 0)
-		return refuse_pidfd(errno, request, reterr);
+		return refuse_pidfd(error, request, reterr);
 	if (asprintf(&path, "/proc/self/fd/%d", fd) < 0) {
 		path = NULL;
 		return -ENOMEM;
