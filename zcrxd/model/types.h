@@ -42,4 +42,5 @@ struct kernel_features {
 	bool software;		/* 7.1: ZCRX_REG_NODEV */
 	bool queue_leasing;	/* 7.1: netkit queue leases */
 	bool events;		/* 7.2: events and copy statistics */
+	bool ptrace_denied;	/* kernel.yama.ptrace_scope is 3: clients' rings are out of reach */
 };

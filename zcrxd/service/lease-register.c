@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "leases.h"
+#include "log.h"
 #include "registrar.h"
 
 struct registration {
@@ -42,6 +43,11 @@ static void registration_report(struct registration *g, int r)
 					.napi_id = g->found.napi_id };
 
 	l->per_queue[g->queue].registering = false;
+	/* Not the client's doing: something is wrong with how this machine is set up. */
+	if (r == ZCRX_KERNEL_REJECTED && g->fault.error == EPERM)
+		log_message(LOG_ERR, &(struct log_fields){ .lease = l->id },
+			    "Lease %08x: the queue cannot be registered: %s", l->id,
+			    g->fault.message);
 	if (!l->per_queue[g->queue].bound) {
 		l->per_queue[g->queue].area = 0;
 		lease_forget_client(l, g->queue);

@@ -357,6 +357,9 @@ static int manager_take_up(struct manager *m, const char *socket_path, struct st
 {
 	int r;
 
+	if (m->backend->ops->features(m->backend)->ptrace_denied)
+		log_error("sysctl kernel.yama.ptrace_scope is 3, which keeps zcrxd from the rings of its "
+			  "clients: no queue can be registered. Only a reboot can change it.");
 	r = server_new(m, socket_path, passed);
 	if (r < 0)
 		return log_errno(r, "Cannot listen on %s", socket_path);

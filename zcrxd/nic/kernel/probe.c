@@ -42,6 +42,15 @@ static bool has_zcrx(bool queried)
 	return r == 0 || r == -EPERM;
 }
 
+/* What nobody can do with ptrace, pidfd_getfd cannot do either, whatever its capabilities. */
+static bool is_ptrace_denied(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	int scope;
+
+	return f && fscanf(f, "%d", &scope) == 1 && scope == 3;
+}
+
 int probe_kernel(struct netlink *route, const struct netlink_family *netdev,
 		 struct kernel_features *ret)
 {
@@ -66,6 +75,7 @@ int probe_kernel(struct netlink *route, const struct netlink_family *netdev,
 			return r;
 	}
 	f.queue_leasing = netkit;
+	f.ptrace_denied = is_ptrace_denied();
 	if (uname(&name) < 0)
 		return -errno;
 	f.release = strdup(name.release);
