@@ -12,7 +12,7 @@ import socket
 import struct
 
 import varlink
-from machine import SOCKET, impersonate
+from machine import PATIENCE, SOCKET, impersonate
 
 INTERFACE = "io.zcrx.Manager"
 MINUTE = 60 * 1000000  # in microseconds
@@ -78,12 +78,17 @@ class Connection:
 
     interface = None  # as the daemon describes it; asked for once, as parsing takes its time
 
-    def __init__(self, user="root", path=SOCKET):
+    def __init__(self, user="root", path=SOCKET, sock=None):
+        if sock:  # somebody else has connected it
+            self.handler = Handler(Connection.interface, sock)
+            sock.settimeout(PATIENCE)
+            return
         client = Client("unix:" + path)
         if Connection.interface:
             client.add_interface(Connection.interface)
         with impersonate(user):
             self.handler = client.open(INTERFACE)
+        self.handler._connection.settimeout(PATIENCE)
         Connection.interface = Connection.interface or client.get_interface(INTERFACE)
 
     def __enter__(self):

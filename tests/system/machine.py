@@ -82,6 +82,20 @@ def impersonate(user):
         os.setgroups(groups)
 
 
+@contextlib.contextmanager
+def sysctl(name, value):
+    """A setting of the kernel, for some time."""
+    with open("/proc/sys/" + name, "r+", encoding="ascii") as f:
+        before = f.read()
+        f.seek(0)  # nothing else is taken
+        f.write(value)
+    try:
+        yield
+    finally:
+        with open("/proc/sys/" + name, "w", encoding="ascii") as f:
+            f.write(before)
+
+
 def status_of(pid):
     """/proc/PID/status as a dict."""
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
