@@ -148,6 +148,12 @@ def test_a_ring_whose_lock_is_never_free(unprivileged_faults):
         until(lambda: not leases_of("alice"))
         assert not machine.held(queue)
         os.killpg(process.pid, 0)  # the lock is still held
+        main = machine.main_pid()
+        with open(f"/proc/{main}/task/{main}/children", encoding="ascii") as f:
+            left_behind, = f.read().split()
+        # Standard streams, pidfd, area, ring and answer, but nobody else's connection or socket.
+        assert len(os.listdir(f"/proc/{left_behind}/fd")) <= 7
+    until(lambda: not os.path.exists(f"/proc/{left_behind}"))
 
 
 # ---------------------------------------------------------------------- what outlives a lease

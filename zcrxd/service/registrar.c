@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -61,6 +62,27 @@ static size_t put_string(char *text, size_t at, const char *s)
 	return at + n + (at + n + 1 < ANSWER_TEXT_MAX);
 }
 
+static int compare_fds(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* A child that is held up would hold up the end of everybody's connections, sockets and handles. */
+static void keep_only(int *fds, size_t n)
+{
+	unsigned first = STDERR_FILENO + 1;
+
+	qsort(fds, n, sizeof(*fds), compare_fds);
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned)fds[i] < first)
+			continue;
+		if ((unsigned)fds[i] > first)
+			(void)close_range(first, (unsigned)fds[i] - 1, 0);
+		first = (unsigned)fds[i] + 1;
+	}
+	(void)close_range(first, UINT_MAX, 0);
+}
+
 _Noreturn static void child_main(struct nic_backend *backend, const struct ifq_request *request,
 				 pid_t daemon, int answer_fd)
 {
@@ -70,11 +92,13 @@ _Noreturn static void child_main(struct nic_backend *backend, const struct ifq_r
 	size_t n = 0;
 	struct iovec iov[] = { { &answer, sizeof(answer) }, { text, 0 } };
 	struct msghdr message = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
+	int fds[] = { answer_fd, request->pidfd, request->area_fd };
 
 	/* Not one of ours is left running if the daemon dies. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != daemon)
 		_exit(0); /* it was dead before we said so */
+	keep_only(fds, ARRAY_SIZE(fds));
 	answer.r = backend->ops->register_ifq(backend, request, &answer.ifq, &fault);
 	answer.error = fault.error;
 	n = put_string(text, n, fault.subject);
