@@ -159,6 +159,7 @@ def fork_as(pid):
 SYS_USERFAULTFD, UFFDIO_API, UFFDIO_REGISTER = 323, 0xC018AA3F, 0xC020AA00
 REGISTER_PROBE = 8
 PAGE = mmap.PAGESIZE
+bottomless = []  # the memory lasts as long as the process
 
 
 def hold_lock(ring):
@@ -168,6 +169,7 @@ def hold_lock(ring):
     assert fd >= 0, os.strerror(ctypes.get_errno())
     fcntl.ioctl(fd, UFFDIO_API, struct.pack("=3Q", 0xAA, 0, 0))
     memory = mmap.mmap(-1, PAGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    bottomless.append(memory)
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     fcntl.ioctl(fd, UFFDIO_REGISTER, struct.pack("=4Q", address, PAGE, 1, 0))
     threading.Thread(target=libc.syscall, daemon=True, args=(
