@@ -25,6 +25,7 @@
 #include <dirent.h>
 #include <errno.h>
 
+#include "admit.h"
 #include "clients.h"
 #include "fuzz.h"
 #include "sim-internal.h"
@@ -223,6 +224,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned before;
 
 	clients_prepare();
+	assert(admit_setup() == 0); /* keeps one for the process */
 	before = count_descriptors();
 	n_plugs = 0;
 	stage_start(NULL, 0);
