@@ -56,6 +56,11 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(AreaType,
 	DOC("A dma-buf; payload that cannot be placed by the NIC is an error, not a copy"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(dmabuf));
 
+static SD_VARLINK_DEFINE_ENUM_TYPE(LandingShare,
+	DOC("Every packet"), SD_VARLINK_DEFINE_ENUM_VALUE(all),
+	DOC("Those that the rule matches too, or may match"), SD_VARLINK_DEFINE_ENUM_VALUE(some),
+	DOC("What the rules before have left"), SD_VARLINK_DEFINE_ENUM_VALUE(rest));
+
 static SD_VARLINK_DEFINE_ENUM_TYPE(EventKind,
 	DOC("A lease was acquired"), SD_VARLINK_DEFINE_ENUM_VALUE(acquired),
 	DOC("An ifq was registered for a lease"), SD_VARLINK_DEFINE_ENUM_VALUE(bound),
@@ -153,6 +158,15 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("When it was acquired; realtime clock, microseconds"), FIELD(creationUSec, INT, 0),
 	DOC("When it ends by itself, likewise; null for never"), FIELD(expiryUSec, INT, N),
 	DOC("Bytes of all areas registered for it"), FIELD(areaBytes, INT, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Landing,
+	DOC("How much of the flow"), TYPED(share, LandingShare, 0),
+	DOC("Location of the ntuple rule that decides; null if RSS does"), FIELD(rule, INT, N),
+	DOC("The lease that the rule belongs to; null if it is not zcrxd's"),
+	FIELD(leaseId, STRING, N),
+	DOC("Indices of the hardware queues; empty if they are dropped or it is not known"),
+	FIELD(queues, INT, A),
+	DOC("The same for a person"), FIELD(message, STRING, 0));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Change,
 	DOC("Name of the interface"), FIELD(interface, STRING, 0),
@@ -280,6 +294,14 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Watch, SD_VARLINK_REQUIRES_MORE,
 	DOC("One event a reply. The first reply has none: it says that the watch is in place"),
 	OUT_TYPED(event, Event, N));
 
+static SD_VARLINK_DEFINE_METHOD(Explain,
+	DOC("What to follow; what it leaves open may land in several places"),
+	IN_TYPED(flow, Flow, 0),
+	DOC("Where; may be null if the configuration has one interface only"),
+	IN(interface, STRING, N),
+	DOC("Name of the interface"), OUT(interface, STRING, 0),
+	DOC("In the order in which the NIC asks its rules"), OUT_TYPED(landings, Landing, A));
+
 static SD_VARLINK_DEFINE_METHOD(Plan,
 	DOC("Only this one; null for all"), IN(interface, STRING, N),
 	DOC("In the order in which they would be made; empty if all is as configured"),
@@ -349,6 +371,8 @@ SD_VARLINK_DEFINE_INTERFACE(io_zcrx_Manager, ZCRX_INTERFACE,
 	SD_VARLINK_SYMBOL_COMMENT("TCP packets by what they carry"), &vl_type_Flow,
 	SD_VARLINK_SYMBOL_COMMENT("A flow of a lease"), &vl_type_LeaseFlow,
 	SD_VARLINK_SYMBOL_COMMENT("Queues in a client's hands"), &vl_type_Lease,
+	SD_VARLINK_SYMBOL_COMMENT("How much of a flow lands in one place"), &vl_type_LandingShare,
+	SD_VARLINK_SYMBOL_COMMENT("Where a flow, or a part of it, lands"), &vl_type_Landing,
 	SD_VARLINK_SYMBOL_COMMENT("One step from what a NIC is to what the configuration says"),
 	&vl_type_Change,
 	SD_VARLINK_SYMBOL_COMMENT("Something happened"), &vl_type_Event,
@@ -363,6 +387,7 @@ SD_VARLINK_DEFINE_INTERFACE(io_zcrx_Manager, ZCRX_INTERFACE,
 	SD_VARLINK_SYMBOL_COMMENT("End a lease"), &vl_method_Release,
 	SD_VARLINK_SYMBOL_COMMENT("Give a lease a new time to live"), &vl_method_Renew,
 	SD_VARLINK_SYMBOL_COMMENT("Events as they happen"), &vl_method_Watch,
+	SD_VARLINK_SYMBOL_COMMENT("Where a flow would land now"), &vl_method_Explain,
 	SD_VARLINK_SYMBOL_COMMENT("What would be changed to reach the configuration"),
 	&vl_method_Plan,
 	SD_VARLINK_SYMBOL_COMMENT("Bring interfaces to the configuration (administrators)"),

@@ -15,6 +15,8 @@ int vl_method_list_leases(sd_varlink *link, sd_json_variant *parameters,
 			  sd_varlink_method_flags_t flags, void *userdata);
 int vl_method_watch(sd_varlink *link, sd_json_variant *parameters,
 		    sd_varlink_method_flags_t flags, void *userdata);
+int vl_method_explain(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata);
 int vl_method_acquire(sd_varlink *link, sd_json_variant *parameters,
 		      sd_varlink_method_flags_t flags, void *userdata);
 int vl_method_open(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,

@@ -216,22 +216,19 @@ def test_watch_refused(server):
 # explain, plan, apply, restore, revoke, reload
 
 def test_explain(server):
-    answer = {"rule": 5, "leaseId": "3f9a01c2", "queues": [1], "message": "Rule 5 steers it."}
-    only = dict(DESCRIPTION, interfaces=[INTERFACE])
-    server.answer(Explain={"parameters": answer}, Describe={"parameters": only})
-    text = "Rule 5 steers it.\n  rule    5\n  lease   3f9a01c2\n  queues  1\n"
+    answer = {"interface": "zc0", "landings": [
+        {"share": "some", "rule": 5, "leaseId": "3f9a01c2", "queues": [7], "message": "Rule 5."},
+        {"share": "rest", "queues": [0, 1, 2, 4], "message": "RSS."}]}
+    server.answer(Explain={"parameters": answer})
+    text = ("SHARE  RULE  LEASE     QUEUES  WHY\n"
+            "some      5  3f9a01c2  7       Rule 5.\n"
+            "rest      -  -         0-2,4   RSS.\n")
     good(server.ctl("explain", "tcp4,dst-port=9", "zc9"), text)
     good(server.ctl("explain", "tcp4,dst-port=9"), text)
     assert [p for m, p in server.calls() if m == "Explain"] == [
         {"flow": {"protocol": "tcp4", "destinationPort": 9}, "interface": "zc9"},
-        {"flow": {"protocol": "tcp4", "destinationPort": 9}, "interface": "zc0"}]
+        {"flow": {"protocol": "tcp4", "destinationPort": 9}}]
     assert json.loads(good(server.ctl("explain", "tcp4", "zc0", "--json=short"))) == answer
-
-
-def test_explain_which_interface(server):
-    server.answer(Describe={"parameters": DESCRIPTION})
-    bad(server.ctl("explain", "tcp4"), 2, "zcrxctl: Name the interface: zcrxctl explain SPEC "
-        "INTERFACE; zcrxctl status lists them.\n")
 
 
 def test_plan(server):

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where the packets of a flow land on a NIC, from what was observed of it.
+ */
+#pragma once
+
+#include "nic-state.h"
+
+/* How much of the flow one landing takes. */
+enum landing_share {
+	LANDING_ALL,  /* every packet of it */
+	LANDING_SOME, /* those that match the rule too, or may match it */
+	LANDING_REST, /* what the rules before have left */
+	_LANDING_SHARE_MAX,
+};
+
+struct landing {
+	enum landing_share share;
+	const struct nic_rule *rule;   /* NULL: no rule, the default RSS table */
+	const struct rss_table *table; /* that spreads it over its queues; NULL if none does, or where
+					* it could not be read */
+};
+
+const char *landing_share_to_string(enum landing_share s); /* all, some, rest */
+
+/*
+ * In the order in which the NIC asks its rules: of two that match, the one with the lower location
+ * wins. The last landing takes all that is left. Borrows of `s`. -ENOMEM only.
+ */
+int landings_of(const struct nic_state *s, const struct flow *f, struct landing **ret,
+		size_t *ret_n);
+
+/* The queues of a landing, each once, in rising order; none for a rule that drops. -ENOMEM only. */
+int landing_queues(const struct landing *l, uint32_t **ret, size_t *ret_n);
