@@ -368,3 +368,15 @@ void wait_for_hangup(int handle)
 	assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
 	assert_true(p.revents & POLLHUP);
 }
+
+const char *lease_state(struct daemon *d, const char *id)
+{
+	static char text[32];
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	sd_json_variant *reply;
+
+	if (call(link, "ListLeases", &reply, "{\"leaseId\":\"%s\"}", id))
+		return "gone";
+	snprintf(text, sizeof(text), "%s", text_of(sd_json_variant_by_key(reply, "lease"), "state"));
+	return text;
+}

@@ -50,6 +50,8 @@ int area_new(uint64_t size);
 /* A TCP socket that listens on 127.0.0.1; its port. */
 int listener_new(uint16_t *ret_port);
 
+/* As ListLeases shows it, until the next call; "gone" if there is no such lease. */
+const char *lease_state(struct daemon *d, const char *id);
 /* The NIC as it is now. */
 struct nic_state *observe(struct daemon *d);
 /* Waits, at most 10 s, until the daemon has no lease and the NIC nothing of one. */

@@ -287,8 +287,8 @@ static void test_receiver_of_another_user(void **state)
 	CHECK_CONTAINS(fault.message, "is for another socket (of uid");
 }
 
-/* No notification tells of it: bound to a port by listen() alone, it lets go of it and takes another
- * one, without ever being seen as anything but a listener. */
+/* No notification tells of it: bound to a port by listen() alone, it lets go of it and takes
+ * another one, without ever being seen as anything but a listener. */
 static void test_receiver_moves(void **state)
 {
 	const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
@@ -341,6 +341,7 @@ static void test_at_port(void **state)
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	_cleanup_close_ int l = -EBADF, bound = -EBADF, c = -EBADF, s = -EBADF;
 	_cleanup_free_ struct port_socket *sockets = NULL;
+	socklen_t size = sizeof(sin);
 	const int yes = 1;
 	uint16_t port;
 	size_t n;
@@ -351,7 +352,7 @@ static void test_at_port(void **state)
 	assert_int_equal(setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(bind(bound, (struct sockaddr *)&sin, sizeof(sin)), 0);
-	assert_int_equal(getsockname(bound, (struct sockaddr *)&sin, &(socklen_t) { sizeof(sin) }), 0);
+	assert_int_equal(getsockname(bound, (struct sockaddr *)&sin, &size), 0);
 	port = ntohs(sin.sin_port);
 	assert_int_equal(bind(l, (struct sockaddr *)&sin, sizeof(sin)), 0);
 	assert_int_equal(listen(l, 2), 0);

@@ -298,7 +298,8 @@ static struct port_socket holder(int domain, const char *local, uid_t uid)
 	return s;
 }
 
-/* Who else has port 9000, where a listener of uid 1000, sent by uid 1001, proves 10.9.0.1 and fd09::1. */
+/* Who else has port 9000, where a listener of uid 1000, sent by uid 1001, proves 10.9.0.1 and
+ * fd09::1. */
 static void test_port(void **state)
 {
 	struct socket_facts f = facts(AF_INET6, "::", 9000, TCP_LISTEN);

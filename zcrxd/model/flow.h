@@ -82,7 +82,7 @@ int flow_prove(const struct socket_facts *facts, unsigned ifindex,
 	       const struct local_address *addresses, size_t n_addresses, struct flow **ret,
 	       size_t *ret_n, bool *ret_wildcard, struct fault *reterr);
 
-/* A TCP socket that holds a local port, in whatever state; or many that differ in nothing of this. */
+/* A TCP socket that holds a local port, in whatever state, or many that differ in nothing here. */
 struct port_socket {
 	int domain;
 	bool v6_only;
