@@ -98,8 +98,10 @@ static void drain_again(struct lease *l, const char *why)
 	bool stuck = ++l->drain_tries >= DRAIN_TRIES;
 
 	l->draining = false;
-	if (l->force && l->drain_tries == DRAIN_TRIES_FORCE)
+	if (l->force && !l->killed && l->drain_tries >= DRAIN_TRIES_FORCE) {
+		l->killed = true;
 		kill_clients(l);
+	}
 	if (stuck && l->state == LEASE_DRAINING)
 		(void)lease_event(l, LEASE_STUCK, why, NULL);
 	drain_in(l, stuck ? QUARANTINE_POLL_USEC : DRAIN_POLL_USEC);

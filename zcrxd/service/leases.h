@@ -101,6 +101,7 @@ struct lease {
 	unsigned ring_tries; /* that waited for a dead client's ring */
 	uint64_t grace_until; /* CLOCK_MONOTONIC, us: a revoked client may go on, unsteered, until then */
 	bool force;	      /* its client is killed if the queue does not come back otherwise */
+	bool killed;	      /* it was */
 	sd_event_source *drain_timer;
 	STAILQ_HEAD(, lease_waiter) waiters;
 	char *record; /* its part of the state file; NULL: to be made */
