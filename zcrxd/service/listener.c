@@ -3,6 +3,7 @@
  * See listener.h.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -76,12 +77,14 @@ static int on_connection(sd_event_source *s, int fd, uint32_t revents, void *use
 	return 0;
 }
 
-/* Takes over `fd` on success. */
+/* Takes over `fd` on success. systemd passes sockets that block, unless the unit says otherwise. */
 static int listener_add(struct manager *m, int fd)
 {
+	int r, flags = fcntl(fd, F_GETFL);
 	struct listener *l;
-	int r;
 
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
