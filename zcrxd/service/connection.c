@@ -3,6 +3,7 @@
  * See connection.h.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -336,6 +337,9 @@ void connection_ended(struct manager *m, sd_varlink *link)
 	c->user->n_connections--;
 	user_unref(c->user);
 	free(c);
+	/* Whoever comes next may be hours away: what served the last ones goes back until then. */
+	if (m->n_connections == 0)
+		(void)malloc_trim(0);
 }
 
 void connections_close(struct manager *m)
