@@ -184,7 +184,7 @@ expect "no stranger's socket" "1 " grep socket-gone /tmp/events
 ip addr del 10.9.0.77/32 dev zc0
 
 # More notifications than the socket holds; what they said is asked for again.
-for _ in $(seq 2000); do echo "addr add 10.8.0.1/32 dev lo"; echo "addr del 10.8.0.1/32 dev lo"; done >/tmp/flood
+for _ in $(seq 4000); do echo "addr add 10.8.0.1/32 dev lo"; echo "addr del 10.8.0.1/32 dev lo"; done >/tmp/flood
 echo "link add flooded type dummy" >>/tmp/flood
 "$nic" overrun "ip -batch /tmp/flood" >/tmp/overrun 2>&1
 expect "overrun" "0 ^links 0 addresses [0-9]+ overruns [1-9]" cat /tmp/overrun
