@@ -170,14 +170,14 @@ def attempt(handles, handle):
 
 
 def test_a_handle_goes_round(alice, bob):
-    """From hand to hand, sixteen copies at a time, through calls that have no use for them."""
+    """From hand to hand, eight copies at a time, through calls that have no use for them."""
     lease = alice.acquire()
     with others_are_served():
         for turn in range(10):
             giver, taker = (alice, bob)[::1 if turn % 2 else -1]
-            taker.call("Renew", fds=[lease.handle] * 16, leaseId=lease.id,
-                       handleFileDescriptor=turn % 16, timeToLiveUSec=MINUTE)
-            giver.call("Describe", fds=[lease.handle] * 16)
+            taker.call("Renew", fds=[lease.handle] * 8, leaseId=lease.id,
+                       handleFileDescriptor=turn % 8, timeToLiveUSec=MINUTE)
+            giver.call("Describe", fds=[lease.handle] * 8)
     lease.close()
     until(lambda: not leases_of("alice"))
 
