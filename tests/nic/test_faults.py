@@ -99,7 +99,8 @@ def test_lost_buffers_are_only_frames():
          Receiver("-q", QUEUE) as receiver, simnic.counted() as grown:
         fail("rx_alloc", 5, 100)
         simnic.assert_zero_copy(simnic.transfer(receiver, 2 * MB), 2 * MB)
-    assert grown[f"rx{QUEUE}_alloc_fail"] == 5
+        assert simnic.fault("rx_alloc")["count"] == 0
+    assert grown[f"rx{QUEUE}_alloc_fail"] >= 5  # a receiver that is late may lack buffers, too
 
 
 def test_skip_and_delay():
