@@ -51,7 +51,8 @@ model=$(headers_in zcrxd/model)
 nic=$(headers_in zcrxd/nic)
 kernel=$(headers_in zcrxd/nic/kernel)
 sim=$(headers_in zcrxd/nic/sim)
-service=$(headers_in zcrxd/service)
+service_folders=(zcrxd/service zcrxd/service/{connections,devices,leases,methods,record})
+service=$(headers_in "${service_folders[@]}")
 zcrxctl=$(headers_in tools/zcrxctl)
 
 libnl='netlink/.*|linux/(genetlink|rtnetlink|netlink|ethtool[a-z_]*|netdev|if_link|sock_diag|inet_diag|io_uring)\.h'
@@ -88,7 +89,7 @@ refuse "zcrxd/nic/kernel/ knows neither the service nor the simulation" "$servic
 mapfile -t files < <(files_in zcrxd/nic/sim)
 refuse "zcrxd/nic/sim/ touches no kernel interface" "$service|$kernel|$systemd|$libnl|$uring" "${files[@]}"
 
-mapfile -t files < <(files_in zcrxd/service)
+mapfile -t files < <(for folder in "${service_folders[@]}"; do files_in "$folder"; done)
 refuse "zcrxd/service/ reaches NICs through nic.h only" "$kernel|$sim|$libnl|$uring" "${files[@]}"
 
 mapfile -t files < <(files_in zcrxd)
@@ -104,11 +105,12 @@ mapfile -t files < <(find libzcrx-client -maxdepth 1 -name 'zcrx-client.h')
 refuse "the public header shows none of the libraries behind it" "$systemd|$libnl|$uring|$shared" "${files[@]}"
 
 # Rules that find no files, or folders that the rules do not know, check nothing.
-for folder in shared zcrxd/model zcrxd/nic zcrxd/nic/kernel zcrxd/service libzcrx-client tools/zcrxctl; do
+for folder in shared zcrxd/model zcrxd/nic zcrxd/nic/kernel "${service_folders[@]}" libzcrx-client \
+		tools/zcrxctl; do
 	[ -n "$(files_in "$folder")" ] || { echo "$folder: no C files"; failed=1; }
 done
 unknown=$(find zcrxd -name '*.[ch]' -printf '%h\n' | sort -u |
-	grep -vxE 'zcrxd(/(model|nic|nic/kernel|nic/sim|service))?')
+	grep -vxE 'zcrxd(/(model|nic|nic/kernel|nic/sim))?' | grep -vxF "$(printf '%s\n' "${service_folders[@]}")")
 [ -z "$unknown" ] || { echo "no rule for: $unknown"; failed=1; }
 
 exit $failed

@@ -7,6 +7,7 @@
 #   kernel-RELEASE-HASH/  a kernel and its headers, unpacked (recipe: mkkernel)
 #   boot-RELEASE-HASH/    its initramfs (recipe: mkinitramfs, init)
 #   build-HASH/           what is built from the checkout with this path
+#   ccache/               objects, by what they were compiled from, for every checkout
 # Each is built under a temporary name and renamed when it is whole, so that an interrupted build
 # leaves nothing that looks finished.
 # shellcheck shell=bash disable=SC2034
@@ -142,7 +143,7 @@ make_boot() {
 # ensure_build: the build directory of this checkout, as $build.
 ensure_build() {
 	build=$cache/build-$(printf %s "$src" | sha256sum | cut -c1-12)
-	mkdir -p "$build"
+	mkdir -p "$build" "$cache/ccache"
 	# What runs that were killed or have failed left there.
 	find "$build" -maxdepth 1 -mmin +1440 \
 		\( -name 'run-*' -o -name 'results-*' -o -name 'failed-*' \) -exec rm -rf {} +
@@ -150,7 +151,7 @@ ensure_build() {
 
 # native COMMAND...: runs it in the root.
 native() {
-	src=$src build=$build "$vm/chroot" "$root" "${kernel:-}" "$@"
+	src=$src build=$build ccache=$cache/ccache "$vm/chroot" "$root" "${kernel:-}" "$@"
 }
 
 # quietly COMMAND...: shows what it prints only if it fails.
@@ -168,7 +169,7 @@ build_flavour() {
 	test | clang) options+=(-Dwerror=true -Db_lundef=false "-Db_sanitize=address,undefined") ;;&
 	clang)
 		options+=(-Dfuzz=true)
-		setup=(env CC=clang CXX=clang++ meson setup)
+		setup=(env 'CC=ccache clang' 'CXX=ccache clang++' meson setup)
 		;;
 	esac
 	(

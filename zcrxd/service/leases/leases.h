@@ -4,7 +4,7 @@
  * change of state goes through lease_event(); every kernel operation through the device's worker.
  *
  * lease.c model: what may follow what. leases.c: the object, its events, its effects.
- * lease-acquire.c, lease-register.c, lease-flows.c, lease-drain.c: one operation each.
+ * leases/acquire.c, leases/register.c, leases/flows.c, leases/drain.c: one operation each.
  */
 #pragma once
 
@@ -96,7 +96,7 @@ struct lease {
 	sd_event_source *expiry;
 
 	unsigned n_busy;      /* operations under way: draining waits for them */
-	bool draining;	      /* lease-drain.c is at work */
+	bool draining;	      /* leases/drain.c is at work */
 	unsigned drain_tries;
 	unsigned ring_tries; /* that waited for a dead client's ring */
 	uint64_t grace_until; /* CLOCK_MONOTONIC, us: a revoked client may go on, unsteered, until then */
@@ -142,7 +142,7 @@ void lease_end(struct lease *l);
 /* `ended` is called once, at once if the lease is over already. */
 int lease_wait(struct lease *l, lease_ended ended, void *userdata);
 
-/* ---- handles (lease-handle.c) */
+/* ---- handles (leases/handle.c) */
 /* A new handle; the client's end is returned. QUOTA_EXCEEDED past LEASE_HANDLES_MAX. */
 int lease_handle_new(struct lease *l, int *ret_client_fd, struct fault *reterr);
 /* Our end of one that an earlier daemon gave out; taken over on success. */
@@ -153,7 +153,7 @@ void lease_handles_shut(struct lease *l);
 /* The daemon ends, the lease does not: copies stay in the service manager's store. */
 void lease_handles_leave(struct lease *l);
 
-/* ---- acquire (lease-acquire.c) */
+/* ---- acquire (leases/acquire.c) */
 struct acquire_request {
 	struct device *device;
 	const struct peer *peer;
@@ -175,7 +175,7 @@ int lease_adopt(struct manager *m, struct device *d, const struct record_lease *
 /* UINT64_MAX: for ever. */
 int lease_set_time_to_live(struct lease *l, uint64_t usec);
 
-/* ---- register (lease-register.c) */
+/* ---- register (leases/register.c) */
 struct register_reply {
 	const struct ifq *ifq;
 	uint32_t hardware_queue, napi_id;
@@ -186,7 +186,7 @@ typedef void (*register_done)(struct lease *lease, int r, struct fault *fault,
 int lease_register(struct lease *l, unsigned queue, const struct ifq_request *request,
 		   register_done done, void *userdata, struct fault *reterr);
 
-/* ---- flows (lease-flows.c) */
+/* ---- flows (leases/flows.c) */
 /* Steered no more if no flow is left that could be. */
 void lease_flows_review(struct lease *l);
 struct flow_list {
@@ -230,7 +230,7 @@ void proof_ref_flow(struct proof *p);
 void proof_stop_following(struct proof *p);
 struct proof *proof_free(struct proof *p);
 DEFINE_CLEANUP(struct proof *, proof_free)
-/* ---- whether they still prove (proof-check.c) */
+/* ---- whether they still prove (leases/proof-check.c) */
 /* FLOW_NOT_PROVED if anybody but this socket, or `uid`, who sent it, receives by these flows. */
 int proof_check_flows(const struct lease *l, const struct socket_facts *facts, uid_t uid,
 		      const struct flow *flows, size_t n, struct fault *reterr);
@@ -242,7 +242,7 @@ void proofs_socket_gone(struct manager *m, uint64_t cookie);
 void proofs_addresses_changed(struct device *d);
 void proofs_verify_all(struct manager *m);
 
-/* ---- draining (lease-drain.c) */
+/* ---- draining (leases/drain.c) */
 void lease_drain(struct lease *l);
 /* An administrator takes it back: rules now, the rest after the grace. Again: with less grace, or with
  * force. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * See device.h. Here: life and death of the object, refreshing, quarantine. Bringing the NIC to its
- * configuration is in device-configure.c.
+ * configuration is in devices/configure.c.
  */
 #include <assert.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
  * when it is destroyed (sock_diag), and an epoll of its own says when it leaves its state (shut
  * down, disconnected). The socket itself is not kept open: a registration in an epoll lives as long
  * as somebody has the socket, and keeps nobody's socket alive. Whether it still proves its flows is
- * proof-check.c's.
+ * leases/proof-check.c's.
  */
 #include <errno.h>
 #include <sys/epoll.h>
