@@ -5,7 +5,9 @@
  */
 #include <linux/debugfs.h>
 #include <linux/delay.h>
+#include <linux/rtnetlink.h>
 #include <linux/seq_file.h>
+#include <net/netdev_lock.h>
 
 #include "zcnic.h"
 
@@ -191,6 +193,30 @@ static int zcnic_loc_mode_set(void *data, u64 value)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(zcnic_loc_mode_fops, zcnic_loc_mode_get, zcnic_loc_mode_set, "%llu\n");
 
+/*
+ * A driver that resets its device and forgets to set it up again: rules are gone, the RSS table is
+ * the default one. 1: with what the kernel has for it, contexts lost and notifications sent; 2:
+ * without a word.
+ */
+static int zcnic_reset_set(void *data, u64 value)
+{
+	struct zcnic_port *port = data;
+	struct net_device *netdev = port->netdev;
+
+	if (value != 1 && value != 2)
+		return -EINVAL;
+	rtnl_lock();
+	netdev_lock_ops(netdev);
+	zcnic_rules_flush(port);
+	zcnic_rss_spread(port, netdev->real_num_rx_queues);
+	if (value == 1)
+		zcnic_rss_lost(port);
+	netdev_unlock_ops(netdev);
+	rtnl_unlock();
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(zcnic_reset_fops, NULL, zcnic_reset_set, "%llu\n");
+
 void zcnic_debugfs_init(void)
 {
 	zcnic_debugfs_root = debugfs_create_dir(ZCNIC_NAME, NULL);
@@ -209,6 +235,7 @@ void zcnic_debugfs_add(struct zcnic_port *port)
 	debugfs_create_file("fail", 0600, port->debugfs, port, &zcnic_fail_fops);
 	debugfs_create_file("rules", 0400, port->debugfs, port, &zcnic_rules_fops);
 	debugfs_create_file_unsafe("loc_mode", 0600, port->debugfs, port, &zcnic_loc_mode_fops);
+	debugfs_create_file_unsafe("reset", 0200, port->debugfs, port, &zcnic_reset_fops);
 }
 
 void zcnic_debugfs_remove(struct zcnic_port *port)

@@ -48,6 +48,18 @@ void zcnic_rss_spread(struct zcnic_port *port, unsigned int queues)
 	spin_unlock_bh(&port->steer_lock);
 }
 
+/* Tells the core, and by it whoever listens, that contexts and table are not what they were. Under
+ * rtnl, as contexts come and go by other hands than ours. */
+void zcnic_rss_lost(struct zcnic_port *port)
+{
+	struct ethtool_rxfh_context *ctx;
+	unsigned long id;
+
+	xa_for_each(&port->netdev->ethtool->rss_ctx, id, ctx)
+		ethtool_rxfh_context_lost(port->netdev, id);
+	ethtool_rxfh_indir_lost(port->netdev);
+}
+
 void zcnic_rss_init(struct zcnic_port *port)
 {
 	netdev_rss_key_fill(port->rss[0].key, ZCNIC_RSS_KEY_LEN);

@@ -119,3 +119,18 @@ def test_skip_and_delay():
 def test_bad_orders_are_refused(line):
     with pytest.raises(OSError, match="Invalid"):
         fail(*line)
+
+
+@pytest.mark.parametrize("quietly", [False, True])
+def test_reset(quietly):
+    """Rules and table are gone, and contexts if the kernel was told."""
+    run("ethtool", "-N", "zc0", *RULE)
+    run("ethtool", "-X", "zc0", "context", "new")
+    (simnic.DEBUGFS / "zcnic.0" / "reset").write_text("2" if quietly else "1")
+    assert simnic.rules() == []
+    assert simnic.indirection() == [i % 8 for i in range(128)]
+    if quietly:
+        run("ethtool", "-X", "zc0", "context", "1", "delete")
+    else:
+        refused("ethtool", "-x", "zc0", "context", "1")
+    simnic.configure()

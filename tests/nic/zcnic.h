@@ -185,6 +185,7 @@ int zcnic_poll(struct napi_struct *napi, int budget);
 
 /* rss.c */
 void zcnic_rss_init(struct zcnic_port *port);
+void zcnic_rss_lost(struct zcnic_port *port);
 void zcnic_rss_spread(struct zcnic_port *port, unsigned int queues);
 unsigned int zcnic_rss_queue(const struct zcnic_rss *rss, const struct zcnic_flow *flow,
 			     u32 *ret_hash);
