@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See device.h. Here: life and death of the object, refreshing, quarantine. Bringing the NIC to its
- * configuration is in devices/configure.c.
+ * See device.h. Here: life and death of the object, refreshing, quarantine. Interfaces that come and
+ * go are in devices/attach.c, bringing the NIC to its configuration is in devices/configure.c.
  */
 #include <assert.h>
 #include <errno.h>
 
-#include "adopt.h"
 #include "device.h"
 #include "leases.h"
 #include "log.h"
-#include "reload.h"
 #include "watch.h"
 
 #define RECHECK_USEC (2 * 1000000ULL)
@@ -49,17 +47,6 @@ static char *match_describe(const struct config_interface *c)
 	return s;
 }
 
-bool device_matches(const struct config_interface *c, const struct nic_link *link)
-{
-	if (c->name)
-		return streq(c->name, link->name);
-	if (c->driver)
-		return streq(c->driver, link->driver);
-	if (c->mac)
-		return link->kind[0] == '\0' && streq(c->mac, link->mac);
-	return c->path && link->path && streq(c->path, link->path);
-}
-
 static void device_free(struct device *d)
 {
 	sd_event_source_disable_unref(d->recheck);
@@ -68,11 +55,6 @@ static void device_free(struct device *d)
 	free(d->match);
 	free(d->reason);
 	free(d);
-}
-
-bool device_wants(const struct device *d, const struct nic_link *link)
-{
-	return d->leaving ? streq(d->match, link->name) : device_matches(&d->config, link);
 }
 
 int device_new(struct manager *m, const struct config_interface *config, struct device **ret)
@@ -130,110 +112,6 @@ void device_job_done(struct device *d)
 void device_set_config(struct device *d, const struct config_interface *config)
 {
 	d->config = *config;
-}
-
-/* ---------------------------------------------------------- coming and going */
-
-static void device_set_missing(struct device *d)
-{
-	worker_retire(TAKE_PTR(d->worker));
-	d->observed = nic_state_free(d->observed);
-	inventory_done(&d->inventory);
-	inventory_init(&d->inventory);
-	d->gone = false;
-	d->ifindex = 0;
-	d->name[0] = '\0';
-	d->state = DEVICE_MISSING;
-	free(d->reason);
-	d->reason = strdup("no such interface now");
-	manager_update_status(d->manager);
-}
-
-static void on_first_configured(struct device *d, const struct device_report *report,
-				void *userdata)
-{
-	(void)report;
-	(void)userdata;
-	if (!d->configured_once) {
-		d->configured_once = true;
-		manager_device_started(d->manager);
-	}
-}
-
-void device_attach(struct device *d, const struct nic_link *link)
-{
-	_cleanup_fault_ struct fault fault = {};
-	struct nic_backend *b = d->manager->backend;
-	struct nic *nic;
-	int r;
-
-	if (d->worker) {
-		if (d->ifindex == link->ifindex)
-			memcpy(d->name, link->name, sizeof(d->name));
-		return;
-	}
-	r = b->ops->open(b, link->ifindex, &nic, &fault);
-	if (r == 0) {
-		r = worker_new(d->manager->event, nic, &d->worker);
-		if (r < 0)
-			nic->ops->close(nic);
-	}
-	if (r != 0) {
-		log_error("Cannot open interface %s: %s", link->name,
-			  r > 0 ? fault.message : strerror(-r));
-		return;
-	}
-	d->ifindex = link->ifindex;
-	memcpy(d->name, link->name, sizeof(d->name));
-	if (d->manager->ready)
-		watch_announce_interface(d, "appeared", NULL);
-	if (!d->manager->ready && !d->configured_once)
-		d->manager->starting++;
-	else
-		d->configured_once = true;
-	if (d->leaving)
-		on_first_configured(d, NULL, NULL);
-	else {
-		r = device_configure(d, CONFIGURE_APPLY, on_first_configured, NULL);
-		if (r < 0) {
-			log_errno(r, "Cannot configure %s", d->name);
-			on_first_configured(d, NULL, NULL);
-		}
-	}
-	leases_resume(d);
-}
-
-void device_detach(struct device *d)
-{
-	if (!d->worker || d->gone)
-		return;
-	d->gone = true;
-	watch_announce_interface(d, "gone", NULL);
-	leases_interface_gone(d);
-	device_lease_gone(d);
-}
-
-void device_lease_gone(struct device *d)
-{
-	int r;
-
-	if (d->n_leases > 0)
-		return;
-	if (d->leaving) {
-		struct manager *m = d->manager;
-
-		device_drop(d);
-		/* It may have come into the configuration again meanwhile. */
-		r = manager_sync_devices(m);
-		if (r < 0)
-			log_errno(r, "Cannot look for interfaces");
-	} else if (d->gone) {
-		device_set_missing(d);
-	} else if (d->blocked) {
-		r = device_configure(d, CONFIGURE_APPLY, NULL, NULL);
-		if (r < 0)
-			log_errno(r, "Cannot configure %s", d->name);
-	}
 }
 
 /* ------------------------------------------------------------------- refresh */

@@ -75,15 +75,6 @@ const char *device_name(const struct device *d);
 
 /* The configuration's new values for the same match; nothing is applied. */
 void device_set_config(struct device *d, const struct config_interface *config);
-/* Also for a device that is leaving. */
-bool device_wants(const struct device *d, const struct nic_link *link);
-bool device_matches(const struct config_interface *c, const struct nic_link *link);
-
-/* The interface is there: open it, configure it. Does nothing if it is open already. */
-void device_attach(struct device *d, const struct nic_link *link);
-/* It is gone: its leases end, then its worker. */
-void device_detach(struct device *d);
-void device_lease_gone(struct device *d);
 
 /* Observe, then report. Callers that come while one is under way share its result. */
 int device_refresh(struct device *d, device_done done, void *userdata);

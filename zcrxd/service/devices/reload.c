@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <sys/stat.h>
 
+#include "attach.h"
 #include "leases.h"
 #include "log.h"
 #include "reload.h"
@@ -126,22 +127,6 @@ static struct device *find_by_match(struct manager *m, const struct config_inter
 	return NULL;
 }
 
-static void attach_links(struct manager *m, const struct nic_link *links, size_t n)
-{
-	struct device *d;
-
-	TAILQ_FOREACH(d, &m->devices, entry)
-		for (size_t i = 0; i < n; i++) {
-			struct device *other = manager_find_device_by_index(m, links[i].ifindex);
-
-			/* Two entries may match one link: the first has it. */
-			if ((!other || other == d) && device_wants(d, &links[i])) {
-				device_attach(d, &links[i]);
-				break;
-			}
-		}
-}
-
 int manager_create_devices(struct manager *m)
 {
 	struct device *d;
@@ -157,23 +142,6 @@ int manager_create_devices(struct manager *m)
 				return r;
 		}
 	}
-	return 0;
-}
-
-int manager_sync_devices(struct manager *m)
-{
-	struct nic_link *links;
-	size_t n;
-	int r;
-
-	r = manager_create_devices(m);
-	if (r < 0)
-		return r;
-	r = m->backend->ops->links(m->backend, &links, &n);
-	if (r != 0)
-		return r < 0 ? r : -EIO;
-	attach_links(m, links, n);
-	nic_links_free(links, n);
 	return 0;
 }
 

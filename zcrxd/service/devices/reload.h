@@ -18,5 +18,3 @@ int manager_reload(struct manager *m, reload_done done, void *userdata);
 
 /* A device object for each interface of the configuration, if there is none yet. */
 int manager_create_devices(struct manager *m);
-/* A device object for each interface of the configuration, attached where the link is there. */
-int manager_sync_devices(struct manager *m);

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "attach.h"
 #include "fdstore.h"
 #include "leases.h"
 #include "log.h"

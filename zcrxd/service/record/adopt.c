@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "adopt.h"
+#include "attach.h"
 #include "leases.h"
 #include "log.h"
 #include "recovery.h"

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See events.h. What an event means for a device or a lease is theirs to decide.
+ */
+#include "attach.h"
+#include "events.h"
+#include "leases.h"
+#include "log.h"
+
+static void on_link(struct manager *m, unsigned ifindex)
+{
+	struct device *d = manager_find_device_by_index(m, ifindex);
+	int r;
+
+	r = manager_sync_devices(m);
+	if (r < 0)
+		log_errno(r, "Cannot look for interfaces");
+	if (d) {
+		/* It may have been put under another device. */
+		proofs_check(m);
+		/* Up or down: what the kernel could not say before, it may say now. */
+		device_recheck(d);
+	}
+}
+
+static void on_overrun(struct manager *m)
+{
+	struct device *d;
+
+	log_warning("Kernel notifications were lost; looking at everything again.");
+	proofs_verify_all(m);
+	TAILQ_FOREACH(d, &m->devices, entry)
+		if (d->worker && !d->gone) {
+			proofs_addresses_changed(d);
+			device_recheck(d);
+		}
+	(void)manager_sync_devices(m);
+}
+
+void manager_on_nic_event(const struct nic_event *event, void *userdata)
+{
+	struct manager *m = userdata;
+	struct device *d = event->ifindex > 0 ? manager_find_device_by_index(m, event->ifindex) : NULL;
+
+	switch (event->type) {
+	case NIC_EVENT_LINK:
+		on_link(m, event->ifindex);
+		break;
+	case NIC_EVENT_LINK_GONE:
+		if (d)
+			device_detach(d);
+		else
+			leases_link_gone(m, event->ifindex);
+		break;
+	case NIC_EVENT_ADDRESSES:
+		if (d)
+			proofs_addresses_changed(d);
+		break;
+	case NIC_EVENT_SOCKET_GONE:
+		proofs_socket_gone(m, event->cookie);
+		break;
+	case NIC_EVENT_POOL:
+		if (d)
+			device_recheck(d);
+		break;
+	case NIC_EVENT_DRIFT:
+		break;
+	case NIC_EVENT_OVERRUN:
+		on_overrun(m);
+		break;
+	}
+}
