@@ -123,6 +123,14 @@ void daemon_start(struct daemon *d, const char *config)
 
 void daemon_start_with(struct daemon *d, const char *config, const char *state)
 {
+	daemon_prepare(d, config);
+	if (state)
+		write_text(d->state_path, state);
+	daemon_run(d);
+}
+
+void daemon_run(struct daemon *d)
+{
 	sigset_t mask;
 
 	/* As main() has it: signals are the loop's, also those of threads that it starts. */
@@ -130,9 +138,6 @@ void daemon_start_with(struct daemon *d, const char *config, const char *state)
 	sigaddset(&mask, SIGTERM);
 	sigaddset(&mask, SIGCHLD);
 	pthread_sigmask(SIG_BLOCK, &mask, NULL);
-	daemon_prepare(d, config);
-	if (state)
-		write_text(d->state_path, state);
 	sem_init(&running.started, 0, 0);
 	running.daemon = d;
 	assert_int_equal(pthread_create(&running.thread, NULL, daemon_main, d), 0);

@@ -22,7 +22,9 @@ struct daemon {
 
 /* The machine and the files; no daemon yet. */
 void daemon_prepare(struct daemon *d, const char *config);
-/* Configured and answering. `config` NULL: the default one. */
+/* On what was prepared: configured and answering. */
+void daemon_run(struct daemon *d);
+/* Both. `config` NULL: the default one. */
 void daemon_start(struct daemon *d, const char *config);
 /* The same after a daemon that has left this text as its record. */
 void daemon_start_with(struct daemon *d, const char *config, const char *state);

@@ -159,3 +159,8 @@ const char *step_effect(enum step_op op, const char *driver)
 
 	return words[effect_of(op, driver)];
 }
+
+bool step_disturbs(enum step_op op, const char *driver)
+{
+	return effect_of(op, driver) != EFFECT_NONE;
+}

@@ -74,3 +74,5 @@ const char *step_op_to_string(enum step_op op); /* gro-hw, tcp-data-split, hds-t
 int step_value_format(enum step_op op, const struct step_value *v, char **ret);
 /* What it does to traffic, for people: "none", "the link bounces on this driver"... */
 const char *step_effect(enum step_op op, const char *driver);
+/* More than "none": the link or the traffic of other queues may be interrupted. */
+bool step_disturbs(enum step_op op, const char *driver);

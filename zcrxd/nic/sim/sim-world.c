@@ -112,6 +112,19 @@ int sim_set_up(struct nic_backend *b, unsigned ifindex, bool up)
 	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 
+int sim_set_default_route(struct nic_backend *b, unsigned ifindex, bool carries)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r == 0)
+		s->nics[slot].state->default_route = carries;
+	return r;
+}
+
 int sim_rename(struct nic_backend *b, unsigned ifindex, const char *name)
 {
 	struct sim *s = sim_of(b);

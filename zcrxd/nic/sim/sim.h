@@ -29,6 +29,8 @@ int sim_add_nic(struct nic_backend *b, const struct nic_state *state, const char
 /* All of these: -ENODEV if there is no such NIC. */
 int sim_unplug(struct nic_backend *b, unsigned ifindex);
 int sim_set_up(struct nic_backend *b, unsigned ifindex, bool up);
+/* It carries the default route, or no longer. */
+int sim_set_default_route(struct nic_backend *b, unsigned ifindex, bool carries);
 int sim_rename(struct nic_backend *b, unsigned ifindex, const char *name);
 int sim_set_addresses(struct nic_backend *b, unsigned ifindex,
 		      const struct local_address *addresses, size_t n);

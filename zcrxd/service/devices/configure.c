@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "device.h"
+#include "guard.h"
 #include "leases.h"
 #include "log.h"
 #include "watch.h"
@@ -26,42 +27,22 @@ struct configure {
 	struct nic_state *state;
 };
 
-static bool step_disturbs(enum step_op op)
-{
-	switch (op) {
-	case STEP_CHANNELS:
-	case STEP_RX_RING:
-	case STEP_TCP_DATA_SPLIT:
-	case STEP_HDS_THRESHOLD:
-	case STEP_GRO_HW:
-		return true;
-	case STEP_NTUPLE:
-	case STEP_RSS:
-	case _STEP_OP_MAX:
-		break;
-	}
-	return false;
-}
-
 /* Leased queues are never disturbed, and the way by which the administrator came in is not cut. */
 static int configure_guard(struct configure *c)
 {
 	bool disturbs = false;
 
 	for (size_t i = 0; i < c->plan->n_steps; i++)
-		disturbs |= step_disturbs(c->plan->steps[i].op);
+		disturbs |= step_disturbs(c->plan->steps[i].op, c->state->driver);
 	if (!disturbs)
 		return 0;
 	if (c->held)
 		return fault_set(&c->fault, ZCRX_WRONG_STATE, "leased",
 				 "%s has leases, which the change would disturb. See zcrxctl "
 				 "leases; release or revoke them first.", c->state->name);
-	if (c->state->default_route && c->mode != CONFIGURE_FORCE)
-		return fault_set(&c->fault, ZCRX_WRONG_STATE, "default-route",
-				 "%s carries the default route, and the change may interrupt it. See "
-				 "zcrxctl plan %s; then zcrxctl apply --force %s.",
-				 c->state->name, c->state->name, c->state->name);
-	return 0;
+	return c->mode == CONFIGURE_FORCE
+		       ? 0
+		       : guard_default_route(c->plan, c->state, "apply", &c->fault);
 }
 
 static void configure_run(struct nic *nic, void *data)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The way by which the administrator came in is not cut: a plan that may interrupt the interface
+ * that carries the default route is refused as a whole, unless it is forced. As a whole, because
+ * a NIC with half of a plan is neither what it was nor what was asked for.
+ */
+#pragma once
+
+#include "plan.h"
+
+/* WRONG_STATE "default-route", with the steps that are in the way; `command` is what zcrxctl calls
+ * the act: "apply", "restore". */
+int guard_default_route(const struct plan *plan, const struct nic_state *state, const char *command,
+			struct fault *reterr);
