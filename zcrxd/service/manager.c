@@ -14,6 +14,7 @@
 #include "leases.h"
 #include "listener.h"
 #include "log.h"
+#include "loop.h"
 #include "manager.h"
 #include "reload.h"
 #include "server.h"
@@ -335,5 +336,5 @@ int manager_start(struct manager *m, const char *socket_path)
 
 int manager_run(struct manager *m)
 {
-	return sd_event_loop(m->event);
+	return loop_run(m->event);
 }
