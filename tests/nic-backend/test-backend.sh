@@ -101,12 +101,12 @@ expect "delete again" "0" "$nic" rule-delete zc0 7 "$locations" tcp4 - 0 10.9.0.
 expect "it is gone" "0 ^rules yes 2" "$nic" observe zc0
 expect "context" "0" ethtool -X zc0 context new equal 2
 expect "context is seen" "0 ^rss 1 " "$nic" observe zc0
-for mode in 1 2; do
-	for f in "$debug"/*/loc_mode; do echo $mode >"$f"; done
-	expect "location mode $mode: insert" "0 ^location" "$nic" rule-insert zc0 7 tcp4 - 0 10.9.0.1 $((9100 + mode))
-	expect "location mode $mode: seen" "0 queue 7 tcp4,dst=10.9.0.1,dst-port=910$mode" "$nic" observe zc0
+for habit in location-any location-given; do
+	for f in "$debug"/*/habits; do echo $habit >"$f"; done
+	expect "$habit: insert" "0 ^location" "$nic" rule-insert zc0 7 tcp4 - 0 10.9.0.1 91${#habit}
+	expect "$habit: seen" "0 queue 7 tcp4,dst=10.9.0.1,dst-port=91${#habit}" "$nic" observe zc0
 done
-for f in "$debug"/*/loc_mode; do echo 0 >"$f"; done
+for f in "$debug"/*/habits; do echo >"$f"; done
 ethtool -K zc0 ntuple off; ethtool -K zc0 ntuple on
 
 expect "queues" "0 ^queue 7 napi yes irq 0\$" "$nic" queues zc0 7

@@ -20,6 +20,15 @@ def configured():
     simnic.configure()
 
 
+@pytest.fixture(scope="module")
+def huge_pages():
+    with open("/proc/sys/vm/nr_hugepages", "w") as file:
+        file.write("8")
+    yield
+    with open("/proc/sys/vm/nr_hugepages", "w") as file:
+        file.write("0")
+
+
 @pytest.fixture(autouse=True)
 def quiet_kernel():
     """No test may make the kernel complain."""

@@ -70,10 +70,24 @@ int zcnic_fault_atomic(struct zcnic_port *port, enum zcnic_op op)
 	return zcnic_fault_take(port, op, &fault) ? -fault.error : 0;
 }
 
+/* What a slow driver is slow at: settings and binding, not answers, opening or single frames. */
+static void zcnic_dawdle(const struct zcnic_port *port, enum zcnic_op op)
+{
+	const unsigned long slow = BIT(ZCNIC_OP_FEATURES) | BIT(ZCNIC_OP_CHANNELS) |
+				   BIT(ZCNIC_OP_RINGPARAM) | BIT(ZCNIC_OP_RXFH) |
+				   BIT(ZCNIC_OP_CTX_CREATE) | BIT(ZCNIC_OP_CTX_MODIFY) |
+				   BIT(ZCNIC_OP_CTX_REMOVE) | BIT(ZCNIC_OP_RULE_INS) |
+				   BIT(ZCNIC_OP_RULE_DEL) | BIT(ZCNIC_OP_QUEUE_START);
+
+	if (zcnic_has(port, ZCNIC_SLOW) && BIT(op) & slow)
+		msleep(ZCNIC_SLOW_MS);
+}
+
 int zcnic_fault(struct zcnic_port *port, enum zcnic_op op, struct netlink_ext_ack *extack)
 {
 	struct zcnic_fault fault;
 
+	zcnic_dawdle(port, op);
 	if (!zcnic_fault_take(port, op, &fault))
 		return 0;
 	if (fault.delay_ms)
@@ -88,6 +102,7 @@ void zcnic_delay(struct zcnic_port *port, enum zcnic_op op)
 {
 	struct zcnic_fault fault;
 
+	zcnic_dawdle(port, op);
 	if (READ_ONCE(port->fault[op].delay_ms) && zcnic_fault_take(port, op, &fault))
 		msleep(fault.delay_ms);
 }
@@ -131,8 +146,8 @@ static int zcnic_fail_set(struct zcnic_port *port, char *line)
 	return 0;
 }
 
-static ssize_t zcnic_fail_write(struct file *file, const char __user *user, size_t count,
-				loff_t *pos)
+static ssize_t zcnic_write_line(struct file *file, const char __user *user, size_t count,
+				int (*set)(struct zcnic_port *port, char *line))
 {
 	struct seq_file *seq = file->private_data;
 	char *line;
@@ -143,9 +158,15 @@ static ssize_t zcnic_fail_write(struct file *file, const char __user *user, size
 	line = memdup_user_nul(user, count);
 	if (IS_ERR(line))
 		return PTR_ERR(line);
-	err = zcnic_fail_set(seq->private, line);
+	err = set(seq->private, line);
 	kfree(line);
 	return err ?: count;
+}
+
+static ssize_t zcnic_fail_write(struct file *file, const char __user *user, size_t count,
+				loff_t *pos)
+{
+	return zcnic_write_line(file, user, count, zcnic_fail_set);
 }
 DEFINE_SHOW_STORE_ATTRIBUTE(zcnic_fail);
 
@@ -172,26 +193,31 @@ static int zcnic_rules_show(struct seq_file *file, void *data)
 }
 DEFINE_SHOW_ATTRIBUTE(zcnic_rules);
 
-static int zcnic_loc_mode_get(void *data, u64 *ret_value)
+static int zcnic_habits_seq_show(struct seq_file *file, void *data)
 {
-	struct zcnic_port *port = data;
-
-	*ret_value = port->loc_mode;
+	zcnic_habits_show(file->private, file);
 	return 0;
 }
 
-static int zcnic_loc_mode_set(void *data, u64 value)
+static int zcnic_habits_open(struct inode *inode, struct file *file)
 {
-	struct zcnic_port *port = data;
-
-	if (value >= ZCNIC_LOC_MODE_MAX)
-		return -EINVAL;
-	spin_lock_bh(&port->steer_lock);
-	port->loc_mode = value;
-	spin_unlock_bh(&port->steer_lock);
-	return 0;
+	return single_open(file, zcnic_habits_seq_show, inode->i_private);
 }
-DEFINE_DEBUGFS_ATTRIBUTE(zcnic_loc_mode_fops, zcnic_loc_mode_get, zcnic_loc_mode_set, "%llu\n");
+
+static ssize_t zcnic_habits_write(struct file *file, const char __user *user, size_t count,
+				  loff_t *pos)
+{
+	return zcnic_write_line(file, user, count, zcnic_habits_set);
+}
+
+static const struct file_operations zcnic_habits_fops = {
+	.owner = THIS_MODULE,
+	.open = zcnic_habits_open,
+	.read = seq_read,
+	.write = zcnic_habits_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
 
 /*
  * A driver that resets its device and forgets to set it up again: rules are gone, the RSS table is
@@ -234,7 +260,7 @@ void zcnic_debugfs_add(struct zcnic_port *port)
 	port->debugfs = debugfs_create_dir(name, zcnic_debugfs_root);
 	debugfs_create_file("fail", 0600, port->debugfs, port, &zcnic_fail_fops);
 	debugfs_create_file("rules", 0400, port->debugfs, port, &zcnic_rules_fops);
-	debugfs_create_file_unsafe("loc_mode", 0600, port->debugfs, port, &zcnic_loc_mode_fops);
+	debugfs_create_file("habits", 0600, port->debugfs, port, &zcnic_habits_fops);
 	debugfs_create_file_unsafe("reset", 0200, port->debugfs, port, &zcnic_reset_fops);
 }
 

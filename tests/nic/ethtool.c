@@ -31,18 +31,27 @@ static void zcnic_get_channels(struct net_device *netdev, struct ethtool_channel
 {
 	const struct zcnic_port *port = netdev_priv(netdev);
 
+	if (zcnic_has(port, ZCNIC_SEPARATE_CHANNELS)) {
+		channels->max_rx = port->max_queues;
+		channels->max_tx = port->max_queues;
+		channels->rx_count = netdev->real_num_rx_queues;
+		channels->tx_count = netdev->real_num_tx_queues;
+		return;
+	}
 	channels->max_combined = port->max_queues;
 	channels->combined_count = netdev->real_num_rx_queues;
 }
 
-/* A table nobody configured covers all queues, always; a configured one is kept. */
+/* A table nobody configured covers all queues, always; a configured one is kept. Some drivers keep
+ * none, and leave the core in the belief that they did. */
 static void zcnic_channels_respread(struct zcnic_port *port, unsigned int count)
 {
-	if (!netif_is_rxfh_configured(port->netdev))
+	if (!netif_is_rxfh_configured(port->netdev) || zcnic_has(port, ZCNIC_TABLE_REWRITTEN))
 		zcnic_rss_spread(port, count);
 }
 
-static int zcnic_channels_grow(struct zcnic_port *port, unsigned int old, unsigned int count)
+static int zcnic_channels_grow(struct zcnic_port *port, unsigned int old, unsigned int count,
+			       unsigned int tx_count)
 {
 	struct net_device *netdev = port->netdev;
 	const bool running = netif_running(netdev);
@@ -53,26 +62,25 @@ static int zcnic_channels_grow(struct zcnic_port *port, unsigned int old, unsign
 		if (err)
 			return err;
 	}
-	err = netif_set_real_num_queues(netdev, count, count);
+	err = netif_set_real_num_queues(netdev, tx_count, count);
 	if (err) {
 		if (running)
 			zcnic_queues_close(port, old, count);
 		return err;
 	}
-	if (running)
-		netif_tx_wake_all_queues(netdev);
 	zcnic_channels_respread(port, count);
 	return 0;
 }
 
-static int zcnic_channels_shrink(struct zcnic_port *port, unsigned int old, unsigned int count)
+static int zcnic_channels_shrink(struct zcnic_port *port, unsigned int old, unsigned int count,
+				 unsigned int tx_count)
 {
 	struct net_device *netdev = port->netdev;
 	int err;
 
 	/* Lead traffic away first. */
 	zcnic_channels_respread(port, count);
-	err = netif_set_real_num_queues(netdev, count, count);
+	err = netif_set_real_num_queues(netdev, tx_count, count);
 	if (err)
 		return err;
 	if (netif_running(netdev))
@@ -84,15 +92,23 @@ static int zcnic_set_channels(struct net_device *netdev, struct ethtool_channels
 {
 	struct zcnic_port *port = netdev_priv(netdev);
 	const unsigned int old = netdev->real_num_rx_queues;
-	const unsigned int count = channels->combined_count;
+	/* One of the two is 0. */
+	const unsigned int count = channels->combined_count + channels->rx_count;
+	const unsigned int tx_count = channels->combined_count + channels->tx_count;
 	int err;
 
 	err = zcnic_fault(port, ZCNIC_OP_CHANNELS, NULL);
 	if (err)
 		return err;
 	if (count > old)
-		return zcnic_channels_grow(port, old, count);
-	return zcnic_channels_shrink(port, old, count);
+		err = zcnic_channels_grow(port, old, count, tx_count);
+	else
+		err = zcnic_channels_shrink(port, old, count, tx_count);
+	if (err)
+		return err;
+	if (netif_running(netdev))
+		netif_tx_wake_all_queues(netdev);
+	return zcnic_bounce(port);
 }
 
 static void zcnic_get_ringparam(struct net_device *netdev, struct ethtool_ringparam *ring,
@@ -106,11 +122,38 @@ static void zcnic_get_ringparam(struct net_device *netdev, struct ethtool_ringpa
 	ring->rx_pending = port->rx_ring;
 	ring->tx_pending = port->tx_ring;
 
-	/* What the NIC does, which for "auto" is not to split. */
+	/* What the NIC does, which for "auto" is not to split, but for the habit. */
 	kernel_ring->tcp_data_split =
 		port->hds ? ETHTOOL_TCP_DATA_SPLIT_ENABLED : ETHTOOL_TCP_DATA_SPLIT_DISABLED;
 	kernel_ring->hds_thresh = port->hds_thresh;
 	kernel_ring->hds_thresh_max = ZCNIC_HDS_THRESH_MAX;
+}
+
+void zcnic_split_update(struct zcnic_port *port)
+{
+	const bool automatic = port->split == ETHTOOL_TCP_DATA_SPLIT_UNKNOWN;
+
+	WRITE_ONCE(port->hds, port->split == ETHTOOL_TCP_DATA_SPLIT_ENABLED ||
+				      (automatic && zcnic_has(port, ZCNIC_SPLIT_FIXED)));
+}
+
+/* Whether this port's driver would set the split so. */
+static int zcnic_split_check(const struct zcnic_port *port, u8 split,
+			     struct netlink_ext_ack *extack)
+{
+	if (split == ETHTOOL_TCP_DATA_SPLIT_DISABLED && zcnic_has(port, ZCNIC_SPLIT_FIXED))
+		return -EINVAL;
+	if (split != ETHTOOL_TCP_DATA_SPLIT_ENABLED)
+		return 0;
+	if (zcnic_has(port, ZCNIC_SPLIT_REFUSED)) {
+		NL_SET_ERR_MSG_MOD(extack, "this firmware cannot split headers from data");
+		return -EOPNOTSUPP;
+	}
+	if (zcnic_has(port, ZCNIC_SPLIT_GRO_HW) && !(port->netdev->features & NETIF_F_GRO_HW)) {
+		NL_SET_ERR_MSG_MOD(extack, "no tcp-data-split while rx-gro-hw is off");
+		return -EINVAL;
+	}
+	return 0;
 }
 
 static int zcnic_set_ringparam(struct net_device *netdev, struct ethtool_ringparam *ring,
@@ -121,6 +164,9 @@ static int zcnic_set_ringparam(struct net_device *netdev, struct ethtool_ringpar
 	int err;
 
 	err = zcnic_fault(port, ZCNIC_OP_RINGPARAM, extack);
+	if (err)
+		return err;
+	err = zcnic_split_check(port, kernel_ring->tcp_data_split, extack);
 	if (err)
 		return err;
 
@@ -136,9 +182,10 @@ static int zcnic_set_ringparam(struct net_device *netdev, struct ethtool_ringpar
 
 	WRITE_ONCE(port->rx_ring, ring->rx_pending);
 	port->tx_ring = ring->tx_pending;
-	WRITE_ONCE(port->hds, kernel_ring->tcp_data_split == ETHTOOL_TCP_DATA_SPLIT_ENABLED);
+	port->split = kernel_ring->tcp_data_split;
+	zcnic_split_update(port);
 	WRITE_ONCE(port->hds_thresh, kernel_ring->hds_thresh);
-	return 0;
+	return zcnic_bounce(port);
 }
 
 /* The driver's name and the bus address come from the parent device, by the core. */

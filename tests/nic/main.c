@@ -28,13 +28,26 @@ static int nr_names;
 module_param_array(names, charp, &nr_names, 0444);
 MODULE_PARM_DESC(names, "interface names (zc0,zc1,...)");
 
-static unsigned int loc_mode;
-module_param(loc_mode, uint, 0444);
-MODULE_PARM_DESC(loc_mode, "rule locations: 0 any or given, 1 NIC chooses, 2 given only (0)");
+static char *habits = "";
+module_param(habits, charp, 0644);
+MODULE_PARM_DESC(habits, "habits of ports that appear from now on, comma-separated ()");
 
 static struct platform_device *devices[2 * ZCNIC_MAX_PAIRS];
 /* The bound ports, to find the other end of a wire. Under rtnl. */
 static struct zcnic_port *ports[2 * ZCNIC_MAX_PAIRS];
+
+static int zcnic_read_habits(struct zcnic_port *port)
+{
+	char *text;
+	int err;
+
+	kernel_param_lock(THIS_MODULE);
+	text = kstrdup(habits, GFP_KERNEL);
+	kernel_param_unlock(THIS_MODULE);
+	err = text ? zcnic_habits_set(port, text) : -ENOMEM;
+	kfree(text);
+	return err;
+}
 
 static int zcnic_probe(struct platform_device *pdev)
 {
@@ -51,7 +64,12 @@ static int zcnic_probe(struct platform_device *pdev)
 				 id);
 	if (IS_ERR(port))
 		return PTR_ERR(port);
-	port->loc_mode = loc_mode;
+	err = zcnic_read_habits(port);
+	if (err) {
+		dev_err(&pdev->dev, "no such habits\n");
+		zcnic_port_free(port);
+		return err;
+	}
 
 	rtnl_lock();
 	err = register_netdevice(port->netdev);
@@ -132,9 +150,9 @@ static int __init zcnic_init(void)
 	int err;
 
 	if (!pairs || pairs > ZCNIC_MAX_PAIRS || max_queues > ZCNIC_MAX_QUEUES || !queues ||
-	    queues > max_queues || loc_mode >= ZCNIC_LOC_MODE_MAX) {
-		pr_err("zcnic: want pairs <= %u, queues <= max_queues <= %u, loc_mode <= %u\n",
-		       ZCNIC_MAX_PAIRS, ZCNIC_MAX_QUEUES, ZCNIC_LOC_MODE_MAX - 1);
+	    queues > max_queues) {
+		pr_err("zcnic: want pairs <= %u, queues <= max_queues <= %u\n", ZCNIC_MAX_PAIRS,
+		       ZCNIC_MAX_QUEUES);
 		return -EINVAL;
 	}
 

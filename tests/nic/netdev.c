@@ -56,10 +56,22 @@ static int zcnic_change_mtu(struct net_device *netdev, int mtu)
 
 static int zcnic_set_mac_address(struct net_device *netdev, void *addr)
 {
+	struct zcnic_port *port = netdev_priv(netdev);
 	int err;
 
-	err = zcnic_fault(netdev_priv(netdev), ZCNIC_OP_MAC, NULL);
-	return err ?: eth_mac_addr(netdev, addr);
+	err = zcnic_fault(port, ZCNIC_OP_MAC, NULL) ?: eth_mac_addr(netdev, addr);
+	if (!err && zcnic_has(port, ZCNIC_RULES_LOST))
+		zcnic_rules_flush(port);
+	return err;
+}
+
+static netdev_features_t zcnic_fix_features(struct net_device *netdev, netdev_features_t features)
+{
+	const struct zcnic_port *port = netdev_priv(netdev);
+
+	if (zcnic_has(port, ZCNIC_SPLIT_GRO_HW) && port->split == ETHTOOL_TCP_DATA_SPLIT_ENABLED)
+		features |= NETIF_F_GRO_HW;
+	return features;
 }
 
 static int zcnic_set_features(struct net_device *netdev, netdev_features_t features)
@@ -83,17 +95,20 @@ static const struct net_device_ops zcnic_netdev_ops = {
 	.ndo_change_mtu = zcnic_change_mtu,
 	.ndo_set_mac_address = zcnic_set_mac_address,
 	.ndo_validate_addr = eth_validate_addr,
+	.ndo_fix_features = zcnic_fix_features,
 	.ndo_set_features = zcnic_set_features,
 	.ndo_get_stats64 = zcnic_get_stats64,
 };
 
 static void zcnic_netdev_setup(struct net_device *netdev)
 {
+	struct zcnic_port *port = netdev_priv(netdev);
+
 	netdev->netdev_ops = &zcnic_netdev_ops;
-	netdev->ethtool_ops = &zcnic_ethtool_ops;
+	netdev->ethtool_ops = &port->ethtool_ops;
 	netdev->stat_ops = &zcnic_stat_ops;
 	/* Having these also makes the core call everything under the instance lock. */
-	netdev->queue_mgmt_ops = &zcnic_queue_mgmt_ops;
+	netdev->queue_mgmt_ops = &port->queue_mgmt_ops;
 
 	netdev->min_mtu = ETH_MIN_MTU;
 	netdev->max_mtu = ZCNIC_MAX_MTU;

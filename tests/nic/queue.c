@@ -49,10 +49,8 @@ static struct page_pool *zcnic_pool_create_configured(struct zcnic_port *port, u
 	return zcnic_pool_create(port, index, ring, qcfg.rx_page_size);
 }
 
-static void zcnic_queue_attach(struct zcnic_queue *queue, struct page_pool *pool)
+static void zcnic_queue_enable(struct zcnic_queue *queue)
 {
-	queue->pool = pool;
-	page_pool_enable_direct_recycling(pool, &queue->napi);
 	napi_enable_locked(&queue->napi);
 
 	/* Nobody else would poll for what arrived meanwhile. */
@@ -60,6 +58,13 @@ static void zcnic_queue_attach(struct zcnic_queue *queue, struct page_pool *pool
 	if (!skb_queue_empty(&queue->wire))
 		napi_schedule(&queue->napi);
 	local_bh_enable();
+}
+
+static void zcnic_queue_attach(struct zcnic_queue *queue, struct page_pool *pool)
+{
+	queue->pool = pool;
+	page_pool_enable_direct_recycling(pool, &queue->napi);
+	zcnic_queue_enable(queue);
 }
 
 static struct page_pool *zcnic_queue_detach(struct zcnic_queue *queue)
@@ -170,6 +175,31 @@ int zcnic_queues_resize(struct zcnic_port *port, unsigned int ring)
 	return err;
 }
 
+/*
+ * Some drivers stop all queues to restart one. A failure to start leaves them so until the old
+ * queue is put back, which the core does at once.
+ */
+static void zcnic_queues_pause(struct zcnic_port *port, unsigned int restarted)
+{
+	if (!zcnic_has(port, ZCNIC_BIND_STOPS_ALL))
+		return;
+	WRITE_ONCE(port->bind_stops, port->bind_stops + 1);
+	port->paused = true;
+	for (unsigned int i = 0; i < port->netdev->real_num_rx_queues; i++)
+		if (i != restarted)
+			napi_disable_locked(&port->queue[i].napi);
+}
+
+static void zcnic_queues_resume(struct zcnic_port *port, unsigned int restarted)
+{
+	if (!port->paused)
+		return;
+	port->paused = false;
+	for (unsigned int i = 0; i < port->netdev->real_num_rx_queues; i++)
+		if (i != restarted)
+			zcnic_queue_enable(&port->queue[i]);
+}
+
 /* What the core carries between the calls that restart a queue. */
 struct zcnic_queue_mem {
 	struct page_pool *pool;
@@ -202,6 +232,9 @@ static int zcnic_queue_mem_alloc(struct net_device *netdev, struct netdev_queue_
 	err = zcnic_queue_fault(netdev, ZCNIC_OP_QUEUE_ALLOC, index, mem);
 	if (err)
 		return err;
+	if (zcnic_has(port, ZCNIC_BIND_NEEDS_UP) && !netif_running(netdev) &&
+	    netif_rxq_has_unreadable_mp(netdev, index))
+		return -ENETDOWN;
 
 	pool = zcnic_pool_create(port, index, port->rx_ring, qcfg->rx_page_size);
 	if (IS_ERR(pool))
@@ -228,6 +261,7 @@ static int zcnic_queue_start(struct net_device *netdev, struct netdev_queue_conf
 	if (err)
 		return err;
 	zcnic_queue_attach(&port->queue[index], mem->pool);
+	zcnic_queues_resume(port, index);
 	return 0;
 }
 
@@ -240,6 +274,7 @@ static int zcnic_queue_stop(struct net_device *netdev, void *per_queue_mem, int 
 	err = zcnic_queue_fault(netdev, ZCNIC_OP_QUEUE_STOP, index, mem);
 	if (err)
 		return err;
+	zcnic_queues_pause(port, index);
 	mem->pool = zcnic_queue_detach(&port->queue[index]);
 	mem->ran = true;
 	return 0;

@@ -118,7 +118,8 @@ int zcnic_set_rxfh(struct net_device *netdev, struct ethtool_rxfh_param *rxfh,
 	int err;
 
 	err = zcnic_fault(port, ZCNIC_OP_RXFH, extack);
-	return err ?: zcnic_rss_set(port, &port->rss[0], rxfh, extack);
+	err = err ?: zcnic_rss_set(port, &port->rss[0], rxfh, extack);
+	return err ?: zcnic_bounce(port);
 }
 
 int zcnic_get_rxfh_fields(struct net_device *netdev, struct ethtool_rxfh_fields *fields)

@@ -65,9 +65,26 @@ static int zcnic_rule_check_target(const struct net_device *netdev, const struct
 		return -EOPNOTSUPP;
 	if (ethtool_get_flow_spec_ring_vf(cookie) || cookie >= netdev->real_num_rx_queues)
 		return -EINVAL;
-	if (rule->context >= ZCNIC_MAX_CONTEXTS)
+	if (rule->context >= ZCNIC_MAX_CONTEXTS ||
+	    (rule->rss && zcnic_has(netdev_priv(netdev), ZCNIC_NO_CONTEXTS)))
 		return -EINVAL;
 	return 0;
+}
+
+/* Every field matters as a whole, or not at all. */
+static bool zcnic_fields_whole(const struct ethtool_rx_flow_spec *spec)
+{
+	const struct ethtool_tcpip4_spec *four = &spec->m_u.tcp_ip4_spec;
+	const struct ethtool_tcpip6_spec *six = &spec->m_u.tcp_ip6_spec;
+
+#define WHOLE(field)                                                                               \
+	(!memchr_inv(&(field), 0, sizeof(field)) || !memchr_inv(&(field), 0xff, sizeof(field)))
+	if (spec->flow_type == TCP_V4_FLOW || spec->flow_type == UDP_V4_FLOW)
+		return WHOLE(four->ip4src) && WHOLE(four->ip4dst) && WHOLE(four->psrc) &&
+		       WHOLE(four->pdst) && WHOLE(four->tos);
+	return WHOLE(six->ip6src) && WHOLE(six->ip6dst) && WHOLE(six->psrc) && WHOLE(six->pdst) &&
+	       WHOLE(six->tclass);
+#undef WHOLE
 }
 
 /* Turns what the person asked for into a rule; location is dealt with elsewhere. */
@@ -94,6 +111,8 @@ static int zcnic_rule_parse(const struct net_device *netdev, const struct ethtoo
 
 	memcpy(&rule.spec.h_u, &nfc->fs.h_u, len);
 	memcpy(&rule.spec.m_u, &nfc->fs.m_u, len);
+	if (zcnic_has(netdev_priv(netdev), ZCNIC_ONE_FIELD_SET) && !zcnic_fields_whole(&rule.spec))
+		return -EOPNOTSUPP;
 	*ret_rule = rule;
 	return 0;
 }
@@ -104,9 +123,9 @@ static int zcnic_rule_choose_location(const struct zcnic_port *port, u32 wanted,
 	const bool special = wanted & RX_CLS_LOC_SPECIAL;
 	u32 location = wanted;
 
-	if (special && port->loc_mode == ZCNIC_LOC_EXPLICIT_ONLY)
+	if (special && zcnic_has(port, ZCNIC_LOCATION_GIVEN))
 		return -ENOSPC;
-	if (!special && port->loc_mode == ZCNIC_LOC_ANY_ONLY)
+	if (!special && zcnic_has(port, ZCNIC_LOCATION_ANY))
 		return -EINVAL;
 
 	if (wanted == RX_CLS_LOC_LAST) {
@@ -121,7 +140,28 @@ static int zcnic_rule_choose_location(const struct zcnic_port *port, u32 wanted,
 	}
 	if (location >= ZCNIC_MAX_RULES)
 		return special ? -ENOSPC : -EINVAL;
+	if (test_bit(location, port->rule_used) && zcnic_has(port, ZCNIC_LOCATION_OCCUPIED))
+		return -EEXIST;
 	*ret_location = location;
+	return 0;
+}
+
+/* Some NICs have one layout of fields for a flow type, chosen by its first rule. Under steer_lock.
+ */
+static int zcnic_rule_check_fields(const struct zcnic_port *port, const struct zcnic_rule *rule,
+				   u32 location)
+{
+	unsigned int other;
+
+	if (!zcnic_has(port, ZCNIC_ONE_FIELD_SET))
+		return 0;
+	for_each_set_bit(other, port->rule_used, ZCNIC_MAX_RULES) {
+		const struct ethtool_rx_flow_spec *spec = &port->rule[other].spec;
+
+		if (other != location && spec->flow_type == rule->spec.flow_type &&
+		    memcmp(&spec->m_u, &rule->spec.m_u, sizeof(spec->m_u)))
+			return -EINVAL;
+	}
 	return 0;
 }
 
@@ -141,6 +181,7 @@ static int zcnic_rule_insert(struct net_device *netdev, struct ethtool_rxnfc *nf
 
 	spin_lock_bh(&port->steer_lock);
 	err = zcnic_rule_choose_location(port, nfc->fs.location, &location);
+	err = err ?: zcnic_rule_check_fields(port, &rule, location);
 	if (!err) {
 		rule.spec.location = location;
 		port->rule[location] = rule;
@@ -182,11 +223,16 @@ int zcnic_set_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *nfc)
 	return -EOPNOTSUPP;
 }
 
+static u64 zcnic_rule_table_size(const struct zcnic_port *port)
+{
+	return zcnic_has(port, ZCNIC_TABLE_SILENT) ? 0 : ZCNIC_MAX_RULES;
+}
+
 static int zcnic_rule_count(struct zcnic_port *port, struct ethtool_rxnfc *nfc)
 {
 	nfc->rule_cnt = bitmap_weight(port->rule_used, ZCNIC_MAX_RULES);
-	nfc->data = ZCNIC_MAX_RULES;
-	if (port->loc_mode != ZCNIC_LOC_EXPLICIT_ONLY)
+	nfc->data = zcnic_rule_table_size(port);
+	if (!zcnic_has(port, ZCNIC_LOCATION_GIVEN))
 		nfc->data |= RX_CLS_LOC_SPECIAL;
 	return zcnic_fault(port, ZCNIC_OP_RULE_COUNT, NULL);
 }
@@ -202,7 +248,7 @@ static int zcnic_rule_list(struct zcnic_port *port, struct ethtool_rxnfc *nfc, u
 		locs[count++] = location;
 	}
 	nfc->rule_cnt = count;
-	nfc->data = ZCNIC_MAX_RULES;
+	nfc->data = zcnic_rule_table_size(port);
 	return zcnic_fault(port, ZCNIC_OP_RULE_LIST, NULL);
 }
 

@@ -21,6 +21,7 @@ PLAIN = str(BUILD / "zcrx-plain")
 DEBUGFS = pathlib.Path("/sys/kernel/debug/zcnic")
 HOST4, PEER4, HOST6 = "10.9.0.1", "10.9.0.2", "fd09::1"
 NTUPLE_LOCATIONS = 256
+LOCATION_ANY = 0xFFFFFFFF
 ARRIVED = re.compile(r"rx(\d+_(packets|alloc_fail|overruns)|_\w+_drops)$")
 PATIENCE = 30
 
@@ -81,6 +82,11 @@ def counted(ifname="zc0"):
             grown[name] = value - before.get(name, 0)
 
 
+def settings():
+    """All of zc0 that can be set, as ethtool shows it."""
+    return [run("ethtool", option, "zc0") for option in ("-l", "-g", "-x", "-k")]
+
+
 def channels():
     return int(re.findall(r"Combined:\s+(\d+)", run("ethtool", "-l", "zc0"))[1])
 
@@ -111,6 +117,52 @@ def rule(*words):
         yield location
     finally:
         run("ethtool", "-N", "zc0", "delete", str(location))
+
+
+@contextlib.contextmanager
+def rxnfc():
+    """insert(...) adds a tcp4 rule to queue 1 by ioctl and returns its location. All rules go
+    afterwards."""
+    srxclsrlins, tcp_v4_flow = 0x32, 1
+
+    def insert(location=LOCATION_ANY, dst=0, sport=0, dport=0, dport_mask=0xFFFF, context=None):
+        # src, dst, source port, destination port; what is not given does not matter
+        value = struct.pack(">IIHH", 0, dst, sport, dport)
+        mask = struct.pack(">IIHH", 0, 0xFFFFFFFF if dst else 0, 0xFFFF if sport else 0,
+                           dport_mask if dport else 0)
+        flow_rss = 0 if context is None else 0x20000000
+        # cmd, flow_type, data; flow spec: type, values, masks, ring, location; context
+        nfc = bytearray(struct.pack("=IIQ", srxclsrlins, flow_rss, 0) +
+                        struct.pack("=I52s20s52s20s4xQI4x", tcp_v4_flow | flow_rss, value, b"",
+                                    mask, b"", 0 if flow_rss else 1, location) +
+                        struct.pack("=I4x", context or 0))
+        ethtool_ioctl("zc0", nfc)
+        return struct.unpack_from("=I", nfc, 16 + 160)[0]
+
+    try:
+        yield insert
+    finally:
+        rules_flush()
+
+
+def rule_table():
+    """The size of the rule table as the driver tells it, and whether it picks locations itself."""
+    grxclsrlcnt, special = 0x2E, 0x80000000
+    nfc = bytearray(struct.pack("=II", grxclsrlcnt, 0) + bytes(184))
+    ethtool_ioctl("zc0", nfc)
+    data = struct.unpack_from("=Q", nfc, 8)[0]
+    return data & ~special, bool(data & special)
+
+
+@contextlib.contextmanager
+def habits(*names):
+    """What zc0's driver does differently, for some time."""
+    path = DEBUGFS / "zcnic.0" / "habits"
+    path.write_text(",".join(names) + "\n")
+    try:
+        yield
+    finally:
+        path.write_text("\n")
 
 
 def rules_flush():

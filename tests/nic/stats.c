@@ -35,9 +35,7 @@ static const struct zcnic_counter zcnic_tx_counters[] = {
 
 /* Of the whole port, in the order of zcnic_get_ethtool_stats(). */
 static const char *const zcnic_port_counters[] = {
-	"rx_rule_drops",
-	"rx_oversize_drops",
-	"rx_closed_drops",
+	"rx_rule_drops", "rx_oversize_drops", "rx_closed_drops", "bounces", "bind_stops",
 };
 
 static u64 zcnic_counter_read(const struct zcnic_queue *queue, const struct zcnic_counter *counter)
@@ -50,8 +48,8 @@ int zcnic_get_sset_count(struct net_device *netdev, int sset)
 	if (sset != ETH_SS_STATS)
 		return -EOPNOTSUPP;
 	return ARRAY_SIZE(zcnic_port_counters) +
-	       netdev->real_num_rx_queues *
-		       (ARRAY_SIZE(zcnic_rx_counters) + ARRAY_SIZE(zcnic_tx_counters));
+	       netdev->real_num_rx_queues * ARRAY_SIZE(zcnic_rx_counters) +
+	       netdev->real_num_tx_queues * ARRAY_SIZE(zcnic_tx_counters);
 }
 
 void zcnic_get_strings(struct net_device *netdev, u32 sset, u8 *data)
@@ -64,6 +62,8 @@ void zcnic_get_strings(struct net_device *netdev, u32 sset, u8 *data)
 	for (unsigned int q = 0; q < netdev->real_num_rx_queues; q++) {
 		for (size_t i = 0; i < ARRAY_SIZE(zcnic_rx_counters); i++)
 			ethtool_sprintf(&data, "rx%u_%s", q, zcnic_rx_counters[i].name);
+	}
+	for (unsigned int q = 0; q < netdev->real_num_tx_queues; q++) {
 		for (size_t i = 0; i < ARRAY_SIZE(zcnic_tx_counters); i++)
 			ethtool_sprintf(&data, "tx%u_%s", q, zcnic_tx_counters[i].name);
 	}
@@ -76,9 +76,13 @@ void zcnic_get_ethtool_stats(struct net_device *netdev, struct ethtool_stats *st
 	*data++ = READ_ONCE(port->rule_drops);
 	*data++ = atomic_long_read(&port->oversize_drops);
 	*data++ = atomic_long_read(&port->closed_drops);
+	*data++ = READ_ONCE(port->bounces);
+	*data++ = READ_ONCE(port->bind_stops);
 	for (unsigned int q = 0; q < netdev->real_num_rx_queues; q++) {
 		for (size_t i = 0; i < ARRAY_SIZE(zcnic_rx_counters); i++)
 			*data++ = zcnic_counter_read(&port->queue[q], &zcnic_rx_counters[i]);
+	}
+	for (unsigned int q = 0; q < netdev->real_num_tx_queues; q++) {
 		for (size_t i = 0; i < ARRAY_SIZE(zcnic_tx_counters); i++)
 			*data++ = zcnic_counter_read(&port->queue[q], &zcnic_tx_counters[i]);
 	}

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Flow steering: every field of every flow type, shown by where frames land."""
 
-import contextlib
-import struct
-
 import pytest
 import simnic
 from simnic import NTUPLE_LOCATIONS, frame, refused, run
@@ -115,7 +112,7 @@ def test_what_is_refused():
 
 def test_full_table():
     """Filled through the kernel's interface; ethtool would take a minute."""
-    with rxnfc() as insert:
+    with simnic.rxnfc() as insert:
         assert [insert(location=0xFFFFFFFF) for _ in range(NTUPLE_LOCATIONS)] == \
             list(range(NTUPLE_LOCATIONS))
         with pytest.raises(OSError, match="No space"):
@@ -126,38 +123,13 @@ def test_full_table():
 
 
 def test_special_locations():
-    with rxnfc() as insert:
+    with simnic.rxnfc() as insert:
         assert insert(location=0xFFFFFFFE) == 0
         assert insert(location=0xFFFFFFFD) == NTUPLE_LOCATIONS - 1
         assert insert(location=0xFFFFFFFD) == NTUPLE_LOCATIONS - 2
         assert insert(location=0xFFFFFFFF) == 1
         with pytest.raises(OSError, match="Invalid"):
             insert(location=0xFFFFFFF0)
-
-
-@pytest.fixture
-def loc_mode():
-    path = simnic.DEBUGFS / "zcnic.0" / "loc_mode"
-    yield path.write_text
-    path.write_text("0")
-
-
-def test_nic_that_chooses_locations(loc_mode):
-    loc_mode("1")
-    with rxnfc() as insert:
-        assert insert(location=0xFFFFFFFF) == 0
-        with pytest.raises(OSError, match="Invalid"):
-            insert(location=3)
-
-
-def test_nic_that_wants_locations(loc_mode):
-    loc_mode("2")
-    with rxnfc() as insert:
-        assert insert(location=3) == 3
-        with pytest.raises(OSError, match="No space"):
-            insert(location=0xFFFFFFFF)
-        # Told that there are no special ones, ethtool picks a location itself.
-        assert simnic.rule_add("tcp4", "dst-port", "1", "action", "1") == NTUPLE_LOCATIONS - 1
 
 
 def test_ntuple_off_flushes(wire):
@@ -169,22 +141,3 @@ def test_ntuple_off_flushes(wire):
                                       "action", "1")
     run("ethtool", "-K", "zc0", "ntuple", "on")
     assert simnic.rules() == []
-
-
-@contextlib.contextmanager
-def rxnfc():
-    """insert(location=...) by ioctl: a tcp4 rule to queue 1. All rules go afterwards."""
-    srxclsrlins, tcp_v4_flow = 0x32, 1
-
-    def insert(location):
-        # cmd, flow_type, data; flow spec: type, values, masks, ring, location; count
-        nfc = bytearray(struct.pack("=IIQ", srxclsrlins, 0, 0) +
-                        struct.pack("=I52s20s52s20s4xQI4x", tcp_v4_flow, b"", b"", b"", b"", 1,
-                                    location) + bytes(8))
-        simnic.ethtool_ioctl("zc0", nfc)
-        return struct.unpack_from("=I", nfc, 16 + 160)[0]
-
-    try:
-        yield insert
-    finally:
-        simnic.rules_flush()

@@ -70,14 +70,6 @@ def test_buffers_of_impossible_size(buf_len, huge_pages):
     assert Receiver("-q", QUEUE, "-b", buf_len).refused == "EINVAL"
 
 
-@pytest.fixture(scope="module")
-def huge_pages():
-    with open("/proc/sys/vm/nr_hugepages", "w") as file:
-        file.write("8")
-    yield
-    with open("/proc/sys/vm/nr_hugepages", "w") as file:
-        file.write("0")
-
 
 def test_queue_says_who_has_it():
     assert nl.bound_buf_len("zc0", QUEUE) is None

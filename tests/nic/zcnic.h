@@ -16,22 +16,26 @@
 #include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
+#include <linux/seq_file.h>
+#include <net/netdev_queues.h>
 #include <net/page_pool/types.h>
 
 #define ZCNIC_NAME "zcnic"
 
-#define ZCNIC_MAX_PAIRS	     8
-#define ZCNIC_MAX_QUEUES     128
-#define ZCNIC_MAX_RULES	     256
-#define ZCNIC_MAX_CONTEXTS   16 /* default context included */
-#define ZCNIC_RSS_ENTRIES    128
-#define ZCNIC_RSS_KEY_LEN    40
-#define ZCNIC_MIN_RING	     64
-#define ZCNIC_MAX_RING	     4096
-#define ZCNIC_DEFAULT_RING   1024
-#define ZCNIC_MAX_MTU	     9216
-#define ZCNIC_HDS_THRESH_MAX 1024
-#define ZCNIC_MAX_BUF_LEN    SZ_64K
+#define ZCNIC_MAX_PAIRS	       8
+#define ZCNIC_MAX_QUEUES       128
+#define ZCNIC_MAX_RULES	       256
+#define ZCNIC_MAX_CONTEXTS     16 /* default context included */
+#define ZCNIC_RSS_ENTRIES      128
+#define ZCNIC_RSS_KEY_LEN      40
+#define ZCNIC_MIN_RING	       64
+#define ZCNIC_MAX_RING	       4096
+#define ZCNIC_DEFAULT_RING     1024
+#define ZCNIC_MAX_MTU	       9216
+#define ZCNIC_HDS_THRESH_MAX   1024
+#define ZCNIC_HDS_THRESH_HABIT 256
+#define ZCNIC_MAX_BUF_LEN      SZ_64K
+#define ZCNIC_SLOW_MS	       5000
 
 /* The operations that debugfs' fail file can make fail or slow. Names in debugfs.c. */
 enum zcnic_op {
@@ -66,12 +70,28 @@ struct zcnic_fault {
 	unsigned long hits;
 };
 
-/* What locations the NIC accepts for a rule: drivers of both kinds exist. */
-enum zcnic_loc_mode {
-	ZCNIC_LOC_BOTH,
-	ZCNIC_LOC_ANY_ONLY,
-	ZCNIC_LOC_EXPLICIT_ONLY,
-	ZCNIC_LOC_MODE_MAX,
+/* What drivers do differently from each other. Names in habits.c, their meaning in README.md. */
+enum zcnic_habit {
+	ZCNIC_LOCATION_ANY,
+	ZCNIC_LOCATION_GIVEN,
+	ZCNIC_LOCATION_OCCUPIED,
+	ZCNIC_TABLE_SILENT,
+	ZCNIC_ONE_FIELD_SET,
+	ZCNIC_RULES_LOST,
+	ZCNIC_SPLIT_FIXED,
+	ZCNIC_SPLIT_GRO_HW,
+	ZCNIC_SPLIT_REFUSED,
+	ZCNIC_THRESHOLD_DEFAULT,
+	ZCNIC_THRESHOLD_NONE,
+	ZCNIC_SEPARATE_CHANNELS,
+	ZCNIC_TABLE_REWRITTEN,
+	ZCNIC_NO_CONTEXTS,
+	ZCNIC_BOUNCES,
+	ZCNIC_BIND_STOPS_ALL,
+	ZCNIC_BIND_NEEDS_UP,
+	ZCNIC_PAGES_ONLY,
+	ZCNIC_SLOW,
+	ZCNIC_HABITS,
 };
 
 struct zcnic_rule {
@@ -123,11 +143,17 @@ struct zcnic_port {
 	unsigned int max_queues;
 	unsigned int rx_ring; /* frames that may wait on a queue's wire */
 	unsigned int tx_ring; /* kept for ethtool -g only: nothing waits on this side */
-	bool hds;
+	u8 split;	      /* as configured: ETHTOOL_TCP_DATA_SPLIT_* */
+	bool hds;	      /* what follows from it */
 	unsigned int hds_thresh;
+	unsigned long habits; /* bits of enum zcnic_habit */
+	unsigned long bounces;
+	unsigned long bind_stops;
+	bool paused;			/* all queues, while one of them restarts */
+	struct ethtool_ops ethtool_ops; /* ours, less what this port's habits lack */
+	struct netdev_queue_mgmt_ops queue_mgmt_ops;
 
 	spinlock_t steer_lock; /* the rest of this block */
-	enum zcnic_loc_mode loc_mode;
 	DECLARE_BITMAP(rule_used, ZCNIC_MAX_RULES);
 	struct zcnic_rule rule[ZCNIC_MAX_RULES];
 	struct zcnic_rss rss[ZCNIC_MAX_CONTEXTS];
@@ -163,6 +189,16 @@ static inline struct zcnic_frame *zcnic_frame(struct sk_buff *skb)
 	BUILD_BUG_ON(sizeof(struct zcnic_frame) > sizeof(skb->cb));
 	return (struct zcnic_frame *)skb->cb;
 }
+
+static inline bool zcnic_has(const struct zcnic_port *port, enum zcnic_habit habit)
+{
+	return READ_ONCE(port->habits) & BIT(habit);
+}
+
+/* habits.c */
+int zcnic_habits_set(struct zcnic_port *port, char *text);
+void zcnic_habits_show(const struct zcnic_port *port, struct seq_file *file);
+int zcnic_bounce(struct zcnic_port *port);
 
 /* netdev.c */
 struct zcnic_port *zcnic_port_create(struct device *parent, unsigned int max_queues,
@@ -210,6 +246,7 @@ int zcnic_set_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *nfc);
 
 /* ethtool.c */
 extern const struct ethtool_ops zcnic_ethtool_ops;
+void zcnic_split_update(struct zcnic_port *port);
 
 /* stats.c */
 extern const struct netdev_stat_ops zcnic_stat_ops;

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What drivers do differently from each other. Every habit is off by default; they are switched on
+ * by the module's parameter, for ports that appear after that, or for one port by its file in
+ * debugfs. Here are their names, and what it takes to switch them; the rest of the module asks
+ * zcnic_has() where it matters. docs/DRIVERS.md says which real drivers have which.
+ */
+#include <linux/rtnetlink.h>
+#include <linux/xarray.h>
+#include <net/netdev_lock.h>
+#include <net/netdev_queues.h>
+
+#include "zcnic.h"
+
+static const char *const zcnic_habit_names[ZCNIC_HABITS] = {
+	[ZCNIC_LOCATION_ANY] = "location-any",
+	[ZCNIC_LOCATION_GIVEN] = "location-given",
+	[ZCNIC_LOCATION_OCCUPIED] = "location-occupied",
+	[ZCNIC_TABLE_SILENT] = "table-silent",
+	[ZCNIC_ONE_FIELD_SET] = "one-field-set",
+	[ZCNIC_RULES_LOST] = "rules-lost",
+	[ZCNIC_SPLIT_FIXED] = "split-fixed",
+	[ZCNIC_SPLIT_GRO_HW] = "split-gro-hw",
+	[ZCNIC_SPLIT_REFUSED] = "split-refused",
+	[ZCNIC_THRESHOLD_DEFAULT] = "threshold-default",
+	[ZCNIC_THRESHOLD_NONE] = "threshold-none",
+	[ZCNIC_SEPARATE_CHANNELS] = "separate-channels",
+	[ZCNIC_TABLE_REWRITTEN] = "table-rewritten",
+	[ZCNIC_NO_CONTEXTS] = "no-contexts",
+	[ZCNIC_BOUNCES] = "bounces",
+	[ZCNIC_BIND_STOPS_ALL] = "bind-stops-all",
+	[ZCNIC_BIND_NEEDS_UP] = "bind-needs-up",
+	[ZCNIC_PAGES_ONLY] = "pages-only",
+	[ZCNIC_SLOW] = "slow",
+};
+
+static int zcnic_habits_parse(char *text, unsigned long *ret)
+{
+	unsigned long habits = 0;
+	char *name;
+
+	while ((name = strsep(&text, ", \n"))) {
+		int habit;
+
+		if (!*name)
+			continue;
+		habit = match_string(zcnic_habit_names, ZCNIC_HABITS, name);
+		if (habit < 0)
+			return -EINVAL;
+		habits |= BIT(habit);
+	}
+	if ((habits & BIT(ZCNIC_LOCATION_ANY) && habits & BIT(ZCNIC_LOCATION_GIVEN)) ||
+	    (habits & BIT(ZCNIC_THRESHOLD_DEFAULT) && habits & BIT(ZCNIC_THRESHOLD_NONE)))
+		return -EINVAL;
+	*ret = habits;
+	return 0;
+}
+
+/* The tables of callbacks are the port's own, because some habits are callbacks that lack. */
+static void zcnic_habits_set_ops(struct zcnic_port *port)
+{
+	struct ethtool_ops *ops = &port->ethtool_ops;
+
+	*ops = zcnic_ethtool_ops;
+	if (zcnic_has(port, ZCNIC_THRESHOLD_NONE))
+		ops->supported_ring_params &= ~ETHTOOL_RING_USE_HDS_THRS;
+	if (zcnic_has(port, ZCNIC_NO_CONTEXTS)) {
+		ops->create_rxfh_context = NULL;
+		ops->modify_rxfh_context = NULL;
+		ops->remove_rxfh_context = NULL;
+	}
+	/* The carrier is changed under rtnl. */
+	if (zcnic_has(port, ZCNIC_BOUNCES))
+		ops->op_needs_rtnl |= ETHTOOL_OP_NEEDS_RTNL_RSS | ETHTOOL_OP_NEEDS_RTNL_SRINGPARAM;
+
+	port->queue_mgmt_ops = zcnic_queue_mgmt_ops;
+	if (zcnic_has(port, ZCNIC_PAGES_ONLY))
+		port->queue_mgmt_ops.supported_params = 0;
+}
+
+/* Under rtnl and the instance lock, or before the port is registered. */
+static int zcnic_habits_switch(struct zcnic_port *port, unsigned long habits)
+{
+	struct net_device *netdev = port->netdev;
+	const unsigned long on = habits & ~port->habits;
+
+	if (!(habits & BIT(ZCNIC_SEPARATE_CHANNELS)) &&
+	    netdev->real_num_rx_queues != netdev->real_num_tx_queues)
+		return -EBUSY;
+	if (on & BIT(ZCNIC_NO_CONTEXTS) && netdev->ethtool && !xa_empty(&netdev->ethtool->rss_ctx))
+		return -EBUSY;
+
+	WRITE_ONCE(port->habits, habits);
+	zcnic_habits_set_ops(port);
+	if (on & BIT(ZCNIC_THRESHOLD_DEFAULT)) {
+		netdev->cfg->hds_thresh = ZCNIC_HDS_THRESH_HABIT;
+		WRITE_ONCE(port->hds_thresh, ZCNIC_HDS_THRESH_HABIT);
+	}
+	if (zcnic_has(port, ZCNIC_SPLIT_GRO_HW)) {
+		netdev->hw_features |= NETIF_F_GRO_HW;
+	} else {
+		netdev->hw_features &= ~NETIF_F_GRO_HW;
+		netdev->wanted_features &= ~NETIF_F_GRO_HW;
+		netdev->features &= ~NETIF_F_GRO_HW;
+	}
+	zcnic_split_update(port);
+	return 0;
+}
+
+int zcnic_habits_set(struct zcnic_port *port, char *text)
+{
+	unsigned long habits;
+	int err;
+
+	err = zcnic_habits_parse(text, &habits);
+	if (err)
+		return err;
+	if (port->netdev->reg_state != NETREG_REGISTERED)
+		return zcnic_habits_switch(port, habits);
+
+	rtnl_lock();
+	netdev_lock(port->netdev);
+	err = zcnic_habits_switch(port, habits);
+	if (!err)
+		netdev_update_features(port->netdev);
+	netdev_unlock(port->netdev);
+	rtnl_unlock();
+	return err;
+}
+
+void zcnic_habits_show(const struct zcnic_port *port, struct seq_file *file)
+{
+	for (int i = 0; i < ZCNIC_HABITS; i++)
+		if (zcnic_has(port, i))
+			seq_printf(file, "%s\n", zcnic_habit_names[i]);
+}
+
+/*
+ * Many drivers close and open the device to change a setting. Under rtnl and the instance lock. If
+ * a queue does not come back, the device is as good as dead until it is set up anew.
+ */
+int zcnic_bounce(struct zcnic_port *port)
+{
+	struct net_device *netdev = port->netdev;
+	const bool carrier = netif_carrier_ok(netdev);
+	int err;
+
+	if (!zcnic_has(port, ZCNIC_BOUNCES) || !netif_running(netdev))
+		return 0;
+	WRITE_ONCE(port->bounces, port->bounces + 1);
+	netif_carrier_off(netdev);
+	zcnic_queues_close(port, 0, netdev->real_num_rx_queues);
+	err = zcnic_queues_open(port, 0, netdev->real_num_rx_queues);
+	if (!err && carrier)
+		netif_carrier_on(netdev);
+	return err;
+}

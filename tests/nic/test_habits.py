@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What drivers do differently: that each habit shows as it does on the hardware that has it."""
+
+import pathlib
+import time
+
+import pytest
+import nl
+import simnic
+from simnic import LOCATION_ANY, NTUPLE_LOCATIONS, Receiver, habits, refused, run
+
+
+def test_names():
+    path = simnic.DEBUGFS / "zcnic.0" / "habits"
+    with habits("slow", "location-any"):
+        assert path.read_text() == "location-any\nslow\n"
+        for wrong in "fast", "location-any,location-given", "threshold-none threshold-default":
+            with pytest.raises(OSError, match="Invalid"):
+                path.write_text(wrong)
+        assert path.read_text() == "location-any\nslow\n"
+    assert path.read_text() == ""
+
+
+def test_location_any():
+    with habits("location-any"), simnic.rxnfc() as insert:
+        assert simnic.rule_table() == (NTUPLE_LOCATIONS, True)
+        assert insert(LOCATION_ANY) == 0
+        with pytest.raises(OSError, match="Invalid"):
+            insert(3)
+
+
+def test_location_given():
+    with habits("location-given"), simnic.rxnfc() as insert:
+        assert simnic.rule_table() == (NTUPLE_LOCATIONS, False)
+        assert insert(3) == 3
+        with pytest.raises(OSError, match="No space"):
+            insert(LOCATION_ANY)
+        # Told that there are no special ones, ethtool picks a location itself.
+        assert simnic.rule_add("tcp4", "dst-port", "1", "action", "1") == NTUPLE_LOCATIONS - 1
+
+
+def test_occupied_location():
+    with simnic.rxnfc() as insert:
+        assert [insert(3), insert(3)] == [3, 3]
+        with habits("location-occupied"), pytest.raises(OSError, match="exists"):
+            insert(3)
+
+
+def test_silent_table():
+    with habits("location-given", "table-silent"):
+        assert simnic.rule_table() == (0, False)
+
+
+def test_one_field_set():
+    with habits("one-field-set"), simnic.rxnfc() as insert:
+        assert insert(0, dst=1, dport=80) == 0
+        assert insert(1, dst=2, dport=81) == 1
+        with pytest.raises(OSError, match="Invalid"):
+            insert(2, dport=80)
+        with pytest.raises(OSError, match="not supported"):
+            insert(2, dst=1, dport=80, dport_mask=0xFF00)
+        # Of another flow type, or in place of the only rule, others are fine.
+        simnic.rule_add("udp4", "dst-port", "5", "action", "1")
+    with habits("one-field-set"), simnic.rxnfc() as insert:
+        assert [insert(5, dport=80), insert(5, sport=80)] == [5, 5]
+
+
+def test_rules_lost():
+    old = "02:7a:63:6e:00:00"
+    with simnic.rxnfc() as insert:
+        insert(3)
+        run("ip", "link", "set", "zc0", "address", "02:00:00:00:00:99")
+        assert simnic.rules() == [3]
+        with habits("rules-lost"):
+            run("ip", "link", "set", "zc0", "address", old)
+        assert simnic.rules() == []
+
+
+def test_split_fixed():
+    with habits("split-fixed"):
+        nl.rings_set("zc0", split=0)
+        assert nl.rings_get("zc0")[nl.RINGS_TCP_DATA_SPLIT] == 2
+        with pytest.raises(OSError, match="Invalid"):
+            nl.rings_set("zc0", split=1)
+        # What the driver does by itself is not what was set.
+        assert Receiver("-q", 7).refused == "EINVAL"
+        nl.rings_set("zc0", split=2)
+
+
+def test_split_needs_gro_hw():
+    nl.rings_set("zc0", split=0)
+    with habits("split-gro-hw"):
+        with pytest.raises(OSError, match="rx-gro-hw is off"):
+            nl.rings_set("zc0", split=2)
+        run("ethtool", "-K", "zc0", "rx-gro-hw", "on")
+        nl.rings_set("zc0", split=2)
+        refused("ethtool", "-K", "zc0", "rx-gro-hw", "off")
+        assert "rx-gro-hw: on" in run("ethtool", "-k", "zc0")
+    assert "rx-gro-hw: off [fixed]" in run("ethtool", "-k", "zc0")
+
+
+def test_split_refused():
+    nl.rings_set("zc0", split=0)
+    with habits("split-refused"), pytest.raises(OSError, match="this firmware cannot split"):
+        nl.rings_set("zc0", split=2)
+    nl.rings_set("zc0", split=2)
+
+
+def test_thresholds():
+    with habits("threshold-default"):
+        assert nl.rings_get("zc0")[nl.RINGS_HDS_THRESH] == 256
+        assert Receiver("-q", 7).refused == "EINVAL"
+        nl.rings_set("zc0", thresh=0)
+    with habits("threshold-none"):
+        assert nl.RINGS_HDS_THRESH not in nl.rings_get("zc0")
+        with pytest.raises(OSError, match="hds-thresh is not supported"):
+            nl.rings_set("zc0", thresh=0)
+
+
+def test_separate_channels(wire):
+    path = simnic.DEBUGFS / "zcnic.0" / "habits"
+    with habits("separate-channels"):
+        refused("ethtool", "-L", "zc0", "combined", "4")
+        run("ethtool", "-L", "zc0", "rx", "9", "tx", "3")
+        said = run("ethtool", "-l", "zc0").partition("Current")[2].split()
+        assert said[said.index("RX:") + 1] == "9" and said[said.index("TX:") + 1] == "3"
+        shown = simnic.counters()
+        assert "rx8_packets" in shown and "tx2_packets" in shown and "tx3_packets" not in shown
+        with simnic.rule("udp4", "dst-port", "2", "action", "7"):
+            assert wire.lands(simnic.frame("udp4")) == {7: 1}
+        run("ping", "-c1", "-W5", simnic.PEER4)
+        with pytest.raises(OSError, match="busy"):
+            path.write_text("\n")
+        run("ethtool", "-L", "zc0", "rx", "8", "tx", "8")
+    assert simnic.channels() == 8
+
+
+def test_table_rewritten():
+    with habits("table-rewritten"):
+        nl.channels_set("zc0", 9)
+        assert simnic.indirection() == [entry % 9 for entry in range(128)]
+    nl.rss_set("zc0", 0, 1, 2, 3)
+    nl.channels_set("zc0", 8)
+    assert simnic.indirection() == [entry % 4 for entry in range(128)]
+
+
+def test_no_contexts():
+    with habits("no-contexts"), simnic.rxnfc() as insert:
+        with pytest.raises(OSError, match="not supported"):
+            nl.rss_create("zc0")
+        with pytest.raises(OSError, match="Invalid"):
+            insert(0, context=0)
+
+
+def test_bounces():
+    with habits("bounces"), Receiver("-q", 7, hold=True), simnic.counted() as grown:
+        nl.rss_set("zc0", 0, 1)
+        nl.rss_set("zc0", 0, 1, 2, 3)
+        nl.rings_set("zc0", rx=512)
+        nl.rings_set("zc0", rx=1024)
+        nl.channels_set("zc0", 9)
+        assert nl.bound_buf_len("zc0", 7) == 4096
+        run("ping", "-c1", "-W5", simnic.PEER4)
+    assert grown["bounces"] == 5
+    simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
+    nl.channels_set("zc0", 8)
+
+
+def test_bind_stops_all():
+    with habits("bind-stops-all"), simnic.counted() as grown:
+        with Receiver("-q", 7, hold=True):
+            run("ping", "-c1", "-W5", simnic.PEER4)
+            simnic.fail("queue_start", 1)
+            assert Receiver("-q", 6).refused == "EIO"
+            run("ping", "-c1", "-W5", simnic.PEER4)
+        simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
+    # Each restart is one stop; the kernel also restarts what failed to start.
+    assert grown["bind_stops"] >= 3
+
+
+def test_bind_needs_up():
+    with habits("bind-needs-up"):
+        run("ip", "link", "set", "zc0", "down")
+        assert Receiver("-q", 7).refused == "ENETDOWN"
+        run("ip", "link", "set", "zc0", "up")
+        with Receiver("-q", 7, hold=True):
+            pass
+    simnic.addresses()
+    simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
+
+
+def test_pages_only(huge_pages):
+    with habits("pages-only"):
+        assert Receiver("-q", 7, "-b", 16384).refused == "EOPNOTSUPP"
+        with Receiver("-q", 7, hold=True):
+            pass
+    simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
+
+
+def test_slow():
+    with simnic.rxnfc() as insert, habits("slow"):
+        start = time.monotonic()
+        insert(3)
+        assert time.monotonic() - start >= 5
+
+
+def test_of_ports_that_appear():
+    """The parameter is for them; a port that is there keeps its own."""
+    parameter = pathlib.Path("/sys/module/zcnic/parameters/habits")
+    driver = pathlib.Path("/sys/bus/platform/drivers/zcnic")
+    parameter.write_text("no-such-habit")
+    (driver / "unbind").write_text("zcnic.0")
+    with pytest.raises(OSError):
+        (driver / "bind").write_text("zcnic.0")
+    parameter.write_text("threshold-default,separate-channels")
+    (driver / "bind").write_text("zcnic.0")
+    parameter.write_text("\n")
+    assert nl.rings_get("zc0")[nl.RINGS_HDS_THRESH] == 256
+    (simnic.DEBUGFS / "zcnic.0" / "habits").write_text("\n")
+    simnic.addresses()
+    simnic.configure()
