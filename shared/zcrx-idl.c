@@ -170,14 +170,18 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Landing,
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Change,
 	DOC("Name of the interface"), FIELD(interface, STRING, 0),
-	DOC("ntuple-feature, gro-hw, rx-ring, tcp-data-split, hds-threshold, rss, channels"),
+	DOC("ntuple-feature, gro-hw, rings, tcp-data-split, hds-threshold, rss, channels"),
 	FIELD(step, STRING, 0),
 	DOC("What is found"), FIELD(from, STRING, 0),
 	DOC("What the configuration asks for"), FIELD(to, STRING, 0),
 	DOC("Side effect on traffic, as far as it is known for the driver"),
 	FIELD(effect, STRING, 0),
-	DOC("Apply only: done, failed, undone, skipped"), FIELD(outcome, STRING, N),
-	DOC("Why it failed, with the kernel's words and the remedy"), FIELD(message, STRING, N));
+	DOC("Apply only: done, failed, undone, undo-failed, skipped, waits"),
+	FIELD(outcome, STRING, N),
+	DOC("Why it failed, with the kernel's words and the remedy; or what it waits for"),
+	FIELD(message, STRING, N),
+	DOC("Ids of the leases that it would disturb; it follows by itself when they have ended"),
+	FIELD(blockedBy, STRING, A | N));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Event,
 	DOC("What happened"), TYPED(event, EventKind, 0),

@@ -67,7 +67,7 @@ expect "data split is seen" "0 ^split enabled" "$nic" observe zc0
 leaks 0
 expect "threshold too large" "1 KernelRejected.*requested.*exceeds" "$nic" apply zc0 hds-threshold 99999999
 expect "threshold" "0" "$nic" apply zc0 hds-threshold 0
-expect "ring size" "0" "$nic" apply zc0 rx-ring 256
+expect "ring size" "0" "$nic" apply zc0 rings 256
 expect "ring size is seen" "0 ^rx-ring 256/" "$nic" observe zc0
 expect "channels" "0" "$nic" apply zc0 channels 8
 expect "rss" "0" "$nic" apply zc0 rss 5

@@ -265,9 +265,7 @@ static void test_requests(void **state)
 	compare(ethnl_set_split(&family, 3, SPLIT_ENABLED), &m);
 	expected_request(&m, 16);
 	message_u32(&m, 17, 0);
-	compare(ethnl_set_hds_threshold(&family, 3, 0, false), &m);
-	message_u8(&m, 11, 2);
-	compare(ethnl_set_hds_threshold(&family, 3, 0, true), &m);
+	compare(ethnl_set_hds_threshold(&family, 3, 0), &m);
 	expected_request(&m, 16);
 	message_u32(&m, 6, 512);
 	compare(ethnl_set_rx_ring(&family, 3, 512), &m);

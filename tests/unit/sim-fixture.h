@@ -24,6 +24,7 @@ static inline int setup(void **state)
 	assert_int_equal(sim_nic_state_new(IFINDEX, "eth0", "test", 8, 16, &s), 0);
 	s->ntuple = FEATURE_ON;
 	s->split = SPLIT_ENABLED;
+	s->split_was_set = true;
 	s->hds_threshold = 0;
 	assert_int_equal(sim_add_nic(backend, s, "02:00:00:00:00:01", "pci-0000:3b:00.0"), 0);
 	assert_int_equal(sim_add_nic(backend, s, NULL, NULL), -EEXIST);

@@ -14,6 +14,7 @@ struct fixture {
 	struct nic *nic;
 	struct nic_state *found;
 	struct plan *plan;
+	struct step_result *results;
 };
 
 static struct nic_state *observe(struct nic *nic)
@@ -42,8 +43,10 @@ static int setup(void **state)
 	assert_int_equal(sim_add_nic(x->backend, s, NULL, NULL), 0);
 	assert_int_equal(x->backend->ops->open(x->backend, IFINDEX, &x->nic, NULL), 0);
 	x->found = observe(x->nic);
-	assert_int_equal(plan_build(&c, x->found, &x->plan, NULL), 0);
+	assert_int_equal(plan_build(&c, x->found, NULL, &x->plan, NULL), 0);
 	assert_int_equal(x->plan->n_steps, _STEP_OP_MAX);
+	x->results = step_results_new(x->plan);
+	assert_non_null(x->results);
 	*state = x;
 	return 0;
 }
@@ -55,6 +58,7 @@ static int teardown(void **state)
 	x->nic->ops->close(x->nic);
 	x->backend->ops->free(x->backend);
 	nic_state_free(x->found);
+	step_results_free(x->results, x->plan->n_steps);
 	plan_free(x->plan);
 	free(x);
 	return 0;
@@ -77,12 +81,11 @@ static void check_as_found(struct fixture *x)
 static void test_all_done(void **state)
 {
 	struct fixture *x = *state;
-	enum step_outcome outcomes[_STEP_OP_MAX];
 	_cleanup_(nic_state_freep) struct nic_state *now = NULL;
 
-	assert_int_equal(plan_apply(x->nic, x->plan, outcomes, NULL), 0);
+	assert_int_equal(plan_apply(x->nic, x->plan, 0, x->results, NULL), 0);
 	for (size_t i = 0; i < _STEP_OP_MAX; i++)
-		assert_int_equal(outcomes[i], STEP_DONE);
+		assert_int_equal(x->results[i].outcome, STEP_DONE);
 	now = observe(x->nic);
 	assert_int_equal(now->channels.combined, 12);
 	assert_int_equal(now->split, SPLIT_ENABLED);
@@ -94,7 +97,7 @@ static void test_empty(void **state)
 	struct fixture *x = *state;
 	struct plan nothing = {};
 
-	assert_int_equal(plan_apply(x->nic, &nothing, NULL, NULL), 0);
+	assert_int_equal(plan_apply(x->nic, &nothing, 0, NULL, NULL), 0);
 	check_as_found(x);
 }
 
@@ -103,7 +106,6 @@ static void test_every_step_fails(void **state)
 {
 	static const int errors[] = { EOPNOTSUPP, EINVAL, EBUSY, -ENOMEM };
 	struct fixture *x = *state;
-	enum step_outcome outcomes[_STEP_OP_MAX];
 
 	for (size_t e = 0; e < ARRAY_SIZE(errors); e++)
 		for (unsigned failed = 0; failed < _STEP_OP_MAX; failed++) {
@@ -111,13 +113,13 @@ static void test_every_step_fails(void **state)
 			int r = errors[e] < 0 ? errors[e] : ZCRX_KERNEL_REJECTED;
 
 			assert_int_equal(sim_fail_at(x->backend, failed + 1, errors[e], "no"), 0);
-			assert_int_equal(plan_apply(x->nic, x->plan, outcomes, &f), r);
+			assert_int_equal(plan_apply(x->nic, x->plan, 0, x->results, &f), r);
 			if (r > 0) {
 				assert_string_equal(f.kernel_text, "no");
 				assert_int_equal(f.error, errors[e]);
 			}
 			for (unsigned i = 0; i < _STEP_OP_MAX; i++)
-				assert_int_equal(outcomes[i], i < failed    ? STEP_UNDONE
+				assert_int_equal(x->results[i].outcome, i < failed    ? STEP_UNDONE
 							      : i == failed ? STEP_FAILED
 									    : STEP_SKIPPED);
 			check_as_found(x);
@@ -128,21 +130,24 @@ static void test_every_step_fails(void **state)
 static void test_undo_fails(void **state)
 {
 	struct fixture *x = *state;
-	enum step_outcome outcomes[_STEP_OP_MAX];
 	_cleanup_(nic_state_freep) struct nic_state *now = NULL;
 
 	/* The fifth step fails. Of the undos, three are refused: neither the split nor its
 	 * threshold can change while a queue is bound, and the split holds gro-hw. */
 	assert_int_equal(sim_set_bound(x->backend, IFINDEX, 0, true), 0);
 	x->plan->steps[4].to.number = 1 << 20; /* a ring size that the NIC has not */
-	assert_int_equal(plan_apply(x->nic, x->plan, outcomes, NULL), ZCRX_KERNEL_REJECTED);
-	assert_int_equal(outcomes[0], STEP_UNDO_FAILED); /* gro-hw */
-	assert_int_equal(outcomes[1], STEP_UNDO_FAILED); /* tcp-data-split */
-	assert_int_equal(outcomes[2], STEP_UNDO_FAILED); /* hds-threshold */
-	assert_int_equal(outcomes[3], STEP_UNDONE);	 /* ntuple */
-	assert_int_equal(outcomes[4], STEP_FAILED);
-	assert_int_equal(outcomes[5], STEP_SKIPPED);
-	assert_int_equal(outcomes[6], STEP_SKIPPED);
+	assert_int_equal(plan_apply(x->nic, x->plan, 0, x->results, NULL), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(x->results[0].outcome, STEP_UNDO_FAILED); /* gro-hw */
+	assert_int_equal(x->results[1].outcome, STEP_UNDO_FAILED); /* tcp-data-split */
+	assert_int_equal(x->results[2].outcome, STEP_UNDO_FAILED); /* hds-threshold */
+	assert_string_equal(x->results[1].message,
+			    "Cannot set tcp-data-split: Invalid argument (not possible now). The "
+			    "simulated NIC follows the kernel's rules here.");
+	assert_int_equal(x->results[3].outcome, STEP_UNDONE); /* ntuple */
+	assert_null(x->results[3].message);
+	assert_int_equal(x->results[4].outcome, STEP_FAILED);
+	assert_int_equal(x->results[5].outcome, STEP_SKIPPED);
+	assert_int_equal(x->results[6].outcome, STEP_SKIPPED);
 	now = observe(x->nic);
 	assert_int_equal(now->ntuple, FEATURE_OFF);
 	assert_int_equal(now->split, SPLIT_ENABLED);
@@ -151,13 +156,12 @@ static void test_undo_fails(void **state)
 static void test_gone(void **state)
 {
 	struct fixture *x = *state;
-	enum step_outcome outcomes[_STEP_OP_MAX];
 	_cleanup_fault_ struct fault f = {};
 
 	assert_int_equal(sim_unplug(x->backend, IFINDEX), 0);
-	assert_int_equal(plan_apply(x->nic, x->plan, outcomes, &f), ZCRX_NO_SUCH_INTERFACE);
-	assert_int_equal(outcomes[0], STEP_FAILED);
-	assert_int_equal(outcomes[1], STEP_SKIPPED);
+	assert_int_equal(plan_apply(x->nic, x->plan, 0, x->results, &f), ZCRX_NO_SUCH_INTERFACE);
+	assert_int_equal(x->results[0].outcome, STEP_FAILED);
+	assert_int_equal(x->results[1].outcome, STEP_SKIPPED);
 }
 
 /* A NIC that does something else than it was asked, and says so when it is read back: a ring size
@@ -173,11 +177,11 @@ static int apply_rounded(struct nic *nic, const struct step *step, struct fault 
 	struct step other = *step;
 	int r;
 
-	if (step->op != STEP_RX_RING || step->to.number != 1024)
+	if (step->op != STEP_RINGS || step->to.number != 1024)
 		return below->ops->apply(below, step, reterr);
 	other.to.number = 2048;
 	r = below->ops->apply(below, &other, reterr);
-	return r ?: fault_kernel(reterr, EIO, NULL, "set rx-ring", "It is 2048 now.");
+	return r ?: fault_kernel(reterr, EIO, NULL, "set rings", "It is 2048 now.");
 }
 
 static void test_effect_of_failed_step(void **state)
@@ -185,10 +189,9 @@ static void test_effect_of_failed_step(void **state)
 	static const struct nic_ops ops = { .apply = apply_rounded };
 	struct fixture *x = *state;
 	struct rounding n = { .nic = { &ops, IFINDEX }, .below = x->nic };
-	enum step_outcome outcomes[_STEP_OP_MAX];
 
-	assert_int_equal(plan_apply(&n.nic, x->plan, outcomes, NULL), ZCRX_KERNEL_REJECTED);
-	assert_int_equal(outcomes[4], STEP_FAILED);
+	assert_int_equal(plan_apply(&n.nic, x->plan, 0, x->results, NULL), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(x->results[4].outcome, STEP_FAILED);
 	check_as_found(x);
 }
 

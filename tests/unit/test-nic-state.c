@@ -249,9 +249,9 @@ static void test_apply_numbers(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(4);
 
 	(void)state;
-	assert_int_equal(apply(s, STEP_RX_RING, 4097), -EINVAL);
-	assert_int_equal(apply(s, STEP_RX_RING, 0), -EINVAL);
-	assert_int_equal(apply(s, STEP_RX_RING, 64), 0);
+	assert_int_equal(apply(s, STEP_RINGS, 4097), -EINVAL);
+	assert_int_equal(apply(s, STEP_RINGS, 0), -EINVAL);
+	assert_int_equal(apply(s, STEP_RINGS, 64), 0);
 	assert_int_equal(s->rx_ring, 64);
 	assert_int_equal(apply(s, STEP_NTUPLE, 1), 0);
 	assert_int_equal(s->ntuple, FEATURE_ON);
@@ -277,7 +277,7 @@ static void test_apply_numbers(void **state)
 	s->has_split = s->has_hds_threshold = s->has_rings = false;
 	assert_int_equal(apply(s, STEP_TCP_DATA_SPLIT, SPLIT_ENABLED), -EINVAL);
 	assert_int_equal(apply(s, STEP_HDS_THRESHOLD, 0), -EINVAL);
-	assert_int_equal(apply(s, STEP_RX_RING, 64), -EINVAL);
+	assert_int_equal(apply(s, STEP_RINGS, 64), -EINVAL);
 }
 
 static void test_apply_mlx5(void **state)

@@ -61,6 +61,7 @@ static struct nic_state *random_nic(uint64_t *seed)
 	s->rx_ring_max = 4096;
 	s->has_split = true;
 	s->split = (enum data_split)test_between(seed, 0, 2);
+	s->split_was_set = s->split == SPLIT_ENABLED && test_between(seed, 0, 1);
 	s->has_hds_threshold = test_between(seed, 0, 1);
 	s->hds_threshold = s->has_hds_threshold ? test_between(seed, 0, 3) * 100 : 0;
 	s->ntuple = test_between(seed, 0, 1) ? FEATURE_ON : FEATURE_OFF;
@@ -146,7 +147,7 @@ static void check_pair(const struct config_interface *c, const struct nic_state 
 		assert_true(highest(s) < s->n_queues);
 	}
 	check_end(c, s, p);
-	assert_int_equal(plan_build(c, s, &again, NULL), 0);
+	assert_int_equal(plan_build(c, s, NULL, &again, NULL), 0);
 	assert_int_equal(again->n_steps, 0);
 	assert_memory_equal(&again->carve_out, &p->carve_out, sizeof(p->carve_out));
 	for (size_t i = p->n_steps; i-- > 0;) {
@@ -189,7 +190,7 @@ static void test_pairs(void **state)
 		struct config_interface c = random_config(&seed);
 		int r;
 
-		r = plan_build(&c, s, &p, &f);
+		r = plan_build(&c, s, NULL, &p, &f);
 		if (r == 0) {
 			check_pair(&c, s, p);
 			check_prefixes(s, p);
@@ -218,7 +219,7 @@ static void test_sequences(void **state)
 			struct config_interface c = random_config(&seed);
 			_cleanup_(plan_freep) struct plan *p = NULL;
 
-			if (plan_build(&c, s, &p, NULL) != 0)
+			if (plan_build(&c, s, NULL, &p, NULL) != 0)
 				continue;
 			for (size_t n = 0; n < p->n_steps; n++)
 				assert_int_equal(nic_state_apply(s, &p->steps[n]), 0);

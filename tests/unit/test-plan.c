@@ -18,6 +18,7 @@ static struct nic_state *nic(const char *driver, unsigned queues, unsigned max)
 	s->rx_ring = 512;
 	s->rx_ring_max = 4096;
 	s->has_split = true;
+	s->split_was_set = true; /* once it is enabled */
 	s->has_hds_threshold = true;
 	s->hds_threshold = 256;
 	s->ntuple = FEATURE_OFF;
@@ -65,7 +66,7 @@ static void check(const struct config_interface *c, const struct nic_state *s, u
 {
 	_cleanup_(plan_freep) struct plan *p = NULL;
 
-	assert_int_equal(plan_build(c, s, &p, NULL), 0);
+	assert_int_equal(plan_build(c, s, NULL, &p, NULL), 0);
 	take_and_compare(print(p), expected);
 	assert_int_equal(p->carve_out.ordinary, first);
 	assert_int_equal(p->carve_out.zero_copy_first, first);
@@ -78,7 +79,7 @@ static void refuse(const struct config_interface *c, const struct nic_state *s, 
 	_cleanup_fault_ struct fault f = {};
 	struct plan *p = NULL;
 
-	assert_int_equal(plan_build(c, s, &p, &f), ZCRX_NOT_SUPPORTED);
+	assert_int_equal(plan_build(c, s, NULL, &p, &f), ZCRX_NOT_SUPPORTED);
 	assert_null(p);
 	assert_string_equal(f.subject, subject);
 	assert_string_equal(f.message, message);
@@ -103,7 +104,7 @@ static void test_grow(void **state)
 	      "tcp-data-split: unknown -> enabled\n"
 	      "hds-threshold: 256 -> 0\n"
 	      "ntuple-feature: off -> on\n"
-	      "rx-ring: 512 -> 1024\n"
+	      "rings: 512 -> 1024\n"
 	      "rss: default -> equal over 2 of 8 queues\n"
 	      "channels: combined 4 -> combined 8\n");
 	/* The table needs queues that do not exist yet. */
@@ -360,27 +361,36 @@ static void test_missing_features(void **state)
 	       "be kept off the carved-out queues; this needs another NIC or driver.");
 }
 
+#define UNKNOWN "the link may bounce: nothing is known of "
+#define PAUSE	"traffic pauses, the queues are made anew by mlx5_core"
+#define BOUNCE	"the link bounces, as it does with bnxt_en"
+
+static void check_effect(enum step_op op, const char *driver, const char *expected)
+{
+	char *s, *full;
+
+	assert_int_equal(step_effect_format(op, driver, &s), 0);
+	assert_int_equal(step_disturbs(op, driver), !streq(expected, "none"));
+	assert_true(asprintf(&full, "%s%s", expected,
+			     streq(expected, UNKNOWN) ? driver && *driver ? driver : "its driver"
+						      : "") > 0);
+	take_and_compare(s, full);
+	free(full);
+}
+
 static void test_words(void **state)
 {
 	static const struct {
 		enum step_op op;
 		const char *name, *unknown, *mlx5, *bnxt;
 	} cases[] = {
-		{ STEP_GRO_HW, "gro-hw", "the link may bounce",
-		  "traffic pauses while the queues are made anew",
-		  "the link bounces on this driver" },
-		{ STEP_TCP_DATA_SPLIT, "tcp-data-split", "the link may bounce",
-		  "traffic pauses while the queues are made anew",
-		  "the link bounces on this driver" },
-		{ STEP_HDS_THRESHOLD, "hds-threshold", "none", "none", "none" },
-		{ STEP_NTUPLE, "ntuple-feature", "none", "none", "none" },
-		{ STEP_RX_RING, "rx-ring", "the link may bounce",
-		  "traffic pauses while the queues are made anew",
-		  "the link bounces on this driver" },
-		{ STEP_RSS, "rss", "none", "none", "the link bounces on this driver" },
-		{ STEP_CHANNELS, "channels", "the link may bounce",
-		  "traffic pauses while the queues are made anew",
-		  "the link bounces on this driver" },
+		{ STEP_GRO_HW, "gro-hw", UNKNOWN, PAUSE, BOUNCE },
+		{ STEP_TCP_DATA_SPLIT, "tcp-data-split", UNKNOWN, PAUSE, BOUNCE },
+		{ STEP_HDS_THRESHOLD, "hds-threshold", UNKNOWN, PAUSE, BOUNCE },
+		{ STEP_NTUPLE, "ntuple-feature", "none", "none", BOUNCE },
+		{ STEP_RINGS, "rings", UNKNOWN, PAUSE, BOUNCE },
+		{ STEP_RSS, "rss", "none", "none", BOUNCE },
+		{ STEP_CHANNELS, "channels", UNKNOWN, PAUSE, BOUNCE },
 	};
 	uint32_t table[] = { 0, 1, 0, 1 }, one[] = { 0, 0 };
 	char *s;
@@ -389,10 +399,11 @@ static void test_words(void **state)
 	assert_int_equal(ARRAY_SIZE(cases), _STEP_OP_MAX);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		assert_string_equal(step_op_to_string(cases[i].op), cases[i].name);
-		assert_string_equal(step_effect(cases[i].op, ""), cases[i].unknown);
-		assert_string_equal(step_effect(cases[i].op, NULL), cases[i].unknown);
-		assert_string_equal(step_effect(cases[i].op, "mlx5_core"), cases[i].mlx5);
-		assert_string_equal(step_effect(cases[i].op, "bnxt_en"), cases[i].bnxt);
+		check_effect(cases[i].op, "", cases[i].unknown);
+		check_effect(cases[i].op, NULL, cases[i].unknown);
+		check_effect(cases[i].op, "test", cases[i].unknown);
+		check_effect(cases[i].op, "mlx5_core", cases[i].mlx5);
+		check_effect(cases[i].op, "bnxt_en", cases[i].bnxt);
 	}
 	/* Without a word on how many queues there are in all. */
 	assert_int_equal(

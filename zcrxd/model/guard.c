@@ -4,7 +4,7 @@
  */
 #include "guard.h"
 
-/* "channels combined 4 -> combined 8, rx-ring 512 -> 1024": those that disturb. */
+/* "channels combined 4 -> combined 8, rings 512 -> 1024": those that disturb. */
 static int list_steps(const struct plan *plan, const char *driver, char **ret)
 {
 	_cleanup_free_ char *text = NULL;

@@ -53,11 +53,18 @@ int inventory_resize(struct inventory *i, const struct carve_out *c)
 	return 0;
 }
 
+static unsigned first_to_lease(const struct inventory *i)
+{
+	const struct carve_out *c = &i->carve_out;
+
+	return c->lease_first > c->zero_copy_first ? c->lease_first - c->zero_copy_first : 0;
+}
+
 unsigned inventory_free_count(const struct inventory *i)
 {
 	unsigned count = 0;
 
-	for (unsigned n = 0; n < i->carve_out.zero_copy_count; n++)
+	for (unsigned n = first_to_lease(i); n < i->carve_out.zero_copy_count; n++)
 		count += is_free(&i->queues[n]);
 	return count;
 }
@@ -68,7 +75,7 @@ bool inventory_take(struct inventory *i, uint32_t lease, unsigned n, uint32_t *r
 
 	if (inventory_free_count(i) < n)
 		return false;
-	for (unsigned q = 0; taken < n; q++)
+	for (unsigned q = first_to_lease(i); taken < n; q++)
 		if (is_free(&i->queues[q])) {
 			i->queues[q].lease = lease;
 			ret_queues[taken++] = i->carve_out.zero_copy_first + q;

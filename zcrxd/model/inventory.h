@@ -23,6 +23,7 @@ void inventory_done(struct inventory *i);
 
 /* A new carve-out. -EBUSY and no change if a held or quarantined queue would fall outside. */
 int inventory_resize(struct inventory *i, const struct carve_out *c);
+/* Those that a new lease may get. */
 unsigned inventory_free_count(const struct inventory *i);
 /* The lowest free ones, marked as held by `lease`. False and no change if there are too few. */
 bool inventory_take(struct inventory *i, uint32_t lease, unsigned n, uint32_t *ret_queues);

@@ -3,25 +3,16 @@
  * What a step does to an observed NIC: the kernel's rules for it (net/ethtool/channels.c, rings.c,
  * common.c of Linux 7.2) as far as a plan meets them. For the simulated backend and the tests.
  */
+#include "driver.h"
 #include "plan.h"
-
-static unsigned highest(const struct rss_table *t)
-{
-	unsigned top = 0;
-
-	for (size_t i = 0; i < t->n; i++)
-		if (t->entries[i] > top)
-			top = t->entries[i];
-	return top;
-}
 
 /* Is one of the queues from `first` up in use by a table that stays, a rule or an owner? */
 static bool needs_from(const struct nic_state *s, unsigned first)
 {
-	if (s->has_rss && s->rss_was_set && highest(&s->rss) >= first)
+	if (s->has_rss && s->rss_was_set && rss_table_span(&s->rss) > first)
 		return true;
 	for (size_t i = 0; i < s->n_contexts; i++)
-		if (highest(&s->contexts[i]) >= first)
+		if (rss_table_span(&s->contexts[i]) > first)
 			return true;
 	for (size_t i = 0; i < s->n_rules; i++)
 		if (s->rules[i].action == RULE_TO_QUEUE && s->rules[i].target >= first)
@@ -52,10 +43,29 @@ static void spread(struct nic_state *s, unsigned queues)
 		s->rss.entries[i] = (uint32_t)(i % queues);
 }
 
+/* mlx5's table grows with its channels, unless somebody set it (before Linux 7.1, which repeats it). */
+static int resize_rss(struct nic_state *s, unsigned before, unsigned after)
+{
+	size_t then = driver_rss_entries(s->driver, after);
+	uint32_t *entries;
+
+	if (s->rss.n != driver_rss_entries(s->driver, before) || then == s->rss.n)
+		return 0;
+	if (s->rss_was_set)
+		return -EINVAL;
+	entries = reallocarray(s->rss.entries, then, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	s->rss.entries = entries;
+	s->rss.n = then;
+	return 0;
+}
+
 static int set_channels(struct nic_state *s, const struct nic_channels *to)
 {
 	unsigned before = nic_channels_rx(&s->channels), after = nic_channels_rx(to);
 	struct nic_queue *queues;
+	int r;
 
 	if (!s->has_channels || after == 0 || to->combined > s->channels.combined_max ||
 	    to->rx > s->channels.rx_max || to->tx > s->channels.tx_max ||
@@ -63,6 +73,9 @@ static int set_channels(struct nic_state *s, const struct nic_channels *to)
 		return -EINVAL;
 	if (after < before && needs_from(s, after))
 		return -EINVAL;
+	r = resize_rss(s, before, after);
+	if (r < 0)
+		return r;
 	if (s->n_queues) {
 		queues = reallocarray(s->queues, after, sizeof(*queues));
 		if (!queues)
@@ -113,20 +126,23 @@ static int set_feature(enum feature_state *f, unsigned to)
 	return 0;
 }
 
-/* mlx5 splits with the hardware's GRO: neither without the other. */
+/* mlx5 splits with the hardware's GRO: not without it. */
 static bool splits_by_gro(const struct nic_state *s)
 {
-	return s->driver && streq(s->driver, "mlx5_core");
+	return driver_splits_by_gro(s->driver) || s->split_needs_gro_hw;
 }
 
-static int set_split(struct nic_state *s, unsigned to)
+static int set_split(struct nic_state *s, unsigned to, bool by_driver)
 {
+	if (by_driver) /* was so before anybody set it, and is so after */
+		return s->split == to ? 0 : -EINVAL;
 	if (!s->has_split || to >= _SPLIT_MAX || (to != SPLIT_ENABLED && has_provider(s)))
 		return -EINVAL;
 	if (to == SPLIT_ENABLED && splits_by_gro(s) && s->gro_hw != FEATURE_ON &&
 	    s->gro_hw != FEATURE_FIXED_ON)
 		return -EINVAL;
 	s->split = (enum data_split)to;
+	s->split_was_set = to != SPLIT_UNKNOWN;
 	return 0;
 }
 
@@ -142,13 +158,13 @@ int nic_state_apply(struct nic_state *state, const struct step *step)
 	case STEP_NTUPLE:
 		return set_feature(&state->ntuple, to->number);
 	case STEP_TCP_DATA_SPLIT:
-		return set_split(state, to->number);
+		return set_split(state, to->number, to->by_driver);
 	case STEP_HDS_THRESHOLD:
 		if (!state->has_hds_threshold || (to->number != 0 && has_provider(state)))
 			return -EINVAL;
 		state->hds_threshold = to->number;
 		return 0;
-	case STEP_RX_RING:
+	case STEP_RINGS:
 		if (!state->has_rings || to->number == 0 || to->number > state->rx_ring_max)
 			return -EINVAL;
 		state->rx_ring = to->number;

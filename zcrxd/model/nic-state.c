@@ -90,12 +90,35 @@ unsigned nic_channels_rx(const struct nic_channels *c)
 	return c->combined + c->rx;
 }
 
-static bool leads_to(const struct rss_table *t, unsigned queue)
+unsigned nic_state_rx_queues(const struct nic_state *s)
+{
+	return s->has_channels ? nic_channels_rx(&s->channels) : (unsigned)s->n_queues;
+}
+
+unsigned rss_table_span(const struct rss_table *t)
+{
+	unsigned span = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->entries[i] >= span)
+			span = t->entries[i] + 1;
+	return span;
+}
+
+bool rss_table_leads_to(const struct rss_table *t, unsigned queue)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (t->entries[i] == queue)
 			return true;
 	return false;
+}
+
+bool rss_table_is_default(const struct rss_table *t, unsigned queues)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->entries[i] != i % queues)
+			return false;
+	return true;
 }
 
 unsigned nic_state_rss_queues(const struct nic_state *s)
@@ -105,7 +128,7 @@ unsigned nic_state_rss_queues(const struct nic_state *s)
 	for (size_t i = 0; i < s->rss.n; i++) {
 		struct rss_table before = { .entries = s->rss.entries, .n = i };
 
-		count += !leads_to(&before, s->rss.entries[i]);
+		count += !rss_table_leads_to(&before, s->rss.entries[i]);
 	}
 	return count;
 }
@@ -154,14 +177,14 @@ int nic_state_check_ways(const struct nic_state *s, unsigned queue, const uint32
 			"The RSS table of %s cannot be read, so ordinary traffic may reach "
 			"queue %u; this needs a driver with RSS.",
 			s->name, queue);
-	if (leads_to(&s->rss, queue))
+	if (rss_table_leads_to(&s->rss, queue))
 		return fault_set(
 			reterr, ZCRX_FLOW_CONFLICT, NULL,
 			"The RSS table of %s leads ordinary traffic to queue %u; narrow it "
 			"with: zcrxctl apply %s",
 			s->name, queue, s->name);
 	for (size_t i = 0; i < s->n_contexts; i++)
-		if (leads_to(&s->contexts[i], queue))
+		if (rss_table_leads_to(&s->contexts[i], queue))
 			return fault_set(
 				reterr, ZCRX_FLOW_CONFLICT, NULL,
 				"RSS context %u of %s, which is not zcrxd's, leads to queue "

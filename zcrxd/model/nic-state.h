@@ -77,6 +77,10 @@ struct nic_state {
 	unsigned rx_ring, rx_ring_max;
 	bool has_split;
 	enum data_split split;
+	/* `split` was set, rather than reported by a driver that nobody asked: only then does the
+	 * kernel allow zcrx. It does not tell; whoever set it has to remember. */
+	bool split_was_set;
+	bool split_needs_gro_hw; /* learnt: this device refuses the split without */
 	char *split_refusal; /* why it cannot be set at all, in the kernel's words; NULL if it can */
 	bool has_hds_threshold;
 	unsigned hds_threshold;
@@ -105,8 +109,15 @@ const char *data_split_to_string(enum data_split s); /* unknown, disabled, enabl
 
 /* Receive queues: combined plus rx. */
 unsigned nic_channels_rx(const struct nic_channels *c);
+/* Of this device now: its channels, or what the kernel lists where it has no say over them. */
+unsigned nic_state_rx_queues(const struct nic_state *s);
 /* How many different queues the default table leads to. */
 unsigned nic_state_rss_queues(const struct nic_state *s);
+/* The highest queue that a table leads to, plus one. */
+unsigned rss_table_span(const struct rss_table *t);
+bool rss_table_leads_to(const struct rss_table *t, unsigned queue);
+/* What the kernel's ethtool_rxfh_indir_default() gives: nobody can tell it from one never set. */
+bool rss_table_is_default(const struct rss_table *t, unsigned queues);
 /* Nobody holds it: no io-uring, dma-buf, AF_XDP owner, no lease. False if out of range. */
 bool nic_state_queue_clean(const struct nic_state *s, unsigned queue);
 

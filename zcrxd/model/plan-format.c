@@ -4,6 +4,7 @@
  */
 #include <stdarg.h>
 
+#include "driver.h"
 #include "plan.h"
 
 const char *step_op_to_string(enum step_op op)
@@ -13,7 +14,7 @@ const char *step_op_to_string(enum step_op op)
 		[STEP_TCP_DATA_SPLIT] = "tcp-data-split",
 		[STEP_HDS_THRESHOLD] = "hds-threshold",
 		[STEP_NTUPLE] = "ntuple-feature",
-		[STEP_RX_RING] = "rx-ring",
+		[STEP_RINGS] = "rings",
 		[STEP_RSS] = "rss",
 		[STEP_CHANNELS] = "channels",
 	};
@@ -45,23 +46,27 @@ static char *print_channels(const struct nic_channels *c)
 }
 
 /* The highest queue plus one, if the table is entry[i] = i mod that; else 0. */
-static unsigned modulus(const struct step_value *v)
+static unsigned modulus(const struct rss_table *t)
 {
-	unsigned n = 0;
+	unsigned n = rss_table_span(t);
 
-	for (size_t i = 0; i < v->n_rss; i++)
-		if (v->rss[i] >= n)
-			n = v->rss[i] + 1;
-	for (size_t i = 0; i < v->n_rss; i++)
-		if (v->rss[i] != i % n)
-			return 0;
-	return n;
+	return rss_table_is_default(t, n ?: 1) ? n : 0;
+}
+
+/* An equal table stays equal, another one is repeated. */
+void rss_table_fit(const uint32_t *table, size_t n_table, uint32_t *ret, size_t n)
+{
+	const struct rss_table t = { .entries = (uint32_t *)table, .n = n_table };
+	size_t period = modulus(&t) ?: n_table;
+
+	for (size_t i = 0; i < n; i++)
+		ret[i] = table[i % period];
 }
 
 static char *print_rss(const struct step_value *v)
 {
 	struct nic_state s = { .rss = { .entries = v->rss, .n = v->n_rss } };
-	unsigned equal = modulus(v), n = equal ?: nic_state_rss_queues(&s);
+	unsigned equal = modulus(&s.rss), n = equal ?: nic_state_rss_queues(&s);
 	_cleanup_free_ char *of = v->number ? print(" of %u", v->number) : strdup("");
 
 	if (!v->rss)
@@ -81,10 +86,11 @@ int step_value_format(enum step_op op, const struct step_value *v, char **ret)
 		s = strdup(v->number ? "on" : "off");
 		break;
 	case STEP_TCP_DATA_SPLIT:
-		s = strdup(data_split_to_string((enum data_split)v->number));
+		s = print("%s%s", data_split_to_string((enum data_split)v->number),
+			  v->by_driver ? " by the driver" : "");
 		break;
 	case STEP_HDS_THRESHOLD:
-	case STEP_RX_RING:
+	case STEP_RINGS:
 		s = print("%u", v->number);
 		break;
 	case STEP_RSS:
@@ -102,65 +108,21 @@ int step_value_format(enum step_op op, const struct step_value *v, char **ret)
 	return 0;
 }
 
-enum effect {
-	EFFECT_UNKNOWN, /* nothing is known of this driver: expect the worst */
-	EFFECT_NONE,
-	EFFECT_PAUSE,
-	EFFECT_BOUNCE,
-	_EFFECT_MAX,
-};
-
-/* What each driver does to the traffic that is not being reconfigured; read off Linux 7.2. */
-static const struct {
-	const char *driver;
-	enum effect split, rss, channels;
-} drivers[] = {
-	{ "mlx5_core", EFFECT_PAUSE, EFFECT_NONE, EFFECT_PAUSE },
-	{ "bnxt_en", EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE },
-	{ "gve", EFFECT_PAUSE, EFFECT_NONE, EFFECT_PAUSE },
-	{ "fbnic", EFFECT_PAUSE, EFFECT_NONE, EFFECT_PAUSE },
-	{ "ice", EFFECT_BOUNCE, EFFECT_NONE, EFFECT_BOUNCE },
-	{ "idpf", EFFECT_BOUNCE, EFFECT_NONE, EFFECT_BOUNCE },
-	{ "igb", EFFECT_BOUNCE, EFFECT_NONE, EFFECT_BOUNCE },
-};
-
-static enum effect effect_of(enum step_op op, const char *driver)
-{
-	size_t i = 0;
-
-	while (i < ARRAY_SIZE(drivers) && !streq(drivers[i].driver, driver ?: ""))
-		i++;
-	switch (op) {
-	case STEP_NTUPLE:
-	case STEP_HDS_THRESHOLD:
-		return EFFECT_NONE;
-	case STEP_RSS:
-		return i < ARRAY_SIZE(drivers) ? drivers[i].rss : EFFECT_NONE;
-	case STEP_GRO_HW:
-	case STEP_TCP_DATA_SPLIT:
-	case STEP_RX_RING:
-		return i < ARRAY_SIZE(drivers) ? drivers[i].split : EFFECT_UNKNOWN;
-	case STEP_CHANNELS:
-		return i < ARRAY_SIZE(drivers) ? drivers[i].channels : EFFECT_UNKNOWN;
-	case _STEP_OP_MAX:
-		break;
-	}
-	return EFFECT_UNKNOWN;
-}
-
-const char *step_effect(enum step_op op, const char *driver)
+int step_effect_format(enum step_op op, const char *driver, char **ret)
 {
 	static const char *const words[_EFFECT_MAX] = {
-		[EFFECT_UNKNOWN] = "the link may bounce",
-		[EFFECT_NONE] = "none",
-		[EFFECT_PAUSE] = "traffic pauses while the queues are made anew",
-		[EFFECT_BOUNCE] = "the link bounces on this driver",
+		[EFFECT_UNKNOWN] = "the link may bounce: nothing is known of ",
+		[EFFECT_PAUSE] = "traffic pauses, the queues are made anew by ",
+		[EFFECT_BOUNCE] = "the link bounces, as it does with ",
 	};
+	enum effect effect = driver_effect(driver, op);
+	char *s;
 
-	return words[effect_of(op, driver)];
-}
-
-bool step_disturbs(enum step_op op, const char *driver)
-{
-	return effect_of(op, driver) != EFFECT_NONE;
+	s = effect == EFFECT_NONE ? strdup("none")
+				  : print("%s%s", words[effect],
+					  driver && *driver ? driver : "its driver");
+	if (!s)
+		return -ENOMEM;
+	*ret = s;
+	return 0;
 }

@@ -15,7 +15,7 @@ enum step_op {
 	STEP_TCP_DATA_SPLIT,
 	STEP_HDS_THRESHOLD,
 	STEP_NTUPLE,
-	STEP_RX_RING,
+	STEP_RINGS,
 	STEP_RSS,
 	STEP_CHANNELS,
 	_STEP_OP_MAX,
@@ -24,8 +24,9 @@ enum step_op {
 /* Which member counts follows from the op. */
 struct step_value {
 	unsigned number; /* GRO_HW, NTUPLE: 0 off, 1 on; TCP_DATA_SPLIT: enum data_split;
-			  * HDS_THRESHOLD: bytes; RX_RING: descriptors; RSS: of how many queues, for
+			  * HDS_THRESHOLD: bytes; RINGS: descriptors; RSS: of how many queues, for
 			  * people only, 0 for unsaid */
+	bool by_driver; /* TCP_DATA_SPLIT: reported so, but as far as is known not set by anybody */
 	struct nic_channels channels; /* CHANNELS; the maxima are not looked at */
 	uint32_t *rss;		      /* RSS: the whole table; NULL: back to the driver's default */
 	size_t n_rss;
@@ -41,24 +42,51 @@ struct carve_out {
 	unsigned ordinary;	  /* queues 0 .. ordinary-1 serve RSS */
 	unsigned zero_copy_first; /* = ordinary */
 	unsigned zero_copy_count;
+	unsigned lease_first; /* those below are to become ordinary: no new lease gets them */
+};
+
+/* Carved-out queues that are in use. They are never disturbed, and RSS never leads to them. */
+struct held_queues {
+	const uint32_t *queues;
+	size_t n;
+};
+
+/* What cannot be done before these queues are given back. */
+struct waiting_step {
+	struct step step;
+	uint32_t *queues;
+	size_t n_queues;
 };
 
 struct plan {
-	struct carve_out carve_out;
-	struct step *steps;
+	struct carve_out carve_out; /* after `steps`, while `waiting` wait */
+	struct step *steps;	    /* to be done now, in this order */
 	size_t n_steps;
+	struct waiting_step *waiting;
+	size_t n_waiting;
 };
 
 struct plan *plan_free(struct plan *p); /* NULL is fine; returns NULL */
 DEFINE_CLEANUP(struct plan *, plan_free)
 
+/* The steps of `next` behind those of `plan`; the rest of `next` replaces that of `plan`. */
+int plan_append(struct plan *plan, struct plan *next);
+
 /*
- * NOT_SUPPORTED where the device cannot be what the configuration asks for (one queue only, more
- * channels than it has, no RSS), with what is missing as subject. A feature whose absence only the
- * kernel can explain becomes a step nevertheless: its refusal carries the kernel's own words.
+ * To the configuration. NOT_SUPPORTED where the device cannot be what it asks for (one queue only,
+ * more channels than it has, no RSS), with what is missing as subject; FLOW_CONFLICT where somebody
+ * else's rule or RSS context stands in the way. A feature whose absence only the kernel can explain
+ * becomes a step nevertheless: its refusal carries the kernel's own words.
  */
 int plan_build(const struct config_interface *config, const struct nic_state *state,
-	       struct plan **ret, struct fault *reterr);
+	       const struct held_queues *held, struct plan **ret, struct fault *reterr);
+
+/*
+ * Back to what was found. Only what the steps above change is looked at. There is no carve-out
+ * afterwards; with queues held, whatever would touch them waits.
+ */
+int plan_restore(const struct nic_state *found, const struct nic_state *state,
+		 const struct held_queues *held, struct plan **ret, struct fault *reterr);
 
 /* What a step does to a NIC, as the kernel would do it (an RSS table that was never set follows the
  * channels; a set one stays), or -EINVAL and no change where the kernel would refuse. The simulated
@@ -68,11 +96,14 @@ int nic_state_apply(struct nic_state *state, const struct step *step);
 /* The step that undoes it; borrows the tables of `step`. */
 struct step step_inverse(const struct step *step);
 
+/* The same table for a NIC whose own has another size: ret[n]. */
+void rss_table_fit(const uint32_t *table, size_t n_table, uint32_t *ret, size_t n);
+
 const char *step_op_to_string(enum step_op op); /* gro-hw, tcp-data-split, hds-threshold,
-						 * ntuple-feature, rx-ring, rss, channels */
+						 * ntuple-feature, rings, rss, channels */
 /* "on", "enabled", "combined 8", "equal over 6 of 8 queues", "default"... -ENOMEM only. */
 int step_value_format(enum step_op op, const struct step_value *v, char **ret);
-/* What it does to traffic, for people: "none", "the link bounces on this driver"... */
-const char *step_effect(enum step_op op, const char *driver);
+/* What it does to traffic, and which driver does that, for people. -ENOMEM only. */
+int step_effect_format(enum step_op op, const char *driver, char **ret);
 /* More than "none": the link or the traffic of other queues may be interrupted. */
 bool step_disturbs(enum step_op op, const char *driver);

@@ -15,41 +15,74 @@ const char *step_outcome_to_string(enum step_outcome o)
 	return o >= 0 && o < _STEP_OUTCOME_MAX ? names[o] : "unknown";
 }
 
-static int undo(struct nic *nic, const struct step *step)
+struct step_result *step_results_new(const struct plan *plan)
 {
-	struct step inverse = step_inverse(step);
+	return calloc(plan->n_steps + 1, sizeof(struct step_result));
+}
 
-	return nic->ops->apply(nic, &inverse, NULL);
+void step_results_free(struct step_result *results, size_t n)
+{
+	for (size_t i = 0; results && i < n; i++)
+		free(results[i].message);
+	free(results);
+}
+
+static void set_result(struct step_result *result, enum step_outcome outcome, const char *message)
+{
+	free(result->message);
+	*result = (struct step_result) { outcome, message ? strdup(message) : NULL };
+}
+
+static const char *reason(int r, const struct fault *f)
+{
+	return r > 0 && f && f->message ? f->message : strerror(r < 0 ? -r : EIO);
+}
+
+static void undo(struct nic *nic, const struct step *step, struct step_result *result)
+{
+	const struct step inverse = step_inverse(step);
+	_cleanup_fault_ struct fault fault = {};
+	int r = nic->ops->apply(nic, &inverse, &fault);
+
+	set_result(result, r == 0 ? STEP_UNDONE : STEP_UNDO_FAILED,
+		   r == 0 ? NULL : reason(r, &fault));
 }
 
 /* All of them even if one fails: each one that works leaves less behind. */
-static void undo_before(struct nic *nic, const struct plan *plan, size_t failed,
-			enum step_outcome *outcomes)
+void plan_undo(struct nic *nic, const struct plan *plan, struct step_result *results)
 {
-	/* The failed step may have had an effect, only not the one that was asked for (a ring size
-	 * that the driver rounded). Where it had none, its inverse changes nothing, and a kernel
-	 * that lacks the feature refuses that too: only the outcomes of the others tell something.
-	 */
-	(void)undo(nic, &plan->steps[failed]);
-	for (size_t i = failed; i-- > 0;)
-		outcomes[i] = undo(nic, &plan->steps[i]) == 0 ? STEP_UNDONE : STEP_UNDO_FAILED;
+	for (size_t i = plan->n_steps; i-- > 0;)
+		if (results[i].outcome == STEP_DONE)
+			undo(nic, &plan->steps[i], &results[i]);
 }
 
-int plan_apply(struct nic *nic, const struct plan *plan, enum step_outcome *outcomes,
+/* It may have had an effect, only not the one that was asked for (a ring size that the driver
+ * rounded). Where it had none, its inverse changes nothing, and a kernel that lacks the feature
+ * refuses that too: only the outcomes of the others tell something. */
+static void undo_failed(struct nic *nic, const struct step *step)
+{
+	const struct step inverse = step_inverse(step);
+
+	(void)nic->ops->apply(nic, &inverse, NULL);
+}
+
+int plan_apply(struct nic *nic, const struct plan *plan, size_t first, struct step_result *results,
 	       struct fault *reterr)
 {
-	int r;
+	_cleanup_fault_ struct fault own = {};
+	struct fault *fault = reterr ?: &own;
 
 	for (size_t i = 0; i < plan->n_steps; i++)
-		outcomes[i] = STEP_SKIPPED;
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		r = nic->ops->apply(nic, &plan->steps[i], reterr);
-		if (r == 0) {
-			outcomes[i] = STEP_DONE;
+		set_result(&results[i], i < first ? STEP_DONE : STEP_SKIPPED, NULL);
+	for (size_t i = first; i < plan->n_steps; i++) {
+		int r = nic->ops->apply(nic, &plan->steps[i], fault);
+
+		set_result(&results[i], r == 0 ? STEP_DONE : STEP_FAILED,
+			   r == 0 ? NULL : reason(r, fault));
+		if (r == 0)
 			continue;
-		}
-		outcomes[i] = STEP_FAILED;
-		undo_before(nic, plan, i, outcomes);
+		undo_failed(nic, &plan->steps[i]);
+		plan_undo(nic, plan, results);
 		return r;
 	}
 	return 0;

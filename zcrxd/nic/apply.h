@@ -16,12 +16,24 @@ enum step_outcome {
 	_STEP_OUTCOME_MAX,
 };
 
+struct step_result {
+	enum step_outcome outcome;
+	char *message; /* FAILED, UNDO_FAILED: why; else NULL */
+};
+
 const char *step_outcome_to_string(enum step_outcome o); /* skipped, done, failed, undone,
 							  * undo-failed */
 
+/* Room for the results of a plan's steps; all skipped. NULL if there is no memory. */
+struct step_result *step_results_new(const struct plan *plan);
+void step_results_free(struct step_result *results, size_t n);
+
 /*
- * outcomes[plan->n_steps] is written in every case. 0 if every step is done; else what the failing
+ * From step `first` on; those in front of it are done, and are undone with the others.
+ * results[plan->n_steps] is written in every case. 0 if every step is done; else what the failing
  * step returned, with *reterr from it.
  */
-int plan_apply(struct nic *nic, const struct plan *plan, enum step_outcome *outcomes,
+int plan_apply(struct nic *nic, const struct plan *plan, size_t first, struct step_result *results,
 	       struct fault *reterr);
+/* Those that are done, backwards. */
+void plan_undo(struct nic *nic, const struct plan *plan, struct step_result *results);

@@ -93,14 +93,9 @@ static struct nl_msg *set_rings(const struct netlink_family *family, unsigned if
 }
 
 struct nl_msg *ethnl_set_hds_threshold(const struct netlink_family *family, unsigned ifindex,
-				       unsigned bytes, bool split)
+				       unsigned bytes)
 {
-	_cleanup_nl_msg_ struct nl_msg *m =
-		set_rings(family, ifindex, UAPI_ETHTOOL_A_RINGS_HDS_THRESH, bytes);
-
-	if (!m || (split && nla_put_u8(m, ETHTOOL_A_RINGS_TCP_DATA_SPLIT, SPLIT_ENABLED) < 0))
-		return NULL;
-	return TAKE_PTR(m);
+	return set_rings(family, ifindex, UAPI_ETHTOOL_A_RINGS_HDS_THRESH, bytes);
 }
 
 struct nl_msg *ethnl_set_rx_ring(const struct netlink_family *family, unsigned ifindex, unsigned n)

@@ -36,9 +36,8 @@ struct nl_msg *ethnl_set_split(const struct netlink_family *family, unsigned ifi
 			       enum data_split split);
 /* Is always refused, before the driver is asked: with EOPNOTSUPP if it can set no split at all. */
 struct nl_msg *ethnl_probe_split(const struct netlink_family *family, unsigned ifindex);
-/* With `split`, both in one request. */
 struct nl_msg *ethnl_set_hds_threshold(const struct netlink_family *family, unsigned ifindex,
-				       unsigned bytes, bool split);
+				       unsigned bytes);
 struct nl_msg *ethnl_set_rx_ring(const struct netlink_family *family, unsigned ifindex, unsigned n);
 /* No entries: back to the driver's default. */
 struct nl_msg *ethnl_set_rss(const struct netlink_family *family, unsigned ifindex,

@@ -63,37 +63,43 @@ static int apply_feature(struct kernel_nic *nic, const char *name, bool on, stru
 			       : "");
 }
 
-static int apply_split(struct kernel_nic *nic, enum data_split split, struct readback *ret)
+static int set_split(struct kernel_nic *nic, enum data_split split, struct ethnl_rings *ret)
 {
-	struct ethnl_rings rings = {};
 	int r = netlink_call(&nic->genl, ethnl_set_split(&nic->ethtool, nic->nic.ifindex, split),
 			     NULL, NULL);
 
-	if (r >= 0)
-		r = read_rings(nic, &rings);
-	if (r < 0)
-		return r;
-	/* "unknown" hands the choice to the driver, which then may report either. */
-	return differs(ret, split == SPLIT_UNKNOWN || rings.split == split, "tcp-data-split is %s",
-		       data_split_to_string(rings.split));
+	return r < 0 ? r : read_rings(nic, ret);
 }
 
 /*
- * Some drivers report a split that nobody asked for (bnxt, fbnic), and start with a threshold other
- * than 0. zcrx wants both to have been set, so the one that is missing from the plan goes along; a
- * split that was set already is no change to the kernel.
+ * Back from "enabled" is "unknown", which hands the choice to the driver, whatever it then reports:
+ * a "disabled" that was found is nearly always a driver's own choice, and bnxt and fbnic refuse to
+ * be told so. Somebody's own word is given again where the driver's choice is another one.
  */
+static int apply_split(struct kernel_nic *nic, const struct step_value *to, struct readback *ret)
+{
+	enum data_split split = (enum data_split)to->number;
+	struct ethnl_rings rings = {};
+	int r;
+
+	if (to->by_driver) /* set since, which shows the same */
+		return differs(ret, true, "-");
+	r = set_split(nic, split == SPLIT_DISABLED ? SPLIT_UNKNOWN : split, &rings);
+	if (r >= 0 && split == SPLIT_DISABLED && rings.split == SPLIT_ENABLED)
+		r = set_split(nic, split, &rings);
+	if (r < 0)
+		return r;
+	return differs(ret, split != SPLIT_ENABLED || rings.split == split, "tcp-data-split is %s",
+		       data_split_to_string(rings.split));
+}
+
 static int apply_hds_threshold(struct kernel_nic *nic, unsigned wanted, struct readback *ret)
 {
 	struct ethnl_rings rings = {};
-	int r = read_rings(nic, &rings);
+	int r = netlink_call(&nic->genl,
+			     ethnl_set_hds_threshold(&nic->ethtool, nic->nic.ifindex, wanted), NULL,
+			     NULL);
 
-	if (r >= 0)
-		r = netlink_call(&nic->genl,
-				 ethnl_set_hds_threshold(&nic->ethtool, nic->nic.ifindex, wanted,
-							 wanted == 0 && rings.has_split &&
-								 rings.split == SPLIT_ENABLED),
-				 NULL, NULL);
 	if (r >= 0)
 		r = read_rings(nic, &rings);
 	if (r < 0)
@@ -102,7 +108,7 @@ static int apply_hds_threshold(struct kernel_nic *nic, unsigned wanted, struct r
 		       rings.hds_threshold);
 }
 
-static int apply_rx_ring(struct kernel_nic *nic, unsigned wanted, struct readback *ret)
+static int apply_rings(struct kernel_nic *nic, unsigned wanted, struct readback *ret)
 {
 	struct ethnl_rings rings = {};
 	int r = netlink_call(&nic->genl, ethnl_set_rx_ring(&nic->ethtool, nic->nic.ifindex, wanted),
@@ -115,39 +121,69 @@ static int apply_rx_ring(struct kernel_nic *nic, unsigned wanted, struct readbac
 	return differs(ret, rings.rx == wanted, "the driver made it %u", rings.rx);
 }
 
-/* A short table is repeated over the device's. */
-static bool is_table(const struct rss_table *found, const uint32_t *wanted, size_t n)
+static const struct rss_table *default_table(const struct ethnl_rss *rss)
 {
-	if (found->n < n || found->n % n != 0)
-		return false;
-	for (size_t i = 0; i < found->n; i++)
-		if (found->entries[i] != wanted[i % n])
-			return false;
-	return true;
+	for (size_t i = 0; i < rss->n; i++)
+		if (rss->tables[i].context == 0)
+			return &rss->tables[i];
+	return NULL;
+}
+
+static int set_rss(struct kernel_nic *nic, const uint32_t *table, size_t n)
+{
+	if (netlink_family_has(&nic->ethtool, UAPI_ETHTOOL_MSG_RSS_SET))
+		return netlink_call(&nic->genl,
+				    ethnl_set_rss(&nic->ethtool, nic->nic.ifindex, table, n), NULL,
+				    NULL);
+	/* Until Linux 6.17. */
+	netlink_forget_refusal(&nic->genl);
+	return rss_ioctl_set(nic->ioctl_fd, nic->name, table, n);
+}
+
+/* The size may have changed since the table was made, with the channels (mlx5), and the ioctl takes
+ * none but the device's. */
+static int apply_table(struct kernel_nic *nic, const struct step_value *to, struct ethnl_rss *rss,
+		       struct readback *ret)
+{
+	const struct rss_table *found;
+	_cleanup_free_ uint32_t *table = NULL;
+	size_t n;
+	int r = kernel_nic_read_rss(nic, rss);
+
+	if (r < 0)
+		return r;
+	found = default_table(rss);
+	n = found && found->n > 0 ? found->n : to->n_rss;
+	table = calloc(n, sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	rss_table_fit(to->rss, to->n_rss, table, n);
+	r = set_rss(nic, table, n);
+	if (r < 0)
+		return r;
+	ethnl_rss_reset(rss);
+	r = kernel_nic_read_rss(nic, rss);
+	if (r < 0)
+		return r;
+	found = default_table(rss);
+	return differs(ret,
+		       found && found->n == n &&
+			       memcmp(found->entries, table, n * sizeof(*table)) == 0,
+		       "the RSS table is another one");
 }
 
 static int apply_rss(struct kernel_nic *nic, const struct step_value *to, struct readback *ret)
 {
 	struct ethnl_rss rss = {};
-	bool equal = to->n_rss == 0; /* the default is whatever the driver says it is */
 	int r;
 
-	if (netlink_family_has(&nic->ethtool, UAPI_ETHTOOL_MSG_RSS_SET)) {
-		r = netlink_call(&nic->genl,
-				 ethnl_set_rss(&nic->ethtool, nic->nic.ifindex, to->rss, to->n_rss),
-				 NULL, NULL);
-	} else {
-		netlink_forget_refusal(&nic->genl);
-		r = rss_ioctl_set(nic->ioctl_fd, nic->name, to->rss, to->n_rss);
+	if (to->n_rss == 0) { /* the default is whatever the driver says it is */
+		*ret = (struct readback) { .equal = true };
+		return set_rss(nic, NULL, 0);
 	}
-	if (r >= 0)
-		r = kernel_nic_read_rss(nic, &rss);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < rss.n && !equal; i++)
-		equal = rss.tables[i].context == 0 && is_table(&rss.tables[i], to->rss, to->n_rss);
+	r = apply_table(nic, to, &rss, ret);
 	ethnl_rss_reset(&rss);
-	return differs(ret, equal, "the RSS table is another one");
+	return r;
 }
 
 static int apply_channels(struct kernel_nic *nic, const struct step *step, struct readback *ret)
@@ -176,11 +212,11 @@ static int apply(struct kernel_nic *nic, const struct step *step, struct readbac
 	case STEP_NTUPLE:
 		return apply_feature(nic, FEATURE_NTUPLE, step->to.number, ret);
 	case STEP_TCP_DATA_SPLIT:
-		return apply_split(nic, (enum data_split)step->to.number, ret);
+		return apply_split(nic, &step->to, ret);
 	case STEP_HDS_THRESHOLD:
 		return apply_hds_threshold(nic, step->to.number, ret);
-	case STEP_RX_RING:
-		return apply_rx_ring(nic, step->to.number, ret);
+	case STEP_RINGS:
+		return apply_rings(nic, step->to.number, ret);
 	case STEP_RSS:
 		return apply_rss(nic, &step->to, ret);
 	case STEP_CHANNELS:
@@ -210,7 +246,7 @@ static const char *remedy(enum step_op op, int error)
 		       "out of the configuration.";
 	case STEP_NTUPLE:
 		return "Without ntuple filters no flow can be steered; the driver may lack them.";
-	case STEP_RX_RING:
+	case STEP_RINGS:
 		return "Ask for a ring size that the device has (ethtool -g shows the range).";
 	case STEP_RSS:
 		return "Without control over RSS no queue can be kept free of ordinary traffic.";

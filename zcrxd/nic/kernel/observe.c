@@ -143,6 +143,9 @@ static int observe_queues(struct kernel_nic *nic, struct nic_state *state)
 	if (r < 0)
 		return r;
 	state->n_queues = queues.n;
+	/* What is bound shows that the split was set: it could not be, else. */
+	for (size_t q = 0; q < queues.n; q++)
+		state->split_was_set |= queues.queues[q].io_uring || queues.queues[q].dmabuf;
 	r = netlink_dump(&nic->genl, netdev_dump_napis(&nic->netdev, nic->nic.ifindex),
 			 netdev_read_napi, NULL, &queues);
 	if (r >= 0)

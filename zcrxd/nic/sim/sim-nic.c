@@ -61,7 +61,11 @@ static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr
 	/* The kernel says nothing about the queues of an interface that is down. */
 	if (!copy->up)
 		copy->n_queues = 0;
-	copy->rss_was_set = false; /* nor about this */
+	copy->rss_was_set = false; /* nor about this, nor about what follows */
+	copy->split_was_set = false;
+	copy->split_needs_gro_hw = false;
+	for (size_t q = 0; q < copy->n_queues; q++)
+		copy->split_was_set |= copy->queues[q].io_uring || copy->queues[q].dmabuf;
 	*ret = copy;
 	return 0;
 }

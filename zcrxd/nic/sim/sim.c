@@ -63,7 +63,7 @@ void sim_sync(struct sim *s, size_t slot)
 	}
 	s->shared->nics[slot].ifindex = state->ifindex;
 	s->shared->nics[slot].n_queues = (unsigned)state->n_queues;
-	s->shared->nics[slot].split = state->split == SPLIT_ENABLED &&
+	s->shared->nics[slot].split = state->split == SPLIT_ENABLED && state->split_was_set &&
 				      (!state->has_hds_threshold || state->hds_threshold == 0);
 }
 

@@ -18,7 +18,8 @@ struct nic_backend *sim_new(void);
 struct kernel_features *sim_features(struct nic_backend *b);
 
 /* A NIC that is up and can do everything: `queues` of at most `max` combined channels, an RSS table
- * of 128 entries, split unknown, hds-threshold 256, ntuple off. To be adjusted and given to
+ * of 128 entries, split unknown, hds-threshold 256, ntuple off. What the kernel does not tell (nic-state.h:
+ * rss_was_set, split_was_set, split_needs_gro_hw) is the NIC's truth here. To be adjusted and given to
  * sim_add_nic. */
 int sim_nic_state_new(unsigned ifindex, const char *name, const char *driver, unsigned queues,
 		      unsigned max, struct nic_state **ret);

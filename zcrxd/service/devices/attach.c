@@ -36,6 +36,8 @@ static void device_set_missing(struct device *d)
 {
 	worker_retire(TAKE_PTR(d->worker));
 	d->observed = nic_state_free(d->observed);
+	d->memory = (struct nic_memory){};
+	d->blocked = false;
 	inventory_done(&d->inventory);
 	inventory_init(&d->inventory);
 	d->gone = false;
@@ -115,6 +117,7 @@ void device_lease_gone(struct device *d)
 {
 	int r;
 
+	device_unblock(d);
 	if (d->n_leases > 0)
 		return;
 	if (d->leaving) {
@@ -127,10 +130,6 @@ void device_lease_gone(struct device *d)
 			log_errno(r, "Cannot look for interfaces");
 	} else if (d->gone) {
 		device_set_missing(d);
-	} else if (d->blocked) {
-		r = device_configure(d, CONFIGURE_APPLY, NULL, NULL);
-		if (r < 0)
-			log_errno(r, "Cannot configure %s", d->name);
 	}
 }
 

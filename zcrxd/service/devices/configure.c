@@ -9,80 +9,52 @@
 #include "guard.h"
 #include "leases.h"
 #include "log.h"
+#include "waiting.h"
 #include "watch.h"
 
 struct configure {
 	struct device *device;
-	unsigned ifindex; /* the device may have come back as another interface meanwhile */
-	struct config_interface config; /* a copy: the file may be reloaded meanwhile */
+	unsigned ifindex;   /* the device may have come back as another interface meanwhile */
+	struct bring bring; /* its config is a copy: the file may be reloaded meanwhile */
 	enum configure_mode mode;
-	bool held; /* leases exist */
+	uint32_t *held;
 	device_done done;
 	void *userdata;
 
 	int r;
 	struct fault fault;
-	struct plan *plan;
-	enum step_outcome *outcomes;
-	struct nic_state *state;
 };
-
-/* Leased queues are never disturbed, and the way by which the administrator came in is not cut. */
-static int configure_guard(struct configure *c)
-{
-	bool disturbs = false;
-
-	for (size_t i = 0; i < c->plan->n_steps; i++)
-		disturbs |= step_disturbs(c->plan->steps[i].op, c->state->driver);
-	if (!disturbs)
-		return 0;
-	if (c->held)
-		return fault_set(&c->fault, ZCRX_WRONG_STATE, "leased",
-				 "%s has leases, which the change would disturb. See zcrxctl "
-				 "leases; release or revoke them first.", c->state->name);
-	return c->mode == CONFIGURE_FORCE
-		       ? 0
-		       : guard_default_route(c->plan, c->state, "apply", &c->fault);
-}
 
 static void configure_run(struct nic *nic, void *data)
 {
 	struct configure *c = data;
 
-	c->r = nic->ops->observe(nic, &c->state, &c->fault);
-	if (c->r == 0)
-		c->r = plan_build(&c->config, c->state, &c->plan, &c->fault);
-	if (c->r != 0 || c->mode == CONFIGURE_PLAN)
-		return;
-	c->outcomes = calloc(c->plan->n_steps + 1, sizeof(*c->outcomes));
-	if (!c->outcomes) {
-		c->r = -ENOMEM;
-		return;
-	}
-	c->r = configure_guard(c);
-	if (c->r != 0 || c->plan->n_steps == 0)
-		return;
-	c->r = plan_apply(nic, c->plan, c->outcomes, &c->fault);
-	c->state = nic_state_free(c->state);
-	if (c->r == 0)
-		c->r = nic->ops->observe(nic, &c->state, &c->fault);
+	c->r = bring_plan(nic, &c->bring, &c->fault);
+	/* The way by which the administrator came in is not cut. */
+	if (c->r == 0 && c->mode == CONFIGURE_APPLY)
+		c->r = guard_default_route(c->bring.plan, c->bring.state, "apply", &c->fault);
+	if (c->r == 0 && c->mode != CONFIGURE_PLAN)
+		c->r = bring_apply(nic, &c->bring, &c->fault);
 }
 
 static void log_steps(const struct configure *c)
 {
 	const char *name = c->device->name;
 
-	for (size_t i = 0; i < c->plan->n_steps; i++) {
-		const struct step *s = &c->plan->steps[i];
+	for (size_t i = 0; i < c->bring.plan->n_steps; i++) {
+		const struct step *s = &c->bring.plan->steps[i];
+		const struct step_result *result = &c->bring.results[i];
 		_cleanup_free_ char *from = NULL, *to = NULL;
 
-		if (c->outcomes[i] == STEP_SKIPPED ||
+		if (result->outcome == STEP_SKIPPED ||
 		    step_value_format(s->op, &s->from, &from) < 0 ||
 		    step_value_format(s->op, &s->to, &to) < 0)
 			continue;
 		log_message(LOG_INFO, &(struct log_fields){ .interface = name },
-			    "%s: %s: %s -> %s: %s", name, step_op_to_string(s->op), from, to,
-			    step_outcome_to_string(c->outcomes[i]));
+			    "%s: %s: %s -> %s: %s%s%s", name, step_op_to_string(s->op), from, to,
+			    step_outcome_to_string(result->outcome),
+			    result->outcome == STEP_UNDO_FAILED ? ": " : "",
+			    result->outcome == STEP_UNDO_FAILED ? result->message : "");
 	}
 }
 
@@ -100,6 +72,25 @@ static void device_set_degraded(struct device *d, const char *reason)
 	watch_announce_interface(d, "failed", reason);
 }
 
+/* A lease was made on a queue that is not carved out any more: it is held now, and the next plan
+ * goes around it. */
+static void device_set_overtaken(struct device *d)
+{
+	device_set_degraded(d, "leases hold queues outside the new carve-out");
+	d->blocked = true;
+	device_unblock(d);
+}
+
+static void device_set_waiting(struct device *d, const struct plan *plan)
+{
+	_cleanup_free_ char *reason = NULL;
+	int r = waiting_describe(d, plan, &reason);
+
+	d->blocked = true;
+	device_set_degraded(d, r < 0 ? strerror(-r) : reason);
+	device_review_queues(d);
+}
+
 static void device_set_configured(struct device *d, const struct plan *plan)
 {
 	const struct carve_out *c = &plan->carve_out;
@@ -108,11 +99,14 @@ static void device_set_configured(struct device *d, const struct plan *plan)
 
 	r = inventory_resize(&d->inventory, c);
 	leases_claim_queues(d);
-	if (r < 0) {
-		device_set_degraded(d, r == -EBUSY ? "leases hold queues outside the new carve-out"
-						   : strerror(-r));
+	if (r == -EBUSY)
+		device_set_overtaken(d);
+	else if (r < 0)
+		device_set_degraded(d, strerror(-r));
+	else if (plan->n_waiting > 0)
+		device_set_waiting(d, plan);
+	if (r < 0 || plan->n_waiting > 0)
 		return;
-	}
 	d->state = DEVICE_CONFIGURED;
 	free(d->reason);
 	d->reason = NULL;
@@ -131,17 +125,18 @@ static void configure_adopt(struct configure *c)
 {
 	struct device *d = c->device;
 
-	if (c->state) {
+	if (c->bring.state) {
 		nic_state_free(d->observed);
-		d->observed = TAKE_PTR(c->state);
+		d->observed = TAKE_PTR(c->bring.state);
 	}
 	if (c->mode == CONFIGURE_PLAN)
 		return;
-	if (c->plan && c->outcomes)
+	if (c->bring.results)
 		log_steps(c);
-	d->blocked = c->r == ZCRX_WRONG_STATE && c->held;
+	d->memory = c->bring.memory;
+	d->blocked = false;
 	if (c->r == 0)
-		device_set_configured(d, c->plan);
+		device_set_configured(d, c->bring.plan);
 	else
 		device_set_degraded(d, c->r > 0 && c->fault.message ? c->fault.message
 								    : strerror(c->r < 0 ? -c->r : EIO));
@@ -151,9 +146,8 @@ static void configure_adopt(struct configure *c)
 static void configure_free(struct configure *c)
 {
 	fault_done(&c->fault);
-	plan_free(c->plan);
-	nic_state_free(c->state);
-	free(c->outcomes);
+	bring_done(&c->bring);
+	free(c->held);
 	free(c);
 }
 
@@ -161,8 +155,8 @@ static void configure_done(void *data)
 {
 	struct configure *c = data;
 	struct device *d = c->device;
-	struct device_report report = { .r = c->r, .fault = &c->fault, .plan = c->plan,
-					.outcomes = c->outcomes };
+	struct device_report report = { .r = c->r, .fault = &c->fault, .plan = c->bring.plan,
+					.results = c->bring.results };
 
 	if (d->worker && !d->gone && d->ifindex == c->ifindex)
 		configure_adopt(c);
@@ -180,11 +174,39 @@ int device_configure(struct device *d, enum configure_mode mode, device_done don
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	*c = (struct configure){ .device = d, .ifindex = d->ifindex, .config = d->config, .mode = mode,
-				 .held = d->n_leases > 0, .done = done, .userdata = userdata };
-	c->config.name = c->config.driver = c->config.mac = c->config.path = NULL;
-	r = device_submit(d, configure_run, configure_done, c);
+	*c = (struct configure){ .device = d, .ifindex = d->ifindex, .mode = mode, .done = done,
+				 .userdata = userdata,
+				 .bring = { .config = d->config, .memory = d->memory } };
+	c->bring.config.name = c->bring.config.driver = NULL;
+	c->bring.config.mac = c->bring.config.path = NULL;
+	r = waiting_held(d, &c->held, &c->bring.held.n);
+	c->bring.held.queues = c->held;
+	if (r == 0)
+		r = device_submit(d, configure_run, configure_done, c);
 	if (r < 0)
-		free(c);
+		configure_free(c);
 	return r;
+}
+
+static void on_unblocked(struct device *d, const struct device_report *report, void *userdata)
+{
+	(void)report;
+	(void)userdata;
+	d->unblocking = false;
+	if (d->unblock_again)
+		device_unblock(d);
+}
+
+void device_unblock(struct device *d)
+{
+	int r;
+
+	d->unblock_again = d->unblocking;
+	if (d->unblocking || !d->blocked || !d->worker || d->gone || d->leaving)
+		return;
+	r = device_configure(d, CONFIGURE_APPLY, on_unblocked, NULL);
+	if (r < 0)
+		log_errno(r, "Cannot configure %s", d->name);
+	else
+		d->unblocking = true;
 }

@@ -136,6 +136,7 @@ static void refresh_run(struct nic *nic, void *data)
 void device_review_queues(struct device *d)
 {
 	const struct carve_out *c = &d->inventory.carve_out;
+	bool again = false;
 
 	if (!d->observed || !d->observed->up)
 		return;
@@ -153,7 +154,10 @@ void device_review_queues(struct device *d)
 		inventory_clear_quarantine(&d->inventory, queue);
 		log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
 			    "Queue %u of %s is clean again.", queue, d->name);
+		again = true;
 	}
+	if (again)
+		device_unblock(d);
 }
 
 static void refresh_done(void *data)

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "apply.h"
+#include "bring.h"
 #include "inventory.h"
 #include "manager.h"
 #include "worker.h"
@@ -29,7 +29,7 @@ struct device_report {
 	int r;			     /* 0, enum zcrx_error with `fault`, negative errno */
 	struct fault *fault;
 	const struct plan *plan;     /* NULL if it did not come so far */
-	const enum step_outcome *outcomes; /* NULL for CONFIGURE_PLAN */
+	const struct step_result *results; /* of its steps; NULL if none was tried */
 };
 
 typedef void (*device_done)(struct device *d, const struct device_report *report, void *userdata);
@@ -48,10 +48,13 @@ struct device {
 	unsigned ifindex;
 	char name[IFNAMSIZ];
 	bool leaving;		/* not in the configuration; here until its leases are ended */
-	bool blocked;		/* its leases forbid what the configuration asks for */
+	bool blocked;		/* some of what the configuration asks for waits for leases to end */
+	bool unblocking;	/* a job is under way to see whether it still has to */
+	bool unblock_again;
 	bool gone;		/* the interface vanished; its leases are still being ended */
 	bool configured_once;	/* counted in manager->starting until then */
 	struct worker *worker;	/* NULL while missing */
+	struct nic_memory memory; /* of this interface, until it is gone */
 	struct nic_state *observed;
 	struct inventory inventory;
 	unsigned n_leases;
@@ -79,6 +82,9 @@ void device_set_config(struct device *d, const struct config_interface *config);
 /* Observe, then report. Callers that come while one is under way share its result. */
 int device_refresh(struct device *d, device_done done, void *userdata);
 int device_configure(struct device *d, enum configure_mode mode, device_done done, void *userdata);
+
+/* A queue was given back: what waited for it is done. Does nothing where nothing waits. */
+void device_unblock(struct device *d);
 
 /* Queues in an unknown state are looked at again now. */
 void device_recheck(struct device *d);

@@ -186,6 +186,8 @@ static void on_configured(struct device *d, const struct device_report *report, 
 	if (report->r != 0)
 		add_warning(q, device_name(d),
 			    report->r > 0 ? report->fault->message : strerror(-report->r));
+	else if (report->plan->n_waiting > 0 && d->reason)
+		add_warning(q, device_name(d), d->reason);
 	reload_finish(q);
 }
 

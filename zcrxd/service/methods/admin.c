@@ -29,6 +29,7 @@ static int check_administer(sd_varlink *link, struct manager *m, const char *wha
 
 struct planning {
 	sd_varlink *link;
+	bool apply; /* else only to look */
 	unsigned n_waiting;
 	sd_json_variant *changes;
 	int r; /* the first refusal */
@@ -49,27 +50,39 @@ static void planning_finish(struct planning *q)
 	free(q);
 }
 
+static int append_change(struct planning *q, int r, sd_json_variant *change)
+{
+	if (r >= 0)
+		r = sd_json_variant_append_array(&q->changes, change);
+	sd_json_variant_unref(change);
+	return r;
+}
+
 static int append_changes(struct planning *q, struct device *d, const struct device_report *report)
 {
-	const char *driver = d->observed && d->observed->driver ? d->observed->driver : "";
+	const struct plan *plan = report->plan;
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < report->plan->n_steps; i++) {
-		const enum step_outcome *outcome = report->outcomes ? &report->outcomes[i] : NULL;
-		const char *message = outcome && *outcome == STEP_FAILED ? report->fault->message : NULL;
-		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	for (size_t i = 0; r >= 0 && i < plan->n_steps; i++) {
+		const struct step_result *result = report->results ? &report->results[i] : NULL;
+		sd_json_variant *v = NULL;
 
-		r = json_change(device_name(d), driver, &report->plan->steps[i], outcome, message, &v);
-		if (r >= 0)
-			r = sd_json_variant_append_array(&q->changes, v);
+		r = json_change(d, &plan->steps[i], result, &v);
+		r = append_change(q, r, v);
+	}
+	for (size_t i = 0; r >= 0 && i < plan->n_waiting; i++) {
+		sd_json_variant *v = NULL;
+
+		r = json_waiting_change(d, &plan->waiting[i], q->apply, &v);
+		r = append_change(q, r, v);
 	}
 	return r;
 }
 
 static bool some_step_failed(const struct device_report *report)
 {
-	for (size_t i = 0; report->plan && report->outcomes && i < report->plan->n_steps; i++)
-		if (report->outcomes[i] == STEP_FAILED)
+	for (size_t i = 0; report->plan && report->results && i < report->plan->n_steps; i++)
+		if (report->results[i].outcome == STEP_FAILED)
 			return true;
 	return false;
 }
@@ -111,7 +124,8 @@ static int plan_start(sd_varlink *link, struct manager *m, const char *interface
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct planning){ .link = sd_varlink_ref(link), .n_waiting = 1 };
+	*q = (struct planning){ .link = sd_varlink_ref(link), .n_waiting = 1,
+				 .apply = mode != CONFIGURE_PLAN };
 	if (sd_json_variant_new_array(&q->changes, NULL, 0) < 0)
 		q->r = -ENOMEM;
 	d = interface ? manager_find_device(m, interface) : NULL;

@@ -122,22 +122,57 @@ int json_interface(struct device *d, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_VARIANT("queues", queues));
 }
 
-int json_change(const char *interface, const char *driver, const struct step *step,
-		const enum step_outcome *outcome, const char *message, sd_json_variant **ret)
+static int json_change_with(const struct device *d, const struct step *step, const char *outcome,
+			    const char *message, sd_json_variant *blocked_by, sd_json_variant **ret)
 {
-	_cleanup_free_ char *from = NULL, *to = NULL;
+	_cleanup_free_ char *from = NULL, *to = NULL, *effect = NULL;
 	int r;
 
 	r = step_value_format(step->op, &step->from, &from);
 	if (r == 0)
 		r = step_value_format(step->op, &step->to, &to);
+	if (r == 0)
+		r = step_effect_format(step->op, d->observed ? d->observed->driver : NULL, &effect);
 	if (r < 0)
 		return r;
-	return sd_json_buildo(ret, STRING("interface", interface),
+	return sd_json_buildo(ret, STRING("interface", device_name(d)),
 			      STRING("step", step_op_to_string(step->op)), STRING("from", from),
-			      STRING("to", to), STRING("effect", step_effect(step->op, driver)),
-			      STRING_IF("outcome", outcome ? step_outcome_to_string(*outcome) : NULL),
-			      STRING_IF("message", message));
+			      STRING("to", to), STRING("effect", effect),
+			      STRING_IF("outcome", outcome), STRING_IF("message", message),
+			      SD_JSON_BUILD_PAIR_CONDITION(!!blocked_by, "blockedBy",
+							   SD_JSON_BUILD_VARIANT(blocked_by)));
+}
+
+int json_change(const struct device *d, const struct step *step, const struct step_result *result,
+		sd_json_variant **ret)
+{
+	return json_change_with(d, step, result ? step_outcome_to_string(result->outcome) : NULL,
+				result ? result->message : NULL, NULL, ret);
+}
+
+int json_waiting_change(const struct device *d, const struct waiting_step *w, bool tried,
+			sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+	_cleanup_free_ char *message = NULL;
+	_cleanup_free_ uint32_t *ids = NULL;
+	size_t n = 0;
+	int r;
+
+	r = waiting_format(d, w, &message);
+	if (r >= 0)
+		r = waiting_leases(d, w, &ids, &n);
+	if (r >= 0)
+		r = sd_json_variant_new_array(&array, NULL, 0);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		char digits[LEASE_ID_DIGITS + 1];
+
+		lease_id_format(ids[i], digits);
+		r = sd_json_variant_append_arrayb(&array, SD_JSON_BUILD_STRING(digits));
+	}
+	if (r < 0)
+		return r;
+	return json_change_with(d, &w->step, tried ? "waits" : NULL, message, array, ret);
 }
 
 /* ----------------------------------------------------------------------------- flows */

@@ -8,13 +8,17 @@
 
 #include "device.h"
 #include "leases.h"
+#include "waiting.h"
 
 int json_kernel(const struct kernel_features *k, sd_json_variant **ret);
 int json_interface(struct device *d, sd_json_variant **ret);
 int json_lease(const struct lease *l, sd_json_variant **ret);
 int json_flow(const struct flow *f, sd_json_variant **ret);
-int json_change(const char *interface, const char *driver, const struct step *step,
-		const enum step_outcome *outcome, const char *message, sd_json_variant **ret);
+/* `result` NULL: not tried. */
+int json_change(const struct device *d, const struct step *step, const struct step_result *result,
+		sd_json_variant **ret);
+int json_waiting_change(const struct device *d, const struct waiting_step *w, bool tried,
+			sd_json_variant **ret);
 
 /* A Flow of the IDL. INVALID_FLOW with the field otherwise. */
 int json_parse_flow(sd_json_variant *v, struct flow *ret, struct fault *reterr);

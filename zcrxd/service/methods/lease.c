@@ -107,14 +107,18 @@ static int check_device(struct device *d, const struct peer *peer, unsigned queu
 	r = policy_check_acquire(d->manager->config, peer, device_name(d), queues, &usage, reterr);
 	if (r != 0)
 		return r;
-	if (d->state != DEVICE_CONFIGURED || d->gone)
+	/* What waits for leases to end keeps nobody from the queues that stay carved out. */
+	if ((d->state != DEVICE_CONFIGURED && !d->blocked) || d->gone)
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, device_name(d), "%s is %s: %s",
 				 device_name(d), device_state_to_string(d->state), d->reason ?: "");
 	if (inventory_free_count(&d->inventory) < queues)
 		return fault_set(reterr, ZCRX_NO_QUEUE_AVAILABLE, device_name(d),
-				 "%s has %u of %u zero-copy queues free, %u asked. See zcrxctl status %s.",
+				 "%s has %u of %u zero-copy queues free, %u asked.%s%s See zcrxctl "
+				 "status %s.",
 				 device_name(d), inventory_free_count(&d->inventory),
-				 d->inventory.carve_out.zero_copy_count, queues, device_name(d));
+				 d->inventory.carve_out.zero_copy_count, queues,
+				 d->blocked ? " " : "", d->blocked ? d->reason ?: "" : "",
+				 device_name(d));
 	return 0;
 }
 

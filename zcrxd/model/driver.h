@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What has to be known of drivers because the kernel does not tell: what a change does to the traffic
+ * of the queues that are not being changed, and what has to be in place before it. Read off Linux
+ * 7.2. Of a driver that is not listed the worst is expected.
+ */
+#pragma once
+
+#include "plan.h"
+
+enum effect {
+	EFFECT_UNKNOWN, /* nothing is known of this driver */
+	EFFECT_NONE,
+	EFFECT_PAUSE,
+	EFFECT_BOUNCE,
+	_EFFECT_MAX,
+};
+
+enum effect driver_effect(const char *driver, enum step_op op);
+
+/* It refuses tcp-data-split while rx-gro-hw is off. */
+bool driver_splits_by_gro(const char *driver);
+
+/* The entries of its RSS table for so many channels; 0 where they do not depend on each other. */
+size_t driver_rss_entries(const char *driver, unsigned channels);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Back to what was found, in the order that takes a carve-out down: RSS and channels first, the split
+ * last, since what needs it has to be gone by then. With queues held all of it waits.
+ */
+#include "driver.h"
+#include "plan-builder.h"
+
+static bool is_on(enum feature_state f)
+{
+	return f == FEATURE_ON || f == FEATURE_FIXED_ON;
+}
+
+static int restore_number(struct builder *b, bool wanted, enum step_op op, unsigned now, unsigned then)
+{
+	return wanted ? builder_add_number(b, op, now, then) : 0;
+}
+
+/* What was never set follows the channels again. */
+static bool was_default(const struct nic_state *s)
+{
+	return rss_table_is_default(&s->rss, nic_state_rx_queues(s) ?: 1);
+}
+
+static int restore_queues(struct builder *b, const struct nic_state *found)
+{
+	const struct nic_state *s = b->state;
+	bool both = s->has_rss && found->has_rss && s->rss.n > 0 && found->rss.n > 0;
+	struct queues_goal g = { .channels = s->channels, .queues = nic_state_rx_queues(s) };
+	_cleanup_free_ uint32_t *table = NULL, *now = NULL;
+	bool resize;
+
+	if (s->has_channels && found->has_channels) {
+		g.channels.combined = found->channels.combined;
+		g.channels.rx = found->channels.rx;
+		g.channels.tx = found->channels.tx;
+		g.queues = nic_channels_rx(&g.channels);
+	}
+	if (!both)
+		return plan_queues(b, &g);
+	resize = g.queues != nic_state_rx_queues(s);
+	if (was_default(found)) {
+		g.set_rss = !was_default(s);
+		return plan_queues(b, &g);
+	}
+	g.n_rss = plan_rss_entries(s, g.queues);
+	table = calloc(g.n_rss, sizeof(*table));
+	now = calloc(g.n_rss, sizeof(*now));
+	if (!table || !now)
+		return -ENOMEM;
+	rss_table_fit(found->rss.entries, found->rss.n, table, g.n_rss);
+	rss_table_fit(s->rss.entries, s->rss.n, now, g.n_rss);
+	g.rss = table;
+	g.set_rss = memcmp(table, now, g.n_rss * sizeof(*table)) != 0 || (resize && was_default(s));
+	return plan_queues(b, &g);
+}
+
+/* Switching it off takes all rules with it, also those that somebody else has made since. */
+static int restore_ntuple(struct builder *b, const struct nic_state *found)
+{
+	const struct nic_state *s = b->state;
+
+	if (s->ntuple == FEATURE_OFF && is_on(found->ntuple))
+		return builder_add_number(b, STEP_NTUPLE, 0, 1);
+	if (s->ntuple == FEATURE_ON && found->ntuple == FEATURE_OFF && s->n_rules == 0)
+		return builder_add_number(b, STEP_NTUPLE, 1, 0);
+	return 0;
+}
+
+/* GRO is only touched for the split: in front of it where the split comes back. */
+static int restore_split(struct builder *b, const struct nic_state *found)
+{
+	const struct nic_state *s = b->state;
+	bool on = s->gro_hw == FEATURE_OFF && is_on(found->gro_hw);
+	bool off = s->gro_hw == FEATURE_ON && found->gro_hw == FEATURE_OFF;
+	int r;
+
+	r = on ? builder_add_number(b, STEP_GRO_HW, 0, 1) : 0;
+	/* The kernel leaves "unknown" out; some drivers say "disabled" instead. */
+	if (r == 0)
+		r = restore_number(b, (s->split == SPLIT_ENABLED) != (found->split == SPLIT_ENABLED),
+				   STEP_TCP_DATA_SPLIT, s->split, found->split);
+	if (r == 0)
+		r = restore_number(b, s->has_hds_threshold && found->has_hds_threshold,
+				   STEP_HDS_THRESHOLD, s->hds_threshold, found->hds_threshold);
+	return r == 0 && off ? builder_add_number(b, STEP_GRO_HW, 1, 0) : r;
+}
+
+int plan_restore(const struct nic_state *found, const struct nic_state *state,
+		 const struct held_queues *held, struct plan **ret, struct fault *reterr)
+{
+	struct builder b = builder_new(state, held, reterr);
+	_cleanup_(plan_freep) struct plan *plan = b.plan;
+	int r;
+
+	if (!plan)
+		return -ENOMEM;
+	b.all_wait = b.held.n > 0;
+	r = restore_queues(&b, found);
+	if (r == 0)
+		r = restore_number(&b, state->has_rings && found->has_rings, STEP_RINGS, state->rx_ring,
+				   found->rx_ring);
+	if (r == 0)
+		r = restore_ntuple(&b, found);
+	if (r == 0)
+		r = restore_split(&b, found);
+	if (r == 0)
+		*ret = TAKE_PTR(plan);
+	return r;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See bring.h.
+ */
+#include "bring.h"
+
+/* A driver may answer to a change with another one; one that does so for ever is told so. */
+#define ROUNDS_MAX 3
+
+static int look(struct nic *nic, struct bring *b, struct fault *reterr)
+{
+	struct nic_state *state;
+	int r = nic->ops->observe(nic, &state, reterr);
+
+	if (r != 0)
+		return r;
+	nic_state_free(b->state);
+	b->state = state;
+	state->split_was_set |= b->memory.split_was_set && state->split == SPLIT_ENABLED;
+	state->split_needs_gro_hw |= b->memory.split_needs_gro_hw;
+	return 0;
+}
+
+static int plan(struct bring *b, struct plan **ret, struct fault *reterr)
+{
+	return plan_build(&b->config, b->state, &b->held, ret, reterr);
+}
+
+int bring_plan(struct nic *nic, struct bring *b, struct fault *reterr)
+{
+	int r = look(nic, b, reterr);
+
+	return r != 0 ? r : plan(b, &b->plan, reterr);
+}
+
+/* ---------------------------------------------------------------------------- the way back */
+
+/* "rss is equal over 4 of 8 queues, was default" of the first, and how many more there are. */
+static int describe_left(const struct plan *back, char **ret)
+{
+	const struct step *s = &back->steps[0];
+	_cleanup_free_ char *is = NULL, *was = NULL, *more = NULL;
+
+	if (step_value_format(s->op, &s->from, &is) < 0 ||
+	    step_value_format(s->op, &s->to, &was) < 0 ||
+	    asprintf(&more, back->n_steps > 1 ? ", and %zu more settings" : "%.0zu",
+		     back->n_steps - 1) < 0)
+		return -ENOMEM;
+	return asprintf(ret, "%s is %s, was %s%s", step_op_to_string(s->op), is, was, more) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+/* Whatever the undo of the steps said: 0 with NULL if the NIC is as it was found. What is not gets
+ * another try, in the order that takes a configuration down. */
+static int put_back(struct nic *nic, struct bring *b, const struct nic_state *found, char **ret)
+{
+	int r = 0;
+
+	for (unsigned tries = 0; tries < 2; tries++) {
+		_cleanup_(plan_freep) struct plan *back = NULL;
+		struct step_result *results;
+
+		r = look(nic, b, NULL);
+		if (r == 0)
+			r = plan_restore(found, b->state, NULL, &back, NULL);
+		if (r != 0)
+			return r;
+		*ret = NULL;
+		if (back->n_steps == 0)
+			return 0;
+		if (tries > 0)
+			return describe_left(back, ret);
+		results = step_results_new(back);
+		if (!results)
+			return -ENOMEM;
+		(void)plan_apply(nic, back, 0, results, NULL);
+		step_results_free(results, back->n_steps);
+	}
+	return r;
+}
+
+static void forgive_undo(struct bring *b)
+{
+	for (size_t i = 0; i < b->plan->n_steps; i++)
+		if (b->results[i].outcome == STEP_UNDO_FAILED) {
+			free(b->results[i].message);
+			b->results[i] = (struct step_result) { .outcome = STEP_UNDONE };
+		}
+}
+
+static void report_left(struct nic *nic, struct bring *b, const struct nic_state *found,
+			struct fault *reterr)
+{
+	_cleanup_free_ char *left = NULL;
+	char *message;
+	int r = put_back(nic, b, found, &left);
+
+	if (r == 0 && !left) {
+		forgive_undo(b);
+		return;
+	}
+	if (r == ZCRX_NO_SUCH_INTERFACE || !reterr || !reterr->message)
+		return;
+	if (asprintf(&message,
+		     r == 0 ? "%s It could not be put back as it was found: %s."
+			    : "%s Whether it is as it was found again cannot be seen%.0s.",
+		     reterr->message, left ?: "") < 0)
+		return;
+	free(reterr->message);
+	reterr->message = message;
+}
+
+/* ------------------------------------------------------------------------------- the way */
+
+/* A driver that is not known to need GRO for the split, but says no without. */
+static bool may_need_gro(const struct bring *b, const struct nic_state *found, int r)
+{
+	bool refused = false;
+
+	for (size_t i = 0; i < b->plan->n_steps; i++)
+		refused |= b->plan->steps[i].op == STEP_TCP_DATA_SPLIT &&
+			   b->results[i].outcome == STEP_FAILED;
+	return refused && r == ZCRX_KERNEL_REJECTED && found->gro_hw == FEATURE_OFF &&
+	       !b->memory.split_needs_gro_hw;
+}
+
+static int append(struct bring *b, struct plan *next)
+{
+	size_t n = b->plan->n_steps + next->n_steps;
+	struct step_result *results = reallocarray(b->results, n + 1, sizeof(*results));
+	int r;
+
+	if (!results)
+		return -ENOMEM;
+	b->results = results;
+	memset(results + b->plan->n_steps, 0, (next->n_steps + 1) * sizeof(*results));
+	r = plan_append(b->plan, next);
+	return r;
+}
+
+/* Until there is nothing left to change. */
+static int settle(struct nic *nic, struct bring *b, struct fault *reterr)
+{
+	size_t first = 0;
+	int r;
+
+	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+		_cleanup_(plan_freep) struct plan *next = NULL;
+
+		r = plan_apply(nic, b->plan, first, b->results, reterr);
+		for (size_t i = first; r == 0 && i < b->plan->n_steps; i++)
+			b->memory.split_was_set |= b->plan->steps[i].op == STEP_TCP_DATA_SPLIT;
+		if (r == 0)
+			r = look(nic, b, reterr);
+		if (r == 0)
+			r = plan(b, &next, reterr);
+		if (r != 0 || next->n_steps == 0)
+			return r;
+		first = b->plan->n_steps;
+		r = append(b, next);
+		if (r < 0)
+			return r;
+	}
+	return fault_kernel(reterr, EAGAIN, NULL, "keep the settings of the interface",
+			    "The driver of %s takes %s back whenever it is set. See zcrxctl plan %s.",
+			    b->state->name, step_op_to_string(b->plan->steps[first].op),
+			    b->state->name);
+}
+
+static int try(struct nic *nic, struct bring *b, const struct nic_state *found, struct fault *reterr)
+{
+	const struct nic_memory before = b->memory;
+	int r;
+
+	b->results = step_results_new(b->plan);
+	if (!b->results)
+		return -ENOMEM;
+	r = settle(nic, b, reterr);
+	if (r == 0)
+		return 0;
+	plan_undo(nic, b->plan, b->results); /* where it was not a step that failed */
+	b->memory = before;
+	report_left(nic, b, found, reterr);
+	return r;
+}
+
+int bring_apply(struct nic *nic, struct bring *b, struct fault *reterr)
+{
+	_cleanup_(nic_state_freep) struct nic_state *found = NULL;
+	_cleanup_fault_ struct fault second = {};
+	struct bring other;
+	int r, k;
+
+	if (b->plan->n_steps == 0)
+		return 0;
+	k = nic_state_copy(b->state, &found);
+	if (k < 0)
+		return k;
+	r = try(nic, b, found, reterr);
+	if (r == 0 || !may_need_gro(b, found, r))
+		return r;
+	other = (struct bring) { .config = b->config, .held = b->held, .memory = b->memory };
+	other.memory.split_needs_gro_hw = true;
+	k = bring_plan(nic, &other, &second);
+	if (k == 0)
+		k = try(nic, &other, found, &second);
+	if (k != 0) { /* the first refusal says more */
+		bring_done(&other);
+		return r;
+	}
+	if (reterr)
+		fault_done(reterr);
+	bring_done(b);
+	*b = other;
+	return 0;
+}
+
+void bring_done(struct bring *b)
+{
+	if (b->plan)
+		step_results_free(b->results, b->plan->n_steps);
+	plan_free(b->plan);
+	nic_state_free(b->state);
+	b->results = NULL;
+	b->plan = NULL;
+	b->state = NULL;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Brings a NIC to its configuration: looks, plans, applies, and looks again, because drivers change
+ * more than they are asked for (igb writes the RSS table anew when channels change). When it fails,
+ * the NIC is put back as it was found; by what it shows, not by what it was told.
+ */
+#pragma once
+
+#include "apply.h"
+
+/* What the kernel does not tell, and whoever brings a NIC to its configuration has to remember for
+ * as long as the interface exists. */
+struct nic_memory {
+	bool split_was_set;
+	bool split_needs_gro_hw;
+};
+
+struct bring {
+	struct config_interface config;
+	struct held_queues held;
+	struct nic_memory memory;
+
+	struct nic_state *state;      /* as it was seen last */
+	struct plan *plan;	      /* NULL if it did not come so far */
+	struct step_result *results;  /* of the plan's steps, NULL if none was tried */
+};
+
+/* Looks and plans; nothing is changed. */
+int bring_plan(struct nic *nic, struct bring *b, struct fault *reterr);
+/* After that: carries it out. On failure the message also says what could not be put back. */
+int bring_apply(struct nic *nic, struct bring *b, struct fault *reterr);
+void bring_done(struct bring *b); /* not `held`, which is the caller's */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See waiting.h. Leases are asked for by queue when something is said of them: they come and go while
+ * a plan is made.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "leases.h"
+#include "waiting.h"
+
+static const struct lease *lease_on(const struct device *d, uint32_t queue)
+{
+	struct lease *l;
+
+	TAILQ_FOREACH(l, &d->manager->leases, entry)
+		for (unsigned i = 0; l->device == d && i < l->n_queues; i++)
+			if (l->queues[i] == queue)
+				return l;
+	return NULL;
+}
+
+int waiting_held(const struct device *d, uint32_t **ret, size_t *ret_n)
+{
+	const struct carve_out *c = &d->inventory.carve_out;
+	uint32_t *queues;
+	struct lease *l;
+	size_t n = 0;
+
+	queues = calloc((size_t)d->n_leases * LEASE_QUEUES_MAX + c->zero_copy_count + 1,
+			sizeof(*queues));
+	if (!queues)
+		return -ENOMEM;
+	TAILQ_FOREACH(l, &d->manager->leases, entry)
+		for (unsigned i = 0; l->device == d && i < l->n_queues; i++)
+			queues[n++] = l->queues[i];
+	for (unsigned i = 0; i < c->zero_copy_count; i++)
+		if (d->inventory.queues[i].quarantine &&
+		    !lease_on(d, c->zero_copy_first + i))
+			queues[n++] = c->zero_copy_first + i;
+	*ret = queues;
+	*ret_n = n;
+	return 0;
+}
+
+int waiting_leases(const struct device *d, const struct waiting_step *w, uint32_t **ret,
+		   size_t *ret_n)
+{
+	uint32_t *ids = calloc(w->n_queues + 1, sizeof(*ids));
+	size_t n = 0;
+
+	if (!ids)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->n_queues; i++) {
+		const struct lease *l = lease_on(d, w->queues[i]);
+		bool known = !l;
+
+		for (size_t k = 0; k < n && !known; k++)
+			known = ids[k] == l->id;
+		if (!known)
+			ids[n++] = l->id;
+	}
+	*ret = ids;
+	*ret_n = n;
+	return 0;
+}
+
+static void put_queues_of(FILE *f, const struct lease *l, const struct device *d,
+			  const struct waiting_step *w)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < w->n_queues; i++)
+		if (lease_on(d, w->queues[i]) == l) {
+			fprintf(f, "%s%" PRIu32, separator, w->queues[i]);
+			separator = ", ";
+		}
+}
+
+static int put_waiting(FILE *f, const struct device *d, const struct waiting_step *w)
+{
+	_cleanup_free_ uint32_t *ids = NULL;
+	const char *separator = " for ";
+	size_t n;
+	int r;
+
+	r = waiting_leases(d, w, &ids, &n);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		fprintf(f, "%slease %08" PRIx32 " (queue ", separator, ids[i]);
+		put_queues_of(f, leases_find(d->manager, ids[i]), d, w);
+		fputc(')', f);
+		separator = ", ";
+	}
+	for (size_t i = 0; i < w->n_queues; i++)
+		if (!lease_on(d, w->queues[i])) {
+			fprintf(f, "%squeue %" PRIu32 ", which is withheld", separator,
+				w->queues[i]);
+			separator = ", ";
+		}
+	return 0;
+}
+
+static int finish(FILE *f, char **text, int r, char **ret)
+{
+	if (fclose(f) != 0 || r < 0)
+		return r < 0 ? r : -ENOMEM;
+	*ret = TAKE_PTR(*text);
+	return 0;
+}
+
+int waiting_format(const struct device *d, const struct waiting_step *w, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return -ENOMEM;
+	fputs("Waits", f);
+	return finish(f, &text, put_waiting(f, d, w), ret);
+}
+
+int waiting_describe(const struct device *d, const struct plan *plan, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	int r = 0;
+
+	if (!f)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < plan->n_waiting; i++) {
+		const struct waiting_step *w = &plan->waiting[i];
+		_cleanup_free_ char *from = NULL, *to = NULL;
+
+		r = step_value_format(w->step.op, &w->step.from, &from);
+		if (r == 0)
+			r = step_value_format(w->step.op, &w->step.to, &to);
+		if (r == 0)
+			fprintf(f, "%s%s %s -> %s waits", i > 0 ? "; " : "",
+				step_op_to_string(w->step.op), from, to);
+		if (r == 0)
+			r = put_waiting(f, d, w);
+	}
+	return finish(f, &text, r, ret);
+}

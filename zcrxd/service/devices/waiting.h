@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The queues of a device that must not be disturbed, and what of its configuration waits for which
+ * leases to end, in words.
+ */
+#pragma once
+
+#include "device.h"
+
+/* Leased or withheld queues. */
+int waiting_held(const struct device *d, uint32_t **ret, size_t *ret_n);
+/* The ids of the leases that a step waits for, each once; in the order of their queues. */
+int waiting_leases(const struct device *d, const struct waiting_step *w, uint32_t **ret,
+		   size_t *ret_n);
+/* "Waits for lease 0000002a (queue 7), and for queue 6, which is withheld." */
+int waiting_format(const struct device *d, const struct waiting_step *w, char **ret);
+/* Of all of the plan, as a reason. */
+int waiting_describe(const struct device *d, const struct plan *plan, char **ret);
