@@ -251,9 +251,15 @@ class Program:
             self.process.wait(PATIENCE)
 
 
-def receiver(port, *options, user="alice", ready=True):
+def with_sanitizers(name):
+    """The same program from the sanitizers' build, which nobody installs."""
+    return next(path for flavour in ("test", "clang", "release")
+                if os.path.exists(path := f"/build/{flavour}/tools/{name}/{name}"))
+
+
+def receiver(port, *options, user="alice", ready=True, program="zcrxperf"):
     """zcrxperf receive, steered and listening."""
-    program = Program("zcrxperf", "receive", "--json", "--port", str(port), *options, user=user)
+    program = Program(program, "receive", "--json", "--port", str(port), *options, user=user)
     if ready:
         program.wait_for("^listening on port")
     return program

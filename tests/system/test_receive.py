@@ -10,7 +10,6 @@ from machine import HOST4, HOST6
 from simnic import counted
 
 
-
 @pytest.mark.parametrize("grants, size", [("auto", 64 << 20), ("direct", 16 << 20)])
 @pytest.mark.parametrize("host", [HOST4, HOST6])
 def test_64_megabytes_without_privilege(grants, size, host):
@@ -47,6 +46,14 @@ def test_the_other_modes_need_no_lease():
                 assert sending.finish() == 0, sending.said
             result = receiving.result()
         assert (result["bytes"], result["wrongBytes"]) == (1 << 20, 0)
+
+
+def test_the_library_with_sanitizers():
+    size = 4 << 20
+    with machine.receiver(9001, "--verify", program=machine.with_sanitizers("zcrxperf")) as receiving:
+        with machine.sender(HOST4, 9001, size) as sending:
+            assert sending.finish() == 0, sending.said
+        machine.assert_zero_copy(receiving.result(), size)
 
 
 def test_several_connections_on_one_queue():
