@@ -179,7 +179,7 @@ int vl_method_explain(sd_varlink *link, sd_json_variant *parameters,
 	struct explain_parameters p = {};
 	_cleanup_fault_ struct fault fault = {};
 	_cleanup_free_ struct explanation *e = calloc(1, sizeof(*e));
-	struct device *d;
+	struct device *d = NULL;
 	int r;
 
 	(void)flags;
