@@ -209,6 +209,30 @@ static void test_any_bytes(void **state)
 	}
 }
 
+static void test_other_fields(void **state)
+{
+	struct flow flow = sample(FLOW_TCP4), six = sample(FLOW_TCP6);
+	struct nic_rule rules[] = {
+		{ .location = 1, .understood = true, .flow = six },
+		{ .location = 2, .flow = { .protocol = FLOW_TCP4, .source_port = 3 } },
+		{ .location = 3, .understood = true, .flow = flow },
+		{ .location = 4, .understood = true, .flow = flow },
+	};
+
+	(void)state;
+	rules[2].flow.destination.prefix = 24;
+	rules[3].flow.source_port ^= 1;
+	/* Another flow type, and one that nobody can read, say nothing. */
+	assert_null(rxnfc_other_fields(&flow, rules, 2));
+	assert_ptr_equal(rxnfc_other_fields(&flow, rules, 3), &rules[2]);
+	/* What was taken before cannot be the reason now. */
+	rules[3].flow = flow;
+	rules[3].flow.destination_port++;
+	assert_null(rxnfc_other_fields(&flow, rules, 4));
+	assert_true(rxnfc_same_fields(&rules[3].flow, &flow));
+	assert_false(rxnfc_same_fields(&rules[2].flow, &flow));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_not_understood),
 		cmocka_unit_test(test_values_under_the_mask),
 		cmocka_unit_test(test_any_bytes),
+		cmocka_unit_test(test_other_fields),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,13 +248,15 @@ int rxnfc_insert(int fd, const char *ifname, const struct flow *flow, uint32_t q
 	struct nic_rule found;
 	bool chosen = true;
 	uint32_t location;
-	int r = -EEXIST;
+	int r = -EEXIST, q;
 
 	/* At a location of our choice EEXIST may only mean that somebody took it just now. */
 	for (unsigned i = 0; i < ATTEMPTS && r == -EEXIST && chosen; i++)
 		r = insert_once(fd, ifname, flow, queue, &location, &chosen);
-	if (r < 0)
-		return refuse(r, "insert", ifname, flow, queue, reterr);
+	if (r < 0) {
+		q = rxnfc_refuse_fields(fd, ifname, flow, -r, reterr);
+		return q != 0 ? q : refuse(r, "insert", ifname, flow, queue, reterr);
+	}
 	r = read_rule(fd, ifname, location, &found);
 	if (r < 0)
 		return refuse(r, "read back", ifname, flow, queue, reterr);

@@ -16,6 +16,15 @@ void rxnfc_to_rule(const struct ethtool_rxnfc *nfc, struct nic_rule *ret);
  */
 int rxnfc_list(int fd, const char *ifname, struct nic_rule **ret, size_t *ret_n);
 
+/* Pure: do both match the same fields, and as much of them? The rule that would explain why a NIC
+ * with one set of fields for each flow type refuses the flow; NULL if that cannot be the reason. */
+bool rxnfc_same_fields(const struct flow *a, const struct flow *b);
+const struct nic_rule *rxnfc_other_fields(const struct flow *flow, const struct nic_rule *rules,
+					  size_t n);
+/* Refuses with that rule as the likely cause of the errno, or returns 0 if there is none. */
+int rxnfc_refuse_fields(int fd, const char *ifname, const struct flow *flow, int error,
+			struct fault *reterr);
+
 /* As nic_ops.rule_insert and rule_delete. */
 int rxnfc_insert(int fd, const char *ifname, const struct flow *flow, uint32_t queue,
 		 uint32_t *ret_location, struct fault *reterr);
