@@ -21,8 +21,18 @@ struct registration {
 	struct nic_queue found;
 	int r;
 	struct fault fault;
+	struct inquiry *inquiry;
+	bool asked;
+	unsigned answered; /* how often that was found */
 	register_done done;
 	void *userdata;
+};
+
+/* A question to the interface, which may outlive the registration that it is for. */
+struct inquiry {
+	struct device *device;
+	struct registration *registration; /* NULL if it has ended meanwhile */
+	uint32_t queue;
 };
 
 static void registration_free(struct registration *g)
@@ -31,6 +41,8 @@ static void registration_free(struct registration *g)
 		close(g->request.pidfd);
 	if (g->request.area_fd >= 0)
 		close(g->request.area_fd);
+	if (g->inquiry)
+		g->inquiry->registration = NULL;
 	fault_done(&g->fault);
 	free(g->own);
 	free(g);
@@ -109,6 +121,54 @@ static void on_registered(int r, const struct ifq *ifq, struct fault *fault, voi
 	registration_report(g, r);
 }
 
+/*
+ * What takes so long, the client or the driver? The kernel holds the interface's lock while the
+ * driver restarts the queue, and not while a client keeps its ring's: an interface that answers is
+ * not at it. After the answer the registration has one more second to end.
+ */
+static void inquiry_run(struct nic *nic, void *data)
+{
+	struct inquiry *q = data;
+	_cleanup_fault_ struct fault fault = {};
+	struct nic_queue found;
+
+	(void)nic->ops->queues(nic, &q->queue, 1, &found, &fault);
+}
+
+static void inquiry_done(void *data)
+{
+	struct inquiry *q = data;
+	struct device *d = q->device;
+
+	if (q->registration)
+		q->registration->inquiry = NULL;
+	free(q);
+	device_job_done(d);
+}
+
+static bool is_excused(void *userdata)
+{
+	struct registration *g = userdata;
+	struct device *d = g->lease->device;
+	struct inquiry *q;
+
+	if (g->inquiry)
+		return true;
+	if (g->asked)
+		return g->answered++ == 0;
+	g->asked = true;
+	q = malloc(sizeof(*q));
+	if (!q)
+		return false;
+	*q = (struct inquiry){ .device = d, .registration = g, .queue = g->hardware_queue };
+	if (device_submit(d, inquiry_run, inquiry_done, q) < 0) {
+		free(q);
+		return false;
+	}
+	g->inquiry = q;
+	return true;
+}
+
 /* --------------------------------------------- stage 1: nobody else reaches the queue */
 
 static void ways_run(struct nic *nic, void *data)
@@ -135,7 +195,8 @@ static int start_registrar(struct registration *g)
 	if (pidfd < 0)
 		return -errno;
 	lease_set_client(l, g->queue, pidfd, true);
-	return registrar_start(l->manager->event, l->manager->backend, &g->request, on_registered, g);
+	return registrar_start(l->manager->event, l->manager->backend, &g->request, is_excused,
+			       on_registered, g);
 }
 
 static void ways_done(void *data)

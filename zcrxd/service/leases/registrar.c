@@ -31,6 +31,7 @@ struct registrar {
 	int answer_fd;
 	unsigned overdue; /* how often the deadline has passed */
 	sd_event_source *child, *deadline;
+	registrar_excused excused;
 	registrar_done done;
 	void *userdata;
 };
@@ -192,6 +193,8 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 	const struct ifq none = {};
 
 	(void)usec;
+	if (g->overdue == 0 && g->excused(g->userdata))
+		goto again;
 	switch (g->overdue++) {
 	case 0:
 		kill(g->pid, SIGKILL); /* not reaped yet: the pid is the child's */
@@ -207,6 +210,7 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 		registrar_abandon(g);
 		return 0;
 	}
+again:
 	(void)sd_event_source_set_time_relative(s, REGISTRAR_DEADLINE_USEC / 5);
 	(void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 	return 0;
@@ -233,7 +237,7 @@ static int registrar_fork(struct registrar *g, struct nic_backend *backend,
 }
 
 int registrar_start(sd_event *event, struct nic_backend *backend, const struct ifq_request *request,
-		    registrar_done done, void *userdata)
+		    registrar_excused excused, registrar_done done, void *userdata)
 {
 	_cleanup_(registrar_freep) struct registrar *g = NULL;
 	int r;
@@ -241,7 +245,8 @@ int registrar_start(sd_event *event, struct nic_backend *backend, const struct i
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return -ENOMEM;
-	*g = (struct registrar){ .answer_fd = -EBADF, .done = done, .userdata = userdata };
+	*g = (struct registrar){ .answer_fd = -EBADF, .excused = excused, .done = done,
+				 .userdata = userdata };
 	g->client_pidfd = fcntl(request->pidfd, F_DUPFD_CLOEXEC, 3);
 	if (g->client_pidfd < 0)
 		return -errno;

@@ -14,14 +14,18 @@
  * milliseconds to pin; seconds are somebody's intent. */
 #define REGISTRAR_DEADLINE_USEC (5 * 1000000ULL)
 
+/* Asked past the deadline, and every second from then on: is it the driver that takes so long? */
+typedef bool (*registrar_excused)(void *userdata);
+
 /* r as from nic_backend_ops.register_ifq; `ifq` is valid if it is 0, `fault` if it is positive. */
 typedef void (*registrar_done)(int r, const struct ifq *ifq, struct fault *fault, void *userdata);
 
 /*
  * Borrows the request's descriptors until it returns. `done` is called exactly once unless an error
- * is returned. Past the deadline the child is killed, because one that returns late would register
- * an ifq that nobody knows of; then the client, if the child cannot come back otherwise. The
- * request is refused (INVALID_RING) when the child is gone, or when not even that has helped.
+ * is returned. Past the deadline, unless excused, the child is killed, because one that returns late
+ * would register an ifq that nobody knows of; then the client, if the child cannot come back
+ * otherwise. The request is refused (INVALID_RING) when the child is gone, or when not even that has
+ * helped.
  */
 int registrar_start(sd_event *event, struct nic_backend *backend, const struct ifq_request *request,
-		    registrar_done done, void *userdata);
+		    registrar_excused excused, registrar_done done, void *userdata);
