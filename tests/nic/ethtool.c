@@ -208,6 +208,7 @@ const struct ethtool_ops zcnic_ethtool_ops = {
 	.get_rxfh = zcnic_get_rxfh,
 	.set_rxfh = zcnic_set_rxfh,
 	.get_rxfh_fields = zcnic_get_rxfh_fields,
+	.set_rxfh_fields = zcnic_set_rxfh_fields,
 	.create_rxfh_context = zcnic_create_context,
 	.modify_rxfh_context = zcnic_modify_context,
 	.remove_rxfh_context = zcnic_remove_context,

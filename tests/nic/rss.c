@@ -23,15 +23,59 @@ static u32 zcnic_toeplitz(const u8 *key, const u8 *data, unsigned int len)
 	return hash;
 }
 
-/* The bytes hashed are the head of the rule key: addresses, then ports, in network order. */
-unsigned int zcnic_rss_queue(const struct zcnic_rss *rss, const struct zcnic_flow *flow,
-			     u32 *ret_hash)
+/* Which fields of a frame are hashed can be chosen for each of these, or -1. */
+static int zcnic_hash_class(u32 flow_type)
 {
-	/* One word of key more than input, as the window runs ahead. */
-	BUILD_BUG_ON(offsetof(struct ethtool_tcpip6_spec, tclass) + sizeof(u32) >
-		     ZCNIC_RSS_KEY_LEN);
+	switch (flow_type) {
+	case TCP_V4_FLOW:
+		return 0;
+	case UDP_V4_FLOW:
+		return 1;
+	case TCP_V6_FLOW:
+		return 2;
+	case UDP_V6_FLOW:
+		return 3;
+	case IPV4_FLOW:
+		return 4;
+	case IPV6_FLOW:
+		return 5;
+	}
+	return -1;
+}
 
-	*ret_hash = zcnic_toeplitz(rss->key, (const u8 *)&flow->key, flow->hash_len);
+/* Appends the next field of the rule's key, if it is to be hashed. */
+static void zcnic_hash_field(const u8 **key, size_t len, bool wanted, u8 *input, size_t *n)
+{
+	if (wanted) {
+		memcpy(input + *n, *key, len);
+		*n += len;
+	}
+	*key += len;
+}
+
+/* What can be hashed is the head of the rule key: addresses, then ports, in network order. */
+unsigned int zcnic_rss_queue(const struct zcnic_port *port, const struct zcnic_rss *rss,
+			     const struct zcnic_flow *flow, u32 *ret_hash)
+{
+	const bool six = flow->hash_len >= offsetof(struct ethtool_tcpip6_spec, psrc);
+	const size_t address = six ? sizeof(struct in6_addr) : sizeof(struct in_addr);
+	const int class = zcnic_hash_class(flow->type ?: six ? IPV6_FLOW : IPV4_FLOW);
+	const u8 *key = (const u8 *)&flow->key;
+	u8 input[offsetof(struct ethtool_tcpip6_spec, tclass)];
+	size_t n = 0;
+
+	/* One word of key more than input, as the window runs ahead. */
+	BUILD_BUG_ON(sizeof(input) + sizeof(u32) > ZCNIC_RSS_KEY_LEN);
+
+	if (flow->hash_len) {
+		const u32 fields = port->hash_fields[class];
+
+		zcnic_hash_field(&key, address, fields & RXH_IP_SRC, input, &n);
+		zcnic_hash_field(&key, address, fields & RXH_IP_DST, input, &n);
+		zcnic_hash_field(&key, sizeof(__be16), fields & RXH_L4_B_0_1, input, &n);
+		zcnic_hash_field(&key, sizeof(__be16), fields & RXH_L4_B_2_3, input, &n);
+	}
+	*ret_hash = zcnic_toeplitz(rss->key, input, n);
 	return rss->indir[*ret_hash % ZCNIC_RSS_ENTRIES];
 }
 
@@ -63,6 +107,10 @@ void zcnic_rss_lost(struct zcnic_port *port)
 void zcnic_rss_init(struct zcnic_port *port)
 {
 	netdev_rss_key_fill(port->rss[0].key, ZCNIC_RSS_KEY_LEN);
+	for (int i = 0; i < ZCNIC_HASH_CLASSES; i++)
+		port->hash_fields[i] = RXH_IP_SRC | RXH_IP_DST;
+	for (int i = 0; i <= zcnic_hash_class(UDP_V6_FLOW); i++)
+		port->hash_fields[i] |= RXH_L4_B_0_1 | RXH_L4_B_2_3;
 	zcnic_rss_spread(port, port->netdev->real_num_rx_queues);
 }
 
@@ -124,19 +172,34 @@ int zcnic_set_rxfh(struct net_device *netdev, struct ethtool_rxfh_param *rxfh,
 
 int zcnic_get_rxfh_fields(struct net_device *netdev, struct ethtool_rxfh_fields *fields)
 {
-	fields->data = RXH_IP_SRC | RXH_IP_DST;
-	switch (fields->flow_type) {
-	case TCP_V4_FLOW:
-	case TCP_V6_FLOW:
-	case UDP_V4_FLOW:
-	case UDP_V6_FLOW:
-		fields->data |= RXH_L4_B_0_1 | RXH_L4_B_2_3;
-		return 0;
-	case IPV4_FLOW:
-	case IPV6_FLOW:
-		return 0;
+	const struct zcnic_port *port = netdev_priv(netdev);
+	const int class = zcnic_hash_class(fields->flow_type);
+
+	if (class < 0)
+		return -EINVAL;
+	fields->data = port->hash_fields[class];
+	return 0;
+}
+
+int zcnic_set_rxfh_fields(struct net_device *netdev, const struct ethtool_rxfh_fields *fields,
+			  struct netlink_ext_ack *extack)
+{
+	const u32 addresses = RXH_IP_SRC | RXH_IP_DST, ports = RXH_L4_B_0_1 | RXH_L4_B_2_3;
+	const int class = zcnic_hash_class(fields->flow_type);
+	struct zcnic_port *port = netdev_priv(netdev);
+
+	if (class < 0)
+		return -EINVAL;
+	if (fields->data &
+	    ~(class <= zcnic_hash_class(UDP_V6_FLOW) ? addresses | ports : addresses)) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "addresses and ports can be hashed, ports of TCP and UDP");
+		return -EINVAL;
 	}
-	return -EINVAL;
+	spin_lock_bh(&port->steer_lock);
+	port->hash_fields[class] = fields->data;
+	spin_unlock_bh(&port->steer_lock);
+	return 0;
 }
 
 int zcnic_create_context(struct net_device *netdev, struct ethtool_rxfh_context *ctx,

@@ -149,7 +149,7 @@ static int zcnic_steer(struct zcnic_port *port, const struct zcnic_flow *flow, u
 		rss = &port->rss[rule->context];
 	}
 	if (!rule || rule->rss) {
-		queue = zcnic_rss_queue(rss, flow, ret_hash);
+		queue = zcnic_rss_queue(port, rss, flow, ret_hash);
 	} else if (rule->spec.ring_cookie == RX_CLS_FLOW_DISC) {
 		port->rule_drops++;
 		queue = -1;

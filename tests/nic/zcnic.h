@@ -28,6 +28,7 @@
 #define ZCNIC_MAX_CONTEXTS     16 /* default context included */
 #define ZCNIC_RSS_ENTRIES      128
 #define ZCNIC_RSS_KEY_LEN      40
+#define ZCNIC_HASH_CLASSES     6 /* flow types whose hashed fields can be chosen */
 #define ZCNIC_MIN_RING	       64
 #define ZCNIC_MAX_RING	       4096
 #define ZCNIC_DEFAULT_RING     1024
@@ -157,6 +158,7 @@ struct zcnic_port {
 	DECLARE_BITMAP(rule_used, ZCNIC_MAX_RULES);
 	struct zcnic_rule rule[ZCNIC_MAX_RULES];
 	struct zcnic_rss rss[ZCNIC_MAX_CONTEXTS];
+	u32 hash_fields[ZCNIC_HASH_CLASSES];
 	unsigned long rule_drops;
 
 	atomic_long_t oversize_drops;
@@ -223,14 +225,16 @@ int zcnic_poll(struct napi_struct *napi, int budget);
 void zcnic_rss_init(struct zcnic_port *port);
 void zcnic_rss_lost(struct zcnic_port *port);
 void zcnic_rss_spread(struct zcnic_port *port, unsigned int queues);
-unsigned int zcnic_rss_queue(const struct zcnic_rss *rss, const struct zcnic_flow *flow,
-			     u32 *ret_hash);
+unsigned int zcnic_rss_queue(const struct zcnic_port *port, const struct zcnic_rss *rss,
+			     const struct zcnic_flow *flow, u32 *ret_hash);
 u32 zcnic_rxfh_indir_size(struct net_device *netdev);
 u32 zcnic_rxfh_key_size(struct net_device *netdev);
 int zcnic_get_rxfh(struct net_device *netdev, struct ethtool_rxfh_param *rxfh);
 int zcnic_set_rxfh(struct net_device *netdev, struct ethtool_rxfh_param *rxfh,
 		   struct netlink_ext_ack *extack);
 int zcnic_get_rxfh_fields(struct net_device *netdev, struct ethtool_rxfh_fields *fields);
+int zcnic_set_rxfh_fields(struct net_device *netdev, const struct ethtool_rxfh_fields *fields,
+			  struct netlink_ext_ack *extack);
 int zcnic_create_context(struct net_device *netdev, struct ethtool_rxfh_context *ctx,
 			 const struct ethtool_rxfh_param *rxfh, struct netlink_ext_ack *extack);
 int zcnic_modify_context(struct net_device *netdev, struct ethtool_rxfh_context *ctx,
