@@ -162,7 +162,7 @@ int plan_build(const struct config_interface *config, const struct nic_state *st
 {
 	struct builder b = builder_new(state, held, reterr);
 	_cleanup_(plan_freep) struct plan *plan = b.plan;
-	unsigned queues;
+	unsigned queues = 0;
 	int r;
 
 	if (!plan)
