@@ -99,7 +99,7 @@ static int measure(const struct crowd_member *member, const struct target *t, un
 	struct crowd crowd = { .member = member, .target = t };
 	_cleanup_free_ struct one *ones = calloc(n, sizeof(*ones));
 	struct series all = {};
-	uint64_t took;
+	uint64_t took = 1;
 	int r;
 
 	r = ones ? run(&crowd, ones, n, seconds, &took) : -ENOMEM;

@@ -69,7 +69,7 @@ static int listen_at(struct sockaddr_un *ret, int *ret_fd)
 static int start_server(void)
 {
 	struct sockaddr_un address;
-	int fd, r;
+	int fd = -1, r;
 
 	if (server > 0)
 		return 0;
