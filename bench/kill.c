@@ -122,7 +122,7 @@ static int wait_until_free(const struct kind *k, const struct target *t, uint64_
 static int kill_one(const struct kind *k, const struct target *t, struct result *result)
 {
 	uint64_t begin, now;
-	pid_t pid;
+	pid_t pid = -1;
 	int r;
 
 	r = start_holder(k, t, &pid);
