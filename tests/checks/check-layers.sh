@@ -95,18 +95,27 @@ refuse "zcrxd/service/ reaches NICs through nic.h only" "$kernel|$sim|$libnl|$ur
 mapfile -t files < <(files_in zcrxd)
 refuse "main.c puts service/ on nic/kernel/, nothing else" "$sim|$libnl|$uring" "${files[@]}"
 
-mapfile -t files < <(find libzcrx-client tools -name '*.[ch]')
+mapfile -t files < <(find libzcrx-client tools -name '*.[ch]' | grep -v '^tools/zcrxctl/check/')
 refuse "clients speak Varlink: nothing of zcrxd/ is theirs" \
 	"zcrxd/.*|$(printf '%s' "$model|$nic|$kernel|$sim|$service" | tr '|' '\n' |
 		grep -vxF -f <(find libzcrx-client tools -name '*.h' -printf '%f\n') | paste -sd '|')" \
 	"${files[@]}"
+
+# `zcrxctl check` works without a daemon, and must see what the daemon would: it looks through the one
+# door that nic/kernel/ has for that (inspect.h), and judges with the model.
+mapfile -t files < <(find tools/zcrxctl/check -name '*.[ch]')
+refuse "zcrxctl check sees the kernel through nic/kernel/inspect.h only" \
+	"$(printf '%s' "$kernel" | tr '|' '\n' | grep -vx 'inspect\.h' | paste -sd '|')|$sim|$service|$libnl|$uring" \
+	"${files[@]}"
+mapfile -t files < <(find tools/zcrxctl/check -name 'verdicts*' -o -name drivers.c)
+refuse "verdicts are computed from facts alone" "$systemd|read\.h|sys/.*" "${files[@]}"
 
 mapfile -t files < <(find libzcrx-client -maxdepth 1 -name 'zcrx-client.h')
 refuse "the public header shows none of the libraries behind it" "$systemd|$libnl|$uring|$shared" "${files[@]}"
 
 # Rules that find no files, or folders that the rules do not know, check nothing.
 for folder in shared zcrxd/model zcrxd/nic zcrxd/nic/kernel "${service_folders[@]}" libzcrx-client \
-		tools/zcrxctl; do
+		tools/zcrxctl tools/zcrxctl/check; do
 	[ -n "$(files_in "$folder")" ] || { echo "$folder: no C files"; failed=1; }
 done
 unknown=$(find zcrxd -name '*.[ch]' -printf '%h\n' | sort -u |

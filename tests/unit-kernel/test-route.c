@@ -31,6 +31,33 @@ static void link_message(struct message *m, uint16_t type, int ifindex, unsigned
 	message_end(m, nest);
 }
 
+/* Whether a program is attached to the link of that message. */
+static bool read_xdp(struct message *m, const void *attached, size_t n)
+{
+	struct nic_link link;
+	size_t nest;
+
+	link_message(m, RTM_NEWLINK, 5, IFF_UP);
+	nest = message_nest(m, IFLA_XDP);
+	message_attr(m, IFLA_XDP_ATTACHED, attached, n);
+	message_end(m, nest);
+	assert_int_equal(link_read(message_header(m), &link), 0);
+	return link.xdp;
+}
+
+static void test_link_xdp(void **state)
+{
+	const uint8_t none = XDP_ATTACHED_NONE, driver = XDP_ATTACHED_DRV,
+		      several = XDP_ATTACHED_MULTI;
+	struct message m;
+
+	(void)state;
+	assert_false(read_xdp(&m, &none, 1));
+	assert_true(read_xdp(&m, &driver, 1));
+	assert_true(read_xdp(&m, &several, 1));
+	assert_false(read_xdp(&m, NULL, 0));
+}
+
 static void test_link(void **state)
 {
 	struct nic_link link;
@@ -298,6 +325,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_link_xdp),
 		cmocka_unit_test(test_link_name),
 		cmocka_unit_test(test_link_table),
 		cmocka_unit_test(test_address),

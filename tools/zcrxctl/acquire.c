@@ -10,8 +10,8 @@ int flow_to_json(const struct flow_spec *flow, sd_json_variant **ret)
 {
 	_cleanup_free_ char *source = NULL, *destination = NULL;
 
-	source = flow_address_format(&flow->source, flow->protocol);
-	destination = flow_address_format(&flow->destination, flow->protocol);
+	source = flow_spec_address(&flow->source, flow->protocol);
+	destination = flow_spec_address(&flow->destination, flow->protocol);
 	if (!source || !destination)
 		return -ENOMEM;
 	return sd_json_buildo(

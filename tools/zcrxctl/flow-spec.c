@@ -123,7 +123,7 @@ static int parse_address(struct parser *p, struct part value, struct flow_addres
 		address.prefix = (unsigned)number;
 	}
 	if (mask_address(&address, protocol)) {
-		masked = flow_address_format(&address, protocol);
+		masked = flow_spec_address(&address, protocol);
 		if (!masked)
 			return -ENOMEM;
 		return wrong(p, value, "'%.*s' has bits set beyond its prefix; did you mean %s",
@@ -210,7 +210,7 @@ int flow_spec_parse(const char *text, struct flow_spec *ret, struct flow_spec_er
 	return 0;
 }
 
-char *flow_address_format(const struct flow_address *address, enum flow_protocol protocol)
+char *flow_spec_address(const struct flow_address *address, enum flow_protocol protocol)
 {
 	char host[INET6_ADDRSTRLEN], *out;
 	int family = protocol == FLOW_TCP4 ? AF_INET : AF_INET6;
@@ -228,9 +228,9 @@ char *flow_spec_format(const struct flow_spec *spec)
 	size_t size;
 	FILE *f;
 
-	source = spec->source.set ? flow_address_format(&spec->source, spec->protocol) : NULL;
+	source = spec->source.set ? flow_spec_address(&spec->source, spec->protocol) : NULL;
 	destination = spec->destination.set
-			      ? flow_address_format(&spec->destination, spec->protocol)
+			      ? flow_spec_address(&spec->destination, spec->protocol)
 			      : NULL;
 	if ((spec->source.set && !source) || (spec->destination.set && !destination))
 		return NULL;

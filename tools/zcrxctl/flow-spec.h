@@ -48,4 +48,4 @@ char *flow_spec_format(const struct flow_spec *spec);
 const char *flow_protocol_name(enum flow_protocol protocol);
 
 /* "10.0.0.0/24"; a whole address goes without its prefix. NULL: out of memory. */
-char *flow_address_format(const struct flow_address *address, enum flow_protocol protocol);
+char *flow_spec_address(const struct flow_address *address, enum flow_protocol protocol);

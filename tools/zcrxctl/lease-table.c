@@ -33,7 +33,7 @@ char *queues_format(sd_json_variant *queues)
 	return fclose(f) == 0 ? TAKE_PTR(out) : NULL;
 }
 
-char *flow_format(sd_json_variant *flow)
+char *flow_object_format(sd_json_variant *flow)
 {
 	static const struct {
 		const char *field, *name;
@@ -99,7 +99,7 @@ static char *flow_format_brief(sd_json_variant *flow)
 	char *s;
 
 	if (!field_has(flow, "destinationPort"))
-		return flow_format(flow);
+		return flow_object_format(flow);
 	if (asprintf(&s, "%s :%" PRIu64, field_string(flow, "protocol") ?: "?",
 		     field_unsigned(flow, "destinationPort", 0)) < 0)
 		return NULL;
@@ -118,7 +118,7 @@ static void add_flows(struct table *t, sd_json_variant *lease, bool brief)
 		return;
 	}
 	flow = sd_json_variant_by_index(flows, 0);
-	first = brief ? flow_format_brief(flow) : flow_format(flow);
+	first = brief ? flow_format_brief(flow) : flow_object_format(flow);
 	if (n == 1)
 		table_take(t, INK_NONE, TAKE_PTR(first));
 	else

@@ -25,4 +25,4 @@ int lease_table_write(FILE *f, sd_json_variant *leases, const struct lease_view 
 char *queues_format(sd_json_variant *queues);
 
 /* A Flow in the notation of flow-spec.h, as the daemon gave it: unescaped. NULL: out of memory. */
-char *flow_format(sd_json_variant *flow);
+char *flow_object_format(sd_json_variant *flow);

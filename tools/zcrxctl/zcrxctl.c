@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * zcrxctl: the commands for people and scripts. This file owns the list of commands and the
- * process; each command is in its own cmd-*.c. Everything goes through the Varlink interface:
- * zcrxctl can do nothing that another program of the same user could not.
+ * process; each command is in its own cmd-*.c. Everything goes through the Varlink interface, but for
+ * what `check` sees: zcrxctl can do nothing that another program of the same user could not.
  */
 #include <errno.h>
 #include <locale.h>
@@ -16,7 +16,7 @@
 const struct command *const commands[] = {
 	&command_status, &command_leases,  &command_lease, &command_release, &command_run,
 	&command_watch,	 &command_explain, &command_plan,  &command_apply,   &command_restore,
-	&command_revoke, &command_reload,  NULL,
+	&command_revoke, &command_reload,  &command_check, NULL,
 };
 
 const struct command *command_find(const char *name)

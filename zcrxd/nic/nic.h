@@ -30,6 +30,7 @@ struct nic_link {
 	char *path;	  /* udev's ID_PATH, NULL if it has none */
 	unsigned master;  /* the bridge, bond or VRF that it is a port of; 0 for none */
 	bool up;
+	bool xdp;	  /* an XDP program is attached: no queue of it can be registered */
 };
 
 enum nic_event_type {

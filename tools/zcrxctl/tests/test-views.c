@@ -230,7 +230,7 @@ static void test_flow_and_queues(void **state)
 	assert_true(sd_json_parse("{\"protocol\":\"tcp6\",\"source\":\"fd09::/64\","
 				  "\"destination\":null,\"destinationPort\":9999}",
 				  0, &flow, NULL, NULL) >= 0);
-	spec = flow_format(flow);
+	spec = flow_object_format(flow);
 	assert_string_equal(spec, "tcp6,dst-port=9999,src=fd09::/64");
 }
 

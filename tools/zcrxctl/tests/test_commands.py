@@ -287,3 +287,52 @@ def test_reload(server):
 def test_reload_in_part(server):
     server.answer(Reload={"parameters": {"warnings": ["zc9 is missing."]}})
     bad(server.ctl("reload"), 1, "zcrxctl: zc9 is missing.\n")
+
+
+# check
+
+def check(server, *arguments, status=1):
+    result = server.ctl("check", "lo", "--json=short", *arguments)
+    assert (result.returncode, result.stderr) == (status, "")
+    return {one["requirement"]: one for one in json.loads(result.stdout)}
+
+
+def test_check_without_a_daemon(server):
+    """It looks for itself; what it finds on this machine is not for a test to say."""
+    found = check(server)
+    assert found["zcrxd"] == {"requirement": "zcrxd", "verdict": "no", "optional": False,
+                              "found": "nobody listens",
+                              "remedy": "systemctl enable --now zcrxd.socket zcrxd"}
+    assert found["link"]["interface"] == "lo" and "interface" not in found["netlink"]
+    assert (found["channels"]["verdict"], found["channels"]["found"]) == (
+        "no", "0 of at most 0 receive queues")
+
+
+def test_check_asks_the_daemon(server):
+    """Its word on the interface and on the caller, or that it does not know the interface."""
+    loopback = dict(INTERFACE, name="lo", index=1, state="degraded", reason="No header split.",
+                    leaseRefusal="Not you.")
+    server.answer(Describe=[{"parameters": dict(DESCRIPTION, interfaces=[loopback])}])
+    found = check(server)
+    assert (found["zcrxd"]["verdict"], found["zcrxd"]["found"]) == ("yes", "runs, version 0.1.0")
+    assert (found["configured"]["verdict"], found["configured"]["remedy"]) == (
+        "no", "No header split.")
+    assert (found["policy"]["verdict"], found["policy"]["remedy"]) == ("no", "Not you.")
+
+
+def test_check_of_what_the_daemon_leases(server):
+    loopback = dict(INTERFACE, name="lo", index=1)
+    server.answer(Describe=[{"parameters": dict(DESCRIPTION, interfaces=[loopback])}])
+    found = check(server)
+    assert (found["configured"]["verdict"], found["policy"]["verdict"]) == ("yes", "yes")
+
+
+def test_check_of_a_stranger(server):
+    server.answer(Describe=[{"parameters": DESCRIPTION}])
+    found = check(server)
+    assert found["configured"]["found"] == "not in /etc/zcrxd.yaml"
+    assert found["policy"]["verdict"] == "no"
+    table = server.ctl("check", "lo")
+    assert table.returncode == 1
+    assert re.search(r"^lo +channels +no +0 of at most 0 receive queues +One stays", table.stdout,
+                     re.M)

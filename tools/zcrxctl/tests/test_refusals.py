@@ -148,7 +148,7 @@ def test_help():
         return out
     verbs = re.findall(r"^  ([a-z]+)\b", help_of("--help"), re.M)
     assert verbs == ["status", "leases", "lease", "release", "run", "watch", "explain", "plan",
-                     "apply", "restore", "revoke", "reload"]
+                     "apply", "restore", "revoke", "reload", "check"]
     for verb in verbs:
         assert help_of(verb, "--help").startswith(f"zcrxctl {verb} [OPTION...]")
     assert help_of("-h") == help_of("--help")

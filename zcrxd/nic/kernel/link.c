@@ -30,16 +30,24 @@ static void read_mac(const struct nlattr *a, char ret[18])
 	snprintf(ret, 18, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
 }
 
+static bool read_xdp(struct nlattr *xdp)
+{
+	struct nlattr *tb[IFLA_XDP_ATTACHED + 1];
+
+	return xdp && netlink_parse_nested(xdp, tb, IFLA_XDP_ATTACHED) >= 0 &&
+	       attr_u32(tb[IFLA_XDP_ATTACHED], XDP_ATTACHED_NONE) != XDP_ATTACHED_NONE;
+}
+
 int link_read(const struct nlmsghdr *m, struct nic_link *ret)
 {
-	struct nlattr *tb[IFLA_LINKINFO + 1];
+	struct nlattr *tb[IFLA_XDP + 1];
 	const struct ifinfomsg *info;
 	struct nic_link link = {};
 	int r;
 
 	if (m->nlmsg_type != RTM_NEWLINK)
 		return -EBADMSG;
-	r = netlink_parse(m, sizeof(*info), tb, IFLA_LINKINFO);
+	r = netlink_parse(m, sizeof(*info), tb, IFLA_XDP);
 	if (r < 0)
 		return r;
 	info = nlmsg_data(m);
@@ -50,6 +58,7 @@ int link_read(const struct nlmsghdr *m, struct nic_link *ret)
 	link.master = attr_u32(tb[IFLA_MASTER], 0);
 	read_mac(tb[IFLA_ADDRESS], link.mac);
 	read_kind(tb[IFLA_LINKINFO], link.kind, sizeof(link.kind));
+	link.xdp = read_xdp(tb[IFLA_XDP]);
 	*ret = link;
 	return 0;
 }

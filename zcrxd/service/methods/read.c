@@ -7,6 +7,7 @@
 #include "connection.h"
 #include "json.h"
 #include "methods.h"
+#include "policy.h"
 #include "watch.h"
 
 /* --------------------------------------------------------------------------- Describe */
@@ -14,12 +15,28 @@
 struct describe {
 	struct manager *manager;
 	sd_varlink *link;
+	struct peer peer;
 	unsigned n_waiting;
 };
 
-static int describe_build(struct manager *m, sd_json_variant **ret)
+/* What the policy would say to an Acquire of one queue. */
+static int add_refusal(const struct describe *q, const struct device *d, sd_json_variant **v)
+{
+	_cleanup_fault_ struct fault fault = {};
+	struct policy_usage usage;
+	int r;
+
+	leases_usage(q->manager, q->peer.uid, &usage);
+	r = policy_check_acquire(q->manager->config, &q->peer, device_name(d), 1, &usage, &fault);
+	if (r <= 0 || !fault.message)
+		return r < 0 ? r : 0;
+	return sd_json_variant_set_field_string(v, "leaseRefusal", fault.message);
+}
+
+static int describe_build(struct describe *q, sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *kernel = NULL, *array = NULL;
+	struct manager *m = q->manager;
 	struct device *d;
 	int r;
 
@@ -31,6 +48,8 @@ static int describe_build(struct manager *m, sd_json_variant **ret)
 
 		if (r >= 0)
 			r = json_interface(d, &v);
+		if (r >= 0)
+			r = add_refusal(q, d, &v);
 		if (r >= 0)
 			r = sd_json_variant_append_array(&array, v);
 	}
@@ -50,12 +69,13 @@ static void describe_finish(struct describe *q)
 
 	if (--q->n_waiting > 0)
 		return;
-	r = describe_build(q->manager, &v);
+	r = describe_build(q, &v);
 	if (r < 0)
 		(void)reply_fault(q->link, r, NULL);
 	else
 		(void)sd_varlink_reply(q->link, v);
 	sd_varlink_unref(q->link);
+	peer_done(&q->peer);
 	free(q);
 }
 
@@ -82,7 +102,14 @@ int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct describe){ .manager = m, .link = sd_varlink_ref(link), .n_waiting = 1 };
+	*q = (struct describe){ .manager = m, .n_waiting = 1 };
+	r = peer_read(link, &q->peer);
+	if (r < 0) {
+		peer_done(&q->peer);
+		free(q);
+		return r;
+	}
+	q->link = sd_varlink_ref(link);
 	TAILQ_FOREACH(d, &m->devices, entry)
 		if (device_refresh(d, on_refreshed, q) == 0)
 			q->n_waiting++;

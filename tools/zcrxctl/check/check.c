@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Facts are read, judged and forgotten; see check.h.
+ */
+#include "check.h"
+#include "read.h"
+
+static int check_interface(const char *name, const struct machine_facts *m,
+			   const struct authority *authority, struct report *report)
+{
+	struct interface_facts f = {};
+	int r = inspect_nic(name, &m->kernel, &f.nic);
+
+	if (r < 0)
+		return r;
+	r = read_view(authority, &f);
+	if (r >= 0)
+		judge_interface(&f, report);
+	interface_facts_done(&f);
+	return r;
+}
+
+int check(const char *socket, const char *interface, struct report *ret)
+{
+	struct authority authority = {};
+	struct machine_facts m = {};
+	struct report report = {};
+	char **names = NULL;
+	size_t n = 0;
+	int r = read_machine(&m);
+
+	if (r < 0)
+		return r;
+	r = read_authority(socket, &m, &authority);
+	if (r >= 0) {
+		judge_machine(&m, &report);
+		r = interface ? check_interface(interface, &m, &authority, &report) :
+				read_names(&authority, &names, &n);
+	}
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = check_interface(names[i], &m, &authority, &report);
+	names_free(names, n);
+	authority_done(&authority);
+	machine_facts_done(&m);
+	if (r < 0 || report.failed) {
+		report_done(&report);
+		return r < 0 ? r : -ENOMEM;
+	}
+	*ret = report;
+	return 0;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What `zcrxctl check` found out, as values: read-machine.c, read-daemon.c and zcrxd's own readers
+ * fill them, verdicts.c judges them. -1 and "unknown" stand for what could not be read.
+ */
+#pragma once
+
+#include "inspect.h"
+
+enum config_option { CONFIG_UNKNOWN, CONFIG_ABSENT, CONFIG_PRESENT };
+
+struct machine_facts {
+	struct kernel_inspection kernel;
+	enum config_option config_zcrx, config_netkit;
+	char *config_file;	  /* where they were read; NULL if nowhere */
+	int io_uring_disabled;	  /* sysctl */
+	int ptrace_scope;	  /* sysctl of yama */
+	bool irqbalance;	  /* runs */
+	uint64_t memlock;	  /* bytes, of this process; UINT64_MAX: no limit */
+	unsigned huge_free;	  /* huge pages of the default size */
+	const char *daemon_error; /* why zcrxd does not answer; NULL if it does */
+	char *daemon_version;
+};
+
+/* What the daemon, or without one its configuration, says about an interface. */
+enum daemon_view {
+	VIEW_UNKNOWN,	 /* neither can be asked */
+	VIEW_FOREIGN,	 /* not in the configuration */
+	VIEW_LISTED,	 /* in it, but no daemon runs */
+	VIEW_CONFIGURED, /* the daemon leases its queues */
+	VIEW_DEGRADED,	 /* it cannot, see reason */
+};
+
+enum may_lease { MAY_UNKNOWN, MAY_LEASE, MAY_NOT };
+
+struct interface_facts {
+	struct nic_inspection nic;
+	enum daemon_view view;
+	char *reason;
+	enum may_lease may;
+	char *why_not; /* MAY_NOT and MAY_UNKNOWN, a sentence */
+};
+
+static inline void machine_facts_done(struct machine_facts *m)
+{
+	free(m->kernel.features.release);
+	free(m->config_file);
+	free(m->daemon_version);
+}
+
+static inline void interface_facts_done(struct interface_facts *f)
+{
+	nic_inspection_done(&f->nic);
+	free(f->reason);
+	free(f->why_not);
+}

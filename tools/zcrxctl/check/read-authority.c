@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon's word on interfaces and on what its caller may do, or what its configuration says
+ * where no daemon answers; see read.h.
+ */
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+
+#include "field.h"
+#include "policy.h"
+#include "read.h"
+#include "text.h"
+#include "zcrx-idl.h"
+
+#define CONFIG_SIZE_MAX (1U << 20)
+
+void authority_done(struct authority *a)
+{
+	sd_json_variant_unref(a->description);
+	config_free(a->config);
+	free(a->failure);
+}
+
+/* ---------------------------------------------------------------------- the daemon */
+
+static int ask_daemon(const char *socket, struct machine_facts *m, sd_json_variant **ret)
+{
+	_cleanup_(sd_varlink_unrefp) sd_varlink *link = NULL;
+	const char *error_id = NULL;
+	sd_json_variant *reply = NULL;
+	int r = sd_varlink_connect_address(&link, socket);
+
+	if (r >= 0)
+		r = sd_varlink_call(link, ZCRX_METHOD("Describe"), NULL, &reply, &error_id);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		m->daemon_error = r == -ENOENT || r == -ECONNREFUSED ? "nobody listens" : strerror(-r);
+	else if (error_id)
+		m->daemon_error = "does not answer";
+	if (m->daemon_error)
+		return 0;
+	m->daemon_version = strdup(field_string(reply, "version") ?: "unknown");
+	if (!m->daemon_version)
+		return -ENOMEM;
+	*ret = sd_json_variant_ref(reply);
+	return 0;
+}
+
+static sd_json_variant *find_described(sd_json_variant *description, const char *name)
+{
+	sd_json_variant *interface;
+
+	array_foreach(interface, field_array(description, "interfaces"))
+		if (streq(field_string(interface, "name") ?: "", name))
+			return interface;
+	return NULL;
+}
+
+static int view_of_daemon(sd_json_variant *interface, struct interface_facts *f)
+{
+	const char *reason = field_string(interface, "reason");
+	const char *refusal = field_string(interface, "leaseRefusal");
+
+	f->view = !interface ? VIEW_FOREIGN :
+		  streq(field_string(interface, "state") ?: "", "configured") ? VIEW_CONFIGURED :
+										VIEW_DEGRADED;
+	f->reason = reason ? strdup(reason) : NULL;
+	f->may = !interface || refusal ? MAY_NOT : MAY_LEASE;
+	f->why_not = refusal ? strdup(refusal) :
+		     interface ? NULL : strdup("zcrxd does not look after this interface.");
+	return (reason && !f->reason) || (f->may == MAY_NOT && !f->why_not) ? -ENOMEM : 0;
+}
+
+/* --------------------------------------------------------------- the configuration */
+
+static bool resolve_id(const char *name, unsigned *ret)
+{
+	uint64_t n;
+
+	if (parse_number(name, 0, UINT32_MAX - 1, &n) < 0)
+		return false;
+	*ret = (unsigned)n;
+	return true;
+}
+
+/* As the daemon does it: a rule for somebody who does not exist matches nobody. */
+static void resolve_rule(struct policy_rule *rule)
+{
+	const struct passwd *p = NULL;
+	const struct group *g = NULL;
+
+	if (rule->resolved)
+		return;
+	rule->resolved = true;
+	if (rule->user && !resolve_id(rule->user, &rule->uid)) {
+		p = getpwnam(rule->user);
+		rule->uid = p ? p->pw_uid : 0;
+		rule->resolved = p;
+	}
+	if (rule->group && !resolve_id(rule->group, &rule->gid)) {
+		g = getgrnam(rule->group);
+		rule->gid = g ? g->gr_gid : 0;
+		rule->resolved = rule->resolved && g;
+	}
+}
+
+static int load_config(struct authority *a)
+{
+	_cleanup_fclose_ FILE *f = fopen(CHECK_CONFIG, "re");
+	_cleanup_free_ char *text = malloc(CONFIG_SIZE_MAX);
+	_cleanup_fault_ struct fault fault = {};
+	size_t n;
+	int r;
+
+	if (!text)
+		return -ENOMEM;
+	if (!f) {
+		r = asprintf(&a->failure, "No zcrxd answers, and " CHECK_CONFIG " cannot be read: %s.",
+			     strerror(errno));
+		a->failure = r < 0 ? NULL : a->failure;
+		return r < 0 ? -ENOMEM : 0;
+	}
+	n = fread(text, 1, CONFIG_SIZE_MAX, f);
+	r = config_parse(text, n, CHECK_CONFIG, &a->config, &fault);
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		a->failure = strdup(fault.message ?: CHECK_CONFIG " has mistakes.");
+		return a->failure ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; i < a->config->n_policy; i++)
+		resolve_rule(&a->config->policy[i]);
+	return 0;
+}
+
+static bool matches(const struct config_interface *c, const struct nic_link *link)
+{
+	return c->name ? streq(c->name, link->name) :
+	       c->driver ? streq(c->driver, link->driver) :
+	       c->mac	 ? streq(c->mac, link->mac) :
+	       c->path	 ? link->path && streq(c->path, link->path) : false;
+}
+
+static int is_listed(const struct config *c, const char *name)
+{
+	struct nic_link *links;
+	size_t n;
+	int found = 0, r = inspect_links(&links, &n);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < c->n_interfaces; i++) {
+		found |= c->interfaces[i].name && streq(c->interfaces[i].name, name);
+		for (size_t k = 0; k < n; k++)
+			found |= streq(links[k].name, name) && matches(&c->interfaces[i], &links[k]);
+	}
+	nic_links_free(links, n);
+	return found;
+}
+
+static int view_of_config(const struct config *c, struct interface_facts *f)
+{
+	static const struct policy_usage nothing;
+	struct peer self = { .uid = geteuid(), .gid = getegid(), .pid = getpid() };
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_free_ gid_t *groups = NULL;
+	int n = getgroups(0, NULL), r = is_listed(c, f->nic.name);
+
+	if (r < 0)
+		return r;
+	f->view = r ? VIEW_LISTED : VIEW_FOREIGN;
+	groups = calloc(n > 0 ? (size_t)n : 1, sizeof(*groups));
+	if (!groups)
+		return -ENOMEM;
+	n = getgroups(n, groups);
+	self.groups = groups;
+	self.n_groups = n > 0 ? (size_t)n : 0;
+	r = policy_check_acquire(c, &self, f->nic.name, 1, &nothing, &fault);
+	if (r < 0)
+		return r;
+	f->may = r == 0 ? MAY_LEASE : MAY_NOT;
+	f->why_not = TAKE_PTR(fault.message);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ whoever answers */
+
+int read_authority(const char *socket, struct machine_facts *m, struct authority *ret)
+{
+	struct authority a = {};
+	int r = ask_daemon(socket, m, &a.description);
+
+	if (r >= 0 && m->daemon_error)
+		r = load_config(&a);
+	if (r < 0) {
+		authority_done(&a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+int read_view(const struct authority *a, struct interface_facts *f)
+{
+	if (a->description)
+		return view_of_daemon(find_described(a->description, f->nic.name), f);
+	if (a->config)
+		return view_of_config(a->config, f);
+	f->view = VIEW_UNKNOWN;
+	f->reason = strdup(a->failure);
+	f->why_not = strdup(a->failure);
+	return f->reason && f->why_not ? 0 : -ENOMEM;
+}
+
+void names_free(char **names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+}
+
+static int add_name(char ***names, size_t *n, const char *name)
+{
+	char **more = reallocarray(*names, *n + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	*names = more;
+	more[*n] = strdup(name);
+	if (!more[*n])
+		return -ENOMEM;
+	++*n;
+	return 0;
+}
+
+static int add_described(const struct authority *a, char ***names, size_t *n)
+{
+	sd_json_variant *interface;
+	int r = 0;
+
+	array_foreach(interface, field_array(a->description, "interfaces"))
+		if (r >= 0 && field_unsigned(interface, "index", 0) > 0)
+			r = add_name(names, n, field_string(interface, "name") ?: "?");
+	return r;
+}
+
+static int add_links(const struct config *c, char ***names, size_t *n)
+{
+	struct nic_link *links;
+	size_t n_links;
+	int r = inspect_links(&links, &n_links);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n_links && r >= 0; i++) {
+		bool wanted = !c;
+
+		for (size_t k = 0; c && k < c->n_interfaces; k++)
+			wanted |= matches(&c->interfaces[k], &links[i]);
+		if (wanted)
+			r = add_name(names, n, links[i].name);
+	}
+	nic_links_free(links, n_links);
+	return r;
+}
+
+int read_names(const struct authority *a, char ***ret, size_t *ret_n)
+{
+	char **names = NULL;
+	size_t n = 0;
+	int r = add_described(a, &names, &n);
+
+	if (r >= 0 && a->config)
+		r = add_links(a->config, &names, &n);
+	if (r >= 0 && n == 0)
+		r = add_links(NULL, &names, &n);
+	if (r < 0) {
+		names_free(names, n);
+		return r;
+	}
+	*ret = names;
+	*ret_n = n;
+	return 0;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The requirements of one interface; see verdicts.h. They are about the interface as it is now: what
+ * zcrxd would set is a no until it has done so, and the remedy says that it does.
+ */
+#include "drivers.h"
+#include "macro.h"
+#include "verdicts-internal.h"
+
+#define BY_ZCRXD "zcrxd sets it on the interfaces in /etc/zcrxd.yaml (zcrxctl plan, zcrxctl apply); by hand: "
+
+struct subject {
+	const char *name;
+	const struct nic_state *state;
+	const struct interface_facts *facts;
+	const struct driver_facts *driver;
+	struct report *report;
+};
+
+#define REQUIRE(s, ...) require((s)->report, (s)->name, __VA_ARGS__)
+#define ADVISE(s, ...) advise((s)->report, __VA_ARGS__)
+
+static void judge_link(const struct subject *s)
+{
+	struct requirement *q = REQUIRE(s, "link", yes_if(s->state->up), "index %u, %s",
+					s->state->ifindex, s->state->up ? "up" : "down");
+
+	ADVISE(s, q, "The kernel tells nothing about the queues of an interface that is down: ip link "
+		     "set %s up", s->name);
+}
+
+/* Whether a queue of it is registered, leased or bound: then it can be done, whatever we know. */
+static bool has_held_queue(const struct nic_state *state)
+{
+	for (size_t i = 0; i < state->n_queues; i++)
+		if (state->queues[i].io_uring || state->queues[i].leased || state->queues[i].dmabuf)
+			return true;
+	return false;
+}
+
+static void judge_driver(const struct subject *s)
+{
+	static const enum verdict verdicts[] = { [ABILITY_UNKNOWN] = VERDICT_UNKNOWN,
+						 [ABILITY_YES] = VERDICT_YES,
+						 [ABILITY_DEPENDS] = VERDICT_UNKNOWN,
+						 [ABILITY_NO] = VERDICT_NO };
+	const struct nic_inspection *nic = &s->facts->nic;
+	const char *driver = s->state->driver && *s->state->driver ? s->state->driver : "none";
+	bool held = has_held_queue(s->state);
+	struct requirement *q = REQUIRE(s, "queue-management",
+					held ? VERDICT_YES : verdicts[s->driver->queues], "driver %s%s%s",
+					driver, *nic->firmware ? ", firmware " : "", nic->firmware);
+
+	switch (s->driver->queues) {
+	case ABILITY_NO:
+		ADVISE(s, q, "This driver cannot give single queues to a program: use a NIC of "
+			     "mlx5_core, bnxt_en, gve or fbnic.");
+		break;
+	case ABILITY_DEPENDS:
+		ADVISE(s, q, "For %s %s. Lease a queue and register it to see: zcrxperf receive "
+			     "--interface %s --port 9999", driver, s->driver->condition, s->name);
+		break;
+	case ABILITY_UNKNOWN:
+	case ABILITY_YES:
+		ADVISE(s, q, "The kernel does not tell, and this driver is not known here. Lease a queue "
+			     "and register it to see: zcrxperf receive --interface %s --port 9999",
+		       s->name);
+		break;
+	}
+}
+
+static unsigned rx_queues(const struct nic_state *n)
+{
+	return n->has_channels ? nic_channels_rx(&n->channels) : (unsigned)n->n_queues;
+}
+
+static void judge_channels(const struct subject *s)
+{
+	const struct nic_channels *c = &s->state->channels;
+	unsigned now = rx_queues(s->state);
+	unsigned max = s->state->has_channels ? c->combined_max + c->rx_max : now;
+	struct requirement *q = REQUIRE(s, "channels", yes_if(now >= 2), "%u of at most %u receive queues",
+					now, max);
+
+	if (max >= 2)
+		ADVISE(s, q, "One stays ordinary, so it takes two; " BY_ZCRXD "ethtool -L %s combined 2",
+		       s->name);
+	else
+		ADVISE(s, q, "One stays ordinary, so it takes two: use a NIC with more, or give the "
+			     "virtual machine more queues.");
+}
+
+static void judge_split(const struct subject *s)
+{
+	const struct nic_state *n = s->state;
+	bool cannot = n->split != SPLIT_ENABLED && n->split_refusal;
+	struct requirement *q = REQUIRE(s, "tcp-data-split", yes_if(n->split == SPLIT_ENABLED), "%s",
+					cannot ? n->split_refusal : data_split_to_string(n->split));
+
+	if (cannot)
+		ADVISE(s, q, "Zero-copy receive needs headers split from data: use another NIC or driver.");
+	else
+		ADVISE(s, q, BY_ZCRXD "ethtool -G %s tcp-data-split on%s", s->name,
+		       s->facts->nic.split_was_asked ? "" :
+				". Run this as root to ask whether the driver can");
+
+	q = REQUIRE(s, "hds-threshold", yes_if(!n->has_hds_threshold || n->hds_threshold == 0),
+		    n->has_hds_threshold ? "%u bytes" : "the driver has none", n->hds_threshold);
+	ADVISE(s, q, "Shorter packets are not split; " BY_ZCRXD "ethtool -G %s hds-thresh 0", s->name);
+
+	if (!s->driver->split_needs_gro_hw)
+		return;
+	q = REQUIRE(s, "rx-gro-hw", yes_if(n->gro_hw == FEATURE_ON || n->gro_hw == FEATURE_FIXED_ON), "%s",
+		    n->gro_hw == FEATURE_ON || n->gro_hw == FEATURE_FIXED_ON ? "on" : "off");
+	ADVISE(s, q, "This driver splits with it only; " BY_ZCRXD "ethtool -K %s rx-gro-hw on", s->name);
+}
+
+static void judge_steering(const struct subject *s)
+{
+	static const char *const words[] = { [FEATURE_ABSENT] = "not there",
+					     [FEATURE_OFF] = "off",
+					     [FEATURE_ON] = "on",
+					     [FEATURE_FIXED_OFF] = "off, and cannot be switched on",
+					     [FEATURE_FIXED_ON] = "on" };
+	const struct nic_state *n = s->state;
+	bool on = n->ntuple == FEATURE_ON || n->ntuple == FEATURE_FIXED_ON;
+	unsigned rss = nic_state_rss_queues(n), all = rx_queues(n);
+	enum ability contexts = n->n_contexts > 0 ? ABILITY_YES : s->driver->contexts;
+	struct requirement *q = REQUIRE(s, "ntuple-filters", yes_if(on && n->has_rules), "%s",
+					on && !n->has_rules ? "the driver takes no rules" :
+							      words[n->ntuple]);
+
+	if (n->ntuple == FEATURE_OFF)
+		ADVISE(s, q, BY_ZCRXD "ethtool -K %s ntuple on", s->name);
+	else
+		ADVISE(s, q, "Flows cannot be steered to a queue here: use another NIC or driver.");
+
+	q = REQUIRE(s, "rss", yes_if(n->has_rss && rss < all),
+		    n->has_rss ? "spreads over %u of %u queues" : "the driver tells of no table", rss, all);
+	if (n->has_rss)
+		ADVISE(s, q, "Everybody's packets would land in a leased queue; " BY_ZCRXD
+			     "ethtool -X %s equal %u", s->name, all > 1 ? all - 1 : 1);
+	else
+		ADVISE(s, q, "Queues cannot be kept free of everybody's packets: use another NIC or "
+			     "driver.");
+
+	q = REQUIRE(s, "rss-contexts", contexts == ABILITY_YES ? VERDICT_YES :
+			contexts == ABILITY_NO ? VERDICT_NO : VERDICT_UNKNOWN,
+		    contexts == ABILITY_YES ? "there are" : contexts == ABILITY_NO ?
+				"the driver has none" : "the kernel does not tell");
+	q->optional = true;
+	ADVISE(s, q, "A lease of several queues has its flows spread by one; without, each flow goes to "
+		     "one queue.");
+}
+
+static void judge_queues(const struct subject *s)
+{
+	const struct nic_state *n = s->state;
+	size_t xsk = 0, counted = 0;
+	struct requirement *q;
+
+	for (size_t i = 0; i < n->n_queues; i++) {
+		xsk += n->queues[i].xsk;
+		counted += n->queues[i].has_counters;
+	}
+	q = REQUIRE(s, "queue-facts", !n->up ? VERDICT_UNKNOWN : yes_if(n->n_queues > 0),
+		    n->up ? "the kernel tells of %zu" : "the interface is down", n->n_queues);
+	if (n->up)
+		ADVISE(s, q, "Who holds a queue is known from the kernel only (netdev queue-get, Linux "
+			     "6.15): use another kernel or driver.");
+	else
+		ADVISE(s, q, "ip link set %s up", s->name);
+	q = REQUIRE(s, "queue-counters", !n->up ? VERDICT_UNKNOWN : yes_if(counted > 0),
+		    n->up ? "%zu queues" : "the interface is down", counted);
+	q->optional = true;
+	ADVISE(s, q, "zcrxctl status cannot show what each queue has received.");
+
+	q = REQUIRE(s, "no-xdp", yes_if(!s->facts->nic.xdp), s->facts->nic.xdp ?
+			"a program is attached" : "no program is attached");
+	ADVISE(s, q, "The kernel registers no queue while there is one: ip link set %s xdp off", s->name);
+	q = REQUIRE(s, "no-af-xdp", !n->up ? VERDICT_UNKNOWN : yes_if(xsk == 0),
+		    n->up ? "%zu queues with an AF_XDP socket" : "the interface is down", xsk);
+	ADVISE(s, q, "End the programs with these sockets (ss --xdp -p), or move them to another NIC.");
+}
+
+static void judge_view(const struct subject *s)
+{
+	static const enum verdict verdicts[] = { [VIEW_UNKNOWN] = VERDICT_UNKNOWN,
+						 [VIEW_FOREIGN] = VERDICT_NO,
+						 [VIEW_LISTED] = VERDICT_NO,
+						 [VIEW_CONFIGURED] = VERDICT_YES,
+						 [VIEW_DEGRADED] = VERDICT_NO };
+	static const char *const words[] = { [VIEW_UNKNOWN] = "zcrxd cannot be asked",
+					     [VIEW_FOREIGN] = "not in /etc/zcrxd.yaml",
+					     [VIEW_LISTED] = "listed in /etc/zcrxd.yaml",
+					     [VIEW_CONFIGURED] = "zcrxd leases its queues",
+					     [VIEW_DEGRADED] = "zcrxd cannot lease its queues" };
+	const struct interface_facts *f = s->facts;
+	struct requirement *q = REQUIRE(s, "configured", verdicts[f->view], "%s", words[f->view]);
+
+	switch (f->view) {
+	case VIEW_UNKNOWN:
+		ADVISE(s, q, "%s", f->reason ?: "Start zcrxd.");
+		break;
+	case VIEW_FOREIGN:
+		ADVISE(s, q, "Add it under interfaces: in /etc/zcrxd.yaml, and run zcrxctl reload.");
+		break;
+	case VIEW_LISTED:
+		ADVISE(s, q, "systemctl enable --now zcrxd.socket zcrxd");
+		break;
+	case VIEW_CONFIGURED:
+	case VIEW_DEGRADED:
+		ADVISE(s, q, "%s", f->reason ?: "See zcrxctl status.");
+		break;
+	}
+	q = REQUIRE(s, "policy", f->may == MAY_LEASE ? VERDICT_YES :
+				 f->may == MAY_NOT   ? VERDICT_NO :
+						       VERDICT_UNKNOWN,
+		    "%s", f->may == MAY_LEASE ? "this user may lease here" :
+			  f->may == MAY_NOT   ? "this user may not lease here" :
+						"the policy cannot be read");
+	ADVISE(s, q, "%s", f->why_not ?: "See policy: in zcrxd.yaml(5).");
+}
+
+void judge_interface(const struct interface_facts *f, struct report *report)
+{
+	static void (*const judges[])(const struct subject *) = {
+		judge_link, judge_driver, judge_channels, judge_split, judge_steering, judge_queues,
+	};
+	struct subject s = { f->nic.name, f->nic.state, f, NULL, report };
+	struct requirement *q;
+
+	if (s.state) {
+		s.driver = driver_facts_of(s.state->driver ?: "");
+		for (size_t i = 0; i < ARRAY_SIZE(judges); i++)
+			judges[i](&s);
+	} else {
+		q = REQUIRE(&s, "link", VERDICT_NO, "%s", f->nic.failure ?: "it cannot be read");
+		ADVISE(&s, q, "`ip link` lists the interfaces that there are.");
+	}
+	judge_view(&s);
+}

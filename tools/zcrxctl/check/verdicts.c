@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The requirements of the machine, and the report that takes all of them; those of an interface are
+ * in verdicts-interface.c.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+
+#include "macro.h"
+#include "text.h"
+#include "verdicts-internal.h"
+
+#define MEMLOCK_ENOUGH (UINT64_C(64) << 20)
+
+void report_done(struct report *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->list[i].interface);
+		free(r->list[i].found);
+		free(r->list[i].remedy);
+	}
+	free(r->list);
+}
+
+struct requirement *require(struct report *report, const char *interface, const char *name,
+			    enum verdict verdict, const char *found, ...)
+{
+	static struct requirement lost;
+	struct requirement *list =
+		reallocarray(report->list, report->n + 1, sizeof(*report->list));
+	struct requirement *q;
+	va_list ap;
+
+	if (!list) {
+		report->failed = true;
+		return &lost;
+	}
+	report->list = list;
+	q = &list[report->n++];
+	*q = (struct requirement) { .name = name, .verdict = verdict };
+	if (interface) {
+		q->interface = strdup(interface);
+		report->failed |= !q->interface;
+	}
+	va_start(ap, found);
+	if (vasprintf(&q->found, found, ap) < 0) {
+		q->found = NULL;
+		report->failed = true;
+	}
+	va_end(ap);
+	return q;
+}
+
+void advise(struct report *report, struct requirement *q, const char *remedy, ...)
+{
+	va_list ap;
+
+	if (q->verdict == VERDICT_YES || report->failed)
+		return;
+	va_start(ap, remedy);
+	if (vasprintf(&q->remedy, remedy, ap) < 0) {
+		q->remedy = NULL;
+		report->failed = true;
+	}
+	va_end(ap);
+}
+
+bool report_has_no(const struct report *report)
+{
+	for (size_t i = 0; i < report->n; i++)
+		if (report->list[i].verdict == VERDICT_NO && !report->list[i].optional)
+			return true;
+	return false;
+}
+
+const char *verdict_to_string(enum verdict v)
+{
+	static const char *const names[] = { [VERDICT_YES] = "yes",
+					     [VERDICT_NO] = "no",
+					     [VERDICT_UNKNOWN] = "unknown" };
+
+	return names[v];
+}
+
+enum verdict yes_if(bool yes)
+{
+	return yes ? VERDICT_YES : VERDICT_NO;
+}
+
+static enum verdict verdict_of_option(enum config_option o)
+{
+	switch (o) {
+	case CONFIG_UNKNOWN:
+		return VERDICT_UNKNOWN;
+	case CONFIG_ABSENT:
+		return VERDICT_NO;
+	case CONFIG_PRESENT:
+		return VERDICT_YES;
+	}
+	return VERDICT_UNKNOWN;
+}
+
+/* The kernel's answer to a ring of ours is proof. Without one, its word that it knows the operation
+ * is half of it, and the configuration that it was built with the other. */
+static void judge_zero_copy(const struct machine_facts *m, struct report *report)
+{
+	const struct kernel_inspection *k = &m->kernel;
+	bool has = k->features.zero_copy_receive;
+	enum verdict v = k->ring_made ? yes_if(has) : verdict_of_option(m->config_zcrx);
+	struct requirement *q = require(report, NULL, "zero-copy-receive", v, "Linux %s%s",
+					k->features.release ?: "?",
+					k->ring_made ? has ? "" : ", which refuses interface queues" :
+						       ", which cannot be asked");
+
+	if (v == VERDICT_NO)
+		advise(report, q, "Run Linux 6.15 or later, built with CONFIG_IO_URING_ZCRX.");
+	else
+		advise(report, q, "The kernel lets this user make no io_uring (%s): run this as root.",
+		       strerror(k->ring_error));
+}
+
+static void judge_option(const struct machine_facts *m, struct report *report, const char *name,
+			 enum config_option option, bool optional)
+{
+	static const char *const words[] = { [CONFIG_UNKNOWN] = "not readable",
+					     [CONFIG_ABSENT] = "not set in ",
+					     [CONFIG_PRESENT] = "set in " };
+	struct requirement *q =
+		require(report, NULL, name, verdict_of_option(option), "%s%s", words[option],
+			option == CONFIG_UNKNOWN ? "" : m->config_file ?: "?");
+
+	q->optional = optional;
+	if (option == CONFIG_ABSENT)
+		advise(report, q, "Run a kernel that was built with it.");
+	else
+		advise(report, q, "Look where your distribution keeps the configuration of its "
+				  "kernels; it is not in /boot, /lib/modules or /proc.");
+}
+
+static void judge_leasing(const struct machine_facts *m, struct report *report)
+{
+	const struct kernel_inspection *k = &m->kernel;
+	bool has = k->features.queue_leasing && m->config_netkit != CONFIG_ABSENT;
+	/* Without privilege, only the family's word is known, not that of netkit. */
+	enum verdict v = has && !k->privileged && m->config_netkit == CONFIG_UNKNOWN ?
+				 VERDICT_UNKNOWN :
+				 yes_if(has);
+	struct requirement *q = require(report, NULL, "queue-leasing", v, "%s",
+					v == VERDICT_YES ? "queues can be taken back at once" :
+					v == VERDICT_NO	 ? "not in this kernel" :
+							   "needs CONFIG_NETKIT, too");
+
+	q->optional = true;
+	if (v == VERDICT_NO)
+		advise(report, q, "Linux 7.1 and later have it. Without it, a queue comes back when its "
+				  "client closes the ring, and not before.");
+	else
+		advise(report, q, "Run this as root to ask the kernel.");
+}
+
+static void judge_netlink(const struct machine_facts *m, struct report *report)
+{
+	const struct kernel_inspection *k = &m->kernel;
+	struct requirement *q =
+		require(report, NULL, "netlink", yes_if(k->has_ethtool && k->has_netdev),
+			"ethtool: %s, netdev: %s", k->has_ethtool ? "yes" : "no",
+			k->has_netdev ? "yes" : "no");
+
+	advise(report, q, "Run Linux 6.15 or later, built with CONFIG_ETHTOOL_NETLINK.");
+	q = require(report, NULL, "tcp-diag", yes_if(k->has_tcp_diag), "%s",
+		    k->has_tcp_diag ? "answers" : "does not answer");
+	advise(report, q, "It proves who owns a flow. Load its module: modprobe tcp_diag");
+}
+
+static void judge_sysctls(const struct machine_facts *m, struct report *report)
+{
+	const struct kernel_inspection *k = &m->kernel;
+	struct requirement *q = require(report, NULL, "io-uring-allowed", yes_if(k->ring_made),
+					m->io_uring_disabled < 0 ?
+						"there is no kernel.io_uring_disabled" :
+						"kernel.io_uring_disabled is %d",
+					m->io_uring_disabled);
+
+	if (m->io_uring_disabled == 2)
+		advise(report, q, "Nobody may use io_uring: sysctl kernel.io_uring_disabled=0, here "
+				  "and in /etc/sysctl.d.");
+	else if (m->io_uring_disabled == 1)
+		advise(report, q, "This user may not use io_uring: sysctl kernel.io_uring_disabled=0, "
+				  "or join the group that kernel.io_uring_group names.");
+	else
+		advise(report, q, "This process may not make an io_uring that zero-copy receive takes "
+				  "(%s): an old kernel, a seccomp filter of a container, or another "
+				  "security module.",
+		       strerror(k->ring_error));
+	q = require(report, NULL, "ptrace-scope", yes_if(m->ptrace_scope != 3),
+		    m->ptrace_scope < 0 ? "no yama" : "kernel.yama.ptrace_scope is %d",
+		    m->ptrace_scope);
+	advise(report, q, "3 keeps zcrxd from its clients' rings, and is lowered by a reboot only: "
+			  "set 2 or less in /etc/sysctl.d.");
+}
+
+static void judge_surroundings(const struct machine_facts *m, struct report *report)
+{
+	bool unlimited = m->memlock == UINT64_MAX;
+	_cleanup_free_ char *memlock = unlimited ? strdup("unlimited") : text_size(m->memlock);
+	struct requirement *q;
+
+	report->failed |= !memlock;
+	q = require(report, NULL, "memlock", yes_if(m->memlock >= MEMLOCK_ENOUGH), "%s",
+		    memlock ?: "?");
+	q->optional = true;
+	advise(report, q, "Receive memory that zcrxd registers is counted as this user's, so that an "
+			  "io_uring of its own may find the limit used up: LimitMEMLOCK= of its unit, or "
+			  "/etc/security/limits.conf.");
+	q = require(report, NULL, "huge-pages", yes_if(m->huge_free > 0), "%u free", m->huge_free);
+	q->optional = true;
+	advise(report, q, "Large receive buffers take an area of huge pages: sysctl vm.nr_hugepages");
+	q = require(report, NULL, "irq-affinity", yes_if(!m->irqbalance), "irqbalance %s",
+		    m->irqbalance ? "runs" : "does not run");
+	q->optional = true;
+	advise(report, q, "It moves the interrupts of leased queues about: tell it to leave them alone "
+			  "(irqbalance --banirq=N), as `zcrxctl status --json` numbers them.");
+	q = require(report, NULL, "zcrxd", yes_if(!m->daemon_error), "%s%s",
+		    m->daemon_error ? "" : "runs, version ",
+		    m->daemon_error ?: m->daemon_version ?: "?");
+	advise(report, q, "systemctl enable --now zcrxd.socket zcrxd");
+}
+
+void judge_machine(const struct machine_facts *m, struct report *report)
+{
+	judge_zero_copy(m, report);
+	judge_option(m, report, "CONFIG_IO_URING_ZCRX", m->config_zcrx,
+		     m->kernel.ring_made && m->kernel.features.zero_copy_receive);
+	judge_option(m, report, "CONFIG_NETKIT", m->config_netkit, true);
+	judge_leasing(m, report);
+	judge_netlink(m, report);
+	judge_sysctls(m, report);
+	judge_surroundings(m, report);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Every cell of the verdicts: from a machine and a NIC that lack nothing, one thing is taken away at
+ * a time; exactly the verdicts that it is about may change.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "drivers.h"
+#include "facts.h"
+#include "macro.h"
+#include "verdicts.h"
+
+struct world {
+	struct machine_facts machine;
+	struct interface_facts interface;
+	struct nic_state state;
+	struct nic_queue queues[2];
+	uint32_t table[2];
+};
+
+static void world_init(struct world *w)
+{
+	*w = (struct world) {
+		.machine = {
+			.kernel = { .features = { .release = (char *)"7.2.0", .zero_copy_receive = true,
+						  .queue_leasing = true },
+				    .ring_made = true, .privileged = true, .has_ethtool = true,
+				    .has_netdev = true, .has_tcp_diag = true },
+			.config_zcrx = CONFIG_PRESENT, .config_netkit = CONFIG_PRESENT,
+			.config_file = (char *)"/boot/config-7.2.0",
+			.memlock = UINT64_MAX, .huge_free = 1, .daemon_version = (char *)"0.1.0",
+		},
+		.interface = { .nic = { .name = "eth0", .split_was_asked = true, .firmware = "1.2" },
+			       .view = VIEW_CONFIGURED, .may = MAY_LEASE },
+		.state = { .ifindex = 2, .driver = (char *)"fbnic", .up = true, .has_channels = true,
+			   .channels = { .combined = 2, .combined_max = 8 }, .has_split = true,
+			   .split = SPLIT_ENABLED, .has_hds_threshold = true, .ntuple = FEATURE_ON,
+			   .gro_hw = FEATURE_ON, .has_rss = true, .rss = { .n = 2 },
+			   .has_rules = true, .n_queues = 2 },
+		.queues = { { .has_counters = true }, { .has_counters = true } },
+	};
+	w->state.rss.entries = w->table;
+	w->state.queues = w->queues;
+	w->interface.nic.state = &w->state;
+}
+
+#define CASE(name_, what, expected, found_, remedy_)                                               \
+	static void name_(struct world *w)                                                         \
+	{                                                                                          \
+		what;                                                                              \
+	}
+#define MACHINE w->machine
+#define KERNEL	w->machine.kernel
+#define NIC	w->state
+#define FACTS	w->interface
+#define CASES                                                                                      \
+	CASE(no_zcrx, KERNEL.features.zero_copy_receive = false, "zero-copy-receive=no",           \
+	     "which refuses interface queues", "6.15")                                             \
+	CASE(no_option, MACHINE.config_zcrx = CONFIG_ABSENT, "CONFIG_IO_URING_ZCRX=advice",        \
+	     "not set in /boot/config-7.2.0", "built with it")                                     \
+	CASE(no_config, MACHINE.config_zcrx = CONFIG_UNKNOWN, "CONFIG_IO_URING_ZCRX=unknown",      \
+	     "not readable", "Look where")                                                         \
+	CASE(no_netkit, MACHINE.config_netkit = CONFIG_ABSENT,                                     \
+	     "CONFIG_NETKIT=advice queue-leasing=advice", "not set in", "built with it")           \
+	CASE(no_leasing, KERNEL.features.queue_leasing = false, "queue-leasing=advice",            \
+	     "not in this kernel", "Linux 7.1")                                                    \
+	CASE(unknown_netkit, (KERNEL.privileged = false, MACHINE.config_netkit = CONFIG_UNKNOWN),  \
+	     "CONFIG_NETKIT=unknown queue-leasing=unknown", "not readable", "Look where")          \
+	CASE(netkit_by_config, KERNEL.privileged = false, "", NULL, NULL)                          \
+	CASE(no_netdev, KERNEL.has_netdev = false, "netlink=no", "netdev: no", "ETHTOOL_NETLINK")  \
+	CASE(no_ethtool, KERNEL.has_ethtool = false, "netlink=no", "ethtool: no", "ETHTOOL_NETLINK") \
+	CASE(no_tcp_diag, KERNEL.has_tcp_diag = false, "tcp-diag=no", "does not answer",           \
+	     "modprobe tcp_diag")                                                                  \
+	CASE(uring_off, (KERNEL.ring_made = false, MACHINE.io_uring_disabled = 2),                 \
+	     "io-uring-allowed=no", "is 2", "Nobody may")                                          \
+	CASE(uring_group, (KERNEL.ring_made = false, MACHINE.io_uring_disabled = 1),               \
+	     "io-uring-allowed=no", "is 1", "io_uring_group")                                      \
+	CASE(uring_group_member, MACHINE.io_uring_disabled = 1, "", NULL, NULL)                    \
+	CASE(uring_filtered, (KERNEL.ring_made = false, KERNEL.ring_error = EPERM,                 \
+			      MACHINE.io_uring_disabled = -1),                                     \
+	     "io-uring-allowed=no", "there is no kernel.io_uring_disabled", "seccomp")             \
+	CASE(uring_nothing_known, (KERNEL.ring_made = false, KERNEL.ring_error = EPERM,            \
+				   MACHINE.config_zcrx = CONFIG_UNKNOWN),                          \
+	     "zero-copy-receive=needed-unknown CONFIG_IO_URING_ZCRX=needed-unknown io-uring-allowed=no",  \
+	     "which cannot be asked", "as root")                                                   \
+	CASE(uring_and_config_absent, (KERNEL.ring_made = false, KERNEL.ring_error = EPERM,        \
+				       MACHINE.config_zcrx = CONFIG_ABSENT),                       \
+	     "zero-copy-receive=no CONFIG_IO_URING_ZCRX=no io-uring-allowed=no",                   \
+	     "which cannot be asked", "6.15")                                                      \
+	CASE(ptrace_3, MACHINE.ptrace_scope = 3, "ptrace-scope=no", "is 3", "reboot")              \
+	CASE(ptrace_2, MACHINE.ptrace_scope = 2, "", NULL, NULL)                                   \
+	CASE(no_yama, MACHINE.ptrace_scope = -1, "", NULL, NULL)                                   \
+	CASE(memlock_low, MACHINE.memlock = 8 << 20, "memlock=advice", "8M", "LimitMEMLOCK")       \
+	CASE(memlock_enough, MACHINE.memlock = 64 << 20, "", NULL, NULL)                           \
+	CASE(no_huge, MACHINE.huge_free = 0, "huge-pages=advice", "0 free", "nr_hugepages")        \
+	CASE(balanced, MACHINE.irqbalance = true, "irq-affinity=advice", "irqbalance runs",        \
+	     "--banirq")                                                                           \
+	CASE(no_daemon, MACHINE.daemon_error = "nobody listens", "zcrxd=no", "nobody listens",     \
+	     "systemctl")                                                                          \
+	CASE(down, NIC.up = false,                                                                 \
+	     "link=no queue-facts=needed-unknown queue-counters=unknown no-af-xdp=needed-unknown", \
+	     "down", "ip link set eth0 up")                                                        \
+	CASE(gone, (FACTS.nic.state = NULL, FACTS.nic.failure = (char *)"No such device"),         \
+	     "link=no", "No such device", "ip link")                                               \
+	CASE(driver_cannot, NIC.driver = (char *)"virtio_net", "queue-management=no rss-contexts=advice", \
+	     "driver virtio_net, firmware 1.2", "use a NIC of")                                    \
+	CASE(driver_depends, NIC.driver = (char *)"mlx5_core", "queue-management=needed-unknown",  \
+	     "driver mlx5_core", "ConnectX-7")                                                     \
+	CASE(driver_proved, (NIC.driver = (char *)"mlx5_core", w->queues[1].io_uring = true), "",  \
+	     NULL, NULL)                                                                           \
+	CASE(driver_proved_by_lease, (NIC.driver = (char *)"bnxt_en", w->queues[1].leased = true), \
+	     "", NULL, NULL)                                                                       \
+	CASE(driver_unknown, NIC.driver = (char *)"new",                                           \
+	     "queue-management=needed-unknown rss-contexts=unknown", "driver new", "not known here") \
+	CASE(driver_none, NIC.driver = (char *)"",                                                 \
+	     "queue-management=needed-unknown rss-contexts=unknown", "driver none", "not known")   \
+	CASE(one_queue, (NIC.channels.combined = NIC.channels.combined_max = 1),                   \
+	     "channels=no rss=no", "1 of at most 1", "use a NIC with more")                        \
+	CASE(too_few, NIC.channels.combined = 1, "channels=no rss=no", "1 of at most 8",           \
+	     "ethtool -L eth0")                                                                    \
+	CASE(separate, (NIC.channels = (struct nic_channels) { .rx = 2, .rx_max = 2 }), "", NULL,  \
+	     NULL)                                                                                 \
+	CASE(no_channels, (NIC.has_channels = false, NIC.channels = (struct nic_channels) {}), "", \
+	     NULL, NULL)                                                                           \
+	CASE(split_auto, NIC.split = SPLIT_UNKNOWN, "tcp-data-split=no", "unknown",                \
+	     "ethtool -G eth0 tcp-data-split on")                                                  \
+	CASE(split_off, NIC.split = SPLIT_DISABLED, "tcp-data-split=no", "disabled", "zcrxctl apply") \
+	CASE(split_unasked, (NIC.split = SPLIT_DISABLED, FACTS.nic.split_was_asked = false),       \
+	     "tcp-data-split=no", "disabled", "as root")                                           \
+	CASE(split_never, (NIC.split = SPLIT_DISABLED, NIC.split_refusal = (char *)"not supported"), \
+	     "tcp-data-split=no", "not supported", "another NIC")                                  \
+	CASE(threshold, NIC.hds_threshold = 256, "hds-threshold=no", "256 bytes", "hds-thresh 0")  \
+	CASE(threshold_fixed, (NIC.has_hds_threshold = false, NIC.hds_threshold = 9), "", NULL, NULL) \
+	CASE(gro_needed, (NIC.driver = (char *)"mlx5_core", NIC.gro_hw = FEATURE_OFF),             \
+	     "queue-management=needed-unknown rx-gro-hw=no", "firmware 1.2", "ConnectX-7")         \
+	CASE(gro_not_needed, NIC.gro_hw = FEATURE_OFF, "", NULL, NULL)                             \
+	CASE(ntuple_off, NIC.ntuple = FEATURE_OFF, "ntuple-filters=no", "off", "ethtool -K eth0")  \
+	CASE(ntuple_never, NIC.ntuple = FEATURE_FIXED_OFF, "ntuple-filters=no", "cannot be switched", \
+	     "another NIC")                                                                        \
+	CASE(ntuple_absent, NIC.ntuple = FEATURE_ABSENT, "ntuple-filters=no", "not there",         \
+	     "another NIC")                                                                        \
+	CASE(ntuple_fixed, NIC.ntuple = FEATURE_FIXED_ON, "", NULL, NULL)                          \
+	CASE(no_rules, NIC.has_rules = false, "ntuple-filters=no", "takes no rules", "another NIC") \
+	CASE(no_rss, NIC.has_rss = false, "rss=no", "no table", "another NIC")                     \
+	CASE(rss_everywhere, w->table[1] = 1, "rss=no", "spreads over 2 of 2",                     \
+	     "ethtool -X eth0 equal 1")                                                            \
+	CASE(contexts_seen, (NIC.driver = (char *)"new", NIC.n_contexts = 1),                      \
+	     "queue-management=needed-unknown", "driver new", "not known here")                    \
+	CASE(no_facts, NIC.n_queues = 0, "queue-facts=no queue-counters=advice", "tells of 0",     \
+	     "queue-get")                                                                          \
+	CASE(no_counters, w->queues[0].has_counters = w->queues[1].has_counters = false,           \
+	     "queue-counters=advice", "0 queues", "zcrxctl status")                                \
+	CASE(xdp, FACTS.nic.xdp = true, "no-xdp=no", "is attached", "ip link set eth0 xdp off")    \
+	CASE(af_xdp, w->queues[0].xsk = true, "no-af-xdp=no", "1 queues", "ss --xdp")              \
+	CASE(foreign, FACTS.view = VIEW_FOREIGN, "configured=no", "not in /etc/zcrxd.yaml", "reload") \
+	CASE(listed, FACTS.view = VIEW_LISTED, "configured=no", "listed in", "systemctl")          \
+	CASE(degraded, (FACTS.view = VIEW_DEGRADED, FACTS.reason = (char *)"It is so."),           \
+	     "configured=no", "cannot lease", "It is so.")                                         \
+	CASE(unasked, (FACTS.view = VIEW_UNKNOWN, FACTS.may = MAY_UNKNOWN),                        \
+	     "configured=needed-unknown policy=needed-unknown", "cannot be asked", "Start zcrxd")  \
+	CASE(denied, (FACTS.may = MAY_NOT, FACTS.why_not = (char *)"No rule."), "policy=no",       \
+	     "may not lease", "No rule.")
+
+CASES
+
+#undef CASE
+#define CASE(name_, what, expected_, found_, remedy_) { #name_, name_, expected_, found_, remedy_ },
+
+static const struct scenario {
+	const char *name;
+	void (*break_it)(struct world *w);
+	const char *expected; /* NAME=VERDICT of all that is not a plain yes */
+	const char *found, *remedy; /* parts of the first one's */
+} scenarios[] = { CASES };
+
+static const char *word_of(const struct requirement *q)
+{
+	switch (q->verdict) {
+	case VERDICT_YES:
+		return NULL;
+	case VERDICT_NO:
+		return q->optional ? "advice" : "no";
+	case VERDICT_UNKNOWN:
+		return q->optional ? "unknown" : "needed-unknown";
+	}
+	return NULL;
+}
+
+static void check_scenario(const struct scenario *s)
+{
+	_cleanup_(report_done) struct report report = {};
+	const struct requirement *first = NULL;
+	char said[512] = "";
+	bool has_no = false;
+	struct world w;
+
+	world_init(&w);
+	s->break_it(&w);
+	judge_machine(&w.machine, &report);
+	judge_interface(&w.interface, &report);
+	assert_false(report.failed);
+	for (size_t i = 0; i < report.n; i++) {
+		const struct requirement *q = &report.list[i];
+		const char *word = word_of(q);
+		size_t n = strlen(said);
+
+		assert_true(q->found && *q->found);
+		/* Whatever is wrong comes with something to do, and nothing else does. */
+		if (!word != !q->remedy)
+			fail_msg("%s: %s has %s remedy", s->name, q->name, q->remedy ? "a" : "no");
+		has_no |= word && streq(word, "no");
+		if (word)
+			snprintf(said + n, sizeof(said) - n, "%s%s=%s", n ? " " : "", q->name, word);
+		if (word && !first)
+			first = q;
+	}
+	if (!streq(said, s->expected))
+		fail_msg("%s: '%s' instead of '%s'", s->name, said, s->expected);
+	if (first && !strstr(first->found, s->found))
+		fail_msg("%s: found '%s', without '%s'", s->name, first->found, s->found);
+	if (first && !strstr(first->remedy, s->remedy))
+		fail_msg("%s: remedy '%s', without '%s'", s->name, first->remedy, s->remedy);
+	assert_int_equal(report_has_no(&report), has_no);
+}
+
+static void test_every_cell(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++)
+		check_scenario(&scenarios[i]);
+}
+
+static void test_order_and_owner(void **state)
+{
+	_cleanup_(report_done) struct report report = {};
+	struct world w;
+	size_t own = 0;
+
+	(void)state;
+	world_init(&w);
+	judge_machine(&w.machine, &report);
+	own = report.n;
+	judge_interface(&w.interface, &report);
+	assert_string_equal(report.list[0].name, "zero-copy-receive");
+	assert_string_equal(report.list[own - 1].name, "zcrxd");
+	assert_string_equal(report.list[report.n - 1].name, "policy");
+	for (size_t i = 0; i < report.n; i++)
+		if (i < own)
+			assert_null(report.list[i].interface);
+		else
+			assert_string_equal(report.list[i].interface, "eth0");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_cell),
+					    cmocka_unit_test(test_order_and_owner) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See inspect.h.
+ */
+#include <linux/capability.h>
+#include <linux/ethtool.h>
+#include <linux/io_uring.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "ethioctl.h"
+#include "inspect.h"
+#include "kernel-nic.h"
+#include "link.h"
+#include "probe.h"
+#include "sockdiag.h"
+#include "uapi.h"
+
+static bool is_privileged(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	return syscall(SYS_capget, &header, data) == 0 && data[0].effective & 1U << CAP_NET_ADMIN;
+}
+
+static int try_ring(void)
+{
+	struct io_uring_params params = {
+		.flags = UAPI_IORING_SETUP_R_DISABLED | UAPI_IORING_SETUP_SINGLE_ISSUER |
+			 UAPI_IORING_SETUP_DEFER_TASKRUN | UAPI_IORING_SETUP_CQE32,
+	};
+	_cleanup_close_ int ring = (int)syscall(SYS_io_uring_setup, 2, &params);
+
+	return ring < 0 ? errno : 0;
+}
+
+static int resolve(struct netlink *genl, struct netlink_family *ethtool,
+		   struct netlink_family *netdev)
+{
+	int r = netlink_open(genl, NETLINK_GENERIC), t;
+
+	if (r < 0)
+		return r;
+	r = netlink_family_resolve(genl, "ethtool", "monitor", ethtool);
+	t = netlink_family_resolve(genl, "netdev", "page-pool", netdev);
+	return r < 0 && r != -ENOENT ? r : t < 0 && t != -ENOENT ? t : 0;
+}
+
+static bool probe_tcp_diag(void)
+{
+	_cleanup_(netlink_done) struct netlink diag = {};
+
+	return netlink_open(&diag, NETLINK_SOCK_DIAG) >= 0 && sockdiag_probe(&diag) >= 0;
+}
+
+int inspect_kernel(struct kernel_inspection *ret)
+{
+	_cleanup_(netlink_done) struct netlink genl = {}, route = {};
+	struct netlink_family ethtool = {}, netdev = {};
+	struct kernel_inspection k = { .privileged = is_privileged() };
+	int r = resolve(&genl, &ethtool, &netdev);
+
+	if (r < 0)
+		return r;
+	k.has_ethtool = ethtool.id > 0;
+	k.has_netdev = netdev.id > 0;
+	k.has_tcp_diag = probe_tcp_diag();
+	k.ring_error = try_ring();
+	k.ring_made = k.ring_error == 0;
+	r = netlink_open(&route, NETLINK_ROUTE);
+	if (r >= 0)
+		r = probe_kernel(&route, &netdev, &k.features);
+	if (r < 0)
+		return r;
+	*ret = k;
+	return 0;
+}
+
+static void read_driver_info(struct nic_inspection *nic)
+{
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || ethtool_ioctl(fd, nic->name, &info) < 0)
+		return;
+	snprintf(nic->version, sizeof(nic->version), "%.31s", info.version);
+	if (!streq(info.fw_version, "N/A")) /* as drivers without any say it */
+		snprintf(nic->firmware, sizeof(nic->firmware), "%.31s", info.fw_version);
+}
+
+static int observe(unsigned ifindex, struct nic_inspection *nic, struct fault *reterr)
+{
+	_cleanup_(netlink_done) struct netlink genl = {}, route = {};
+	struct netlink_family ethtool = {}, netdev = {};
+	struct nic_link link = {};
+	struct nic *open;
+	int r = resolve(&genl, &ethtool, &netdev);
+
+	if (r >= 0)
+		r = netlink_open(&route, NETLINK_ROUTE);
+	if (r >= 0)
+		r = link_get(&route, ifindex, &link);
+	free(link.path);
+	if (r < 0)
+		return r;
+	nic->xdp = link.xdp;
+	if (!ethtool.id || !netdev.id)
+		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "netlink",
+				 "this kernel does not tell of NICs by netlink");
+	r = kernel_nic_open(ifindex, &ethtool, &netdev, &open, reterr);
+	if (r != 0)
+		return r;
+	r = open->ops->observe(open, &nic->state, reterr);
+	open->ops->close(open);
+	return r;
+}
+
+int inspect_nic(const char *name, const struct kernel_inspection *kernel,
+		struct nic_inspection *ret)
+{
+	struct nic_inspection nic = { .name = name, .split_was_asked = kernel->privileged };
+	_cleanup_fault_ struct fault fault = {};
+	unsigned ifindex = if_nametoindex(name);
+	int r = ifindex ? 0 : -ENODEV;
+
+	if (r == 0)
+		r = observe(ifindex, &nic, &fault);
+	if (r == -ENOMEM)
+		return r;
+	if (r != 0) {
+		nic.failure = strdup(fault.message ?: r < 0 ? strerror(-r) : "it cannot be read");
+		if (!nic.failure)
+			return -ENOMEM;
+	} else {
+		read_driver_info(&nic);
+	}
+	*ret = nic;
+	return 0;
+}
+
+void nic_inspection_done(struct nic_inspection *nic)
+{
+	nic_state_free(nic->state);
+	free(nic->failure);
+}
+
+int inspect_links(struct nic_link **ret, size_t *ret_n)
+{
+	_cleanup_(netlink_done) struct netlink route = {};
+	struct nic_link *links = NULL;
+	size_t n = 0, kept = 0;
+	int r = netlink_open(&route, NETLINK_ROUTE);
+
+	if (r >= 0)
+		r = link_list(&route, &links, &n);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (link_complete(&links[i]) < 0) {
+			nic_links_free(links, kept);
+			return -ENOMEM;
+		}
+		if (links[i].driver[0])
+			links[kept++] = links[i];
+		else
+			free(links[i].path);
+	}
+	*ret = links;
+	*ret_n = kept;
+	return 0;
+}

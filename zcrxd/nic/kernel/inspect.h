@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One look at the kernel and at NICs without a daemon, and without privilege: what `zcrxctl check`
+ * judges. It reads with the same functions as the daemon, so that both see the same. Changes nothing.
+ */
+#pragma once
+
+#include "nic.h"
+
+struct kernel_inspection {
+	struct kernel_features features; /* release is to be freed; NULL if nothing could be read */
+	bool ring_made;	     /* an io_uring as zcrx needs it; else `features` believes the kernel's word */
+	int ring_error;	     /* the errno for which there was none */
+	bool privileged;     /* CAP_NET_ADMIN: asked with it, a kernel answers more */
+	bool has_ethtool, has_netdev, has_tcp_diag;
+};
+
+struct nic_inspection {
+	const char *name;	 /* borrowed */
+	struct nic_state *state; /* NULL: see `failure` */
+	char *failure;
+	bool xdp;		  /* a program is attached, of whichever kind */
+	bool split_was_asked;	  /* whether state->split_refusal tells anything */
+	char version[32], firmware[32]; /* as `ethtool -i` prints them; "" if unknown */
+};
+
+/* Negative errno only: what the kernel does not have is a fact. */
+int inspect_kernel(struct kernel_inspection *ret);
+int inspect_nic(const char *name, const struct kernel_inspection *kernel,
+		struct nic_inspection *ret);
+void nic_inspection_done(struct nic_inspection *nic);
+
+/* The hardware NICs of this machine; the caller frees with nic_links_free. */
+int inspect_links(struct nic_link **ret, size_t *ret_n);
