@@ -145,20 +145,37 @@ static int nic_ungrant(struct nic *nic, const struct grant *grant, struct fault 
 	return POINTS(n->ops->ungrant(n, grant, f));
 }
 
-static int nic_rule_insert(struct nic *nic, const struct flow *flow, uint32_t queue,
-			   uint32_t *ret_location, struct fault *f)
+static int nic_context_create(struct nic *nic, const uint32_t *queues, size_t count,
+			      uint32_t *ret_context, struct fault *f)
 {
 	struct nic *n = INNER(nic, crash_nic);
 
-	return POINTS(n->ops->rule_insert(n, flow, queue, ret_location, f));
+	return POINTS(n->ops->context_create(n, queues, count, ret_context, f));
+}
+
+static int nic_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues,
+			      size_t count, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->context_delete(n, context, queues, count, f));
+}
+
+static int nic_rule_insert(struct nic *nic, const struct flow *flow,
+			   const struct rule_target *target, uint32_t *ret_location,
+			   struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->rule_insert(n, flow, target, ret_location, f));
 }
 
 static int nic_rule_delete(struct nic *nic, uint32_t location, const struct flow *flow,
-			   uint32_t queue, struct fault *f)
+			   const struct rule_target *target, struct fault *f)
 {
 	struct nic *n = INNER(nic, crash_nic);
 
-	return POINTS(n->ops->rule_delete(n, location, flow, queue, f));
+	return POINTS(n->ops->rule_delete(n, location, flow, target, f));
 }
 
 static struct nic *nic_close(struct nic *nic)
@@ -177,6 +194,8 @@ static const struct nic_ops nic_ops = {
 	.queues = nic_queues,
 	.grant = nic_grant,
 	.ungrant = nic_ungrant,
+	.context_create = nic_context_create,
+	.context_delete = nic_context_delete,
 	.rule_insert = nic_rule_insert,
 	.rule_delete = nic_rule_delete,
 	.close = nic_close,

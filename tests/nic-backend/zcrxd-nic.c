@@ -267,9 +267,21 @@ static int parse_flow(char **argv, struct flow *ret, struct fault *reterr)
 	return r;
 }
 
+/* "7": that queue; "context:1": that RSS context. */
+static struct rule_target parse_target(const char *text)
+{
+	const char *number = strchr(text, ':');
+
+	return (struct rule_target) {
+		.action = number ? RULE_TO_CONTEXT : RULE_TO_QUEUE,
+		.number = (uint32_t)strtoul(number ? number + 1 : text, NULL, 10),
+	};
+}
+
 static int run_rule_insert(struct nic_backend *b, char **argv, struct fault *reterr)
 {
 	_cleanup_nic_ struct nic *nic = NULL;
+	struct rule_target target = parse_target(argv[1]);
 	struct flow flow;
 	uint32_t location;
 	int r = parse_flow(argv + 2, &flow, reterr);
@@ -277,8 +289,7 @@ static int run_rule_insert(struct nic_backend *b, char **argv, struct fault *ret
 	if (r == 0)
 		r = open_nic(b, argv[0], &nic, reterr);
 	if (r == 0)
-		r = nic->ops->rule_insert(nic, &flow, (uint32_t)strtoul(argv[1], NULL, 10),
-					  &location, reterr);
+		r = nic->ops->rule_insert(nic, &flow, &target, &location, reterr);
 	if (r == 0)
 		printf("location %u\n", location);
 	return r;
@@ -286,6 +297,7 @@ static int run_rule_insert(struct nic_backend *b, char **argv, struct fault *ret
 
 static int run_rule_delete(struct nic_backend *b, char **argv, struct fault *reterr)
 {
+	struct rule_target target = parse_target(argv[1]);
 	_cleanup_nic_ struct nic *nic = NULL;
 	struct flow flow;
 	int r = parse_flow(argv + 3, &flow, reterr);
@@ -294,8 +306,34 @@ static int run_rule_delete(struct nic_backend *b, char **argv, struct fault *ret
 		r = open_nic(b, argv[0], &nic, reterr);
 	if (r == 0)
 		r = nic->ops->rule_delete(nic, (uint32_t)strtoul(argv[2], NULL, 10), &flow,
-					  (uint32_t)strtoul(argv[1], NULL, 10), reterr);
+					  &target, reterr);
 	return r;
+}
+
+static int run_context_create(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	uint32_t ids[LEASE_QUEUES_MAX], context;
+	size_t n = parse_queues(argv + 1, ids);
+	_cleanup_nic_ struct nic *nic = NULL;
+	int r = open_nic(b, argv[0], &nic, reterr);
+
+	if (r == 0)
+		r = nic->ops->context_create(nic, ids, n, &context, reterr);
+	if (r == 0)
+		printf("context %u\n", context);
+	return r;
+}
+
+static int run_context_delete(struct nic_backend *b, char **argv, struct fault *reterr)
+{
+	uint32_t ids[LEASE_QUEUES_MAX];
+	size_t n = parse_queues(argv + 2, ids);
+	_cleanup_nic_ struct nic *nic = NULL;
+	int r = open_nic(b, argv[0], &nic, reterr);
+
+	return r != 0 ? r
+		      : nic->ops->context_delete(nic, (uint32_t)strtoul(argv[1], NULL, 10), ids, n,
+						 reterr);
 }
 
 static void print_event(const struct nic_event *e, void *userdata)
@@ -351,8 +389,10 @@ static const struct command commands[] = {
 	{ "queues", "IF QUEUE...", 2, run_queues },
 	{ "grant", "IF netkit|direct DEVICE QUEUE...", 4, run_grant },
 	{ "ungrant", "IF INDEX", 2, run_ungrant },
-	{ "rule-insert", "IF QUEUE PROTOCOL SRC SPORT DST DPORT", 7, run_rule_insert },
-	{ "rule-delete", "IF QUEUE LOCATION PROTOCOL SRC SPORT DST DPORT", 8, run_rule_delete },
+	{ "context-create", "IF QUEUE...", 2, run_context_create },
+	{ "context-delete", "IF CONTEXT QUEUE...", 3, run_context_delete },
+	{ "rule-insert", "IF TARGET PROTOCOL SRC SPORT DST DPORT", 7, run_rule_insert },
+	{ "rule-delete", "IF TARGET LOCATION PROTOCOL SRC SPORT DST DPORT", 8, run_rule_delete },
 	{ "events", "SECONDS", 1, run_events },
 	{ "overrun", "SHELL-COMMAND", 1, run_overrun },
 	{ "facts", "listen|connect ADDRESS PORT", 3, run_facts },

@@ -159,6 +159,7 @@ static void rss_reply(struct message *m, uint32_t context, const uint32_t *entri
 
 static void test_rss(void **state)
 {
+	uint32_t created = 99;
 	struct ethnl_rss rss = { .ifindex = 3 };
 	struct message m;
 
@@ -167,6 +168,8 @@ static void test_rss(void **state)
 	assert_int_equal(ethnl_read_rss(message_header(&m), &rss), 0);
 	rss_reply(&m, 7, (uint32_t[]) { 5, 6 }, 2);
 	assert_int_equal(ethnl_read_rss(message_header(&m), &rss), 0);
+	assert_int_equal(ethnl_read_context(message_header(&m), &created), 0);
+	assert_int_equal(created, 7);
 	rss_reply(&m, 8, NULL, 0);
 	assert_int_equal(ethnl_read_rss(message_header(&m), &rss), 0);
 	rss.ifindex = 4; /* and one of another device */
@@ -276,6 +279,13 @@ static void test_requests(void **state)
 	expected_request(&m, 48); /* empty, but there: the reset */
 	message_attr(&m, 4, NULL, 0);
 	compare(ethnl_set_rss(&family, 3, NULL, 0), &m);
+
+	expected_request(&m, 49);
+	message_attr(&m, 4, (uint32_t[]) { 4, 5 }, 8);
+	compare(ethnl_create_context(&family, 3, (uint32_t[]) { 4, 5 }, 2), &m);
+	expected_request(&m, 50);
+	message_u32(&m, 2, 7);
+	compare(ethnl_delete_context(&family, 3, 7), &m);
 }
 
 static void test_feature_request(void **state)

@@ -32,7 +32,7 @@ static void test_round_trip(void **state)
 		random_address(&seed, flow.protocol, &flow.destination);
 		flow.source_port = (uint16_t)(test_random(&seed) & 1 ? test_random(&seed) : 0);
 		flow.destination_port = (uint16_t)(test_random(&seed) & 1 ? test_random(&seed) : 0);
-		rxnfc_from_flow(&flow, 7, &nfc.fs);
+		rxnfc_from_flow(&flow, &(struct rule_target) { RULE_TO_QUEUE, 7 }, &nfc);
 		nfc.fs.location = i;
 		rxnfc_to_rule(&nfc, &rule);
 		assert_true(rule.understood);
@@ -55,10 +55,13 @@ static struct flow sample(enum flow_protocol p)
 static void test_bytes(void **state)
 {
 	const struct flow flow = sample(FLOW_TCP4);
+	const struct rule_target target = { RULE_TO_QUEUE, 7 }, context = { RULE_TO_CONTEXT, 3 };
 	struct ethtool_rx_flow_spec fs;
+	struct ethtool_rxnfc nfc;
 
 	(void)state;
-	rxnfc_from_flow(&flow, 7, &fs);
+	rxnfc_from_flow(&flow, &target, &nfc);
+	fs = nfc.fs;
 	assert_int_equal(fs.flow_type, TCP_V4_FLOW);
 	assert_int_equal(fs.h_u.tcp_ip4_spec.ip4dst, htonl(0x0a090001));
 	assert_int_equal(fs.m_u.tcp_ip4_spec.ip4dst, 0xffffffff); /* a one must match */
@@ -67,6 +70,13 @@ static void test_bytes(void **state)
 	assert_int_equal(fs.m_u.tcp_ip4_spec.ip4src, 0);
 	assert_int_equal(fs.m_u.tcp_ip4_spec.psrc, 0);
 	assert_int_equal(fs.ring_cookie, 7);
+	assert_int_equal(nfc.rss_context, 0);
+
+	rxnfc_from_flow(&flow, &context, &nfc);
+	assert_int_equal(nfc.fs.flow_type, TCP_V4_FLOW | FLOW_RSS);
+	assert_int_equal(nfc.fs.ring_cookie, 0); /* no offset */
+	assert_int_equal(nfc.rss_context, 3);
+	assert_memory_equal(&nfc.fs.h_u, &fs.h_u, sizeof(fs.h_u));
 }
 
 static void test_actions(void **state)
@@ -90,9 +100,10 @@ static void test_actions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct ethtool_rxnfc nfc = { .rss_context = 3 };
+		struct ethtool_rxnfc nfc = {};
 
-		rxnfc_from_flow(&flow, 0, &nfc.fs);
+		rxnfc_from_flow(&flow, &(struct rule_target) { RULE_TO_QUEUE, 0 }, &nfc);
+		nfc.rss_context = 3;
 		nfc.fs.ring_cookie = cases[i].cookie;
 		nfc.fs.flow_type |= cases[i].flags;
 		rxnfc_to_rule(&nfc, &rule);
@@ -162,7 +173,7 @@ static void test_not_understood(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
 		struct ethtool_rxnfc nfc = {};
 
-		rxnfc_from_flow(&flow, 7, &nfc.fs);
+		rxnfc_from_flow(&flow, &(struct rule_target) { RULE_TO_QUEUE, 7 }, &nfc);
 		changes[i](&nfc.fs);
 		rxnfc_to_rule(&nfc, &rule);
 		assert_false(rule.understood);
@@ -179,7 +190,7 @@ static void test_values_under_the_mask(void **state)
 	struct nic_rule rule;
 
 	(void)state;
-	rxnfc_from_flow(&flow, 7, &nfc.fs);
+	rxnfc_from_flow(&flow, &(struct rule_target) { RULE_TO_QUEUE, 7 }, &nfc);
 	nfc.fs.h_u.tcp_ip4_spec.ip4src = 0x12345678;
 	nfc.fs.h_u.tcp_ip4_spec.psrc = 0x1234;
 	nfc.fs.h_u.tcp_ip4_spec.tos = 9;

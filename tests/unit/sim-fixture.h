@@ -96,4 +96,5 @@ static inline bool is_clean(uint32_t q)
 	return !found.io_uring && !found.dmabuf && !found.xsk && !found.leased;
 }
 
+#define TO(q)   (&(struct rule_target) { RULE_TO_QUEUE, (q) })
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -111,7 +111,9 @@ static void expect_way(const struct nic_state *s, unsigned queue, const uint32_t
 {
 	_cleanup_fault_ struct fault f = {};
 
-	assert_int_equal(nic_state_check_ways(s, queue, own, n_own, &f),
+	assert_int_equal(nic_state_check_ways(s, queue,
+					      &(struct own_ways) { .rules = own, .n_rules = n_own },
+					      &f),
 			 message ? ZCRX_FLOW_CONFLICT : 0);
 	if (message)
 		assert_string_equal(f.message, message);
@@ -163,6 +165,49 @@ static void test_ways(void **state)
 	expect_way(s, 2, own, 2,
 		   "The RSS table of eth0 cannot be read, so ordinary traffic may reach "
 		   "queue 2; this needs a driver with RSS.");
+}
+
+/* A lease of queues 2 and 3 with context 7 of its own: ours by its id and its whole table. */
+static void test_own_context(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = nic(4);
+	const uint32_t queues[] = { 2, 3 }, rule = 4;
+	struct own_ways own = { .rules = &rule, .n_rules = 1, .context = 7, .queues = queues,
+				.n_queues = 2 };
+	struct rss_table *t;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++)
+		s->rss.entries[i] = i % 2;
+	add_context(s, 5, 0);
+	add_context(s, 7, 2);
+	t = &s->contexts[s->n_contexts - 1];
+	free(t->entries);
+	t->n = 7; /* which 2 does not divide */
+	t->entries = calloc(t->n, sizeof(*t->entries));
+	rss_table_spread(queues, 2, t->entries, t->n);
+	assert_int_equal(t->entries[5], 3);
+	assert_int_equal(t->entries[6], 2);
+	add_rule(s, 4, RULE_TO_CONTEXT, 7);
+	assert_ptr_equal(nic_state_own_context(s, 7, queues, 2), t);
+	assert_ptr_equal(nic_state_own_context(s, 0, queues, 2), t);
+	assert_null(nic_state_own_context(s, 5, queues, 2));
+	assert_null(nic_state_own_context(s, 7, queues, 1));
+	assert_int_equal(nic_state_check_ways(s, 2, &own, NULL), 0);
+	assert_int_equal(nic_state_check_ways(s, 3, &own, NULL), 0);
+	/* Somebody else's rule into it. */
+	add_rule(s, 5, RULE_TO_CONTEXT, 7);
+	assert_int_equal(nic_state_check_ways(s, 3, &own, NULL), ZCRX_FLOW_CONFLICT);
+	s->n_rules--;
+	/* Somebody else's by its id, by one entry, and by what is missing of it. */
+	own.context = 8;
+	assert_int_equal(nic_state_check_ways(s, 3, &own, NULL), ZCRX_FLOW_CONFLICT);
+	own.context = 7;
+	t->entries[6] = 3;
+	assert_int_equal(nic_state_check_ways(s, 3, &own, NULL), ZCRX_FLOW_CONFLICT);
+	t->entries[6] = 2;
+	t->n = 1;
+	assert_int_equal(nic_state_check_ways(s, 2, &own, NULL), ZCRX_FLOW_CONFLICT);
 }
 
 static int apply(struct nic_state *s, enum step_op op, unsigned number)
@@ -300,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy),	       cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_clean),	       cmocka_unit_test(test_ways),
+		cmocka_unit_test(test_own_context),
 		cmocka_unit_test(test_apply_channels), cmocka_unit_test(test_apply_rss),
 		cmocka_unit_test(test_apply_numbers),  cmocka_unit_test(test_apply_mlx5),
 	};

@@ -171,9 +171,9 @@ static void test_unplug(void **state)
 	assert_int_equal(nic->ops->apply(nic, &step, NULL), ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->queues(nic, &seven, 1, &found, NULL), ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->grant(nic, &request, &other, NULL), ZCRX_NO_SUCH_INTERFACE);
-	assert_int_equal(nic->ops->rule_insert(nic, &flow, 7, &location, NULL),
+	assert_int_equal(nic->ops->rule_insert(nic, &flow, TO(7), &location, NULL),
 			 ZCRX_NO_SUCH_INTERFACE);
-	assert_int_equal(nic->ops->rule_delete(nic, 0, &flow, 7, NULL), ZCRX_NO_SUCH_INTERFACE);
+	assert_int_equal(nic->ops->rule_delete(nic, 0, &flow, TO(7), NULL), ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->ungrant(nic, &g, NULL), 0);
 	assert_int_equal(backend->ops->open(backend, IFINDEX, &again, NULL),
 			 ZCRX_NO_SUCH_INTERFACE);
@@ -213,9 +213,50 @@ static void test_register_mistakes(void **state)
 			 ZCRX_NOT_SUPPORTED);
 }
 
+static void test_contexts(void **state)
+{
+	const struct rule_target to = { RULE_TO_CONTEXT, 1 };
+	const uint32_t ours[] = { 5, 6, 7 }, beyond[] = { 7, 8 };
+	const struct flow flow = { .destination_port = 80 };
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	_cleanup_fault_ struct fault f = {};
+	uint32_t context, location;
+
+	(void)state;
+	assert_int_equal(sim_foreign_context(backend, IFINDEX, 2, 0), 0);
+	assert_int_equal(nic->ops->rule_insert(nic, &flow, &to, &location, &f),
+			 ZCRX_KERNEL_REJECTED);
+	assert_int_equal(nic->ops->context_create(nic, beyond, 2, &context, &f),
+			 ZCRX_KERNEL_REJECTED);
+	assert_int_equal(nic->ops->context_create(nic, ours, 3, &context, NULL), 0);
+	assert_int_equal(context, 1);
+	assert_int_equal(nic->ops->observe(nic, &s, NULL), 0);
+	assert_non_null(nic_state_own_context(s, 1, ours, 3));
+	assert_int_equal(nic->ops->rule_insert(nic, &flow, &to, &location, NULL), 0);
+
+	/* Busy; then gone; somebody else's and what is gone already are left alone. */
+	assert_int_equal(nic->ops->context_delete(nic, 1, ours, 3, &f), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(f.error, EBUSY);
+	assert_int_equal(nic->ops->rule_delete(nic, location, &flow, &to, NULL), 0);
+	assert_int_equal(nic->ops->context_delete(nic, 1, ours, 2, NULL), 0);
+	assert_int_equal(nic->ops->context_delete(nic, 2, ours, 3, NULL), 0);
+	assert_int_equal(nic->ops->context_delete(nic, 1, ours, 3, NULL), 0);
+	assert_int_equal(nic->ops->context_delete(nic, 1, ours, 3, NULL), 0);
+	s = nic_state_free(s);
+	assert_int_equal(nic->ops->observe(nic, &s, NULL), 0);
+	assert_int_equal(s->n_contexts, 1);
+	assert_int_equal(s->contexts[0].context, 2);
+
+	assert_int_equal(sim_set_contexts_max(backend, IFINDEX, 1), 0);
+	assert_int_equal(nic->ops->context_create(nic, ours, 3, &context, &f), ZCRX_NOT_SUPPORTED);
+	assert_int_equal(sim_remove_context(backend, IFINDEX, 2), 0);
+	assert_int_equal(sim_remove_context(backend, IFINDEX, 2), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_contexts),
 		TEST(test_netkit), TEST(test_direct), TEST(test_other_process),
 		TEST(test_down),   TEST(test_unplug), TEST(test_register_mistakes),
 	};

@@ -86,37 +86,37 @@ static void test_rules(void **state)
 
 	(void)state;
 	assert_int_equal(sim_foreign_rule(backend, IFINDEX, &foreign), 0);
-	assert_int_equal(nic->ops->rule_insert(nic, &a, 7, &at_a, NULL), 0);
-	assert_int_equal(nic->ops->rule_insert(nic, &b, 6, &at_b, NULL), 0);
+	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), &at_a, NULL), 0);
+	assert_int_equal(nic->ops->rule_insert(nic, &b, TO(6), &at_b, NULL), 0);
 	assert_int_equal(at_a, 1);
 	assert_int_equal(at_b, 2);
-	assert_int_equal(nic->ops->rule_insert(nic, &a, 6, &unused, &f), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(6), &unused, &f), ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EEXIST);
 	a.source_port = 5;
-	assert_int_equal(nic->ops->rule_insert(nic, &a, 8, &unused, &f), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(8), &unused, &f), ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EINVAL);
 	a.source_port = 0;
 
 	/* Only what is ours, and still is what it was. */
-	assert_int_equal(nic->ops->rule_delete(nic, 0, &a, 7, NULL), 0);
-	assert_int_equal(nic->ops->rule_delete(nic, at_a, &a, 6, NULL), 0);
-	assert_int_equal(nic->ops->rule_delete(nic, at_a, &b, 7, NULL), 0);
-	assert_int_equal(nic->ops->rule_delete(nic, 99, &a, 7, NULL), 0);
+	assert_int_equal(nic->ops->rule_delete(nic, 0, &a, TO(7), NULL), 0);
+	assert_int_equal(nic->ops->rule_delete(nic, at_a, &a, TO(6), NULL), 0);
+	assert_int_equal(nic->ops->rule_delete(nic, at_a, &b, TO(7), NULL), 0);
+	assert_int_equal(nic->ops->rule_delete(nic, 99, &a, TO(7), NULL), 0);
 	assert_int_equal(nic->ops->observe(nic, &s, NULL), 0);
 	assert_int_equal(s->n_rules, 3);
-	assert_int_equal(nic->ops->rule_delete(nic, at_a, &a, 7, NULL), 0);
-	assert_int_equal(nic->ops->rule_delete(nic, at_a, &a, 7, NULL), 0);
+	assert_int_equal(nic->ops->rule_delete(nic, at_a, &a, TO(7), NULL), 0);
+	assert_int_equal(nic->ops->rule_delete(nic, at_a, &a, TO(7), NULL), 0);
 	s = nic_state_free(s);
 	assert_int_equal(nic->ops->observe(nic, &s, NULL), 0);
 	assert_int_equal(s->n_rules, 2);
 	assert_int_equal(sim_remove_rule(backend, IFINDEX, 0), 0);
 	assert_int_equal(sim_remove_rule(backend, IFINDEX, 0), -ENOENT);
-	assert_int_equal(nic->ops->rule_insert(nic, &a, 7, &at_a, NULL), 0);
+	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), &at_a, NULL), 0);
 	assert_int_equal(at_a, 0);
 
 	assert_int_equal(nic->ops->apply(nic, &off, NULL), 0);
 	a.source_port = 5;
-	assert_int_equal(nic->ops->rule_insert(nic, &a, 7, &unused, &f), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), &unused, &f), ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EOPNOTSUPP);
 }
 
@@ -257,9 +257,9 @@ static void *work(void *userdata)
 	for (unsigned i = 0; i < 500; i++) {
 		if (own->ops->grant(own, &request, &g, NULL) != 0)
 			return "grant";
-		if (own->ops->rule_insert(own, &flow, q, &location, NULL) != 0)
+		if (own->ops->rule_insert(own, &flow, TO(q), &location, NULL) != 0)
 			return "insert";
-		if (own->ops->rule_delete(own, location, &flow, q, NULL) != 0)
+		if (own->ops->rule_delete(own, location, &flow, TO(q), NULL) != 0)
 			return "delete";
 		if (own->ops->ungrant(own, &g, NULL) != 0)
 			return "ungrant";

@@ -143,22 +143,75 @@ bool nic_state_queue_clean(const struct nic_state *s, unsigned queue)
 	return !q->io_uring && !q->dmabuf && !q->xsk && !q->leased;
 }
 
-static bool is_own(const uint32_t *own, size_t n_own, uint32_t location)
+bool nic_rule_is(const struct nic_rule *rule, const struct flow *flow,
+		 const struct rule_target *target)
 {
-	for (size_t i = 0; i < n_own; i++)
-		if (own[i] == location)
+	return rule->action == target->action && rule->target == target->number &&
+	       rule->understood && flow_equal(&rule->flow, flow);
+}
+
+void rss_table_spread(const uint32_t *queues, size_t n_queues, uint32_t *ret, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ret[i] = queues[i % n_queues];
+}
+
+static bool is_spread(const struct rss_table *t, const uint32_t *queues, size_t n_queues)
+{
+	if (t->n < n_queues)
+		return false;
+	for (size_t i = 0; i < t->n; i++)
+		if (t->entries[i] != queues[i % n_queues])
+			return false;
+	return true;
+}
+
+const struct rss_table *nic_state_own_context(const struct nic_state *s, uint32_t context,
+					      const uint32_t *queues, size_t n_queues)
+{
+	for (size_t i = 0; i < s->n_contexts; i++)
+		if ((context == 0 || s->contexts[i].context == context) &&
+		    is_spread(&s->contexts[i], queues, n_queues))
+			return &s->contexts[i];
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------ ways */
+
+static bool is_own_rule(const struct own_ways *own, uint32_t location)
+{
+	for (size_t i = 0; i < own->n_rules; i++)
+		if (own->rules[i] == location)
 			return true;
 	return false;
 }
 
-static int check_rules(const struct nic_state *s, unsigned queue, const uint32_t *own, size_t n_own,
-		       struct fault *reterr)
+static int check_contexts(const struct nic_state *s, unsigned queue, const struct rss_table *own,
+			  struct fault *reterr)
+{
+	for (size_t i = 0; i < s->n_contexts; i++)
+		if (&s->contexts[i] != own && rss_table_leads_to(&s->contexts[i], queue))
+			return fault_set(
+				reterr, ZCRX_FLOW_CONFLICT, NULL,
+				"RSS context %u of %s, which is not zcrxd's, leads to queue "
+				"%u; narrow it, or remove it with: ethtool -X %s context "
+				"%u delete",
+				s->contexts[i].context, s->name, queue, s->name,
+				s->contexts[i].context);
+	return 0;
+}
+
+/* Somebody else's context is refused whatever leads to it; to the lease's own, only its rules may. */
+static int check_rules(const struct nic_state *s, unsigned queue, const struct own_ways *own,
+		       const struct rss_table *context, struct fault *reterr)
 {
 	for (size_t i = 0; i < s->n_rules; i++) {
 		const struct nic_rule *rule = &s->rules[i];
+		bool leads = (rule->action == RULE_TO_QUEUE && rule->target == queue) ||
+			     (rule->action == RULE_TO_CONTEXT && context &&
+			      rule->target == context->context);
 
-		if (rule->action == RULE_TO_QUEUE && rule->target == queue &&
-		    !is_own(own, n_own, rule->location))
+		if (leads && !is_own_rule(own, rule->location))
 			return fault_set(reterr, ZCRX_FLOW_CONFLICT, NULL,
 					 "Rule %u of %s, which is not zcrxd's, leads to queue %u; "
 					 "remove it with: ethtool -N %s delete %u",
@@ -167,9 +220,14 @@ static int check_rules(const struct nic_state *s, unsigned queue, const uint32_t
 	return 0;
 }
 
-int nic_state_check_ways(const struct nic_state *s, unsigned queue, const uint32_t *own,
-			 size_t n_own, struct fault *reterr)
+int nic_state_check_ways(const struct nic_state *s, unsigned queue, const struct own_ways *own,
+			 struct fault *reterr)
 {
+	const struct rss_table *context =
+		own->context ? nic_state_own_context(s, own->context, own->queues, own->n_queues)
+			     : NULL;
+	int r;
+
 	/* A table that cannot be read may lead anywhere. */
 	if (!s->has_rss)
 		return fault_set(
@@ -183,14 +241,6 @@ int nic_state_check_ways(const struct nic_state *s, unsigned queue, const uint32
 			"The RSS table of %s leads ordinary traffic to queue %u; narrow it "
 			"with: zcrxctl apply %s",
 			s->name, queue, s->name);
-	for (size_t i = 0; i < s->n_contexts; i++)
-		if (rss_table_leads_to(&s->contexts[i], queue))
-			return fault_set(
-				reterr, ZCRX_FLOW_CONFLICT, NULL,
-				"RSS context %u of %s, which is not zcrxd's, leads to queue "
-				"%u; narrow it, or remove it with: ethtool -X %s context "
-				"%u delete",
-				s->contexts[i].context, s->name, queue, s->name,
-				s->contexts[i].context);
-	return check_rules(s, queue, own, n_own, reterr);
+	r = check_contexts(s, queue, context, reterr);
+	return r != 0 ? r : check_rules(s, queue, own, context, reterr);
 }

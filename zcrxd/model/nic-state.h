@@ -52,6 +52,12 @@ struct nic_rule {
 	struct flow flow;
 };
 
+/* Where a rule of ours leads: RULE_TO_QUEUE or RULE_TO_CONTEXT, and which. */
+struct rule_target {
+	enum rule_action action;
+	uint32_t number;
+};
+
 /* The kernel's word on one receive queue (netdev queue-get). All false: nobody's. */
 struct nic_queue {
 	uint32_t napi_id; /* 0 if it has none now */
@@ -121,10 +127,32 @@ bool rss_table_is_default(const struct rss_table *t, unsigned queues);
 /* Nobody holds it: no io-uring, dma-buf, AF_XDP owner, no lease. False if out of range. */
 bool nic_state_queue_clean(const struct nic_state *s, unsigned queue);
 
+/* Exactly this flow to exactly this target. */
+bool nic_rule_is(const struct nic_rule *rule, const struct flow *flow,
+		 const struct rule_target *target);
+
+/* The table that spreads equally over these queues: entry i is queues[i % n_queues]. */
+void rss_table_spread(const uint32_t *queues, size_t n_queues, uint32_t *ret, size_t n);
 /*
- * Nobody else may reach a bound queue: 0 if no RSS table, no RSS context and no rule but those at
- * `own` locations leads to it. Else FLOW_CONFLICT with a message that names the way and how to
- * close it.
+ * A context bears no mark of its owner, so whose it is takes three: the id that we noted, and exactly
+ * the table that we would give it, over queues that are a lease's. (`context` 0 for one whose id
+ * could not be noted any more.) The context, or NULL.
  */
-int nic_state_check_ways(const struct nic_state *s, unsigned queue, const uint32_t *own,
-			 size_t n_own, struct fault *reterr);
+const struct rss_table *nic_state_own_context(const struct nic_state *s, uint32_t context,
+					      const uint32_t *queues, size_t n_queues);
+
+/* The ways to a queue that its lease has opened itself. */
+struct own_ways {
+	const uint32_t *rules; /* locations */
+	size_t n_rules;
+	uint32_t context; /* RSS context, 0 if there is none, that spreads over: */
+	const uint32_t *queues;
+	size_t n_queues;
+};
+
+/*
+ * Nobody else may reach a bound queue: 0 if no RSS table, no RSS context and no rule but its lease's
+ * own leads to it. Else FLOW_CONFLICT with a message that names the way and how to close it.
+ */
+int nic_state_check_ways(const struct nic_state *s, unsigned queue, const struct own_ways *own,
+			 struct fault *reterr);

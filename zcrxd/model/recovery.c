@@ -91,13 +91,13 @@ struct recovery recovery_decide(const struct record_lease *l, const struct recov
 static bool find_rule(const struct nic_state *nic, const struct record_lease *l,
 		      const struct record_flow *f, uint32_t *ret_location)
 {
+	const struct rule_target target = { RULE_TO_QUEUE, l->queues[f->queue] };
 	bool found = false;
 
 	for (size_t i = 0; i < nic->n_rules; i++) {
 		const struct nic_rule *r = &nic->rules[i];
 
-		if (!r->understood || r->action != RULE_TO_QUEUE || f->queue >= l->n_queues ||
-		    r->target != l->queues[f->queue] || !flow_equal(&r->flow, &f->flow))
+		if (!nic_rule_is(r, &f->flow, &target))
 			continue;
 		/* Of several alike, the one that was noted. */
 		if (!found || r->location == f->location)

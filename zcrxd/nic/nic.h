@@ -120,14 +120,24 @@ struct nic_ops {
 	/* Takes the queues back before it returns (netkit). Already gone is success. */
 	int (*ungrant)(struct nic *nic, const struct grant *grant, struct fault *reterr);
 
+	/* An RSS context of its own that spreads equally over these queues; read back. NOT_SUPPORTED
+	 * where the device has no contexts, or none left. */
+	int (*context_create)(struct nic *nic, const uint32_t *queues, size_t n,
+			      uint32_t *ret_context, struct fault *reterr);
+	/* Only if it still is as it was created; gone or changed by somebody else is success, and is
+	 * left alone. */
+	int (*context_delete)(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,
+			      struct fault *reterr);
+
 	/* At a free location, never replacing somebody's rule; which one is told. Verified by
 	 * reading it back. */
-	int (*rule_insert)(struct nic *nic, const struct flow *flow, uint32_t queue,
-			   uint32_t *ret_location, struct fault *reterr);
-	/* Only if the rule at the location still is this flow to this queue; gone or changed by
+	int (*rule_insert)(struct nic *nic, const struct flow *flow,
+			   const struct rule_target *target, uint32_t *ret_location,
+			   struct fault *reterr);
+	/* Only if the rule at the location still is this flow to this target; gone or changed by
 	 * somebody else is success, and is left alone. */
 	int (*rule_delete)(struct nic *nic, uint32_t location, const struct flow *flow,
-			   uint32_t queue, struct fault *reterr);
+			   const struct rule_target *target, struct fault *reterr);
 
 	struct nic *(*close)(struct nic *nic); /* returns NULL */
 };

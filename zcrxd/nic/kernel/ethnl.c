@@ -103,14 +103,36 @@ struct nl_msg *ethnl_set_rx_ring(const struct netlink_family *family, unsigned i
 	return set_rings(family, ifindex, ETHTOOL_A_RINGS_RX, n);
 }
 
-struct nl_msg *ethnl_set_rss(const struct netlink_family *family, unsigned ifindex,
-			     const uint32_t *entries, size_t n)
+static struct nl_msg *table_message(const struct netlink_family *family, uint8_t command,
+				    unsigned ifindex, const uint32_t *entries, size_t n)
 {
-	_cleanup_nl_msg_ struct nl_msg *m =
-		request(family, UAPI_ETHTOOL_MSG_RSS_SET, ifindex, n * sizeof(*entries));
+	_cleanup_nl_msg_ struct nl_msg *m = request(family, command, ifindex, n * sizeof(*entries));
 
 	if (!m || n > RSS_ENTRIES_MAX / 8 ||
 	    nla_put(m, ETHTOOL_A_RSS_INDIR, (int)(n * sizeof(*entries)), entries) < 0)
+		return NULL;
+	return TAKE_PTR(m);
+}
+
+struct nl_msg *ethnl_set_rss(const struct netlink_family *family, unsigned ifindex,
+			     const uint32_t *entries, size_t n)
+{
+	return table_message(family, UAPI_ETHTOOL_MSG_RSS_SET, ifindex, entries, n);
+}
+
+struct nl_msg *ethnl_create_context(const struct netlink_family *family, unsigned ifindex,
+				    const uint32_t *entries, size_t n)
+{
+	return table_message(family, UAPI_ETHTOOL_MSG_RSS_CREATE_ACT, ifindex, entries, n);
+}
+
+struct nl_msg *ethnl_delete_context(const struct netlink_family *family, unsigned ifindex,
+				    uint32_t context)
+{
+	_cleanup_nl_msg_ struct nl_msg *m =
+		request(family, UAPI_ETHTOOL_MSG_RSS_DELETE_ACT, ifindex, 0);
+
+	if (!m || nla_put_u32(m, ETHTOOL_A_RSS_CONTEXT, context) < 0)
 		return NULL;
 	return TAKE_PTR(m);
 }
@@ -263,6 +285,16 @@ void ethnl_rss_reset(void *rss)
 		free(all->tables[i].entries);
 	free(all->tables);
 	*all = (struct ethnl_rss) { .ifindex = all->ifindex };
+}
+
+int ethnl_read_context(const struct nlmsghdr *m, void *context)
+{
+	struct nlattr *tb[ETHTOOL_A_RSS_CONTEXT + 1];
+	int r = netlink_parse_genl(m, NULL, tb, ETHTOOL_A_RSS_CONTEXT);
+
+	if (r >= 0)
+		*(uint32_t *)context = attr_u32(tb[ETHTOOL_A_RSS_CONTEXT], 0);
+	return r;
 }
 
 unsigned ethnl_read_ifindex(const struct nlmsghdr *m)

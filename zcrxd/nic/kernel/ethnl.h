@@ -42,6 +42,11 @@ struct nl_msg *ethnl_set_rx_ring(const struct netlink_family *family, unsigned i
 /* No entries: back to the driver's default. */
 struct nl_msg *ethnl_set_rss(const struct netlink_family *family, unsigned ifindex,
 			     const uint32_t *entries, size_t n);
+/* A further RSS context with this table; ethnl_read_context gets its id. And without it again. */
+struct nl_msg *ethnl_create_context(const struct netlink_family *family, unsigned ifindex,
+				    const uint32_t *entries, size_t n);
+struct nl_msg *ethnl_delete_context(const struct netlink_family *family, unsigned ifindex,
+				    uint32_t context);
 struct nl_msg *ethnl_set_feature(const struct netlink_family *family, unsigned ifindex,
 				 const char *name, bool on);
 
@@ -51,6 +56,7 @@ int ethnl_read_features(const struct nlmsghdr *m, void *features /* struct ethnl
 /* Appends the tables of a dump. */
 int ethnl_read_rss(const struct nlmsghdr *m, void *rss /* struct ethnl_rss */);
 void ethnl_rss_reset(void *rss);
+int ethnl_read_context(const struct nlmsghdr *m, void *context /* uint32_t */);
 
 /* Which device a notification is about; 0 if it does not say. */
 unsigned ethnl_read_ifindex(const struct nlmsghdr *m);

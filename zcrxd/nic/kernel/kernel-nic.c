@@ -172,23 +172,24 @@ static int kernel_nic_ungrant(struct nic *base, const struct grant *grant, struc
 	return netkit_ungrant(&nic->route, grant->ifindex, reterr);
 }
 
-static int kernel_nic_rule_insert(struct nic *base, const struct flow *flow, uint32_t queue,
-				  uint32_t *ret_location, struct fault *reterr)
+static int kernel_nic_rule_insert(struct nic *base, const struct flow *flow,
+				  const struct rule_target *target, uint32_t *ret_location,
+				  struct fault *reterr)
 {
 	struct kernel_nic *nic = kernel_nic(base);
 	int r = kernel_nic_begin(nic, reterr);
 
 	return r != 0 ? r
-		      : rxnfc_insert(nic->ioctl_fd, nic->name, flow, queue, ret_location, reterr);
+		      : rxnfc_insert(nic->ioctl_fd, nic->name, flow, target, ret_location, reterr);
 }
 
 static int kernel_nic_rule_delete(struct nic *base, uint32_t location, const struct flow *flow,
-				  uint32_t queue, struct fault *reterr)
+				  const struct rule_target *target, struct fault *reterr)
 {
 	struct kernel_nic *nic = kernel_nic(base);
 	int r = kernel_nic_begin(nic, reterr);
 
-	return r != 0 ? r : rxnfc_delete(nic->ioctl_fd, nic->name, location, flow, queue, reterr);
+	return r != 0 ? r : rxnfc_delete(nic->ioctl_fd, nic->name, location, flow, target, reterr);
 }
 
 static struct nic *kernel_nic_close(struct nic *base)
@@ -211,6 +212,8 @@ static const struct nic_ops kernel_nic_ops = {
 	.queues = kernel_nic_queues,
 	.grant = kernel_nic_grant,
 	.ungrant = kernel_nic_ungrant,
+	.context_create = kernel_nic_context_create,
+	.context_delete = kernel_nic_context_delete,
 	.rule_insert = kernel_nic_rule_insert,
 	.rule_delete = kernel_nic_rule_delete,
 	.close = kernel_nic_close,

@@ -38,3 +38,7 @@ int kernel_nic_read_rss(struct kernel_nic *nic, struct ethnl_rss *ret);
 int kernel_nic_observe(struct nic *nic, struct nic_state **ret, struct fault *reterr);
 int kernel_nic_observe_ways(struct nic *nic, struct nic_state **ret, struct fault *reterr);
 int kernel_nic_apply(struct nic *nic, const struct step *step, struct fault *reterr);
+int kernel_nic_context_create(struct nic *nic, const uint32_t *queues, size_t n,
+			      uint32_t *ret_context, struct fault *reterr);
+int kernel_nic_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,
+			      struct fault *reterr);

@@ -151,28 +151,23 @@ static int choose_location(int fd, const char *ifname, uint32_t *ret)
 	return 0;
 }
 
-static int insert_once(int fd, const char *ifname, const struct flow *flow, uint32_t queue,
-		       uint32_t *ret_location, bool *ret_chosen)
+static int insert_once(int fd, const char *ifname, const struct flow *flow,
+		       const struct rule_target *target, uint32_t *ret_location, bool *ret_chosen)
 {
-	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_SRXCLSRLINS };
+	struct ethtool_rxnfc nfc;
 	uint32_t location;
 	int r = choose_location(fd, ifname, &location);
 
 	if (r < 0)
 		return r;
-	rxnfc_from_flow(flow, queue, &nfc.fs);
+	rxnfc_from_flow(flow, target, &nfc);
+	nfc.cmd = ETHTOOL_SRXCLSRLINS;
 	nfc.fs.location = location;
 	*ret_chosen = location != RX_CLS_LOC_ANY;
 	r = ethtool_ioctl(fd, ifname, &nfc);
 	if (r >= 0)
 		*ret_location = nfc.fs.location;
 	return r;
-}
-
-static bool rule_is(const struct nic_rule *rule, const struct flow *flow, uint32_t queue)
-{
-	return rule->action == RULE_TO_QUEUE && rule->target == queue && rule->understood &&
-	       flow_equal(&rule->flow, flow);
 }
 
 static const char *remedy(int error)
@@ -199,10 +194,25 @@ static const char *remedy(int error)
 	}
 }
 
-static int refuse(int r, const char *what, const char *ifname, const struct flow *flow,
-		  uint32_t queue, struct fault *reterr)
+static int describe(const char *what, const char *ifname, const struct flow *flow,
+		    const struct rule_target *target, char **ret)
 {
-	_cleanup_free_ char *operation = NULL, *text = NULL;
+	_cleanup_free_ char *text = NULL;
+
+	if (flow_format(flow, &text) < 0 ||
+	    asprintf(ret, "%s the ntuple rule %s to %s %u of %s", what, text,
+		     target->action == RULE_TO_CONTEXT ? "RSS context" : "queue", target->number,
+		     ifname) < 0) {
+		*ret = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int refuse(int r, const char *what, const char *ifname, const struct flow *flow,
+		  const struct rule_target *target, struct fault *reterr)
+{
+	_cleanup_free_ char *operation = NULL;
 
 	if (r == -ENOMEM || r == -EBADMSG)
 		return r;
@@ -214,26 +224,23 @@ static int refuse(int r, const char *what, const char *ifname, const struct flow
 				 "Cannot %s an ntuple rule: interface %s is down. Bring it up "
 				 "(ip link set %s up).",
 				 what, ifname, ifname);
-	if (flow_format(flow, &text) < 0 ||
-	    asprintf(&operation, "%s the ntuple rule %s to queue %u of %s", what, text, queue,
-		     ifname) < 0)
+	if (describe(what, ifname, flow, target, &operation) < 0)
 		return -ENOMEM;
 	return fault_kernel(reterr, -r, NULL, operation, "%s", remedy(-r));
 }
 
-/* The location holds something else than what was asked for. If it still leads to our queue it is
+/* The location holds something else than what was asked for. If it still leads to our target it is
  * what the driver made of our rule, else somebody was faster, and it is theirs. */
 static int refuse_changed(int fd, const char *ifname, const struct nic_rule *found,
-			  const struct flow *flow, uint32_t queue, struct fault *reterr)
+			  const struct flow *flow, const struct rule_target *target,
+			  struct fault *reterr)
 {
 	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_SRXCLSRLDEL, .fs.location = found->location };
-	_cleanup_free_ char *operation = NULL, *text = NULL;
+	_cleanup_free_ char *operation = NULL;
 
-	if (found->action == RULE_TO_QUEUE && found->target == queue)
+	if (found->action == target->action && found->target == target->number)
 		(void)ethtool_ioctl(fd, ifname, &nfc);
-	if (flow_format(flow, &text) < 0 ||
-	    asprintf(&operation, "insert the ntuple rule %s to queue %u of %s", text, queue,
-		     ifname) < 0)
+	if (describe("insert", ifname, flow, target, &operation) < 0)
 		return -ENOMEM;
 	return fault_kernel(reterr, EIO, NULL, operation,
 			    "The driver said yes, but location %u holds another rule: either the "
@@ -242,8 +249,8 @@ static int refuse_changed(int fd, const char *ifname, const struct nic_rule *fou
 			    found->location, ifname);
 }
 
-int rxnfc_insert(int fd, const char *ifname, const struct flow *flow, uint32_t queue,
-		 uint32_t *ret_location, struct fault *reterr)
+int rxnfc_insert(int fd, const char *ifname, const struct flow *flow,
+		 const struct rule_target *target, uint32_t *ret_location, struct fault *reterr)
 {
 	struct nic_rule found;
 	bool chosen = true;
@@ -252,22 +259,22 @@ int rxnfc_insert(int fd, const char *ifname, const struct flow *flow, uint32_t q
 
 	/* At a location of our choice EEXIST may only mean that somebody took it just now. */
 	for (unsigned i = 0; i < ATTEMPTS && r == -EEXIST && chosen; i++)
-		r = insert_once(fd, ifname, flow, queue, &location, &chosen);
+		r = insert_once(fd, ifname, flow, target, &location, &chosen);
 	if (r < 0) {
 		q = rxnfc_refuse_fields(fd, ifname, flow, -r, reterr);
-		return q != 0 ? q : refuse(r, "insert", ifname, flow, queue, reterr);
+		return q != 0 ? q : refuse(r, "insert", ifname, flow, target, reterr);
 	}
 	r = read_rule(fd, ifname, location, &found);
 	if (r < 0)
-		return refuse(r, "read back", ifname, flow, queue, reterr);
-	if (!rule_is(&found, flow, queue))
-		return refuse_changed(fd, ifname, &found, flow, queue, reterr);
+		return refuse(r, "read back", ifname, flow, target, reterr);
+	if (!nic_rule_is(&found, flow, target))
+		return refuse_changed(fd, ifname, &found, flow, target, reterr);
 	*ret_location = location;
 	return 0;
 }
 
 int rxnfc_delete(int fd, const char *ifname, uint32_t location, const struct flow *flow,
-		 uint32_t queue, struct fault *reterr)
+		 const struct rule_target *target, struct fault *reterr)
 {
 	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_SRXCLSRLDEL, .fs.location = location };
 	struct nic_rule found;
@@ -276,14 +283,14 @@ int rxnfc_delete(int fd, const char *ifname, uint32_t location, const struct flo
 	if (is_absent(r) || r == -EOPNOTSUPP)
 		return 0; /* with ntuple filters off the driver has thrown all rules away */
 	if (r < 0)
-		return refuse(r, "read", ifname, flow, queue, reterr);
-	if (!rule_is(&found, flow, queue))
+		return refuse(r, "read", ifname, flow, target, reterr);
+	if (!nic_rule_is(&found, flow, target))
 		return 0;
 	r = ethtool_ioctl(fd, ifname, &nfc);
 	if (r < 0 && !is_absent(r))
-		return refuse(r, "delete", ifname, flow, queue, reterr);
+		return refuse(r, "delete", ifname, flow, target, reterr);
 	/* A rule that stays would hand the flow to whoever gets the queue next. */
-	if (read_rule(fd, ifname, location, &found) >= 0 && rule_is(&found, flow, queue))
-		return refuse(r < 0 ? r : -EIO, "delete", ifname, flow, queue, reterr);
+	if (read_rule(fd, ifname, location, &found) >= 0 && nic_rule_is(&found, flow, target))
+		return refuse(r < 0 ? r : -EIO, "delete", ifname, flow, target, reterr);
 	return 0;
 }

@@ -8,8 +8,9 @@
 
 #include "nic-state.h"
 
-/* Pure: a flow as the kernel's rule, without a location; and any rule as ours. */
-void rxnfc_from_flow(const struct flow *flow, uint32_t queue, struct ethtool_rx_flow_spec *ret);
+/* Pure: a flow as the kernel's rule, without command and location; and any rule as ours. */
+void rxnfc_from_flow(const struct flow *flow, const struct rule_target *target,
+		     struct ethtool_rxnfc *ret);
 void rxnfc_to_rule(const struct ethtool_rxnfc *nfc, struct nic_rule *ret);
 
 /* Every rule. The kernel's answer as negative errno: -EOPNOTSUPP where there are no rules at all.
@@ -26,7 +27,7 @@ int rxnfc_refuse_fields(int fd, const char *ifname, const struct flow *flow, int
 			struct fault *reterr);
 
 /* As nic_ops.rule_insert and rule_delete. */
-int rxnfc_insert(int fd, const char *ifname, const struct flow *flow, uint32_t queue,
-		 uint32_t *ret_location, struct fault *reterr);
+int rxnfc_insert(int fd, const char *ifname, const struct flow *flow,
+		 const struct rule_target *target, uint32_t *ret_location, struct fault *reterr);
 int rxnfc_delete(int fd, const char *ifname, uint32_t location, const struct flow *flow,
-		 uint32_t queue, struct fault *reterr);
+		 const struct rule_target *target, struct fault *reterr);

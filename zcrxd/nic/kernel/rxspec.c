@@ -62,9 +62,12 @@ static bool get_port(__be16 value, __be16 mask, uint16_t *ret)
 	return true;
 }
 
-void rxnfc_from_flow(const struct flow *flow, uint32_t queue, struct ethtool_rx_flow_spec *ret)
+/* A context chooses the queue by itself: a queue beside it is an offset, which few drivers take. */
+void rxnfc_from_flow(const struct flow *flow, const struct rule_target *target,
+		     struct ethtool_rxnfc *ret)
 {
-	struct ethtool_rx_flow_spec fs = { .ring_cookie = queue };
+	const bool to_context = target->action == RULE_TO_CONTEXT;
+	struct ethtool_rx_flow_spec fs = { .ring_cookie = to_context ? 0 : target->number };
 	struct ethtool_tcpip4_spec *v4 = &fs.h_u.tcp_ip4_spec, *m4 = &fs.m_u.tcp_ip4_spec;
 	struct ethtool_tcpip6_spec *v6 = &fs.h_u.tcp_ip6_spec, *m6 = &fs.m_u.tcp_ip6_spec;
 
@@ -86,7 +89,10 @@ void rxnfc_from_flow(const struct flow *flow, uint32_t queue, struct ethtool_rx_
 	case _FLOW_PROTOCOL_MAX:
 		break;
 	}
-	*ret = fs;
+	*ret = (struct ethtool_rxnfc) { .rss_context = to_context ? target->number : 0 };
+	ret->fs = fs;
+	if (to_context)
+		ret->fs.flow_type |= FLOW_RSS;
 }
 
 /* A mask of VLAN tag, MAC address or driver data narrows the rule in a way that no flow says. */

@@ -11,6 +11,8 @@
 
 /* ethtool netlink */
 #define UAPI_ETHTOOL_MSG_RSS_SET	48 /* 6.17 */
+#define UAPI_ETHTOOL_MSG_RSS_CREATE_ACT 49 /* 6.17 */
+#define UAPI_ETHTOOL_MSG_RSS_DELETE_ACT 50 /* 6.17 */
 #define UAPI_ETHTOOL_A_RINGS_HDS_THRESH 17 /* 6.14 */
 
 /* pidfd; PIDFD_GET_INFO. The answer ends where the kernel's ends, or ours. */

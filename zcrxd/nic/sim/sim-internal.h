@@ -39,6 +39,7 @@ struct sim_nic {
 	char *path;
 	struct local_address *addresses;
 	size_t n_addresses;
+	size_t contexts_max; /* extra ones */
 };
 
 struct sim_netkit {
@@ -96,6 +97,22 @@ void sim_sync(struct sim *s, size_t slot);
 int sim_find(struct sim *s, unsigned ifindex, size_t *ret);
 void sim_delete_netkit(struct sim *s, size_t index);
 
+/* What a struct nic of the simulation is. */
+struct sim_handle {
+	struct nic nic;
+	struct sim *sim;
+	size_t slot;
+};
+
+/* sim-nic.c. sim_begin() before the lock is taken: a driver that is slow holds up its own NIC only.
+ * sim_enter() with it held: the state with its owners up to date, or NO_SUCH_INTERFACE. */
+int sim_begin(struct sim_handle *h, const char *name, struct fault *reterr);
+int sim_enter(struct sim_handle *h, struct nic_state **ret, struct fault *reterr);
+/* sim-context.c */
+int sim_context_create(struct nic *nic, const uint32_t *queues, size_t n, uint32_t *ret_context,
+		       struct fault *reterr);
+int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,
+		       struct fault *reterr);
 /* sim-nic.c */
 int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct fault *reterr);
 /* sim-socket.c */

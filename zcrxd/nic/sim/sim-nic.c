@@ -6,19 +6,12 @@
 
 #define RULES_MOST 1024
 
-struct sim_handle {
-	struct nic nic;
-	struct sim *sim;
-	size_t slot;
-};
-
 static struct sim_handle *handle_of(struct nic *nic)
 {
 	return (struct sim_handle *)nic; /* its first member */
 }
 
-/* With the lock held: the state with its owners up to date, or NO_SUCH_INTERFACE. */
-static int enter(struct sim_handle *h, struct nic_state **ret, struct fault *reterr)
+int sim_enter(struct sim_handle *h, struct nic_state **ret, struct fault *reterr)
 {
 	struct nic_state *s = sim_state(h->sim, h->slot);
 	char index[16];
@@ -33,8 +26,7 @@ static int enter(struct sim_handle *h, struct nic_state **ret, struct fault *ret
 	return 0;
 }
 
-/* Before the lock is taken: a driver that is slow holds up its own NIC only. */
-static int begin(struct sim_handle *h, const char *name, struct fault *reterr)
+int sim_begin(struct sim_handle *h, const char *name, struct fault *reterr)
 {
 	unsigned delay = h->sim->delay;
 
@@ -49,11 +41,11 @@ static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr
 	struct nic_state *s, *copy;
 	int r;
 
-	r = begin(h, "observe the interface", reterr);
+	r = sim_begin(h, "observe the interface", reterr);
 	if (r != 0)
 		return r;
 	SIM_LOCK(h->sim);
-	r = enter(h, &s, reterr);
+	r = sim_enter(h, &s, reterr);
 	if (r == 0)
 		r = nic_state_copy(s, &copy);
 	if (r != 0)
@@ -81,11 +73,11 @@ static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
 		operation = NULL;
 		return -ENOMEM;
 	}
-	r = begin(h, operation, reterr);
+	r = sim_begin(h, operation, reterr);
 	if (r != 0)
 		return r;
 	SIM_LOCK(h->sim);
-	r = enter(h, &s, reterr);
+	r = sim_enter(h, &s, reterr);
 	if (r != 0)
 		return r;
 	r = nic_state_apply(s, step);
@@ -111,11 +103,11 @@ static int queues(struct nic *nic, const uint32_t *wanted, size_t n, struct nic_
 	struct nic_state *s;
 	int r;
 
-	r = begin(h, "get queues", reterr);
+	r = sim_begin(h, "get queues", reterr);
 	if (r != 0)
 		return r;
 	SIM_LOCK(h->sim);
-	r = enter(h, &s, reterr);
+	r = sim_enter(h, &s, reterr);
 	if (r != 0)
 		return r;
 	if (!s->up)
@@ -183,13 +175,13 @@ static int grant(struct nic *nic, const struct grant_request *request, struct gr
 	struct nic_state *s;
 	int r;
 
-	r = begin(h, "lease queues", reterr);
+	r = sim_begin(h, "lease queues", reterr);
 	if (r != 0)
 		return r;
 	if (request->n_queues == 0 || request->n_queues > LEASE_QUEUES_MAX)
 		return -EINVAL;
 	SIM_LOCK(h->sim);
-	r = enter(h, &s, reterr);
+	r = sim_enter(h, &s, reterr);
 	if (r != 0)
 		return r;
 	if (request->kind == GRANT_DIRECT && !s->up)
@@ -211,7 +203,7 @@ static int ungrant(struct nic *nic, const struct grant *g, struct fault *reterr)
 	struct sim_handle *h = handle_of(nic);
 	int r;
 
-	r = begin(h, "delete the netkit device", reterr);
+	r = sim_begin(h, "delete the netkit device", reterr);
 	if (r != 0 || g->kind != GRANT_NETKIT)
 		return r;
 	SIM_LOCK(h->sim);
@@ -231,7 +223,7 @@ static bool location_taken(const struct nic_state *s, uint32_t location)
 	return false;
 }
 
-static int add_rule(struct nic_state *s, const struct flow *flow, uint32_t queue,
+static int add_rule(struct nic_state *s, const struct flow *flow, const struct rule_target *target,
 		    uint32_t *ret_location)
 {
 	struct nic_rule *rules = reallocarray(s->rules, s->n_rules + 1, sizeof(*rules));
@@ -244,8 +236,8 @@ static int add_rule(struct nic_state *s, const struct flow *flow, uint32_t queue
 		location++;
 	s->rules[s->n_rules++] = (struct nic_rule) {
 		.location = location,
-		.action = RULE_TO_QUEUE,
-		.target = queue,
+		.action = target->action,
+		.target = target->number,
 		.understood = true,
 		.flow = *flow,
 	};
@@ -253,7 +245,17 @@ static int add_rule(struct nic_state *s, const struct flow *flow, uint32_t queue
 	return 0;
 }
 
-static int rule_insert(struct nic *nic, const struct flow *flow, uint32_t queue,
+static bool target_exists(const struct nic_state *s, const struct rule_target *target)
+{
+	if (target->action == RULE_TO_QUEUE)
+		return target->number < nic_channels_rx(&s->channels);
+	for (size_t i = 0; i < s->n_contexts; i++)
+		if (s->contexts[i].context == target->number)
+			return true;
+	return false;
+}
+
+static int rule_insert(struct nic *nic, const struct flow *flow, const struct rule_target *target,
 		       uint32_t *ret_location, struct fault *reterr)
 {
 	static const char operation[] = "insert ntuple rule";
@@ -261,40 +263,41 @@ static int rule_insert(struct nic *nic, const struct flow *flow, uint32_t queue,
 	struct nic_state *s;
 	int r;
 
-	r = begin(h, operation, reterr);
+	r = sim_begin(h, operation, reterr);
 	if (r != 0)
 		return r;
 	SIM_LOCK(h->sim);
-	r = enter(h, &s, reterr);
+	r = sim_enter(h, &s, reterr);
 	if (r != 0)
 		return r;
 	if (!s->has_rules || (s->ntuple != FEATURE_ON && s->ntuple != FEATURE_FIXED_ON))
 		return fault_kernel(reterr, EOPNOTSUPP, NULL, operation,
 				    "Switch ntuple filters on.");
-	if (queue >= nic_channels_rx(&s->channels))
-		return fault_kernel(reterr, EINVAL, NULL, operation, "There is no queue %u.",
-				    queue);
+	if (!target_exists(s, target))
+		return fault_kernel(reterr, EINVAL, NULL, operation, "There is no %s %u.",
+				    target->action == RULE_TO_QUEUE ? "queue" : "RSS context",
+				    target->number);
 	if (s->n_rules >= RULES_MOST)
 		return fault_kernel(reterr, ENOSPC, NULL, operation, "The NIC has no room.");
 	for (size_t i = 0; i < s->n_rules; i++)
 		if (s->rules[i].understood && flow_equal(&s->rules[i].flow, flow))
 			return fault_kernel(reterr, EEXIST, NULL, operation,
 					    "Rule %u matches the same.", s->rules[i].location);
-	return add_rule(s, flow, queue, ret_location);
+	return add_rule(s, flow, target, ret_location);
 }
 
-static int rule_delete(struct nic *nic, uint32_t location, const struct flow *flow, uint32_t queue,
-		       struct fault *reterr)
+static int rule_delete(struct nic *nic, uint32_t location, const struct flow *flow,
+		       const struct rule_target *target, struct fault *reterr)
 {
 	struct sim_handle *h = handle_of(nic);
 	struct nic_state *s;
 	int r;
 
-	r = begin(h, "delete ntuple rule", reterr);
+	r = sim_begin(h, "delete ntuple rule", reterr);
 	if (r != 0)
 		return r;
 	SIM_LOCK(h->sim);
-	r = enter(h, &s, reterr);
+	r = sim_enter(h, &s, reterr);
 	if (r != 0)
 		return r;
 	for (size_t i = 0; i < s->n_rules; i++) {
@@ -302,8 +305,7 @@ static int rule_delete(struct nic *nic, uint32_t location, const struct flow *fl
 
 		if (rule->location != location)
 			continue;
-		if (rule->action == RULE_TO_QUEUE && rule->target == queue && rule->understood &&
-		    flow_equal(&rule->flow, flow))
+		if (nic_rule_is(rule, flow, target))
 			*rule = s->rules[--s->n_rules];
 		break;
 	}
@@ -323,6 +325,8 @@ static const struct nic_ops nic_ops = {
 	.queues = queues,
 	.grant = grant,
 	.ungrant = ungrant,
+	.context_create = sim_context_create,
+	.context_delete = sim_context_delete,
 	.rule_insert = rule_insert,
 	.rule_delete = rule_delete,
 	.close = nic_close,

@@ -53,7 +53,7 @@ int sim_add_nic(struct nic_backend *b, const struct nic_state *state, const char
 		const char *path)
 {
 	struct sim *s = sim_of(b);
-	struct sim_nic n = {};
+	struct sim_nic n = { .contexts_max = 15 };
 	size_t slot;
 
 	SIM_LOCK(s);

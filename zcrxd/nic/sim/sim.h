@@ -39,6 +39,10 @@ int sim_set_addresses(struct nic_backend *b, unsigned ifindex,
 int sim_foreign_step(struct nic_backend *b, unsigned ifindex, const struct step *step);
 int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_rule *rule);
 int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t context, uint32_t queue);
+/* How many RSS contexts there is room for, 15 at first; 0: the driver has none. */
+int sim_set_contexts_max(struct nic_backend *b, unsigned ifindex, size_t n);
+/* One that somebody deletes, whosever it is. -ENOENT, -EBUSY: a rule leads to it. */
+int sim_remove_context(struct nic_backend *b, unsigned ifindex, uint32_t context);
 int sim_remove_rule(struct nic_backend *b, unsigned ifindex, uint32_t location);
 /* An ifq on a queue begins (somebody else's) or ends (a ring was closed). */
 int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound);

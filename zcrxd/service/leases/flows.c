@@ -122,7 +122,8 @@ struct rule_job {
 	struct flow_list list; /* the job's own copy of the pointers; the flows stay while it runs */
 	struct rule {
 		struct flow flow;
-		uint32_t queue, location;
+		struct rule_target target;
+		uint32_t location;
 	} *rules;
 	size_t n_inserted;
 	int r;
@@ -161,7 +162,8 @@ static int rule_job_new(struct lease *l, const struct flow_list *list, flows_don
 		struct lease_flow *f = list->flows[i];
 
 		j->list.flows[i] = f;
-		j->rules[i] = (struct rule){ .flow = f->flow, .queue = l->queues[f->queue],
+		j->rules[i] = (struct rule){ .flow = f->flow,
+					     .target = { RULE_TO_QUEUE, l->queues[f->queue] },
 					     .location = f->location };
 	}
 	*ret = TAKE_PTR(j);
@@ -185,7 +187,7 @@ static void insert_run(struct nic *nic, void *data)
 	struct rule_job *j = data;
 
 	for (size_t i = 0; i < j->list.n && j->r == 0; i++) {
-		j->r = nic->ops->rule_insert(nic, &j->rules[i].flow, j->rules[i].queue,
+		j->r = nic->ops->rule_insert(nic, &j->rules[i].flow, &j->rules[i].target,
 					     &j->rules[i].location, &j->fault);
 		j->n_inserted += j->r == 0;
 	}
@@ -196,7 +198,7 @@ static void insert_run(struct nic *nic, void *data)
 		struct fault ignored = {};
 
 		/* What cannot be undone is met again by the way check before the next ifq. */
-		(void)nic->ops->rule_delete(nic, u->location, &u->flow, u->queue, &ignored);
+		(void)nic->ops->rule_delete(nic, u->location, &u->flow, &u->target, &ignored);
 		fault_done(&ignored);
 	}
 }
@@ -302,7 +304,7 @@ static void remove_run(struct nic *nic, void *data)
 		int r;
 
 		r = nic->ops->rule_delete(nic, j->rules[i].location, &j->rules[i].flow,
-					  j->rules[i].queue, &fault);
+					  &j->rules[i].target, &fault);
 		if (r != 0 && r != ZCRX_NO_SUCH_INTERFACE && j->r == 0) {
 			j->r = r;
 			j->fault = fault;

@@ -14,8 +14,8 @@ struct registration {
 	struct lease *lease;
 	unsigned queue;
 	struct ifq_request request; /* with descriptors of its own */
-	uint32_t *own;		    /* locations of the lease's own rules */
-	size_t n_own;
+	struct own_ways own;	    /* with memory of its own */
+	uint32_t *own_rules;
 	uint32_t hardware_queue;
 	struct ifq ifq;
 	struct nic_queue found;
@@ -44,7 +44,7 @@ static void registration_free(struct registration *g)
 	if (g->inquiry)
 		g->inquiry->registration = NULL;
 	fault_done(&g->fault);
-	free(g->own);
+	free(g->own_rules);
 	free(g);
 }
 
@@ -182,7 +182,7 @@ static void ways_run(struct nic *nic, void *data)
 				 "%s is down. Bring it up (ip link set %s up) and try again.",
 				 state->name, state->name);
 	if (g->r == 0)
-		g->r = nic_state_check_ways(state, g->hardware_queue, g->own, g->n_own, &g->fault);
+		g->r = nic_state_check_ways(state, g->hardware_queue, &g->own, &g->fault);
 	nic_state_free(state);
 }
 
@@ -243,16 +243,17 @@ static int registration_dup_fds(struct registration *g, const struct ifq_request
 	return g->request.area_fd < 0 ? -errno : 0;
 }
 
-static int registration_note_rules(struct registration *g)
+static int registration_note_ways(struct registration *g)
 {
 	struct lease *l = g->lease;
 
-	g->own = calloc(l->n_flows + 1, sizeof(*g->own));
-	if (!g->own)
+	g->own_rules = calloc(l->n_flows + 1, sizeof(*g->own_rules));
+	if (!g->own_rules)
 		return -ENOMEM;
+	g->own.rules = g->own_rules;
 	for (size_t i = 0; i < l->n_flows; i++)
-		if (l->flows[i]->queue == g->queue && l->flows[i]->state == FLOW_INSTALLED)
-			g->own[g->n_own++] = l->flows[i]->location;
+		if (l->flows[i]->state == FLOW_INSTALLED)
+			g->own_rules[g->own.n_rules++] = l->flows[i]->location;
 	return 0;
 }
 
@@ -279,7 +280,7 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	g->request.queue = l->grant.queues[queue];
 	r = registration_dup_fds(g, request);
 	if (r == 0)
-		r = registration_note_rules(g);
+		r = registration_note_ways(g);
 	if (r == 0)
 		r = device_submit(l->device, ways_run, ways_done, g);
 	if (r != 0) {

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * RSS contexts of a simulated NIC: ours by nic.h, and what others do to them.
+ */
+#include "sim-internal.h"
+
+static struct rss_table *find_context(struct nic_state *s, uint32_t context)
+{
+	for (size_t i = 0; i < s->n_contexts; i++)
+		if (s->contexts[i].context == context)
+			return &s->contexts[i];
+	return NULL;
+}
+
+static int add_context(struct nic_state *s, const uint32_t *queues, size_t n, uint32_t *ret)
+{
+	struct rss_table *contexts =
+		reallocarray(s->contexts, s->n_contexts + 1, sizeof(*s->contexts));
+	uint32_t *entries = calloc(s->rss.n, sizeof(*entries)), id = 1;
+
+	if (contexts)
+		s->contexts = contexts;
+	if (!contexts || !entries) {
+		free(entries);
+		return -ENOMEM;
+	}
+	while (find_context(s, id))
+		id++;
+	rss_table_spread(queues, n, entries, s->rss.n);
+	s->contexts[s->n_contexts++] =
+		(struct rss_table) { .context = id, .entries = entries, .n = s->rss.n };
+	*ret = id;
+	return 0;
+}
+
+int sim_context_create(struct nic *nic, const uint32_t *queues, size_t n, uint32_t *ret_context,
+		       struct fault *reterr)
+{
+	static const char operation[] = "create an RSS context";
+	struct sim_handle *h = (struct sim_handle *)nic;
+	struct nic_state *s;
+	size_t max;
+	int r;
+
+	r = sim_begin(h, operation, reterr);
+	if (r != 0)
+		return r;
+	SIM_LOCK(h->sim);
+	r = sim_enter(h, &s, reterr);
+	if (r != 0)
+		return r;
+	max = h->sim->nics[h->slot].contexts_max;
+	if (s->n_contexts >= max)
+		return fault_set(reterr, ZCRX_NOT_SUPPORTED, s->name, "%s has %s.", s->name,
+				 max == 0 ? "no RSS contexts" : "no RSS context left");
+	for (size_t i = 0; i < n; i++)
+		if (queues[i] >= nic_channels_rx(&s->channels))
+			return fault_kernel(reterr, EINVAL, "queue out of range", operation,
+					    "There is no queue %u.", queues[i]);
+	r = add_context(s, queues, n, ret_context);
+	return r != 0 ? r : sim_push(h->sim, NIC_EVENT_DRIFT, s->ifindex, 0);
+}
+
+static int delete_context(struct nic_state *s, uint32_t context)
+{
+	struct rss_table *t = find_context(s, context);
+
+	if (!t)
+		return -ENOENT;
+	for (size_t i = 0; i < s->n_rules; i++)
+		if (s->rules[i].action == RULE_TO_CONTEXT && s->rules[i].target == context)
+			return -EBUSY;
+	free(t->entries);
+	*t = s->contexts[--s->n_contexts];
+	return 0;
+}
+
+int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,
+		       struct fault *reterr)
+{
+	static const char operation[] = "delete the RSS context";
+	struct sim_handle *h = (struct sim_handle *)nic;
+	struct nic_state *s;
+	int r;
+
+	r = sim_begin(h, operation, reterr);
+	if (r != 0)
+		return r;
+	SIM_LOCK(h->sim);
+	r = sim_enter(h, &s, reterr);
+	if (r != 0)
+		return r;
+	if (!nic_state_own_context(s, context, queues, n))
+		return 0;
+	r = delete_context(s, context);
+	if (r == -EBUSY)
+		return fault_kernel(reterr, EBUSY, NULL, operation, "A rule leads to context %u.",
+				    context);
+	return r != 0 ? r : sim_push(h->sim, NIC_EVENT_DRIFT, s->ifindex, 0);
+}
+
+/* ------------------------------------------------------------------- the world outside */
+
+int sim_set_contexts_max(struct nic_backend *b, unsigned ifindex, size_t n)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r == 0)
+		s->nics[slot].contexts_max = n;
+	return r;
+}
+
+int sim_remove_context(struct nic_backend *b, unsigned ifindex, uint32_t context)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r == 0)
+		r = delete_context(s->nics[slot].state, context);
+	return r < 0 ? r : sim_push(s, NIC_EVENT_DRIFT, ifindex, 0);
+}
