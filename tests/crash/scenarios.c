@@ -31,7 +31,7 @@ static void reserved(struct world *w, struct subject *s)
 static void bound(struct world *w, struct subject *s)
 {
 	reserved(w, s);
-	must(subject_register(w, s));
+	must(subject_register(w, s, 0));
 }
 
 static void steered(struct world *w, struct subject *s)
@@ -48,14 +48,58 @@ static void steered_by_value(struct world *w, struct subject *s)
 
 /* Where only the end of the ring gives the queue back, the client has closed it, and a daemon that
  * starts anew sees that. */
-static void steered_and_closed(struct world *w, struct subject *s)
+static void close_rings(struct world *w)
 {
-	steered(w, s);
 	if (!getenv("ZCRXD_GRANTS_DIRECT"))
 		return;
 	world_kill(w);
-	assert_int_equal(sim_ring_closed(w->d.sim, SIM0, SUBJECT_QUEUE), 0);
+	for (uint32_t q = 0; q < SUBJECT_QUEUES_MOST; q++)
+		assert_int_equal(sim_ring_closed(w->d.sim, SIM0, SUBJECT_QUEUE + q), 0);
 	assert_true(world_start(w, 0));
+}
+
+static void steered_and_closed(struct world *w, struct subject *s)
+{
+	steered(w, s);
+	close_rings(w);
+}
+
+/* Of two queues, one is bound. */
+static void half_bound(struct world *w, struct subject *s)
+{
+	must(subject_acquire(w, s, "{\"queues\":2,\"timeToLiveUSec\":36000000000}"));
+	must(subject_register(w, s, 0));
+}
+
+static void half_bound_and_pending(struct world *w, struct subject *s)
+{
+	must(subject_acquire(w, s, "{\"queues\":2,\"flows\":[" SUBJECT_FLOW "]}"));
+	must(subject_register(w, s, 0));
+}
+
+static void both_bound(struct world *w, struct subject *s)
+{
+	half_bound(w, s);
+	must(subject_register(w, s, 1));
+}
+
+static void spread(struct world *w, struct subject *s)
+{
+	both_bound(w, s);
+	must(subject_add_socket(w, s));
+}
+
+static void spread_and_closed(struct world *w, struct subject *s)
+{
+	spread(w, s);
+	close_rings(w);
+}
+
+static void spread_and_client_gone(struct world *w, struct subject *s)
+{
+	spread_and_closed(w, s);
+	world_kill(w);
+	close(TAKE_FD(s->handle));
 }
 
 static void persistent(struct world *w, struct subject *s)
@@ -94,14 +138,16 @@ static void away_and_socket_gone(struct world *w, struct subject *s)
 	close_listener(w);
 }
 
-/* The subject's; those of the one by the side stay. */
+/* The subject's, and its context; those of the one by the side stay. */
 static void remove_rules(struct world *w)
 {
 	_cleanup_(nic_state_freep) struct nic_state *n = observe(&w->d);
 
 	for (size_t i = 0; i < n->n_rules; i++)
-		if (n->rules[i].target == SUBJECT_QUEUE)
+		if (n->rules[i].action == RULE_TO_CONTEXT || n->rules[i].target == SUBJECT_QUEUE)
 			assert_int_equal(sim_remove_rule(w->d.sim, SIM0, n->rules[i].location), 0);
+	for (size_t i = 0; i < n->n_contexts; i++)
+		assert_int_equal(sim_remove_context(w->d.sim, SIM0, n->contexts[i].context), 0);
 }
 
 static void set_addresses(struct world *w, size_t n)
@@ -151,7 +197,20 @@ static const char *act_open(struct world *w, struct subject *s, unsigned n)
 static const char *act_register(struct world *w, struct subject *s, unsigned n)
 {
 	world_arm(w, n);
-	return subject_register(w, s);
+	return subject_register(w, s, 0);
+}
+
+/* With which they can be spread over both. */
+static const char *act_register_last(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_register(w, s, 1);
+}
+
+static const char *act_acquire_spread(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_acquire(w, s, "{\"queues\":2,\"persistent\":true,\"flows\":[" SUBJECT_FLOW "]}");
 }
 
 /* The kernel says no, to the second operation of it. */
@@ -161,7 +220,7 @@ static const char *act_register_refused(struct world *w, struct subject *s, unsi
 
 	assert_int_equal(sim_fail_at(w->d.sim, 2, EPERM, "not now"), 0);
 	world_arm(w, n);
-	error = subject_register(w, s);
+	error = subject_register(w, s, 0);
 	sim_fail_at(w->d.sim, 0, 0, NULL);
 	assert_non_null(error);
 	return streq(error, DISCONNECTED) ? error : NULL;
@@ -358,6 +417,17 @@ const struct scenario lease_scenarios[] = {
 	{ "start with a lease", .unchanged = true, .prepare = steered, .act = act_start },
 	{ "start, rules lost", .unchanged = true, .certain = true, .prepare = steered,
 	  .act = act_start_without_rules },
+	{ "Acquire, two queues, with a flow", .prepare = nothing, .act = act_acquire_spread },
+	{ "Register, the last of two", .prepare = half_bound, .act = act_register_last },
+	{ "Register, the last of two, with a flow waiting", .prepare = half_bound_and_pending,
+	  .act = act_register_last },
+	{ "AddFlow over two queues", .prepare = both_bound, .act = act_add_socket },
+	{ "Release, two queues", .prepare = spread_and_closed, .act = act_release },
+	{ "start with two queues", .unchanged = true, .prepare = spread, .act = act_start },
+	{ "start, context and rules lost", .unchanged = true, .certain = true, .prepare = spread,
+	  .act = act_start_without_rules },
+	{ "start, the client of two queues gone", .certain = true,
+	  .prepare = spread_and_client_gone, .act = act_start },
 	{ "start, the client gone", .certain = true, .prepare = away_and_client_gone,
 	  .act = act_start },
 	{ "start, the socket gone", .certain = true, .prepare = away_and_socket_gone,

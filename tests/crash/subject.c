@@ -24,14 +24,14 @@ const char *subject_acquire(struct world *w, struct subject *s, const char *para
 	return NULL;
 }
 
-const char *subject_register(struct world *w, struct subject *s)
+const char *subject_register(struct world *w, struct subject *s, unsigned queue)
 {
 	int fds[2] = { s->handle, area_new(65536) };
 	const char *error;
 
 	error = call_fds(w->link, "Register", fds, 2, NULL,
-			 "{" SUBJECT_LEASE ",\"queue\":0,\"ring\":0,\"areaFileDescriptor\":1,"
-			 "\"areaSize\":65536,\"refillEntries\":16}", s->id);
+			 "{" SUBJECT_LEASE ",\"queue\":%u,\"ring\":0,\"areaFileDescriptor\":1,"
+			 "\"areaSize\":65536,\"refillEntries\":16}", s->id, queue);
 	close(fds[1]);
 	return error;
 }
@@ -76,7 +76,8 @@ const char *subject_call(struct world *w, struct subject *s, const char *method)
 
 void subject_end(struct world *w, struct subject *s)
 {
-	(void)sim_ring_closed(w->d.sim, SIM0, SUBJECT_QUEUE);
+	for (uint32_t q = 0; q < SUBJECT_QUEUES_MOST; q++)
+		(void)sim_ring_closed(w->d.sim, SIM0, SUBJECT_QUEUE + q);
 	if (s->handle >= 0)
 		close(s->handle);
 	/* Of one that its client was not told of, too. */

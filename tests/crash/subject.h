@@ -8,6 +8,7 @@
 
 /* The first zero-copy queue is the bystander's. */
 #define SUBJECT_QUEUE 5
+#define SUBJECT_QUEUES_MOST 2
 
 #define SUBJECT_LEASE "\"leaseId\":\"%s\",\"handleFileDescriptor\":0"
 #define SUBJECT_FLOW                                                                               \
@@ -19,7 +20,7 @@ struct subject {
 };
 
 const char *subject_acquire(struct world *w, struct subject *s, const char *parameters);
-const char *subject_register(struct world *w, struct subject *s);
+const char *subject_register(struct world *w, struct subject *s, unsigned queue);
 const char *subject_add_socket(struct world *w, struct subject *s);
 const char *subject_add_value(struct world *w, struct subject *s);
 /* A method that takes nothing but the lease. */

@@ -62,7 +62,8 @@ static void print_rules(FILE *out, const struct nic_state *s)
 	char before[32];
 
 	for (size_t i = 0; i < s->n_rules; i++) {
-		snprintf(before, sizeof(before), "rule to %u:", s->rules[i].target);
+		snprintf(before, sizeof(before), "rule to %s%u:",
+			 s->rules[i].action == RULE_TO_CONTEXT ? "context " : "", s->rules[i].target);
 		add_flow(&t, before, &s->rules[i].flow);
 	}
 	print_sorted(out, &t);

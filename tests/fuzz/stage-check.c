@@ -35,7 +35,15 @@ static void check_lease(const struct lease *l)
 		assert(!q || d->gone || q->lease == l->id || q->quarantine);
 	}
 	for (size_t i = 0; i < l->n_flows; i++)
-		assert(l->flows[i]->queue < LEASE_QUEUES_MAX);
+		assert(l->flows[i]->queue == ALL_QUEUES || l->flows[i]->queue < l->n_queues);
+}
+
+static bool leads_to(const struct lease *l, unsigned ifindex, const struct nic_rule *r)
+{
+	return r->action == RULE_TO_CONTEXT
+		       ? l->ifindex == ifindex && l->spread == SPREAD_CONTEXT &&
+				 l->context == r->target
+		       : lease_has_queue(l, ifindex, r->target);
 }
 
 /* A rule that leads into the carved-out queues is some lease's. */
@@ -44,13 +52,25 @@ static void check_rule(unsigned ifindex, const struct nic_rule *r)
 	const struct lease *l;
 
 	TAILQ_FOREACH(l, &stage.manager->leases, entry) {
-		if (!lease_has_queue(l, ifindex, r->target))
+		if (!leads_to(l, ifindex, r))
 			continue;
 		for (size_t i = 0; i < l->n_flows; i++)
 			if (flow_equal(&l->flows[i]->flow, &r->flow))
 				return;
 	}
 	assert(!"a rule leads to a queue that no lease has");
+}
+
+/* A context leads to queues that one lease has, all of them bound once. */
+static void check_context(const struct nic_state *s, const struct rss_table *t)
+{
+	const struct lease *l;
+
+	TAILQ_FOREACH(l, &stage.manager->leases, entry)
+		if (l->ifindex == s->ifindex && l->n_queues > 1 &&
+		    nic_state_own_context(s, t->context, l->queues, l->n_queues))
+			return;
+	assert(!"a context leads to queues that no lease has");
 }
 
 void stage_check_leases(void)
@@ -95,6 +115,9 @@ void stage_check(void)
 	for (size_t i = 0; i < sim->n_nics; i++)
 		for (size_t k = 0; sim->nics[i].state && k < sim->nics[i].state->n_rules; k++)
 			check_rule(sim->nics[i].state->ifindex, &sim->nics[i].state->rules[k]);
+	for (size_t i = 0; i < sim->n_nics; i++)
+		for (size_t k = 0; sim->nics[i].state && k < sim->nics[i].state->n_contexts; k++)
+			check_context(sim->nics[i].state, &sim->nics[i].state->contexts[k]);
 	for (size_t i = 0; i < sim->n_netkits; i++) {
 		assert(lease_id_from_device(sim->netkits[i].name, &id) == 0);
 		assert(leases_find(stage.manager, id));
@@ -129,7 +152,7 @@ void stage_check_clean(void)
 	for (size_t i = 0; i < sim->n_nics; i++) {
 		const struct nic_state *s = sim->nics[i].state;
 
-		assert(!s || s->n_rules == 0);
+		assert(!s || (s->n_rules == 0 && s->n_contexts == 0));
 		for (unsigned q = 0; s && q < SIM_QUEUES_MAX; q++)
 			assert(!sim->shared->nics[i].queues[q].io_uring &&
 			       sim->shared->nics[i].queues[q].lease_ifindex == 0);

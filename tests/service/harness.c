@@ -260,12 +260,18 @@ int listener_new(uint16_t *ret_port)
 
 const char *client_register(struct client *c)
 {
+	return client_register_queue(c, 0);
+}
+
+const char *client_register_queue(struct client *c, unsigned queue)
+{
 	int fds[2] = { c->handle, area_new(65536) };
 	const char *error;
 
 	error = call_fds(c->link, "Register", fds, 2, NULL,
-			 "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,\"queue\":0,\"ring\":0,"
-			 "\"areaFileDescriptor\":1,\"areaSize\":65536,\"refillEntries\":16}", c->id);
+			 "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,\"queue\":%u,\"ring\":0,"
+			 "\"areaFileDescriptor\":1,\"areaSize\":65536,\"refillEntries\":16}", c->id,
+			 queue);
 	close(fds[1]);
 	return error;
 }
@@ -281,20 +287,26 @@ const char *client_add_flow(struct client *c)
 
 const char *client_open(struct daemon *d, struct client *c, enum client_state state)
 {
+	return client_open_queues(d, c, 1, state);
+}
+
+const char *client_open_queues(struct daemon *d, struct client *c, unsigned n,
+			       enum client_state state)
+{
 	sd_json_variant *reply;
 	const char *error;
 
 	*c = (struct client){ .link = daemon_connect(d), .handle = -EBADF };
 	c->listener = listener_new(&c->port);
-	error = call(c->link, "Acquire", &reply, "{}");
+	error = call(c->link, "Acquire", &reply, "{\"queues\":%u}", n);
 	if (error)
 		return error;
 	snprintf(c->id, sizeof(c->id), "%s",
 		 text_of(sd_json_variant_by_key(reply, "lease"), "leaseId"));
 	c->handle = sd_varlink_take_fd(c->link, 0);
 	assert_true(c->handle >= 0);
-	if (state >= CLIENT_BOUND)
-		error = client_register(c);
+	for (unsigned q = 0; !error && state >= CLIENT_BOUND && q < n; q++)
+		error = client_register_queue(c, q);
 	if (!error && state >= CLIENT_STEERED)
 		error = client_add_flow(c);
 	return error;
@@ -327,7 +339,7 @@ static bool is_clean(struct daemon *d)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = observe(d);
 	struct nic_link *links;
-	bool clean = s->n_rules == 0;
+	bool clean = s->n_rules == 0 && s->n_contexts == 0;
 	size_t n;
 
 	for (unsigned q = 0; q < s->n_queues; q++)

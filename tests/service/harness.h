@@ -72,6 +72,9 @@ struct client {
 enum client_state { CLIENT_RESERVED, CLIENT_BOUND, CLIENT_STEERED };
 /* NULL, or the error of the call that failed; the client is to be closed in either case. */
 const char *client_open(struct daemon *d, struct client *c, enum client_state state);
-const char *client_register(struct client *c);
+const char *client_open_queues(struct daemon *d, struct client *c, unsigned n,
+			       enum client_state state);
+const char *client_register(struct client *c); /* the first queue */
+const char *client_register_queue(struct client *c, unsigned queue);
 const char *client_add_flow(struct client *c);
 void client_close(struct client *c);

@@ -28,9 +28,11 @@ static void scene_init(struct scene *s)
 {
 	*s = (struct scene){
 		.flow = { .id = 1, .state = FLOW_INSTALLED, .location = 3,
+			  .target = { RULE_TO_QUEUE, 5 },
 			  .flow = { .protocol = FLOW_TCP4, .destination_port = 80 } },
 		.lease = { .id = 0xabc, .ifindex = SIM0, .state = LEASE_STEERED, .granted = true,
-			   .grant = GRANT_NETKIT, .queues = { 5 }, .n_queues = 1, .n_flows = 1 },
+			   .grant = GRANT_NETKIT, .queues = { 5 }, .n_queues = 1, .n_flows = 1,
+			   .areas = { 4096 } },
 		.rule = { .location = 3, .action = RULE_TO_QUEUE, .target = 5, .understood = true,
 			  .flow = { .protocol = FLOW_TCP4, .destination_port = 80 } },
 		.nic = { .ifindex = SIM0, .up = true, .n_queues = 8, .n_rules = 1 },
@@ -187,6 +189,77 @@ static void test_waiting_flows(void **state)
 	expect_flow(&s, RECOVERY_FLOW_PENDING);
 }
 
+/* A lease of queues 5 and 6, and what became of its RSS context. */
+static void test_spread(void **state)
+{
+	uint32_t table[] = { 5, 6, 5, 6 }, other[] = { 5, 6, 6, 5 };
+	struct rss_table contexts[] = { { .context = 3, .entries = other, .n = 4 },
+					{ .context = 4, .entries = table, .n = 4 } };
+	static const struct {
+		enum spread_state state;
+		uint32_t context;
+		size_t n_contexts;
+		enum spread_state expected;
+	} rows[] = {
+		{ SPREAD_NONE, 0, 2, SPREAD_NONE },
+		{ SPREAD_DEALT, 0, 2, SPREAD_DEALT },
+		{ SPREAD_CONTEXT, 4, 2, SPREAD_CONTEXT },
+		{ SPREAD_CONTEXT, 4, 1, SPREAD_NONE },	/* gone */
+		{ SPREAD_CONTEXT, 3, 2, SPREAD_NONE },	/* somebody else's by now */
+		{ SPREAD_MAKING, 0, 2, SPREAD_CONTEXT }, /* it was made */
+		{ SPREAD_MAKING, 0, 1, SPREAD_NONE },	/* it was not */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint32_t context = 99;
+		struct scene s;
+
+		scene_init(&s);
+		s.lease.queues[1] = 6;
+		s.lease.n_queues = 2;
+		s.lease.spread = rows[i].state;
+		s.lease.context = rows[i].context;
+		s.nic.contexts = contexts;
+		s.nic.n_contexts = rows[i].n_contexts;
+		assert_int_equal(recovery_decide_spread(&s.lease, &s.nic, &context),
+				 rows[i].expected);
+		assert_int_equal(context, rows[i].expected == SPREAD_CONTEXT ? 4 : 99);
+	}
+}
+
+/* A flow over all queues: by the context, dealt out, or waiting for the last of them. */
+static void test_flows_over_all_queues(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	s.lease.queues[1] = 6;
+	s.lease.areas[1] = 4096;
+	s.lease.n_queues = 2;
+	s.flow.queue = ALL_QUEUES;
+	s.flow.target = (struct rule_target){ RULE_TO_CONTEXT, 4 };
+	expect_flow(&s, RECOVERY_FLOW_REINSERT); /* there is one to a queue: not ours */
+	s.rule.action = RULE_TO_CONTEXT;
+	s.rule.target = 4;
+	expect_flow(&s, RECOVERY_FLOW_KEEP);
+	s.flow.target = (struct rule_target){ RULE_TO_QUEUE, 6 };
+	s.rule.action = RULE_TO_QUEUE;
+	s.rule.target = 6;
+	expect_flow(&s, RECOVERY_FLOW_KEEP);
+
+	s.flow.state = FLOW_PENDING;
+	s.nic.n_rules = 0;
+	expect_flow(&s, RECOVERY_FLOW_PENDING);
+	s.queues[6].io_uring = true;
+	expect_flow(&s, RECOVERY_FLOW_REINSERT);
+	s.nic.up = false;
+	expect_flow(&s, RECOVERY_FLOW_REINSERT);
+	s.lease.areas[1] = 0; /* it was not registered */
+	expect_flow(&s, RECOVERY_FLOW_PENDING);
+}
+
 static void test_untold_proofs(void **state)
 {
 	struct scene s;
@@ -234,6 +307,8 @@ int main(void)
 		cmocka_unit_test(test_over),
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_waiting_flows),
+		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_flows_over_all_queues),
 		cmocka_unit_test(test_untold_proofs),
 		cmocka_unit_test(test_foreign_rules_are_not_ours),
 	};

@@ -88,16 +88,33 @@ struct recovery recovery_decide(const struct record_lease *l, const struct recov
 	};
 }
 
-static bool find_rule(const struct nic_state *nic, const struct record_lease *l,
-		      const struct record_flow *f, uint32_t *ret_location)
+enum spread_state recovery_decide_spread(const struct record_lease *l, const struct nic_state *nic,
+					 uint32_t *ret_context)
 {
-	const struct rule_target target = { RULE_TO_QUEUE, l->queues[f->queue] };
+	const struct rss_table *t;
+
+	if (l->spread == SPREAD_NONE || l->spread == SPREAD_DEALT)
+		return l->spread;
+	t = nic_state_own_context(nic, l->spread == SPREAD_CONTEXT ? l->context : 0, l->queues,
+				  l->n_queues);
+	if (!t)
+		return SPREAD_NONE;
+	*ret_context = t->context;
+	return SPREAD_CONTEXT;
+}
+
+static bool find_rule(const struct nic_state *nic, const struct record_flow *f,
+		      uint32_t *ret_location)
+{
 	bool found = false;
 
+	/* It was decided nowhere yet where that would lead. */
+	if (f->state == FLOW_PENDING && f->queue == ALL_QUEUES)
+		return false;
 	for (size_t i = 0; i < nic->n_rules; i++) {
 		const struct nic_rule *r = &nic->rules[i];
 
-		if (!nic_rule_is(r, &f->flow, &target))
+		if (!nic_rule_is(r, &f->flow, &f->target))
 			continue;
 		/* Of several alike, the one that was noted. */
 		if (!found || r->location == f->location)
@@ -107,23 +124,32 @@ static bool find_rule(const struct nic_state *nic, const struct record_lease *l,
 	return found;
 }
 
+bool recovery_is_bound(const struct record_lease *l, size_t queue, const struct nic_state *nic)
+{
+	uint32_t q = l->queues[queue];
+
+	/* A NIC that is down does not tell; an area was accounted with the ifq. */
+	return nic->up ? q < nic->n_queues && nic->queues[q].io_uring
+		       : (l->state == LEASE_BOUND || l->state == LEASE_STEERED) && l->areas[queue] > 0;
+}
+
 /* Its queue has an ifq, or gets one without our help: nothing is to be waited for. */
 static bool is_ready(const struct record_lease *l, const struct record_flow *f,
 		     const struct nic_state *nic)
 {
-	uint32_t queue = l->queues[f->queue];
-
 	if (l->self_registered)
 		return true;
-	return nic->up ? queue < nic->n_queues && nic->queues[queue].io_uring
-		       : l->state == LEASE_BOUND || l->state == LEASE_STEERED;
+	for (size_t i = 0; i < l->n_queues; i++)
+		if ((f->queue == ALL_QUEUES || f->queue == i) && !recovery_is_bound(l, i, nic))
+			return false;
+	return true;
 }
 
 enum recovery_flow recovery_decide_flow(const struct record_lease *l, const struct record_flow *f,
 					bool proved, const struct nic_state *nic,
 					uint32_t *ret_location)
 {
-	bool found = find_rule(nic, l, f, ret_location);
+	bool found = find_rule(nic, f, ret_location);
 
 	switch (f->state) {
 	case FLOW_PENDING:

@@ -18,19 +18,31 @@ enum flow_state {
 	_FLOW_STATE_MAX,
 };
 
+/* How flows that name no queue reach those of a lease that has several. */
+enum spread_state {
+	SPREAD_NONE,	/* not decided: not all queues are bound */
+	SPREAD_MAKING,	/* an RSS context is being created */
+	SPREAD_CONTEXT, /* by it */
+	SPREAD_DEALT,	/* there is none: each flow to one of the queues */
+	_SPREAD_STATE_MAX,
+};
+
+#define ALL_QUEUES UINT32_MAX /* in place of a queue's index in its lease */
+
 const char *flow_state_to_string(enum flow_state s); /* pending, installing, installed, removing */
 
 struct record_flow {
 	uint64_t id;
 	struct flow flow;
-	uint32_t queue;	   /* index in the lease */
+	uint32_t queue;	   /* index in the lease, or ALL_QUEUES */
+	struct rule_target target; /* not known of FLOW_PENDING for all queues */
 	enum flow_state state;
 	uint32_t location;
 	uint64_t proof;	   /* cookie of the socket that proved it; 0: it came by value */
 };
 
 struct record_proof {
-	uint32_t queue;
+	uint32_t queue; /* likewise */
 	bool wildcard;
 	struct socket_facts facts;
 };
@@ -49,6 +61,8 @@ struct record_lease {
 	uint32_t queues[LEASE_QUEUES_MAX];
 	uint64_t areas[LEASE_QUEUES_MAX];
 	size_t n_queues;
+	enum spread_state spread;
+	uint32_t context; /* SPREAD_CONTEXT */
 	uint64_t creation_usec, expiry_usec;
 	struct record_flow *flows;
 	size_t n_flows;
@@ -86,6 +100,14 @@ struct recovery {
 };
 
 struct recovery recovery_decide(const struct record_lease *l, const struct recovery_facts *facts);
+
+/* The queue has an ifq. */
+bool recovery_is_bound(const struct record_lease *l, size_t queue, const struct nic_state *nic);
+
+/* Whether the context is there; *ret_context its id then. One that was being made is known by its
+ * table: when it was, nothing else led to these queues. SPREAD_NONE: to be made again. */
+enum spread_state recovery_decide_spread(const struct record_lease *l, const struct nic_state *nic,
+					 uint32_t *ret_context);
 
 enum recovery_flow {
 	RECOVERY_FLOW_KEEP,	 /* its rule is there, at *ret_location */

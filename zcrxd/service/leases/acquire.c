@@ -213,6 +213,17 @@ static int acquire_steer(struct acquire *a)
 	return r != 0 ? r : lease_flows_install(l, &list, on_early_flows, a);
 }
 
+static void acquire_early(struct lease *l, void *userdata)
+{
+	struct acquire *a = userdata;
+	int r = acquire_steer(a);
+
+	if (r == 0)
+		return;
+	(void)lease_event(l, LEASE_RELEASE, NULL, NULL);
+	acquire_report(a, r);
+}
+
 static void acquire_granted(struct acquire *a)
 {
 	struct lease *l = a->lease;
@@ -228,10 +239,9 @@ static void acquire_granted(struct acquire *a)
 			      "The lease ended while it was being made: %s.",
 			      l->reason ?: "it was revoked");
 	else if (l->self_registered) {
-		r = acquire_steer(a);
-		if (r == 0)
-			return;
-		(void)lease_event(l, LEASE_RELEASE, NULL, NULL);
+		if (!lease_wants_spread(l) || lease_spread(l, acquire_early, a) < 0)
+			acquire_early(l, a);
+		return;
 	}
 	acquire_report(a, r);
 }
@@ -262,7 +272,7 @@ static int acquire_prepare(struct lease *l, const struct acquire_request *q, str
 	struct flow_list noted = {};
 	int r;
 
-	r = lease_flows_note(l, 0, q->flows, q->n_flows, NULL, &noted, reterr);
+	r = lease_flows_note(l, l->n_queues > 1 ? ALL_QUEUES : 0, q->flows, q->n_flows, NULL, &noted, reterr);
 	flow_list_done(&noted);
 	if (r != 0)
 		return r;

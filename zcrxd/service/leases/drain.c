@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Draining, in its one order: rules away (flows fall back to ordinary queues), handle shut, grant
- * taken back, and then the kernel's word that the queues are nobody's. A step that fails is tried
+ * Draining, in its one order: rules away (flows fall back to ordinary queues), handle shut, RSS
+ * context deleted, grant taken back, and then the kernel's word that the queues are nobody's. A step that fails is tried
  * again; when the time is over the lease is quarantined, and looked at for as long as it takes.
  */
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include "fdstore.h"
 #include "leases.h"
 #include "log.h"
+#include "record.h"
 #include "watch.h"
 
 /* A ring closes asynchronously, through a workqueue; the kernel's own tests wait up to 5 s. */
@@ -30,6 +31,7 @@ struct drain {
 	struct lease *lease;
 	struct grant grant;
 	bool granted, ring_first, waits;
+	uint32_t context; /* 0: none */
 	uint32_t queues[LEASE_QUEUES_MAX];
 	unsigned n_queues;
 	int r;
@@ -146,14 +148,25 @@ static bool has_ring(struct nic *nic, const struct drain *t)
 static void take_back_run(struct nic *nic, void *data)
 {
 	struct drain *t = data;
+	_cleanup_fault_ struct fault fault = {};
+	int held = 0;
 
 	t->waits = t->ring_first && has_ring(nic, t);
 	if (t->waits)
 		return;
+	/* Somebody's rule may keep the context; the queues are taken from the client all the same. */
+	if (t->context)
+		held = nic->ops->context_delete(nic, t->context, t->queues, t->n_queues, &fault);
 	if (t->granted)
 		t->r = nic->ops->ungrant(nic, &t->grant, &t->fault);
 	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
 		t->r = check_free(nic, t->queues[i], &t->fault);
+	t->context = held == 0 ? 0 : t->context;
+	if (t->r != 0 || held == 0)
+		return;
+	t->r = held;
+	t->fault = fault;
+	fault = (struct fault){};
 }
 
 static void take_back_done(void *data)
@@ -162,6 +175,10 @@ static void take_back_done(void *data)
 	struct lease *l = t->lease;
 	struct device *d = l->device;
 
+	if (!t->waits && t->context == 0 && l->spread == SPREAD_CONTEXT) {
+		l->spread = SPREAD_NONE;
+		record_forget(l);
+	}
 	if (t->waits) {
 		l->ring_tries++;
 		drain_in(l, RING_POLL_USEC);
@@ -213,6 +230,8 @@ static void drain_take_back(struct lease *l)
 	if (t) {
 		*t = (struct drain){ .lease = l, .grant = l->grant, .granted = l->granted,
 				     .ring_first = ring_first, .n_queues = l->n_queues };
+		if (l->spread == SPREAD_CONTEXT)
+			t->context = l->context;
 		memcpy(t->queues, l->queues, sizeof(t->queues));
 		r = device_submit(l->device, take_back_run, take_back_done, t);
 	}

@@ -80,7 +80,8 @@ int lease_flow_adopt(struct lease *l, const struct record_flow *saved, enum flow
 		     uint32_t location, struct proof *proof)
 {
 	return append_flow(l, &(struct lease_flow){ .id = saved->id, .flow = saved->flow,
-						    .queue = saved->queue, .state = state,
+						    .queue = saved->queue,
+						    .target = saved->target, .state = state,
 						    .location = location, .proof = proof });
 }
 
@@ -163,8 +164,7 @@ static int rule_job_new(struct lease *l, const struct flow_list *list, flows_don
 
 		j->list.flows[i] = f;
 		j->rules[i] = (struct rule){ .flow = f->flow,
-					     .target = { RULE_TO_QUEUE, l->queues[f->queue] },
-					     .location = f->location };
+					     .target = f->target, .location = f->location };
 	}
 	*ret = TAKE_PTR(j);
 	return 0;
@@ -247,12 +247,16 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 	_cleanup_(rule_job_freep) struct rule_job *j = NULL;
 	int r;
 
-	r = rule_job_new(l, list, done, userdata, &j);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < list->n; i++)
+		if (list->flows[i]->queue == ALL_QUEUES && !lease_is_spread(l))
+			return -EAGAIN;
+	for (size_t i = 0; i < list->n; i++) {
+		lease_flow_set_target(l, list->flows[i]);
 		list->flows[i]->state = FLOW_INSTALLING;
-	r = lease_save(l);
+	}
+	r = rule_job_new(l, list, done, userdata, &j);
+	if (r == 0)
+		r = lease_save(l);
 	if (r >= 0)
 		r = device_submit(l->device, insert_run, insert_done, j);
 	if (r < 0) {

@@ -32,7 +32,8 @@ struct proof {
 struct lease_flow {
 	uint64_t id;
 	struct flow flow;
-	unsigned queue;	   /* index in the lease */
+	unsigned queue;	   /* index in the lease, or ALL_QUEUES */
+	struct rule_target target; /* unless FLOW_PENDING */
 	enum flow_state state;
 	bool asked;	   /* by AddFlow, not answered yet: a crash takes back what nobody was told of */
 	uint32_t location; /* of the rule, FLOW_INSTALLED and FLOW_REMOVING */
@@ -82,6 +83,8 @@ struct lease {
 	uint32_t queues[LEASE_QUEUES_MAX]; /* hardware queues */
 	unsigned n_queues;
 	struct lease_queue per_queue[LEASE_QUEUES_MAX];
+	enum spread_state spread;
+	uint32_t context; /* SPREAD_CONTEXT */
 	struct grant grant;
 	bool granted;
 
@@ -186,6 +189,18 @@ typedef void (*register_done)(struct lease *lease, int r, struct fault *fault,
 int lease_register(struct lease *l, unsigned queue, const struct ifq_request *request,
 		   register_done done, void *userdata, struct fault *reterr);
 
+/* ---- flows over all queues (leases/spread.c) */
+bool lease_is_all_bound(const struct lease *l);
+/* It has several queues, all of them are ready, and it is not decided yet. */
+bool lease_wants_spread(const struct lease *l);
+/* It is decided: flows over all queues can be installed. */
+bool lease_is_spread(const struct lease *l);
+/* Decides. `done` is called once, unless this fails. */
+typedef void (*spread_done)(struct lease *lease, void *userdata);
+int lease_spread(struct lease *l, spread_done done, void *userdata);
+/* Where its rule is to lead. */
+void lease_flow_set_target(const struct lease *l, struct lease_flow *f);
+
 /* ---- flows (leases/flows.c) */
 /* Steered no more if no flow is left that could be. */
 void lease_flows_review(struct lease *l);
@@ -198,10 +213,11 @@ typedef void (*flows_done)(struct lease *lease, int r, struct fault *fault,
 /* Notes the flows as FLOW_PENDING; FLOW_CONFLICT, QUOTA_EXCEEDED. `proof` may be NULL. */
 int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
 		     struct proof *proof, struct flow_list *ret, struct fault *reterr);
-/* Inserts the rules of these FLOW_PENDING flows: all of them or none; then none is noted. */
+/* Inserts the rules of these FLOW_PENDING flows: all of them or none; then none is noted. -EAGAIN:
+ * how to reach all queues is not decided yet. */
 int lease_flows_install(struct lease *l, const struct flow_list *list, flows_done done,
 			void *userdata);
-/* Those that wait for this queue. */
+/* Those that wait for this queue, or for all. */
 int lease_flows_install_pending(struct lease *l, unsigned queue);
 /* Takes the rules away and forgets the flows. */
 int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done done,

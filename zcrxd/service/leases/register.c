@@ -79,6 +79,35 @@ static void look_run(struct nic *nic, void *data)
 	g->r = nic->ops->queues(nic, &g->hardware_queue, 1, &g->found, &g->fault);
 }
 
+/* The last of several: flows can be spread over them from now on. */
+static void on_spread(struct lease *l, void *userdata)
+{
+	struct registration *g = userdata;
+	char id[LEASE_ID_DIGITS + 1];
+	int r;
+
+	lease_id_format(l->id, id);
+	r = lease_refusal(l->state, LEASE_REGISTER, id, &g->fault);
+	if (r == 0)
+		(void)lease_flows_install_pending(l, ALL_QUEUES);
+	registration_report(g, r);
+}
+
+static void registration_finish(struct registration *g)
+{
+	struct lease *l = g->lease;
+
+	(void)lease_flows_install_pending(l, g->queue);
+	l->per_queue[g->queue].registering = false;
+	for (unsigned i = 0; i < l->n_queues; i++)
+		if (l->per_queue[i].registering) {
+			registration_report(g, 0);
+			return;
+		}
+	if (!lease_wants_spread(l) || lease_spread(l, on_spread, g) < 0)
+		registration_report(g, 0);
+}
+
 static void look_done(void *data)
 {
 	struct registration *g = data;
@@ -92,12 +121,12 @@ static void look_done(void *data)
 	fault_done(&g->fault);
 	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
 		r = lease_refusal(l->state, LEASE_REGISTER, id, &g->fault);
-	else {
+	else
 		r = lease_event(l, LEASE_REGISTERED, NULL, &g->fault);
-		if (r == 0)
-			(void)lease_flows_install_pending(l, g->queue);
-	}
-	registration_report(g, r);
+	if (r == 0)
+		registration_finish(g);
+	else
+		registration_report(g, r);
 	device_job_done(d);
 }
 
@@ -254,6 +283,11 @@ static int registration_note_ways(struct registration *g)
 	for (size_t i = 0; i < l->n_flows; i++)
 		if (l->flows[i]->state == FLOW_INSTALLED)
 			g->own_rules[g->own.n_rules++] = l->flows[i]->location;
+	if (l->spread == SPREAD_CONTEXT) {
+		g->own.context = l->context;
+		g->own.queues = l->queues; /* which a lease that is bound does not change */
+		g->own.n_queues = l->n_queues;
+	}
 	return 0;
 }
 

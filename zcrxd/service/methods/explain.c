@@ -44,6 +44,9 @@ static int landing_sentence(const struct landing *l, const struct lease *lease, 
 		r = asprintf(ret, !l->table ? "The RSS table cannot be read: it may land anywhere." :
 				  l->share == LANDING_ALL ? "No rule matches: RSS spreads it." :
 							    "What no rule matches is spread by RSS.");
+	else if (lease && rule->action == RULE_TO_CONTEXT)
+		r = asprintf(ret, "Rule %u has the lease's RSS context %u spread it over its queues.",
+			     rule->location, rule->target);
 	else if (lease)
 		r = asprintf(ret, "Rule %u steers it to the lease's queue %u.", rule->location,
 			     rule->target);
@@ -83,6 +86,7 @@ static int json_landing(const struct device *d, const struct landing *l, sd_json
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
 	_cleanup_free_ uint32_t *queues = NULL;
 	_cleanup_free_ char *sentence = NULL;
+	bool to_context = l->rule && l->rule->action == RULE_TO_CONTEXT;
 	char id[LEASE_ID_DIGITS + 1] = "";
 	size_t n_queues;
 	int r;
@@ -100,6 +104,8 @@ static int json_landing(const struct device *d, const struct landing *l, sd_json
 		ret, SD_JSON_BUILD_PAIR_STRING("share", landing_share_to_string(l->share)),
 		SD_JSON_BUILD_PAIR_CONDITION(!!l->rule, "rule",
 					     SD_JSON_BUILD_UNSIGNED(l->rule ? l->rule->location : 0)),
+		SD_JSON_BUILD_PAIR_CONDITION(to_context, "rssContext",
+					     SD_JSON_BUILD_UNSIGNED(l->rule ? l->rule->target : 0)),
 		SD_JSON_BUILD_PAIR_CONDITION(!!lease, "leaseId", SD_JSON_BUILD_STRING(id)),
 		SD_JSON_BUILD_PAIR_VARIANT("queues", array),
 		SD_JSON_BUILD_PAIR_STRING("message", sentence));

@@ -11,7 +11,7 @@
 
 struct flow_parameters {
 	const char *id, *flow_id;
-	uint64_t handle, queue, socket;
+	uint64_t handle, queue, socket; /* queue: NO_INDEX if none is named */
 	sd_json_variant *flow;
 };
 
@@ -53,8 +53,8 @@ static void on_added(struct lease *l, int r, struct fault *fault, const struct f
 }
 
 /* Watch first, read the facts then: what changes in between is seen. */
-static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters *p, uid_t uid,
-		 struct proof **ret_proof, struct flow **ret, size_t *ret_n, struct fault *reterr)
+static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters *p,
+		 unsigned queue, uid_t uid, struct proof **ret_proof, struct flow **ret, size_t *ret_n, struct fault *reterr)
 {
 	struct nic_backend *b = l->manager->backend;
 	_cleanup_close_ int fd = -EBADF;
@@ -70,7 +70,7 @@ static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters
 	if (r == 0) /* refuses everything that is no TCP socket, before it is touched further */
 		r = b->ops->socket_facts(b, fd, &facts, reterr);
 	if (r == 0)
-		r = proof_new(l, fd, (unsigned)p->queue, &proof);
+		r = proof_new(l, fd, queue, &proof);
 	if (r == 0)
 		r = b->ops->socket_facts(b, fd, &facts, reterr);
 	if (r == 0) {
@@ -113,24 +113,49 @@ static int by_value(struct manager *m, const struct peer *peer, const struct flo
 	return 0;
 }
 
-static int check_target(struct lease *l, const struct flow_parameters *p, struct fault *reterr)
+/* Every queue that the flow could reach has an ifq. */
+static int check_bound(const struct lease *l, unsigned queue, struct fault *reterr)
 {
+	unsigned n = 0;
+
+	if (queue != ALL_QUEUES)
+		return l->per_queue[queue].bound || l->self_registered
+			       ? 0
+			       : fault_set(reterr, ZCRX_WRONG_STATE, "reserved",
+					   "Queue %u of the lease has no ifq yet: Register it before "
+					   "steering flows to it.", queue);
+	for (unsigned i = 0; i < l->n_queues; i++)
+		n += l->per_queue[i].bound;
+	return lease_is_spread(l) && (n == l->n_queues || l->self_registered)
+		       ? 0
+		       : fault_set(reterr, ZCRX_WRONG_STATE, "reserved",
+				   "A flow that names no queue goes to all %u queues of the lease, and %u "
+				   "of them have an ifq: Register the others first, or name a queue.",
+				   l->n_queues, n);
+}
+
+static int check_target(struct lease *l, const struct flow_parameters *p, unsigned *ret_queue,
+			struct fault *reterr)
+{
+	unsigned queue = p->queue != NO_INDEX ? (unsigned)p->queue :
+			 l->n_queues > 1      ? ALL_QUEUES :
+						0;
 	int r;
 
 	r = lease_event(l, l->self_registered ? LEASE_ADD_FLOW_EARLY : LEASE_ADD_FLOW, NULL, reterr);
 	if (r != 0)
 		return r;
-	if (p->queue >= l->n_queues)
+	if (p->queue != NO_INDEX && p->queue >= l->n_queues)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queue",
 				 "The lease has %u queues, counted from 0; there is no queue %llu.",
 				 l->n_queues, (unsigned long long)p->queue);
-	if (!l->per_queue[p->queue].bound && !l->self_registered)
-		return fault_set(reterr, ZCRX_WRONG_STATE, "reserved",
-				 "Queue %llu of the lease has no ifq yet: Register it before steering "
-				 "flows to it.", (unsigned long long)p->queue);
+	r = check_bound(l, queue, reterr);
+	if (r != 0)
+		return r;
 	if ((p->socket == NO_INDEX) == !p->flow)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "socketFileDescriptor",
 				 "Give either the socket (socketFileDescriptor) or a flow, not both.");
+	*ret_queue = queue;
 	return 0;
 }
 
@@ -140,18 +165,19 @@ static int add_flow(sd_varlink *link, struct manager *m, const struct flow_param
 	_cleanup_free_ struct flow *flows = NULL;
 	struct flow_list list = {};
 	struct proof *proof = NULL;
+	unsigned queue = 0;
 	size_t n = 0;
 	int r;
 
-	r = check_target(l, p, reterr);
+	r = check_target(l, p, &queue, reterr);
 	if (r == 0)
 		r = p->flow ? by_value(m, peer, p, &flows, &n, reterr)
-			    : prove(link, l, p, peer->uid, &proof, &flows, &n, reterr);
+			    : prove(link, l, p, queue, peer->uid, &proof, &flows, &n, reterr);
 	if (r != 0)
 		return r;
 	if (proof)
 		proof_ref_flow(proof); /* ours, until it is the flows' */
-	r = lease_flows_note(l, (unsigned)p->queue, flows, n, proof, &list, reterr);
+	r = lease_flows_note(l, queue, flows, n, proof, &list, reterr);
 	for (size_t i = 0; i < list.n; i++)
 		list.flows[i]->asked = true;
 	if (r == 0) {
@@ -184,7 +210,7 @@ int vl_method_add_flow(sd_varlink *link, sd_json_variant *parameters,
 		OPTIONAL("flow", flow, dispatch_optional_variant),
 		{}
 	};
-	struct flow_parameters p = { .handle = NO_INDEX, .socket = NO_INDEX };
+	struct flow_parameters p = { .handle = NO_INDEX, .queue = NO_INDEX, .socket = NO_INDEX };
 	_cleanup_fault_ struct fault fault = {};
 	_cleanup_peer_ struct peer peer = {};
 	struct lease *l;

@@ -306,6 +306,7 @@ int json_lease(const struct lease *l, sd_json_variant **ret)
 			      UNSIGNED("ownerPid", (unsigned)l->owner_pid),
 			      STRING("interface", device_name(l->device)),
 			      SD_JSON_BUILD_PAIR_VARIANT("hardwareQueues", queues),
+			      UNSIGNED_IF(l->spread == SPREAD_CONTEXT, "rssContext", l->context),
 			      STRING("grant", grant_kind_to_string(l->grant.kind)),
 			      STRING("state", lease_state_to_string(l->state)),
 			      BOOLEAN("persistent", l->persistent),

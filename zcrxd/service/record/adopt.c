@@ -272,14 +272,11 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	if (r < 0)
 		return r;
 	set_grant(l, saved, facts.device_ifindex);
+	l->spread = recovery_decide_spread(saved, a->nic, &l->context);
 	for (size_t i = 0; i < saved->n_queues; i++) {
-		struct lease_queue *q = &l->per_queue[i];
-
-		q->bound = a->nic && l->queues[i] < a->nic->n_queues
-				   ? a->nic->queues[l->queues[i]].io_uring
-				   : saved->state >= LEASE_BOUND;
-		if (!q->bound)
-			q->area = 0;
+		l->per_queue[i].bound = recovery_is_bound(saved, i, a->nic);
+		if (!l->per_queue[i].bound)
+			l->per_queue[i].area = 0;
 	}
 	a->n_adopted += verdict.verdict == RECOVERY_ADOPT;
 	a->n_taken_back += verdict.verdict == RECOVERY_TAKE_BACK;
@@ -370,20 +367,41 @@ static void resume_flows(struct lease *l, enum flow_state wanted,
 		log_errno(r, "Cannot resume the flows of lease %08x", l->id);
 }
 
+/* What had to wait for the context. */
+static void on_spread(struct lease *l, void *userdata)
+{
+	(void)userdata;
+	if (l->state == LEASE_DRAINING)
+		return;
+	(void)lease_flows_install_pending(l, ALL_QUEUES);
+	proofs_addresses_changed(l->device);
+}
+
+static void resume_lease(struct lease *l)
+{
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i]->state == FLOW_INSTALLING && l->flows[i]->queue == ALL_QUEUES &&
+		    !lease_is_spread(l))
+			l->flows[i]->state = FLOW_PENDING;
+	lease_flows_review(l);
+	resume_flows(l, FLOW_REMOVING, lease_flows_remove);
+	if (l->state == LEASE_DRAINING) {
+		lease_drain(l);
+		return;
+	}
+	resume_flows(l, FLOW_INSTALLING, lease_flows_install);
+	if (lease_wants_spread(l))
+		(void)lease_spread(l, on_spread, NULL);
+}
+
 void leases_resume(struct device *d)
 {
 	struct lease *l, *next;
 
 	for (l = TAILQ_FIRST(&d->manager->leases); l; l = next) {
 		next = TAILQ_NEXT(l, entry);
-		if (l->device != d)
-			continue;
-		lease_flows_review(l);
-		resume_flows(l, FLOW_REMOVING, lease_flows_remove);
-		if (l->state == LEASE_DRAINING)
-			lease_drain(l);
-		else
-			resume_flows(l, FLOW_INSTALLING, lease_flows_install);
+		if (l->device == d)
+			resume_lease(l);
 	}
 	proofs_addresses_changed(d);
 }

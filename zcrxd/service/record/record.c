@@ -17,10 +17,14 @@ static int build_flow(const struct lease_flow *f, sd_json_variant **ret)
 	uint64_t proof = f->proof ? f->proof->facts.cookie : 0;
 	/* On its way because its client counts on it: the next daemon goes on with it. */
 	enum flow_state state = f->state == FLOW_INSTALLING && !f->asked ? FLOW_INSTALLED : f->state;
+	bool all = f->queue == ALL_QUEUES;
 
 	return sd_json_buildo(
-		ret, UNSIGNED("id", f->id), UNSIGNED("queue", f->queue), UNSIGNED("state", state),
-		UNSIGNED("location", f->location), UNSIGNED("proof", proof),
+		ret, UNSIGNED("id", f->id), UNSIGNED("queue", all ? 0 : f->queue),
+		SD_JSON_BUILD_PAIR_CONDITION(all, "allQueues", SD_JSON_BUILD_UNSIGNED(1)),
+		SD_JSON_BUILD_PAIR_CONDITION(f->state != FLOW_PENDING && all, "target",
+					     SD_JSON_BUILD_UNSIGNED(f->target.number)),
+		UNSIGNED("state", state), UNSIGNED("location", f->location), UNSIGNED("proof", proof),
 		UNSIGNED("protocol", f->flow.protocol),
 		SD_JSON_BUILD_PAIR_HEX("source", f->flow.source.bytes, 16),
 		UNSIGNED("sourcePrefix", f->flow.source.prefix),
@@ -35,7 +39,9 @@ static int build_proof(const struct proof *p, sd_json_variant **ret)
 	const struct socket_facts *f = &p->facts;
 
 	return sd_json_buildo(
-		ret, UNSIGNED("queue", p->queue),
+		ret, UNSIGNED("queue", p->queue == ALL_QUEUES ? 0 : p->queue),
+		SD_JSON_BUILD_PAIR_CONDITION(p->queue == ALL_QUEUES, "allQueues",
+					     SD_JSON_BUILD_UNSIGNED(1)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("wildcard", p->wildcard),
 		UNSIGNED("domain", (unsigned)f->domain), UNSIGNED("type", (unsigned)f->type),
 		UNSIGNED("protocol", (unsigned)f->protocol),
@@ -99,6 +105,10 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_BOOLEAN("selfRegistered", l->self_registered),
 		SD_JSON_BUILD_PAIR_BOOLEAN("granted", l->granted), UNSIGNED("grant", l->grant.kind),
 		SD_JSON_BUILD_PAIR_VARIANT("queues", queues),
+		SD_JSON_BUILD_PAIR_CONDITION(l->spread != SPREAD_NONE, "spread",
+					     SD_JSON_BUILD_UNSIGNED(l->spread)),
+		SD_JSON_BUILD_PAIR_CONDITION(l->spread == SPREAD_CONTEXT, "context",
+					     SD_JSON_BUILD_UNSIGNED(l->context)),
 		UNSIGNED("creation", l->creation_usec), UNSIGNED("expiry", l->expiry_usec),
 		SD_JSON_BUILD_PAIR_VARIANT("flows", flows),
 		SD_JSON_BUILD_PAIR_VARIANT("proofs", proofs));
@@ -180,6 +190,19 @@ static bool get_boolean(struct reader *r, sd_json_variant *v, const char *key)
 	return sd_json_variant_boolean(f);
 }
 
+/* Of later versions of the daemon: an earlier one's record lacks them. */
+static uint64_t get_optional(struct reader *r, sd_json_variant *v, const char *key, uint64_t last)
+{
+	return sd_json_variant_by_key(v, key) ? get_unsigned(r, v, key, last) : 0;
+}
+
+static uint32_t get_queue(struct reader *r, sd_json_variant *v, const struct record_lease *l)
+{
+	uint32_t queue = (uint32_t)get_unsigned(r, v, "queue", l->n_queues - 1);
+
+	return get_optional(r, v, "allQueues", 1) ? ALL_QUEUES : queue;
+}
+
 static void get_bytes(struct reader *r, sd_json_variant *v, const char *key, uint8_t ret[16])
 {
 	sd_json_variant *f = sd_json_variant_by_key(v, key);
@@ -219,7 +242,14 @@ static void parse_flow(struct reader *r, sd_json_variant *v, const struct record
 	struct flow *f = &ret->flow;
 
 	ret->id = get_unsigned(r, v, "id", UINT64_MAX);
-	ret->queue = (uint32_t)get_unsigned(r, v, "queue", l->n_queues - 1);
+	ret->queue = get_queue(r, v, l);
+	if (ret->queue != ALL_QUEUES)
+		ret->target = (struct rule_target){ RULE_TO_QUEUE, l->queues[ret->queue] };
+	else
+		ret->target = (struct rule_target){
+			l->spread == SPREAD_DEALT ? RULE_TO_QUEUE : RULE_TO_CONTEXT,
+			(uint32_t)get_optional(r, v, "target", UINT32_MAX),
+		};
 	ret->state = (enum flow_state)get_unsigned(r, v, "state", _FLOW_STATE_MAX - 1);
 	ret->location = (uint32_t)get_unsigned(r, v, "location", UINT32_MAX);
 	ret->proof = get_unsigned(r, v, "proof", UINT64_MAX);
@@ -241,7 +271,7 @@ static void parse_proof(struct reader *r, sd_json_variant *v, const struct recor
 {
 	struct socket_facts *f = &ret->facts;
 
-	ret->queue = (uint32_t)get_unsigned(r, v, "queue", l->n_queues - 1);
+	ret->queue = get_queue(r, v, l);
 	ret->wildcard = get_boolean(r, v, "wildcard");
 	f->domain = (int)get_unsigned(r, v, "domain", INT32_MAX);
 	f->type = (int)get_unsigned(r, v, "type", INT32_MAX);
@@ -309,7 +339,9 @@ static void parse_lease(struct reader *r, sd_json_variant *v, struct record_leas
 	l->grant = (enum grant_kind)get_unsigned(r, v, "grant", _GRANT_KIND_MAX - 1);
 	l->creation_usec = get_unsigned(r, v, "creation", UINT64_MAX);
 	l->expiry_usec = get_unsigned(r, v, "expiry", UINT64_MAX);
-	if (l->id == 0 || l->ifindex == 0)
+	l->spread = (enum spread_state)get_optional(r, v, "spread", _SPREAD_STATE_MAX - 1);
+	l->context = (uint32_t)get_optional(r, v, "context", UINT32_MAX);
+	if (l->id == 0 || l->ifindex == 0 || (l->spread == SPREAD_CONTEXT && l->context == 0))
 		r->bad = true;
 	parse_name(r, v, l);
 	parse_queues(r, v, l);

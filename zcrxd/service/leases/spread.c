@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How the flows of a lease of several queues reach all of them: by an RSS context over exactly these,
+ * made as soon as the last of them has its ifq, so that it never leads to one that has none. Where
+ * none can be had, the flows are dealt out, each to one queue.
+ */
+#include <errno.h>
+
+#include "leases.h"
+#include "log.h"
+
+struct spread_job {
+	struct lease *lease;
+	uint32_t queues[LEASE_QUEUES_MAX];
+	size_t n_queues;
+	uint32_t context;
+	int r;
+	struct fault fault;
+	spread_done done;
+	void *userdata;
+};
+
+bool lease_is_all_bound(const struct lease *l)
+{
+	for (unsigned i = 0; i < l->n_queues; i++)
+		if (!l->per_queue[i].bound)
+			return false;
+	return true;
+}
+
+bool lease_wants_spread(const struct lease *l)
+{
+	return l->n_queues > 1 && l->spread == SPREAD_NONE && l->granted &&
+	       (l->self_registered || lease_is_all_bound(l));
+}
+
+bool lease_is_spread(const struct lease *l)
+{
+	return l->n_queues == 1 || l->spread == SPREAD_CONTEXT || l->spread == SPREAD_DEALT;
+}
+
+/* The queue that the fewest flows lead to. */
+static uint32_t deal(const struct lease *l)
+{
+	size_t counts[LEASE_QUEUES_MAX] = {};
+	unsigned best = 0;
+
+	for (size_t i = 0; i < l->n_flows; i++)
+		for (unsigned q = 0; l->flows[i]->state != FLOW_PENDING && q < l->n_queues; q++)
+			counts[q] += l->flows[i]->target.number == l->queues[q];
+	for (unsigned q = 1; q < l->n_queues; q++)
+		if (counts[q] < counts[best])
+			best = q;
+	return l->queues[best];
+}
+
+void lease_flow_set_target(const struct lease *l, struct lease_flow *f)
+{
+	if (f->queue != ALL_QUEUES)
+		f->target = (struct rule_target){ RULE_TO_QUEUE, l->queues[f->queue] };
+	else if (l->spread == SPREAD_CONTEXT)
+		f->target = (struct rule_target){ RULE_TO_CONTEXT, l->context };
+	/* One that was dealt before stays where its connections are. */
+	else if (f->state == FLOW_PENDING)
+		f->target = (struct rule_target){ RULE_TO_QUEUE, deal(l) };
+}
+
+/* -------------------------------------------------------------------------- making it */
+
+static void make_run(struct nic *nic, void *data)
+{
+	struct spread_job *j = data;
+
+	j->r = nic->ops->context_create(nic, j->queues, j->n_queues, &j->context, &j->fault);
+}
+
+static void finish(struct spread_job *j, int r)
+{
+	struct lease *l = j->lease;
+
+	l->spread = r == 0 ? SPREAD_CONTEXT : SPREAD_DEALT;
+	l->context = r == 0 ? j->context : 0;
+	if (r != 0)
+		log_message(LOG_NOTICE, &(struct log_fields){ .lease = l->id },
+			    "Lease %08x has no RSS context, so each of its flows goes to one of its "
+			    "queues: %s", l->id, r > 0 ? j->fault.message : strerror(-r));
+	(void)lease_save(l);
+	j->done(l, j->userdata);
+	fault_done(&j->fault);
+	free(j);
+	lease_end(l);
+}
+
+static void make_done(void *data)
+{
+	struct spread_job *j = data;
+	struct device *d = j->lease->device;
+
+	finish(j, j->r);
+	device_job_done(d);
+}
+
+int lease_spread(struct lease *l, spread_done done, void *userdata)
+{
+	struct spread_job *j = calloc(1, sizeof(*j));
+	int r;
+
+	if (!j)
+		return -ENOMEM;
+	*j = (struct spread_job){ .lease = l, .n_queues = l->n_queues, .done = done,
+				  .userdata = userdata };
+	memcpy(j->queues, l->queues, sizeof(j->queues));
+	lease_begin(l);
+	l->spread = SPREAD_MAKING;
+	r = lease_save(l);
+	if (r == 0)
+		r = device_submit(l->device, make_run, make_done, j);
+	if (r < 0)
+		finish(j, r);
+	return 0;
+}
