@@ -33,8 +33,10 @@ static int remember(struct zcrx_lease *l, sd_json_variant *ids)
 	return 0;
 }
 
+#define ALL_QUEUES (-1)
+
 /* Takes `flow` over; a socket of -1 for a flow by value. */
-static int add_flow(struct zcrx_lease *l, unsigned int queue, int socket, sd_json_variant *flow)
+static int add_flow(struct zcrx_lease *l, int queue, int socket, sd_json_variant *flow)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *owned = flow;
 	sd_json_variant *parameters = NULL, *reply = NULL, *ids;
@@ -51,7 +53,8 @@ static int add_flow(struct zcrx_lease *l, unsigned int queue, int socket, sd_jso
 	r = sd_json_buildo(
 		&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", l->id),
 		SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", handle),
-		SD_JSON_BUILD_PAIR_UNSIGNED("queue", queue),
+		SD_JSON_BUILD_PAIR_CONDITION(queue != ALL_QUEUES, "queue",
+					     SD_JSON_BUILD_INTEGER(queue)),
 		SD_JSON_BUILD_PAIR_CONDITION(fd >= 0, "socketFileDescriptor",
 					     SD_JSON_BUILD_INTEGER(fd)),
 		SD_JSON_BUILD_PAIR_CONDITION(!!owned, "flow", SD_JSON_BUILD_VARIANT(owned)));
@@ -67,16 +70,23 @@ int zcrx_queue_steer_socket(struct zcrx_queue *queue, int socket)
 {
 	if (!queue || socket < 0)
 		return -EINVAL;
-	return add_flow(queue->lease, queue->index, socket, NULL);
+	return add_flow(queue->lease, (int)queue->index, socket, NULL);
 }
 
-int zcrx_queue_steer(struct zcrx_queue *queue, int family, const char *source, uint16_t source_port,
-		     const char *destination, uint16_t destination_port)
+int zcrx_lease_steer_socket(struct zcrx_lease *lease, int socket)
+{
+	if (!lease || socket < 0)
+		return -EINVAL;
+	return add_flow(lease, ALL_QUEUES, socket, NULL);
+}
+
+static int steer(struct zcrx_lease *l, int queue, int family, const char *source,
+		 uint16_t source_port, const char *destination, uint16_t destination_port)
 {
 	sd_json_variant *flow = NULL;
 	int r;
 
-	if (!queue || (family != AF_INET && family != AF_INET6))
+	if (family != AF_INET && family != AF_INET6)
 		return -EINVAL;
 	r = sd_json_buildo(
 		&flow, SD_JSON_BUILD_PAIR_STRING("protocol", family == AF_INET ? "tcp4" : "tcp6"),
@@ -87,7 +97,23 @@ int zcrx_queue_steer(struct zcrx_queue *queue, int family, const char *source, u
 					     SD_JSON_BUILD_STRING(destination)),
 		SD_JSON_BUILD_PAIR_CONDITION(destination_port != 0, "destinationPort",
 					     SD_JSON_BUILD_UNSIGNED(destination_port)));
-	return r < 0 ? r : add_flow(queue->lease, queue->index, -1, flow);
+	return r < 0 ? r : add_flow(l, queue, -1, flow);
+}
+
+int zcrx_queue_steer(struct zcrx_queue *queue, int family, const char *source, uint16_t source_port,
+		     const char *destination, uint16_t destination_port)
+{
+	return queue ? steer(queue->lease, (int)queue->index, family, source, source_port,
+			     destination, destination_port)
+		     : -EINVAL;
+}
+
+int zcrx_lease_steer(struct zcrx_lease *lease, int family, const char *source, uint16_t source_port,
+		     const char *destination, uint16_t destination_port)
+{
+	return lease ? steer(lease, ALL_QUEUES, family, source, source_port, destination,
+			     destination_port)
+		     : -EINVAL;
 }
 
 const char *zcrx_lease_get_flow_id(struct zcrx_lease *lease, unsigned int index)

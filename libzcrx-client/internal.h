@@ -36,6 +36,7 @@ struct zcrx_lease {
 	char *id; /* NULL until acquired */
 	char *interface;
 	unsigned int *hardware_queues;
+	unsigned int *napi_ids; /* of those that are registered, else 0 */
 	unsigned int n_queues;
 	int handle;
 	char **flow_ids;

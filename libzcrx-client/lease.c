@@ -47,6 +47,7 @@ struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease)
 		free(lease->flow_ids[i]);
 	free(lease->flow_ids);
 	free(lease->hardware_queues);
+	free(lease->napi_ids);
 	free(lease->wanted_interface);
 	free(lease->wanted_name);
 	free(lease->interface);
@@ -109,7 +110,7 @@ static int describe(struct zcrx_lease *l, sd_json_variant *v)
 	sd_json_variant *interface = sd_json_variant_by_key(v, "interface");
 	sd_json_variant *queues = sd_json_variant_by_key(v, "hardwareQueues");
 	_cleanup_free_ char *id_copy = NULL, *interface_copy = NULL;
-	_cleanup_free_ unsigned int *numbers = NULL;
+	_cleanup_free_ unsigned int *numbers = NULL, *napi_ids = NULL;
 	size_t n;
 
 	if (!sd_json_variant_is_string(id) || !sd_json_variant_is_string(interface) ||
@@ -121,7 +122,8 @@ static int describe(struct zcrx_lease *l, sd_json_variant *v)
 	id_copy = strdup(sd_json_variant_string(id));
 	interface_copy = strdup(sd_json_variant_string(interface));
 	numbers = calloc(n, sizeof(*numbers));
-	if (!id_copy || !interface_copy || !numbers)
+	napi_ids = calloc(n, sizeof(*napi_ids));
+	if (!id_copy || !interface_copy || !numbers || !napi_ids)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		sd_json_variant *q = sd_json_variant_by_index(queues, i);
@@ -133,6 +135,7 @@ static int describe(struct zcrx_lease *l, sd_json_variant *v)
 	l->id = TAKE_PTR(id_copy);
 	l->interface = TAKE_PTR(interface_copy);
 	l->hardware_queues = TAKE_PTR(numbers);
+	l->napi_ids = TAKE_PTR(napi_ids);
 	l->n_queues = (unsigned int)n;
 	return 0;
 }
@@ -310,6 +313,21 @@ int zcrx_lease_get_hardware_queue(struct zcrx_lease *lease, unsigned int index)
 	if (!lease)
 		return -EINVAL;
 	return index < lease->n_queues ? (int)lease->hardware_queues[index] : -ERANGE;
+}
+
+int zcrx_lease_find_queue(struct zcrx_lease *lease, int socket)
+{
+	unsigned int id = 0;
+	socklen_t length = sizeof(id);
+
+	if (!lease || socket < 0)
+		return -EINVAL;
+	if (getsockopt(socket, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &length) < 0)
+		return errno == ENOPROTOOPT ? -ENOENT : -errno;
+	for (unsigned int i = 0; id > 0 && i < lease->n_queues; i++)
+		if (lease->napi_ids[i] == id)
+			return (int)i;
+	return -ENOENT;
 }
 
 int zcrx_lease_get_fd(struct zcrx_lease *lease)

@@ -63,6 +63,8 @@ void queue_close(struct zcrx_queue *q)
 	if (q->area)
 		munmap(q->area, q->area_size);
 	refill_done(&q->refill);
+	if (q->registered)
+		q->lease->napi_ids[q->index] = 0;
 	q->region = q->area = NULL;
 	q->stats = NULL;
 	q->ring = (struct io_uring) {};

@@ -236,5 +236,6 @@ int zcrx_queue_register(struct zcrx_queue *queue)
 		return r;
 	}
 	queue->registered = true;
+	queue->lease->napi_ids[queue->index] = queue->registration.napi_id;
 	return 0;
 }

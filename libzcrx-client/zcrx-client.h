@@ -15,6 +15,10 @@
  *	while (zcrx_queue_wait(queue, -1, &event) > 0)
  *		... use event->data, then zcrx_queue_return(queue, event->data) ...
  *
+ * With several queues in a lease, one for each thread: register all of them, steer by
+ * zcrx_lease_steer_socket(), and give each accepted socket to the queue that
+ * zcrx_lease_find_queue() names.
+ *
  * Functions that can fail return a negative errno value; zcrx_client_error() then says, for a
  * person, what was being done, to what, and what to do about it. Objects are counted: _new and _ref
  * give a reference, _unref takes it and returns NULL; NULL is accepted. Setters work only before
@@ -96,6 +100,22 @@ unsigned int zcrx_lease_get_queues(struct zcrx_lease *lease);
 
 /* Index on the NIC of the lease's queue `index`, or -ERANGE. Since: 0.1 */
 int zcrx_lease_get_hardware_queue(struct zcrx_lease *lease, unsigned int index);
+
+/* Has the flows of `socket` spread over all queues of the lease, as zcrx_queue_steer_socket() steers
+ * them to one. Every queue must be registered: -EBADFD. Spread by an RSS context of the NIC, so
+ * that each connection stays on one queue; where the NIC has none to give, each flow (a listening
+ * socket is one for each local address) goes to one of the queues. Since: 0.2 */
+int zcrx_lease_steer_socket(struct zcrx_lease *lease, int socket);
+
+/* The same by value, as zcrx_queue_steer(). Since: 0.2 */
+int zcrx_lease_steer(struct zcrx_lease *lease, int family, const char *source, uint16_t source_port,
+		     const char *destination, uint16_t destination_port);
+
+/* Index of the lease's queue on which the packets of a connected socket arrive, by
+ * SO_INCOMING_NAPI_ID. Receive from it on that queue, and no other: another queue of the lease may
+ * not have what the NIC put there, and the stream ends with -EFAULT. -ENOENT: on none that is
+ * registered here, so any will do, by copying. Since: 0.2 */
+int zcrx_lease_find_queue(struct zcrx_lease *lease, int socket);
 
 /* The handle, or -EBADF. It is the lease: poll() reports a hang-up when the lease is gone, and a
  * process that gets a copy, by inheritance or SCM_RIGHTS, holds the lease too. Still owned by the
@@ -215,8 +235,8 @@ uint64_t zcrx_queue_get_received(struct zcrx_queue *queue);
  * Linux 7.2. Since: 0.1 */
 int zcrx_queue_get_copied(struct zcrx_queue *queue, uint64_t *ret_count, uint64_t *ret_bytes);
 
-/* SO_INCOMING_NAPI_ID of the sockets whose packets arrive on this queue; 0 if unknown. Tells which
- * queue of a lease an accepted socket belongs to. Since: 0.1 */
+/* SO_INCOMING_NAPI_ID of the sockets whose packets arrive on this queue; 0 if unknown. See
+ * zcrx_lease_find_queue(). Since: 0.1 */
 unsigned int zcrx_queue_get_napi_id(struct zcrx_queue *queue);
 
 /* Bytes of a buffer and number of buffers, of a registered queue. Since: 0.1 */

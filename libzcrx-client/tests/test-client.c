@@ -63,6 +63,43 @@ static void test_acquire(void **state)
 	assert_int_equal(zcrx_lease_set_name(x->lease, "late"), -EBUSY);
 }
 
+/* Of a lease's queues; a socket of loopback has no NAPI. */
+static void test_find_queue(void **state)
+{
+	struct fixture *x = *state;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(zcrx_lease_find_queue(NULL, fd), -EINVAL);
+	assert_int_equal(zcrx_lease_find_queue(x->lease, -1), -EINVAL);
+	assert_int_equal(zcrx_lease_find_queue(x->lease, fd), -ENOENT);
+	fixture_acquire(x);
+	assert_int_equal(zcrx_lease_find_queue(x->lease, fd), -ENOENT);
+	close(fd);
+	assert_int_equal(zcrx_lease_find_queue(x->lease, fd), -EBADF);
+}
+
+static void test_steer_all(void **state)
+{
+	struct fixture *x = *state;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(zcrx_lease_steer_socket(NULL, 0), -EINVAL);
+	assert_int_equal(zcrx_lease_steer_socket(x->lease, 0), -EBADFD);
+	fixture_acquire(x);
+	assert_int_equal(zcrx_lease_steer(x->lease, AF_UNIX, NULL, 0, NULL, 9), -EINVAL);
+	assert_int_equal(zcrx_lease_steer(x->lease, AF_INET, NULL, 0, "10.9.0.1", 9), 0);
+	assert_called(x, "AddFlow",
+		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"flow\":{"
+		      "\"protocol\":\"tcp4\",\"destination\":\"10.9.0.1\","
+		      "\"destinationPort\":9}}");
+	assert_int_equal(zcrx_lease_steer_socket(x->lease, fd), 0);
+	close(fd);
+	assert_called(x, "AddFlow",
+		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,"
+		      "\"socketFileDescriptor\":1}");
+	assert_string_equal(zcrx_lease_get_flow_id(x->lease, 3), "f2");
+}
+
 static void test_acquire_options(void **state)
 {
 	struct fixture *x = *state;
@@ -314,6 +351,8 @@ int main(void)
 		cmocka_unit_test(test_no_daemon),
 		TEST(test_acquire),
 		TEST(test_acquire_options),
+		TEST(test_find_queue),
+		TEST(test_steer_all),
 		TEST(test_handle),
 		TEST(test_last_reference),
 		TEST(test_release_and_renew),

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Receiving on a queue leased from zcrxd. */
 #include <errno.h>
+#include <sys/epoll.h>
 
 #include <zcrx-client.h>
 
 #include "macro.h"
 #include "session.h"
 
+/* One loop for all queues: an epoll tells which of the rings have something. */
 struct zero_copy {
 	struct zcrx_client *client;
 	struct zcrx_lease *lease;
-	struct zcrx_queue *queue;
+	struct zcrx_queue *queues[QUEUES_MAX];
+	unsigned int n_queues;
+	int epoll;
 };
 
 /* What zcrxd or the library said, and the exit status for it: the same as zcrxctl's. */
@@ -52,33 +56,62 @@ static int acquire(struct session *s, struct zero_copy *z)
 	if (r >= 0)
 		r = zcrx_lease_set_name(z->lease, o->name);
 	if (r >= 0)
+		r = zcrx_lease_set_queues(z->lease, o->queues ?: 1);
+	if (r >= 0)
 		r = zcrx_lease_acquire(z->lease);
 	return r;
 }
 
-static int register_queue(struct session *s, struct zero_copy *z)
+static int watch_queue(struct zero_copy *z, struct zcrx_queue *q)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = q };
+	int fd = zcrx_queue_get_fd(q);
+
+	return fd < 0 ? fd : epoll_ctl(z->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+static int register_queue(struct session *s, struct zero_copy *z, unsigned int index)
 {
 	const struct options *o = s->options;
+	struct zcrx_queue *q;
 	int r;
 
-	r = zcrx_queue_new(z->lease, 0, &z->queue);
-	if (r >= 0 && o->area)
-		r = zcrx_queue_set_area_size(z->queue, o->area);
+	r = zcrx_queue_new(z->lease, index, &q);
+	if (r < 0)
+		return r;
+	z->queues[z->n_queues++] = q;
+	if (o->area)
+		r = zcrx_queue_set_area_size(q, o->area);
 	if (r >= 0 && o->huge_pages)
-		r = zcrx_queue_set_huge_pages(z->queue, 1);
+		r = zcrx_queue_set_huge_pages(q, 1);
 	if (r >= 0 && o->buffer_length)
-		r = zcrx_queue_set_buffer_length(z->queue, o->buffer_length);
+		r = zcrx_queue_set_buffer_length(q, o->buffer_length);
 	if (r >= 0)
-		r = zcrx_queue_register(z->queue);
-	return r;
+		r = zcrx_queue_register(q);
+	return r < 0 ? r : watch_queue(z, q);
 }
 
 static void describe(struct session *s, struct zero_copy *z)
 {
+	unsigned int n = s->options->queues ?: zcrx_lease_get_queues(z->lease);
+
 	s->leased = true;
 	snprintf(s->lease_id, sizeof(s->lease_id), "%s", zcrx_lease_get_id(z->lease));
 	snprintf(s->interface, sizeof(s->interface), "%s", zcrx_lease_get_interface(z->lease));
-	s->hardware_queue = zcrx_lease_get_hardware_queue(z->lease, 0);
+	s->n_queues = n < QUEUES_MAX ? n : QUEUES_MAX;
+	for (unsigned int i = 0; i < s->n_queues; i++)
+		s->queues[i].hardware_queue = zcrx_lease_get_hardware_queue(z->lease, i);
+}
+
+static void announce(const struct session *s, const struct zero_copy *z)
+{
+	if (s->options->json)
+		return;
+	printf("lease %s: %s queue%s", s->lease_id, s->interface, s->n_queues == 1 ? "" : "s");
+	for (unsigned int i = 0; i < s->n_queues; i++)
+		printf(" %d", s->queues[i].hardware_queue);
+	printf(", %u buffers of %zu bytes%s\n", zcrx_queue_get_buffers(z->queues[0]),
+	       zcrx_queue_get_buffer_length(z->queues[0]), s->n_queues == 1 ? "" : " each");
 }
 
 static int open_zero_copy(struct session *s)
@@ -89,6 +122,9 @@ static int open_zero_copy(struct session *s)
 	s->of_mode = z;
 	if (!z || zcrx_client_new(&z->client) < 0)
 		return fail("Out of memory.");
+	z->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (z->epoll < 0)
+		return fail("Cannot set up polling: %s.", strerror(errno));
 	r = acquire(s, z);
 	if (r < 0)
 		return refuse(z, r);
@@ -96,39 +132,41 @@ static int open_zero_copy(struct session *s)
 	s->interrupted = session_stop(s, STAGE_ACQUIRE);
 	if (s->interrupted)
 		return STATUS_DONE;
-	r = register_queue(s, z);
+	for (unsigned int i = 0; r >= 0 && i < s->n_queues; i++)
+		r = register_queue(s, z, i);
 	if (r < 0)
 		return refuse(z, r);
-	if (!s->options->json)
-		printf("lease %s: %s queue %d, %u buffers of %zu bytes\n", s->lease_id,
-		       s->interface, s->hardware_queue, zcrx_queue_get_buffers(z->queue),
-		       zcrx_queue_get_buffer_length(z->queue));
+	announce(s, z);
 	s->interrupted = session_stop(s, STAGE_REGISTER);
-	s->fd = zcrx_queue_get_fd(z->queue);
+	s->fd = z->epoll;
 	return STATUS_DONE;
 }
 
+/* The queue that its packets arrive on. One whose packets come by none is copied by any. */
 static int add(struct session *s, struct connection *c)
 {
 	struct zero_copy *z = s->of_mode;
+	int index = zcrx_lease_find_queue(z->lease, c->socket), r;
 	struct zcrx_stream *stream;
-	int r;
 
-	r = zcrx_queue_receive(z->queue, c->socket, c, &stream);
+	if (index < 0 || (unsigned int)index >= z->n_queues)
+		index = (int)((s->n_accepted - 1) % z->n_queues);
+	r = zcrx_queue_receive(z->queues[index], c->socket, c, &stream);
 	if (r < 0)
 		return fail("Cannot start to receive: %s.", strerror(-r));
+	s->queues[index].connections++;
 	c->of_mode = stream;
 	return STATUS_DONE;
 }
 
-static void handle(struct session *s, struct zero_copy *z, const struct zcrx_event *e)
+static void handle(struct session *s, struct zcrx_queue *q, const struct zcrx_event *e)
 {
 	struct connection *c = e->userdata;
 
 	switch (e->type) {
 	case ZCRX_EVENT_DATA:
 		session_data(c, e->data, e->length);
-		zcrx_queue_return(z->queue, e->data);
+		zcrx_queue_return(q, e->data);
 		break;
 	case ZCRX_EVENT_EOF:
 		session_end(c, NULL);
@@ -137,23 +175,34 @@ static void handle(struct session *s, struct zero_copy *z, const struct zcrx_eve
 		session_end(c, e->message);
 		break;
 	case ZCRX_EVENT_LEASE_GONE:
+		if (!s->lease_lost)
+			fail("The lease is gone; going on by copying.");
 		s->lease_lost = true;
-		fail("The lease is gone; going on by copying.");
 		break;
 	case ZCRX_EVENT_COMPLETION:
 		break;
 	}
 }
 
-static int process(struct session *s)
+static int process_queue(struct session *s, struct zcrx_queue *q)
 {
-	struct zero_copy *z = s->of_mode;
 	const struct zcrx_event *event;
 	int r;
 
-	while ((r = zcrx_queue_wait(z->queue, 0, &event)) > 0)
-		handle(s, z, event);
+	while ((r = zcrx_queue_wait(q, 0, &event)) > 0)
+		handle(s, q, event);
 	return r < 0 && r != -EINTR ? fail("Cannot receive: %s.", strerror(-r)) : STATUS_DONE;
+}
+
+static int process(struct session *s)
+{
+	struct zero_copy *z = s->of_mode;
+	struct epoll_event events[QUEUES_MAX];
+	int n = epoll_wait(z->epoll, events, QUEUES_MAX, 0), r = STATUS_DONE;
+
+	for (int i = 0; i < n && r == STATUS_DONE; i++)
+		r = process_queue(s, events[i].data.ptr);
+	return r;
 }
 
 static int steer(struct session *s)
@@ -161,12 +210,20 @@ static int steer(struct session *s)
 	struct zero_copy *z = s->of_mode;
 	int r;
 
-	r = zcrx_queue_steer_socket(z->queue, s->listener);
+	/* Less than the lease has: by hand, as nothing leads to the others. */
+	r = z->n_queues == zcrx_lease_get_queues(z->lease)
+		    ? zcrx_lease_steer_socket(z->lease, s->listener)
+		    : zcrx_queue_steer_socket(z->queues[0], s->listener);
 	if (r < 0)
 		return refuse(z, r);
 	s->interrupted = session_stop(s, STAGE_STEER);
-	/* Takes the ring, so that the loss of the lease is heard of even before the first byte. */
-	return process(s);
+	/* Takes the rings, so that the loss of the lease is heard of even before the first byte. */
+	for (unsigned int i = 0; i < z->n_queues; i++) {
+		r = process_queue(s, z->queues[i]);
+		if (r != STATUS_DONE)
+			return r;
+	}
+	return STATUS_DONE;
 }
 
 static void remove_connection(struct session *s, struct connection *c)
@@ -175,16 +232,33 @@ static void remove_connection(struct session *s, struct connection *c)
 	zcrx_stream_free(c->of_mode);
 }
 
+/* What each queue had, and by the kernel's account of it all. */
+static void count(struct session *s, struct zero_copy *z)
+{
+	s->copies_known = z->n_queues > 0;
+	for (unsigned int i = 0; i < z->n_queues; i++) {
+		struct queue_result *q = &s->queues[i];
+
+		q->bytes = zcrx_queue_get_received(z->queues[i]);
+		if (zcrx_queue_get_copied(z->queues[i], &q->copied_pieces, &q->copied_bytes) < 0)
+			s->copies_known = false;
+		s->copied_pieces += q->copied_pieces;
+		s->copied_bytes += q->copied_bytes;
+	}
+}
+
 static void close_zero_copy(struct session *s)
 {
 	struct zero_copy *z = s->of_mode;
 
 	if (!z)
 		return;
-	s->copies_known = z->queue &&
-			  zcrx_queue_get_copied(z->queue, &s->copied_pieces, &s->copied_bytes) >= 0;
-	/* Before the release: a direct grant is free only once its ring is closed. */
-	zcrx_queue_unref(z->queue);
+	count(s, z);
+	/* Before the release: a direct grant is free only once its rings are closed. */
+	for (unsigned int i = 0; i < z->n_queues; i++)
+		zcrx_queue_unref(z->queues[i]);
+	if (z->epoll > 0)
+		close(z->epoll);
 	/* A lease that was inherited ends with whoever started us. */
 	if (z->lease && !getenv("ZCRX_LEASE") && zcrx_lease_is_gone(z->lease) == 0 &&
 	    zcrx_lease_release(z->lease) < 0)

@@ -27,6 +27,7 @@ static const char usage[] =
 	"                            ordinary buffers; read: read(2)\n"
 	"  -v, --verify              check every byte of what zcrxperf send sends\n"
 	"  -i, --interface NAME      lease a queue of this interface\n"
+	"  -q, --queues N            lease N queues, with a ring each (1)\n"
 	"  -n, --name TEXT           name the lease (zcrxperf)\n"
 	"      --area SIZE           memory to receive into (16M)\n"
 	"      --buffer-length SIZE  a power of two; more than a page needs huge pages\n"
@@ -131,6 +132,7 @@ static const struct option long_options[] = {
 	{ "mode", required_argument, NULL, 'm' },
 	{ "verify", no_argument, NULL, 'v' },
 	{ "interface", required_argument, NULL, 'i' },
+	{ "queues", required_argument, NULL, 'q' },
 	{ "name", required_argument, NULL, 'n' },
 	{ "area", required_argument, NULL, OPT_AREA },
 	{ "buffer-length", required_argument, NULL, OPT_BUFFER_LENGTH },
@@ -157,6 +159,11 @@ static int set_number(struct options *o, int option, const char *value)
 		if (parse_number(value, 100000, &n) < 0 || n == 0)
 			return complain("--connections", value, "1 to 100000");
 		o->connections = (unsigned int)n;
+		return 0;
+	case 'q':
+		if (parse_number(value, QUEUES_MAX, &n) < 0 || n == 0)
+			return complain("--queues", value, "1 to 64");
+		o->queues = (unsigned int)n;
 		return 0;
 	case 'b':
 		if (options_parse_size(value, &o->bytes) < 0 || o->bytes == 0)
@@ -259,7 +266,7 @@ int options_parse(struct options *o, int argc, char **argv)
 	int option, r;
 
 	*o = (struct options) { .connections = 1, .name = "zcrxperf" };
-	while ((option = getopt_long(argc, argv, "p:b:c:a:jm:vi:n:h", long_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "p:b:c:a:jm:vi:q:n:h", long_options, NULL)) >= 0) {
 		r = set_option(o, option, optarg);
 		if (r != 0)
 			return r;

@@ -24,6 +24,8 @@ enum stage {
 	_STAGE_MAX,
 };
 
+#define QUEUES_MAX 64 /* of a lease */
+
 struct options {
 	bool send;
 	const char *host; /* send: where to */
@@ -31,6 +33,7 @@ struct options {
 	const char *address; /* receive: listen here; send: from here */
 	uint64_t bytes;	     /* 0: until the end */
 	unsigned int connections;
+	unsigned int queues; /* 0: one, or as many as the lease has that was found */
 	bool json;
 	/* receive */
 	enum mode mode;

@@ -202,7 +202,6 @@ int receive_run(const struct options *o)
 		.epoll = -EBADF,
 		.listener = -EBADF,
 		.signals = -EBADF,
-		.hardware_queue = -1,
 	};
 	bool stopped;
 	int r;

@@ -67,6 +67,10 @@ static void print_text(const struct session *s, const struct figures *f)
 	} else {
 		puts("copied     unknown: the kernel counts it since Linux 7.2");
 	}
+	for (unsigned int i = 0; s->n_queues > 1 && i < s->n_queues; i++)
+		printf("queue %-4d %" PRIu64 " bytes on %u connection%s, %" PRIu64 " copied\n",
+		       s->queues[i].hardware_queue, s->queues[i].bytes, s->queues[i].connections,
+		       s->queues[i].connections == 1 ? "" : "s", s->queues[i].copied_bytes);
 	if (s->options->verify && f->wrong == 0)
 		puts("verified   every byte");
 	else if (s->options->verify)
@@ -78,11 +82,33 @@ static void print_text(const struct session *s, const struct figures *f)
 		puts("lease      lost on the way");
 }
 
+static int build_queues(const struct session *s, sd_json_variant **ret)
+{
+	int r = sd_json_variant_new_array(ret, NULL, 0);
+
+	for (unsigned int i = 0; r >= 0 && i < s->n_queues; i++) {
+		const struct queue_result *q = &s->queues[i];
+
+		r = sd_json_variant_append_arraybo(
+			ret, SD_JSON_BUILD_PAIR_INTEGER("hardwareQueue", q->hardware_queue),
+			SD_JSON_BUILD_PAIR_UNSIGNED("connections", q->connections),
+			SD_JSON_BUILD_PAIR_UNSIGNED("bytes", q->bytes),
+			SD_JSON_BUILD_PAIR_CONDITION(s->copies_known, "copiedBytes",
+						     SD_JSON_BUILD_UNSIGNED(q->copied_bytes)),
+			SD_JSON_BUILD_PAIR_CONDITION(s->copies_known, "copiedPieces",
+						     SD_JSON_BUILD_UNSIGNED(q->copied_pieces)));
+	}
+	return r;
+}
+
 static int print_json(const struct session *s, const struct figures *f)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL, *queues = NULL;
 	int r;
 
+	r = build_queues(s, &queues);
+	if (r < 0)
+		return r;
 	r = sd_json_buildo(
 		&v, SD_JSON_BUILD_PAIR_STRING("mode", mode_to_string(s->options->mode)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("bytes", s->bytes),
@@ -103,7 +129,8 @@ static int print_json(const struct session *s, const struct figures *f)
 		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "interface",
 					     SD_JSON_BUILD_STRING(s->interface)),
 		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "hardwareQueue",
-					     SD_JSON_BUILD_INTEGER(s->hardware_queue)),
+					     SD_JSON_BUILD_INTEGER(s->queues[0].hardware_queue)),
+		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "queues", SD_JSON_BUILD_VARIANT(queues)),
 		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "leaseLost",
 					     SD_JSON_BUILD_BOOLEAN(s->lease_lost)));
 	if (r < 0)

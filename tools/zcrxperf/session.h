@@ -39,6 +39,15 @@ struct mode_ops {
 
 extern const struct mode_ops mode_zero_copy, mode_copy, mode_read;
 
+/* Of one queue of the lease. */
+struct queue_result {
+	int hardware_queue;
+	unsigned int connections;
+	uint64_t bytes;
+	uint64_t copied_bytes;
+	uint64_t copied_pieces;
+};
+
 struct session {
 	const struct options *options;
 	const struct mode_ops *mode;
@@ -62,7 +71,8 @@ struct session {
 	bool leased, lease_lost;
 	char lease_id[16];
 	char interface[16];
-	int hardware_queue;
+	struct queue_result queues[QUEUES_MAX];
+	unsigned int n_queues;
 };
 
 int receive_run(const struct options *o);

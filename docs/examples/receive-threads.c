@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Receives TCP connections by zero copy on several queues, each with a thread and a ring of its own:
+ *
+ *	receive-threads PORT QUEUES
+ *
+ * The NIC spreads the connections over the queues; each is handed to the thread of the queue on which
+ * its packets arrive. Ends when the lease does, or when killed.
+ *
+ * Build: cc -pthread receive-threads.c $(pkg-config --cflags --libs libzcrx-client)
+ */
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <zcrx-client.h>
+
+#define QUEUES_MAX 64
+
+struct worker {
+	pthread_t thread;
+	struct zcrx_queue *queue;
+	int sockets[2]; /* accepted sockets, by their numbers: read by the worker, written by main */
+};
+
+static int listen_on(int port)
+{
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6,
+					.sin6_port = htons((uint16_t)port) };
+	int one = 1, fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 128) < 0) {
+		perror("Cannot listen");
+		exit(1);
+	}
+	return fd;
+}
+
+static void handle(struct worker *w, const struct zcrx_event *event)
+{
+	switch (event->type) {
+	case ZCRX_EVENT_DATA:
+		/* ... the payload: event->length bytes at event->data ... */
+		zcrx_queue_return(w->queue, event->data);
+		break;
+	case ZCRX_EVENT_ERROR:
+		fprintf(stderr, "Cannot receive: %s\n", event->message);
+		zcrx_stream_free(event->stream);
+		break;
+	case ZCRX_EVENT_EOF:
+		zcrx_stream_free(event->stream);
+		break;
+	case ZCRX_EVENT_LEASE_GONE:
+	case ZCRX_EVENT_COMPLETION:
+		break;
+	}
+}
+
+static void take_socket(struct worker *w)
+{
+	struct zcrx_stream *stream;
+	int socket, r;
+
+	if (read(w->sockets[0], &socket, sizeof(socket)) != sizeof(socket))
+		return;
+	r = zcrx_queue_receive(w->queue, socket, NULL, &stream);
+	if (r < 0)
+		fprintf(stderr, "Cannot start to receive: %s\n", strerror(-r));
+	close(socket); /* the library has its own copy */
+}
+
+static void *work(void *userdata)
+{
+	struct worker *w = userdata;
+	struct pollfd fds[] = { { .fd = zcrx_queue_get_fd(w->queue), .events = POLLIN },
+				{ .fd = w->sockets[0], .events = POLLIN } };
+	const struct zcrx_event *event;
+
+	while (poll(fds, 2, -1) >= 0) {
+		if (fds[1].revents)
+			take_socket(w);
+		while (zcrx_queue_wait(w->queue, 0, &event) > 0)
+			handle(w, event);
+	}
+	return NULL;
+}
+
+/* All that talks to zcrxd is done here, before the threads take their queues over. */
+static int prepare(struct zcrx_client *client, struct zcrx_lease **ret, struct worker *workers,
+		   unsigned int n, int listener)
+{
+	int r = zcrx_client_connect(client, NULL);
+
+	if (r >= 0)
+		r = zcrx_lease_new(client, ret);
+	if (r >= 0)
+		r = zcrx_lease_set_queues(*ret, n);
+	if (r >= 0)
+		r = zcrx_lease_acquire(*ret);
+	for (unsigned int i = 0; r >= 0 && i < n; i++) {
+		r = zcrx_queue_new(*ret, i, &workers[i].queue);
+		if (r >= 0)
+			r = zcrx_queue_register(workers[i].queue);
+	}
+	return r < 0 ? r : zcrx_lease_steer_socket(*ret, listener);
+}
+
+int main(int argc, char **argv)
+{
+	static struct worker workers[QUEUES_MAX];
+	struct zcrx_client *client = NULL;
+	struct zcrx_lease *lease = NULL;
+	int n = argc == 3 ? atoi(argv[2]) : 0, listener, socket, i;
+
+	if (n < 1 || n > QUEUES_MAX) {
+		fprintf(stderr, "usage: %s PORT QUEUES\n", argv[0]);
+		return 2;
+	}
+	listener = listen_on(atoi(argv[1]));
+	if (zcrx_client_new(&client) < 0 ||
+	    prepare(client, &lease, workers, (unsigned int)n, listener) < 0) {
+		fprintf(stderr, "%s\n", zcrx_client_error(client));
+		return 1;
+	}
+	for (i = 0; i < n; i++)
+		if (pipe(workers[i].sockets) < 0 ||
+		    pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) {
+			fprintf(stderr, "Cannot start a thread.\n");
+			return 1;
+		}
+	while (zcrx_lease_is_gone(lease) == 0 && (socket = accept(listener, NULL, NULL)) >= 0) {
+		i = zcrx_lease_find_queue(lease, socket);
+		/* It came by another way: any queue will do, by copying. */
+		if (i < 0)
+			i = 0;
+		if (write(workers[i].sockets[1], &socket, sizeof(socket)) < 0)
+			close(socket);
+	}
+	return 0; /* the lease ends with the process */
+}
