@@ -206,6 +206,13 @@ static void test_own_context(void **state)
 	t->entries[6] = 3;
 	assert_int_equal(nic_state_check_ways(s, 3, &own, NULL), ZCRX_FLOW_CONFLICT);
 	t->entries[6] = 2;
+	/* Twice as large, as the kernel makes it when channels are added. */
+	t->entries = reallocarray(t->entries, 14, sizeof(*t->entries));
+	memcpy(t->entries + 7, t->entries, 7 * sizeof(*t->entries));
+	t->n = 14;
+	assert_int_equal(nic_state_check_ways(s, 2, &own, NULL), 0);
+	t->entries[13] = 3;
+	assert_int_equal(nic_state_check_ways(s, 2, &own, NULL), ZCRX_FLOW_CONFLICT);
 	t->n = 1;
 	assert_int_equal(nic_state_check_ways(s, 2, &own, NULL), ZCRX_FLOW_CONFLICT);
 }

@@ -156,14 +156,20 @@ void rss_table_spread(const uint32_t *queues, size_t n_queues, uint32_t *ret, si
 		ret[i] = queues[i % n_queues];
 }
 
+/* The kernel doubles a table by repeating it when channels are added, and halves it again. */
 static bool is_spread(const struct rss_table *t, const uint32_t *queues, size_t n_queues)
 {
-	if (t->n < n_queues)
-		return false;
-	for (size_t i = 0; i < t->n; i++)
-		if (t->entries[i] != queues[i % n_queues])
-			return false;
-	return true;
+	for (size_t period = t->n; period >= n_queues; period /= 2) {
+		size_t i = 0;
+
+		while (i < t->n && t->entries[i] == queues[i % period % n_queues])
+			i++;
+		if (i == t->n)
+			return true;
+		if (period % 2 != 0)
+			break;
+	}
+	return false;
 }
 
 const struct rss_table *nic_state_own_context(const struct nic_state *s, uint32_t context,
