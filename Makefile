@@ -7,7 +7,7 @@ MINUTES ?= 15
 VM = tests/vm/run $(if $(KERNEL),--kernel $(KERNEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-recovery bench soak fuzz shell enter clean-cache
+.PHONY: help demo test test-recovery test-drivers selftests bench soak fuzz shell enter clean-cache
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -22,6 +22,12 @@ test: ## everything that is tested, natively and in the virtual machine
 
 test-recovery: ## the daemon killed at every point, and restarted under traffic (ten minutes)
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL)) recovery
+
+test-drivers: ## the lease tests on the habits of each driver; writes docs/DRIVERS.md (half an hour)
+	@tests/vm/test-drivers $(if $(KERNEL),--kernel $(KERNEL))
+
+selftests: ## the kernel's own tests of NICs on the simulated one (a quarter of an hour)
+	@tests/vm/selftests $(if $(KERNEL),--kernel $(KERNEL))
 
 bench: ## what it costs: calls, memory, wake-ups, kills, restarts, crowds
 	@tests/vm/build --release

@@ -6,6 +6,7 @@
 #   root-HASH/            the Debian root (recipe: mkroot, packages)
 #   kernel-RELEASE-HASH/  a kernel and its headers, unpacked (recipe: mkkernel)
 #   boot-RELEASE-HASH/    its initramfs (recipe: mkinitramfs, init)
+#   selftests-RELEASE-HASH/  the kernel's own tests of NICs (recipe: mkselftests)
 #   build-HASH/           what is built from the checkout with this path
 #   ccache/               objects, by what they were compiled from, for every checkout
 # Each is built under a temporary name and renamed when it is whole, so that an interrupted build
@@ -199,4 +200,12 @@ build_nic() {
 		flock 9
 		quietly native make -s -C /src/tests/nic "KERNEL=$release" "OUT=/build/nic-$release"
 	) 9>>"$build/nic-$release.lock"
+}
+
+# ensure_selftests: the kernel's own tests of NICs, of $release, as $selftests.
+ensure_selftests() {
+	local name
+	name=selftests-$release-$(hash_of "$vm/mkselftests")
+	cached "$name" "$vm/mkselftests" unpack "$root" "$release"
+	selftests=$cache/$name
 }
