@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The habits of drivers that the simulated NIC can have, the drivers that have them, and what zcrxd
+makes of them. Read by the tests, and by table.py for docs/DRIVERS.md."""
+
+# Habit of the simulated NIC: real drivers, what is different, what zcrxd does about it.
+HABITS = {
+    "location-any": (
+        "bnxt, fbnic", "The driver picks the location of a rule; a given one is refused.",
+        "Asks the driver whether it picks locations, and takes the one that it is told."),
+    "location-given": (
+        "mlx5, gve, ice, idpf, igb", "The location of a rule must be given.",
+        "Takes the lowest that is free."),
+    "location-occupied": (
+        "idpf", "A location that has a rule is refused. Others replace what is there.",
+        "Never asks for a location that has a rule, and tries another one if somebody was faster. "
+        "Every rule is read back."),
+    "table-silent": (
+        "mlx5", "The size of the rule table is not told.", "Takes it to be mlx5's, 1024."),
+    "one-field-set": (
+        "ice", "All rules of a flow type match the same fields.",
+        "Refuses the flow, and names the rule whose fields are other ones."),
+    "rules-lost": (
+        "bnxt (MAC address), gve, mlx5 (device reset)", "Rules are lost without a word.",
+        "Looks at the rules again when the link changes, and puts back those that are missing."),
+    "split-fixed": (
+        "bnxt, fbnic", "Headers are split from data whether asked for or not; \"disabled\" is "
+        "refused. For the kernel only what was asked for counts.",
+        "Asks for it all the same, and goes back to \"unknown\", never to \"disabled\"."),
+    "split-gro-hw": (
+        "mlx5", "`tcp-data-split` needs `rx-gro-hw`.", "Switches `rx-gro-hw` on first."),
+    "split-refused": (
+        "those with old firmware", "There is no header/data split, and the driver says why.",
+        "Leaves the NIC as it is: degraded, with the driver's own words as the reason."),
+    "threshold-default": (
+        "bnxt, fbnic", "`hds-thresh` is not 0 at first.", "Sets it to 0."),
+    "threshold-none": (
+        "gve, ice, idpf", "`hds-thresh` is not known.", "Does not send it."),
+    "separate-channels": (
+        "gve", "There are receive and transmit channels, none combined.",
+        "Counts receive channels, and leaves the others as they are."),
+    "table-rewritten": (
+        "igb", "A change of channels sets the RSS table to its default, and the kernel does not "
+        "know.", "Looks at the table again after the channels, and sets it again."),
+    "no-contexts": (
+        "gve, ice, idpf, igb", "There is one RSS table only.",
+        "Steers each flow to a queue by a rule."),
+    "bounces": (
+        "bnxt", "The device is closed and opened to set channels, rings or RSS.",
+        "Changes nothing that is as it should be, says so in the plan, and never does it to the "
+        "interface that carries the default route unless forced."),
+    "bind-stops-all": (
+        "mlx5, gve", "All queues stop for a moment whenever one is bound or given back.",
+        "Nothing: packets wait meanwhile."),
+    "bind-needs-up": (
+        "mlx5, bnxt, gve", "A queue can be bound only while the interface is up.",
+        "Refuses Register while it is down, with the remedy."),
+    "pages-only": (
+        "gve, fbnic", "Receive buffers have the size of a page.",
+        "Refuses another `receiveBufferLength`, and says so."),
+    "slow": (
+        "many, with slow firmware", "Each setting, rule and binding takes seconds.",
+        "Works on one interface at a time in a thread of its own: nobody else waits."),
+}
+
+# Driver: the habits that imitate it, and what they do not imitate.
+DRIVERS = {
+    "mlx5": ("location-given table-silent split-gro-hw bind-stops-all bind-needs-up",
+             "rules with more fields win over those with fewer; `hds-thresh` takes 0 only"),
+    "bnxt": ("location-any split-fixed threshold-default bounces rules-lost bind-needs-up",
+             "rule insertion while the interface is down"),
+    "gve": ("location-given threshold-none separate-channels no-contexts bind-stops-all pages-only "
+            "rules-lost", "queue 0 cannot be bound"),
+    "fbnic": ("location-any split-fixed threshold-default pages-only", "one extra RSS context only"),
+}
+
+# What zcrxd finds where there is nothing to lease, and no mode to imitate it.
+WITHOUT = {
+    "ice, idpf": "No queue management: Register is refused with NotSupported. Software queues work.",
+    "igb": "No header/data split and no rules for TCP: degraded, with the kernel's reason. Software "
+           "queues work.",
+    "virtio_net": "No header/data split: degraded, with the kernel's reason (tested on the virtual "
+                  "machine's own). Software queues work.",
+}
+
+# Modes in which nothing can be leased.
+REFUSING = {"split-refused"}
+
+MODES = {"none": ""} | {name: habits for name, (habits, _) in DRIVERS.items()} | {
+    name: name for name in HABITS}
+# A silent table is one of a driver that wants locations.
+MODES["table-silent"] = "location-given table-silent"

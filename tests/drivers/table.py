@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Writes docs/DRIVERS.md: table.py RESULTS. The results are what the tests of this directory left
+of a run of all of them."""
+
+import json
+import pathlib
+import sys
+
+import modes
+
+DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "DRIVERS.md"
+COLUMNS = {name: f"test_{name}" for name in ("configure", "receive", "kill", "restart", "restore")}
+
+TEXT = """\
+# Drivers
+
+Drivers differ in what the kernel leaves to them. This page says what zcrxd does about each
+difference that was found in the drivers of Linux 7.2, and how that was tried: the simulated NIC
+(tests/nic) takes on the habit, alone and together with the others of a driver, and the lease tests
+(tests/drivers) run on it. The page is written by that run: `make test-drivers`.
+
+- configure: the NIC becomes what the configuration asks for, and a second look finds nothing to do
+- receive: an ordinary user receives by zero copy on a leased queue, nobody else's packets go there,
+  and root's own rule stays
+- kill: the client is killed under traffic, and everything is given back
+- restart: the daemon is restarted under traffic, and no byte is lost
+- restore: the NIC is put back as it was found
+
+"yes" and "no" are how these tests ended, "refused" is an end that the driver leaves no choice about.
+
+## Habits
+
+{habits}
+
+## Drivers as a whole
+
+What a driver does is imitated by several habits at once.
+
+{drivers}
+
+## Drivers without queues to lease
+
+{without}
+"""
+
+
+def cells(mode, results):
+    """The outcome of the mode's tests, in the order of the columns."""
+    def cell(test):
+        found = results[mode].get(test)
+        if mode in modes.REFUSING:
+            return {True: "refused", False: "**no**", None: "-"}[found]
+        return "yes" if found else "**no**"
+
+    return [cell(test) for test in COLUMNS.values()]
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main():
+    results = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="ascii"))
+    habits = [["(none)", "", "", "", *cells("none", results)]]
+    habits += [[f"`{name}`", drivers, habit, does, *cells(name, results)]
+               for name, (drivers, habit, does) in modes.HABITS.items()]
+    drivers = [[name, ", ".join(f"`{habit}`" for habit in found.split()), missing,
+                *cells(name, results)] for name, (found, missing) in modes.DRIVERS.items()]
+    DOCUMENT.write_text(TEXT.format(
+        habits=table(["habit", "drivers", "what the driver does", "what zcrxd does", *COLUMNS],
+                     habits),
+        drivers=table(["driver", "habits", "not imitated", *COLUMNS], drivers),
+        without=table(["driver", "what zcrxd finds"], list(map(list, modes.WITHOUT.items()))),
+    ), encoding="ascii")
+
+
+if __name__ == "__main__":
+    main()
