@@ -37,6 +37,8 @@ def pytest_runtest_makereport(item, call):
         report.sections.append(("zcrxd's journal", said.stdout[-6000:]))
     row = results.setdefault(item.callspec.params["mode"], {})
     row[item.originalname] = row.get(item.originalname, True) and report.passed
+    if RESULTS.parent.is_mount():
+        RESULTS.write_text(json.dumps(results, indent=1), encoding="ascii")
 
 
 def pytest_configure(config):
@@ -53,11 +55,6 @@ def pytest_collection_modifyitems(items):
         return not only or only.args[0] in modes.MODES[mode].split()
 
     items[:] = [item for item in items if speaks(item)]
-
-
-def pytest_sessionfinish():
-    if RESULTS.parent.is_mount():
-        RESULTS.write_text(json.dumps(results, indent=1), encoding="ascii")
 
 
 def new_nic(habits):

@@ -48,10 +48,10 @@ What a driver does is imitated by several habits at once.
 def cells(mode, results):
     """The outcome of the mode's tests, in the order of the columns."""
     def cell(test):
-        found = results[mode].get(test)
-        if mode in modes.REFUSING:
-            return {True: "refused", False: "**no**", None: "-"}[found]
-        return "yes" if found else "**no**"
+        found = results.get(mode, {}).get(test)
+        if found is None:
+            return "-"
+        return ("refused" if mode in modes.REFUSING else "yes") if found else "**no**"
 
     return [cell(test) for test in COLUMNS.values()]
 
