@@ -4,112 +4,23 @@
  * be carried out, ends where the configuration wants, needs no second one, and run backwards it
  * restores what was found.
  */
-#include "testlib.h"
-
-#include "plan.h"
+#include "random-nic.h"
 
 #define PAIRS 20000
-
-static const char *const drivers[] = { "test", "mlx5_core", "gve" };
-
-static void random_channels(uint64_t *seed, struct nic_state *s)
-{
-	unsigned max = test_between(seed, 1, 24), now = test_between(seed, 1, max);
-
-	s->has_channels = true;
-	if (test_between(seed, 0, 3) == 0)
-		s->channels =
-			(struct nic_channels) { .rx = now, .rx_max = max, .tx = 2, .tx_max = 8 };
-	else
-		s->channels = (struct nic_channels) { .combined = now, .combined_max = max };
-	if (test_between(seed, 0, 5) == 0 && s->channels.combined)
-		s->channels.rx = s->channels.rx_max = 1;
-	s->n_queues = nic_channels_rx(&s->channels);
-	s->queues = calloc(s->n_queues, sizeof(*s->queues));
-}
-
-/* Default, equal over a few, or anything. A set one must not look like the default one: nobody
- * could tell them apart, and undo would leave the other. */
-static void random_rss(uint64_t *seed, struct nic_state *s)
-{
-	static const size_t sizes[] = { 32, 64, 128, 129 };
-	unsigned queues = (unsigned)s->n_queues, over = test_between(seed, 1, queues);
-	unsigned kind = test_between(seed, 0, 2);
-
-	s->has_rss = true;
-	s->rss.n = sizes[test_between(seed, 0, 3)];
-	s->rss.entries = calloc(s->rss.n, sizeof(uint32_t));
-	for (size_t i = 0; i < s->rss.n; i++)
-		s->rss.entries[i] = kind == 0	? i % queues
-				    : kind == 1 ? i % over
-						: test_between(seed, 0, queues - 1);
-	for (size_t i = 0; i < s->rss.n && !s->rss_was_set; i++)
-		s->rss_was_set = s->rss.entries[i] != i % queues;
-}
-
-static struct nic_state *random_nic(uint64_t *seed)
-{
-	struct nic_state *s = calloc(1, sizeof(*s));
-
-	assert_non_null(s);
-	strcpy(s->name, "eth0");
-	s->driver = strdup(drivers[test_between(seed, 0, ARRAY_SIZE(drivers) - 1)]);
-	random_channels(seed, s);
-	random_rss(seed, s);
-	s->has_rings = true;
-	s->rx_ring = 64U << test_between(seed, 0, 6);
-	s->rx_ring_max = 4096;
-	s->has_split = true;
-	s->split = (enum data_split)test_between(seed, 0, 2);
-	s->split_was_set = s->split == SPLIT_ENABLED && test_between(seed, 0, 1);
-	s->has_hds_threshold = test_between(seed, 0, 1);
-	s->hds_threshold = s->has_hds_threshold ? test_between(seed, 0, 3) * 100 : 0;
-	s->ntuple = test_between(seed, 0, 1) ? FEATURE_ON : FEATURE_OFF;
-	s->gro_hw = test_between(seed, 0, 1) ? FEATURE_ON : FEATURE_OFF;
-	if (streq(s->driver, "mlx5_core") && s->split == SPLIT_ENABLED)
-		s->gro_hw = FEATURE_ON; /* there is no other way to it */
-	s->has_rules = true;
-	return s;
-}
-
-static struct config_interface random_config(uint64_t *seed)
-{
-	struct config_interface c = {
-		.channels_mode = (enum channels_mode)test_between(seed, 0, 2),
-		.channels = test_between(seed, 2, 26),
-		.zero_copy_queues = test_between(seed, 1, 16),
-		.tcp_data_split = true,
-		.rx_ring = test_between(seed, 0, 1) ? 64U << test_between(seed, 0, 6) : 0,
-	};
-
-	return c;
-}
+#define QUEUES_MAX 256
 
 static bool same(const struct nic_state *a, const struct nic_state *b)
 {
-	return !memcmp(&a->channels, &b->channels, sizeof(a->channels)) &&
-	       a->rx_ring == b->rx_ring && a->split == b->split &&
-	       a->hds_threshold == b->hds_threshold && a->ntuple == b->ntuple &&
-	       a->gro_hw == b->gro_hw && a->n_queues == b->n_queues && a->rss.n == b->rss.n &&
-	       a->rss_was_set == b->rss_was_set &&
-	       !memcmp(a->rss.entries, b->rss.entries, a->rss.n * sizeof(uint32_t));
-}
-
-static unsigned highest(const struct nic_state *s)
-{
-	unsigned top = 0;
-
-	for (size_t i = 0; i < s->rss.n; i++)
-		top = s->rss.entries[i] > top ? s->rss.entries[i] : top;
-	return top;
+	return nics_look_same(a, b) && a->rss_was_set == b->rss_was_set;
 }
 
 static void check_end(const struct config_interface *c, const struct nic_state *s,
 		      const struct plan *p)
 {
-	unsigned counts[32] = {}, least = UINT32_MAX, most = 0;
+	unsigned counts[QUEUES_MAX] = {}, least = UINT32_MAX, most = 0;
 
 	assert_int_equal(s->split, SPLIT_ENABLED);
+	assert_true(s->split_was_set);
 	assert_int_equal(s->hds_threshold, 0);
 	assert_int_equal(s->ntuple, FEATURE_ON);
 	if (c->rx_ring)
@@ -132,6 +43,15 @@ static void check_end(const struct config_interface *c, const struct nic_state *
 	assert_true(s->rss_was_set);
 }
 
+static void apply_all(struct nic_state *s, const struct plan *p)
+{
+	for (size_t i = 0; i < p->n_steps; i++) {
+		assert_int_equal(nic_state_apply(s, &p->steps[i]), 0);
+		/* No state in between leads to a queue that does not exist. */
+		assert_true(rss_table_span(&s->rss) <= s->n_queues);
+	}
+}
+
 static void check_pair(const struct config_interface *c, const struct nic_state *found,
 		       const struct plan *p)
 {
@@ -139,13 +59,10 @@ static void check_pair(const struct config_interface *c, const struct nic_state 
 	_cleanup_(plan_freep) struct plan *again = NULL;
 
 	assert_int_equal(nic_state_copy(found, &s), 0);
-	for (size_t i = 0; i < p->n_steps; i++) {
-		if (i)
-			assert_true(p->steps[i].op != p->steps[i - 1].op);
-		assert_int_equal(nic_state_apply(s, &p->steps[i]), 0);
-		/* No state in between leads to a queue that does not exist. */
-		assert_true(highest(s) < s->n_queues);
-	}
+	for (size_t i = 1; i < p->n_steps; i++)
+		assert_true(p->steps[i].op != p->steps[i - 1].op);
+	assert_int_equal(p->n_waiting, 0);
+	apply_all(s, p);
 	check_end(c, s, p);
 	assert_int_equal(plan_build(c, s, NULL, &again, NULL), 0);
 	assert_int_equal(again->n_steps, 0);
@@ -154,9 +71,28 @@ static void check_pair(const struct config_interface *c, const struct nic_state 
 		struct step inverse = step_inverse(&p->steps[i]);
 
 		assert_int_equal(nic_state_apply(s, &inverse), 0);
-		assert_true(highest(s) < s->n_queues);
+		assert_true(rss_table_span(&s->rss) <= s->n_queues);
 	}
 	assert_true(same(s, found));
+}
+
+/* However far a plan came: back to what was found, and nothing is left to put back. */
+static void check_restore(const struct nic_state *found, const struct plan *p)
+{
+	for (size_t done = 0; done <= p->n_steps; done++) {
+		_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+		_cleanup_(plan_freep) struct plan *back = NULL, *again = NULL;
+
+		assert_int_equal(nic_state_copy(found, &s), 0);
+		for (size_t i = 0; i < done; i++)
+			assert_int_equal(nic_state_apply(s, &p->steps[i]), 0);
+		assert_int_equal(plan_restore(found, s, NULL, &back, NULL), 0);
+		apply_all(s, back);
+		/* Nobody can see that a table was set to what it is by default. */
+		assert_true(done < p->n_steps ? nics_look_same(s, found) : same(s, found));
+		assert_int_equal(plan_restore(found, s, NULL, &again, NULL), 0);
+		assert_int_equal(again->n_steps, 0);
+	}
 }
 
 /* Half a plan is undone as well: the way back of a step that failed. */
@@ -194,6 +130,7 @@ static void test_pairs(void **state)
 		if (r == 0) {
 			check_pair(&c, s, p);
 			check_prefixes(s, p);
+			check_restore(s, p);
 			planned++;
 		} else {
 			assert_int_equal(r, ZCRX_NOT_SUPPORTED);
@@ -221,11 +158,100 @@ static void test_sequences(void **state)
 
 			if (plan_build(&c, s, NULL, &p, NULL) != 0)
 				continue;
-			for (size_t n = 0; n < p->n_steps; n++)
-				assert_int_equal(nic_state_apply(s, &p->steps[n]), 0);
+			apply_all(s, p);
 			check_end(&c, s, p);
 		}
 	}
+}
+
+/* --------------------------------------------------------------------- with queues held */
+
+/* Some of the carve-out, at least one, bound. */
+static size_t hold(uint64_t *seed, struct nic_state *s, const struct carve_out *c, uint32_t *ret)
+{
+	size_t n = 0;
+
+	for (unsigned q = c->zero_copy_first; q < s->n_queues; q++)
+		if (test_between(seed, 0, 2) == 0 || (n == 0 && q + 1 == s->n_queues)) {
+			s->queues[q].io_uring = s->queues[q].leased = true;
+			ret[n++] = q;
+		}
+	return n;
+}
+
+static void check_not_disturbed(const struct nic_state *s, const struct plan *p,
+				const struct held_queues *held)
+{
+	for (size_t i = 0; i < p->n_steps; i++)
+		assert_false(step_disturbs(p->steps[i].op, s->driver));
+	for (size_t i = 0; i < p->n_waiting; i++) {
+		assert_true(p->waiting[i].n_queues > 0);
+		assert_true(p->waiting[i].n_queues <= held->n);
+	}
+	assert_true(p->carve_out.ordinary >= 1);
+	assert_int_equal(p->carve_out.zero_copy_first + p->carve_out.zero_copy_count, s->n_queues);
+	assert_true(p->carve_out.lease_first >= p->carve_out.zero_copy_first);
+	for (size_t i = 0; i < held->n; i++)
+		assert_true(held->queues[i] >= p->carve_out.zero_copy_first);
+}
+
+/* What can be done is done, without touching a held queue; what is left is waiting for some; and
+ * when they are given back, it follows. */
+static bool check_held(uint64_t *seed, struct nic_state *s, const struct config_interface *c,
+		       const struct carve_out *before)
+{
+	uint32_t queues[QUEUES_MAX];
+	const struct held_queues held = { queues, hold(seed, s, before, queues) };
+	_cleanup_(plan_freep) struct plan *p = NULL, *again = NULL, *rest = NULL;
+	bool waited;
+
+	if (plan_build(c, s, &held, &p, NULL) != 0)
+		return false;
+	check_not_disturbed(s, p, &held);
+	apply_all(s, p);
+	for (size_t i = 0; i < held.n; i++)
+		assert_false(rss_table_leads_to(&s->rss, queues[i]));
+	for (unsigned q = p->carve_out.lease_first; q < s->n_queues; q++)
+		assert_false(rss_table_leads_to(&s->rss, q));
+	assert_int_equal(plan_build(c, s, &held, &again, NULL), 0);
+	assert_int_equal(again->n_steps, 0);
+	assert_int_equal(again->n_waiting, p->n_waiting);
+	assert_memory_equal(&again->carve_out, &p->carve_out, sizeof(p->carve_out));
+	waited = p->n_waiting > 0;
+	if (!waited)
+		check_end(c, s, p);
+	for (size_t i = 0; i < held.n; i++)
+		s->queues[queues[i]].io_uring = s->queues[queues[i]].leased = false;
+	assert_int_equal(plan_build(c, s, NULL, &rest, NULL), 0);
+	assert_true(waited == (rest->n_steps > 0));
+	apply_all(s, rest);
+	check_end(c, s, rest);
+	return waited;
+}
+
+static void test_held(void **state)
+{
+	uint64_t seed = 20071;
+	unsigned waited = 0, done = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < PAIRS / 4; i++) {
+		_cleanup_(nic_state_freep) struct nic_state *s = random_nic(&seed);
+		struct config_interface first = random_config(&seed), next = random_config(&seed);
+		_cleanup_(plan_freep) struct plan *p = NULL;
+
+		if (plan_build(&first, s, NULL, &p, NULL) != 0)
+			continue;
+		apply_all(s, p);
+		/* Mostly the carve-out alone changes. */
+		if (test_between(&seed, 0, 2)) {
+			next.channels_mode = CHANNELS_KEEP;
+			next.rx_ring = first.rx_ring;
+		}
+		*(check_held(&seed, s, &next, &p->carve_out) ? &waited : &done) += 1;
+	}
+	assert_true(waited > PAIRS / 40);
+	assert_true(done > PAIRS / 40);
 }
 
 int main(void)
@@ -233,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_sequences),
+		cmocka_unit_test(test_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,15 +114,19 @@ static void report_left(struct nic *nic, struct bring *b, const struct nic_state
 /* ------------------------------------------------------------------------------- the way */
 
 /* A driver that is not known to need GRO for the split, but says no without. */
-static bool may_need_gro(const struct bring *b, const struct nic_state *found, int r)
+static bool may_need_gro(const struct bring *b, const struct nic_state *found,
+			 const struct fault *fault)
 {
 	bool refused = false;
+
+	if (fault->kind != ZCRX_KERNEL_REJECTED ||
+	    (fault->error != EINVAL && fault->error != EOPNOTSUPP))
+		return false;
 
 	for (size_t i = 0; i < b->plan->n_steps; i++)
 		refused |= b->plan->steps[i].op == STEP_TCP_DATA_SPLIT &&
 			   b->results[i].outcome == STEP_FAILED;
-	return refused && r == ZCRX_KERNEL_REJECTED && found->gro_hw == FEATURE_OFF &&
-	       !b->memory.split_needs_gro_hw;
+	return refused && found->gro_hw == FEATURE_OFF && !b->memory.split_needs_gro_hw;
 }
 
 static int append(struct bring *b, struct plan *next)
@@ -185,34 +189,40 @@ static int try(struct nic *nic, struct bring *b, const struct nic_state *found, 
 	return r;
 }
 
-int bring_apply(struct nic *nic, struct bring *b, struct fault *reterr)
+static int try_with_gro(struct nic *nic, struct bring *b, const struct nic_state *found)
 {
-	_cleanup_(nic_state_freep) struct nic_state *found = NULL;
-	_cleanup_fault_ struct fault second = {};
-	struct bring other;
-	int r, k;
+	_cleanup_fault_ struct fault second = {}; /* the first refusal says more */
+	struct bring other = { .config = b->config, .held = b->held, .memory = b->memory };
+	int r;
 
-	if (b->plan->n_steps == 0)
-		return 0;
-	k = nic_state_copy(b->state, &found);
-	if (k < 0)
-		return k;
-	r = try(nic, b, found, reterr);
-	if (r == 0 || !may_need_gro(b, found, r))
-		return r;
-	other = (struct bring) { .config = b->config, .held = b->held, .memory = b->memory };
 	other.memory.split_needs_gro_hw = true;
-	k = bring_plan(nic, &other, &second);
-	if (k == 0)
-		k = try(nic, &other, found, &second);
-	if (k != 0) { /* the first refusal says more */
+	r = bring_plan(nic, &other, &second);
+	if (r == 0)
+		r = try(nic, &other, found, &second);
+	if (r != 0) {
 		bring_done(&other);
 		return r;
 	}
-	if (reterr)
-		fault_done(reterr);
 	bring_done(b);
 	*b = other;
+	return 0;
+}
+
+int bring_apply(struct nic *nic, struct bring *b, struct fault *reterr)
+{
+	_cleanup_(nic_state_freep) struct nic_state *found = NULL;
+	_cleanup_fault_ struct fault own = {};
+	struct fault *fault = reterr ?: &own;
+	int r;
+
+	if (b->plan->n_steps == 0)
+		return 0;
+	r = nic_state_copy(b->state, &found);
+	if (r == 0)
+		r = try(nic, b, found, fault);
+	if (r <= 0 || !may_need_gro(b, found, fault) || try_with_gro(nic, b, found) != 0)
+		return r;
+	fault_done(fault);
 	return 0;
 }
 

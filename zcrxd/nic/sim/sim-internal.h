@@ -23,7 +23,8 @@ struct sim_owner {
  * have held the lock. */
 struct sim_shared {
 	atomic_uint operations;
-	atomic_uint fail_at; /* the operation that fails, 0 for none */
+	atomic_uint fail_at; /* the first operation that fails, 0 for none */
+	atomic_uint fail_count;
 	atomic_uint next_zcrx_id;
 	struct {
 		atomic_uint ifindex; /* 0: there is none (any more) */

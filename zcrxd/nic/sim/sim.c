@@ -16,7 +16,9 @@ int sim_operation(struct sim *s, const char *name, struct fault *reterr)
 {
 	unsigned n = atomic_fetch_add(&s->shared->operations, 1) + 1;
 
-	if (n != atomic_load(&s->shared->fail_at))
+	unsigned first = atomic_load(&s->shared->fail_at);
+
+	if (first == 0 || n < first || n - first >= atomic_load(&s->shared->fail_count))
 		return 0;
 	if (s->fail_error < 0)
 		return s->fail_error;
@@ -265,6 +267,11 @@ struct kernel_features *sim_features(struct nic_backend *b)
 
 int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text)
 {
+	return sim_fail_range(b, n, 1, error, text);
+}
+
+int sim_fail_range(struct nic_backend *b, unsigned n, unsigned count, int error, const char *text)
+{
 	struct sim *s = sim_of(b);
 
 	SIM_LOCK(s);
@@ -272,6 +279,7 @@ int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text)
 		s->fail_text = text;
 		s->fail_error = error;
 	}
+	s->shared->fail_count = count;
 	s->shared->fail_at = n ? s->shared->operations + n : 0;
 	return 0;
 }

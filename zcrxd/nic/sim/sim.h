@@ -65,6 +65,8 @@ int sim_overrun(struct nic_backend *b);
  * socket_receives (a timer asks it), close and free. The text is not copied: a literal.
  */
 int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text);
+/* So many from the n-th on. */
+int sim_fail_range(struct nic_backend *b, unsigned n, unsigned count, int error, const char *text);
 /* How many operations there were. */
 unsigned sim_operations(struct nic_backend *b);
 /* Every call of nic_ops takes this long from now on. */
