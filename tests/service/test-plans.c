@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The carve-out changes while leases are held: what does not touch them is done at once, what does
+ * waits and says for whom, and follows when they have ended. And what is said of a NIC that could not
+ * be put back.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "harness.h"
+
+#define OURS(name) "io.zcrx.Manager." name
+
+static void configure(struct daemon *d, sd_varlink *link, unsigned channels, unsigned zero_copy,
+		      unsigned ring, sd_json_variant **ret_warnings)
+{
+	sd_json_variant *reply;
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "interfaces:\n  - name: sim0\n    channels: %u\n    zero-copy-queues: %u\n"
+		 "    rx-ring: %u\npolicy:\n  - flows: any\n    administer: true\n",
+		 channels, zero_copy, ring);
+	daemon_write_config(d, text);
+	assert_null(call(link, "Reload", &reply, "{}"));
+	*ret_warnings = sd_json_variant_by_key(reply, "warnings");
+}
+
+static sd_json_variant *interface_of(sd_varlink *link)
+{
+	sd_json_variant *reply;
+
+	assert_null(call(link, "Describe", &reply, "{}"));
+	return sd_json_variant_by_index(sd_json_variant_by_key(reply, "interfaces"), 0);
+}
+
+static void expect_state(sd_varlink *link, const char *state, const char *reason)
+{
+	sd_json_variant *i = interface_of(link);
+
+	if (!streq(text_of(i, "state"), state) || !streq(text_of(i, "reason"), reason))
+		fail_msg("it is %s: \"%s\"", text_of(i, "state"), text_of(i, "reason"));
+}
+
+/* It follows by itself. */
+static void wait_for_state(sd_varlink *link, const char *state)
+{
+	for (unsigned i = 0; i < 1000 && !streq(text_of(interface_of(link), "state"), state); i++)
+		usleep(10000);
+	assert_string_equal(text_of(interface_of(link), "state"), state);
+}
+
+static unsigned rss_span(struct daemon *d)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = observe(d);
+
+	return rss_table_span(&s->rss);
+}
+
+static unsigned channels_now(struct daemon *d)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = observe(d);
+
+	return s->channels.combined;
+}
+
+static sd_json_variant *change(sd_varlink *link, const char *method, size_t index, size_t n)
+{
+	sd_json_variant *reply, *changes;
+
+	assert_null(call(link, method, &reply, "{}"));
+	changes = sd_json_variant_by_key(reply, "changes");
+	if (sd_json_variant_elements(changes) != n) {
+		sd_json_variant_dump(reply, SD_JSON_FORMAT_PRETTY, stderr, NULL);
+		fail_msg("%s: %zu changes", method, sd_json_variant_elements(changes));
+	}
+	return sd_json_variant_by_index(changes, index);
+}
+
+static void expect_blocked(sd_json_variant *c, const char *step, const char *id)
+{
+	sd_json_variant *by = sd_json_variant_by_key(c, "blockedBy");
+
+	assert_string_equal(text_of(c, "step"), step);
+	assert_int_equal(sd_json_variant_elements(by), 1);
+	assert_string_equal(sd_json_variant_string(sd_json_variant_by_index(by, 0)), id);
+}
+
+static void test_carve_out(void **state)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	char expected[256];
+	sd_json_variant *warnings, *c;
+	struct client holder, other;
+	struct daemon d;
+
+	(void)state;
+	daemon_start(&d, NULL);
+	link = daemon_connect(&d);
+	assert_null(client_open(&d, &holder, CLIENT_BOUND)); /* queue 4 */
+
+	/* Growing takes from the ordinary ones alone. */
+	configure(&d, link, 8, 6, 512, &warnings);
+	assert_int_equal(sd_json_variant_elements(warnings), 0);
+	expect_state(link, "configured", "");
+	assert_int_equal(rss_span(&d), 2);
+
+	/* Shrinking goes as far as the lease. */
+	configure(&d, link, 8, 2, 512, &warnings);
+	snprintf(expected, sizeof(expected),
+		 "rss equal over 4 of 8 queues -> equal over 6 of 8 queues waits for lease %s "
+		 "(queue 4)", holder.id);
+	assert_int_equal(sd_json_variant_elements(warnings), 1);
+	expect_state(link, "degraded", expected);
+	assert_int_equal(rss_span(&d), 4);
+	assert_int_equal(number_of(interface_of(link), "zeroCopyFirst"), 4);
+	c = change(link, "Plan", 0, 1);
+	expect_blocked(c, "rss", holder.id);
+	assert_string_equal(text_of(c, "outcome"), "");
+	c = change(link, "Apply", 0, 1);
+	expect_blocked(c, "rss", holder.id);
+	assert_string_equal(text_of(c, "outcome"), "waits");
+	snprintf(expected, sizeof(expected), "Waits for lease %s (queue 4)", holder.id);
+	assert_string_equal(text_of(c, "message"), expected);
+	assert_int_equal(number_of(interface_of(link), "zeroCopyCount"), 4);
+
+	/* A lease meanwhile gets one of those that stay. */
+	assert_null(client_open(&d, &other, CLIENT_BOUND));
+	{
+		_cleanup_(nic_state_freep) struct nic_state *s = observe(&d);
+
+		assert_true(s->queues[6].io_uring);
+		assert_false(s->queues[5].io_uring);
+	}
+	client_close(&holder);
+	wait_for_state(link, "configured");
+	assert_int_equal(rss_span(&d), 6);
+	assert_string_equal(lease_state(&d, other.id), "bound");
+	client_close(&other);
+	wait_until_clean(&d);
+	daemon_stop(&d);
+}
+
+static void test_channels(void **state)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	sd_json_variant *warnings, *c, *reply;
+	struct client first, second;
+	struct daemon d;
+
+	(void)state;
+	daemon_start(&d, NULL);
+	link = daemon_connect(&d);
+	assert_null(client_open(&d, &first, CLIENT_BOUND));
+	assert_null(client_open(&d, &second, CLIENT_BOUND));
+	configure(&d, link, 16, 4, 1024, &warnings);
+	assert_int_equal(channels_now(&d), 8);
+	c = change(link, "Plan", 0, 3);
+	assert_string_equal(text_of(c, "step"), "rings");
+	assert_int_equal(sd_json_variant_elements(sd_json_variant_by_key(c, "blockedBy")), 2);
+	c = change(link, "Plan", 1, 3);
+	assert_string_equal(text_of(c, "step"), "channels");
+	assert_string_equal(text_of(c, "to"), "combined 16");
+	assert_string_equal(text_of(c, "effect"),
+			    "the link may bounce: nothing is known of simulated");
+	/* Who came now would keep it from being done. */
+	assert_string_equal(call(link, "Acquire", &reply, "{}"), OURS("NoQueueAvailable"));
+	assert_non_null(strstr(text_of(reply, "message"), first.id));
+	assert_non_null(strstr(text_of(reply, "message"), second.id));
+	client_close(&first);
+	client_close(&second);
+	wait_for_state(link, "configured");
+	assert_int_equal(channels_now(&d), 16);
+	assert_int_equal(rss_span(&d), 12);
+	daemon_stop(&d);
+}
+
+/* A ring size is not worth turning clients away. */
+static void test_ring(void **state)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	struct client first, second;
+	sd_json_variant *warnings;
+	struct daemon d;
+
+	(void)state;
+	daemon_start(&d, NULL);
+	link = daemon_connect(&d);
+	assert_null(client_open(&d, &first, CLIENT_BOUND));
+	configure(&d, link, 8, 4, 1024, &warnings);
+	wait_for_state(link, "degraded");
+	assert_null(client_open(&d, &second, CLIENT_STEERED));
+	client_close(&first);
+	client_close(&second);
+	wait_for_state(link, "configured");
+	s = observe(&d);
+	assert_int_equal(s->rx_ring, 1024);
+	daemon_stop(&d);
+}
+
+/* The failure, and that of putting it back. */
+static void test_undo_fails(void **state)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	sd_json_variant *warnings, *reply;
+	struct daemon d;
+
+	(void)state;
+	daemon_start(&d, NULL);
+	link = daemon_connect(&d);
+	/* The interfaces are looked for meanwhile, so it is RSS or the channels; and all that follows. */
+	assert_int_equal(sim_fail_range(d.sim, 4, 1000, EIO, "no more"), 0);
+	configure(&d, link, 16, 10, 1024, &warnings);
+	assert_true(sd_json_variant_elements(warnings) >= 1);
+	assert_int_equal(sim_fail_at(d.sim, 0, 0, NULL), 0);
+	reply = interface_of(link);
+	assert_string_equal(text_of(reply, "state"), "degraded");
+	if (!strstr(text_of(reply, "reason"), ": Input/output error (no more).") ||
+	    !strstr(text_of(reply, "reason"), "Whether it is as it was found again cannot be seen"))
+		fail_msg("it says: %s", text_of(reply, "reason"));
+	/* It goes on from wherever that has left it. */
+	assert_null(call(link, "Apply", NULL, "{}"));
+	expect_state(link, "configured", "");
+	assert_int_equal(channels_now(&d), 16);
+	daemon_stop(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_carve_out),
+		cmocka_unit_test(test_channels),
+		cmocka_unit_test(test_ring),
+		cmocka_unit_test(test_undo_fails),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
