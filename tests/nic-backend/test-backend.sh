@@ -76,6 +76,12 @@ expect "too few channels for the table" "1 indirection table" "$nic" apply zc0 c
 expect "too many channels" "1 exceeds maximum" "$nic" apply zc0 channels 4000
 expect "rss reset" "0" "$nic" apply zc0 rss 0
 expect "default rss is seen" "0 ^rss 0 .*: 0 1 2 3 4 5 6 7 0" "$nic" observe zc0
+expect "rss by ioctl" "0" "$nic" apply zc0 rss 3 before-6.17
+expect "rss by ioctl is seen" "0 ^rss 0 entries [0-9]+: 0 1 2 0 1 2" "$nic" observe zc0
+expect "rss by ioctl refused" "1 KernelRejected 22: Cannot set rss of zc0 to .*: Invalid argument" \
+	"$nic" apply zc0 rss 99 before-6.17
+expect "rss reset by ioctl" "0" "$nic" apply zc0 rss 0 before-6.17
+expect "default rss is seen" "0 ^rss 0 .*: 0 1 2 3 4 5 6 7 0" "$nic" observe zc0
 expect "rss again" "0" "$nic" apply zc0 rss 5
 expect "ntuple off" "0" "$nic" apply zc0 ntuple-feature 0
 expect "rule without ntuple" "1 ntuple on" "$nic" rule-insert zc0 7 tcp4 - 0 10.9.0.1 9000

@@ -185,6 +185,8 @@ static int run_apply(struct nic_backend *b, char **argv, struct fault *reterr)
 		step.from.channels = step.to.channels = s->channels;
 		step.to.channels.combined = value;
 	}
+	if (r == 0 && argv[3])
+		pretend_old_kernel(nic);
 	if (r == 0)
 		r = nic->ops->apply(nic, &step, reterr);
 	free(step.to.rss);
@@ -385,7 +387,7 @@ static const struct command commands[] = {
 	{ "links", "", 0, run_links },
 	{ "addresses", "IF", 1, run_addresses },
 	{ "observe", "IF", 1, run_observe },
-	{ "apply", "IF STEP NUMBER", 3, run_apply },
+	{ "apply", "IF STEP NUMBER [before-6.17]", 3, run_apply },
 	{ "queues", "IF QUEUE...", 2, run_queues },
 	{ "grant", "IF netkit|direct DEVICE QUEUE...", 4, run_grant },
 	{ "ungrant", "IF INDEX", 2, run_ungrant },

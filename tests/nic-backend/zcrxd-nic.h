@@ -9,4 +9,6 @@
 int run_facts(struct nic_backend *b, char **argv, struct fault *reterr);
 int run_facts_locked(struct nic_backend *b, char **argv, struct fault *reterr);
 int run_dmabuf(struct nic_backend *b, char **argv, struct fault *reterr);
+/* Linux before 6.17 sets RSS by ioctl alone. */
+void pretend_old_kernel(struct nic *nic);
 int run_register(struct nic_backend *b, char **argv, struct fault *reterr);

@@ -23,6 +23,20 @@ static bool have_outcomes(sd_json_variant *changes)
 	return false;
 }
 
+/* In a plan; what was applied says it among the failures. */
+static void print_waiting(sd_json_variant *changes)
+{
+	sd_json_variant *change;
+
+	array_foreach(change, changes)
+	{
+		if (!field_has(change, "blockedBy") || field_has(change, "outcome"))
+			continue;
+		printf("%s: %s: %s.\n", field_string(change, "interface") ?: "?",
+		       field_string(change, "step") ?: "?", field_string(change, "message") ?: "?");
+	}
+}
+
 static int print_table(const struct ctl *ctl, sd_json_variant *changes)
 {
 	bool outcomes = have_outcomes(changes);
@@ -45,7 +59,10 @@ static int print_table(const struct ctl *ctl, sd_json_variant *changes)
 			table_add(t, outcome_ink(outcome), "%s", outcome);
 		table_add(t, INK_NONE, "%s", field_string(change, "effect") ?: "");
 	}
-	return table_write(t, stdout, ctl->legend, ctl->colour);
+	if (table_write(t, stdout, ctl->legend, ctl->colour) < 0)
+		return -ENOMEM;
+	print_waiting(changes);
+	return 0;
 }
 
 /* A change that did not come about is a failure, whatever else did. */

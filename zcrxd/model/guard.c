@@ -19,7 +19,9 @@ static int list_steps(const struct plan *plan, const char *driver, char **ret)
 		const struct step *s = &plan->steps[i];
 		_cleanup_free_ char *from = NULL, *to = NULL;
 
-		if (!step_disturbs(s->op, driver))
+		/* Where all else is in place, an earlier zcrxd has set the split: setting it again is
+		 * nothing to the kernel. */
+		if (!step_disturbs(s->op, driver) || s->from.by_driver)
 			continue;
 		r = step_value_format(s->op, &s->from, &from);
 		if (r == 0)

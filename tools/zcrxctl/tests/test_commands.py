@@ -239,6 +239,19 @@ def test_plan(server):
     assert json.loads(good(server.ctl("plan", "--json=short"))) == [CHANGE]
 
 
+def test_plan_waits(server):
+    waits = dict(CHANGE, blockedBy=["3f9a01c2"], message="Waits for lease 3f9a01c2 (queue 7)")
+    server.answer(Plan={"parameters": {"changes": [waits]}}, Apply={"parameters": {"changes": [
+        dict(waits, outcome="waits")]}})
+    good(server.ctl("plan"), "INTERFACE  STEP      FROM  TO  EFFECT\n"
+         "zc0        channels  8     32  the link bounces\n"
+         "zc0: channels: Waits for lease 3f9a01c2 (queue 7).\n")
+    result = server.ctl("apply")
+    assert (result.returncode, result.stderr) == (
+        1, "zcrxctl: zc0: Waits for lease 3f9a01c2 (queue 7)\n")
+    assert " waits " in result.stdout
+
+
 def test_empty_plan(server):
     server.answer(Plan={"parameters": {"changes": []}})
     good(server.ctl("plan"), "Nothing to change.\n")
