@@ -322,6 +322,67 @@ static const char *act_start_without_rules(struct world *w, struct subject *s, u
 	return act_start(w, s, n);
 }
 
+/* ------------------------------------------------------------------- others at the NIC */
+
+static bool is_put_back(struct world *w)
+{
+	_cleanup_(nic_state_freep) struct nic_state *n = observe(&w->d);
+	bool back = false;
+
+	for (size_t i = 0; i < n->n_rules; i++)
+		back |= n->rules[i].target == SUBJECT_QUEUE;
+	for (size_t i = 0; i < n->rss.n; i++)
+		back &= n->rss.entries[i] < 4;
+	return back;
+}
+
+static const char *act_reset(struct world *w, struct subject *s, unsigned n)
+{
+	time_t start = time(NULL);
+
+	(void)s;
+	world_arm(w, n);
+	assert_int_equal(sim_reset(w->d.sim, SIM0), 0);
+	/* The lease as it was is what it has to come back to: it must not be taken for done before. */
+	while (!is_put_back(w) && !world_is_dead(w) && world_is_patient(start))
+		usleep(1000);
+	return UNANSWERED;
+}
+
+#define FOREIGN_LOCATION 900
+
+static const char *act_foreign_rule(struct world *w, struct subject *s, unsigned n)
+{
+	static const struct nic_rule rule = { .location = FOREIGN_LOCATION,
+					      .action = RULE_TO_QUEUE, .target = SUBJECT_QUEUE };
+	static const struct step nothing_new = { .op = STEP_NTUPLE, .to.number = 1 };
+
+	(void)s;
+	world_arm(w, n);
+	assert_int_equal(sim_foreign_rule(w->d.sim, SIM0, &rule), 0);
+	/* It looks at once. */
+	assert_int_equal(sim_foreign_step(w->d.sim, SIM0, &nothing_new), 0);
+	return UNANSWERED;
+}
+
+/* The queue that it led to is withheld until it is seen that it does not any more. */
+static void undo_foreign_rule(struct world *w)
+{
+	time_t start = time(NULL);
+	const char *state = "";
+
+	assert_int_equal(sim_remove_rule(w->d.sim, SIM0, FOREIGN_LOCATION), 0);
+	while (!streq(state, "free") && world_is_patient(start)) {
+		sd_json_variant *v;
+
+		usleep(1000);
+		must(call(w->link, "Describe", &v, "{}"));
+		v = sd_json_variant_by_index(sd_json_variant_by_key(v, "interfaces"), 0);
+		v = sd_json_variant_by_index(sd_json_variant_by_key(v, "queues"), SUBJECT_QUEUE);
+		state = text_of(v, "state");
+	}
+}
+
 /* ------------------------------------------------------------------------- of NICs alone */
 
 void make_unconfigured(struct world *w, struct subject *s)
@@ -340,10 +401,13 @@ void make_unconfigured(struct world *w, struct subject *s)
 		assert_int_equal(sim_foreign_step(w->d.sim, SIM0, &steps[i]), 0);
 }
 
+/* Nobody is told, and there is no lease to be watched. */
 static void drifted(struct world *w, struct subject *s)
 {
 	(void)s;
+	sim_set_silent(w->d.sim, true);
 	assert_int_equal(sim_foreign_step(w->d.sim, SIM0, &(struct step){ .op = STEP_RSS }), 0);
+	sim_set_silent(w->d.sim, false);
 }
 
 static const char *act_apply(struct world *w, struct subject *s, unsigned n)
@@ -414,6 +478,9 @@ const struct scenario lease_scenarios[] = {
 	  .undo = undo_addresses },
 	{ "an address less", .certain = true, .prepare = steered, .act = act_address_removed,
 	  .undo = undo_addresses },
+	{ "a reset", .unchanged = true, .certain = true, .prepare = steered, .act = act_reset },
+	{ "a foreign rule", .certain = true, .netkit_only = true, .prepare = steered, .act = act_foreign_rule,
+	  .undo = undo_foreign_rule },
 	{ "start with a lease", .unchanged = true, .prepare = steered, .act = act_start },
 	{ "start, rules lost", .unchanged = true, .certain = true, .prepare = steered,
 	  .act = act_start_without_rules },

@@ -14,6 +14,8 @@ struct scenario {
 	/* It happened outside, or is the daemon's duty: whatever the crash, it comes to the end. Else
 	 * what was not answered may as well not have happened. */
 	bool certain;
+	/* Only where the kernel takes a queue from a living ring. */
+	bool netkit_only;
 	/* The lease goes on as it was, and the comparison is with that. */
 	bool unchanged;
 	void (*prepare)(struct world *w, struct subject *s);

@@ -68,9 +68,12 @@ struct sim {
 	struct sim_socket *sockets;
 	size_t n_sockets;
 	uint64_t strayed; /* cookie */
+	bool silent; /* other administrators use ioctls that tell nobody */
 	int event_fd;
 	struct nic_event *events;
 	size_t n_events;
+	_Atomic(const char *) fail_name; /* of the operations that fail; set after what they fail with */
+	atomic_uint failures;		 /* of those */
 	int fail_error;
 	const char *fail_text; /* not ours: an operation that fails reads it without the lock */
 	atomic_uint delay;

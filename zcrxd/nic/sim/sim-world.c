@@ -162,6 +162,17 @@ int sim_set_addresses(struct nic_backend *b, unsigned ifindex,
 	return sim_push(s, NIC_EVENT_ADDRESSES, ifindex, 0);
 }
 
+static int tell_drift(struct sim *s, unsigned ifindex)
+{
+	return s->silent ? 0 : sim_push(s, NIC_EVENT_DRIFT, ifindex, 0);
+}
+
+void sim_set_silent(struct nic_backend *b, bool silent)
+{
+	SIM_LOCK(sim_of(b));
+	sim_of(b)->silent = silent;
+}
+
 int sim_foreign_step(struct nic_backend *b, unsigned ifindex, const struct step *step)
 {
 	struct sim *s = sim_of(b);
@@ -177,7 +188,7 @@ int sim_foreign_step(struct nic_backend *b, unsigned ifindex, const struct step 
 	if (r < 0)
 		return r;
 	sim_sync(s, slot);
-	return sim_push(s, NIC_EVENT_DRIFT, ifindex, 0);
+	return tell_drift(s, ifindex);
 }
 
 /* The kernel tells nobody of rules. */
@@ -246,7 +257,27 @@ int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t contex
 	*entry = queue;
 	state->contexts[state->n_contexts++] =
 		(struct rss_table) { .context = context, .entries = entry, .n = 1 };
-	return sim_push(s, NIC_EVENT_DRIFT, ifindex, 0);
+	return tell_drift(s, ifindex);
+}
+
+int sim_reset(struct nic_backend *b, unsigned ifindex)
+{
+	const struct step table = { .op = STEP_RSS };
+	struct sim *s = sim_of(b);
+	struct nic_state *state;
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r < 0)
+		return r;
+	state = s->nics[slot].state;
+	state->n_rules = 0;
+	while (state->n_contexts > 0)
+		free(state->contexts[--state->n_contexts].entries);
+	r = nic_state_apply(state, &table);
+	return r < 0 ? r : tell_drift(s, ifindex);
 }
 
 int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound)

@@ -15,10 +15,13 @@ struct sim *sim_of(struct nic_backend *b)
 int sim_operation(struct sim *s, const char *name, struct fault *reterr)
 {
 	unsigned n = atomic_fetch_add(&s->shared->operations, 1) + 1;
-
+	const char *failing = atomic_load(&s->fail_name);
+	bool fails = failing && streq(failing, name);
 	unsigned first = atomic_load(&s->shared->fail_at);
 
-	if (first == 0 || n < first || n - first >= atomic_load(&s->shared->fail_count))
+	if (fails)
+		atomic_fetch_add(&s->failures, 1);
+	else if (first == 0 || n < first || n - first >= atomic_load(&s->shared->fail_count))
 		return 0;
 	if (s->fail_error < 0)
 		return s->fail_error;
@@ -282,6 +285,23 @@ int sim_fail_range(struct nic_backend *b, unsigned n, unsigned count, int error,
 	s->shared->fail_count = count;
 	s->shared->fail_at = n ? s->shared->operations + n : 0;
 	return 0;
+}
+
+void sim_fail_operation(struct nic_backend *b, const char *name, int error, const char *text)
+{
+	struct sim *s = sim_of(b);
+
+	SIM_LOCK(s);
+	if (name) {
+		s->fail_text = text;
+		s->fail_error = error;
+	}
+	atomic_store(&s->fail_name, name);
+}
+
+unsigned sim_failures(struct nic_backend *b)
+{
+	return sim_of(b)->failures;
 }
 
 unsigned sim_operations(struct nic_backend *b)

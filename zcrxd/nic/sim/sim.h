@@ -43,6 +43,10 @@ int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t contex
 int sim_set_contexts_max(struct nic_backend *b, unsigned ifindex, size_t n);
 /* One that somebody deletes, whosever it is. -ENOENT, -EBUSY: a rule leads to it. */
 int sim_remove_context(struct nic_backend *b, unsigned ifindex, uint32_t context);
+/* The driver loses what it should have kept: rules, contexts, the table. */
+int sim_reset(struct nic_backend *b, unsigned ifindex);
+/* From now on nobody is told of any of these: old ioctls, careless drivers. */
+void sim_set_silent(struct nic_backend *b, bool silent);
 int sim_remove_rule(struct nic_backend *b, unsigned ifindex, uint32_t location);
 /* An ifq on a queue begins (somebody else's) or ends (a ring was closed). */
 int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound);
@@ -67,6 +71,10 @@ int sim_overrun(struct nic_backend *b);
 int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text);
 /* So many from the n-th on. */
 int sim_fail_range(struct nic_backend *b, unsigned n, unsigned count, int error, const char *text);
+/* From now on every operation of this name fails so ("set rss", "insert ntuple rule"); NULL: none
+ * does. Both texts are literals. How many have. */
+void sim_fail_operation(struct nic_backend *b, const char *name, int error, const char *text);
+unsigned sim_failures(struct nic_backend *b);
 /* How many operations there were. */
 unsigned sim_operations(struct nic_backend *b);
 /* Every call of nic_ops takes this long from now on. */

@@ -34,6 +34,7 @@ bool device_wants(const struct device *d, const struct nic_link *link)
 
 static void device_set_missing(struct device *d)
 {
+	drift_forget(d);
 	worker_retire(TAKE_PTR(d->worker));
 	d->observed = nic_state_free(d->observed);
 	d->memory = (struct nic_memory){};
@@ -91,6 +92,8 @@ void device_attach(struct device *d, const struct nic_link *link)
 		d->manager->starting++;
 	else
 		d->configured_once = true;
+	/* Before anything else: what an earlier daemon's leases were opened to meanwhile is closed. */
+	drift_look(d, false);
 	if (d->leaving)
 		on_first_configured(d, NULL, NULL);
 	else {
@@ -118,6 +121,8 @@ void device_lease_gone(struct device *d)
 	int r;
 
 	device_unblock(d);
+	if (d->drift.found && !d->leaving)
+		drift_look(d, true); /* it may be repaired now */
 	if (d->n_leases > 0)
 		return;
 	if (d->leaving) {

@@ -31,7 +31,7 @@ static void configure_run(struct nic *nic, void *data)
 
 	c->r = bring_plan(nic, &c->bring, &c->fault);
 	/* The way by which the administrator came in is not cut. */
-	if (c->r == 0 && c->mode == CONFIGURE_APPLY)
+	if (c->r == 0 && (c->mode == CONFIGURE_APPLY || c->mode == CONFIGURE_REPAIR))
 		c->r = guard_default_route(c->bring.plan, c->bring.state, "apply", &c->fault);
 	if (c->r == 0 && c->mode != CONFIGURE_PLAN)
 		c->r = bring_apply(nic, &c->bring, &c->fault);
@@ -86,12 +86,12 @@ static void device_set_waiting(struct device *d, const struct plan *plan)
 	_cleanup_free_ char *reason = NULL;
 	int r = waiting_describe(d, plan, &reason);
 
-	d->blocked = true;
+	drift_forget(d);
 	device_set_degraded(d, r < 0 ? strerror(-r) : reason);
 	device_review_queues(d);
 }
 
-static void device_set_configured(struct device *d, const struct plan *plan)
+static void device_set_configured(struct device *d, const struct plan *plan, bool tell)
 {
 	const struct carve_out *c = &plan->carve_out;
 	bool changed = plan->n_steps > 0 || d->state != DEVICE_CONFIGURED;
@@ -103,15 +103,19 @@ static void device_set_configured(struct device *d, const struct plan *plan)
 		device_set_overtaken(d);
 	else if (r < 0)
 		device_set_degraded(d, strerror(-r));
-	else if (plan->n_waiting > 0)
+	d->blocked |= plan->n_waiting > 0;
+	if (r == 0 && plan->n_waiting > 0 && tell)
 		device_set_waiting(d, plan);
 	if (r < 0 || plan->n_waiting > 0)
 		return;
-	d->state = DEVICE_CONFIGURED;
-	free(d->reason);
-	d->reason = NULL;
+	d->drift.armed = true;
+	if (tell) {
+		d->state = DEVICE_CONFIGURED;
+		free(d->reason);
+		d->reason = NULL;
+	}
 	device_review_queues(d);
-	if (!changed)
+	if (!changed || !tell)
 		return;
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "configured" },
 		    plan->n_steps > 0 ? "%s is configured: queues %u to %u are for zero-copy receive."
@@ -136,10 +140,14 @@ static void configure_adopt(struct configure *c)
 	d->memory = c->bring.memory;
 	d->blocked = false;
 	if (c->r == 0)
-		device_set_configured(d, c->bring.plan);
-	else
+		device_set_configured(d, c->bring.plan, c->mode != CONFIGURE_REPAIR);
+	else if (c->mode != CONFIGURE_REPAIR) {
+		drift_forget(d);
 		device_set_degraded(d, c->r > 0 && c->fault.message ? c->fault.message
 								    : strerror(c->r < 0 ? -c->r : EIO));
+	}
+	if (c->mode != CONFIGURE_REPAIR)
+		drift_applied(d);
 	manager_update_status(d->manager);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "device.h"
+#include "drift.h"
 #include "leases.h"
 #include "log.h"
 #include "watch.h"
@@ -49,6 +50,7 @@ static char *match_describe(const struct config_interface *c)
 
 static void device_free(struct device *d)
 {
+	drift_forget(d);
 	sd_event_source_disable_unref(d->recheck);
 	inventory_done(&d->inventory);
 	nic_state_free(d->observed);
@@ -131,6 +133,20 @@ static void refresh_run(struct nic *nic, void *data)
 	f->r = nic->ops->observe(nic, &f->state, &f->fault);
 }
 
+/* A queue without a lease has no rule of ours. */
+static const char *why_withheld(const struct device *d, uint32_t queue, char text[128])
+{
+	const struct nic_rule *rule = drift_rule_to(d->observed, queue);
+
+	if (!nic_state_queue_clean(d->observed, queue))
+		return "the kernel shows it in use by somebody else";
+	if (!rule)
+		return NULL;
+	snprintf(text, 128, "rule %u, which is not zcrxd's, leads to it; ethtool -N %s delete %u removes it",
+		 rule->location, d->name, rule->location);
+	return text;
+}
+
 /* What nobody of ours holds is free exactly if the kernel shows it as nobody's. Nothing is said of
  * the queues of an interface that is down. */
 void device_review_queues(struct device *d)
@@ -143,13 +159,15 @@ void device_review_queues(struct device *d)
 	for (unsigned i = 0; i < c->zero_copy_count; i++) {
 		uint32_t queue = c->zero_copy_first + i;
 		const struct inventory_queue *q = inventory_get(&d->inventory, queue);
-		bool clean = nic_state_queue_clean(d->observed, queue);
+		char text[128];
+		const char *why;
 
 		if (q->lease)
 			continue;
-		if (!clean && !q->quarantine)
-			device_quarantine(d, queue, "the kernel shows it in use by somebody else");
-		if (!clean || !q->quarantine)
+		why = why_withheld(d, queue, text);
+		if (why && !q->quarantine)
+			device_quarantine(d, queue, why);
+		if (why || !q->quarantine)
 			continue;
 		inventory_clear_quarantine(&d->inventory, queue);
 		log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "bring.h"
+#include "drift-watch.h"
 #include "inventory.h"
 #include "manager.h"
 #include "worker.h"
@@ -22,6 +23,7 @@ enum configure_mode {
 	CONFIGURE_PLAN,	 /* look, change nothing */
 	CONFIGURE_APPLY,
 	CONFIGURE_FORCE, /* also where it interrupts the default route */
+	CONFIGURE_REPAIR, /* as APPLY, but telling is the caller's part (devices/drift.c) */
 };
 
 /* What came of looking at a device, or of configuring it. Valid during the callback only. */
@@ -64,6 +66,7 @@ struct device {
 	bool refreshing;
 	struct device_waiters waiters; /* for the refresh under way */
 	sd_event_source *recheck;      /* quarantined queues are looked at again */
+	struct drift_watch drift;
 };
 
 int device_new(struct manager *m, const struct config_interface *config, struct device **ret);

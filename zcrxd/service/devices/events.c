@@ -20,6 +20,8 @@ static void on_link(struct manager *m, unsigned ifindex)
 		proofs_check(m);
 		/* Up or down: what the kernel could not say before, it may say now. */
 		device_recheck(d);
+		/* A driver that went down and up, or got another address, may have lost its rules. */
+		drift_look(d, true);
 	}
 }
 
@@ -33,6 +35,7 @@ static void on_overrun(struct manager *m)
 		if (d->worker && !d->gone) {
 			proofs_addresses_changed(d);
 			device_recheck(d);
+			drift_look(d, true);
 		}
 	(void)manager_sync_devices(m);
 }
@@ -64,6 +67,8 @@ void manager_on_nic_event(const struct nic_event *event, void *userdata)
 			device_recheck(d);
 		break;
 	case NIC_EVENT_DRIFT:
+		if (d)
+			drift_look(d, true);
 		break;
 	case NIC_EVENT_OVERRUN:
 		on_overrun(m);

@@ -216,27 +216,40 @@ static void drop_unproved(struct lease *l, const struct flow_list *list)
 	flow_list_done(&gone);
 }
 
+/* A flow whose rule was lost stays without one, and it is tried again: its client counts on it. */
+static void inserted(struct rule_job *j, size_t i)
+{
+	struct lease_flow *f = j->list.flows[i];
+	bool stays = f->lost && !f->unproved && !(f->proof && f->proof->gone);
+
+	if (j->r != 0 && !stays) {
+		lease_flow_forget(j->lease, f);
+		return;
+	}
+	f->state = FLOW_INSTALLED;
+	f->lost = false;
+	f->asked = false; /* it is answered now; from here on its client counts on it */
+	if (j->r == 0)
+		f->location = j->rules[i].location;
+}
+
 static void insert_done(void *data)
 {
 	struct rule_job *j = data;
 	struct lease *l = j->lease;
 	struct device *d = l->device;
+	bool returned = j->list.n > 0 && j->list.flows[0]->lost;
 
-	for (size_t i = 0; i < j->list.n; i++) {
-		struct lease_flow *f = j->list.flows[i];
-
-		if (j->r != 0) {
-			lease_flow_forget(l, f);
-			continue;
-		}
-		f->location = j->rules[i].location;
-		f->state = FLOW_INSTALLED;
-	}
-	if (j->r == 0 && l->state != LEASE_DRAINING) {
+	for (size_t i = 0; i < j->list.n; i++)
+		inserted(j, i);
+	if (j->r == 0 && l->state != LEASE_DRAINING && !(returned && l->state == LEASE_STEERED))
 		(void)lease_event(l, LEASE_FLOW_ADDED, NULL, NULL);
-		drop_unproved(l, &j->list);
-	} else
+	else
 		(void)lease_save(l);
+	if (j->r == 0 && l->state != LEASE_DRAINING)
+		drop_unproved(l, &j->list);
+	if (returned)
+		lease_flows_review(l);
 	rule_job_report(j, j->r == 0 ? &j->list : NULL);
 	device_job_done(d);
 }

@@ -187,6 +187,7 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 	if (t.effects & LEASE_EFFECT_NOTIFY)
 		lease_announce(l, before);
 	manager_update_status(l->manager);
+	drift_watch_ways(l->device);
 	if (t.effects & LEASE_EFFECT_DRAIN)
 		lease_drain(l);
 	if (l->state == LEASE_FREE || l->state == LEASE_QUARANTINED)

@@ -39,6 +39,7 @@ struct lease_flow {
 	uint32_t location; /* of the rule, FLOW_INSTALLED and FLOW_REMOVING */
 	struct proof *proof; /* the socket that proved it; NULL if it came by value */
 	bool unproved;	     /* it has to go as soon as it is installed */
+	bool lost;	     /* somebody took its rule away: if it cannot be put back, the flow stays */
 };
 
 /* Our end of a handle. */

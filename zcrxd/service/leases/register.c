@@ -235,6 +235,8 @@ static void ways_done(void *data)
 	struct device *d = l->device;
 	int r = g->r;
 
+	if (r == ZCRX_FLOW_CONFLICT)
+		drift_look(d, true); /* an old ioctl tells nobody */
 	if (r == 0)
 		r = lease_event(l, LEASE_REGISTER, NULL, &g->fault);
 	if (r == 0)

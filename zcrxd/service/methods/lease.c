@@ -107,8 +107,9 @@ static int check_device(struct device *d, const struct peer *peer, unsigned queu
 	r = policy_check_acquire(d->manager->config, peer, device_name(d), queues, &usage, reterr);
 	if (r != 0)
 		return r;
-	/* What waits for leases to end keeps nobody from the queues that stay carved out. */
-	if ((d->state != DEVICE_CONFIGURED && !d->blocked) || d->gone)
+	/* What waits for leases to end keeps nobody from the queues that stay carved out; nor does what has
+	 * drifted: what of it a lease cannot do without is said when it is needed. */
+	if ((d->state != DEVICE_CONFIGURED && !d->blocked && !d->drift.found) || d->gone)
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, device_name(d), "%s is %s: %s",
 				 device_name(d), device_state_to_string(d->state), d->reason ?: "");
 	if (inventory_free_count(&d->inventory) < queues)

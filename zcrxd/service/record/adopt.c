@@ -358,8 +358,10 @@ static void resume_flows(struct lease *l, enum flow_state wanted,
 	int r = list.flows ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < l->n_flows; i++)
-		if (l->flows[i]->state == wanted)
+		if (l->flows[i]->state == wanted) {
+			l->flows[i]->lost = wanted == FLOW_INSTALLING;
 			list.flows[list.n++] = l->flows[i];
+		}
 	if (list.n > 0)
 		r = act(l, &list, NULL, NULL);
 	flow_list_done(&list);

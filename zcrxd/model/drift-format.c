@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Drift in words, with those who suffer from it.
+ */
+#include "drift.h"
+
+static bool is_affected(const struct drift *d, size_t queue)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->list[i].affected[queue])
+			return true;
+	return false;
+}
+
+static void format_affected(const struct drift *d, const struct drift_expected *e, FILE *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->n_queues; i++) {
+		const struct drift_queue *q = &e->queues[i];
+
+		if (!is_affected(d, i))
+			continue;
+		if (n++ < DRIFT_LISTED_MOST)
+			fprintf(f, "%s lease %08x of uid %u (queue %u)",
+				n == 1 ? "; affected:" : ",", q->lease, (unsigned)q->uid, q->queue);
+	}
+	if (n > DRIFT_LISTED_MOST)
+		fprintf(f, " and %zu queues more", n - DRIFT_LISTED_MOST);
+}
+
+int drift_format(const struct drift *d, const struct drift_expected *e, char **ret)
+{
+	size_t size, listed = d->n > DRIFT_LISTED_MOST ? DRIFT_LISTED_MOST : d->n;
+	char *text = NULL;
+	FILE *f;
+
+	*ret = NULL;
+	if (d->n == 0)
+		return 0;
+	f = open_memstream(&text, &size);
+	if (!f)
+		return -ENOMEM;
+	for (size_t i = 0; i < listed; i++)
+		fprintf(f, "%s%s", i > 0 ? "; " : "", d->list[i].text);
+	if (listed < d->n)
+		fprintf(f, "; and %zu changes more", d->n - listed);
+	format_affected(d, e, f);
+	if (fclose(f) != 0) {
+		free(text);
+		return -ENOMEM;
+	}
+	*ret = text;
+	return 0;
+}

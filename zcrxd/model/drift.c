@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See drift.h. A rule is a lease's if it says exactly what one of its flows says; where it lies does
+ * not matter, because drivers and people move them. What is not understood is somebody else's.
+ */
+#include <stdarg.h>
+
+#include "drift.h"
+
+void drift_done(struct drift *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		free(d->list[i].text);
+		free(d->list[i].affected);
+	}
+	free(d->list);
+	*d = (struct drift) {};
+}
+
+/* `text` is taken over, and NULL if there was no memory for it. */
+static int add(struct drift *d, const struct drift_expected *e, enum drift_kind kind, char *text,
+	       struct deviation **ret)
+{
+	struct deviation *list = reallocarray(d->list, d->n + 1, sizeof(*list));
+	bool *affected = calloc(e->n_queues + 1, sizeof(*affected));
+
+	if (list)
+		d->list = list;
+	if (!list || !affected || !text) {
+		free(affected);
+		free(text);
+		return -ENOMEM;
+	}
+	d->n_queues = e->n_queues;
+	*ret = &d->list[d->n++];
+	**ret = (struct deviation) { .kind = kind, .severity = DRIFT_CHANGED, .text = text,
+				     .affected = affected };
+	return 0;
+}
+
+_printf_(1, 2) static char *format(const char *format, ...)
+{
+	va_list ap;
+	char *s;
+	int r;
+
+	va_start(ap, format);
+	r = vasprintf(&s, format, ap);
+	va_end(ap);
+	return r < 0 ? NULL : s;
+}
+
+/* ------------------------------------------------------------------- where tables lead */
+
+static bool leads_to(const struct rss_table *t, uint32_t queue)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->entries[i] == queue)
+			return true;
+	return false;
+}
+
+bool drift_table_leads(const struct nic_state *s, const uint32_t *queues, size_t n)
+{
+	for (size_t i = 0; s->has_rss && i < n; i++)
+		if (leads_to(&s->rss, queues[i]))
+			return true;
+	return false;
+}
+
+int drift_narrow(const struct nic_state *s, unsigned ordinary, struct step *ret)
+{
+	uint32_t *table = calloc(s->rss.n ?: 1, sizeof(*table));
+
+	if (!table)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->rss.n; i++)
+		table[i] = (uint32_t)(i % ordinary);
+	*ret = (struct step) { .op = STEP_RSS, .to = { .rss = table, .n_rss = s->rss.n } };
+	return 0;
+}
+
+/* "queue 5", "queues 4, 5 and 7", "queues 4, 5, 6, 7, 8, 9 and 54 more". */
+static int format_queues(const uint32_t *queues, size_t n, char **ret)
+{
+	size_t size, listed = n > DRIFT_LISTED_MOST ? DRIFT_LISTED_MOST : n;
+	FILE *f = open_memstream(ret, &size);
+
+	if (!f)
+		return -ENOMEM;
+	fputs(n == 1 ? "queue " : "queues ", f);
+	for (size_t i = 0; i < listed; i++)
+		fprintf(f, "%s%u", i == 0 ? "" : i + 1 == n ? " and " : ", ", queues[i]);
+	if (listed < n)
+		fprintf(f, " and %zu more", n - listed);
+	return fclose(f) == 0 ? 0 : -ENOMEM;
+}
+
+/* Carved-out or leased queues that the table leads to. */
+static int find_wrong(const struct rss_table *t, const struct drift_expected *e, uint32_t **ret,
+		      size_t *ret_n)
+{
+	const struct carve_out *c = &e->carve_out;
+	uint32_t *queues = calloc(c->zero_copy_count + e->n_queues + 1, sizeof(*queues));
+	size_t n = 0;
+
+	if (!queues)
+		return -ENOMEM;
+	for (unsigned i = 0; i < c->zero_copy_count; i++)
+		if (leads_to(t, c->zero_copy_first + i))
+			queues[n++] = c->zero_copy_first + i;
+	/* A lease of an earlier daemon may hold one that is not carved out. */
+	for (size_t i = 0; i < e->n_queues; i++)
+		if (e->queues[i].queue - c->zero_copy_first >= c->zero_copy_count &&
+		    leads_to(t, e->queues[i].queue))
+			queues[n++] = e->queues[i].queue;
+	*ret = queues;
+	*ret_n = n;
+	return 0;
+}
+
+static void affect_queues(struct deviation *v, const struct drift_expected *e,
+			  const uint32_t *queues, size_t n)
+{
+	for (size_t i = 0; i < e->n_queues; i++)
+		for (size_t k = 0; k < n; k++)
+			if (e->queues[i].queue == queues[k]) {
+				v->affected[i] = true;
+				if (e->queues[i].bound)
+					v->severity = DRIFT_OPEN;
+			}
+}
+
+/* ------------------------------------------------------------------------------- ways */
+
+static int find_table(const struct nic_state *s, const struct drift_expected *e, struct drift *d)
+{
+	_cleanup_free_ uint32_t *queues = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct deviation *v;
+	size_t n;
+	int r;
+
+	if (!s->has_rss)
+		return 0;
+	r = find_wrong(&s->rss, e, &queues, &n);
+	if (r < 0 || n == 0)
+		return r;
+	r = format_queues(queues, n, &text);
+	if (r == 0)
+		r = add(d, e, DRIFT_TABLE,
+			format("the RSS table leads ordinary traffic to %s", text), &v);
+	if (r == 0)
+		affect_queues(v, e, queues, n);
+	return r;
+}
+
+static const struct rss_table *find_context(const struct nic_state *s, uint32_t context)
+{
+	for (size_t i = 0; i < s->n_contexts; i++)
+		if (s->contexts[i].context == context)
+			return &s->contexts[i];
+	return NULL;
+}
+
+const struct nic_rule *drift_rule_to(const struct nic_state *s, uint32_t queue)
+{
+	for (size_t i = 0; i < s->n_rules; i++) {
+		const struct nic_rule *rule = &s->rules[i];
+		const struct rss_table *t = rule->action == RULE_TO_CONTEXT
+						    ? find_context(s, rule->target)
+						    : NULL;
+
+		if ((rule->action == RULE_TO_QUEUE && rule->target == queue) ||
+		    (t && leads_to(t, queue)))
+			return rule;
+	}
+	return NULL;
+}
+
+static bool is_own_context(const struct nic_state *s, const struct rss_table *t,
+			   const struct drift_expected *e)
+{
+	for (size_t i = 0; i < e->n_contexts; i++) {
+		const struct drift_context *c = &e->contexts[i];
+
+		if (c->context == t->context &&
+		    nic_state_own_context(s, c->context, c->queues, c->n_queues))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing gets into a context but by a rule. */
+static int find_contexts(const struct nic_state *s, const struct drift_expected *e,
+			 struct drift *d)
+{
+	for (size_t i = 0; i < s->n_contexts; i++) {
+		_cleanup_free_ uint32_t *queues = NULL;
+		_cleanup_free_ char *text = NULL;
+		struct deviation *v;
+		size_t n;
+		int r;
+
+		if (is_own_context(s, &s->contexts[i], e))
+			continue;
+		r = find_wrong(&s->contexts[i], e, &queues, &n);
+		if (r == 0 && n > 0)
+			r = format_queues(queues, n, &text);
+		if (r == 0 && n > 0)
+			r = add(d, e, DRIFT_CONTEXT,
+				format("RSS context %u, which is not zcrxd's, leads to %s (ethtool "
+				       "-X %s context %u delete removes it)",
+				       s->contexts[i].context, text, s->name,
+				       s->contexts[i].context),
+				&v);
+		if (r < 0)
+			return r;
+		if (n > 0) {
+			affect_queues(v, e, queues, n);
+			v->severity = DRIFT_NOTED;
+		}
+	}
+	return 0;
+}
+
+static bool is_own(const struct nic_rule *rule, const struct drift_flow *f)
+{
+	return nic_rule_is(rule, &f->flow, &f->target);
+}
+
+static bool is_anyones(const struct nic_rule *rule, const struct drift_expected *e)
+{
+	for (size_t i = 0; i < e->n_flows; i++)
+		if (is_own(rule, &e->flows[i]))
+			return true;
+	return false;
+}
+
+static int find_rule(const struct nic_state *s, const struct nic_rule *rule,
+		     const struct drift_expected *e, struct drift *d)
+{
+	struct rss_table one = { .entries = (uint32_t *)&rule->target, .n = 1 };
+	const struct rss_table *t = NULL;
+	_cleanup_free_ uint32_t *queues = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct deviation *v;
+	size_t n;
+	int r;
+
+	if (rule->action == RULE_TO_QUEUE)
+		t = &one;
+	else if (rule->action == RULE_TO_CONTEXT)
+		t = find_context(s, rule->target);
+	if (!t || is_anyones(rule, e))
+		return 0;
+	r = find_wrong(t, e, &queues, &n);
+	if (r < 0 || n == 0)
+		return r;
+	r = format_queues(queues, n, &text);
+	if (r == 0)
+		r = add(d, e, DRIFT_RULE,
+			format("rule %u, which is not zcrxd's, leads %s%s (ethtool -N %s delete %u "
+			       "removes it)", rule->location,
+			       t == &one ? "to " : "by its RSS context to ", text, s->name,
+			       rule->location),
+			&v);
+	if (r < 0)
+		return r;
+	v->severity = DRIFT_NOTED;
+	affect_queues(v, e, queues, n);
+	return 0;
+}
+
+static int find_lost(const struct nic_state *s, const struct drift_flow *f,
+		     const struct drift_expected *e, struct drift *d)
+{
+	_cleanup_free_ char *text = NULL;
+	struct deviation *v;
+	int r;
+
+	for (size_t i = 0; i < s->n_rules; i++)
+		if (is_own(&s->rules[i], f))
+			return 0;
+	if (flow_format(&f->flow, &text) < 0)
+		return -ENOMEM;
+	r = add(d, e, DRIFT_RULE_LOST,
+		format("the rule %s to %s %u is gone", text,
+		       f->target.action == RULE_TO_QUEUE ? "queue" : "RSS context",
+		       f->target.number),
+		&v);
+	if (r < 0)
+		return r;
+	v->flow = f->id;
+	for (size_t i = 0; i < e->n_queues; i++)
+		v->affected[i] = e->queues[i].lease == f->lease &&
+				 (f->target.action != RULE_TO_QUEUE ||
+				  e->queues[i].queue == f->target.number);
+	return 0;
+}
+
+static int find_lost_context(const struct nic_state *s, const struct drift_context *c,
+			     const struct drift_expected *e, struct drift *d)
+{
+	struct deviation *v;
+	int r;
+
+	if (nic_state_own_context(s, c->context, c->queues, c->n_queues))
+		return 0;
+	r = add(d, e, DRIFT_CONTEXT_LOST, format("RSS context %u of lease %08x is gone or changed",
+						 c->context, c->lease), &v);
+	if (r < 0)
+		return r;
+	v->lease = c->lease;
+	for (size_t i = 0; i < e->n_queues; i++)
+		v->affected[i] = e->queues[i].lease == c->lease;
+	return 0;
+}
+
+int drift_find_ways(const struct nic_state *s, const struct drift_expected *e, struct drift *d)
+{
+	int r;
+
+	r = find_table(s, e, d);
+	for (size_t i = 0; r == 0 && i < s->n_rules; i++)
+		r = find_rule(s, &s->rules[i], e, d);
+	if (r == 0)
+		r = find_contexts(s, e, d);
+	for (size_t i = 0; r == 0 && i < e->n_contexts; i++)
+		r = find_lost_context(s, &e->contexts[i], e, d);
+	for (size_t i = 0; r == 0 && i < e->n_flows; i++)
+		if (e->flows[i].installed)
+			r = find_lost(s, &e->flows[i], e, d);
+	return r;
+}
+
+/* --------------------------------------------------------------------------- settings */
+
+static bool has_kind(const struct drift *d, enum drift_kind kind)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->list[i].kind == kind)
+			return true;
+	return false;
+}
+
+static bool lease_has_flow(const struct drift_expected *e, uint32_t lease)
+{
+	for (size_t i = 0; i < e->n_flows; i++)
+		if (e->flows[i].lease == lease)
+			return true;
+	return false;
+}
+
+int drift_add_setting(const char *text, const struct drift_expected *e, struct drift *d)
+{
+	struct deviation *v;
+	int r = add(d, e, DRIFT_SETTING, strdup(text), &v);
+
+	for (size_t i = 0; r == 0 && i < e->n_queues; i++)
+		v->affected[i] = e->queues[i].bound;
+	return r;
+}
+
+static int find_setting(const struct step *step, const struct drift_expected *e, struct drift *d)
+{
+	_cleanup_free_ char *from = NULL, *to = NULL, *text = NULL;
+	int r;
+
+	if (step_value_format(step->op, &step->from, &from) < 0 ||
+	    step_value_format(step->op, &step->to, &to) < 0 ||
+	    asprintf(&text, "%s is %s instead of %s", step_op_to_string(step->op), from, to) < 0)
+		return -ENOMEM;
+	r = drift_add_setting(text, e, d);
+	/* Only who has rules has lost something. */
+	for (size_t i = 0; r == 0 && step->op == STEP_NTUPLE && i < e->n_queues; i++)
+		d->list[d->n - 1].affected[i] = lease_has_flow(e, e->queues[i].lease);
+	return r;
+}
+
+int drift_find_settings(const struct plan *plan, const struct drift_expected *e, struct drift *d)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->n_steps; i++)
+		if (plan->steps[i].op != STEP_RSS || !has_kind(d, DRIFT_TABLE))
+			r = find_setting(&plan->steps[i], e, d);
+	for (size_t i = 0; r == 0 && i < plan->n_waiting; i++)
+		r = find_setting(&plan->waiting[i].step, e, d);
+	return r;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Seeing that a way into a bound queue is open, and closing it, in one job: nothing else comes between.
+ * A table is ours to narrow. A rule or a context of somebody else's is not ours to touch, and where a
+ * rule before it would have to lie is every driver's own secret; so that way is closed at its other
+ * end: the queue is taken back, and what the rule leads there is ordinary traffic to an ordinary queue.
+ */
+#include <errno.h>
+
+#include "drift-look.h"
+#include "log.h"
+
+struct look *look_free(struct look *k)
+{
+	if (!k)
+		return NULL;
+	free(k->bound);
+	nic_state_free(k->state);
+	fault_done(&k->fault);
+	fault_done(&k->close_fault);
+	leases_ways_done(&k->ways);
+	drift_done(&k->drift);
+	free(k);
+	return NULL;
+}
+
+static void look_close(struct nic *nic, struct look *k)
+{
+	struct step step = {};
+
+	k->open = true;
+	/* There is no queue that it could lead to instead. */
+	if (k->ordinary == 0) {
+		k->close_r = fault_set(&k->close_fault, ZCRX_NOT_SUPPORTED, "rss",
+				       "No queue of %s is left for ordinary traffic.",
+				       k->state->name);
+		return;
+	}
+	k->close_r = drift_narrow(k->state, k->ordinary, &step);
+	if (k->close_r == 0)
+		k->close_r = nic->ops->apply(nic, &step, &k->close_fault);
+	k->closed = k->close_r == 0;
+	free(step.to.rss);
+}
+
+static void look_run(struct nic *nic, void *data)
+{
+	struct look *k = data;
+
+	k->r = nic->ops->observe_ways(nic, &k->state, &k->fault);
+	if (k->r == 0 && drift_table_leads(k->state, k->bound, k->n_bound))
+		look_close(nic, k);
+}
+
+/* What a restarting daemon has not looked at yet is judged by the leases alone. */
+static void note_bound(struct look *k, const struct lease_ways *w)
+{
+	unsigned lowest = UINT32_MAX;
+
+	for (size_t i = 0; i < w->expected.n_queues; i++) {
+		if (w->queues[i].bound)
+			k->bound[k->n_bound++] = w->queues[i].queue;
+		if (w->queues[i].queue < lowest)
+			lowest = w->queues[i].queue;
+	}
+	k->ordinary = w->expected.carve_out.ordinary;
+	if (k->ordinary == 0 || k->ordinary > lowest)
+		k->ordinary = lowest;
+}
+
+int look_start(struct device *d, bool settings, void (*done)(void *look), struct look **ret)
+{
+	_cleanup_lease_ways_ struct lease_ways w = {};
+	struct look *k = calloc(1, sizeof(*k));
+	int r;
+
+	r = k ? leases_ways(d, &w) : -ENOMEM;
+	if (r < 0) {
+		free(k);
+		return r;
+	}
+	k->device = d;
+	k->settings = settings;
+	k->bound = calloc(w.expected.n_queues + 1, sizeof(*k->bound));
+	r = -ENOMEM;
+	if (k->bound) {
+		note_bound(k, &w);
+		r = device_submit(d, look_run, done, k);
+	}
+	if (r < 0) {
+		look_free(k);
+		return r;
+	}
+	*ret = k;
+	return 0;
+}
+
+int look_judge(struct look *k)
+{
+	int r;
+
+	/* Of now: rules that were inserted before it looked are known, later ones it has not seen. */
+	r = leases_ways(k->device, &k->ways);
+	if (r == 0)
+		r = drift_find_ways(k->state, &k->ways.expected, &k->drift);
+	look_take_back(k, DRIFT_RULE);
+	return r;
+}
+
+void look_take_back(const struct look *k, enum drift_kind kind)
+{
+	const struct drift_expected *e = &k->ways.expected;
+
+	for (size_t i = 0; i < k->drift.n; i++) {
+		const struct deviation *v = &k->drift.list[i];
+
+		for (size_t q = 0; v->kind == kind && q < e->n_queues; q++)
+			if (v->affected[q] && e->queues[q].bound)
+				lease_close_way(k->device->manager, e->queues[q].lease, v->text);
+	}
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is said of a drift: in the journal, to watchers, and as the state of the device. Once each.
+ */
+#include <errno.h>
+#include <time.h>
+
+#include "drift-look.h"
+#include "log.h"
+#include "watch.h"
+
+uint64_t drift_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+bool drift_same(const char *a, const char *b)
+{
+	return a == b || (a && b && streq(a, b));
+}
+
+void drift_replace(char **s, const char *with)
+{
+	char *copy = with ? strdup(with) : NULL;
+
+	free(*s);
+	*s = copy;
+}
+
+/* A device that is degraded for another reason stays so for that reason. */
+void drift_set_reason(struct device *d)
+{
+	const struct drift_watch *w = &d->drift;
+	bool reports = d->manager->config->on_drift == ON_DRIFT_REPORT;
+	char *reason;
+
+	if (!w->armed || !w->found ||
+	    asprintf(&reason, "drifted: %s%s%s%s%s", w->found,
+		     w->failure ? "; not repaired: " : "", w->failure ?: "",
+		     reports ? "; on-drift is report; this puts it back as far as it is zcrxd's: "
+			       "zcrxctl apply " : "", reports ? d->name : "") < 0)
+		return;
+	d->state = DEVICE_DEGRADED;
+	free(d->reason);
+	d->reason = reason;
+	manager_update_status(d->manager);
+}
+
+static void drift_say(struct device *d, int level, const char *event, const char *reason)
+{
+	log_message(level, &(struct log_fields){ .interface = d->name, .event = event },
+		    "%s %s%s%s", d->name, event, reason ? ": " : "", reason ?: "");
+	watch_announce_interface(d, event, reason);
+}
+
+void drift_tell(struct device *d, const char *text, bool quiet)
+{
+	struct drift_watch *w = &d->drift;
+	bool news = !drift_same(w->found, text) || (w->quiet && !quiet);
+
+	if (news) {
+		drift_replace(&w->found, text);
+		w->repairs = 0;
+		w->quiet = quiet;
+		if (!quiet)
+			drift_say(d, LOG_WARNING, "drifted", text);
+	}
+	drift_set_reason(d);
+}
+
+void drift_tell_failure(struct device *d, int r, const struct fault *fault)
+{
+	struct drift_watch *w = &d->drift;
+	const char *why = r > 0 && fault->message ? fault->message : strerror(r < 0 ? -r : EIO);
+
+	if (drift_same(w->failure, why))
+		return;
+	drift_replace(&w->failure, why);
+	drift_say(d, LOG_WARNING, "failed", why);
+}
+
+void drift_over(struct device *d)
+{
+	struct drift_watch *w = &d->drift;
+
+	if (!w->found)
+		return;
+	drift_replace(&w->found, NULL);
+	drift_replace(&w->failure, NULL);
+	w->asked = false;
+	w->repairs = 0;
+	w->due = 0;
+	if (w->armed) {
+		d->state = DEVICE_CONFIGURED;
+		drift_replace(&d->reason, NULL);
+		manager_update_status(d->manager);
+	}
+	if (w->quiet)
+		return;
+	drift_say(d, LOG_INFO, "repaired", NULL);
+	if (drift_pace_repaired(&w->pace, drift_now()))
+		log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name },
+			    "Somebody changes %s again and again. From now on that is repaired and told "
+			    "every %llu s at most, until it has been quiet for %llu s; a way into a "
+			    "queue in use is closed at once all the same.", d->name,
+			    DRIFT_REPAIR_INTERVAL_USEC / 1000000, DRIFT_QUIET_USEC / 1000000);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What to do about what a look has found, and what to say. States are compared, never events: what we
+ * change ourselves is no drift, the notifications of it only cause a look that finds nothing.
+ *
+ * What nobody tells (rules; a table set by the old ioctl) is looked at once a second, and only while
+ * there is an ifq on some queue.
+ */
+#include <errno.h>
+
+#include "drift-look.h"
+#include "log.h"
+
+#define POLL_USEC (1000 * 1000ULL)
+/* Again, as long as something is not as it should be: doubled each time. */
+#define AGAIN_USEC (1000 * 1000ULL)
+#define AGAIN_DOUBLED_MOST 6
+/* Tries to close a table before the queues behind it are taken back. */
+#define OPEN_TRIES 3
+#define OPEN_AGAIN_USEC (20 * 1000ULL)
+
+static void drift_next(struct device *d);
+
+/* --------------------------------------------------------------------------- repairing */
+
+static void repair_ended(struct device *d, int r, const struct fault *fault)
+{
+	struct drift_watch *w = &d->drift;
+
+	if (w->n_repairing == 0) /* it has been forgotten */
+		return;
+	if (r != 0) {
+		w->repair_failed = true;
+		drift_tell_failure(d, r, fault);
+	}
+	if (--w->n_repairing > 0)
+		return;
+	w->look = look_free(w->look);
+	if (w->repair_failed) {
+		drift_set_reason(d);
+		drift_next(d);
+	} else
+		drift_look(d, true); /* is it? */
+}
+
+static void on_configured(struct device *d, const struct device_report *report, void *userdata)
+{
+	(void)userdata;
+	repair_ended(d, report->r, report->fault);
+}
+
+static void on_rule(struct lease *l, int r, struct fault *fault, const struct flow_list *added,
+		    void *userdata)
+{
+	(void)added;
+	(void)userdata;
+	/* A lease that ends meanwhile does not need it any more. */
+	repair_ended(l->device, r, fault);
+}
+
+static void on_context(struct lease *l, void *userdata)
+{
+	(void)userdata;
+	/* Where none could be made the flows are dealt out, as for a new lease. */
+	repair_ended(l->device, 0, NULL);
+}
+
+static int repair_one(struct device *d, const struct deviation *v)
+{
+	int r = 0;
+
+	if (v->kind == DRIFT_CONTEXT_LOST)
+		r = lease_context_return(d, v->lease, on_context);
+	else if (v->kind == DRIFT_RULE_LOST)
+		r = lease_rule_return(d, v->flow, on_rule, NULL);
+	else
+		return 0;
+	d->drift.n_repairing += r == 0;
+	/* It has ended, or waits for its context: the next look sees. */
+	return r == -ENOENT || r == -EAGAIN ? 0 : r;
+}
+
+static bool needs_plan(const struct look *k)
+{
+	for (size_t i = 0; i < k->drift.n; i++)
+		if (k->drift.list[i].kind == DRIFT_SETTING ||
+		    (k->drift.list[i].kind == DRIFT_TABLE && !k->closed))
+			return true;
+	return false;
+}
+
+/* Settings first: without ntuple filters there are no rules. */
+static void repair(struct look *k)
+{
+	struct device *d = k->device;
+	struct drift_watch *w = &d->drift;
+	int r = 0;
+
+	w->repair_failed = false;
+	w->n_repairing = 1; /* this function */
+	if (w->armed && needs_plan(k)) {
+		r = device_configure(d, CONFIGURE_REPAIR, on_configured, NULL);
+		w->n_repairing += r == 0;
+	}
+	for (size_t i = 0; r >= 0 && i < k->drift.n; i++)
+		r = repair_one(d, &k->drift.list[i]);
+	if (w->n_repairing == 1 && r == 0) { /* there is nothing that we could do */
+		w->n_repairing = 0;
+		w->look = look_free(w->look);
+		drift_next(d);
+	} else
+		repair_ended(d, r, NULL);
+}
+
+/* ---------------------------------------------------------------------------- judging */
+
+static uint64_t backoff(unsigned n)
+{
+	return AGAIN_USEC << (n < AGAIN_DOUBLED_MOST ? n : AGAIN_DOUBLED_MOST);
+}
+
+static bool is_all_closed(const struct look *k)
+{
+	return k->drift.n == 1 && k->drift.list[0].kind == DRIFT_TABLE && k->closed;
+}
+
+static void conclude(struct look *k)
+{
+	_cleanup_free_ char *text = NULL;
+	struct device *d = k->device;
+	struct drift_watch *w = &d->drift;
+	uint64_t now = drift_now(), from;
+	bool may;
+
+	if (drift_format(&k->drift, &k->ways.expected, &text) < 0)
+		log_errno(-ENOMEM, "Cannot say how %s has drifted", d->name);
+	if (!text) {
+		drift_over(d);
+	} else {
+		from = drift_pace_next(&w->pace, now);
+		drift_tell(d, text, from > now);
+		may = w->asked || (from <= now && (w->repairs == 0 || now >= w->due));
+		w->due = may ? now + backoff(w->repairs++) : from > now ? from : w->due;
+		if (is_all_closed(k))
+			drift_over(d);
+		else if (may && (w->asked || d->manager->config->on_drift == ON_DRIFT_REPAIR)) {
+			w->asked = false;
+			repair(k);
+			return;
+		}
+	}
+	w->look = look_free(w->look);
+	drift_next(d);
+}
+
+static void on_planned(struct device *d, const struct device_report *report, void *userdata)
+{
+	struct look *k = userdata;
+	int r;
+
+	if (d->drift.look != k) { /* it has been forgotten */
+		look_free(k);
+		return;
+	}
+	if (d->gone) {
+		d->drift.look = look_free(k);
+		return;
+	}
+	if (report->r > 0)
+		r = drift_add_setting(report->fault->message, &k->ways.expected, &k->drift);
+	else if (report->r < 0)
+		r = report->r;
+	else
+		r = drift_find_settings(report->plan, &k->ways.expected, &k->drift);
+	if (r < 0)
+		drift_tell_failure(d, r, NULL);
+	device_review_queues(d);
+	conclude(k);
+}
+
+/* A table that cannot be closed at its beginning is closed at its end, as a rule is. */
+static void judge_table(struct look *k)
+{
+	struct drift_watch *w = &k->device->drift;
+
+	if (!k->open || k->closed) {
+		w->open_tries = 0;
+		return;
+	}
+	drift_tell_failure(k->device, k->close_r, &k->close_fault);
+	if (++w->open_tries >= OPEN_TRIES)
+		look_take_back(k, DRIFT_TABLE);
+}
+
+static void look_done(void *data)
+{
+	_cleanup_free_ char *ways = NULL;
+	struct look *k = data;
+	struct device *d = k->device;
+	struct drift_watch *w = &d->drift;
+	int r = k->r;
+
+	if (w->look != k) { /* it has been forgotten */
+		look_free(k);
+		device_job_done(d);
+		return;
+	}
+	if (r == 0 && d->gone)
+		r = ZCRX_NO_SUCH_INTERFACE;
+	if (r == 0)
+		r = look_judge(k);
+	if (r == 0)
+		r = drift_format(&k->drift, &k->ways.expected, &ways);
+	if (r == 0) {
+		if (!w->found)
+			drift_replace(&w->failure, NULL);
+		judge_table(k);
+		k->settings |= k->open || !drift_same(ways, w->ways);
+		drift_replace(&w->ways, k->closed ? NULL : ways);
+	} else if (r != ZCRX_NO_SUCH_INTERFACE)
+		drift_tell_failure(d, r, &k->fault);
+	if (r == 0 && k->settings && w->armed &&
+	    device_configure(d, CONFIGURE_PLAN, on_planned, k) == 0) {
+		device_job_done(d);
+		return;
+	}
+	if (r == 0 && k->settings)
+		conclude(k);
+	else {
+		w->look = look_free(w->look);
+		drift_next(d);
+	}
+	device_job_done(d);
+}
+
+/* ------------------------------------------------------------------------------- when */
+
+static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct device *d = userdata;
+
+	(void)s;
+	(void)usec;
+	drift_look(d, d->drift.due > 0 && drift_now() >= d->drift.due);
+	return 0;
+}
+
+static void look_in(struct device *d, uint64_t usec)
+{
+	struct drift_watch *w = &d->drift;
+	int r;
+
+	if (!w->timer)
+		r = sd_event_add_time_relative(d->manager->event, &w->timer, CLOCK_MONOTONIC, usec,
+					       0, on_timer, d);
+	else
+		r = sd_event_source_set_time_relative(w->timer, usec);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
+	if (r < 0 && r != -ESTALE) /* the daemon ends */
+		log_errno(r, "Cannot arm a timer for %s", device_name(d));
+}
+
+/* After a look. */
+static void drift_next(struct device *d)
+{
+	struct drift_watch *w = &d->drift;
+	uint64_t now = drift_now(), wait = UINT64_MAX;
+
+	if (w->again) {
+		w->again = false;
+		drift_look(d, w->again_settings);
+		return;
+	}
+	if (leases_have_ways(d))
+		wait = w->open_tries > 0 ? OPEN_AGAIN_USEC : POLL_USEC;
+	if (w->found && w->due > 0 && w->due - now < wait)
+		wait = w->due > now ? w->due - now : 0;
+	if (wait != UINT64_MAX)
+		look_in(d, wait);
+}
+
+void drift_look(struct device *d, bool settings)
+{
+	struct drift_watch *w = &d->drift;
+	int r;
+
+	if (!d->worker || d->gone)
+		return;
+	if (w->look) {
+		w->again_settings = (w->again && w->again_settings) || settings;
+		w->again = true;
+		return;
+	}
+	settings = settings && w->armed;
+	if (!settings && !w->found && !leases_have_ways(d))
+		return;
+	r = look_start(d, settings, look_done, &w->look);
+	if (r < 0) {
+		log_errno(r, "Cannot look at %s", d->name);
+		look_in(d, POLL_USEC);
+	}
+}
+
+void drift_applied(struct device *d)
+{
+	d->drift.asked = d->drift.found != NULL;
+	drift_look(d, d->drift.found != NULL);
+}
+
+void drift_watch_ways(struct device *d)
+{
+	int enabled = SD_EVENT_OFF;
+
+	if (d->drift.look || !leases_have_ways(d))
+		return;
+	if (d->drift.timer)
+		(void)sd_event_source_get_enabled(d->drift.timer, &enabled);
+	if (enabled == SD_EVENT_OFF)
+		look_in(d, POLL_USEC);
+}
+
+void drift_forget(struct device *d)
+{
+	struct drift_watch *w = &d->drift;
+
+	/* With a job under way it belongs to that. */
+	if (w->n_repairing > 0)
+		look_free(w->look);
+	sd_event_source_disable_unref(w->timer);
+	free(w->found);
+	free(w->ways);
+	free(w->failure);
+	*w = (struct drift_watch){};
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The ways into the queues of leases: which ones are their own, what is done to a lease when somebody
+ * else's way cannot be closed, and its own rules that are lost. Whether anything is wrong is decided in
+ * model/drift.c, what is done about it in devices/drift.c.
+ */
+#include <errno.h>
+
+#include "leases.h"
+#include "log.h"
+#include "ways.h"
+
+static bool queue_is_bound(const struct lease *l, unsigned queue)
+{
+	/* What registers by itself does not tell us when. */
+	return l->per_queue[queue].bound || l->per_queue[queue].registering ||
+	       (l->self_registered && l->state == LEASE_STEERED);
+}
+
+bool leases_have_ways(const struct device *d)
+{
+	const struct lease *l;
+
+	TAILQ_FOREACH(l, &d->manager->leases, entry)
+		for (unsigned i = 0; l->device == d && i < l->n_queues; i++)
+			if (queue_is_bound(l, i))
+				return true;
+	return false;
+}
+
+void leases_ways_done(struct lease_ways *w)
+{
+	free(w->queues);
+	free(w->flows);
+	free(w->contexts);
+	*w = (struct lease_ways){};
+}
+
+static void note_lease(struct lease_ways *w, const struct lease *l)
+{
+	bool alive = l->state == LEASE_BOUND || l->state == LEASE_STEERED ||
+		     l->state == LEASE_RESERVED;
+
+	for (unsigned i = 0; i < l->n_queues; i++)
+		w->queues[w->expected.n_queues++] =
+			(struct drift_queue){ .queue = l->queues[i], .lease = l->id,
+					      .uid = l->owner_uid, .bound = queue_is_bound(l, i) };
+	for (size_t i = 0; i < l->n_flows; i++) {
+		const struct lease_flow *f = l->flows[i];
+
+		if (f->state == FLOW_PENDING)
+			continue;
+		w->flows[w->expected.n_flows++] =
+			(struct drift_flow){ .id = f->id, .lease = l->id, .flow = f->flow,
+					     .target = f->target,
+					     .installed = alive && f->state == FLOW_INSTALLED };
+	}
+	if (l->spread == SPREAD_CONTEXT)
+		w->contexts[w->expected.n_contexts++] =
+			(struct drift_context){ .lease = l->id, .context = l->context,
+						.queues = l->queues, .n_queues = l->n_queues };
+}
+
+int leases_ways(const struct device *d, struct lease_ways *ret)
+{
+	size_t n_queues = 0, n_flows = 0, n_leases = 0;
+	const struct lease *l;
+
+	TAILQ_FOREACH(l, &d->manager->leases, entry)
+		if (l->device == d) {
+			n_queues += l->n_queues;
+			n_flows += l->n_flows;
+			n_leases++;
+		}
+	*ret = (struct lease_ways){ .expected.carve_out = d->inventory.carve_out };
+	ret->queues = calloc(n_queues + 1, sizeof(*ret->queues));
+	ret->flows = calloc(n_flows + 1, sizeof(*ret->flows));
+	ret->contexts = calloc(n_leases + 1, sizeof(*ret->contexts));
+	if (!ret->queues || !ret->flows || !ret->contexts) {
+		leases_ways_done(ret);
+		return -ENOMEM;
+	}
+	ret->expected.queues = ret->queues;
+	ret->expected.flows = ret->flows;
+	ret->expected.contexts = ret->contexts;
+	TAILQ_FOREACH(l, &d->manager->leases, entry)
+		if (l->device == d)
+			note_lease(ret, l);
+	return 0;
+}
+
+void lease_close_way(struct manager *m, uint32_t id, const char *reason)
+{
+	struct lease *l = leases_find(m, id);
+	bool direct;
+
+	if (!l || l->state == LEASE_QUARANTINED)
+		return;
+	if (l->state == LEASE_DRAINING) {
+		lease_hurry(l); /* no grace any more */
+		return;
+	}
+	/* Where the kernel cannot take a queue from a living ring, its client has to go: it reads what
+	 * is others', and they get errors. */
+	direct = !l->granted || l->grant.kind == GRANT_DIRECT;
+	lease_revoke(l, 0, direct, reason);
+}
+
+static struct lease_flow *find_flow(struct device *d, uint64_t id, struct lease **ret)
+{
+	struct lease_flow *f;
+	struct lease *l;
+
+	TAILQ_FOREACH(l, &d->manager->leases, entry) {
+		f = l->device == d ? lease_find_flow(l, id) : NULL;
+		if (f && f->state == FLOW_INSTALLED) {
+			*ret = l;
+			return f;
+		}
+	}
+	return NULL;
+}
+
+int lease_rule_return(struct device *d, uint64_t flow, flows_done done, void *userdata)
+{
+	struct lease *l;
+	struct lease_flow *f = find_flow(d, flow, &l);
+	struct flow_list list = { .flows = &f, .n = 1 };
+	int r;
+
+	if (!f)
+		return -ENOENT;
+	f->lost = true;
+	r = lease_flows_install(l, &list, done, userdata);
+	if (r < 0) {
+		f->lost = false;
+		f->state = FLOW_INSTALLED;
+	}
+	return r;
+}
+
+int lease_context_return(struct device *d, uint32_t id, spread_done done)
+{
+	struct lease *l = leases_find(d->manager, id);
+
+	if (!l || l->device != d || l->spread != SPREAD_CONTEXT ||
+	    (l->state != LEASE_BOUND && l->state != LEASE_STEERED))
+		return -ENOENT;
+	l->spread = SPREAD_NONE;
+	l->context = 0;
+	return lease_spread(l, done, NULL);
+}
