@@ -134,6 +134,32 @@ static void test_resize(void **state)
 }
 
 /* A queue has at most one holder, and withheld queues stay so: against an array. */
+/* Those that are to become ordinary again are nobody's new lease, but stay whose they are. */
+static void test_lease_first(void **state)
+{
+	struct carve_out c = carve(10, 6);
+	_cleanup_(inventory_done) struct inventory i;
+	uint32_t queues[4];
+
+	(void)state;
+	inventory_init(&i);
+	c.lease_first = 14;
+	assert_int_equal(inventory_resize(&i, &c), 0);
+	assert_int_equal(inventory_take_queue(&i, 3, 11), 0);
+	assert_int_equal(inventory_free_count(&i), 2);
+	assert_false(inventory_take(&i, 7, 3, queues));
+	assert_true(inventory_take(&i, 7, 2, queues));
+	assert_int_equal(queues[0], 14);
+	assert_int_equal(queues[1], 15);
+	assert_int_equal(inventory_get(&i, 11)->lease, 3);
+	/* None at all. */
+	c.lease_first = 16;
+	assert_int_equal(inventory_resize(&i, &c), 0);
+	inventory_give(&i, 7);
+	assert_int_equal(inventory_free_count(&i), 0);
+	assert_false(inventory_take(&i, 8, 1, queues));
+}
+
 static void test_random_use(void **state)
 {
 	enum { QUEUES = 16, FIRST = 16 };
@@ -187,7 +213,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty),	   cmocka_unit_test(test_take_and_give),
 		cmocka_unit_test(test_take_queue), cmocka_unit_test(test_quarantine),
-		cmocka_unit_test(test_resize),	   cmocka_unit_test(test_random_use),
+		cmocka_unit_test(test_resize),	   cmocka_unit_test(test_lease_first),
+		cmocka_unit_test(test_random_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
