@@ -5,7 +5,8 @@
 #include "bring.h"
 
 /* A driver may answer to a change with another one; one that does so for ever is told so. */
-#define ROUNDS_MAX 3
+#define ROUNDS_MAX     3
+#define PUT_BACK_TRIES 3
 
 static int look(struct nic *nic, struct bring *b, struct fault *reterr)
 {
@@ -52,12 +53,12 @@ static int describe_left(const struct plan *back, char **ret)
 }
 
 /* Whatever the undo of the steps said: 0 with NULL if the NIC is as it was found. What is not gets
- * another try, in the order that takes a configuration down. */
+ * another try, in the order that takes a configuration down, and so does a look that failed. */
 static int put_back(struct nic *nic, struct bring *b, const struct nic_state *found, char **ret)
 {
 	int r = 0;
 
-	for (unsigned tries = 0; tries < 2; tries++) {
+	for (unsigned tries = 1; tries <= PUT_BACK_TRIES; tries++) {
 		_cleanup_(plan_freep) struct plan *back = NULL;
 		struct step_result *results;
 
@@ -65,11 +66,10 @@ static int put_back(struct nic *nic, struct bring *b, const struct nic_state *fo
 		if (r == 0)
 			r = plan_restore(found, b->state, NULL, &back, NULL);
 		if (r != 0)
-			return r;
-		*ret = NULL;
+			continue;
 		if (back->n_steps == 0)
 			return 0;
-		if (tries > 0)
+		if (tries == PUT_BACK_TRIES)
 			return describe_left(back, ret);
 		results = step_results_new(back);
 		if (!results)
