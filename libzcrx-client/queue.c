@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "internal.h"
+#include "zcrx-idl.h"
 
 #define DEFAULT_AREA_SIZE ((size_t)16 << 20)
 #define MAX_BUFFER_LENGTH ((size_t)2 << 20)
@@ -41,6 +42,31 @@ int zcrx_queue_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_que
 	q->buffer_length = queue_page_size();
 	*ret = q;
 	return 0;
+}
+
+int zcrx_queue_tune(struct zcrx_queue *queue, int64_t defer_hard_irqs, int64_t gro_flush_timeout,
+		    int64_t irq_suspend_timeout)
+{
+	sd_json_variant *parameters = NULL;
+	int fd, r;
+
+	if (!queue)
+		return -EINVAL;
+	fd = lease_push_handle(queue->lease);
+	if (fd < 0)
+		return fd;
+	r = sd_json_buildo(
+		&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", queue->lease->id),
+		SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", fd),
+		SD_JSON_BUILD_PAIR_UNSIGNED("queue", queue->index),
+		SD_JSON_BUILD_PAIR_CONDITION(defer_hard_irqs >= 0, "deferHardIrqs",
+					     SD_JSON_BUILD_INTEGER(defer_hard_irqs)),
+		SD_JSON_BUILD_PAIR_CONDITION(gro_flush_timeout >= 0, "groFlushTimeoutNSec",
+					     SD_JSON_BUILD_INTEGER(gro_flush_timeout)),
+		SD_JSON_BUILD_PAIR_CONDITION(irq_suspend_timeout >= 0, "irqSuspendTimeoutNSec",
+					     SD_JSON_BUILD_INTEGER(irq_suspend_timeout)));
+	return client_call(queue->lease->client, "set how the queue is polled", ZCRX_METHOD("Tune"), r,
+			   parameters, NULL);
 }
 
 struct zcrx_queue *zcrx_queue_ref(struct zcrx_queue *queue)

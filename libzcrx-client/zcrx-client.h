@@ -159,6 +159,13 @@ int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries);
 /* Makes the ring and the area, and has zcrxd bind the hardware queue to them. Since: 0.1 */
 int zcrx_queue_register(struct zcrx_queue *queue);
 
+/* How the NAPI of the queue is polled, until the lease ends; for programs that busy poll. How many
+ * empty polls there are before the interrupt is armed again (at most 100), the nanoseconds between
+ * them (at most 10 ms), and those without interrupts while the program polls (at most 100 ms). A
+ * negative number leaves it as it is. Needs no registration. Since: 0.1 */
+int zcrx_queue_tune(struct zcrx_queue *queue, int64_t defer_hard_irqs, int64_t gro_flush_timeout,
+		    int64_t irq_suspend_timeout);
+
 /* Has the flows of `socket` steered to the queue: a listening TCP socket, for the connections that
  * it will accept, or a connected one. The socket proves that the flow is the caller's; it is
  * steered until the socket is closed. -EACCES: it proves nothing; -EADDRINUSE: somebody else's flow

@@ -186,6 +186,16 @@ METHOD(renew)
 	return r;
 }
 
+METHOD(tune)
+{
+	struct fake_server *f = userdata;
+
+	(void)flags;
+	if (record(f, link, "Tune", parameters))
+		return 0;
+	return sd_varlink_reply(link, NULL);
+}
+
 static int on_connect(sd_varlink_server *server, sd_varlink *link, void *userdata)
 {
 	int r;
@@ -226,7 +236,8 @@ static void *serve(void *userdata)
 		f->server, ZCRX_METHOD("Acquire"), acquire, ZCRX_METHOD("ListLeases"), list_leases,
 		ZCRX_METHOD("Open"), open_lease, ZCRX_METHOD("Register"), register_ifq,
 		ZCRX_METHOD("AddFlow"), add_flow, ZCRX_METHOD("RemoveFlow"), remove_flow,
-		ZCRX_METHOD("Release"), release, ZCRX_METHOD("Renew"), renew);
+		ZCRX_METHOD("Release"), release, ZCRX_METHOD("Renew"), renew,
+		ZCRX_METHOD("Tune"), tune);
 	assert(r >= 0);
 	r = sd_varlink_server_listen_address(f->server, f->path, 0600);
 	assert(r >= 0);

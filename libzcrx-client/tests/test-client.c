@@ -141,6 +141,28 @@ static void test_last_reference(void **state)
 	assert_true(hangs_up(x->server.handle));
 }
 
+static void test_tune(void **state)
+{
+	struct fixture *x = *state;
+	struct zcrx_queue *q;
+
+	assert_int_equal(zcrx_queue_tune(NULL, 1, 1, 1), -EINVAL);
+	fixture_acquire(x);
+	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
+	assert_int_equal(zcrx_queue_tune(q, 2, 200000, -1), 0);
+	assert_called(x, "Tune",
+		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":0,"
+		      "\"deferHardIrqs\":2,\"groFlushTimeoutNSec\":200000}");
+	assert_int_equal(x->server.n_descriptors, 1);
+	assert_int_equal(zcrx_queue_tune(q, -1, -1, 0), 0);
+	assert_called(x, "Tune",
+		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":0,"
+		      "\"irqSuspendTimeoutNSec\":0}");
+	assert_int_equal(zcrx_lease_release(x->lease), 0);
+	assert_int_equal(zcrx_queue_tune(q, 1, 1, 1), -EBADFD);
+	zcrx_queue_unref(q);
+}
+
 static void test_release_and_renew(void **state)
 {
 	struct fixture *x = *state;
@@ -355,6 +377,7 @@ int main(void)
 		TEST(test_steer_all),
 		TEST(test_handle),
 		TEST(test_last_reference),
+		TEST(test_tune),
 		TEST(test_release_and_renew),
 		TEST(test_open),
 		TEST(test_inherit),

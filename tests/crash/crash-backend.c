@@ -178,6 +178,21 @@ static int nic_rule_delete(struct nic *nic, uint32_t location, const struct flow
 	return POINTS(n->ops->rule_delete(n, location, flow, target, f));
 }
 
+static int nic_napi_get(struct nic *nic, uint32_t queue, struct napi_settings *ret, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->napi_get(n, queue, ret, f));
+}
+
+static int nic_napi_set(struct nic *nic, uint32_t queue, const struct napi_settings *settings,
+			unsigned which, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->napi_set(n, queue, settings, which, f));
+}
+
 static struct nic *nic_close(struct nic *nic)
 {
 	struct nic *n = INNER(nic, crash_nic);
@@ -198,6 +213,8 @@ static const struct nic_ops nic_ops = {
 	.context_delete = nic_context_delete,
 	.rule_insert = nic_rule_insert,
 	.rule_delete = nic_rule_delete,
+	.napi_get = nic_napi_get,
+	.napi_set = nic_napi_set,
 	.close = nic_close,
 };
 

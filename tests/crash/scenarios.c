@@ -264,6 +264,20 @@ static const char *act_expire(struct world *w, struct subject *s, unsigned n)
 	return call_fds(w->link, "Renew", &s->handle, 1, NULL, "{" SUBJECT_LEASE ",\"timeToLiveUSec\":1}", s->id);
 }
 
+#define TUNE "{" SUBJECT_LEASE ",\"deferHardIrqs\":%u,\"groFlushTimeoutNSec\":200000}"
+
+static void tuned(struct world *w, struct subject *s)
+{
+	reserved(w, s);
+	must(call_fds(w->link, "Tune", &s->handle, 1, NULL, TUNE, s->id, 2U));
+}
+
+static const char *act_tune(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return call_fds(w->link, "Tune", &s->handle, 1, NULL, TUNE, s->id, 3U);
+}
+
 static const char *act_revoke(struct world *w, struct subject *s, unsigned n)
 {
 	world_arm(w, n);
@@ -467,6 +481,9 @@ const struct scenario lease_scenarios[] = {
 	{ "RemoveFlow, the last", .prepare = steered_by_value, .act = act_remove_flow },
 	{ "RemoveFlow, still waiting", .prepare = pending, .act = act_remove_flow },
 	{ "Renew", .prepare = steered, .act = act_renew },
+	{ "Tune", .prepare = reserved, .act = act_tune },
+	{ "Tune, again", .prepare = tuned, .act = act_tune },
+	{ "Release, tuned", .prepare = tuned, .act = act_release },
 	{ "Release", .prepare = steered_and_closed, .act = act_release },
 	{ "Release, not registered", .prepare = pending, .act = act_release },
 	{ "Revoke with grace", .prepare = steered_and_closed, .act = act_revoke },

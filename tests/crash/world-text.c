@@ -78,6 +78,11 @@ static void print_nic(FILE *out, const struct nic_state *s)
 		if (!nic_state_queue_clean(s, (unsigned)q))
 			fprintf(out, "  queue %zu:%s%s\n", q, s->queues[q].leased ? " leased" : "",
 				s->queues[q].io_uring ? " io_uring" : "");
+	for (size_t q = 0; q < s->n_queues; q++)
+		if (s->queues[q].napi.defer_hard_irqs || s->queues[q].napi.gro_flush_timeout)
+			fprintf(out, "  queue %zu is polled after %u, %ju ns\n", q,
+				s->queues[q].napi.defer_hard_irqs,
+				(uintmax_t)s->queues[q].napi.gro_flush_timeout);
 	print_rules(out, s);
 }
 

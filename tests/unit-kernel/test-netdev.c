@@ -106,6 +106,88 @@ static void test_napi(void **state)
 	assert_int_equal(q[0].irq, 0);
 }
 
+static void test_napi_settings(void **state)
+{
+	struct nic_queue q[QUEUES] = { [1] = { .napi_id = 8201 }, [2] = { .napi_id = 8202 } };
+	struct netdev_queues all = { q, QUEUES };
+	struct message m;
+
+	(void)state;
+	message_genl(&m, FAMILY, 11);
+	message_u32(&m, 2, 8201);
+	message_u32(&m, 5, 2);
+	message_u32(&m, 6, 200000); /* a "uint": as wide as it has to be */
+	message_attr(&m, 7, &(uint64_t){ 5000000000 }, 8);
+	assert_int_equal(netdev_read_napi(message_header(&m), &all), 0);
+	assert_true(q[1].has_napi);
+	assert_int_equal(q[1].napi.defer_hard_irqs, 2);
+	assert_int_equal(q[1].napi.gro_flush_timeout, 200000);
+	assert_int_equal(q[1].napi.irq_suspend_timeout, 5000000000);
+	assert_false(q[2].has_napi);
+	message_genl(&m, FAMILY, 11); /* before 6.13 */
+	message_u32(&m, 2, 8202);
+	assert_int_equal(netdev_read_napi(message_header(&m), &all), 0);
+	assert_false(q[2].has_napi);
+}
+
+static void test_napi_request(void **state)
+{
+	const struct napi_settings settings = { 2, 200000, 20000000 };
+	_cleanup_nl_msg_ struct nl_msg *all = netdev_set_napi(&family, 8201, &settings, NAPI_EVERYTHING);
+	_cleanup_nl_msg_ struct nl_msg *one =
+		netdev_set_napi(&family, 8201, &settings, NAPI_GRO_FLUSH_TIMEOUT);
+	struct nlattr *tb[8];
+
+	(void)state;
+	assert_non_null(all);
+	assert_non_null(one);
+	assert_int_equal(netlink_parse_genl(nlmsg_hdr(all), NULL, tb, 7), 0);
+	assert_int_equal(attr_u32(tb[2], 0), 8201);
+	assert_int_equal(attr_u32(tb[5], 0), 2);
+	assert_int_equal(attr_uint(tb[6], 0), 200000);
+	assert_int_equal(attr_uint(tb[7], 0), 20000000);
+	assert_int_equal(netlink_parse_genl(nlmsg_hdr(one), NULL, tb, 7), 0);
+	assert_null(tb[5]);
+	assert_int_equal(attr_uint(tb[6], 0), 200000);
+	assert_null(tb[7]);
+}
+
+static void pool_reply(struct message *m, uint32_t napi_id, uint32_t buffers)
+{
+	message_genl(m, FAMILY, 5);
+	message_u32(m, 1, 77);
+	if (napi_id)
+		message_u32(m, 3, napi_id);
+	message_u32(m, 4, buffers);
+	message_u32(m, 5, buffers * 4096);
+}
+
+/* Those of one queue add up, a dump that is begun anew begins at nothing. */
+static void test_pools(void **state)
+{
+	struct nic_queue q[QUEUES] = { [1] = { .napi_id = 8201 } };
+	struct netdev_queues all = { q, QUEUES };
+	struct message m;
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		pool_reply(&m, 8201, 10);
+		assert_int_equal(netdev_read_pool(message_header(&m), &all), 0);
+		pool_reply(&m, 8201, 5);
+		assert_int_equal(netdev_read_pool(message_header(&m), &all), 0);
+		pool_reply(&m, 9000, 100);
+		assert_int_equal(netdev_read_pool(message_header(&m), &all), 0);
+		pool_reply(&m, 0, 100); /* detached */
+		assert_int_equal(netdev_read_pool(message_header(&m), &all), 0);
+		assert_true(q[1].has_pool);
+		assert_int_equal(q[1].pool_buffers, 15);
+		assert_int_equal(q[1].pool_bytes, 15 * 4096);
+		assert_false(q[0].has_pool);
+		netdev_reset_pools(&all);
+		assert_false(q[1].has_pool);
+	}
+}
+
 static void counters_reply(struct message *m, uint32_t id, bool wide)
 {
 	message_genl(m, FAMILY, 12);
@@ -233,7 +315,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_queue),	cmocka_unit_test(test_queue_ignored),
-		cmocka_unit_test(test_napi),	cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_napi),
+		cmocka_unit_test(test_napi_settings),
+		cmocka_unit_test(test_napi_request),
+		cmocka_unit_test(test_pools),	cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_hostile), cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_created),
 	};

@@ -22,7 +22,7 @@ static const struct mistake mistakes[] = {
 	  "characters without blanks" },
 	{ "policy: [{users: alice}]",
 	  "1:11: policy[0].users: found an unknown key, expected one of user, group, interfaces, "
-	  "max-queues, max-area, max-lease-time, flows, administer (did you mean user?)" },
+	  "max-queues, max-area, max-lease-time, flows, tune, administer (did you mean user?)" },
 	{ RULE "- group: zcrx\n- user: alice\n  flows: any\n",
 	  "4:3: policy[2]: found a rule that never decides, expected it before the rule at line 2, "
 	  "which matches the same users first" },
@@ -57,6 +57,7 @@ static const struct mistake mistakes[] = {
 	{ RULE "  max-lease-time: 0\n",
 	  "3:19: policy[0].max-lease-time: found \"0\", expected a time in seconds or like 30min, "
 	  "12h, 1d" },
+	{ RULE "  tune: 1\n", "3:9: policy[0].tune: found \"1\", expected true or false" },
 	{ RULE "  administer: 1\n",
 	  "3:15: policy[0].administer: found \"1\", expected true or false" },
 	{ RULE "  flows: all\n", "3:10: policy[0].flows: found \"all\", expected prove, any or a "

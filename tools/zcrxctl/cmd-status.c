@@ -6,6 +6,7 @@
 
 #include "call.h"
 #include "commands.h"
+#include "queue-table.h"
 #include "status-view.h"
 #include "view.h"
 
@@ -52,6 +53,20 @@ static enum exit_status keep_leases(sd_json_variant **leases, const char *interf
 	return CTL_DONE;
 }
 
+/* The map says whose they are; there is room for all else of one interface. */
+static enum exit_status write_queues(const struct ctl *ctl, sd_json_variant *description)
+{
+	sd_json_variant *interface;
+
+	array_foreach(interface, field_array(description, "interfaces"))
+	{
+		putchar('\n');
+		if (queue_table_write(stdout, interface, ctl->legend, ctl->colour) < 0)
+			return ctl_oom();
+	}
+	return CTL_DONE;
+}
+
 static enum exit_status run(const struct ctl *ctl, char **arguments)
 {
 	_cleanup_link_ sd_varlink *link = NULL;
@@ -73,7 +88,9 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 		status = keep_leases(&leases, arguments[0]);
 	if (status != CTL_DONE)
 		return status;
-	return status_write(stdout, description, leases, &view) < 0 ? ctl_oom() : CTL_DONE;
+	if (status_write(stdout, description, leases, &view) < 0)
+		return ctl_oom();
+	return arguments[0] ? write_queues(ctl, description) : CTL_DONE;
 }
 
 const struct command command_status = {

@@ -32,6 +32,10 @@ static const struct option_row {
 	[OPTION_FORCE] = { "force", NULL, "even if it interrupts what is in use" },
 	[OPTION_GRACE] = { "grace", "TIME", "let the client go on for TIME" },
 	[OPTION_REASON] = { "reason", "TEXT", "tell the client why" },
+	[OPTION_QUEUE] = { "queue", "N", "only the lease's N-th queue, from 0" },
+	[OPTION_DEFER_HARD_IRQS] = { "defer-hard-irqs", "N", "empty polls before interrupts" },
+	[OPTION_GRO_FLUSH_TIMEOUT] = { "gro-flush-timeout", "NS", "time between these polls" },
+	[OPTION_IRQ_SUSPEND_TIMEOUT] = { "irq-suspend-timeout", "NS", "no interrupts in busy polling" },
 };
 
 static void print_options(unsigned options)
@@ -141,6 +145,16 @@ static enum exit_status set_json(struct ctl *ctl, const char *mode)
 	return CTL_DONE;
 }
 
+/* The daemon knows the bounds. */
+static enum exit_status take_number(struct ctl *ctl, enum ctl_option option, const char *value,
+				    uint64_t *ret)
+{
+	if (parse_number(value, 0, UINT32_MAX, ret) < 0)
+		return ctl_fail(CTL_USAGE, "--%s %s: expected a number.", rows[option].name, value);
+	ctl->given |= TAKES(option);
+	return CTL_DONE;
+}
+
 static enum exit_status set_option(struct ctl *ctl, enum ctl_option option, const char *value)
 {
 	switch (option) {
@@ -181,6 +195,14 @@ static enum exit_status set_option(struct ctl *ctl, enum ctl_option option, cons
 	case OPTION_REASON:
 		ctl->reason = value;
 		return CTL_DONE;
+	case OPTION_QUEUE:
+		return take_number(ctl, option, value, &ctl->queue);
+	case OPTION_DEFER_HARD_IRQS:
+		return take_number(ctl, option, value, &ctl->defer_hard_irqs);
+	case OPTION_GRO_FLUSH_TIMEOUT:
+		return take_number(ctl, option, value, &ctl->gro_flush_timeout);
+	case OPTION_IRQ_SUSPEND_TIMEOUT:
+		return take_number(ctl, option, value, &ctl->irq_suspend_timeout);
 	case OPTION_HELP:
 	case OPTION_VERSION:
 	case _OPTION_MAX:

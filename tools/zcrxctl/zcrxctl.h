@@ -44,6 +44,8 @@ struct ctl {
 	const char *reason;
 	bool force;
 	bool all_mine;
+	unsigned given; /* TAKES() of the numbers below that were given */
+	uint64_t queue, defer_hard_irqs, gro_flush_timeout, irq_suspend_timeout;
 };
 
 /* Options that a command may take beside the ones that all do; names and help are in options.c. */
@@ -62,6 +64,10 @@ enum ctl_option {
 	OPTION_FORCE,
 	OPTION_GRACE,
 	OPTION_REASON,
+	OPTION_QUEUE,
+	OPTION_DEFER_HARD_IRQS,
+	OPTION_GRO_FLUSH_TIMEOUT,
+	OPTION_IRQ_SUSPEND_TIMEOUT,
 	_OPTION_MAX,
 };
 

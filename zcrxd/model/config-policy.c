@@ -102,6 +102,11 @@ static int read_max_lease_time(struct config_reader *r, const struct yaml_node *
 	return 0;
 }
 
+static int read_tune(struct config_reader *r, const struct yaml_node *value, void *into)
+{
+	return config_read_bool(r, value, &((struct policy_rule *)into)->tune);
+}
+
 static int read_administer(struct config_reader *r, const struct yaml_node *value, void *into)
 {
 	return config_read_bool(r, value, &((struct policy_rule *)into)->administer);
@@ -237,6 +242,7 @@ static int read_rule(struct config_reader *r, const struct yaml_node *value, voi
 		{ "max-area", read_max_area },
 		{ "max-lease-time", read_max_lease_time },
 		{ "flows", read_flows },
+		{ "tune", read_tune },
 		{ "administer", read_administer },
 	};
 	struct policy_rule *rule = into;

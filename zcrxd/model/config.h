@@ -57,6 +57,7 @@ struct policy_rule {
 	enum policy_flows flows;
 	struct policy_flow *flow_list;
 	size_t n_flow_list;
+	bool tune; /* may set how its queues are polled */
 	bool administer;
 };
 

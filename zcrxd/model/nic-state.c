@@ -9,6 +9,16 @@ static void rss_table_done(struct rss_table *t)
 	free(t->entries);
 }
 
+void napi_settings_apply(struct napi_settings *to, const struct napi_settings *from, unsigned which)
+{
+	if (which & NAPI_DEFER_HARD_IRQS)
+		to->defer_hard_irqs = from->defer_hard_irqs;
+	if (which & NAPI_GRO_FLUSH_TIMEOUT)
+		to->gro_flush_timeout = from->gro_flush_timeout;
+	if (which & NAPI_IRQ_SUSPEND_TIMEOUT)
+		to->irq_suspend_timeout = from->irq_suspend_timeout;
+}
+
 struct nic_state *nic_state_free(struct nic_state *s)
 {
 	if (!s)

@@ -58,15 +58,36 @@ struct rule_target {
 	uint32_t number;
 };
 
+/* How the NAPI of a queue is polled (netdev napi-get, 6.13), and bits for which of it is meant. */
+struct napi_settings {
+	uint32_t defer_hard_irqs;     /* empty polls before the interrupt is armed again */
+	uint64_t gro_flush_timeout;   /* ns between polls meanwhile */
+	uint64_t irq_suspend_timeout; /* ns without interrupts while the application polls */
+};
+#define NAPI_DEFER_HARD_IRQS	 (1U << 0)
+#define NAPI_GRO_FLUSH_TIMEOUT	 (1U << 1)
+#define NAPI_IRQ_SUSPEND_TIMEOUT (1U << 2)
+#define NAPI_EVERYTHING		 7U
+/* Those of `from` that `which` names. */
+void napi_settings_apply(struct napi_settings *to, const struct napi_settings *from, unsigned which);
+
 /* The kernel's word on one receive queue (netdev queue-get). All false: nobody's. */
 struct nic_queue {
 	uint32_t napi_id; /* 0 if it has none now */
 	uint32_t irq;	  /* 0 if unknown */
+	char irq_cpus[64]; /* where it may go, "0-3,8"; "" if unknown, or longer than anybody reads */
 	bool io_uring, dmabuf, xsk;
 	bool leased;
 	unsigned lease_ifindex; /* the netkit device it is leased to */
+	bool has_napi;
+	struct napi_settings napi;
 	bool has_counters;
 	uint64_t packets, bytes;
+	bool has_failures, has_drops; /* not every driver counts them */
+	uint64_t failures; /* no memory for a packet: with zcrx, the client's area was used up */
+	uint64_t drops;	   /* by the hardware */
+	bool has_pool;
+	uint64_t pool_buffers, pool_bytes; /* of its page pools: in use by packets */
 };
 
 struct nic_state {

@@ -182,6 +182,22 @@ int policy_check_flow(const struct config *c, const struct peer *peer, const str
 		words ?: "?", text);
 }
 
+int policy_check_tune(const struct config *c, const struct peer *peer, struct fault *reterr)
+{
+	static const char what[] = "set how queues are polled";
+	_cleanup_free_ char *words = NULL;
+	const struct policy_rule *rule = NULL;
+	int r;
+
+	r = decide(c, peer, what, &rule, reterr);
+	if (r != 0 || rule->tune || rule->administer)
+		return r;
+	words = describe(rule);
+	return fault_set(reterr, ZCRX_PERMISSION_DENIED, words,
+			 "The policy's rule at %s does not let this user %s (tune: true would); " ASK ".",
+			 words ?: "?", what);
+}
+
 int policy_check_administer(const struct config *c, const struct peer *peer, const char *what,
 			    struct fault *reterr)
 {

@@ -28,6 +28,8 @@ int policy_check_area(const struct config *c, const struct peer *peer, uint64_t 
 /* A flow by value. FLOW_NOT_PROVED where the rule wants a proof or does not list it. */
 int policy_check_flow(const struct config *c, const struct peer *peer, const struct flow *flow,
 		      struct fault *reterr);
+/* How the queues of a lease are polled. */
+int policy_check_tune(const struct config *c, const struct peer *peer, struct fault *reterr);
 int policy_check_administer(const struct config *c, const struct peer *peer, const char *what,
 			    struct fault *reterr);
 

@@ -139,6 +139,14 @@ struct nic_ops {
 	int (*rule_delete)(struct nic *nic, uint32_t location, const struct flow *flow,
 			   const struct rule_target *target, struct fault *reterr);
 
+	/* How the NAPI of a queue is polled. NOT_SUPPORTED if the queue has none of its own (another
+	 * receive queue shares it), or the kernel has no such settings (before 6.13). */
+	int (*napi_get)(struct nic *nic, uint32_t queue, struct napi_settings *ret,
+			struct fault *reterr);
+	/* Those that the NAPI_... bits of `which` name. */
+	int (*napi_set)(struct nic *nic, uint32_t queue, const struct napi_settings *settings,
+			unsigned which, struct fault *reterr);
+
 	struct nic *(*close)(struct nic *nic); /* returns NULL */
 };
 

@@ -216,6 +216,8 @@ static const struct nic_ops kernel_nic_ops = {
 	.context_delete = kernel_nic_context_delete,
 	.rule_insert = kernel_nic_rule_insert,
 	.rule_delete = kernel_nic_rule_delete,
+	.napi_get = kernel_nic_napi_get,
+	.napi_set = kernel_nic_napi_set,
 	.close = kernel_nic_close,
 };
 

@@ -37,6 +37,10 @@ int kernel_nic_read_rss(struct kernel_nic *nic, struct ethnl_rss *ret);
 /* nic_ops */
 int kernel_nic_observe(struct nic *nic, struct nic_state **ret, struct fault *reterr);
 int kernel_nic_observe_ways(struct nic *nic, struct nic_state **ret, struct fault *reterr);
+int kernel_nic_napi_get(struct nic *nic, uint32_t queue, struct napi_settings *ret,
+			struct fault *reterr);
+int kernel_nic_napi_set(struct nic *nic, uint32_t queue, const struct napi_settings *settings,
+			unsigned which, struct fault *reterr);
 int kernel_nic_apply(struct nic *nic, const struct step *step, struct fault *reterr);
 int kernel_nic_context_create(struct nic *nic, const uint32_t *queues, size_t n,
 			      uint32_t *ret_context, struct fault *reterr);

@@ -37,6 +37,33 @@ struct nl_msg *netdev_dump_counters(const struct netlink_family *family, unsigne
 	return TAKE_PTR(m);
 }
 
+struct nl_msg *netdev_dump_pools(const struct netlink_family *family)
+{
+	return netlink_genl(family, NETDEV_CMD_PAGE_POOL_GET, 0);
+}
+
+struct nl_msg *netdev_get_napi(const struct netlink_family *family, uint32_t napi_id)
+{
+	return by_interface(family, NETDEV_CMD_NAPI_GET, NETDEV_A_NAPI_ID, napi_id);
+}
+
+struct nl_msg *netdev_set_napi(const struct netlink_family *family, uint32_t napi_id,
+			       const struct napi_settings *s, unsigned which)
+{
+	_cleanup_nl_msg_ struct nl_msg *m =
+		by_interface(family, UAPI_NETDEV_CMD_NAPI_SET, NETDEV_A_NAPI_ID, napi_id);
+
+	if (!m ||
+	    ((which & NAPI_DEFER_HARD_IRQS) &&
+	     nla_put_u32(m, UAPI_NETDEV_A_NAPI_DEFER_HARD_IRQS, s->defer_hard_irqs) < 0) ||
+	    ((which & NAPI_GRO_FLUSH_TIMEOUT) &&
+	     nla_put_u64(m, UAPI_NETDEV_A_NAPI_GRO_FLUSH_TIMEOUT, s->gro_flush_timeout) < 0) ||
+	    ((which & NAPI_IRQ_SUSPEND_TIMEOUT) &&
+	     nla_put_u64(m, UAPI_NETDEV_A_NAPI_IRQ_SUSPEND_TIMEOUT, s->irq_suspend_timeout) < 0))
+		return NULL;
+	return TAKE_PTR(m);
+}
+
 struct nl_msg *netdev_get_queue(const struct netlink_family *family, unsigned ifindex,
 				uint32_t queue)
 {
@@ -96,38 +123,87 @@ int netdev_read_queue(const struct nlmsghdr *m, void *queues)
 
 int netdev_read_napi(const struct nlmsghdr *m, void *queues)
 {
-	struct nlattr *tb[NETDEV_A_NAPI_IRQ + 1];
+	struct nlattr *tb[UAPI_NETDEV_A_NAPI_IRQ_SUSPEND_TIMEOUT + 1];
 	struct netdev_queues *all = queues;
+	struct napi_settings napi;
+	bool has_napi;
 	uint32_t id, irq;
-	int r = netlink_parse_genl(m, NULL, tb, NETDEV_A_NAPI_IRQ);
+	int r = netlink_parse_genl(m, NULL, tb, UAPI_NETDEV_A_NAPI_IRQ_SUSPEND_TIMEOUT);
 
 	if (r < 0)
 		return r;
 	id = attr_u32(tb[NETDEV_A_NAPI_ID], 0);
 	irq = attr_u32(tb[NETDEV_A_NAPI_IRQ], 0);
-	for (size_t i = 0; id > 0 && irq > 0 && i < all->n; i++)
-		if (all->queues[i].napi_id == id)
+	has_napi = tb[UAPI_NETDEV_A_NAPI_DEFER_HARD_IRQS];
+	napi = (struct napi_settings) {
+		attr_u32(tb[UAPI_NETDEV_A_NAPI_DEFER_HARD_IRQS], 0),
+		attr_uint(tb[UAPI_NETDEV_A_NAPI_GRO_FLUSH_TIMEOUT], 0),
+		attr_uint(tb[UAPI_NETDEV_A_NAPI_IRQ_SUSPEND_TIMEOUT], 0),
+	};
+	for (size_t i = 0; id > 0 && i < all->n; i++)
+		if (all->queues[i].napi_id == id) {
 			all->queues[i].irq = irq;
+			all->queues[i].has_napi = has_napi;
+			all->queues[i].napi = napi;
+		}
 	return 0;
 }
 
 int netdev_read_counters(const struct nlmsghdr *m, void *queues)
 {
-	struct nlattr *tb[NETDEV_A_QSTATS_RX_BYTES + 1];
+	struct nlattr *tb[NETDEV_A_QSTATS_RX_HW_DROPS + 1];
 	struct netdev_queues *all = queues;
+	struct nic_queue *q;
 	uint32_t id;
-	int r = netlink_parse_genl(m, NULL, tb, NETDEV_A_QSTATS_RX_BYTES);
+	int r = netlink_parse_genl(m, NULL, tb, NETDEV_A_QSTATS_RX_HW_DROPS);
 
 	if (r < 0)
 		return r;
 	id = attr_u32(tb[NETDEV_A_QSTATS_QUEUE_ID], UINT32_MAX);
 	if (attr_u32(tb[NETDEV_A_QSTATS_QUEUE_TYPE], UINT32_MAX) != NETDEV_QUEUE_TYPE_RX ||
-	    id >= all->n || !tb[NETDEV_A_QSTATS_RX_PACKETS] || !tb[NETDEV_A_QSTATS_RX_BYTES])
+	    id >= all->n)
 		return 0;
-	all->queues[id].has_counters = true;
-	all->queues[id].packets = attr_uint(tb[NETDEV_A_QSTATS_RX_PACKETS], 0);
-	all->queues[id].bytes = attr_uint(tb[NETDEV_A_QSTATS_RX_BYTES], 0);
+	q = &all->queues[id];
+	q->has_counters = tb[NETDEV_A_QSTATS_RX_PACKETS] && tb[NETDEV_A_QSTATS_RX_BYTES];
+	q->packets = attr_uint(tb[NETDEV_A_QSTATS_RX_PACKETS], 0);
+	q->bytes = attr_uint(tb[NETDEV_A_QSTATS_RX_BYTES], 0);
+	q->has_failures = tb[NETDEV_A_QSTATS_RX_ALLOC_FAIL];
+	q->failures = attr_uint(tb[NETDEV_A_QSTATS_RX_ALLOC_FAIL], 0);
+	q->has_drops = tb[NETDEV_A_QSTATS_RX_HW_DROPS];
+	q->drops = attr_uint(tb[NETDEV_A_QSTATS_RX_HW_DROPS], 0);
 	return 0;
+}
+
+/* Which interface a pool is of follows from its NAPI; one that is detached has none any more. */
+int netdev_read_pool(const struct nlmsghdr *m, void *queues)
+{
+	struct nlattr *tb[NETDEV_A_PAGE_POOL_INFLIGHT_MEM + 1];
+	struct netdev_queues *all = queues;
+	uint32_t napi_id;
+	int r = netlink_parse_genl(m, NULL, tb, NETDEV_A_PAGE_POOL_INFLIGHT_MEM);
+
+	if (r < 0)
+		return r;
+	napi_id = (uint32_t)attr_uint(tb[NETDEV_A_PAGE_POOL_NAPI_ID], 0);
+	for (size_t i = 0; napi_id > 0 && i < all->n; i++)
+		if (all->queues[i].napi_id == napi_id) {
+			all->queues[i].has_pool = true;
+			all->queues[i].pool_buffers +=
+				attr_uint(tb[NETDEV_A_PAGE_POOL_INFLIGHT], 0);
+			all->queues[i].pool_bytes +=
+				attr_uint(tb[NETDEV_A_PAGE_POOL_INFLIGHT_MEM], 0);
+		}
+	return 0;
+}
+
+void netdev_reset_pools(void *queues)
+{
+	struct netdev_queues *all = queues;
+
+	for (size_t i = 0; i < all->n; i++) {
+		all->queues[i].has_pool = false;
+		all->queues[i].pool_buffers = all->queues[i].pool_bytes = 0;
+	}
 }
 
 int netdev_read_created(const struct nlmsghdr *m, void *queue)

@@ -24,9 +24,19 @@ struct nl_msg *netdev_get_queue(const struct netlink_family *family, unsigned if
 struct nl_msg *netdev_create_queue(const struct netlink_family *family, unsigned lessee,
 				   unsigned ifindex, uint32_t queue);
 
+/* Every page pool of the network namespace. */
+struct nl_msg *netdev_dump_pools(const struct netlink_family *family);
+struct nl_msg *netdev_get_napi(const struct netlink_family *family, uint32_t napi_id);
+/* `which` of the settings: NAPI_... bits. */
+struct nl_msg *netdev_set_napi(const struct netlink_family *family, uint32_t napi_id,
+			       const struct napi_settings *settings, unsigned which);
+
 int netdev_read_queue(const struct nlmsghdr *m, void *queues /* struct netdev_queues */);
 int netdev_read_napi(const struct nlmsghdr *m, void *queues /* struct netdev_queues */);
 int netdev_read_counters(const struct nlmsghdr *m, void *queues /* struct netdev_queues */);
+/* Adds up; `reset` begins anew. */
+int netdev_read_pool(const struct nlmsghdr *m, void *queues /* struct netdev_queues */);
+void netdev_reset_pools(void *queues /* struct netdev_queues */);
 int netdev_read_created(const struct nlmsghdr *m, void *queue /* uint32_t */);
 
 /* Of a page pool notification; 0 if it does not say. */

@@ -10,6 +10,7 @@
 #include "link.h"
 #include "netdev.h"
 #include "rxnfc.h"
+#include "sysfs.h"
 
 #define QUEUES_MAX 65536
 
@@ -149,8 +150,15 @@ static int observe_queues(struct kernel_nic *nic, struct nic_state *state)
 	r = netlink_dump(&nic->genl, netdev_dump_napis(&nic->netdev, nic->nic.ifindex),
 			 netdev_read_napi, NULL, &queues);
 	if (r >= 0)
+		r = netlink_dump(&nic->genl, netdev_dump_pools(&nic->netdev), netdev_read_pool,
+				 netdev_reset_pools, &queues);
+	if (r >= 0)
 		r = netlink_dump(&nic->genl, netdev_dump_counters(&nic->netdev, nic->nic.ifindex),
 				 netdev_read_counters, NULL, &queues);
+	for (size_t i = 0; i < queues.n; i++)
+		if (queues.queues[i].irq > 0)
+			irq_affinity(queues.queues[i].irq, queues.queues[i].irq_cpus,
+				     sizeof(queues.queues[i].irq_cpus));
 	return is_lacking(&nic->genl, r) ? 0 : r; /* counters are optional for drivers */
 }
 

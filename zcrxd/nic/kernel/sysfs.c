@@ -100,6 +100,21 @@ size_t sysfs_uppers(const char *ifname, unsigned *ret, size_t max)
 	return n;
 }
 
+void irq_affinity(unsigned irq, char *ret, size_t size)
+{
+	char path[64], line[1024] = "";
+	_cleanup_fclose_ FILE *f = NULL;
+
+	ret[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/irq/%u/smp_affinity_list", irq);
+	f = fopen(path, "re");
+	if (!f || !fgets(line, sizeof(line), f))
+		return;
+	line[strcspn(line, "\n")] = '\0';
+	if (strlen(line) < size)
+		strcpy(ret, line);
+}
+
 int udev_path(unsigned ifindex, char **ret)
 {
 	_cleanup_free_ char *path = NULL, *line = NULL;

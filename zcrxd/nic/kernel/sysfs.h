@@ -11,5 +11,7 @@ void sysfs_driver(const char *ifname, char *ret, size_t size);
 int sysfs_numa_node(const char *ifname); /* -1 if it has none */
 /* Indices of all devices stacked on this one, directly or not; at most `max`. */
 size_t sysfs_uppers(const char *ifname, unsigned *ret, size_t max);
+/* The CPUs that an interrupt may go to, as /proc/irq lists them; "" if it does not fit. */
+void irq_affinity(unsigned irq, char *ret, size_t size);
 /* ID_PATH; NULL if udev does not know it. -ENOMEM only. */
 int udev_path(unsigned ifindex, char **ret);

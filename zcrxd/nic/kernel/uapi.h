@@ -37,6 +37,10 @@ static_assert(sizeof(struct uapi_pidfd_info) == 64, "ABI");
 #define UAPI_NETDEV_A_LEASE_IFINDEX	1
 #define UAPI_NETDEV_A_LEASE_QUEUE	2
 #define UAPI_NETDEV_A_PAGE_POOL_IFINDEX 2
+#define UAPI_NETDEV_CMD_NAPI_SET	14 /* 6.13 */
+#define UAPI_NETDEV_A_NAPI_DEFER_HARD_IRQS 5
+#define UAPI_NETDEV_A_NAPI_GRO_FLUSH_TIMEOUT 6
+#define UAPI_NETDEV_A_NAPI_IRQ_SUSPEND_TIMEOUT 7
 
 /* rtnetlink, kind netkit */
 #define UAPI_IFLA_NETKIT_PAIRING  10 /* 7.1 */

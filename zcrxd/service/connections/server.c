@@ -30,6 +30,7 @@ static int bind_methods(sd_varlink_server *s)
 		ZCRX_METHOD("RemoveFlow"), vl_method_remove_flow,
 		ZCRX_METHOD("Release"), vl_method_release,
 		ZCRX_METHOD("Renew"), vl_method_renew,
+		ZCRX_METHOD("Tune"), vl_method_tune,
 		ZCRX_METHOD("Watch"), vl_method_watch,
 		ZCRX_METHOD("Explain"), vl_method_explain,
 		ZCRX_METHOD("Plan"), vl_method_plan,

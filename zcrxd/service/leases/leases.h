@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <limits.h>
+
 #include "device.h"
 #include "flow.h"
 #include "lease.h"
@@ -55,6 +57,8 @@ struct lease_queue {
 	bool registering;
 	bool bound;
 	uint64_t area;	  /* bytes accounted to the owner */
+	unsigned tuned;	  /* NAPI_... bits of the settings that Tune has changed */
+	struct napi_settings found; /* what these were */
 	int client_pidfd; /* the process that registers; -EBADF if none did, or it is not known */
 };
 
@@ -201,6 +205,14 @@ typedef void (*spread_done)(struct lease *lease, void *userdata);
 int lease_spread(struct lease *l, spread_done done, void *userdata);
 /* Where its rule is to lead. */
 void lease_flow_set_target(const struct lease *l, struct lease_flow *f);
+
+/* ---- tune (leases/tune.c) */
+#define TUNE_EVERY_QUEUE UINT_MAX
+typedef void (*tune_done)(struct lease *lease, int r, struct fault *fault, void *userdata);
+/* Those settings that `which` names, of one queue of the lease or every one; until the lease ends. */
+int lease_tune(struct lease *l, unsigned queue, unsigned which,
+	       const struct napi_settings *settings, tune_done done, void *userdata,
+	       struct fault *reterr);
 
 /* ---- flows (leases/flows.c) */
 /* Steered no more if no flow is left that could be. */

@@ -50,9 +50,19 @@ static int json_queue(struct device *d, uint32_t queue, sd_json_variant **ret)
 			      STRING_IF("reason", reason), STRING_IF("leaseId", id),
 			      UNSIGNED_IF(n->napi_id != 0, "napiId", n->napi_id),
 			      UNSIGNED_IF(n->irq != 0, "irq", n->irq),
+			      STRING_IF("irqAffinity", *n->irq_cpus ? n->irq_cpus : NULL),
+			      UNSIGNED_IF(n->has_napi, "deferHardIrqs", n->napi.defer_hard_irqs),
+			      UNSIGNED_IF(n->has_napi, "groFlushTimeoutNSec",
+					  n->napi.gro_flush_timeout),
+			      UNSIGNED_IF(n->has_napi, "irqSuspendTimeoutNSec",
+					  n->napi.irq_suspend_timeout),
 			      UNSIGNED_IF(s->numa_node >= 0, "numaNode", (unsigned)s->numa_node),
 			      UNSIGNED_IF(n->has_counters, "receivedPackets", n->packets),
-			      UNSIGNED_IF(n->has_counters, "receivedBytes", n->bytes));
+			      UNSIGNED_IF(n->has_counters, "receivedBytes", n->bytes),
+			      UNSIGNED_IF(n->has_failures, "allocationFailures", n->failures),
+			      UNSIGNED_IF(n->has_drops, "hardwareDrops", n->drops),
+			      UNSIGNED_IF(n->has_pool, "buffersInUse", n->pool_buffers),
+			      UNSIGNED_IF(n->has_pool, "bufferBytesInUse", n->pool_bytes));
 }
 
 static int json_queues(struct device *d, sd_json_variant **ret)

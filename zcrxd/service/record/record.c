@@ -63,6 +63,16 @@ static int append(sd_json_variant **array, int r, sd_json_variant *v)
 	return r;
 }
 
+/* What Tune has changed of this queue, to be put back. */
+static int build_tuned(const struct lease_queue *q, sd_json_variant **v)
+{
+	return sd_json_variant_merge_objectbo(
+		v, UNSIGNED("tuned", q->tuned),
+		UNSIGNED("deferHardIrqs", q->found.defer_hard_irqs),
+		UNSIGNED("groFlushTimeout", q->found.gro_flush_timeout),
+		UNSIGNED("irqSuspendTimeout", q->found.irq_suspend_timeout));
+}
+
 static int build_lease(struct lease *l, sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *queues = NULL, *flows = NULL,
@@ -80,6 +90,8 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 
 		r = sd_json_buildo(&v, UNSIGNED("queue", l->queues[i]),
 				   UNSIGNED("area", l->per_queue[i].area));
+		if (r >= 0 && l->per_queue[i].tuned)
+			r = build_tuned(&l->per_queue[i], &v);
 		r = append(&queues, r, v);
 	}
 	for (size_t i = 0; r >= 0 && i < l->n_flows; i++) {
@@ -288,6 +300,18 @@ static void parse_proof(struct reader *r, sd_json_variant *v, const struct recor
 	f->cookie = get_unsigned(r, v, "cookie", UINT64_MAX);
 }
 
+static void parse_tuned(struct reader *r, sd_json_variant *q, struct record_lease *l, size_t i)
+{
+	if (!sd_json_variant_by_key(q, "tuned"))
+		return;
+	l->tuned[i] = (unsigned)get_unsigned(r, q, "tuned", NAPI_EVERYTHING);
+	l->found[i] = (struct napi_settings){
+		(uint32_t)get_unsigned(r, q, "deferHardIrqs", UINT32_MAX),
+		get_unsigned(r, q, "groFlushTimeout", UINT64_MAX),
+		get_unsigned(r, q, "irqSuspendTimeout", UINT64_MAX),
+	};
+}
+
 static void parse_queues(struct reader *r, sd_json_variant *v, struct record_lease *l)
 {
 	sd_json_variant *array = sd_json_variant_by_key(v, "queues");
@@ -303,6 +327,7 @@ static void parse_queues(struct reader *r, sd_json_variant *v, struct record_lea
 
 		l->queues[i] = (uint32_t)get_unsigned(r, q, "queue", UINT16_MAX);
 		l->areas[i] = get_unsigned(r, q, "area", INT64_MAX);
+		parse_tuned(r, q, l, i);
 		for (size_t k = 0; k < i; k++)
 			if (l->queues[k] == l->queues[i])
 				r->bad = true;

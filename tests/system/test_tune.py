@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How a lease's queues are polled, on the kernel: set for the lease, shown, and as it was afterwards,
+also when nobody is there to put it back."""
+
+import os
+import signal
+
+import machine
+import pytest
+from client import Error
+
+CONFIG = machine.config(policy=machine.POLICY.replace("    flows: prove\n",
+                                                      "    flows: prove\n    tune: true\n"))
+FIELDS = ("deferHardIrqs", "groFlushTimeoutNSec", "irqSuspendTimeoutNSec")
+
+
+def polling(queue):
+    description, = machine.call("Describe")
+    zc0 = description["parameters"]["interfaces"][0]
+    return tuple(zc0["queues"][queue][field] for field in FIELDS)
+
+
+def facts(queue):
+    return machine.call("Describe")[0]["parameters"]["interfaces"][0]["queues"][queue]
+
+
+def test_for_as_long_as_the_lease_lives(alice):
+    with alice.acquire() as lease:
+        queue, = lease.queues
+        before, other = polling(queue), polling(0)
+        lease.call("Tune", deferHardIrqs=2, groFlushTimeoutNSec=200000)
+        assert polling(queue) == (2, 200000, before[2])
+        lease.call("Tune", queue=0, deferHardIrqs=3, irqSuspendTimeoutNSec=20000000)
+        assert polling(queue) == (3, 200000, 20000000)
+        assert polling(0) == other
+    machine.until(lambda: polling(queue) == before)
+
+
+def test_after_a_crash_of_the_daemon(root):
+    """What was found is on record, and is put back by the next one."""
+    lease = root.call("Acquire", persistent=True)["lease"]
+    queue, = lease["hardwareQueues"]
+    before = polling(queue)
+    root.call("Tune", leaseId=lease["leaseId"], deferHardIrqs=5)
+    os.kill(machine.main_pid(), signal.SIGKILL)
+    machine.until(lambda: machine.show("zcrxd", "ActiveState") == "active")
+    assert polling(queue) == (5, *before[1:])
+    machine.ctl("tune", lease["leaseId"], "--gro-flush-timeout", "1000")
+    assert polling(queue) == (5, 1000, before[2])
+    machine.ctl("release", lease["leaseId"])
+    assert polling(queue) == before
+
+
+@pytest.mark.parametrize("setting", [{"deferHardIrqs": 101}, {"groFlushTimeoutNSec": 10000001},
+                                     {"irqSuspendTimeoutNSec": 100000001}, {}, {"queue": 1,
+                                                                               "deferHardIrqs": 1}])
+def test_bounds(alice, setting):
+    with alice.acquire() as lease:
+        before = polling(lease.queues[0])
+        with pytest.raises(Error) as caught:
+            lease.call("Tune", **setting)
+        assert caught.value.name == "InvalidParameter"
+        assert polling(lease.queues[0]) == before
+
+
+def test_facts_of_queues(root):
+    """What the kernel tells of a queue is shown, in status too."""
+    ordinary = facts(0)
+    assert ordinary["napiId"] > 0 and ordinary["receivedPackets"] >= 0
+    assert ordinary["buffersInUse"] >= 0 and ordinary["bufferBytesInUse"] >= 0
+    lines = machine.ctl("status", "zc0").stdout.splitlines()
+    heading = next(i for i, line in enumerate(lines) if line.split()[:2] == ["QUEUE", "STATE"])
+    assert lines[heading + 1].split()[:2] == ["0", "ordinary"]
+    assert lines[heading + 1].split()[3] == str(ordinary["napiId"])

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tune: how the NAPIs of a lease's queues are polled, for as long as the lease lives. What was found is
+ * on record before the first change, so that it is put back however the lease and the daemon end:
+ * by draining (leases/drain.c), and never before it.
+ *
+ * Two jobs on the worker with the record between them: read, then write. Draining waits for both.
+ */
+#include <errno.h>
+
+#include "leases.h"
+
+struct tune {
+	struct lease *lease;
+	unsigned first, n; /* of the lease's queues */
+	unsigned which;
+	struct napi_settings settings;
+	uint32_t queues[LEASE_QUEUES_MAX]; /* hardware queues */
+	struct napi_settings found[LEASE_QUEUES_MAX];
+	int r;
+	struct fault fault;
+	tune_done done;
+	void *userdata;
+};
+
+static void tune_report(struct tune *t, int r)
+{
+	t->done(t->lease, r, &t->fault, t->userdata);
+	fault_done(&t->fault);
+	lease_end(t->lease);
+	free(t);
+}
+
+static void read_run(struct nic *nic, void *data)
+{
+	struct tune *t = data;
+
+	for (unsigned i = 0; t->r == 0 && i < t->n; i++)
+		t->r = nic->ops->napi_get(nic, t->queues[i], &t->found[i], &t->fault);
+}
+
+static void write_run(struct nic *nic, void *data)
+{
+	struct tune *t = data;
+
+	for (unsigned i = 0; t->r == 0 && i < t->n; i++)
+		t->r = nic->ops->napi_set(nic, t->queues[i], &t->settings, t->which, &t->fault);
+}
+
+static void write_done(void *data)
+{
+	struct tune *t = data;
+	struct device *d = t->lease->device;
+
+	tune_report(t, t->r);
+	device_job_done(d);
+}
+
+/* A setting that was changed for this lease before is not what was found. */
+static void note_found(struct tune *t)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		struct lease_queue *q = &t->lease->per_queue[t->first + i];
+
+		napi_settings_apply(&q->found, &t->found[i], t->which & ~q->tuned);
+		q->tuned |= t->which;
+	}
+}
+
+static int check_alive(struct lease *l, struct fault *reterr)
+{
+	/* The table's word on whether a client may do something with its lease. */
+	return lease_event(l, LEASE_REGISTER, NULL, reterr);
+}
+
+static void read_done(void *data)
+{
+	struct tune *t = data;
+	struct device *d = t->lease->device;
+	int r = t->r;
+
+	if (r == 0)
+		r = check_alive(t->lease, &t->fault);
+	if (r == 0) {
+		note_found(t);
+		(void)lease_save(t->lease);
+		r = lease_check_saved(t->lease, "set how the queue is polled", &t->fault);
+	}
+	if (r == 0)
+		r = device_submit(d, write_run, write_done, t);
+	if (r != 0)
+		tune_report(t, r);
+	device_job_done(d);
+}
+
+int lease_tune(struct lease *l, unsigned queue, unsigned which,
+	       const struct napi_settings *settings, tune_done done, void *userdata,
+	       struct fault *reterr)
+{
+	struct tune *t;
+	int r;
+
+	r = check_alive(l, reterr);
+	if (r != 0)
+		return r;
+	if (queue != TUNE_EVERY_QUEUE && queue >= l->n_queues)
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queue",
+				 "The lease has %u queues, counted from 0.", l->n_queues);
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	*t = (struct tune){ .lease = l, .n = l->n_queues, .which = which, .settings = *settings,
+			    .done = done, .userdata = userdata };
+	if (queue != TUNE_EVERY_QUEUE) {
+		t->first = queue;
+		t->n = 1;
+	}
+	memcpy(t->queues, l->queues + t->first, t->n * sizeof(*t->queues));
+	r = device_submit(l->device, read_run, read_done, t);
+	if (r < 0)
+		free(t);
+	else
+		lease_begin(l);
+	return r;
+}

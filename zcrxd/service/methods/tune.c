@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tune: how the queues of a lease are polled. The bounds keep what shares the NAPI with the queue going,
+ * the completions of its channel's sends: whoever waits for one waits no longer than these.
+ */
+#include "methods.h"
+#include "policy.h"
+
+#define DEFER_HARD_IRQS_MOST	  100
+#define GRO_FLUSH_TIMEOUT_MOST	  10000000  /* 10 ms */
+#define IRQ_SUSPEND_TIMEOUT_MOST 100000000 /* 100 ms */
+
+struct tune_parameters {
+	const char *id;
+	uint64_t handle, queue;
+	uint64_t defer_hard_irqs, gro_flush_timeout, irq_suspend_timeout;
+};
+
+#define NOT_GIVEN UINT64_MAX
+
+static int take_setting(const char *field, uint64_t value, uint64_t most, unsigned bit,
+			unsigned *which, struct fault *reterr)
+{
+	if (value == NOT_GIVEN)
+		return 0;
+	if (value > most)
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, field, "%s is a number from 0 to %ju.",
+				 field, (uintmax_t)most);
+	*which |= bit;
+	return 0;
+}
+
+static int take_settings(const struct tune_parameters *p, unsigned *ret_which,
+			 struct napi_settings *ret, struct fault *reterr)
+{
+	unsigned which = 0;
+	int r = take_setting("deferHardIrqs", p->defer_hard_irqs, DEFER_HARD_IRQS_MOST,
+			     NAPI_DEFER_HARD_IRQS, &which, reterr);
+
+	if (r == 0)
+		r = take_setting("groFlushTimeoutNSec", p->gro_flush_timeout, GRO_FLUSH_TIMEOUT_MOST,
+				 NAPI_GRO_FLUSH_TIMEOUT, &which, reterr);
+	if (r == 0)
+		r = take_setting("irqSuspendTimeoutNSec", p->irq_suspend_timeout,
+				 IRQ_SUSPEND_TIMEOUT_MOST, NAPI_IRQ_SUSPEND_TIMEOUT, &which, reterr);
+	if (r == 0 && which == 0)
+		r = fault_set(reterr, ZCRX_INVALID_PARAMETER, "deferHardIrqs",
+			      "Nothing to set: give deferHardIrqs, groFlushTimeoutNSec or "
+			      "irqSuspendTimeoutNSec.");
+	*ret_which = which;
+	*ret = (struct napi_settings){ (uint32_t)p->defer_hard_irqs, p->gro_flush_timeout,
+				       p->irq_suspend_timeout };
+	return r;
+}
+
+static void on_tuned(struct lease *l, int r, struct fault *fault, void *userdata)
+{
+	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
+
+	(void)l;
+	if (r != 0)
+		(void)reply_fault(link, r, fault);
+	else
+		(void)sd_varlink_reply(link, NULL);
+}
+
+#define OPTIONAL(name, field)                                                                      \
+	{ name, _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_uint64,                           \
+	  offsetof(struct tune_parameters, field), 0 }
+
+int vl_method_tune(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
+		   void *userdata)
+{
+	static const sd_json_dispatch_field table[] = {
+		{ "leaseId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		  offsetof(struct tune_parameters, id), SD_JSON_MANDATORY },
+		OPTIONAL("handleFileDescriptor", handle),
+		OPTIONAL("queue", queue),
+		OPTIONAL("deferHardIrqs", defer_hard_irqs),
+		OPTIONAL("groFlushTimeoutNSec", gro_flush_timeout),
+		OPTIONAL("irqSuspendTimeoutNSec", irq_suspend_timeout),
+		{}
+	};
+	struct tune_parameters p = { .handle = NO_INDEX, .queue = NOT_GIVEN,
+				     .defer_hard_irqs = NOT_GIVEN, .gro_flush_timeout = NOT_GIVEN,
+				     .irq_suspend_timeout = NOT_GIVEN };
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_peer_ struct peer peer = {};
+	struct napi_settings settings;
+	struct manager *m = userdata;
+	struct lease *l = NULL;
+	unsigned which, queue;
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r != 0)
+		return r;
+	queue = p.queue == NOT_GIVEN ? TUNE_EVERY_QUEUE :
+		p.queue < LEASE_QUEUES_MAX ? (unsigned)p.queue : LEASE_QUEUES_MAX;
+	r = take_settings(&p, &which, &settings, &fault);
+	if (r == 0)
+		r = peer_read(link, &peer);
+	if (r == 0)
+		r = request_lease(link, m, &peer, p.id, p.handle, &l, &fault);
+	if (r == 0)
+		r = policy_check_tune(m->config, &peer, &fault);
+	if (r == 0)
+		r = lease_tune(l, queue, which, &settings, on_tuned, link, &fault);
+	if (r != 0)
+		return reply_fault(link, r, &fault);
+	sd_varlink_ref(link);
+	return 0;
+}
