@@ -232,6 +232,59 @@ static void test_undo_fails(void **state)
 	daemon_stop(&d);
 }
 
+/* Somebody else's rule stays, and whoever asks is told that it is in the way. */
+static void test_in_the_way(void **state)
+{
+	const struct nic_rule rule = { .location = 5, .action = RULE_TO_QUEUE, .target = 6 };
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	sd_json_variant *queues, *warnings;
+	struct daemon d;
+
+	(void)state;
+	daemon_start(&d, NULL);
+	link = daemon_connect(&d);
+	assert_int_equal(sim_foreign_rule(d.sim, SIM0, &rule), 0);
+	queues = sd_json_variant_by_key(interface_of(link), "queues");
+	assert_non_null(strstr(text_of(sd_json_variant_by_index(queues, 6), "reason"),
+			       "ethtool -N sim0 delete 5"));
+	assert_string_equal(text_of(sd_json_variant_by_index(queues, 5), "reason"), "");
+	/* It is nobody's lease: nothing waits for it. */
+	configure(&d, link, 16, 4, 1024, &warnings);
+	assert_int_equal(sd_json_variant_elements(warnings), 0);
+	assert_int_equal(channels_now(&d), 16);
+	s = observe(&d);
+	assert_int_equal(s->n_rules, 1);
+	daemon_stop(&d);
+}
+
+/* An earlier daemon has configured it: whether it also set the split cannot be seen, and setting it
+ * again is no danger for the default route. */
+static void test_configured_before(void **state)
+{
+	const struct config_interface c = { .channels_mode = CHANNELS_COUNT, .channels = 8,
+					    .zero_copy_queues = 4, .tcp_data_split = true };
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	_cleanup_(plan_freep) struct plan *p = NULL;
+	sd_json_variant *reply;
+	struct daemon d;
+
+	(void)state;
+	daemon_prepare(&d, NULL);
+	s = observe(&d);
+	assert_int_equal(plan_build(&c, s, NULL, &p, NULL), 0);
+	for (size_t i = 0; i < p->n_steps; i++)
+		assert_int_equal(sim_foreign_step(d.sim, SIM0, &p->steps[i]), 0);
+	assert_int_equal(sim_set_default_route(d.sim, SIM0, true), 0);
+	daemon_run(&d);
+	link = daemon_connect(&d);
+	expect_state(link, "configured", "");
+	assert_null(call(link, "Plan", &reply, "{}"));
+	assert_int_equal(sd_json_variant_elements(sd_json_variant_by_key(reply, "changes")), 0);
+	daemon_stop(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +292,8 @@ int main(void)
 		cmocka_unit_test(test_channels),
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_undo_fails),
+		cmocka_unit_test(test_in_the_way),
+		cmocka_unit_test(test_configured_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

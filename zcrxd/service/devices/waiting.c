@@ -35,7 +35,8 @@ int waiting_held(const struct device *d, uint32_t **ret, size_t *ret_n)
 		for (unsigned i = 0; l->device == d && i < l->n_queues; i++)
 			queues[n++] = l->queues[i];
 	for (unsigned i = 0; i < c->zero_copy_count; i++)
-		if (d->inventory.queues[i].quarantine &&
+		if (d->inventory.queues[i].quarantine && d->observed &&
+		    !nic_state_queue_clean(d->observed, c->zero_copy_first + i) &&
 		    !lease_on(d, c->zero_copy_first + i))
 			queues[n++] = c->zero_copy_first + i;
 	*ret = queues;

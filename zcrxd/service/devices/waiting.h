@@ -7,7 +7,7 @@
 
 #include "device.h"
 
-/* Leased or withheld queues. */
+/* Leased queues, and those that are withheld because somebody else has bound them. */
 int waiting_held(const struct device *d, uint32_t **ret, size_t *ret_n);
 /* The ids of the leases that a step waits for, each once; in the order of their queues. */
 int waiting_leases(const struct device *d, const struct waiting_step *w, uint32_t **ret,

@@ -37,13 +37,9 @@ static int json_queue(struct device *d, uint32_t queue, sd_json_variant **ret)
 	const char *reason = l && l->state == LEASE_QUARANTINED ? l->reason : i ? i->quarantine : NULL;
 	char digits[LEASE_ID_DIGITS + 1] = "";
 	const char *id = l ? digits : NULL;
-	_cleanup_fault_ struct fault collision = {};
 
 	if (l)
 		lease_id_format(l->id, digits);
-	else if (i && !reason && d->state == DEVICE_CONFIGURED &&
-		 nic_state_check_ways(s, queue, &(struct own_ways){}, &collision) != 0)
-		reason = collision.message; /* somebody else's rule, context or table leads there */
 	return sd_json_buildo(ret, UNSIGNED("queue", queue),
 			      STRING("kind", i ? "zeroCopy" : "ordinary"),
 			      STRING("state", lease_state_to_string(state)),
