@@ -27,7 +27,9 @@ difference that was found in the drivers of Linux 7.2, and how that was tried: t
 - restart: the daemon is restarted under traffic, and no byte is lost
 - restore: the NIC is put back as it was found
 
-"yes" and "no" are how these tests ended, "refused" is an end that the driver leaves no choice about.
+"yes" and "no" are how these tests ended; "refused" is an end about which the driver leaves no choice;
+what has a "-" was not tried. Beyond these, what a habit changes has a test of its own there: that lost
+rules come back, that other fields are refused by name, that nobody waits for a slow driver.
 
 ## Habits
 

@@ -236,6 +236,7 @@ static void test_other_fields(void **state)
 	/* Another flow type, and one that nobody can read, say nothing. */
 	assert_null(rxnfc_other_fields(&flow, rules, 2));
 	assert_ptr_equal(rxnfc_other_fields(&flow, rules, 3), &rules[2]);
+	assert_ptr_equal(rxnfc_other_fields(&flow, rules, 4), &rules[2]);
 	/* What was taken before cannot be the reason now. */
 	rules[3].flow = flow;
 	rules[3].flow.destination_port++;

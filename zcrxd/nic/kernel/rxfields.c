@@ -23,7 +23,8 @@ const struct nic_rule *rxnfc_other_fields(const struct flow *flow, const struct 
 		/* A neighbour with these very fields: they are not what the driver minds. */
 		if (rxnfc_same_fields(&rules[i].flow, flow))
 			return NULL;
-		other = &rules[i];
+		if (!other)
+			other = &rules[i];
 	}
 	return other;
 }
