@@ -130,7 +130,7 @@ bool recovery_is_bound(const struct record_lease *l, size_t queue, const struct 
 
 	/* A NIC that is down does not tell; an area was accounted with the ifq. */
 	return nic->up ? q < nic->n_queues && nic->queues[q].io_uring
-		       : (l->state == LEASE_BOUND || l->state == LEASE_STEERED) && l->areas[queue] > 0;
+		       : l->state >= LEASE_BOUND && l->areas[queue] > 0;
 }
 
 /* Its queue has an ifq, or gets one without our help: nothing is to be waited for. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Draining, in its one order: rules away (flows fall back to ordinary queues), handle shut, RSS
- * context deleted, grant taken back, and then the kernel's word that the queues are nobody's. A step that fails is tried
- * again; when the time is over the lease is quarantined, and looked at for as long as it takes.
+ * context deleted, grant taken back, and then the kernel's word that the queues are nobody's. A step
+ * that fails is tried again; when the time is over the lease is quarantined, and looked at for as
+ * long as it takes.
  */
 #include <errno.h>
 #include <poll.h>

@@ -54,7 +54,8 @@ static void on_added(struct lease *l, int r, struct fault *fault, const struct f
 
 /* Watch first, read the facts then: what changes in between is seen. */
 static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters *p,
-		 unsigned queue, uid_t uid, struct proof **ret_proof, struct flow **ret, size_t *ret_n, struct fault *reterr)
+		 unsigned queue, uid_t uid, struct proof **ret_proof, struct flow **ret,
+		 size_t *ret_n, struct fault *reterr)
 {
 	struct nic_backend *b = l->manager->backend;
 	_cleanup_close_ int fd = -EBADF;
