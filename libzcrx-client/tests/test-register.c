@@ -4,8 +4,19 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "fixture.h"
+
+static unsigned int arrives_by; /* what the kernel says of every socket, unless 0 */
+
+int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
+{
+	if (level != SOL_SOCKET || name != SO_INCOMING_NAPI_ID || arrives_by == 0)
+		return (int)syscall(SYS_getsockopt, fd, level, name, value, length);
+	memcpy(value, &arrives_by, sizeof(arrives_by));
+	return 0;
+}
 
 #define REGISTRATION(entries, head, stats, length)                                                 \
 	"{\"zcrxId\":3,\"refillEntries\":" entries ",\"refillSize\":16384,\"refillMapOffset\":0,"  \
@@ -54,6 +65,11 @@ static void test_register(void **state)
 	assert_int_equal(zcrx_queue_register(q), -EBUSY);
 	assert_int_equal(zcrx_queue_set_area_size(q, 4096), -EBUSY);
 	assert_int_equal(zcrx_queue_get_napi_id(q), 8204);
+	assert_int_equal(zcrx_lease_find_queue(x->lease, ring->ring_fd), -ENOTSOCK);
+	arrives_by = 8204;
+	assert_int_equal(zcrx_lease_find_queue(x->lease, 0), 1);
+	arrives_by = 8203; /* by an ordinary queue, or one that is not registered here */
+	assert_int_equal(zcrx_lease_find_queue(x->lease, 0), -ENOENT);
 	assert_int_equal(zcrx_queue_get_buffers(q), 64);
 	assert_int_equal(zcrx_queue_get_buffer_length(q), 4096);
 	assert_int_equal(zcrx_queue_get_copied(q, &count, &bytes), 0);
@@ -62,6 +78,10 @@ static void test_register(void **state)
 	assert_true(fcntl(zcrx_queue_get_fd(q), F_GETFD) & FD_CLOEXEC);
 	assert_int_equal(zcrx_queue_get_fd(q), zcrx_queue_get_fd(q));
 	zcrx_queue_unref(q);
+	/* Its ring is gone, and with it what the NIC had put there. */
+	arrives_by = 8204;
+	assert_int_equal(zcrx_lease_find_queue(x->lease, 0), -ENOENT);
+	arrives_by = 0;
 }
 
 static void test_register_without_statistics(void **state)
