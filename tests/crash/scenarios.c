@@ -284,6 +284,19 @@ static const char *act_revoke(struct world *w, struct subject *s, unsigned n)
 	return call(w->link, "Revoke", NULL, "{\"leaseId\":\"%s\",\"graceUSec\":20000}", s->id);
 }
 
+static const char *act_revoke_by_force(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return call(w->link, "Revoke", NULL, "{\"leaseId\":\"%s\",\"force\":true}", s->id);
+}
+
+static const char *act_device_deleted(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	world_delete_netkit(w, s->id);
+	return UNANSWERED;
+}
+
 static const char *act_client_dies(struct world *w, struct subject *s, unsigned n)
 {
 	world_arm(w, n);
@@ -424,11 +437,16 @@ static void drifted(struct world *w, struct subject *s)
 	sim_set_silent(w->d.sim, false);
 }
 
+static const char *apply(struct world *w)
+{
+	return call(w->link, "Apply", NULL, "{}");
+}
+
 static const char *act_apply(struct world *w, struct subject *s, unsigned n)
 {
 	(void)s;
 	world_arm(w, n);
-	return call(w->link, "Apply", NULL, "{}");
+	return apply(w);
 }
 
 void write_config(struct world *w, unsigned queues)
@@ -440,6 +458,40 @@ void write_config(struct world *w, unsigned queues)
 		 "policy:\n  - user: \"%u\"\n    flows: any\n    administer: true\n%s", queues,
 		 (unsigned)getuid(), getenv("ZCRXD_GRANTS_DIRECT") ? "grants: direct\n" : "");
 	daemon_write_config(&w->d, text);
+}
+
+static void drifted_far(struct world *w, struct subject *s)
+{
+	static const struct step steps[] = {
+		{ .op = STEP_RSS, .to = {} },
+		{ .op = STEP_HDS_THRESHOLD, .to.number = 256 },
+		{ .op = STEP_TCP_DATA_SPLIT, .to.number = SPLIT_DISABLED },
+	};
+
+	(void)s;
+	sim_set_silent(w->d.sim, true);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		assert_int_equal(sim_foreign_step(w->d.sim, SIM0, &steps[i]), 0);
+	sim_set_silent(w->d.sim, false);
+}
+
+/* The kernel refuses the last step, and the others are undone; the next Apply meets nothing of it. */
+static const char *act_apply_undone(struct world *w, struct subject *s, unsigned n)
+{
+	_cleanup_free_ char *text = NULL;
+	sd_json_variant *reply;
+	const char *error;
+
+	(void)s;
+	assert_int_equal(sim_fail_at(w->d.sim, 1 + 3, EPERM, "not now"), 0);
+	world_arm(w, n);
+	error = call(w->link, "Apply", &reply, "{}");
+	sim_fail_at(w->d.sim, 0, 0, NULL);
+	if (error)
+		return error;
+	assert_true(sd_json_variant_format(reply, 0, &text) >= 0);
+	assert_non_null(strstr(text, "\"undone\""));
+	return apply(w);
 }
 
 static const char *act_reload(struct world *w, struct subject *s, unsigned n)
@@ -487,6 +539,9 @@ const struct scenario lease_scenarios[] = {
 	{ "Release", .prepare = steered_and_closed, .act = act_release },
 	{ "Release, not registered", .prepare = pending, .act = act_release },
 	{ "Revoke with grace", .prepare = steered_and_closed, .act = act_revoke },
+	{ "Revoke by force", .prepare = steered_and_closed, .act = act_revoke_by_force },
+	{ "its device deleted", .certain = true, .netkit_only = true, .prepare = steered,
+	  .act = act_device_deleted },
 	{ "expiry", .prepare = steered_and_closed, .act = act_expire },
 	{ "the client's death", .certain = true, .prepare = steered_and_closed,
 	  .act = act_client_dies },
@@ -522,6 +577,8 @@ const size_t n_lease_scenarios = ARRAY_SIZE(lease_scenarios);
 const struct scenario nic_scenarios[] = {
 	{ "the first start", .certain = true, .prepare = make_unconfigured, .act = act_start },
 	{ "Apply", .certain = true, .prepare = drifted, .act = act_apply },
+	{ "Apply, undone and done", .certain = true, .prepare = drifted_far,
+	  .act = act_apply_undone },
 	{ "Reload", .certain = true, .prepare = nothing, .act = act_reload, .undo = undo_reload },
 	{ "start, no longer configured", .certain = true, .prepare = away_and_not_configured,
 	  .act = act_start, .undo = undo_reload },

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "macro.h"
@@ -87,7 +88,8 @@ static bool receive(void)
 	int fd = -EBADF;
 	ssize_t n;
 
-	n = recvmsg(store.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	/* The daemon's own recvmsg() would let no process descriptor in. */
+	n = syscall(SYS_recvmsg, store.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return false;
 	text[n] = '\0';

@@ -14,14 +14,18 @@
 #include <time.h>
 
 #include "crash-backend.h"
+#include "force.h"
 #include "scenarios.h"
 
 #define POINTS_MAX   500
 #define TESTS_MAX    64
 #define POINTS_LEAST 300
+/* Of the points, one in so many has a second crash, at one of the next start's first points. */
+#define PAIRS_EVERY 4
+#define PAIRS_POINTS 16
 
 static struct world world;
-static unsigned total;
+static unsigned total, pairs;
 
 static void give_up(const struct scenario *c, unsigned n, const char *what, const char *before,
 		    const char *after, const char *now)
@@ -118,7 +122,19 @@ static void check_record(struct world *w, const struct scenario *c, unsigned n, 
 		give_up(c, n, "that is not what the record said", promised, promised, list);
 }
 
-static bool kill_at(struct world *w, const struct scenario *c, unsigned n, const char *base,
+/* The next daemon, which is killed at point m (0: none) of what it starts with; and then one more. */
+static void start_again(struct world *w, unsigned m)
+{
+	if (m > 0 && world_start(w, m) && !disarm(w, m)) {
+		world_connect(w, false);
+		return;
+	}
+	crash_arm(0);
+	pairs += m > 0;
+	assert_true(world_start(w, 0));
+}
+
+static bool kill_at(struct world *w, const struct scenario *c, unsigned n, unsigned m, const char *base,
 		    const char *before, const char *after)
 {
 	struct subject s = { .handle = -EBADF };
@@ -136,7 +152,7 @@ static bool kill_at(struct world *w, const struct scenario *c, unsigned n, const
 		world_connect(w, false);
 	else {
 		promised = world_record(w);
-		assert_true(world_start(w, 0));
+		start_again(w, m);
 		expect(w, c, n, answer && !c->certain ? before : NULL, after);
 		if (!c->certain)
 			check_record(w, c, n, promised);
@@ -175,8 +191,10 @@ static void run(struct world *w, const struct scenario *c)
 	subject_end(w, &s);
 	expect(w, c, 0, base, NULL);
 
-	for (n = 1; kill_at(w, c, n, base, before, after); n++)
+	for (n = 1; kill_at(w, c, n, 0, base, before, after); n++)
 		assert_true(n < POINTS_MAX);
+	for (unsigned k = 1 + total % PAIRS_EVERY; k < n; k += PAIRS_EVERY)
+		(void)kill_at(w, c, k, 1 + (total + k) % PAIRS_POINTS, base, before, after);
 	total += n - 1;
 	print_message("%3u points: %s\n", n - 1, c->name);
 	/* Before and after one operation or one write is the least. */
@@ -205,7 +223,7 @@ static void test_end(void **state)
 	client_close(&world.bystander);
 	(void)sim_ring_closed(world.d.sim, SIM0, 4);
 	wait_until_clean(&world.d);
-	print_message("%u crash points\n", total);
+	print_message("%u crash points, and %u pairs of them\n", total, pairs);
 	/* Some hundred: a hook that is gone takes many with it. */
 	assert_true(getenv("ZCRXD_CRASH_ONLY") || total >= POINTS_LEAST);
 }
@@ -247,6 +265,13 @@ int main(void)
 	add(tests, &n, "a lease by the side", test_bystander, NULL);
 	for (size_t i = 0; i < n_lease_scenarios; i++)
 		add(tests, &n, lease_scenarios[i].name, test_scenario, &lease_scenarios[i]);
+	if (getenv("ZCRXD_GRANTS_DIRECT")) {
+		tests[n++] = (struct CMUnitTest){ .name = "force", .test_func = test_force,
+						  .initial_state = &world };
+		tests[n++] = (struct CMUnitTest){ .name = "force that comes late",
+						  .test_func = test_force_that_comes_late,
+						  .initial_state = &world };
+	}
 	add(tests, &n, "nothing is left", test_end, NULL);
 	return _cmocka_run_group_tests("crash", tests, n, setup, teardown);
 }

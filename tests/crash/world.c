@@ -204,6 +204,24 @@ int world_listener(struct world *w)
 	return fd;
 }
 
+void world_delete_netkit(struct world *w, const char *lease)
+{
+	struct grant grant = { .kind = GRANT_NETKIT };
+	struct nic_link *links;
+	struct nic *nic;
+	size_t n;
+
+	assert_int_equal(w->d.sim->ops->links(w->d.sim, &links, &n), 0);
+	for (size_t i = 0; i < n; i++)
+		if (streq(links[i].kind, "netkit") && strstr(links[i].name, lease))
+			grant.ifindex = links[i].ifindex;
+	nic_links_free(links, n);
+	assert_int_not_equal(grant.ifindex, 0);
+	assert_int_equal(w->d.sim->ops->open(w->d.sim, SIM0, &nic, NULL), 0);
+	assert_int_equal(nic->ops->ungrant(nic, &grant, NULL), 0);
+	nic->ops->close(nic);
+}
+
 void world_new(struct world *w, const char *config)
 {
 	sigset_t mask;

@@ -50,6 +50,8 @@ char *world_record(struct world *w);
 /* The same as the daemon lists them. */
 char *world_list(struct world *w);
 void world_release_persistent(struct world *w);
+/* Somebody else does. */
+void world_delete_netkit(struct world *w, const char *lease);
 
 /* A TCP socket that listens on all addresses and that the machine knows; made once for all. */
 int world_listener(struct world *w);

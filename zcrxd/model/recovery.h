@@ -57,6 +57,7 @@ struct record_lease {
 	enum lease_state state;
 	bool persistent, self_registered;
 	bool granted; /* the kernel has answered: the client may have been, too */
+	bool force;   /* it is taken back by force */
 	enum grant_kind grant;
 	uint32_t queues[LEASE_QUEUES_MAX];
 	uint64_t areas[LEASE_QUEUES_MAX];

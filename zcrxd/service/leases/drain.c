@@ -319,13 +319,16 @@ void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *
 {
 	uint64_t now = now_monotonic(), until;
 	struct timespec t;
-	bool again = l->state == LEASE_DRAINING;
+	bool again = l->state == LEASE_DRAINING, harder = force && !l->force;
 
 	if (__builtin_add_overflow(now, grace_usec, &until))
 		until = UINT64_MAX;
 	if (!again || until < l->grace_until)
 		l->grace_until = until;
 	l->force = l->force || force;
+	/* Otherwise it goes on record with the change of state. */
+	if (harder && (again || l->state == LEASE_QUARANTINED))
+		(void)lease_save(l);
 	clock_gettime(CLOCK_REALTIME, &t);
 	watch_announce_lease(l, "revoked", reason,
 			     (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000 +

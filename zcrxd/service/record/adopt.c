@@ -271,6 +271,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 			verdict.reason, &l);
 	if (r < 0)
 		return r;
+	l->force = saved->force;
 	set_grant(l, saved, facts.device_ifindex);
 	l->spread = recovery_decide_spread(saved, a->nic, &l->context);
 	for (size_t i = 0; i < saved->n_queues; i++) {

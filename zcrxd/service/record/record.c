@@ -115,7 +115,9 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 		UNSIGNED("ifindex", l->ifindex), UNSIGNED("state", l->state),
 		SD_JSON_BUILD_PAIR_BOOLEAN("persistent", l->persistent),
 		SD_JSON_BUILD_PAIR_BOOLEAN("selfRegistered", l->self_registered),
-		SD_JSON_BUILD_PAIR_BOOLEAN("granted", l->granted), UNSIGNED("grant", l->grant.kind),
+		SD_JSON_BUILD_PAIR_BOOLEAN("granted", l->granted),
+		SD_JSON_BUILD_PAIR_CONDITION(l->force, "force", SD_JSON_BUILD_BOOLEAN(true)),
+		UNSIGNED("grant", l->grant.kind),
 		SD_JSON_BUILD_PAIR_VARIANT("queues", queues),
 		SD_JSON_BUILD_PAIR_CONDITION(l->spread != SPREAD_NONE, "spread",
 					     SD_JSON_BUILD_UNSIGNED(l->spread)),
@@ -361,6 +363,7 @@ static void parse_lease(struct reader *r, sd_json_variant *v, struct record_leas
 	l->persistent = get_boolean(r, v, "persistent");
 	l->self_registered = get_boolean(r, v, "selfRegistered");
 	l->granted = get_boolean(r, v, "granted");
+	l->force = sd_json_variant_by_key(v, "force") && get_boolean(r, v, "force");
 	l->grant = (enum grant_kind)get_unsigned(r, v, "grant", _GRANT_KIND_MAX - 1);
 	l->creation_usec = get_unsigned(r, v, "creation", UINT64_MAX);
 	l->expiry_usec = get_unsigned(r, v, "expiry", UINT64_MAX);
