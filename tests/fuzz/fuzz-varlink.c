@@ -150,8 +150,8 @@ static void act(char what, const char *rest, size_t n_rest, unsigned n)
 		stage_write_config(n % STAGE_CONFIGS);
 		break;
 	case 'r':
-		clients_disconnect();
 		stage_restart();
+		clients_disconnect();
 		break;
 	default:
 		act_outside(what, n);
