@@ -14,12 +14,13 @@ import threading
 
 import machine
 import pytest
-from client import (CQE32, R_DISABLED, SYS_IO_URING_REGISTER, Connection, Error, Lease, libc,
-                    new_area, new_ring)
+from client import (CQE32, R_DISABLED, RING_FLAGS, SYS_IO_URING_REGISTER, Connection, Error, Lease,
+                    enable, libc, new_area, new_ring)
 from hostile import Process, hold_lock, leases_of, others_are_served, refused, say
 from machine import until
 
 REGISTER_ZCRX_CTRL, ZCRX_CTRL_EXPORT = 36, 1
+IOPOLL = 1
 
 
 @pytest.fixture(name="area")
@@ -191,3 +192,14 @@ def test_what_is_left_of_a_client_keeps_no_queue(area):
             assert lease.queues == [queue]
             lease.register(ring, area)
         os.close(exported)
+
+
+def test_a_ring_that_polls(area):
+    """It could never receive, and is a ring like any other when it comes to giving back the queue."""
+    with Connection("alice") as alice, others_are_served():
+        with alice.acquire() as lease, new_ring(RING_FLAGS | IOPOLL) as ring:
+            lease.register(ring, area)
+            enable(ring)
+            queue = lease.queues[0]
+            assert machine.held(queue) == {"io_uring", "lease"}
+        until(lambda: not machine.held(queue))
