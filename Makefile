@@ -7,7 +7,7 @@ MINUTES ?= 15
 VM = tests/vm/run $(if $(KERNEL),--kernel $(KERNEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-recovery test-drivers selftests bench soak fuzz shell enter clean-cache
+.PHONY: help demo test test-kernels test-recovery test-drivers selftests bench soak fuzz shell enter clean-cache
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -19,6 +19,9 @@ demo: ## watch an unprivileged program receive by zero copy (about two minutes, 
 
 test: ## everything that is tested, natively and in the virtual machine
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL))
+
+test-kernels: ## what can run on each kernel that the archive has, with a table (an hour)
+	@tests/vm/test-kernels
 
 test-recovery: ## the daemon killed at every point, and restarted under traffic (ten minutes)
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL)) recovery

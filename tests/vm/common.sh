@@ -116,10 +116,10 @@ ensure_kernel() {
 	hash=$(hash_of "$vm/mkkernel")
 	release=${1:-$default_kernel}
 	if [ ! -d "$cache/kernel-$release-$hash" ]; then
-		known=$cache/release-$release-${root##*-}
+		known=$cache/release-$release-${root##*-}-$hash
 		if [ ! -e "$known" ]; then
 			"$vm/chroot" "$root" "" /vm/mkkernel resolve "$release" "${1:+exactly}" >"$known.tmp" ||
-				{ rm -f "$known.tmp"; die "the archive has no kernel $release"; }
+				{ rm -f "$known.tmp"; die "the archive has no kernel $release, or not all of its packages"; }
 			mv "$known.tmp" "$known"
 		fi
 		release=$(cat "$known")
@@ -187,10 +187,19 @@ build_flavour() {
 	) 9>>"$cache/building.lock"
 }
 
-# build_nic: the simulated NIC for $release, as $nic; empty if the archive has forgotten the
-# headers of that kernel.
+# has_nic_for RELEASE: the simulated NIC speaks to drivers' interfaces as they are since 7.2.
+has_nic_for() {
+	[ "$(printf '%s\n' 7.2 "$1" | sort -V | head -n 1)" = 7.2 ]
+}
+
+# build_nic: the simulated NIC for $release, as $nic; empty if the kernel is too old for it, or the
+# archive has forgotten its headers.
 build_nic() {
 	nic=
+	if ! has_nic_for "$release"; then
+		say "$release is older than the simulated NIC (7.2): it is not there"
+		return
+	fi
 	if [ ! -d "$kernel/usr/src/linux-headers-$release" ]; then
 		say "there are no headers for $release in the archive any more: no simulated NIC"
 		return
