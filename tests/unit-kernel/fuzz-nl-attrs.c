@@ -41,9 +41,11 @@ static void read_events(const struct nlmsghdr *m)
 	struct link_addresses addresses = { .ifindex = 3 };
 	struct sockdiag_socket socket;
 	struct nic_event event;
-	struct nic_link link;
+	struct nic_link link = {};
 
 	(void)link_read(m, &link);
+	(void)link_read_altnames(m, &link.altnames);
+	free(link.altnames);
 	(void)link_read_address(m, &addresses);
 	free(addresses.list);
 	(void)sockdiag_read(m, &socket);

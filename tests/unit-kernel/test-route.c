@@ -26,6 +26,12 @@ static void link_message(struct message *m, uint16_t type, int ifindex, unsigned
 	message_begin(m, type, &info, sizeof(info));
 	message_string(m, IFLA_IFNAME, "zcrx-00000001");
 	message_attr(m, IFLA_ADDRESS, "\x02\x00\x00\xab\xcd\xef", 6);
+	message_attr(m, IFLA_PERM_ADDRESS, "\x00\x11\x22\x33\x44\x55", 6);
+	nest = message_nest(m, IFLA_PROP_LIST);
+	message_string(m, IFLA_ALT_IFNAME, "enp1s0");
+	message_string(m, IFLA_ALT_IFNAME, "not plain"); /* could not be configured */
+	message_string(m, IFLA_ALT_IFNAME, "enx001122334455");
+	message_end(m, nest);
 	nest = message_nest(m, IFLA_LINKINFO);
 	message_string(m, IFLA_INFO_KIND, "netkit");
 	message_end(m, nest);
@@ -69,6 +75,15 @@ static void test_link(void **state)
 	assert_int_equal(link.ifindex, 5);
 	assert_string_equal(link.name, "zcrx-00000001");
 	assert_string_equal(link.mac, "02:00:00:ab:cd:ef");
+	assert_string_equal(link.permanent_mac, "00:11:22:33:44:55");
+	assert_int_equal(link_read_altnames(message_header(&m), &link.altnames), 0);
+	assert_string_equal(link.altnames, "enp1s0 enx001122334455");
+	assert_true(nic_link_is_called(&link, "enx001122334455"));
+	assert_true(nic_link_is_called(&link, "zcrx-00000001"));
+	assert_false(nic_link_is_called(&link, "enx00112233445"));
+	assert_false(nic_link_is_called(&link, "enp1s0 "));
+	assert_false(nic_link_is_called(&link, ""));
+	free(link.altnames);
 	assert_string_equal(link.kind, "netkit");
 	assert_true(link.up);
 
@@ -189,8 +204,10 @@ static void test_link_table(void **state)
 	assert_int_equal(link_table_update(&table, message_header(&m)), 0);
 	assert_int_equal(link_table_copy(&table, &links, &n), 0);
 	assert_int_equal(n, 2);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(links[i].up, links[i].ifindex == 6);
+		assert_true(nic_link_is_called(&links[i], "enp1s0"));
+	}
 	nic_links_free(links, n);
 	link_table_done(&table);
 }
@@ -293,10 +310,12 @@ static void read_everything(const struct nlmsghdr *m)
 {
 	struct link_addresses all = { .ifindex = 3 };
 	struct sockdiag_socket s;
-	struct nic_link link;
+	struct nic_link link = {};
 	struct nic_event e;
 
 	(void)link_read(m, &link);
+	(void)link_read_altnames(m, &link.altnames);
+	free(link.altnames);
 	(void)link_read_address(m, &all);
 	free(all.list);
 	(void)sockdiag_read(m, &s);

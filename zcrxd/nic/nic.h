@@ -25,7 +25,9 @@ struct nic_link {
 	unsigned ifindex;
 	char name[IFNAMSIZ];
 	char driver[32];  /* "" if it has none */
+	char *altnames;	  /* separated by blanks, NULL for none */
 	char mac[18];	  /* lower case, colons; "" if it has none */
+	char permanent_mac[18]; /* what the hardware came with; "" if it does not tell */
 	char kind[IFNAMSIZ]; /* rtnetlink's kind: "netkit", "veth"...; "" for hardware */
 	char *path;	  /* udev's ID_PATH, NULL if it has none */
 	unsigned master;  /* the bridge, bond or VRF that it is a port of; 0 for none */
@@ -206,3 +208,7 @@ struct nic {
 };
 
 void nic_links_free(struct nic_link *links, size_t n);
+/* The name, or one of the alternative names. */
+bool nic_link_is_called(const struct nic_link *link, const char *name);
+/* What identifies the hardware: the permanent address, or the present one if it has none. */
+const char *nic_link_hardware_address(const struct nic_link *link);

@@ -2,6 +2,7 @@
 /*
  * Links, addresses and default routes by rtnetlink; see link.h.
  */
+#include <ctype.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -11,6 +12,7 @@
 
 #define LINKS_MAX     65536
 #define ADDRESSES_MAX 65536
+#define ALTNAME_SIZE  128 /* ALTIFNAMSIZ of <linux/if.h>, which does not go with <net/if.h> */
 
 static void read_kind(struct nlattr *linkinfo, char *ret, size_t size)
 {
@@ -40,14 +42,14 @@ static bool read_xdp(struct nlattr *xdp)
 
 int link_read(const struct nlmsghdr *m, struct nic_link *ret)
 {
-	struct nlattr *tb[IFLA_XDP + 1];
+	struct nlattr *tb[IFLA_PERM_ADDRESS + 1];
 	const struct ifinfomsg *info;
 	struct nic_link link = {};
 	int r;
 
 	if (m->nlmsg_type != RTM_NEWLINK)
 		return -EBADMSG;
-	r = netlink_parse(m, sizeof(*info), tb, IFLA_XDP);
+	r = netlink_parse(m, sizeof(*info), tb, IFLA_PERM_ADDRESS);
 	if (r < 0)
 		return r;
 	info = nlmsg_data(m);
@@ -57,9 +59,43 @@ int link_read(const struct nlmsghdr *m, struct nic_link *ret)
 	link.up = info->ifi_flags & IFF_UP;
 	link.master = attr_u32(tb[IFLA_MASTER], 0);
 	read_mac(tb[IFLA_ADDRESS], link.mac);
+	read_mac(tb[IFLA_PERM_ADDRESS], link.permanent_mac);
 	read_kind(tb[IFLA_LINKINFO], link.kind, sizeof(link.kind));
 	link.xdp = read_xdp(tb[IFLA_XDP]);
 	*ret = link;
+	return 0;
+}
+
+/* The kernel takes anything for an alternative name; what could not be configured is left out. */
+static bool is_plain(const char *name)
+{
+	for (const char *s = name; *s; s++)
+		if (isspace((unsigned char)*s) || iscntrl((unsigned char)*s))
+			return false;
+	return *name != '\0';
+}
+
+int link_read_altnames(const struct nlmsghdr *m, char **ret)
+{
+	_cleanup_free_ char *all = NULL;
+	struct nlattr *tb[IFLA_PROP_LIST + 1], *a;
+	char name[ALTNAME_SIZE], *grown;
+	int r, rem;
+
+	r = netlink_parse(m, sizeof(struct ifinfomsg), tb, IFLA_PROP_LIST);
+	if (r < 0)
+		return r;
+	if (tb[IFLA_PROP_LIST])
+		nla_for_each_nested(a, tb[IFLA_PROP_LIST], rem) {
+			if (nla_type(a) != IFLA_ALT_IFNAME || !attr_string(a, name, sizeof(name)) ||
+			    !is_plain(name))
+				continue;
+			if (asprintf(&grown, "%s%s%s", all ?: "", all ? " " : "", name) < 0)
+				return -ENOMEM;
+			free(all);
+			all = grown;
+		}
+	*ret = TAKE_PTR(all);
 	return 0;
 }
 
@@ -82,13 +118,19 @@ static int take_link(const struct nlmsghdr *m, void *userdata)
 	if (!links)
 		return -ENOMEM;
 	all->links = links;
+	r = link_read_altnames(m, &link.altnames);
+	if (r < 0)
+		return r;
 	all->links[all->n++] = link;
 	return 0;
 }
 
 static void forget_links(void *userdata)
 {
-	((struct link_list *)userdata)->n = 0;
+	struct link_list *all = userdata;
+
+	nic_links_free(all->links, all->n);
+	*all = (struct link_list) {};
 }
 
 static struct nl_msg *get_link(unsigned ifindex)
@@ -108,7 +150,7 @@ int link_list(struct netlink *route, struct nic_link **ret, size_t *ret_n)
 	int r = netlink_dump(route, get_link(0), take_link, forget_links, &all);
 
 	if (r < 0) {
-		free(all.links);
+		nic_links_free(all.links, all.n);
 		return r;
 	}
 	*ret = all.links;

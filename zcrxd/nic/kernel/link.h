@@ -9,10 +9,10 @@
 #include "nic.h"
 #include "netlink.h"
 
-/* Without driver and path, which link_complete reads, lock or no lock. */
+/* Without driver and path, which link_complete reads, lock or no lock. nic_links_free frees it. */
 int link_list(struct netlink *route, struct nic_link **ret, size_t *ret_n);
 int link_complete(struct nic_link *link);
-/* Complete. */
+/* Complete, but for the alternative names. */
 int link_get(struct netlink *route, unsigned ifindex, struct nic_link *ret);
 int link_addresses(struct netlink *route, unsigned ifindex, struct local_address **ret,
 		   size_t *ret_n);
@@ -22,6 +22,8 @@ int link_numa_node(const char *name); /* -1 if it has none */
 
 /* The pure halves, for tests. */
 int link_read(const struct nlmsghdr *m, struct nic_link *ret);
+/* What link_read leaves out because it takes memory. */
+int link_read_altnames(const struct nlmsghdr *m, char **ret);
 struct link_addresses {
 	unsigned ifindex;
 	struct local_address *list;

@@ -36,8 +36,10 @@ struct sim_shared {
 
 struct sim_nic {
 	struct nic_state *state; /* NULL when unplugged */
-	char mac[18];
-	char *path;
+	struct nic_state *away;	 /* the same while it is in another network namespace */
+	char mac[18], permanent_mac[18];
+	char *path, *altnames;
+	unsigned master;
 	struct local_address *addresses;
 	size_t n_addresses;
 	size_t contexts_max; /* extra ones */

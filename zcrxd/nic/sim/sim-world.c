@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What happens to the simulated machine from outside: hot-plug, other administrators, rings that
- * are closed. Each tells its event as the kernel would.
+ * What happens to the simulated machine from outside: other administrators, rings that are closed.
+ * Each tells its event as the kernel would. What links do is in sim-links.c.
  */
 #include "sim-internal.h"
 
@@ -47,96 +47,6 @@ int sim_nic_state_new(unsigned ifindex, const char *name, const char *driver, un
 		s->queues[q].napi_id = 8192 + q;
 	*ret = TAKE_PTR(s);
 	return 0;
-}
-
-int sim_add_nic(struct nic_backend *b, const struct nic_state *state, const char *mac,
-		const char *path)
-{
-	struct sim *s = sim_of(b);
-	struct sim_nic n = { .contexts_max = 15 };
-	size_t slot;
-
-	SIM_LOCK(s);
-	if (sim_find(s, state->ifindex, &slot) == 0)
-		return -EEXIST;
-	if (s->n_nics == SIM_NICS_MAX || state->channels.combined_max > SIM_QUEUES_MAX)
-		return -ENOSPC;
-	if (path) {
-		n.path = strdup(path);
-		if (!n.path)
-			return -ENOMEM;
-	}
-	if (nic_state_copy(state, &n.state) < 0) {
-		free(n.path);
-		return -ENOMEM;
-	}
-	snprintf(n.mac, sizeof(n.mac), "%s", mac ?: "");
-	slot = s->n_nics++;
-	s->nics[slot] = n;
-	for (size_t q = 0; q < state->n_queues; q++)
-		s->shared->nics[slot].queues[q].io_uring = state->queues[q].io_uring;
-	sim_sync(s, slot);
-	return sim_push(s, NIC_EVENT_LINK, state->ifindex, 0);
-}
-
-int sim_unplug(struct nic_backend *b, unsigned ifindex)
-{
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
-
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
-	/* The kernel deletes what leases from a device that goes, first. */
-	for (size_t i = s->n_netkits; i-- > 0;)
-		if (s->netkits[i].slot == slot)
-			sim_delete_netkit(s, i);
-	s->shared->nics[slot].ifindex = 0;
-	s->nics[slot].state = nic_state_free(s->nics[slot].state);
-	return sim_push(s, NIC_EVENT_LINK_GONE, ifindex, 0);
-}
-
-int sim_set_up(struct nic_backend *b, unsigned ifindex, bool up)
-{
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
-
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
-	s->nics[slot].state->up = up;
-	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
-}
-
-int sim_set_default_route(struct nic_backend *b, unsigned ifindex, bool carries)
-{
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
-
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r == 0)
-		s->nics[slot].state->default_route = carries;
-	return r;
-}
-
-int sim_rename(struct nic_backend *b, unsigned ifindex, const char *name)
-{
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
-
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
-	snprintf(s->nics[slot].state->name, IFNAMSIZ, "%s", name);
-	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 
 int sim_set_addresses(struct nic_backend *b, unsigned ifindex,

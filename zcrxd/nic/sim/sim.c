@@ -98,16 +98,15 @@ static const struct kernel_features *features(struct nic_backend *b)
 
 static int add_link(struct nic_link *to, const struct sim_nic *n)
 {
-	*to = (struct nic_link) { .ifindex = n->state->ifindex, .up = n->state->up };
+	*to = (struct nic_link) { .ifindex = n->state->ifindex, .up = n->state->up,
+				  .master = n->master };
 	memcpy(to->name, n->state->name, sizeof(to->name));
 	snprintf(to->driver, sizeof(to->driver), "%s", n->state->driver);
 	memcpy(to->mac, n->mac, sizeof(to->mac));
-	if (n->path) {
-		to->path = strdup(n->path);
-		if (!to->path)
-			return -ENOMEM;
-	}
-	return 0;
+	memcpy(to->permanent_mac, n->permanent_mac, sizeof(to->permanent_mac));
+	to->path = n->path ? strdup(n->path) : NULL;
+	to->altnames = n->altnames ? strdup(n->altnames) : NULL;
+	return (n->path && !to->path) || (n->altnames && !to->altnames) ? -ENOMEM : 0;
 }
 
 static int links(struct nic_backend *b, struct nic_link **ret, size_t *ret_n)
@@ -193,7 +192,9 @@ static int dispatch(struct nic_backend *b, nic_event_handler handler, void *user
 static void sim_nic_done(struct sim_nic *n)
 {
 	nic_state_free(n->state);
+	nic_state_free(n->away);
 	free(n->path);
+	free(n->altnames);
 	free(n->addresses);
 	*n = (struct sim_nic) {};
 }

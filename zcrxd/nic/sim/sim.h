@@ -23,7 +23,8 @@ struct kernel_features *sim_features(struct nic_backend *b);
  * sim_add_nic. */
 int sim_nic_state_new(unsigned ifindex, const char *name, const char *driver, unsigned queues,
 		      unsigned max, struct nic_state **ret);
-/* Copies `state`; mac and path may be NULL. -ENOSPC, -EEXIST (the index is taken). */
+/* Copies `state`; mac, which is the permanent one too, and path may be NULL. -ENOSPC, -EEXIST (the
+ * index is taken). */
 int sim_add_nic(struct nic_backend *b, const struct nic_state *state, const char *mac,
 		const char *path);
 
@@ -33,6 +34,12 @@ int sim_set_up(struct nic_backend *b, unsigned ifindex, bool up);
 /* It carries the default route, or no longer. */
 int sim_set_default_route(struct nic_backend *b, unsigned ifindex, bool carries);
 int sim_rename(struct nic_backend *b, unsigned ifindex, const char *name);
+int sim_set_altnames(struct nic_backend *b, unsigned ifindex, const char *altnames);
+int sim_set_mac(struct nic_backend *b, unsigned ifindex, const char *mac);
+int sim_set_master(struct nic_backend *b, unsigned ifindex, unsigned master);
+/* To another network namespace, and back under the same index. */
+int sim_move_away(struct nic_backend *b, unsigned ifindex);
+int sim_move_back(struct nic_backend *b, unsigned ifindex);
 int sim_set_addresses(struct nic_backend *b, unsigned ifindex,
 		      const struct local_address *addresses, size_t n);
 /* Somebody else's ethtool. -EINVAL where the kernel would refuse. */
