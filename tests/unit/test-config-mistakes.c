@@ -89,12 +89,11 @@ static const struct mistake mistakes[] = {
 	{ "interfaces: [{name: software, zero-copy-queues: 1}]",
 	  "1:21: interfaces[0].name: found \"software\", expected a network device (the name "
 	  "software is taken)" },
-	{ "interfaces: [{name: a-name-of-sixteen, zero-copy-queues: 1}]",
-	  "1:21: interfaces[0].name: found \"a-name-of-sixteen\", expected the name of an "
-	  "interface "
-	  "of 1 to 15 characters without blanks" },
+	{ "policy: [{user: root, interfaces: [a-name-of-sixteen]}]",
+	  "1:36: policy[0].interfaces[0]: found \"a-name-of-sixteen\", expected the name of an "
+	  "interface of 1 to 15 characters without blanks" },
 	{ "interfaces: [{name: 'a b', zero-copy-queues: 1}]",
-	  "1:21: interfaces[0].name: found \"a b\", expected the name of an interface of 1 to 15 "
+	  "1:21: interfaces[0].name: found \"a b\", expected the name of an interface of 1 to 127 "
 	  "characters without blanks" },
 	{ "interfaces: [{name: a/b, zero-copy-queues: 1}]",
 	  "1:21: interfaces[0].name: found \"a/b\", expected the name of an interface, as ip link "
@@ -103,13 +102,13 @@ static const struct mistake mistakes[] = {
 	  "1:21: interfaces[0].name: found \"..\", expected the name of an interface, as ip link "
 	  "shows it" },
 	{ "interfaces: [{name: , zero-copy-queues: 1}]",
-	  "1:21: interfaces[0].name: found nothing, expected the name of an interface of 1 to 15 "
+	  "1:21: interfaces[0].name: found nothing, expected the name of an interface of 1 to 127 "
 	  "characters without blanks" },
 	{ "interfaces: [{name: null, zero-copy-queues: 1}]",
-	  "1:21: interfaces[0].name: found nothing, expected the name of an interface of 1 to 15 "
+	  "1:21: interfaces[0].name: found nothing, expected the name of an interface of 1 to 127 "
 	  "characters without blanks" },
 	{ "interfaces: [{name: [eth0], zero-copy-queues: 1}]",
-	  "1:21: interfaces[0].name: found a list, expected the name of an interface of 1 to 15 "
+	  "1:21: interfaces[0].name: found a list, expected the name of an interface of 1 to 127 "
 	  "characters without blanks" },
 	{ "interfaces: [{driver: '', zero-copy-queues: 1}]",
 	  "1:23: interfaces[0].driver: found \"\", expected the name of a driver of 1 to 31 "

@@ -47,7 +47,7 @@ static int check_length(struct config_reader *r, const struct yaml_node *value, 
 
 static int read_interface(struct config_reader *r, const struct yaml_node *value, void *into)
 {
-	return config_read_interface_name(r, value, into);
+	return config_read_interface_name(r, value, IFNAMSIZ - 1, into);
 }
 
 static int read_interfaces(struct config_reader *r, const struct yaml_node *value, void *into)

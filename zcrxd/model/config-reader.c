@@ -308,12 +308,13 @@ int config_read_name(struct config_reader *r, const struct yaml_node *value, con
 	return *ret ? 0 : -ENOMEM;
 }
 
-int config_read_interface_name(struct config_reader *r, const struct yaml_node *value, char **ret)
+int config_read_interface_name(struct config_reader *r, const struct yaml_node *value, size_t max,
+			       char **ret)
 {
 	_cleanup_free_ char *name = NULL;
 	int ret_name;
 
-	ret_name = config_read_name(r, value, "the name of an interface", IFNAMSIZ - 1, &name);
+	ret_name = config_read_name(r, value, "the name of an interface", max, &name);
 	if (ret_name != 0)
 		return ret_name;
 	if (strpbrk(name, "/:") || streq(name, ".") || streq(name, ".."))

@@ -12,6 +12,7 @@
 #define RX_RING_MOST	   65536
 #define HDS_THRESHOLD_MOST 65535
 #define INTERFACES_MOST	   256
+#define ALTNAME_MOST	   127 /* an alternative name will do */
 
 static int read_name(struct config_reader *r, const struct yaml_node *value, void *into)
 {
@@ -20,7 +21,7 @@ static int read_name(struct config_reader *r, const struct yaml_node *value, voi
 	/* What software: offers goes by this name. */
 	if (value->kind == YAML_TEXT && streq(value->text, "software"))
 		return config_bad(r, value, "a network device (the name software is taken)");
-	return config_read_interface_name(r, value, &i->name);
+	return config_read_interface_name(r, value, ALTNAME_MOST, &i->name);
 }
 
 static int read_driver(struct config_reader *r, const struct yaml_node *value, void *into)

@@ -54,6 +54,7 @@ struct record_lease {
 	uid_t owner_uid;
 	pid_t owner_pid;
 	unsigned ifindex;
+	char interface[IFNAMSIZ]; /* its name then; "" if an older zcrxd wrote it */
 	enum lease_state state;
 	bool persistent, self_registered;
 	bool granted; /* the kernel has answered: the client may have been, too */

@@ -9,9 +9,9 @@
 #include <time.h>
 
 #include "adopt.h"
-#include "attach.h"
 #include "events.h"
 #include "leases.h"
+#include "links.h"
 #include "listener.h"
 #include "log.h"
 #include "loop.h"
@@ -30,6 +30,9 @@ struct device *manager_find_device(struct manager *m, const char *name)
 
 	TAILQ_FOREACH(d, &m->devices, entry)
 		if (streq(device_name(d), name))
+			return d;
+	TAILQ_FOREACH(d, &m->devices, entry)
+		if (d->ifindex > 0 && nic_link_is_called(&d->link, name))
 			return d;
 	return NULL;
 }

@@ -50,6 +50,7 @@ struct manager {
 	struct watcher_list watchers;
 	uint64_t last_flow_id;
 	unsigned starting;	/* devices whose first configuration is still running */
+	bool syncing, sync_again; /* a look at all links is under way; ... is needed after it */
 	bool ready;		/* READY=1 was sent */
 	char *status;		/* as it was told last */
 	bool stopped_listening; /* ... and the last calls have been heard */

@@ -72,6 +72,8 @@ struct sim {
 	uint64_t strayed; /* cookie */
 	bool silent; /* other administrators use ioctls that tell nobody */
 	int event_fd;
+	bool quiet;	    /* no events */
+	bool nothing_while_down; /* as some drivers have it */
 	struct nic_event *events;
 	size_t n_events;
 	_Atomic(const char *) fail_name; /* of the operations that fail; set after what they fail with */

@@ -80,6 +80,9 @@ static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
 	r = sim_enter(h, &s, reterr);
 	if (r != 0)
 		return r;
+	if (!s->up && h->sim->nothing_while_down)
+		return fault_kernel(reterr, ENETDOWN, "the device is down", operation,
+				    "Bring it up.");
 	r = nic_state_apply(s, step);
 	if (r == -EINVAL)
 		return fault_kernel(reterr, EINVAL, "not possible now", operation,

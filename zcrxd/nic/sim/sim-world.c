@@ -206,6 +206,19 @@ int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool 
 	return sim_push(s, NIC_EVENT_POOL, ifindex, 0);
 }
 
+void sim_set_quiet(struct nic_backend *b, bool quiet)
+{
+	struct sim *s = sim_of(b);
+
+	SIM_LOCK(s);
+	s->quiet = quiet;
+}
+
+void sim_set_nothing_while_down(struct nic_backend *b)
+{
+	sim_of(b)->nothing_while_down = true;
+}
+
 int sim_overrun(struct nic_backend *b)
 {
 	struct sim *s = sim_of(b);

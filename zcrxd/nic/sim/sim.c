@@ -31,8 +31,11 @@ int sim_operation(struct sim *s, const char *name, struct fault *reterr)
 
 int sim_push(struct sim *s, enum nic_event_type type, unsigned ifindex, uint64_t cookie)
 {
-	struct nic_event *events = reallocarray(s->events, s->n_events + 1, sizeof(*events));
+	struct nic_event *events;
 
+	if (s->quiet)
+		return 0;
+	events = reallocarray(s->events, s->n_events + 1, sizeof(*events));
 	if (!events)
 		return -ENOMEM;
 	s->events = events;

@@ -68,6 +68,10 @@ void sim_stray_socket(struct nic_backend *b, uint64_t cookie);
 
 /* Messages were lost; what happened is not told. */
 int sim_overrun(struct nic_backend *b);
+/* From now on nothing is told. */
+void sim_set_quiet(struct nic_backend *b, bool quiet);
+/* A NIC that is down refuses every change. */
+void sim_set_nothing_while_down(struct nic_backend *b);
 
 /*
  * The n-th operation from now (1 is the next; 0 cancels) fails and does nothing: with

@@ -1,38 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See attach.h. An interface that is gone takes its worker, its inventory and its leases with it; the
- * device object stays, missing, for the next one that matches.
+ * See attach.h. An interface that is gone takes its worker, its inventory and its leases with it; one
+ * that no entry matches any more is left to its leases until they end.
  */
 #include <errno.h>
 
 #include "adopt.h"
 #include "attach.h"
 #include "leases.h"
+#include "links.h"
 #include "log.h"
-#include "reload.h"
 #include "watch.h"
 
-/* ------------------------------------------------------------------------- whose is it */
+#define NO_INTERFACE "no such interface now"
 
-bool device_matches(const struct config_interface *c, const struct nic_link *link)
+int device_set_link(struct device *d, const struct nic_link *link)
 {
-	if (c->name)
-		return streq(c->name, link->name);
-	if (c->driver)
-		return streq(c->driver, link->driver);
-	if (c->mac)
-		return link->kind[0] == '\0' && streq(c->mac, link->mac);
-	return c->path && link->path && streq(c->path, link->path);
+	_cleanup_free_ char *altnames = NULL, *path = NULL;
+
+	altnames = link->altnames ? strdup(link->altnames) : NULL;
+	path = link->path ? strdup(link->path) : NULL;
+	if ((link->altnames && !altnames) || (link->path && !path))
+		return -ENOMEM;
+	free(d->link.altnames);
+	free(d->link.path);
+	d->link = *link;
+	d->link.altnames = TAKE_PTR(altnames);
+	d->link.path = TAKE_PTR(path);
+	d->ifindex = link->ifindex;
+	memcpy(d->name, link->name, sizeof(d->name));
+	return 0;
 }
 
-bool device_wants(const struct device *d, const struct nic_link *link)
-{
-	return d->leaving ? streq(d->match, link->name) : device_matches(&d->config, link);
-}
-
-/* ---------------------------------------------------------- coming and going */
-
-static void device_set_missing(struct device *d)
+static void device_set_missing(struct device *d, const char *reason)
 {
 	drift_forget(d);
 	worker_retire(TAKE_PTR(d->worker));
@@ -45,8 +45,7 @@ static void device_set_missing(struct device *d)
 	d->ifindex = 0;
 	d->name[0] = '\0';
 	d->state = DEVICE_MISSING;
-	free(d->reason);
-	d->reason = strdup("no such interface now");
+	device_set_reason(d, reason);
 	manager_update_status(d->manager);
 }
 
@@ -61,31 +60,40 @@ static void on_first_configured(struct device *d, const struct device_report *re
 	}
 }
 
-void device_attach(struct device *d, const struct nic_link *link)
+/* 0, or it stays missing with the reason. */
+static int device_open(struct device *d)
 {
 	_cleanup_fault_ struct fault fault = {};
+	_cleanup_free_ char *reason = NULL;
 	struct nic_backend *b = d->manager->backend;
 	struct nic *nic;
 	int r;
 
-	if (d->worker) {
-		if (d->ifindex == link->ifindex)
-			memcpy(d->name, link->name, sizeof(d->name));
-		return;
-	}
-	r = b->ops->open(b, link->ifindex, &nic, &fault);
+	r = b->ops->open(b, d->ifindex, &nic, &fault);
 	if (r == 0) {
 		r = worker_new(d->manager->event, nic, &d->worker);
 		if (r < 0)
 			nic->ops->close(nic);
 	}
-	if (r != 0) {
-		log_error("Cannot open interface %s: %s", link->name,
-			  r > 0 ? fault.message : strerror(-r));
+	if (r == 0)
+		return 0;
+	log_error("Cannot open interface %s: %s", d->name, r > 0 ? fault.message : strerror(-r));
+	if (asprintf(&reason, "%s cannot be opened: %s", d->name,
+		     r > 0 ? fault.message : strerror(-r)) < 0)
+		reason = NULL;
+	/* Leases of an earlier daemon keep it: they are tried again, until the interface is gone. */
+	if (d->n_leases == 0)
+		device_set_missing(d, reason ?: "it cannot be opened");
+	return r < 0 ? r : -EIO;
+}
+
+void device_attach(struct device *d)
+{
+	int r;
+
+	if (device_open(d) < 0)
 		return;
-	}
-	d->ifindex = link->ifindex;
-	memcpy(d->name, link->name, sizeof(d->name));
+	d->generation++;
 	if (d->manager->ready)
 		watch_announce_interface(d, "appeared", NULL);
 	if (!d->manager->ready && !d->configured_once)
@@ -106,19 +114,54 @@ void device_attach(struct device *d, const struct nic_link *link)
 	leases_resume(d);
 }
 
+void device_configure_again(struct device *d)
+{
+	int r;
+
+	r = device_configure(d, CONFIGURE_APPLY, NULL, NULL);
+	if (r < 0)
+		log_errno(r, "Cannot configure %s", d->name);
+}
+
 void device_detach(struct device *d)
 {
-	if (!d->worker || d->gone)
+	if (d->ifindex == 0 || d->gone)
 		return;
 	d->gone = true;
+	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "gone" },
+		    "%s is gone.", d->name);
 	watch_announce_interface(d, "gone", NULL);
 	leases_interface_gone(d);
 	device_lease_gone(d);
 }
 
+void device_leave(struct device *d, const char *reason)
+{
+	d->leaving = true;
+	d->config.name = d->config.driver = d->config.mac = d->config.path = NULL;
+	if (d->n_leases == 0) {
+		device_drop(d);
+		return;
+	}
+	d->state = DEVICE_DEGRADED;
+	device_set_reason(d, reason);
+	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
+		    "%s is left to its leases: %s", d->name, reason);
+}
+
+void device_join(struct device *d, const struct config_interface *entry)
+{
+	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
+		    "%s belongs to another entry of the configuration now.", d->name);
+	d->leaving = false;
+	device_set_config(d, entry);
+	device_configure_again(d);
+}
+
 void device_lease_gone(struct device *d)
 {
-	int r;
+	struct manager *m = d->manager;
+	int r = 0;
 
 	device_unblock(d);
 	if (d->drift.found && !d->leaving)
@@ -126,49 +169,33 @@ void device_lease_gone(struct device *d)
 	if (d->n_leases > 0)
 		return;
 	if (d->leaving) {
-		struct manager *m = d->manager;
-
 		device_drop(d);
 		/* It may have come into the configuration again meanwhile. */
 		r = manager_sync_devices(m);
-		if (r < 0)
-			log_errno(r, "Cannot look for interfaces");
 	} else if (d->gone) {
-		device_set_missing(d);
+		device_set_missing(d, NO_INTERFACE);
+		/* It may be back already. */
+		r = manager_sync_devices(m);
 	}
-}
-
-/* ------------------------------------------------------------------------------- links */
-
-static void attach_links(struct manager *m, const struct nic_link *links, size_t n)
-{
-	struct device *d;
-
-	TAILQ_FOREACH(d, &m->devices, entry)
-		for (size_t i = 0; i < n; i++) {
-			struct device *other = manager_find_device_by_index(m, links[i].ifindex);
-
-			/* Two entries may match one link: the first has it. */
-			if ((!other || other == d) && device_wants(d, &links[i])) {
-				device_attach(d, &links[i]);
-				break;
-			}
-		}
-}
-
-int manager_sync_devices(struct manager *m)
-{
-	struct nic_link *links;
-	size_t n;
-	int r;
-
-	r = manager_create_devices(m);
 	if (r < 0)
-		return r;
-	r = m->backend->ops->links(m->backend, &links, &n);
-	if (r != 0)
-		return r < 0 ? r : -EIO;
-	attach_links(m, links, n);
-	nic_links_free(links, n);
-	return 0;
+		log_errno(r, "Cannot look for interfaces");
+}
+
+void device_rename(struct device *d, const struct nic_link *link)
+{
+	_cleanup_free_ char *reason = NULL;
+	char before[IFNAMSIZ];
+	struct lease *l;
+
+	memcpy(before, d->name, sizeof(before));
+	log_message(LOG_INFO, &(struct log_fields){ .interface = link->name },
+		    "%s is called %s now.", before, link->name);
+	if (asprintf(&reason, "it is called %s now", link->name) < 0)
+		reason = NULL;
+	watch_announce_interface(d, "gone", reason);
+	memcpy(d->name, link->name, sizeof(d->name));
+	watch_announce_interface(d, "appeared", NULL);
+	TAILQ_FOREACH(l, &d->manager->leases, entry)
+		if (l->device == d)
+			(void)lease_save(l);
 }

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which interface of the machine belongs to which entry of the configuration, and what happens when
- * it comes and goes.
+ * What happens to a device when its interface comes, goes, is called something else, or does not
+ * belong to the configuration any more. devices/links.c sees that.
  */
 #pragma once
 
 #include "device.h"
-#include "manager.h"
 
-bool device_matches(const struct config_interface *c, const struct nic_link *link);
-/* Also for a device that is leaving. */
-bool device_wants(const struct device *d, const struct nic_link *link);
+/* A copy, as it was seen last. */
+int device_set_link(struct device *d, const struct nic_link *link);
 
-/* The interface is there: open it, configure it. Does nothing if it is open already. */
-void device_attach(struct device *d, const struct nic_link *link);
-/* It is gone: its leases end, then its worker. */
+/* Its interface, which device_set_link told, is there: it is opened and configured. */
+void device_attach(struct device *d);
+/* The interface is gone: its leases end, then its worker. */
 void device_detach(struct device *d);
+/* It is called something else now. */
+void device_rename(struct device *d, const struct nic_link *link);
+/* No entry matches it any more: it is dropped once it has no leases. */
+void device_leave(struct device *d, const char *reason);
+/* Another entry matches it now, or one again. */
+void device_join(struct device *d, const struct config_interface *entry);
+/* Something that kept it from its configuration may have changed. */
+void device_configure_again(struct device *d);
 /* Its last lease may have ended: what had to wait for that is done. */
 void device_lease_gone(struct device *d);
-
-/* A device object for each interface of the configuration, attached where the link is there. */
-int manager_sync_devices(struct manager *m);

@@ -14,7 +14,7 @@
 
 struct configure {
 	struct device *device;
-	unsigned ifindex;   /* the device may have come back as another interface meanwhile */
+	unsigned generation; /* the device may have come back as another interface meanwhile */
 	struct bring bring; /* its config is a copy: the file may be reloaded meanwhile */
 	enum configure_mode mode;
 	uint32_t *held;
@@ -166,7 +166,7 @@ static void configure_done(void *data)
 	struct device_report report = { .r = c->r, .fault = &c->fault, .plan = c->bring.plan,
 					.results = c->bring.results };
 
-	if (d->worker && !d->gone && d->ifindex == c->ifindex)
+	if (device_is_managed(d) && d->generation == c->generation)
 		configure_adopt(c);
 	if (c->done)
 		c->done(d, &report, c->userdata);
@@ -182,7 +182,7 @@ int device_configure(struct device *d, enum configure_mode mode, device_done don
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	*c = (struct configure){ .device = d, .ifindex = d->ifindex, .mode = mode, .done = done,
+	*c = (struct configure){ .device = d, .generation = d->generation, .mode = mode, .done = done,
 				 .userdata = userdata,
 				 .bring = { .config = d->config, .memory = d->memory } };
 	c->bring.config.name = c->bring.config.driver = NULL;

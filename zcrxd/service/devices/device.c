@@ -36,6 +36,11 @@ const char *device_name(const struct device *d)
 	return d->ifindex > 0 ? d->name : d->match;
 }
 
+bool device_is_managed(const struct device *d)
+{
+	return d->worker && !d->gone && !d->leaving;
+}
+
 static char *match_describe(const struct config_interface *c)
 {
 	char *s;
@@ -43,7 +48,7 @@ static char *match_describe(const struct config_interface *c)
 	if (c->name)
 		return strdup(c->name);
 	if (asprintf(&s, "%s %s", c->driver ? "driver" : c->mac ? "mac" : "path",
-		     c->driver ?: c->mac ?: c->path) < 0)
+		     c->driver ?: c->mac ?: c->path ?: "?") < 0)
 		return NULL;
 	return s;
 }
@@ -55,6 +60,8 @@ static void device_free(struct device *d)
 	inventory_done(&d->inventory);
 	nic_state_free(d->observed);
 	free(d->match);
+	free(d->link.altnames);
+	free(d->link.path);
 	free(d->reason);
 	free(d);
 }
@@ -67,8 +74,11 @@ int device_new(struct manager *m, const struct config_interface *config, struct 
 	if (!d)
 		return -ENOMEM;
 	d->manager = m;
-	d->config = *config;
-	d->match = match_describe(config);
+	if (config)
+		d->config = *config;
+	else
+		d->leaving = true;
+	d->match = match_describe(&d->config);
 	d->reason = strdup("no such interface now");
 	STAILQ_INIT(&d->waiters);
 	inventory_init(&d->inventory);
@@ -111,16 +121,28 @@ void device_job_done(struct device *d)
 		device_free(d);
 }
 
+void device_set_reason(struct device *d, const char *reason)
+{
+	free(d->reason);
+	d->reason = strdup(reason);
+}
+
 void device_set_config(struct device *d, const struct config_interface *config)
 {
+	char *match = match_describe(config);
+
 	d->config = *config;
+	if (match) {
+		free(d->match);
+		d->match = match;
+	}
 }
 
 /* ------------------------------------------------------------------- refresh */
 
 struct refresh {
 	struct device *device;
-	unsigned ifindex; /* the device may have come back as another interface meanwhile */
+	unsigned generation; /* the device may have come back as another interface meanwhile */
 	struct nic_state *state;
 	struct fault fault;
 	int r;
@@ -187,7 +209,7 @@ static void refresh_done(void *data)
 	struct device_waiter *w;
 
 	d->refreshing = false;
-	if (f->r == 0 && d->worker && !d->gone && d->ifindex == f->ifindex) {
+	if (f->r == 0 && d->worker && !d->gone && d->generation == f->generation) {
 		nic_state_free(d->observed);
 		d->observed = TAKE_PTR(f->state);
 		device_review_queues(d);
@@ -217,7 +239,7 @@ static int device_submit_refresh(struct device *d)
 	if (!f)
 		return -ENOMEM;
 	f->device = d;
-	f->ifindex = d->ifindex;
+	f->generation = d->generation;
 	r = device_submit(d, refresh_run, refresh_done, f);
 	if (r < 0)
 		free(f);

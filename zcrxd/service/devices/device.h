@@ -44,11 +44,14 @@ struct device {
 	struct manager *manager;
 	struct config_interface config; /* the strings belong to manager->config */
 	char *match;			/* "zc0", "driver mlx5_core": for people */
+	struct nic_link link;		/* as it was seen last */
 
 	enum device_state state;
 	char *reason; /* of a state that is not configured */
 	unsigned ifindex;
 	char name[IFNAMSIZ];
+	unsigned generation;	/* of the interface: it may come back under its old index */
+	bool seen;		/* by the look at all links that is under way */
 	bool leaving;		/* not in the configuration; here until its leases are ended */
 	bool blocked;		/* some of what the configuration asks for waits for leases to end */
 	bool unblocking;	/* a job is under way to see whether it still has to */
@@ -69,6 +72,7 @@ struct device {
 	struct drift_watch drift;
 };
 
+/* Missing at first. `config` NULL: leaving at once. */
 int device_new(struct manager *m, const struct config_interface *config, struct device **ret);
 /* Not in the configuration any more: freed once no job reports to it. It must have no leases. */
 void device_drop(struct device *d);
@@ -78,8 +82,11 @@ void device_job_done(struct device *d);
 
 const char *device_state_to_string(enum device_state s);
 const char *device_name(const struct device *d);
+/* It is there, and the configuration says what it is to be. */
+bool device_is_managed(const struct device *d);
 
-/* The configuration's new values for the same match; nothing is applied. */
+void device_set_reason(struct device *d, const char *reason);
+/* Another entry, or the same after it was read again; nothing is applied. */
 void device_set_config(struct device *d, const struct config_interface *config);
 
 /* Observe, then report. Callers that come while one is under way share its result. */

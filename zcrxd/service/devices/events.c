@@ -5,16 +5,18 @@
 #include "attach.h"
 #include "events.h"
 #include "leases.h"
+#include "links.h"
 #include "log.h"
 
 static void on_link(struct manager *m, unsigned ifindex)
 {
-	struct device *d = manager_find_device_by_index(m, ifindex);
+	struct device *d;
 	int r;
 
 	r = manager_sync_devices(m);
 	if (r < 0)
 		log_errno(r, "Cannot look for interfaces");
+	d = manager_find_device_by_index(m, ifindex);
 	if (d) {
 		/* It may have been put under another device. */
 		proofs_check(m);
@@ -28,8 +30,14 @@ static void on_link(struct manager *m, unsigned ifindex)
 static void on_overrun(struct manager *m)
 {
 	struct device *d;
+	int r;
 
 	log_warning("Kernel notifications were lost; looking at everything again.");
+	r = manager_sync_devices(m);
+	if (r >= 0)
+		r = leases_check_links(m);
+	if (r < 0)
+		log_errno(r, "Cannot look for interfaces");
 	proofs_verify_all(m);
 	TAILQ_FOREACH(d, &m->devices, entry)
 		if (d->worker && !d->gone) {
@@ -37,7 +45,6 @@ static void on_overrun(struct manager *m)
 			device_recheck(d);
 			drift_look(d, true);
 		}
-	(void)manager_sync_devices(m);
 }
 
 void manager_on_nic_event(const struct nic_event *event, void *userdata)

@@ -11,6 +11,7 @@
 
 #include "attach.h"
 #include "leases.h"
+#include "links.h"
 #include "log.h"
 #include "reload.h"
 
@@ -104,47 +105,6 @@ int config_load(const char *path, struct config **ret, struct fault *reterr)
 	return 0;
 }
 
-/* -------------------------------------------------------------------------- the devices */
-
-static bool same_string(const char *a, const char *b)
-{
-	return a == b || (a && b && streq(a, b));
-}
-
-static bool same_match(const struct config_interface *a, const struct config_interface *b)
-{
-	return same_string(a->name, b->name) && same_string(a->driver, b->driver) &&
-	       same_string(a->mac, b->mac) && same_string(a->path, b->path);
-}
-
-static struct device *find_by_match(struct manager *m, const struct config_interface *c)
-{
-	struct device *d;
-
-	TAILQ_FOREACH(d, &m->devices, entry)
-		if (same_match(&d->config, c))
-			return d;
-	return NULL;
-}
-
-int manager_create_devices(struct manager *m)
-{
-	struct device *d;
-	int r;
-
-	for (size_t i = 0; i < m->config->n_interfaces; i++) {
-		d = find_by_match(m, &m->config->interfaces[i]);
-		if (d)
-			device_set_config(d, &m->config->interfaces[i]);
-		else {
-			r = device_new(m, &m->config->interfaces[i], &d);
-			if (r < 0)
-				return r;
-		}
-	}
-	return 0;
-}
-
 /* ------------------------------------------------------------------------------- reload */
 
 struct reload {
@@ -191,22 +151,14 @@ static void on_configured(struct device *d, const struct device_report *report, 
 	reload_finish(q);
 }
 
-static const struct config_interface *find_in_config(const struct config *c,
-						     const struct config_interface *like)
-{
-	for (size_t i = 0; i < c->n_interfaces; i++)
-		if (same_match(&c->interfaces[i], like))
-			return &c->interfaces[i];
-	return NULL;
-}
-
 /* 0, or EBUSY with the names: an interface with leases is not dropped. */
 static int check_dropped(struct manager *m, const struct config *c, struct fault *reterr)
 {
 	struct device *d;
 
 	TAILQ_FOREACH(d, &m->devices, entry)
-		if (d->n_leases > 0 && !d->leaving && !find_in_config(c, &d->config))
+		if (d->n_leases > 0 && !d->leaving && !d->gone &&
+		    !config_find_interface(c, &d->link, d))
 			return fault_set(reterr, ZCRX_WRONG_STATE, device_name(d),
 					 "%s has leases and is not in the new configuration. Release or "
 					 "revoke them first (zcrxctl leases), or keep it. Nothing was "
@@ -217,19 +169,24 @@ static int check_dropped(struct manager *m, const struct config *c, struct fault
 static int reload_devices(struct reload *q)
 {
 	struct manager *m = q->manager;
+	const struct config_interface *entry;
 	struct device *d, *next;
 	int r;
 
 	for (d = TAILQ_FIRST(&m->devices); d; d = next) {
 		next = TAILQ_NEXT(d, entry);
-		if (!d->leaving && !find_in_config(m->config, &d->config))
-			device_drop(d);
-	}
-	/* Those that are open already are configured below; new ones configure themselves. */
-	TAILQ_FOREACH(d, &m->devices, entry) {
 		if (d->leaving)
 			continue;
-		device_set_config(d, find_in_config(m->config, &d->config));
+		if (d->ifindex == 0) { /* the others are made below */
+			device_drop(d);
+			continue;
+		}
+		entry = config_find_interface(m->config, &d->link, d);
+		if (!entry) {
+			device_leave(d, "it is not in the configuration any more");
+			continue;
+		}
+		device_set_config(d, entry);
 		if (!d->worker || d->gone)
 			continue;
 		r = device_configure(d, CONFIGURE_APPLY, on_configured, q);

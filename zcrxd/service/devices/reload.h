@@ -15,6 +15,3 @@ int config_load(const char *path, struct config **ret, struct fault *reterr);
 typedef void (*reload_done)(struct manager *m, int r, struct fault *fault, char *const *warnings,
 			    size_t n_warnings, void *userdata);
 int manager_reload(struct manager *m, reload_done done, void *userdata);
-
-/* A device object for each interface of the configuration, if there is none yet. */
-int manager_create_devices(struct manager *m);

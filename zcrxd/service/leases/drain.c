@@ -52,9 +52,15 @@ static bool is_gone(int r)
 
 static int on_drain_timer(sd_event_source *s, uint64_t usec, void *userdata)
 {
+	struct lease *l = userdata;
+
 	(void)s;
 	(void)usec;
-	lease_drain(userdata);
+	/* Nobody is there to be asked, and the kernel took it all with the interface. */
+	if (l->device->gone && !l->device->worker)
+		(void)lease_event(l, LEASE_CLEAN, NULL, NULL);
+	else
+		lease_drain(l);
 	return 0;
 }
 

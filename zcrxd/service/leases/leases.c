@@ -252,6 +252,29 @@ void leases_link_gone(struct manager *m, unsigned ifindex)
 	}
 }
 
+int leases_check_links(struct manager *m)
+{
+	struct lease *l, *next;
+	struct nic_link *links;
+	size_t n;
+	int r;
+
+	r = m->backend->ops->links(m->backend, &links, &n);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	for (l = TAILQ_FIRST(&m->leases); l; l = next) {
+		bool found = !l->granted || l->grant.kind != GRANT_NETKIT;
+
+		next = TAILQ_NEXT(l, entry);
+		for (size_t i = 0; i < n && !found; i++)
+			found = links[i].ifindex == l->grant.ifindex;
+		if (!found)
+			leases_link_gone(m, l->grant.ifindex);
+	}
+	nic_links_free(links, n);
+	return 0;
+}
+
 /* -------------------------------------------------------------------------- the record */
 
 static int save(struct manager *m)

@@ -285,3 +285,5 @@ void leases_recheck(struct device *d);
 void leases_interface_gone(struct device *d);
 /* Some link is gone: if it was a lease's netkit device, somebody took the queues from it. */
 void leases_link_gone(struct manager *m, unsigned ifindex);
+/* The same for every link that is not there, should we not have been told. */
+int leases_check_links(struct manager *m);

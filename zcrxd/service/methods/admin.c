@@ -106,7 +106,7 @@ static int plan_one(struct planning *q, struct device *d, enum configure_mode mo
 {
 	int r;
 
-	if (!d->worker || d->gone)
+	if (!device_is_managed(d))
 		return fault_set(&q->fault, ZCRX_NO_SUCH_INTERFACE, device_name(d), "%s: %s.",
 				 device_name(d), d->reason ?: "it is going away");
 	r = device_configure(d, mode, on_planned, q);
@@ -136,7 +136,7 @@ static int plan_start(sd_varlink *link, struct manager *m, const char *interface
 		q->r = plan_one(q, d, mode);
 	else
 		TAILQ_FOREACH(d, &m->devices, entry)
-			if (d->worker && !d->gone && q->r == 0)
+			if (device_is_managed(d) && q->r == 0)
 				q->r = plan_one(q, d, mode);
 	planning_finish(q);
 	return 0;

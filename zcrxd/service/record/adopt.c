@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "adopt.h"
-#include "attach.h"
 #include "leases.h"
+#include "links.h"
 #include "log.h"
 #include "recovery.h"
 #include "state-file.h"
@@ -40,26 +40,6 @@ static const struct nic_link *find_link(const struct adoption *a, unsigned ifind
 }
 
 /* ------------------------------------------------------------------------- the interface */
-
-/* An interface that is not in the configuration any more is kept until its leases are ended. */
-static int find_device(struct adoption *a, const struct nic_link *link, struct device **ret)
-{
-	struct config_interface leaving = { .name = (char *)link->name };
-	struct device *d;
-	int r;
-
-	TAILQ_FOREACH(d, &a->manager->devices, entry)
-		if (device_wants(d, link)) {
-			*ret = d;
-			return 0;
-		}
-	r = device_new(a->manager, &leaving, ret);
-	if (r == 0) {
-		(*ret)->leaving = true;
-		(*ret)->config.name = NULL;
-	}
-	return r;
-}
 
 static int observe(struct adoption *a, unsigned ifindex)
 {
@@ -260,10 +240,11 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 		log_info("Lease %08x is over: %s.", saved->id, verdict.reason);
 		return 0;
 	}
-	r = find_device(a, link, &d);
+	r = manager_claim_device(a->manager, link, &d);
 	if (r < 0)
 		return r;
-	if (d->leaving)
+	/* One that was only renamed is left to its leases, as it would have been under our eyes. */
+	if (d->leaving && (!saved->interface[0] || streq(saved->interface, link->name)))
 		verdict = (struct recovery){ .verdict = RECOVERY_TAKE_BACK,
 					     .reason = "its interface is not in the configuration" };
 	r = lease_adopt(a->manager, d, saved,

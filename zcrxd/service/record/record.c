@@ -112,7 +112,9 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 		ret, UNSIGNED("id", l->id),
 		SD_JSON_BUILD_PAIR_CONDITION(!!l->name, "name", SD_JSON_BUILD_STRING(l->name)),
 		UNSIGNED("uid", l->owner_uid), UNSIGNED("pid", (unsigned)l->owner_pid),
-		UNSIGNED("ifindex", l->ifindex), UNSIGNED("state", l->state),
+		UNSIGNED("ifindex", l->ifindex),
+		SD_JSON_BUILD_PAIR_STRING("interface", l->device->name),
+		UNSIGNED("state", l->state),
 		SD_JSON_BUILD_PAIR_BOOLEAN("persistent", l->persistent),
 		SD_JSON_BUILD_PAIR_BOOLEAN("selfRegistered", l->self_registered),
 		SD_JSON_BUILD_PAIR_BOOLEAN("granted", l->granted),
@@ -349,6 +351,19 @@ static void parse_name(struct reader *r, sd_json_variant *v, struct record_lease
 		r->bad = true;
 }
 
+static void parse_interface(struct reader *r, sd_json_variant *v, struct record_lease *l)
+{
+	sd_json_variant *name = sd_json_variant_by_key(v, "interface");
+
+	if (!name)
+		return;
+	if (!sd_json_variant_is_string(name) ||
+	    strlen(sd_json_variant_string(name)) >= sizeof(l->interface))
+		r->bad = true;
+	else
+		strcpy(l->interface, sd_json_variant_string(name));
+}
+
 static void parse_lease(struct reader *r, sd_json_variant *v, struct record_lease *l)
 {
 	sd_json_variant *array;
@@ -372,6 +387,7 @@ static void parse_lease(struct reader *r, sd_json_variant *v, struct record_leas
 	if (l->id == 0 || l->ifindex == 0 || (l->spread == SPREAD_CONTEXT && l->context == 0))
 		r->bad = true;
 	parse_name(r, v, l);
+	parse_interface(r, v, l);
 	parse_queues(r, v, l);
 	n = get_array(r, v, "flows", LEASE_FLOWS_MAX, sizeof(*l->flows), &list, &array);
 	l->flows = list;

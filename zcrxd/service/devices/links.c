@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See links.h. A device object stands for one interface as long as that is there, whatever it is
+ * called meanwhile; each entry of the configuration that has no interface has one that is missing.
+ */
+#include <errno.h>
+
+#include "attach.h"
+#include "links.h"
+#include "log.h"
+
+/* ------------------------------------------------------------------------- whose is it */
+
+static bool same_string(const char *a, const char *b)
+{
+	return a == b || (a && b && streq(a, b));
+}
+
+bool device_is_of(const struct device *d, const struct config_interface *c)
+{
+	const struct config_interface *own = &d->config;
+
+	return same_string(own->name, c->name) && same_string(own->driver, c->driver) &&
+	       same_string(own->mac, c->mac) && same_string(own->path, c->path);
+}
+
+/* What bears a kind is made by software: only hardware is found by what it is. */
+static bool entry_matches(const struct config_interface *c, const struct nic_link *link)
+{
+	if (c->name)
+		return nic_link_is_called(link, c->name);
+	if (link->kind[0])
+		return false;
+	if (c->driver)
+		return streq(c->driver, link->driver);
+	if (c->mac)
+		return streq(c->mac, nic_link_hardware_address(link));
+	return c->path && link->path && streq(c->path, link->path);
+}
+
+const struct config_interface *config_find_interface(const struct config *c,
+						     const struct nic_link *link,
+						     const struct device *d)
+{
+	for (size_t i = 0; i < c->n_interfaces; i++) {
+		const struct config_interface *entry = &c->interfaces[i];
+
+		/* Without a permanent address it is still the same when it gets another one. */
+		if (entry_matches(entry, link) ||
+		    (d && entry->mac && device_is_of(d, entry) && !link->permanent_mac[0]))
+			return entry;
+	}
+	return NULL;
+}
+
+/* The object that stands for the missing interface of an entry, or one more. */
+static int find_missing(struct manager *m, const struct config_interface *entry, struct device **ret)
+{
+	struct device *d;
+
+	TAILQ_FOREACH(d, &m->devices, entry)
+		if (d->ifindex == 0 && device_is_of(d, entry)) {
+			*ret = d;
+			return 0;
+		}
+	return device_new(m, entry, ret);
+}
+
+int manager_claim_device(struct manager *m, const struct nic_link *link, struct device **ret)
+{
+	const struct config_interface *entry;
+	struct device *d;
+	int r;
+
+	d = manager_find_device_by_index(m, link->ifindex);
+	if (!d) {
+		entry = config_find_interface(m->config, link, NULL);
+		r = entry ? find_missing(m, entry, &d) : device_new(m, NULL, &d);
+		if (r == 0 && !entry) {
+			d->state = DEVICE_DEGRADED;
+			device_set_reason(d, "nothing in the configuration matches it; it is left to its leases");
+		}
+		if (r == 0)
+			r = device_set_link(d, link);
+		if (r < 0)
+			return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------- links */
+
+static int sync_present(struct device *d, const struct nic_link *link)
+{
+	const struct config_interface *entry = config_find_interface(d->manager->config, link, d);
+	bool came_up = link->up && !d->link.up;
+	int r;
+
+	if (d->gone) /* that one; this one has to wait for the end of its leases */
+		return 0;
+	if (!d->worker) {
+		device_attach(d);
+		return 0;
+	}
+	if (!streq(d->name, link->name))
+		device_rename(d, link);
+	r = device_set_link(d, link);
+	if (r < 0)
+		return r;
+	if (!entry && !d->leaving)
+		device_leave(d, "it was renamed, and nothing in the configuration matches it now; its "
+				"leases go on, and no more are granted");
+	else if (entry && (d->leaving || !device_is_of(d, entry)))
+		device_join(d, entry);
+	else if (entry && came_up && d->state == DEVICE_DEGRADED)
+		device_configure_again(d); /* there is much that drivers refuse while it is down */
+	return 0;
+}
+
+static int sync_link(struct manager *m, const struct nic_link *link)
+{
+	struct device *d = manager_find_device_by_index(m, link->ifindex);
+	int r;
+
+	if (d) {
+		d->seen = true;
+		return sync_present(d, link);
+	}
+	if (!config_find_interface(m->config, link, NULL))
+		return 0;
+	r = manager_claim_device(m, link, &d);
+	if (r < 0)
+		return r;
+	d->seen = true;
+	device_attach(d);
+	return 0;
+}
+
+/* Of an entry without an interface, why; in the way of which is at most an entry before it. */
+static void explain_missing(struct manager *m, struct device *d, const struct nic_link *links, size_t n)
+{
+	_cleanup_free_ char *reason = NULL;
+	const struct device *other = NULL;
+
+	for (size_t i = 0; i < n && !other; i++)
+		if (entry_matches(&d->config, &links[i]))
+			other = manager_find_device_by_index(m, links[i].ifindex);
+	if (other && !other->gone && !other->leaving &&
+	    asprintf(&reason, "%s matches, but belongs to the entry with %s, which comes first",
+		     other->name, other->match) < 0)
+		reason = NULL;
+	if (!reason || (d->reason && streq(d->reason, reason)))
+		return;
+	device_set_reason(d, reason);
+	log_warning("%s: %s.", d->match, reason);
+}
+
+/* As many missing ones as there are entries without an interface, and no more. */
+static void review_missing(struct manager *m, const struct nic_link *links, size_t n)
+{
+	struct device *d, *next, *other;
+
+	for (d = TAILQ_FIRST(&m->devices); d; d = next) {
+		bool surplus = false;
+
+		next = TAILQ_NEXT(d, entry);
+		if (d->ifindex > 0)
+			continue;
+		TAILQ_FOREACH(other, &m->devices, entry)
+			surplus |= other != d && !other->gone && device_is_of(other, &d->config);
+		if (surplus)
+			device_drop(d);
+		else
+			explain_missing(m, d, links, n);
+	}
+}
+
+static int sync_once(struct manager *m)
+{
+	struct device *d, *next;
+	struct nic_link *links;
+	size_t n;
+	int r;
+
+	r = m->backend->ops->links(m->backend, &links, &n);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	TAILQ_FOREACH(d, &m->devices, entry)
+		d->seen = false;
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = sync_link(m, &links[i]);
+	/* Should the message that it went have been lost. */
+	for (d = r >= 0 ? TAILQ_FIRST(&m->devices) : NULL; d; d = next) {
+		next = TAILQ_NEXT(d, entry);
+		if (!d->seen)
+			device_detach(d);
+	}
+	if (r >= 0)
+		r = manager_create_devices(m);
+	if (r >= 0)
+		review_missing(m, links, n);
+	nic_links_free(links, n);
+	return r;
+}
+
+int manager_create_devices(struct manager *m)
+{
+	for (size_t i = 0; i < m->config->n_interfaces; i++) {
+		const struct config_interface *entry = &m->config->interfaces[i];
+		struct device *d;
+		int r;
+
+		TAILQ_FOREACH(d, &m->devices, entry)
+			if (device_is_of(d, entry))
+				break;
+		if (d)
+			continue;
+		r = device_new(m, entry, &d);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int manager_sync_devices(struct manager *m)
+{
+	int r;
+
+	/* From within: what ended there is looked at in another round. */
+	m->sync_again = true;
+	if (m->syncing)
+		return 0;
+	m->syncing = true;
+	do {
+		m->sync_again = false;
+		r = sync_once(m);
+	} while (r >= 0 && m->sync_again);
+	m->syncing = false;
+	return r;
+}
