@@ -39,6 +39,7 @@ struct zcrx_lease {
 	unsigned int *napi_ids; /* of those that are registered, else 0 */
 	unsigned int n_queues;
 	int handle;
+	char *end_reason; /* once it was asked for */
 	char **flow_ids;
 	unsigned int n_flow_ids;
 };
@@ -84,6 +85,7 @@ struct zcrx_queue {
 	bool retry_armed;      /* a timer will end that */
 	bool no_flush;	       /* the kernel cannot flush the refill ring */
 	uint64_t received;
+	char *end_reason; /* of the lease, as it was told; the lease is another thread's */
 	struct zcrx_event event;
 };
 
@@ -135,6 +137,9 @@ int client_bad_reply(struct zcrx_client *c, const char *what);
 
 /* lease.c: begins a call and attaches the handle; gives its number. */
 int lease_push_handle(struct zcrx_lease *l);
+
+/* end.c: the error that zcrx_lease_get_end() gives; *reason is set if it was NULL. */
+int end_read(int handle, char **reason);
 
 /* queue.c. Frees what register.c made; for a queue that failed to register, or is not needed. */
 void queue_close(struct zcrx_queue *q);

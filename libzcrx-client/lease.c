@@ -51,6 +51,7 @@ struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease)
 	free(lease->wanted_interface);
 	free(lease->wanted_name);
 	free(lease->interface);
+	free(lease->end_reason);
 	free(lease->id);
 	zcrx_client_unref(lease->client);
 	free(lease);

@@ -102,6 +102,7 @@ struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue)
 		return NULL;
 	queue_close(queue);
 	closep(&queue->event_fd);
+	free(queue->end_reason);
 	zcrx_lease_unref(queue->lease);
 	free(queue);
 	return NULL;

@@ -136,7 +136,10 @@ static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 		return 1;
 	}
 	if (tag == TAG_LEASE) {
-		new_event(q, ZCRX_EVENT_LEASE_GONE, NULL);
+		struct zcrx_event *e = new_event(q, ZCRX_EVENT_LEASE_GONE, NULL);
+
+		e->error = end_read(q->lease ? q->lease->handle : -EBADF, &q->end_reason);
+		e->message = q->end_reason ? q->end_reason : "";
 		return 1;
 	}
 	if (tag == TAG_RETRY)

@@ -117,13 +117,23 @@ static void test_acquire_options(void **state)
 
 static void test_handle(void **state)
 {
+	static const char farewell[] = "{\"end\":\"interface-gone\",\"reason\":\"it was unplugged\"}";
 	struct fixture *x = *state;
+	const char *reason;
 
 	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
 	fixture_acquire(x);
 	assert_int_equal(zcrx_lease_is_gone(x->lease), 0);
+	assert_int_equal(zcrx_lease_get_end(x->lease, NULL), 0);
+	assert_true(send(x->server.handle, farewell, strlen(farewell), 0) > 0);
 	shutdown(x->server.handle, SHUT_RDWR);
 	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
+	/* As often as it is asked, and in every process that has a copy. */
+	for (int i = 0; i < 2; i++) {
+		reason = NULL;
+		assert_int_equal(zcrx_lease_get_end(x->lease, &reason), -ENODEV);
+		assert_string_equal(reason, "it was unplugged");
+	}
 }
 
 /* The last reference closes the handle: that is what ends a lease. */

@@ -81,9 +81,16 @@ static void test_own_completions(void **state)
 
 static void test_lease_gone(void **state)
 {
+	const struct zcrx_event *e;
+
 	(void)state;
 	post(UINT64_C(1) << 63 | 1, POLLHUP, 0, 0);
-	assert_int_equal(next()->type, ZCRX_EVENT_LEASE_GONE);
+	e = next();
+	assert_int_equal(e->type, ZCRX_EVENT_LEASE_GONE);
+	assert_int_equal(e->error, -EPIPE); /* there is no handle here to read from */
+	assert_non_null(e->message);
+	free(k->queue.end_reason);
+	k->queue.end_reason = NULL;
 	nothing();
 }
 

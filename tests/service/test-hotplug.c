@@ -9,8 +9,11 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sys/socket.h>
 
 #include "harness.h"
+#include "lease.h"
+#include "state-file.h"
 
 #define OURS(name) "io.zcrx.Manager." name
 #define SIM1 3
@@ -135,11 +138,19 @@ static void test_goes_and_returns(void **state)
 	for (int s = CLIENT_RESERVED; s <= CLIENT_STEERED; s++) {
 		unsigned ifindex = SIM0 + 10 + (unsigned)s;
 		struct client c;
+		char text[256];
+		ssize_t n;
 
 		await("sim0", "configured");
 		assert_null(client_open(&d, &c, s));
 		assert_int_equal(sim_unplug(d.sim, s == CLIENT_RESERVED ? SIM0 : ifindex - 1), 0);
 		wait_for_hangup(c.handle);
+		/* What the library reads off it. */
+		n = recv(c.handle, text, sizeof(text) - 1, 0);
+		assert_true(n > 0);
+		text[n] = '\0';
+		assert_string_equal(text, "{\"end\":\"interface-gone\","
+					  "\"reason\":\"the interface is gone\"}");
 		await_lease(&c, "gone");
 		await("sim0", "missing");
 		client_close(&c);
@@ -343,6 +354,54 @@ static void test_alternative_name(void **state)
 	await("wan0", "none");
 }
 
+/* The record of a lease that was on sim0 when that was called so. */
+static void start_with_lease(const char *interface)
+{
+	char path[] = "/tmp/zcrxd-test-record.XXXXXX", text[4096];
+	_cleanup_free_ char *record = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	size_t n;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_true(asprintf(&record, "{\"lastFlowId\":0,\"leases\":[{\"id\":7,\"uid\":0,\"pid\":1,"
+				      "\"ifindex\":%u,\"interface\":\"%s\",\"state\":%u,"
+				      "\"persistent\":true,\"selfRegistered\":false,"
+				      "\"granted\":true,\"grant\":%u,"
+				      "\"queues\":[{\"queue\":4,\"area\":0}],\"creation\":1,"
+				      "\"expiry\":0,\"flows\":[],\"proofs\":[]}]}",
+			     SIM0, interface, (unsigned)LEASE_RESERVED, (unsigned)GRANT_DIRECT) > 0);
+	assert_int_equal(state_write(path, record), 0);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	unlink(path);
+	daemon_start_with(&d, "interfaces:\n" ENTRY("name: other0"), text);
+}
+
+static void test_renamed_while_away(void **state)
+{
+	(void)state;
+	start_with_lease("other0");
+	assert_string_equal(lease_state(&d, "00000007"), "reserved");
+	assert_string_equal(state_of("sim0", NULL, 0), "degraded");
+	/* Its name again, and the entry is its own. */
+	assert_int_equal(sim_rename(d.sim, SIM0, "other0"), 0);
+	await("other0", "configured");
+	assert_string_equal(lease_state(&d, "00000007"), "reserved");
+}
+
+/* Not renamed: somebody took it out of the configuration. */
+static void test_not_configured_while_away(void **state)
+{
+	(void)state;
+	start_with_lease("sim0");
+	await("sim0", "none");
+	assert_string_equal(lease_state(&d, "00000007"), "gone");
+}
+
 /* ----------------------------------------------------------------------- what it is like */
 
 /* The hardware is known by its permanent address. */
@@ -523,6 +582,8 @@ int main(void)
 		TEST(test_renamed_by_mac),
 		TEST(test_renamed_by_path),
 		TEST(test_alternative_name),
+		TEST(test_renamed_while_away),
+		TEST(test_not_configured_while_away),
 		TEST(test_another_address),
 		TEST(test_flaps),
 		TEST(test_configured_when_it_comes_up),

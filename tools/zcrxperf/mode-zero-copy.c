@@ -176,7 +176,9 @@ static void handle(struct session *s, struct zcrx_queue *q, const struct zcrx_ev
 		break;
 	case ZCRX_EVENT_LEASE_GONE:
 		if (!s->lease_lost)
-			fail("The lease is gone; going on by copying.");
+			fail("The lease is gone: %s; %s.", e->message,
+			     e->error == -ENODEV ? "nothing more can arrive" : "going on by copying");
+		s->interface_gone = e->error == -ENODEV;
 		s->lease_lost = true;
 		break;
 	case ZCRX_EVENT_COMPLETION:
@@ -191,6 +193,8 @@ static int process_queue(struct session *s, struct zcrx_queue *q)
 
 	while ((r = zcrx_queue_wait(q, 0, &event)) > 0)
 		handle(s, q, event);
+	if (s->interface_gone)
+		return STATUS_FAILED;
 	return r < 0 && r != -EINTR ? fail("Cannot receive: %s.", strerror(-r)) : STATUS_DONE;
 }
 

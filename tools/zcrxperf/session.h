@@ -68,7 +68,7 @@ struct session {
 	bool copies_known;
 	uint64_t copied_bytes;
 	uint64_t copied_pieces;
-	bool leased, lease_lost;
+	bool leased, lease_lost, interface_gone;
 	char lease_id[16];
 	char interface[16];
 	struct queue_result queues[QUEUES_MAX];

@@ -144,6 +144,7 @@ void device_leave(struct device *d, const char *reason)
 		return;
 	}
 	d->state = DEVICE_DEGRADED;
+	d->drift.armed = false; /* of its settings nothing is expected */
 	device_set_reason(d, reason);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
 		    "%s is left to its leases: %s", d->name, reason);

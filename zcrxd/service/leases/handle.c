@@ -113,11 +113,29 @@ bool lease_handle_matches(struct lease *l, int fd)
 	return false;
 }
 
+/* In JSON, so that it can grow. Nobody else writes there, so that there is room for it; whoever does
+ * not read it misses nothing but the reason. */
+void lease_handle_farewell(int fd, enum lease_event end, const char *reason)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	_cleanup_free_ char *text = NULL;
+
+	if (sd_json_buildo(&v, SD_JSON_BUILD_PAIR_CONDITION(
+				       end != LEASE_ACQUIRE, "end",
+				       SD_JSON_BUILD_STRING(lease_event_to_string(end))),
+			   SD_JSON_BUILD_PAIR_STRING("reason", reason)) < 0 ||
+	    sd_json_variant_format(v, 0, &text) < 0)
+		return;
+	(void)send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void lease_handles_shut(struct lease *l)
 {
 	struct lease_handle *h;
 
 	while ((h = LIST_FIRST(&l->handles))) {
+		if (l->reason)
+			lease_handle_farewell(h->fd, l->end, l->reason);
 		(void)shutdown(h->fd, SHUT_RDWR);
 		handle_free(h, false);
 	}

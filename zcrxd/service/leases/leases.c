@@ -177,6 +177,8 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 		return lease_refusal(l->state, event, id, reterr);
 	if (t.verdict == LEASE_IGNORE)
 		return 0;
+	if (t.next == LEASE_DRAINING && before != LEASE_DRAINING)
+		l->end = event;
 	l->state = t.next;
 	if (reason) {
 		free(l->reason);

@@ -84,6 +84,7 @@ struct lease {
 	enum lease_state state;
 	bool persistent, self_registered;
 	char *reason; /* why it is draining or quarantined */
+	enum lease_event end; /* of what it is draining; LEASE_ACQUIRE: not known (any more) */
 
 	uint32_t queues[LEASE_QUEUES_MAX]; /* hardware queues */
 	unsigned n_queues;
@@ -157,7 +158,10 @@ int lease_handle_new(struct lease *l, int *ret_client_fd, struct fault *reterr);
 int lease_handle_adopt(struct lease *l, int fd, uint64_t cookie);
 /* `fd` is a copy of the client's end of one of the lease's handles. */
 bool lease_handle_matches(struct lease *l, int fd);
+/* Says why, and hangs up. */
 void lease_handles_shut(struct lease *l);
+/* What is said on a handle before it hangs up: the event and the sentence. */
+void lease_handle_farewell(int fd, enum lease_event end, const char *reason);
 /* The daemon ends, the lease does not: copies stay in the service manager's store. */
 void lease_handles_leave(struct lease *l);
 

@@ -3,6 +3,7 @@
  * See adopt.h.
  */
 #include <errno.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "adopt.h"
@@ -95,6 +96,21 @@ static bool has_handle(const struct adoption *a, uint32_t lease)
 		    sscanf(a->fds->list[i].name, "handle-%8x-", &id) == 1 && id == lease)
 			return true;
 	return false;
+}
+
+/* Its clients hear of it as if a zcrxd had been there. */
+static void hang_up(struct adoption *a, uint32_t lease, const char *reason)
+{
+	unsigned id;
+
+	for (size_t i = 0; i < a->fds->n; i++) {
+		struct stored_fd *s = &a->fds->list[i];
+
+		if (s->fd < 0 || sscanf(s->name, "handle-%8x-", &id) != 1 || id != lease)
+			continue;
+		lease_handle_farewell(s->fd, LEASE_INTERFACE_GONE, reason);
+		(void)shutdown(s->fd, SHUT_RDWR);
+	}
 }
 
 static int adopt_proofs(struct adoption *a, struct lease *l, const struct record_lease *saved)
@@ -238,6 +254,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	verdict = recovery_decide(saved, &facts);
 	if (verdict.verdict == RECOVERY_FORGET) {
 		log_info("Lease %08x is over: %s.", saved->id, verdict.reason);
+		hang_up(a, saved->id, verdict.reason);
 		return 0;
 	}
 	r = manager_claim_device(a->manager, link, &d);

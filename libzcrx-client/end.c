@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Why a lease has ended: zcrxd leaves that on the handle before it hangs up. It stays there, for those
+ * who have copies of the handle, and for the threads of the lease's queues.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "internal.h"
+
+#define UNSAID "zcrxd did not say why"
+
+static int end_error(const char *end)
+{
+	if (strcmp(end, "interface-gone") == 0)
+		return -ENODEV;
+	return strcmp(end, "expired") == 0 ? -ETIME : -ECANCELED;
+}
+
+static const char *string_of(sd_json_variant *v, const char *key)
+{
+	sd_json_variant *f = sd_json_variant_by_key(v, key);
+
+	return f && sd_json_variant_is_string(f) ? sd_json_variant_string(f) : NULL;
+}
+
+int end_read(int handle, char **reason)
+{
+	sd_json_variant *v = NULL;
+	char text[1024] = "";
+	int r = -EPIPE;
+
+	if (recv(handle, text, sizeof(text) - 1, MSG_PEEK | MSG_DONTWAIT) > 0 &&
+	    sd_json_parse(text, 0, &v, NULL, NULL) >= 0 && sd_json_variant_is_object(v)) {
+		if (string_of(v, "end"))
+			r = end_error(string_of(v, "end"));
+		if (!*reason && string_of(v, "reason"))
+			*reason = strdup(string_of(v, "reason"));
+	}
+	if (!*reason)
+		*reason = strdup(UNSAID);
+	sd_json_variant_unref(v);
+	return r;
+}
+
+int zcrx_lease_get_end(struct zcrx_lease *lease, const char **ret_reason)
+{
+	int r;
+
+	r = zcrx_lease_is_gone(lease);
+	if (r <= 0)
+		return r;
+	r = lease->handle < 0 ? -ECANCELED : end_read(lease->handle, &lease->end_reason);
+	if (ret_reason)
+		*ret_reason = lease->end_reason ? lease->end_reason : UNSAID;
+	return r;
+}
