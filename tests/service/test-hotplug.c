@@ -388,8 +388,9 @@ static void test_renamed_while_away(void **state)
 	assert_string_equal(lease_state(&d, "00000007"), "reserved");
 	assert_string_equal(state_of("sim0", NULL, 0), "degraded");
 	/* Its name again, and the entry is its own. */
+	assert_string_equal(state_of("other0", NULL, 0), "missing");
 	assert_int_equal(sim_rename(d.sim, SIM0, "other0"), 0);
-	await("other0", "configured");
+	await("sim0", "none");
 	assert_string_equal(lease_state(&d, "00000007"), "reserved");
 }
 

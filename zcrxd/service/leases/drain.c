@@ -22,6 +22,8 @@
 #define DRAIN_TRIES 200			/* 10 s, then QUARANTINED */
 #define DRAIN_TRIES_FORCE 20		/* 1 s, then the client of a forced revocation is killed */
 #define QUARANTINE_POLL_USEC (2 * 1000000ULL)
+/* A NIC that goes takes what leases from it with it, first: which of the two it was shows soon. */
+#define GRANT_LOST_USEC (100 * 1000ULL)
 /* What the kernel is given to close the rings of a client that died, before the device that they go
  * through is deleted: at the same time the two may meet in netif_mp_close_rxq(), which warns then
  * (7.2). A fork that keeps the ring keeps the queue no longer than this. */
@@ -56,6 +58,10 @@ static int on_drain_timer(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
+	if (l->state != LEASE_DRAINING && l->state != LEASE_QUARANTINED) {
+		(void)lease_event(l, LEASE_REVOKE, "its netkit device was deleted", NULL);
+		return 0;
+	}
 	/* Nobody is there to be asked, and the kernel took it all with the interface. */
 	if (l->device->gone && !l->device->worker)
 		(void)lease_event(l, LEASE_CLEAN, NULL, NULL);
@@ -86,6 +92,11 @@ static void drain_in(struct lease *l, uint64_t wait)
 		r = sd_event_source_set_enabled(l->drain_timer, SD_EVENT_ONESHOT);
 	if (r < 0 && r != -ESTALE) /* the daemon ends; the next one goes on */
 		log_errno(r, "Cannot arm the drain timer of lease %08x", l->id);
+}
+
+void lease_grant_lost(struct lease *l)
+{
+	drain_in(l, GRANT_LOST_USEC);
 }
 
 /* Only where the kernel cannot take the queue back from a living ring. Forks of the client that keep

@@ -250,7 +250,7 @@ void leases_link_gone(struct manager *m, unsigned ifindex)
 		/* Draining deletes it, too: that is no news then. */
 		if (l->granted && l->grant.kind == GRANT_NETKIT && l->grant.ifindex == ifindex &&
 		    l->state != LEASE_DRAINING && l->state != LEASE_QUARANTINED)
-			(void)lease_event(l, LEASE_REVOKE, "its netkit device was deleted", NULL);
+			lease_grant_lost(l);
 	}
 }
 

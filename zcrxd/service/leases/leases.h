@@ -277,6 +277,8 @@ void proofs_verify_all(struct manager *m);
 
 /* ---- draining (leases/drain.c) */
 void lease_drain(struct lease *l);
+/* Somebody deleted its netkit device: it is revoked, unless it turns out that the NIC is gone. */
+void lease_grant_lost(struct lease *l);
 /* An administrator takes it back: rules now, the rest after the grace. Again: with less grace, or with
  * force. */
 void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *reason);
