@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "crash-backend.h"
+#include "origin.h"
 
 /* Shared with the processes that register, and with who arms us. */
 static struct crash {
@@ -86,6 +87,22 @@ int __wrap_state_write(const char *path, const char *record)
 
 	crash_point();
 	r = __real_state_write(path, record);
+	crash_point();
+	return r;
+}
+
+int __real_origin_write(const char *path, unsigned ifindex, const char *driver,
+			const struct origin *o);
+int __wrap_origin_write(const char *path, unsigned ifindex, const char *driver,
+			const struct origin *o);
+
+int __wrap_origin_write(const char *path, unsigned ifindex, const char *driver,
+			const struct origin *o)
+{
+	int r;
+
+	crash_point();
+	r = __real_origin_write(path, ifindex, driver, o);
 	crash_point();
 	return r;
 }

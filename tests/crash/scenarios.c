@@ -509,6 +509,56 @@ static void undo_reload(struct world *w)
 	assert_true(world_start(w, 0));
 }
 
+#define INTERFACE "{\"interface\":\"sim0\"}"
+#define FOR_A_TRY "{\"interface\":\"sim0\",\"confirmWithinUSec\":3600000000}"
+
+static void restored(struct world *w, struct subject *s)
+{
+	(void)s;
+	must(call(w->link, "Restore", NULL, INTERFACE));
+}
+
+static void tried(struct world *w, struct subject *s)
+{
+	restored(w, s);
+	must(call(w->link, "Apply", NULL, FOR_A_TRY));
+}
+
+static void tried_in_vain(struct world *w, struct subject *s)
+{
+	tried(w, s);
+	must(call(w->link, "Confirm", NULL, "{\"keep\":false}"));
+}
+
+static const char *act_restore(struct world *w, struct subject *s, unsigned n)
+{
+	(void)s;
+	world_arm(w, n);
+	return call(w->link, "Restore", NULL, INTERFACE);
+}
+
+static const char *act_confirm(struct world *w, struct subject *s, unsigned n)
+{
+	(void)s;
+	world_arm(w, n);
+	return call(w->link, "Confirm", NULL, INTERFACE);
+}
+
+static const char *act_try_in_vain(struct world *w, struct subject *s, unsigned n)
+{
+	const char *error;
+
+	(void)s;
+	world_arm(w, n);
+	error = call(w->link, "Apply", NULL, FOR_A_TRY);
+	return error ?: call(w->link, "Confirm", NULL, "{\"interface\":\"sim0\",\"keep\":false}");
+}
+
+static void undo_restore(struct world *w)
+{
+	must(call(w->link, "Apply", NULL, "{}"));
+}
+
 /* A lease is left on a NIC that the file does not name any more. */
 static void away_and_not_configured(struct world *w, struct subject *s)
 {
@@ -579,6 +629,12 @@ const struct scenario nic_scenarios[] = {
 	{ "Apply", .certain = true, .prepare = drifted, .act = act_apply },
 	{ "Apply, undone and done", .certain = true, .prepare = drifted_far,
 	  .act = act_apply_undone },
+	{ "Restore", .prepare = nothing, .act = act_restore, .undo = undo_restore },
+	{ "Apply, for a try in vain", .unchanged = true, .certain = true, .prepare = tried_in_vain,
+	  .act = act_try_in_vain, .undo = undo_restore },
+	{ "Confirm", .lapses = true, .prepare = tried, .act = act_confirm, .undo = undo_restore },
+	{ "start, unconfirmed", .certain = true, .prepare = tried, .act = act_start,
+	  .undo = undo_restore },
 	{ "Reload", .certain = true, .prepare = nothing, .act = act_reload, .undo = undo_reload },
 	{ "start, no longer configured", .certain = true, .prepare = away_and_not_configured,
 	  .act = act_start, .undo = undo_reload },

@@ -18,6 +18,8 @@ struct scenario {
 	bool netkit_only;
 	/* The lease goes on as it was, and the comparison is with that. */
 	bool unchanged;
+	/* What was prepared waits for a confirmation, which a crash takes for a no. */
+	bool lapses;
 	void (*prepare)(struct world *w, struct subject *s);
 	/* With the n-th point from the beginning of the act as the last. NULL: it was answered. */
 	const char *(*act)(struct world *w, struct subject *s, unsigned n);

@@ -173,7 +173,15 @@ static void run(struct world *w, const struct scenario *c)
 
 	/* Once without a crash, to know what it should be. */
 	c->prepare(w, &s);
-	if (w->pid > 0)
+	if (c->lapses) {
+		world_kill(w);
+		assert_true(world_start(w, 0));
+		before = settled(w);
+		c->undo(w);
+		expect(w, c, 0, base, NULL);
+		c->prepare(w, &s);
+	}
+	if (w->pid > 0 && !before)
 		before = settled(w);
 	(void)c->act(w, &s, 0);
 	while (world_is_patient(start)) {

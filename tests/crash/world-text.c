@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <time.h>
 
+#include "origin.h"
 #include "state-file.h"
 #include "store.h"
 #include "world.h"
@@ -86,6 +87,26 @@ static void print_nic(FILE *out, const struct nic_state *s)
 	print_rules(out, s);
 }
 
+/* What is known of where it came from. */
+static void read_origin(struct world *w, struct origin *ret)
+{
+	_cleanup_free_ char *path = NULL, *set_aside = NULL;
+
+	assert_int_equal(origin_path(w->d.directory, SIM0, &path), 0);
+	assert_int_equal(origin_read(path, SIM0, "simulated", ret, &set_aside), 0);
+	if (set_aside)
+		fail_msg("%s", set_aside);
+}
+
+static void print_origin(FILE *out, struct world *w)
+{
+	_cleanup_origin_ struct origin o = {};
+
+	read_origin(w, &o);
+	fprintf(out, "came from %s%s; %s\n", o.has_found ? "something else" : "itself",
+		o.has_back ? ", unconfirmed" : "", o.held ?: "not held");
+}
+
 static void print_links(FILE *out, struct world *w)
 {
 	struct nic_link *links;
@@ -160,6 +181,7 @@ char *world_describe(struct world *w)
 	out = open_memstream(&text, &size);
 	assert_non_null(out);
 	print_nic(out, s);
+	print_origin(out, w);
 	print_links(out, w);
 	for (size_t i = 0; i < sd_json_variant_elements(leases); i++)
 		if (get_lease(leases, i))
@@ -182,7 +204,11 @@ static void read_record(struct world *w, struct record *ret)
 bool world_is_quiet(struct world *w)
 {
 	_cleanup_record_ struct record record = {};
+	_cleanup_origin_ struct origin o = {};
 
+	read_origin(w, &o);
+	if (o.has_back && o.back_usec == 0)
+		return false;
 	read_record(w, &record);
 	for (size_t i = 0; i < record.n_leases; i++) {
 		const struct record_lease *l = &record.leases[i];

@@ -15,6 +15,7 @@
 
 #include "crash-backend.h"
 #include "manager.h"
+#include "origin.h"
 #include "shared-heap.h"
 #include "sim-internal.h"
 #include "state-file.h"
@@ -247,6 +248,14 @@ void world_new(struct world *w, const char *config)
 	w->socket = listen_on(w->d.socket_path);
 }
 
+static void unlink_past(struct world *w)
+{
+	_cleanup_free_ char *path = NULL;
+
+	assert_int_equal(origin_path(w->d.directory, SIM0, &path), 0);
+	unlink(path);
+}
+
 void world_free(struct world *w)
 {
 	world_kill(w);
@@ -256,5 +265,6 @@ void world_free(struct world *w)
 	unlink(w->d.socket_path);
 	unlink(w->d.config_path);
 	unlink(w->d.state_path);
+	unlink_past(w);
 	assert_int_equal(rmdir(w->d.directory), 0);
 }

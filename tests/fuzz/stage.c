@@ -71,8 +71,20 @@ static void write_state(const char *text, size_t size)
 	close(fd);
 }
 
+/* What an earlier input has left of a NIC's past. */
+static void remove_origins(void)
+{
+	for (unsigned i = 0; i < STAGE_NICS; i++) {
+		char path[sizeof(stage.directory) + 32];
+
+		snprintf(path, sizeof(path), "%s/found-%u", stage.directory, STAGE_IFINDEX + i);
+		(void)unlink(path);
+	}
+}
+
 static void remove_directory(void)
 {
+	remove_origins();
 	(void)unlink(stage.config_path);
 	(void)unlink(stage.state_path);
 	(void)unlink(stage.socket_path);
@@ -117,6 +129,7 @@ static void add_nic(unsigned i)
 void stage_build(void)
 {
 	make_directory();
+	remove_origins();
 	stage_system_reset();
 	stage_set_hold(0);
 	stage.sim = sim_new();

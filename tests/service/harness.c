@@ -138,6 +138,15 @@ void daemon_run(struct daemon *d)
 	wait_until_answering(d);
 }
 
+/* What the daemon remembers of the NIC's past. */
+static void unlink_found(struct daemon *d)
+{
+	_cleanup_free_ char *path = NULL;
+
+	assert_true(asprintf(&path, "%s/found-%d", d->directory, SIM0) > 0);
+	unlink(path);
+}
+
 void daemon_stop(struct daemon *d)
 {
 	pthread_kill(running.thread, SIGTERM);
@@ -145,6 +154,7 @@ void daemon_stop(struct daemon *d)
 	unlink(d->socket_path);
 	unlink(d->config_path);
 	unlink(d->state_path);
+	unlink_found(d);
 	rmdir(d->directory);
 	free(d->socket_path);
 	free(d->config_path);

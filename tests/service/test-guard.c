@@ -28,7 +28,7 @@ static void expect_refusal_text(const char *text)
 {
 	static const char *const parts[] = {
 		"default route", "tcp-data-split unknown -> enabled", "combined 4 -> combined 8",
-		"Nothing was changed", "zcrxctl apply --force sim0",
+		"Nothing was changed", "zcrxctl apply --force --confirm-within 60s sim0",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)

@@ -169,11 +169,6 @@ def test_help():
     assert ctl("lease", "--help").stdout.startswith("zcrxctl lease")
 
 
-@pytest.mark.parametrize("verb", [["restore", "zc0"]])
-def test_a_verb_that_this_daemon_lacks(verb):
-    assert "has no method" in ctl(*verb, status=FAILED).stderr
-
-
 def test_version():
     version = subprocess.run([machine.DAEMON, "--version"], capture_output=True, text=True).stdout
     assert version == "zcrxd " + ctl("--version").stdout.split()[-1] + "\n"

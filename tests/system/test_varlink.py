@@ -15,7 +15,8 @@ from machine import HOST4, until
 from varlink.scanner import _Error, _Method
 
 METHODS = {"Describe", "ListLeases", "Acquire", "Open", "Register", "AddFlow", "RemoveFlow",
-           "Release", "Renew", "Tune", "Watch", "Explain", "Plan", "Apply", "Revoke", "Reload"}
+           "Release", "Renew", "Tune", "Watch", "Explain", "Plan", "Apply", "Confirm", "Restore",
+           "Revoke", "Reload"}
 ERRORS = {"NoSuchInterface", "NoSuchLease", "NoSuchFlow", "NoQueueAvailable", "QuotaExceeded",
           "InvalidFlow", "FlowNotProved", "FlowConflict", "InvalidRing", "InvalidArea",
           "WrongState", "NotSupported", "InterfaceDown", "KernelRejected"}

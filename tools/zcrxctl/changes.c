@@ -89,21 +89,32 @@ static enum exit_status report_failures(sd_json_variant *changes)
 enum exit_status ctl_changes(const struct ctl *ctl, const char *method, const char *interface)
 {
 	_cleanup_link_ sd_varlink *link = NULL;
-	_cleanup_json_ sd_json_variant *parameters = NULL, *reply = NULL;
-	sd_json_variant *changes;
+	_cleanup_json_ sd_json_variant *reply = NULL;
 	enum exit_status status = ctl_connect(ctl, &link);
 
-	if (status != CTL_DONE)
-		return status;
+	return status == CTL_DONE ? ctl_changes_on(ctl, link, method, interface, &reply) : status;
+}
+
+enum exit_status ctl_changes_on(const struct ctl *ctl, sd_varlink *link, const char *method,
+				const char *interface, sd_json_variant **ret)
+{
+	_cleanup_json_ sd_json_variant *parameters = NULL;
+	sd_json_variant *reply, *changes;
+	enum exit_status status;
+
 	if (sd_json_buildo(&parameters,
 			   SD_JSON_BUILD_PAIR_CONDITION(interface != NULL, "interface",
 							SD_JSON_BUILD_STRING(interface)),
 			   SD_JSON_BUILD_PAIR_CONDITION(ctl->force, "force",
-							SD_JSON_BUILD_BOOLEAN(true))) < 0)
+							SD_JSON_BUILD_BOOLEAN(true)),
+			   SD_JSON_BUILD_PAIR_CONDITION(
+				   ctl->confirm_within_usec > 0, "confirmWithinUSec",
+				   SD_JSON_BUILD_UNSIGNED(ctl->confirm_within_usec))) < 0)
 		return ctl_oom();
-	status = ctl_call(link, method, parameters, &reply);
+	status = ctl_call(link, method, parameters, ret);
 	if (status != CTL_DONE)
 		return status;
+	reply = *ret;
 	changes = field_array(reply, "changes");
 	if (!changes)
 		return ctl_fail(CTL_FAILED, "zcrxd answered without changes.");

@@ -17,7 +17,8 @@ static enum ink ink_of(const char *event)
 		{ "bound", INK_BUSY },	    { "steered", INK_BUSY },  { "freed", INK_GOOD },
 		{ "configured", INK_GOOD }, { "repaired", INK_GOOD }, { "draining", INK_WARN },
 		{ "drifted", INK_WARN },    { "revoked", INK_WARN },  { "gone", INK_WARN },
-		{ "quarantined", INK_BAD }, { "failed", INK_BAD },
+		{ "quarantined", INK_BAD }, { "failed", INK_BAD },    { "unconfirmed", INK_WARN },
+		{ "confirmed", INK_GOOD },  { "restored", INK_WARN },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(inks); i++)

@@ -30,6 +30,8 @@ static const struct option_row {
 	[OPTION_TTL] = { "ttl", "TIME", "end the lease after TIME, e.g. 1h30min" },
 	[OPTION_ALL_MINE] = { "all-mine", NULL, "all persistent leases of yours" },
 	[OPTION_FORCE] = { "force", NULL, "even if it interrupts what is in use" },
+	[OPTION_CONFIRM] = { "confirm", NULL, "keep what was applied for a try" },
+	[OPTION_CONFIRM_WITHIN] = { "confirm-within", "TIME", "put back unless confirmed in TIME" },
 	[OPTION_GRACE] = { "grace", "TIME", "let the client go on for TIME" },
 	[OPTION_REASON] = { "reason", "TEXT", "tell the client why" },
 	[OPTION_QUEUE] = { "queue", "N", "only the lease's N-th queue, from 0" },
@@ -189,6 +191,14 @@ static enum exit_status set_option(struct ctl *ctl, enum ctl_option option, cons
 	case OPTION_FORCE:
 		ctl->force = true;
 		return CTL_DONE;
+	case OPTION_CONFIRM:
+		ctl->confirm = true;
+		return CTL_DONE;
+	case OPTION_CONFIRM_WITHIN:
+		if (parse_span(value, &ctl->confirm_within_usec) == 0 &&
+		    ctl->confirm_within_usec < USEC_PER_SEC)
+			return ctl_fail(CTL_USAGE, "--confirm-within %s: at least a second.", value);
+		return parse_time(option, value, &ctl->confirm_within_usec);
 	case OPTION_GRACE:
 		ctl->grace_given = true;
 		return parse_time(option, value, &ctl->grace_usec);

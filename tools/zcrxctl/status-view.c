@@ -114,6 +114,18 @@ static void write_facts(FILE *f, sd_json_variant *interface)
 	write_wrapped(f, "%s", facts);
 }
 
+static void write_unconfirmed(FILE *f, sd_json_variant *interface, const struct lease_view *view)
+{
+	uint64_t until = field_unsigned(interface, "confirmUntilUSec", 0);
+	_cleanup_free_ char *span = NULL;
+
+	if (until == 0)
+		return;
+	span = text_span(until > view->now_usec ? until - view->now_usec : 0);
+	write_wrapped(f, "not confirmed: it goes back in %s to what it was, unless: zcrxctl apply "
+			 "--confirm %s", span ?: "?", field_string(interface, "name") ?: "");
+}
+
 static void write_interface(FILE *f, sd_json_variant *interface, sd_json_variant *leases,
 			    const struct lease_view *view)
 {
@@ -130,6 +142,7 @@ static void write_interface(FILE *f, sd_json_variant *interface, sd_json_variant
 	fputc('\n', f);
 	if (reason)
 		write_wrapped(f, "%s", reason);
+	write_unconfirmed(f, interface, view);
 	if (streq(state, "missing"))
 		return;
 	write_facts(f, interface);

@@ -43,6 +43,8 @@ struct ctl {
 	bool grace_given;
 	const char *reason;
 	bool force;
+	uint64_t confirm_within_usec; /* 0: not given */
+	bool confirm;
 	bool all_mine;
 	unsigned given; /* TAKES() of the numbers below that were given */
 	uint64_t queue, defer_hard_irqs, gro_flush_timeout, irq_suspend_timeout;
@@ -62,6 +64,8 @@ enum ctl_option {
 	OPTION_TTL,
 	OPTION_ALL_MINE,
 	OPTION_FORCE,
+	OPTION_CONFIRM,
+	OPTION_CONFIRM_WITHIN,
 	OPTION_GRACE,
 	OPTION_REASON,
 	OPTION_QUEUE,

@@ -36,7 +36,7 @@ static int list_steps(const struct plan *plan, const char *driver, char **ret)
 	return 0;
 }
 
-int guard_default_route(const struct plan *plan, const struct nic_state *state, const char *command,
+int guard_default_route(const struct plan *plan, const struct nic_state *state, const char *remedy,
 			struct fault *reterr)
 {
 	_cleanup_free_ char *steps = NULL;
@@ -50,6 +50,5 @@ int guard_default_route(const struct plan *plan, const struct nic_state *state, 
 		return r;
 	return fault_set(reterr, ZCRX_WRONG_STATE, "default-route",
 			 "%s carries the default route, and these changes may interrupt it: %s. Nothing "
-			 "was changed. To do it nevertheless: zcrxctl %s --force %s",
-			 name, steps, command, name);
+			 "was changed. To do it nevertheless: %s %s", name, steps, remedy, name);
 }

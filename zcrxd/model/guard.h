@@ -8,7 +8,7 @@
 
 #include "plan.h"
 
-/* WRONG_STATE "default-route", with the steps that are in the way; `command` is what zcrxctl calls
- * the act: "apply", "restore". */
-int guard_default_route(const struct plan *plan, const struct nic_state *state, const char *command,
+/* WRONG_STATE "default-route", with the steps that are in the way; `remedy`
+ * is what to type in front of the interface's name. */
+int guard_default_route(const struct plan *plan, const struct nic_state *state, const char *remedy,
 			struct fault *reterr);

@@ -3,6 +3,7 @@
  * See manager.h: start, reload and stop by signal.
  */
 #include <errno.h>
+#include <libgen.h>
 #include <malloc.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
@@ -16,11 +17,15 @@
 #include "log.h"
 #include "loop.h"
 #include "manager.h"
+#include "origin.h"
 #include "reload.h"
+#include "restore.h"
 #include "server.h"
 
 /* What is under way at SIGTERM is finished; a client that holds its ring's lock is not waited for. */
 #define STOP_DEADLINE_USEC (8 * 1000000ULL)
+/* Some drivers take seconds for each setting; systemd waits for 90 s. */
+#define RESTORE_DEADLINE_USEC (75 * 1000000ULL)
 /* Who connected before SIGTERM, and is about to send its call, is still answered. */
 #define LAST_CALLS_USEC (100 * 1000ULL)
 
@@ -163,7 +168,7 @@ static bool manager_is_busy(const struct manager *m)
 
 void manager_idle(struct manager *m)
 {
-	if (m->stopped_listening && !manager_is_busy(m))
+	if (m->stopped_listening && m->n_stopping == 0 && !manager_is_busy(m))
 		(void)sd_event_exit(m->event, 0);
 }
 
@@ -188,25 +193,30 @@ static int on_stop_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 	return sd_event_exit(m->event, 0);
 }
 
-/* Leases outlive the daemon: their clients go on receiving, and the next daemon adopts them. */
+/* Leases outlive the daemon: their clients go on receiving, and the next daemon adopts them. Only where
+ * the NIC is to be put back do they end. */
 static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
 {
 	struct manager *m = userdata;
 	int r;
 
 	(void)s;
-	(void)si;
 	if (m->stopping)
 		return 0;
 	m->stopping = true;
 	(void)sd_notify(0, "STOPPING=1");
-	log_info("Stopping. Leases stay as they are.");
 	listeners_free(m);
+	/* systemd tells a restart from a stop by the signal (RestartKillSignal=). */
+	devices_stop(m, si->ssi_signo == SIGUSR1);
+	log_info(m->n_stopping > 0 ? "Stopping, and putting back what has to be."
+				   : "Stopping. Leases stay as they are.");
 	r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, LAST_CALLS_USEC, 0,
 				       on_last_calls, m);
 	if (r >= 0)
-		r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, STOP_DEADLINE_USEC, 0,
-					       on_stop_deadline, m);
+		r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC,
+					       m->n_stopping > 0 ? RESTORE_DEADLINE_USEC
+								 : STOP_DEADLINE_USEC,
+					       0, on_stop_deadline, m);
 	return r < 0 ? sd_event_exit(m->event, r) : 0;
 }
 
@@ -214,7 +224,7 @@ static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, v
 
 static int add_signals(struct manager *m)
 {
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	static const int numbers[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGCHLD };
 	sigset_t mask;
 	int r;
 
@@ -228,8 +238,21 @@ static int add_signals(struct manager *m)
 	if (r >= 0)
 		r = sd_event_add_signal(m->event, NULL, SIGINT, on_terminate, m);
 	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGUSR1, on_terminate, m);
+	if (r >= 0)
 		r = sd_event_add_signal(m->event, NULL, SIGHUP, on_hangup, m);
 	return r;
+}
+
+/* systemd makes one that is there for as long as the machine (StateDirectory=). */
+static char *choose_origin_directory(const char *state_path)
+{
+	const char *directory = getenv("STATE_DIRECTORY");
+	_cleanup_free_ char *copy = strdup(state_path);
+
+	if (directory && *directory)
+		return strdup(directory);
+	return copy ? strdup(dirname(copy)) : NULL;
 }
 
 int manager_new(struct nic_backend *backend, const char *config_path, const char *state_path,
@@ -251,7 +274,8 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 	LIST_INIT(&m->watchers);
 	m->config_path = strdup(config_path);
 	m->state_path = strdup(state_path);
-	r = m->config_path && m->state_path ? sd_event_new(&m->event) : -ENOMEM;
+	m->origin_directory = choose_origin_directory(state_path);
+	r = m->config_path && m->state_path && m->origin_directory ? sd_event_new(&m->event) : -ENOMEM;
 	if (r >= 0)
 		r = add_signals(m);
 	if (r >= 0)
@@ -288,6 +312,7 @@ struct manager *manager_free(struct manager *m)
 	config_free(m->config);
 	free(m->config_path);
 	free(m->state_path);
+	free(m->origin_directory);
 	free(m->state_set_aside);
 	free(m->status);
 	free(m);
@@ -301,6 +326,7 @@ static int manager_take_up(struct manager *m, const char *socket_path, struct st
 	if (m->backend->ops->features(m->backend)->ptrace_denied)
 		log_error("sysctl kernel.yama.ptrace_scope is 3, which keeps zcrxd from the rings of its "
 			  "clients: no queue can be registered. Only a reboot can change it.");
+	origin_sweep(m->origin_directory);
 	r = server_new(m, socket_path, passed);
 	if (r < 0)
 		return log_errno(r, "Cannot listen on %s", socket_path);

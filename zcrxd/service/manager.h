@@ -33,6 +33,7 @@ struct manager {
 	struct nic_backend *backend;
 	sd_event_source *backend_source;
 	char *config_path, *state_path;
+	char *origin_directory; /* how each NIC was found: record/origin.h */
 	struct config *config;
 	sd_varlink_server *server;
 	struct listener_list listeners;
@@ -49,6 +50,7 @@ struct manager {
 	sd_event_source *proof_timer;
 	struct watcher_list watchers;
 	uint64_t last_flow_id;
+	unsigned n_stopping;	/* devices that go back to what they were, because the daemon ends */
 	unsigned starting;	/* devices whose first configuration is still running */
 	bool syncing, sync_again; /* a look at all links is under way; ... is needed after it */
 	bool ready;		/* READY=1 was sent */

@@ -94,7 +94,7 @@ static int answer(sd_varlink *link, const char *method, sd_json_variant *paramet
 #define METHODS(X)                                                                                 \
 	X(Describe)                                                                                \
 	X(ListLeases)                                                                              \
-	X(Acquire) X(Release) X(Watch) X(Explain) X(Plan) X(Apply) X(Restore) X(Revoke) X(Reload)
+	X(Acquire) X(Release) X(Watch) X(Explain) X(Plan) X(Apply) X(Confirm) X(Restore) X(Revoke) X(Reload)
 
 #define DEFINE_METHOD(name)                                                                        \
 	static int on_##name(sd_varlink *link, sd_json_variant *parameters,                        \

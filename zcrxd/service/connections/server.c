@@ -35,6 +35,8 @@ static int bind_methods(sd_varlink_server *s)
 		ZCRX_METHOD("Explain"), vl_method_explain,
 		ZCRX_METHOD("Plan"), vl_method_plan,
 		ZCRX_METHOD("Apply"), vl_method_apply,
+		ZCRX_METHOD("Confirm"), vl_method_confirm,
+		ZCRX_METHOD("Restore"), vl_method_restore,
 		ZCRX_METHOD("Revoke"), vl_method_revoke,
 		ZCRX_METHOD("Reload"), vl_method_reload);
 }

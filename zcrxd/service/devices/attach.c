@@ -10,6 +10,7 @@
 #include "leases.h"
 #include "links.h"
 #include "log.h"
+#include "restore.h"
 #include "watch.h"
 
 #define NO_INTERFACE "no such interface now"
@@ -41,7 +42,9 @@ static void device_set_missing(struct device *d, const char *reason)
 	d->blocked = false;
 	inventory_done(&d->inventory);
 	inventory_init(&d->inventory);
+	device_forget_confirmation(d);
 	d->gone = false;
+	d->held = false;
 	d->ifindex = 0;
 	d->name[0] = '\0';
 	d->state = DEVICE_MISSING;
@@ -105,7 +108,7 @@ void device_attach(struct device *d)
 	if (d->leaving)
 		on_first_configured(d, NULL, NULL);
 	else {
-		r = device_configure(d, CONFIGURE_APPLY, on_first_configured, NULL);
+		r = device_configure(d, CONFIGURE_AUTO, on_first_configured, NULL);
 		if (r < 0) {
 			log_errno(r, "Cannot configure %s", d->name);
 			on_first_configured(d, NULL, NULL);
@@ -118,7 +121,7 @@ void device_configure_again(struct device *d)
 {
 	int r;
 
-	r = device_configure(d, CONFIGURE_APPLY, NULL, NULL);
+	r = device_configure(d, CONFIGURE_AUTO, NULL, NULL);
 	if (r < 0)
 		log_errno(r, "Cannot configure %s", d->name);
 }

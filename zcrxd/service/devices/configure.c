@@ -4,11 +4,14 @@
  * for the device. An already correct NIC gives an empty plan and is not touched.
  */
 #include <errno.h>
+#include <time.h>
 
 #include "device.h"
 #include "guard.h"
 #include "leases.h"
 #include "log.h"
+#include "origin.h"
+#include "restore.h"
 #include "waiting.h"
 #include "watch.h"
 
@@ -18,32 +21,120 @@ struct configure {
 	struct bring bring; /* its config is a copy: the file may be reloaded meanwhile */
 	enum configure_mode mode;
 	uint32_t *held;
+	uint64_t confirm_within;
+	char *path; /* of the file that says where it came from */
 	device_done done;
 	void *userdata;
 
 	int r;
 	struct fault fault;
+	struct origin origin;
+	char *set_aside; /* the file could not be read */
+	bool first;	 /* what was found was noted by this job */
+	bool left_alone; /* for what an earlier act has noted */
 };
+
+static uint64_t now_realtime(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* -------------------------------------------------------------------- what is remembered */
+
+/* Where it came from, before the first change; where to go back to, before one to be confirmed. Whoever
+ * asks for a configuration does not want the interface left alone any more. */
+static int note_before(struct nic *nic, struct configure *c)
+{
+	const struct nic_state *state = c->bring.state;
+	struct origin *o = &c->origin;
+	bool changes = c->bring.plan->n_steps > 0;
+	int r = 0;
+
+	if (!changes && !o->held)
+		return 0;
+	free(TAKE_PTR(o->held));
+	c->first = changes && !o->has_found;
+	if (c->first)
+		r = nic_settings_read(state, &o->found);
+	o->has_found = o->has_found || (c->first && r == 0);
+	if (r == 0 && changes && c->confirm_within > 0) {
+		nic_settings_done(&o->back);
+		r = nic_settings_read(state, &o->back);
+		o->has_back = r == 0;
+		o->back_usec = now_realtime() + c->confirm_within;
+	}
+	if (r == 0)
+		r = origin_write(c->path, nic->ifindex, state->driver, o);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	return fault_kernel(&c->fault, -r, NULL, "write down how the interface was found",
+			    "Nothing was changed. Can zcrxd write %s?", c->path);
+}
+
+/* Nothing came of it. Where that could not be undone, it still has to go back. */
+static void note_failure(struct nic *nic, struct configure *c)
+{
+	struct origin *o = &c->origin;
+
+	for (size_t i = 0; c->bring.results && i < c->bring.plan->n_steps; i++)
+		if (c->bring.results[i].outcome == STEP_UNDO_FAILED)
+			return;
+	if (c->confirm_within > 0) {
+		nic_settings_done(&o->back);
+		o->has_back = false;
+		o->back_usec = 0;
+	}
+	if (c->first) {
+		nic_settings_done(&o->found);
+		o->has_found = false;
+	}
+	/* If this fails, too, what was noted leads to where it is. */
+	(void)origin_write(c->path, nic->ifindex, c->bring.state->driver, o);
+}
+
+/* ---------------------------------------------------------------------------- the job */
 
 static void configure_run(struct nic *nic, void *data)
 {
 	struct configure *c = data;
+	struct bring *b = &c->bring;
 
-	c->r = bring_plan(nic, &c->bring, &c->fault);
+	c->r = bring_plan(nic, b, &c->fault);
+	if (c->mode == CONFIGURE_PLAN || !b->state)
+		return;
+	if (c->r >= 0) {
+		int r = origin_read(c->path, nic->ifindex, b->state->driver, &c->origin,
+				    &c->set_aside);
+
+		c->r = r < 0 ? r : c->r;
+	}
+	c->left_alone = c->mode == CONFIGURE_AUTO && (c->origin.has_back || c->origin.held);
+	if (c->r != 0 || c->left_alone)
+		return;
 	/* The way by which the administrator came in is not cut. */
-	if (c->r == 0 && (c->mode == CONFIGURE_APPLY || c->mode == CONFIGURE_REPAIR))
-		c->r = guard_default_route(c->bring.plan, c->bring.state, "apply", &c->fault);
-	if (c->r == 0 && c->mode != CONFIGURE_PLAN)
-		c->r = bring_apply(nic, &c->bring, &c->fault);
+	if (c->mode != CONFIGURE_FORCE)
+		c->r = guard_default_route(b->plan, b->state,
+					   "zcrxctl apply --force --confirm-within 60s", &c->fault);
+	if (c->r == 0)
+		c->r = note_before(nic, c);
+	if (c->r != 0)
+		return;
+	c->r = bring_apply(nic, b, &c->fault);
+	if (c->r != 0)
+		note_failure(nic, c);
 }
 
-static void log_steps(const struct configure *c)
+void device_log_steps(const struct device *d, const struct plan *plan,
+		      const struct step_result *results)
 {
-	const char *name = c->device->name;
+	const char *name = d->name;
 
-	for (size_t i = 0; i < c->bring.plan->n_steps; i++) {
-		const struct step *s = &c->bring.plan->steps[i];
-		const struct step_result *result = &c->bring.results[i];
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct step *s = &plan->steps[i];
+		const struct step_result *result = &results[i];
 		_cleanup_free_ char *from = NULL, *to = NULL;
 
 		if (result->outcome == STEP_SKIPPED ||
@@ -135,8 +226,15 @@ static void configure_adopt(struct configure *c)
 	}
 	if (c->mode == CONFIGURE_PLAN)
 		return;
+	if (c->set_aside)
+		log_error("%s. How %s was found is not known any more.", c->set_aside, d->name);
+	if (c->left_alone) {
+		device_leave_alone(d, &c->origin);
+		return;
+	}
 	if (c->bring.results)
-		log_steps(c);
+		device_log_steps(d, c->bring.plan, c->bring.results);
+	d->held = c->origin.held;
 	d->memory = c->bring.memory;
 	d->blocked = false;
 	if (c->r == 0)
@@ -148,6 +246,10 @@ static void configure_adopt(struct configure *c)
 	}
 	if (c->mode != CONFIGURE_REPAIR)
 		drift_applied(d);
+	if (c->confirm_within > 0 && c->origin.has_back)
+		device_await_confirmation(d, c->origin.back_usec);
+	else if (c->confirm_within > 0)
+		device_forget_confirmation(d);
 	manager_update_status(d->manager);
 }
 
@@ -155,6 +257,9 @@ static void configure_free(struct configure *c)
 {
 	fault_done(&c->fault);
 	bring_done(&c->bring);
+	origin_done(&c->origin);
+	free(c->path);
+	free(c->set_aside);
 	free(c->held);
 	free(c);
 }
@@ -168,6 +273,7 @@ static void configure_done(void *data)
 
 	if (device_is_managed(d) && d->generation == c->generation)
 		configure_adopt(c);
+	report.confirm_until = c->confirm_within > 0 && c->r == 0 ? c->origin.back_usec : 0;
 	if (c->done)
 		c->done(d, &report, c->userdata);
 	configure_free(c);
@@ -176,6 +282,12 @@ static void configure_done(void *data)
 
 int device_configure(struct device *d, enum configure_mode mode, device_done done, void *userdata)
 {
+	return device_configure_for(d, mode, 0, done, userdata);
+}
+
+int device_configure_for(struct device *d, enum configure_mode mode, uint64_t confirm_within,
+			 device_done done, void *userdata)
+{
 	struct configure *c;
 	int r;
 
@@ -183,16 +295,20 @@ int device_configure(struct device *d, enum configure_mode mode, device_done don
 	if (!c)
 		return -ENOMEM;
 	*c = (struct configure){ .device = d, .generation = d->generation, .mode = mode, .done = done,
-				 .userdata = userdata,
+				 .userdata = userdata, .confirm_within = confirm_within,
 				 .bring = { .config = d->config, .memory = d->memory } };
 	c->bring.config.name = c->bring.config.driver = NULL;
 	c->bring.config.mac = c->bring.config.path = NULL;
 	r = waiting_held(d, &c->held, &c->bring.held.n);
 	c->bring.held.queues = c->held;
 	if (r == 0)
+		r = origin_path(d->manager->origin_directory, d->ifindex, &c->path);
+	if (r == 0)
 		r = device_submit(d, configure_run, configure_done, c);
 	if (r < 0)
 		configure_free(c);
+	else if (confirm_within > 0)
+		d->confirm_until = now_realtime() + confirm_within; /* the job says it exactly */
 	return r;
 }
 
@@ -212,7 +328,7 @@ void device_unblock(struct device *d)
 	d->unblock_again = d->unblocking;
 	if (d->unblocking || !d->blocked || !d->worker || d->gone || d->leaving)
 		return;
-	r = device_configure(d, CONFIGURE_APPLY, on_unblocked, NULL);
+	r = device_configure(d, CONFIGURE_AUTO, on_unblocked, NULL);
 	if (r < 0)
 		log_errno(r, "Cannot configure %s", d->name);
 	else

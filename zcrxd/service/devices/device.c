@@ -57,6 +57,7 @@ static void device_free(struct device *d)
 {
 	drift_forget(d);
 	sd_event_source_disable_unref(d->recheck);
+	sd_event_source_disable_unref(d->confirm_timer);
 	inventory_done(&d->inventory);
 	nic_state_free(d->observed);
 	free(d->match);

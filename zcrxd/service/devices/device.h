@@ -21,7 +21,8 @@ enum device_state {
 
 enum configure_mode {
 	CONFIGURE_PLAN,	 /* look, change nothing */
-	CONFIGURE_APPLY,
+	CONFIGURE_AUTO,	 /* unless it is to be left alone (devices/restore.h) */
+	CONFIGURE_APPLY, /* somebody asked for it */
 	CONFIGURE_FORCE, /* also where it interrupts the default route */
 	CONFIGURE_REPAIR, /* as APPLY, but telling is the caller's part (devices/drift.c) */
 };
@@ -32,6 +33,7 @@ struct device_report {
 	struct fault *fault;
 	const struct plan *plan;     /* NULL if it did not come so far */
 	const struct step_result *results; /* of its steps; NULL if none was tried */
+	uint64_t confirm_until;	     /* realtime; 0 if there is nothing to confirm */
 };
 
 typedef void (*device_done)(struct device *d, const struct device_report *report, void *userdata);
@@ -57,6 +59,11 @@ struct device {
 	bool unblocking;	/* a job is under way to see whether it still has to */
 	bool unblock_again;
 	bool gone;		/* the interface vanished; its leases are still being ended */
+	bool held;		/* it was put back: left alone until somebody asks for more */
+	bool going_back;	/* on its way there */
+	bool confirming;	/* the confirmation is being written down */
+	uint64_t confirm_until; /* realtime: what was applied goes back then; 0: it stays */
+	sd_event_source *confirm_timer;
 	bool configured_once;	/* counted in manager->starting until then */
 	struct worker *worker;	/* NULL while missing */
 	struct nic_memory memory; /* of this interface, until it is gone */
@@ -92,6 +99,11 @@ void device_set_config(struct device *d, const struct config_interface *config);
 /* Observe, then report. Callers that come while one is under way share its result. */
 int device_refresh(struct device *d, device_done done, void *userdata);
 int device_configure(struct device *d, enum configure_mode mode, device_done done, void *userdata);
+/* The same, and it goes back after so long unless it is confirmed; 0: it stays. */
+int device_configure_for(struct device *d, enum configure_mode mode, uint64_t confirm_within,
+			 device_done done, void *userdata);
+void device_log_steps(const struct device *d, const struct plan *plan,
+		      const struct step_result *results);
 
 /* A queue was given back: what waited for it is done. Does nothing where nothing waits. */
 void device_unblock(struct device *d);

@@ -14,6 +14,7 @@
 #include "links.h"
 #include "log.h"
 #include "reload.h"
+#include "restore.h"
 
 #define CONFIG_SIZE_MAX (1024 * 1024)
 
@@ -155,19 +156,27 @@ static void on_configured(struct device *d, const struct device_report *report, 
 static int check_dropped(struct manager *m, const struct config *c, struct fault *reterr)
 {
 	struct device *d;
+	int r;
 
-	TAILQ_FOREACH(d, &m->devices, entry)
-		if (d->n_leases > 0 && !d->leaving && !d->gone &&
-		    !config_find_interface(c, &d->link, d))
+	TAILQ_FOREACH(d, &m->devices, entry) {
+		if (d->leaving || d->gone || d->ifindex == 0 ||
+		    config_find_interface(c, &d->link, d))
+			continue;
+		r = device_check_settled(d, reterr);
+		if (r != 0)
+			return r;
+		if (d->n_leases > 0)
 			return fault_set(reterr, ZCRX_WRONG_STATE, device_name(d),
 					 "%s has leases and is not in the new configuration. Release or "
 					 "revoke them first (zcrxctl leases), or keep it. Nothing was "
 					 "changed.", device_name(d));
+	}
 	return 0;
 }
 
 static int reload_devices(struct reload *q)
 {
+	_cleanup_fault_ struct fault fault = {};
 	struct manager *m = q->manager;
 	const struct config_interface *entry;
 	struct device *d, *next;
@@ -189,6 +198,10 @@ static int reload_devices(struct reload *q)
 		device_set_config(d, entry);
 		if (!d->worker || d->gone)
 			continue;
+		if (device_check_settled(d, &fault) != 0) {
+			add_warning(q, device_name(d), fault.message);
+			continue;
+		}
 		r = device_configure(d, CONFIGURE_APPLY, on_configured, q);
 		if (r < 0)
 			return r;

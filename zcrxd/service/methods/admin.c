@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Methods of the owner of the NICs: Plan (open to all), Apply, Revoke, Reload.
+ * Methods of the owner of the NICs: Plan (open to all), Apply, Revoke, Reload. Confirm and Restore are
+ * restore.c's.
  */
 #include <errno.h>
 
@@ -9,21 +10,17 @@
 #include "methods.h"
 #include "policy.h"
 #include "reload.h"
+#include "restore.h"
+
+#define NOT_CONFIRMED	   UINT64_MAX
+#define CONFIRM_WITHIN_MIN 1000000ULL
+#define CONFIRM_WITHIN_MAX (24 * 3600 * 1000000ULL)
 
 struct plan_parameters {
 	const char *interface;
 	bool force;
+	uint64_t confirm_within;
 };
-
-static int check_administer(sd_varlink *link, struct manager *m, const char *what,
-			    struct fault *reterr)
-{
-	_cleanup_peer_ struct peer peer = {};
-	int r;
-
-	r = peer_read(link, &peer);
-	return r < 0 ? r : policy_check_administer(m->config, &peer, what, reterr);
-}
 
 /* ------------------------------------------------------------------------ Plan, Apply */
 
@@ -32,6 +29,7 @@ struct planning {
 	bool apply; /* else only to look */
 	unsigned n_waiting;
 	sd_json_variant *changes;
+	uint64_t confirm_until; /* the last one's */
 	int r; /* the first refusal */
 	struct fault fault;
 };
@@ -43,7 +41,10 @@ static void planning_finish(struct planning *q)
 	if (q->r != 0)
 		(void)reply_fault(q->link, q->r, &q->fault);
 	else
-		(void)sd_varlink_replybo(q->link, SD_JSON_BUILD_PAIR_VARIANT("changes", q->changes));
+		(void)sd_varlink_replybo(
+			q->link, SD_JSON_BUILD_PAIR_VARIANT("changes", q->changes),
+			SD_JSON_BUILD_PAIR_CONDITION(q->confirm_until > 0, "confirmUntilUSec",
+						     SD_JSON_BUILD_UNSIGNED(q->confirm_until)));
 	sd_varlink_unref(q->link);
 	sd_json_variant_unref(q->changes);
 	fault_done(&q->fault);
@@ -87,10 +88,13 @@ static bool some_step_failed(const struct device_report *report)
 	return false;
 }
 
-static void on_planned(struct device *d, const struct device_report *report, void *userdata)
+void planning_done(struct device *d, const struct device_report *report, void *userdata)
 {
 	struct planning *q = userdata;
 	int r = report->r;
+
+	if (report->confirm_until > q->confirm_until)
+		q->confirm_until = report->confirm_until;
 
 	if (report->plan && (r == 0 || some_step_failed(report)))
 		r = append_changes(q, d, report); /* the failed step carries the message */
@@ -102,44 +106,90 @@ static void on_planned(struct device *d, const struct device_report *report, voi
 	planning_finish(q);
 }
 
-static int plan_one(struct planning *q, struct device *d, enum configure_mode mode)
+struct planning *planning_new(sd_varlink *link, bool apply)
 {
-	int r;
+	struct planning *q = calloc(1, sizeof(*q));
 
+	if (!q)
+		return NULL;
+	*q = (struct planning){ .link = sd_varlink_ref(link), .n_waiting = 1, .apply = apply };
+	if (sd_json_variant_new_array(&q->changes, NULL, 0) < 0)
+		q->r = -ENOMEM;
+	return q;
+}
+
+void planning_add(struct planning *q)
+{
+	q->n_waiting++;
+}
+
+void planning_end(struct planning *q, int r, struct fault *fault)
+{
+	if (r != 0 && q->r == 0) {
+		q->r = r;
+		q->fault = *fault;
+		*fault = (struct fault){};
+	}
+	planning_finish(q);
+}
+
+int planning_find(struct manager *m, const char *interface, struct device **ret, struct fault *reterr)
+{
+	struct device *d = manager_find_device(m, interface);
+
+	if (!d)
+		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, interface,
+				 "%s is not in the configuration. See zcrxctl status.", interface);
 	if (!device_is_managed(d))
-		return fault_set(&q->fault, ZCRX_NO_SUCH_INTERFACE, device_name(d), "%s: %s.",
-				 device_name(d), d->reason ?: "it is going away");
-	r = device_configure(d, mode, on_planned, q);
+		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, interface, "%s: %s.", interface,
+				 d->reason ?: "it is going away");
+	*ret = d;
+	return 0;
+}
+
+static int plan_one(struct planning *q, struct device *d, enum configure_mode mode,
+		    uint64_t confirm_within, struct fault *reterr)
+{
+	int r = 0;
+
+	if (mode != CONFIGURE_PLAN)
+		r = device_check_settled(d, reterr);
 	if (r == 0)
-		q->n_waiting++;
+		r = device_configure_for(d, mode, confirm_within, planning_done, q);
+	if (r == 0)
+		planning_add(q);
 	return r;
 }
 
 static int plan_start(sd_varlink *link, struct manager *m, const char *interface,
-		      enum configure_mode mode)
+		      enum configure_mode mode, uint64_t confirm_within)
 {
-	struct planning *q;
+	_cleanup_fault_ struct fault fault = {};
+	struct planning *q = planning_new(link, mode != CONFIGURE_PLAN);
 	struct device *d;
+	int r = 0;
 
-	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct planning){ .link = sd_varlink_ref(link), .n_waiting = 1,
-				 .apply = mode != CONFIGURE_PLAN };
-	if (sd_json_variant_new_array(&q->changes, NULL, 0) < 0)
-		q->r = -ENOMEM;
-	d = interface ? manager_find_device(m, interface) : NULL;
-	if (interface && !d)
-		q->r = fault_set(&q->fault, ZCRX_NO_SUCH_INTERFACE, interface,
-				 "%s is not in the configuration. See zcrxctl status.", interface);
-	else if (interface)
-		q->r = plan_one(q, d, mode);
-	else
+	if (interface) {
+		r = planning_find(m, interface, &d, &fault);
+		if (r == 0)
+			r = plan_one(q, d, mode, confirm_within, &fault);
+	} else
 		TAILQ_FOREACH(d, &m->devices, entry)
-			if (device_is_managed(d) && q->r == 0)
-				q->r = plan_one(q, d, mode);
-	planning_finish(q);
+			if (device_is_managed(d) && r == 0)
+				r = plan_one(q, d, mode, confirm_within, &fault);
+	planning_end(q, r, &fault);
 	return 0;
+}
+
+/* Less is no time to see whether the way in still works; after a day nobody remembers. */
+static int check_confirm_within(uint64_t usec, struct fault *reterr)
+{
+	if (usec == NOT_CONFIRMED || (usec >= CONFIRM_WITHIN_MIN && usec <= CONFIRM_WITHIN_MAX))
+		return 0;
+	return fault_set(reterr, ZCRX_INVALID_PARAMETER, "confirmWithinUSec",
+			 "The time to confirm is at least a second and at most a day.");
 }
 
 static const sd_json_dispatch_field interface_field = {
@@ -156,7 +206,7 @@ int vl_method_plan(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
 
 	(void)flags;
 	r = sd_varlink_dispatch(link, parameters, table, &p);
-	return r != 0 ? r : plan_start(link, userdata, p.interface, CONFIGURE_PLAN);
+	return r != 0 ? r : plan_start(link, userdata, p.interface, CONFIGURE_PLAN, 0);
 }
 
 int vl_method_apply(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
@@ -166,10 +216,12 @@ int vl_method_apply(sd_varlink *link, sd_json_variant *parameters, sd_varlink_me
 		interface_field,
 		{ "force", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_bool,
 		  offsetof(struct plan_parameters, force), 0 },
+		{ "confirmWithinUSec", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_uint64,
+		  offsetof(struct plan_parameters, confirm_within), 0 },
 		{}
 	};
 	_cleanup_fault_ struct fault fault = {};
-	struct plan_parameters p = {};
+	struct plan_parameters p = { .confirm_within = NOT_CONFIRMED };
 	int r;
 
 	(void)flags;
@@ -177,9 +229,12 @@ int vl_method_apply(sd_varlink *link, sd_json_variant *parameters, sd_varlink_me
 	if (r != 0)
 		return r;
 	r = check_administer(link, userdata, "apply the configuration to an interface", &fault);
+	if (r == 0)
+		r = check_confirm_within(p.confirm_within, &fault);
 	if (r != 0)
 		return reply_fault(link, r, &fault);
-	return plan_start(link, userdata, p.interface, p.force ? CONFIGURE_FORCE : CONFIGURE_APPLY);
+	return plan_start(link, userdata, p.interface, p.force ? CONFIGURE_FORCE : CONFIGURE_APPLY,
+			  p.confirm_within == NOT_CONFIRMED ? 0 : p.confirm_within);
 }
 
 /* ------------------------------------------------------------------------------ Revoke */

@@ -122,6 +122,7 @@ int json_interface(struct device *d, sd_json_variant **ret)
 		ret, STRING("name", device_name(d)), UNSIGNED("index", d->ifindex),
 		STRING("driver", s->driver ?: ""), STRING("state", device_state_to_string(d->state)),
 		STRING_IF("reason", d->reason),
+		UNSIGNED_IF(d->confirm_until != 0, "confirmUntilUSec", d->confirm_until),
 		UNSIGNED("combinedChannels", nic_channels_rx(&s->channels)),
 		UNSIGNED("zeroCopyFirst", c->zero_copy_first),
 		UNSIGNED("zeroCopyCount", c->zero_copy_count),

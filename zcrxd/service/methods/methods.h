@@ -37,16 +37,35 @@ int vl_method_plan(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
 		   void *userdata);
 int vl_method_apply(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
 		    void *userdata);
+int vl_method_confirm(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata);
+int vl_method_restore(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata);
 int vl_method_revoke(sd_varlink *link, sd_json_variant *parameters,
 		     sd_varlink_method_flags_t flags, void *userdata);
 int vl_method_reload(sd_varlink *link, sd_json_variant *parameters,
 		     sd_varlink_method_flags_t flags, void *userdata);
+
+/* ---- admin.c: what Plan, Apply and Restore share */
+struct device_report;
+struct planning; /* a call that changes devices, and is answered when all of them have reported */
+struct planning *planning_new(sd_varlink *link, bool apply);
+/* To be called for each device that was begun with, with this as done and `q` as its userdata. */
+void planning_add(struct planning *q);
+void planning_done(struct device *d, const struct device_report *report, void *q);
+/* Everything was begun; `r` is why some of it was not, with `fault` taken over. */
+void planning_end(struct planning *q, int r, struct fault *fault);
+/* The device of this name, if something can be done with it now. */
+int planning_find(struct manager *m, const char *interface, struct device **ret, struct fault *reterr);
 
 /* ---- request.c: what the methods share */
 
 /* Answers with the error that `r` (positive: with `fault`; negative: an errno) stands for.
  * Returns 0: the call is answered. */
 int reply_fault(sd_varlink *link, int r, const struct fault *fault);
+
+/* PERMISSION_DENIED unless the caller may administer. */
+int check_administer(sd_varlink *link, struct manager *m, const char *what, struct fault *reterr);
 
 /* The descriptor that a ...FileDescriptor parameter names by its index, taken from the message; the
  * caller closes it. INVALID_PARAMETER if no such one was attached. */

@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "methods.h"
+#include "policy.h"
 
 /* ---------------------------------------------------------------------------- errors */
 
@@ -144,4 +145,13 @@ int dispatch_optional_variant(const char *name, sd_json_variant *v, sd_json_disp
 	if (!sd_json_variant_is_null(v))
 		*(sd_json_variant **)userdata = v; /* lives as long as the parameters */
 	return 0;
+}
+
+int check_administer(sd_varlink *link, struct manager *m, const char *what, struct fault *reterr)
+{
+	_cleanup_peer_ struct peer peer = {};
+	int r;
+
+	r = peer_read(link, &peer);
+	return r < 0 ? r : policy_check_administer(m->config, &peer, what, reterr);
 }

@@ -154,6 +154,12 @@ void watch_announce_interface(const struct device *d, const char *event, const c
 	announce_event(d->manager, 0, event, device_name(d), NULL, reason, 0);
 }
 
+void watch_announce_confirmation(const struct device *d, uint64_t deadline_usec)
+{
+	announce_event(d->manager, 0, "unconfirmed", device_name(d), NULL,
+		       "it is put back unless it is confirmed", deadline_usec);
+}
+
 void watch_announce_queue(const struct device *d, const char *event, uint32_t queue,
 			  const char *reason)
 {

@@ -16,5 +16,6 @@ void watch_remove(struct manager *m, sd_varlink *link);
 void watch_announce_lease(const struct lease *lease, const char *event, const char *reason,
 			  uint64_t deadline_usec);
 void watch_announce_interface(const struct device *d, const char *event, const char *reason);
+void watch_announce_confirmation(const struct device *d, uint64_t deadline_usec);
 void watch_announce_queue(const struct device *d, const char *event, uint32_t queue,
 			  const char *reason);

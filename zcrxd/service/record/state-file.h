@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who owns what, where a crash cannot take it: written before the act, replaced whole. One line of
- * header (magic, version, boot id, length, checksum), then the record as JSON. A file that cannot be
- * read is set aside, never obeyed.
+ * Who owns what, where a crash cannot take it: written before the act, replaced whole
+ * (sealed-file.h), the record as JSON. A file that cannot be read is set aside, never obeyed.
  */
 #pragma once
 
 #include "fault.h"
 #include "recovery.h"
 
-/* The text of a whole state file. */
+/* As sealed_format and sealed_check. */
 int state_format(const char *record, const char *boot_id, char **ret);
-/* Checks the header; *ret points into `text`. -EBADMSG (damaged), -EPROTONOSUPPORT (another
- * version), -ESTALE (another boot), -ENODATA (empty). */
 int state_check(const char *text, size_t size, const char *boot_id, const char **ret);
-const char *state_problem(int r); /* the same in words */
 
 /* Replaces the file at once or not at all. */
 int state_write(const char *path, const char *record);

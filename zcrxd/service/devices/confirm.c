@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The time in which somebody who applied a configuration says that he is still there. See restore.h.
+ */
+#include <errno.h>
+#include <time.h>
+
+#include "log.h"
+#include "origin.h"
+#include "restore.h"
+#include "watch.h"
+
+#define RETRY_USEC (5 * 1000000ULL)
+
+static uint64_t now_usec(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* ------------------------------------------------------------------------------ the time */
+
+static int on_timeout(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	const struct back_request request = { .to = BACK_TO_UNCONFIRMED, .force = true };
+	_cleanup_fault_ struct fault fault = {};
+	struct device *d = userdata;
+	int r;
+
+	(void)s;
+	(void)usec;
+	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name },
+		    "%s: nobody confirmed what was applied; putting it back.", d->name);
+	r = device_go_back(d, &request, NULL, NULL, &fault);
+	if (r != 0) {
+		log_error("Cannot put %s back: %s", d->name, r > 0 ? fault.message : strerror(-r));
+		device_retry_confirmation(d);
+	}
+	return 0;
+}
+
+static void arm(struct device *d, uint64_t usec)
+{
+	int r;
+
+	d->confirm_timer = sd_event_source_disable_unref(d->confirm_timer);
+	/* Also while the machine sleeps. */
+	r = sd_event_add_time_relative(d->manager->event, &d->confirm_timer, CLOCK_BOOTTIME, usec, 0,
+				       on_timeout, d);
+	if (r < 0)
+		log_errno(r, "Cannot arm the timer that puts %s back", d->name);
+}
+
+void device_retry_confirmation(struct device *d)
+{
+	arm(d, RETRY_USEC);
+}
+
+void device_forget_confirmation(struct device *d)
+{
+	d->confirm_timer = sd_event_source_disable_unref(d->confirm_timer);
+	d->confirm_until = 0;
+}
+
+void device_await_confirmation(struct device *d, uint64_t until_usec)
+{
+	uint64_t now = now_usec(CLOCK_REALTIME);
+
+	d->confirm_until = until_usec;
+	arm(d, until_usec > now ? until_usec - now : 0);
+	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "unconfirmed" },
+		    "%s: what was applied is put back unless it is confirmed.", d->name);
+	watch_announce_confirmation(d, until_usec);
+}
+
+/* ----------------------------------------------------------- acts on the file alone */
+
+struct note {
+	struct device *device;
+	unsigned ifindex;
+	char *path;
+	bool release; /* not held any more; else confirmed */
+	int r;
+	struct fault fault;
+	device_done done;
+	void *userdata;
+};
+
+static int change_note(struct nic *nic, struct note *n, const char *driver)
+{
+	_cleanup_origin_ struct origin o = {};
+	_cleanup_free_ char *set_aside = NULL;
+	int r;
+
+	r = origin_read(n->path, nic->ifindex, driver, &o, &set_aside);
+	if (r < 0)
+		return r;
+	if (n->release)
+		free(TAKE_PTR(o.held));
+	else {
+		nic_settings_done(&o.back);
+		o.has_back = false;
+	}
+	r = origin_write(n->path, nic->ifindex, driver, &o);
+	if (r == 0)
+		return 0;
+	return fault_kernel(&n->fault, -r, NULL, "write down the confirmation",
+			    "It is still put back unless it is confirmed. Can zcrxd write %s?", n->path);
+}
+
+static void note_run(struct nic *nic, void *data)
+{
+	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
+	struct note *n = data;
+
+	n->r = nic->ops->observe_ways(nic, &state, &n->fault);
+	if (n->r == 0)
+		n->r = change_note(nic, n, state->driver);
+}
+
+static void note_adopt(struct note *n)
+{
+	struct device *d = n->device;
+	uint64_t now = now_usec(CLOCK_REALTIME);
+
+	if (n->release)
+		return;
+	d->confirming = false;
+	if (n->r != 0) {
+		arm(d, d->confirm_until > now ? d->confirm_until - now : 0);
+		return;
+	}
+	device_forget_confirmation(d);
+	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "confirmed" },
+		    "%s: what was applied is confirmed.", d->name);
+	watch_announce_interface(d, "confirmed", NULL);
+}
+
+static void on_noted(void *data)
+{
+	struct note *n = data;
+	struct device *d = n->device;
+	struct device_report report = { .r = n->r, .fault = &n->fault };
+
+	if (d->worker && !d->gone && d->ifindex == n->ifindex)
+		note_adopt(n);
+	n->done(d, &report, n->userdata);
+	fault_done(&n->fault);
+	free(n->path);
+	free(n);
+	device_job_done(d);
+}
+
+static int note_submit(struct device *d, bool release, device_done done, void *userdata)
+{
+	struct note *n = calloc(1, sizeof(*n));
+	int r;
+
+	if (!n)
+		return -ENOMEM;
+	*n = (struct note){ .device = d, .ifindex = d->ifindex, .release = release, .done = done,
+			    .userdata = userdata };
+	r = origin_path(d->manager->origin_directory, d->ifindex, &n->path);
+	if (r == 0)
+		r = device_submit(d, note_run, on_noted, n);
+	if (r < 0) {
+		free(n->path);
+		free(n);
+	}
+	return r;
+}
+
+int device_release(struct device *d, device_done done, void *userdata)
+{
+	return note_submit(d, true, done, userdata);
+}
+
+int device_confirm(struct device *d, device_done done, void *userdata, struct fault *reterr)
+{
+	int r;
+
+	if (d->confirm_until == 0 || d->going_back || d->confirming)
+		return fault_set(reterr, ZCRX_WRONG_STATE, d->going_back ? "going-back" : "confirmed",
+				 d->going_back ? "It is too late: %s is on its way back to what it was."
+					       : "There is nothing to confirm on %s.", device_name(d));
+	r = note_submit(d, false, done, userdata);
+	if (r == 0) {
+		d->confirming = true;
+		d->confirm_timer = sd_event_source_disable_unref(d->confirm_timer);
+	}
+	return r;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See go-back.h.
+ */
+#include <errno.h>
+
+#include "go-back.h"
+#include "guard.h"
+#include "origin.h"
+
+void go_back_done(struct go_back *g)
+{
+	free(g->path);
+	free(g->held);
+	free(g->set_aside);
+	fault_done(&g->fault);
+	if (g->plan)
+		step_results_free(g->results, g->plan->n_steps);
+	plan_free(g->plan);
+	nic_state_free(g->state);
+}
+
+static int observe(struct nic *nic, struct go_back *g)
+{
+	g->state = nic_state_free(g->state);
+	return nic->ops->observe(nic, &g->state, &g->fault);
+}
+
+static int note(struct nic *nic, struct go_back *g, const struct origin *o)
+{
+	return origin_write(g->path, nic->ifindex, g->state->driver, o);
+}
+
+/* From here on a daemon that is killed is followed by one that goes on with it. */
+static int note_decision(struct nic *nic, struct go_back *g, struct origin *o)
+{
+	int r;
+
+	if (g->to == BACK_TO_UNCONFIRMED || g->stop || !o->has_found)
+		return 0;
+	nic_settings_done(&o->back);
+	o->has_back = false;
+	r = nic_settings_copy(&o->found, &o->back);
+	if (r < 0)
+		return r;
+	o->has_back = true;
+	o->back_usec = 0;
+	r = note(nic, g, o);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	return fault_kernel(&g->fault, -r, NULL, "write down that the interface is put back",
+			    "Nothing was changed. Can zcrxd write %s?", g->path);
+}
+
+/* Some drivers do with a step what was not asked for, such as a new RSS table for other channels: what
+ * is left after the plan is another one. */
+static int apply(struct nic *nic, struct go_back *g, const struct nic_settings *to)
+{
+	_cleanup_(plan_freep) struct plan *rest = NULL;
+	struct step_result *results;
+	int r;
+
+	r = plan_apply(nic, g->plan, 0, g->results, &g->fault);
+	if (r == 0)
+		r = observe(nic, g);
+	if (r == 0)
+		r = plan_build_back(to, g->state, true, &rest, &g->fault);
+	if (r != 0 || rest->n_steps == 0)
+		return r;
+	results = step_results_new(rest);
+	if (!results)
+		return -ENOMEM;
+	r = plan_apply(nic, rest, 0, results, &g->fault);
+	step_results_free(results, rest->n_steps);
+	return r != 0 ? r : observe(nic, g);
+}
+
+static int change(struct go_back *g, const struct nic_settings *to)
+{
+	int r;
+
+	if (to)
+		r = plan_build_back(to, g->state, false, &g->plan, &g->fault);
+	else
+		r = (g->plan = calloc(1, sizeof(*g->plan))) ? 0 : -ENOMEM;
+	if (r != 0)
+		return r;
+	g->results = step_results_new(g->plan);
+	if (!g->results)
+		return -ENOMEM;
+	if (!g->force)
+		r = guard_default_route(g->plan, g->state, "zcrxctl restore --force", &g->fault);
+	return r;
+}
+
+/* What was decided is done. */
+static void note_success(struct nic *nic, struct go_back *g, struct origin *o)
+{
+	bool restored = g->to == BACK_TO_FOUND || o->back_usec == 0;
+	struct nic_settings now = {};
+	int r;
+
+	nic_settings_done(&o->back);
+	o->has_back = false;
+	o->back_usec = 0;
+	r = nic_settings_read(g->state, &now);
+	if (r == 0 && o->has_found && nic_settings_equal(&now, &o->found)) {
+		nic_settings_done(&o->found);
+		o->has_found = false;
+	}
+	nic_settings_done(&now);
+	free(TAKE_PTR(o->held));
+	if (!g->stop || g->to == BACK_TO_UNCONFIRMED) {
+		if (asprintf(&g->held, "%s zcrxctl apply %s",
+			     restored ? "It was put back as it was found. To configure it again:"
+				      : "What was applied was not confirmed in time, and was put back. To "
+					"try again:",
+			     g->state->name) < 0) {
+			g->held = NULL;
+			r = -ENOMEM;
+		}
+		o->held = g->held ? strdup(g->held) : NULL;
+	}
+	g->note_error = r < 0 ? r : note(nic, g, o);
+}
+
+/* It stays as it is; what nobody has confirmed goes on waiting to be put back. */
+static void note_failure(struct nic *nic, struct go_back *g, struct origin *o)
+{
+	if (g->to == BACK_TO_UNCONFIRMED || g->stop || !o->has_back)
+		return;
+	nic_settings_done(&o->back);
+	o->has_back = false;
+	o->back_usec = 0;
+	g->note_error = note(nic, g, o);
+}
+
+void go_back_run(struct nic *nic, struct go_back *g)
+{
+	_cleanup_origin_ struct origin o = {};
+	const struct nic_settings *to;
+
+	g->r = observe(nic, g);
+	if (g->r == 0)
+		g->r = origin_read(g->path, nic->ifindex, g->state->driver, &o, &g->set_aside);
+	if (g->r != 0)
+		return;
+	if (g->to == BACK_TO_UNCONFIRMED)
+		to = o.has_back ? &o.back : NULL;
+	else
+		to = o.has_found ? &o.found : NULL;
+	g->lost = g->to == BACK_TO_UNCONFIRMED && !to;
+	if (g->lost)
+		g->r = fault_set(&g->fault, ZCRX_WRONG_STATE, "lost",
+				 "What was there before is not known any more; %s stays as it is. See zcrxctl "
+				 "plan, ethtool.", g->state->name);
+	if (g->r == 0)
+		g->r = change(g, to);
+	if (g->r == 0)
+		g->r = note_decision(nic, g, &o);
+	if (g->r != 0)
+		return;
+	if (to)
+		g->r = apply(nic, g, to);
+	if (g->r == 0)
+		note_success(nic, g, &o);
+	else if (g->state)
+		note_failure(nic, g, &o);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The worker's part of a way back: what is noted before it, the plan, what is noted after it.
+ */
+#pragma once
+
+#include "apply.h"
+#include "restore.h"
+
+struct go_back {
+	enum back_to to;
+	bool force, stop;
+	char *path; /* of the file that says where to */
+
+	int r;
+	struct fault fault;
+	struct nic_state *state; /* as it is in the end */
+	struct plan *plan;
+	struct step_result *results;
+	char *held;	 /* why it is left alone from now on; NULL if the next daemon may configure it */
+	bool lost;	 /* where to is not known (any more) */
+	char *set_aside; /* the file could not be read */
+	int note_error;	 /* it is back, and that could not be noted */
+};
+
+void go_back_run(struct nic *nic, struct go_back *g);
+void go_back_done(struct go_back *g);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Confirm: what was applied for a try stays, or goes back now. Restore: a NIC goes back to how it was
+ * found.
+ */
+#include <errno.h>
+
+#include "methods.h"
+#include "restore.h"
+
+struct restore_parameters {
+	const char *interface;
+	bool force, keep;
+};
+
+/* ------------------------------------------------------------------------------ Confirm */
+
+struct confirmation {
+	sd_varlink *link;
+	unsigned n_waiting;
+	sd_json_variant *interfaces;
+	int r; /* the first refusal */
+	struct fault fault;
+};
+
+static void confirmation_finish(struct confirmation *q)
+{
+	if (--q->n_waiting > 0)
+		return;
+	if (q->r != 0)
+		(void)reply_fault(q->link, q->r, &q->fault);
+	else
+		(void)sd_varlink_replybo(q->link,
+					 SD_JSON_BUILD_PAIR_VARIANT("interfaces", q->interfaces));
+	sd_varlink_unref(q->link);
+	sd_json_variant_unref(q->interfaces);
+	fault_done(&q->fault);
+	free(q);
+}
+
+static void on_confirmed(struct device *d, const struct device_report *report, void *userdata)
+{
+	struct confirmation *q = userdata;
+	int r = report->r;
+
+	if (r == 0)
+		r = sd_json_variant_append_arrayb(&q->interfaces, SD_JSON_BUILD_STRING(device_name(d)));
+	if (r != 0 && q->r == 0) {
+		q->r = r;
+		q->fault = *report->fault;
+		*report->fault = (struct fault){};
+	}
+	confirmation_finish(q);
+}
+
+static int confirm_one(struct confirmation *q, struct device *d, bool keep)
+{
+	const struct back_request back = { .to = BACK_TO_UNCONFIRMED, .force = true };
+	int r;
+
+	q->n_waiting++; /* it may be answered before it returns */
+	if (keep || d->confirm_until == 0 || d->confirming)
+		r = device_confirm(d, on_confirmed, q, &q->fault);
+	else
+		r = device_go_back(d, &back, on_confirmed, q, &q->fault);
+	if (r != 0)
+		q->n_waiting--;
+	return r;
+}
+
+static void confirm_all(struct confirmation *q, struct manager *m, bool keep)
+{
+	struct device *d;
+	bool any = false;
+
+	TAILQ_FOREACH(d, &m->devices, entry)
+		if (d->confirm_until > 0 && q->r == 0) {
+			q->r = confirm_one(q, d, keep);
+			any = true;
+		}
+	if (!any)
+		q->r = fault_set(&q->fault, ZCRX_WRONG_STATE, "confirmed",
+				 "There is nothing to confirm: it was confirmed, or put back.");
+}
+
+int vl_method_confirm(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field table[] = {
+		{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string,
+		  offsetof(struct restore_parameters, interface), 0 },
+		{ "keep", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_bool,
+		  offsetof(struct restore_parameters, keep), 0 },
+		{}
+	};
+	struct restore_parameters p = { .keep = true };
+	_cleanup_fault_ struct fault fault = {};
+	struct manager *m = userdata;
+	struct confirmation *q;
+	struct device *d;
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r != 0)
+		return r;
+	r = check_administer(link, m, "confirm what was applied to an interface", &fault);
+	if (r == 0 && p.interface)
+		r = planning_find(m, p.interface, &d, &fault);
+	if (r != 0)
+		return reply_fault(link, r, &fault);
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	*q = (struct confirmation){ .link = sd_varlink_ref(link), .n_waiting = 1 };
+	q->r = sd_json_variant_new_array(&q->interfaces, NULL, 0);
+	if (q->r == 0 && p.interface)
+		q->r = confirm_one(q, d, p.keep);
+	else if (q->r == 0)
+		confirm_all(q, m, p.keep);
+	confirmation_finish(q);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------ Restore */
+
+int vl_method_restore(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field table[] = {
+		{ "interface", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		  offsetof(struct restore_parameters, interface), SD_JSON_MANDATORY },
+		{ "force", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_bool,
+		  offsetof(struct restore_parameters, force), 0 },
+		{}
+	};
+	_cleanup_fault_ struct fault fault = {};
+	struct restore_parameters p = {};
+	struct back_request back = { .to = BACK_TO_FOUND };
+	struct manager *m = userdata;
+	struct planning *q;
+	struct device *d;
+	int r;
+
+	(void)flags;
+	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r != 0)
+		return r;
+	r = check_administer(link, m, "restore an interface", &fault);
+	if (r == 0)
+		r = planning_find(m, p.interface, &d, &fault);
+	if (r == 0)
+		r = device_check_settled(d, &fault);
+	if (r != 0)
+		return reply_fault(link, r, &fault);
+	q = planning_new(link, true);
+	if (!q)
+		return -ENOMEM;
+	back.force = p.force;
+	planning_add(q);
+	r = device_go_back(d, &back, planning_done, q, &fault);
+	if (r != 0)
+		planning_done(d, &(struct device_report){ .r = r, .fault = &fault }, q);
+	planning_end(q, 0, NULL);
+	return 0;
+}

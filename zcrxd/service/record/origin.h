@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where a NIC came from, in a file of its own in the state directory: how it was found before the
+ * first change, where it has to go back to unless somebody confirms, and whether it is to be left
+ * alone. Written before the act. A reboot resets a NIC, so the file is bound to the boot, and to the
+ * interface by its index (which the kernel gives to one device a boot) and driver.
+ *
+ * Read and written on the interface's worker only.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "settings.h"
+
+struct origin {
+	bool has_found;
+	struct nic_settings found; /* before the first change; gone once it is so again */
+	bool has_back;
+	struct nic_settings back; /* whoever starts with this goes back to it */
+	uint64_t back_usec;	  /* unless it is confirmed by then (realtime); 0: it was decided */
+	char *held;		  /* why no daemon configures it by itself; NULL if it may */
+};
+
+void origin_done(struct origin *o);
+#define _cleanup_origin_ _cleanup_(origin_done)
+
+/* The file for an interface in this directory; -ENOMEM only. */
+int origin_path(const char *directory, unsigned ifindex, char **ret);
+/*
+ * Of this interface; an empty one if there is no such file, or it is another boot's or another
+ * device's, which is as good as none. What cannot be understood is set aside, *ret_set_aside says
+ * so, and nothing is known.
+ */
+int origin_read(const char *path, unsigned ifindex, const char *driver, struct origin *ret,
+		char **ret_set_aside);
+/* On disk before it returns. One that says nothing is no file. */
+int origin_write(const char *path, unsigned ifindex, const char *driver, const struct origin *o);
+/* Files of other boots. */
+void origin_sweep(const char *directory);
+
+/* The text of it, and back: -EBADMSG if it is not whole or makes no sense. */
+int origin_format(unsigned ifindex, const char *driver, const struct origin *o, char **ret);
+/* *ret_same: it is this device's. */
+int origin_parse(const char *text, unsigned ifindex, const char *driver, struct origin *ret,
+		 bool *ret_same);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See sealed-file.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <sys/stat.h>
+#include <systemd/sd-id128.h>
+#include <time.h>
+
+#include "macro.h"
+#include "sealed-file.h"
+
+#define SIZE_LIMIT (64 * 1024 * 1024)
+
+/* FNV-1a: enough to tell a torn or edited file from a whole one. */
+static uint64_t checksum(const char *s, size_t n)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)s[i]) * 0x100000001b3;
+	return h;
+}
+
+int sealed_format(const struct seal *seal, const char *text, const char *boot_id, char **ret)
+{
+	size_t n = strlen(text);
+
+	if (asprintf(ret, "%s %d %s %zu %016llx\n%s", seal->magic, seal->version, boot_id, n,
+		     (unsigned long long)checksum(text, n), text) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+int sealed_check(const struct seal *seal, const char *file, size_t size, const char *boot_id,
+		 const char **ret)
+{
+	size_t magic = strlen(seal->magic);
+	const char *end = memchr(file, '\n', size);
+	unsigned long long length, sum;
+	char boot[SD_ID128_STRING_MAX];
+	_cleanup_free_ char *header = NULL;
+	int version, n = -1;
+
+	if (size == 0)
+		return -ENODATA;
+	if (!end || end - file > 200)
+		return -EBADMSG;
+	header = strndup(file, (size_t)(end - file));
+	if (!header)
+		return -ENOMEM;
+	if (strncmp(header, seal->magic, magic) != 0 ||
+	    sscanf(header + magic, " %d", &version) != 1)
+		return -EBADMSG;
+	if (version != seal->version)
+		return -EPROTONOSUPPORT;
+	if (sscanf(header + magic, " %*d %32s %llu %16llx%n", boot, &length, &sum, &n) != 3 ||
+	    header[magic + (size_t)n] != '\0')
+		return -EBADMSG;
+	if (length != size - (size_t)(end + 1 - file) || checksum(end + 1, length) != sum)
+		return -EBADMSG;
+	if (!streq(boot, boot_id))
+		return -ESTALE;
+	*ret = end + 1;
+	return 0;
+}
+
+const char *sealed_problem(int r)
+{
+	switch (r) {
+	case -ENODATA:
+		return "it is empty";
+	case -EPROTONOSUPPORT:
+		return "another version of zcrxd wrote it";
+	case -ESTALE:
+		return "it is from another boot";
+	case -EBADMSG:
+		return "it is damaged";
+	case -EFBIG:
+		return "it is too large";
+	default:
+		return strerror(-r);
+	}
+}
+
+static int current_boot(char ret[SD_ID128_STRING_MAX])
+{
+	sd_id128_t id;
+	int r;
+
+	r = sd_id128_get_boot(&id);
+	if (r >= 0)
+		sd_id128_to_string(id, ret);
+	return r;
+}
+
+/* ------------------------------------------------------------------------------ writing */
+
+static int write_all(int fd, const char *s, size_t n)
+{
+	while (n > 0) {
+		ssize_t k = write(fd, s, n);
+
+		if (k < 0 && errno != EINTR)
+			return -errno;
+		if (k > 0) {
+			s += k;
+			n -= (size_t)k;
+		}
+	}
+	return 0;
+}
+
+static int sync_directory(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	_cleanup_close_ int fd = -EBADF;
+
+	if (!copy)
+		return -ENOMEM;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int sealed_write(const struct seal *seal, const char *path, const char *text)
+{
+	_cleanup_free_ char *temporary = NULL, *file = NULL;
+	_cleanup_close_ int fd = -EBADF;
+	char boot[SD_ID128_STRING_MAX];
+	int r;
+
+	r = current_boot(boot);
+	if (r >= 0)
+		r = sealed_format(seal, text, boot, &file);
+	if (r < 0)
+		return r;
+	if (asprintf(&temporary, "%s.new", path) < 0)
+		return -ENOMEM;
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	/* In /run, which is memory, what is written is there for the next process, and a power cut
+	 * ends the boot that the file is bound to: nothing to sync there. */
+	r = write_all(fd, file, strlen(file));
+	if (r == 0 && seal->durable && fsync(fd) < 0)
+		r = -errno;
+	if (r == 0 && rename(temporary, path) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlink(temporary);
+	return r == 0 && seal->durable ? sync_directory(path) : r;
+}
+
+/* ------------------------------------------------------------------------------ reading */
+
+static int read_all(const char *path, char **ret, size_t *ret_size)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EBADMSG;
+	if (st.st_size > SIZE_LIMIT)
+		return -EFBIG;
+	text = calloc(1, (size_t)st.st_size + 1);
+	if (!text)
+		return -ENOMEM;
+	n = read(fd, text, (size_t)st.st_size);
+	if (n < 0)
+		return -errno;
+	*ret = TAKE_PTR(text);
+	*ret_size = (size_t)n;
+	return 0;
+}
+
+int sealed_read(const struct seal *seal, const char *path, char **ret)
+{
+	_cleanup_free_ char *file = NULL;
+	char boot[SD_ID128_STRING_MAX];
+	const char *text;
+	size_t size = 0;
+	int r;
+
+	r = read_all(path, &file, &size);
+	if (r == 0)
+		r = current_boot(boot);
+	if (r >= 0)
+		r = sealed_check(seal, file, size, boot, &text);
+	if (r < 0)
+		return r;
+	*ret = strdup(text);
+	return *ret ? 0 : -ENOMEM;
+}
+
+int sealed_set_aside(const char *path, int problem, char **ret)
+{
+	_cleanup_free_ char *aside = NULL;
+
+	if (asprintf(&aside, "%s.%lld.broken", path, (long long)time(NULL)) < 0)
+		return -ENOMEM;
+	if (rename(path, aside) < 0)
+		return -errno;
+	if (asprintf(ret, "%s was set aside as %s: %s", path, aside, sealed_problem(problem)) < 0)
+		return -ENOMEM;
+	return 0;
+}
