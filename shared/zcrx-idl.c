@@ -21,7 +21,8 @@
 static SD_VARLINK_DEFINE_ENUM_TYPE(InterfaceState,
 	DOC("As the configuration asks for; leases are granted"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(configured),
-	DOC("Present, but something that zero-copy receive needs is missing; see the reason"),
+	DOC("Present, but something that zero-copy receive needs is missing, or it was put back as it "
+	    "was; see the reason"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(degraded),
 	DOC("Named in the configuration, but no such device exists now"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(missing));

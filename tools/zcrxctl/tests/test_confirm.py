@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from fake import CHANGE, ENVIRONMENT, OURS, ZCRXCTL, bad, good
+from fake import CHANGE, DESCRIPTION, ENVIRONMENT, INTERFACE, OURS, ZCRXCTL, bad, good
 
 HOUR = 3600 * 1000000
 DONE = dict(CHANGE, outcome="done")
@@ -82,6 +82,15 @@ def test_without_a_terminal(server):
     good(server.ctl("apply", "--confirm", "zc0"), "zc0 keeps what was applied.\n")
     good(server.ctl("apply", "--confirm", "--json=short"), '["zc0"]\n')
     assert [method for method, _ in server.calls()] == ["Apply", "Confirm", "Confirm"]
+
+
+def test_status_says_so(server):
+    waiting = dict(INTERFACE, confirmUntilUSec=int((time.time() + 3600) * 1000000))
+    server.answer(Describe={"parameters": dict(DESCRIPTION, interfaces=[waiting])},
+                  ListLeases={"parameters": {}})
+    out = " ".join(good(server.ctl("status")).split())
+    assert "not confirmed: it goes back in 59min 59s to what it was" in out
+    assert "unless: zcrxctl apply --confirm zc0" in out
 
 
 def test_nothing_to_confirm(server):
