@@ -111,7 +111,8 @@ static void configure_run(struct nic *nic, void *data)
 
 		c->r = r < 0 ? r : c->r;
 	}
-	c->left_alone = c->mode == CONFIGURE_AUTO && (c->origin.has_back || c->origin.held);
+	c->left_alone = c->mode != CONFIGURE_APPLY && c->mode != CONFIGURE_FORCE &&
+			(c->origin.has_back || c->origin.held);
 	if (c->r != 0 || c->left_alone)
 		return;
 	/* The way by which the administrator came in is not cut. */
