@@ -79,7 +79,7 @@ void device_await_confirmation(struct device *d, uint64_t until_usec)
 
 struct note {
 	struct device *device;
-	unsigned ifindex;
+	unsigned generation;
 	char *path;
 	bool release; /* not held any more; else confirmed */
 	int r;
@@ -144,7 +144,7 @@ static void on_noted(void *data)
 	struct device *d = n->device;
 	struct device_report report = { .r = n->r, .fault = &n->fault };
 
-	if (d->worker && !d->gone && d->ifindex == n->ifindex)
+	if (d->worker && !d->gone && d->generation == n->generation)
 		note_adopt(n);
 	n->done(d, &report, n->userdata);
 	fault_done(&n->fault);
@@ -160,7 +160,7 @@ static int note_submit(struct device *d, bool release, device_done done, void *u
 
 	if (!n)
 		return -ENOMEM;
-	*n = (struct note){ .device = d, .ifindex = d->ifindex, .release = release, .done = done,
+	*n = (struct note){ .device = d, .generation = d->generation, .release = release, .done = done,
 			    .userdata = userdata };
 	r = origin_path(d->manager->origin_directory, d->ifindex, &n->path);
 	if (r == 0)

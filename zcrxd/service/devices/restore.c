@@ -16,7 +16,7 @@
 struct back {
 	struct device *device;
 	struct go_back job;
-	unsigned ifindex; /* the device may have come back as another interface meanwhile */
+	unsigned generation; /* the device may have come back as another interface meanwhile */
 	unsigned n_waiting; /* leases that have to end, and one */
 	bool stuck;	    /* one of them does not end */
 	device_done done;
@@ -134,7 +134,7 @@ static void back_finish(struct back *b)
 					.results = b->job.results };
 
 	d->going_back = false;
-	if (d->worker && !d->gone && d->ifindex == b->ifindex)
+	if (d->worker && !d->gone && d->generation == b->generation)
 		back_adopt(b);
 	if (b->done)
 		b->done(d, &report, b->userdata);
@@ -219,7 +219,7 @@ static int back_new(struct device *d, const struct back_request *request, struct
 
 	if (!b)
 		return -ENOMEM;
-	*b = (struct back){ .device = d, .ifindex = d->ifindex, .n_waiting = 1 };
+	*b = (struct back){ .device = d, .generation = d->generation, .n_waiting = 1 };
 	b->job.to = request->to;
 	b->job.force = request->force;
 	b->job.stop = request->stop;
