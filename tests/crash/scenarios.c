@@ -56,6 +56,8 @@ static void close_rings(struct world *w)
 	for (uint32_t q = 0; q < SUBJECT_QUEUES_MOST; q++)
 		assert_int_equal(sim_ring_closed(w->d.sim, SIM0, SUBJECT_QUEUE + q), 0);
 	assert_true(world_start(w, 0));
+	/* Now it has our connection. One that still waits would be the next daemon's, with its call. */
+	world_barrier(w);
 }
 
 static void steered_and_closed(struct world *w, struct subject *s)
