@@ -40,6 +40,15 @@ static void steered(struct world *w, struct subject *s)
 	must(subject_add_socket(w, s));
 }
 
+static void set_addresses(struct world *w, size_t n);
+
+/* The socket proves a single flow: there is one address. */
+static void steered_once(struct world *w, struct subject *s)
+{
+	set_addresses(w, 1);
+	steered(w, s);
+}
+
 static void steered_by_value(struct world *w, struct subject *s)
 {
 	bound(w, s);
@@ -294,8 +303,16 @@ static const char *act_revoke_by_force(struct world *w, struct subject *s, unsig
 
 static const char *act_device_deleted(struct world *w, struct subject *s, unsigned n)
 {
+	bool over = n > 0;
+
 	world_arm(w, n);
 	world_delete_netkit(w, s->id);
+	/* For a moment it may be that the NIC itself goes. */
+	for (time_t start = time(NULL); !over && world_is_patient(start); usleep(1000)) {
+		_cleanup_free_ char *list = world_list(w);
+
+		over = !strstr(list, s->id);
+	}
 	return UNANSWERED;
 }
 
@@ -582,6 +599,8 @@ const struct scenario lease_scenarios[] = {
 	{ "AddFlow by socket", .prepare = bound, .act = act_add_socket },
 	{ "AddFlow by value", .prepare = steered, .act = act_add_value },
 	{ "RemoveFlow, one of two of a socket", .prepare = steered, .act = act_remove_flow },
+	{ "RemoveFlow, the last of a socket", .prepare = steered_once, .act = act_remove_flow,
+	  .undo = undo_addresses },
 	{ "RemoveFlow, the last", .prepare = steered_by_value, .act = act_remove_flow },
 	{ "RemoveFlow, still waiting", .prepare = pending, .act = act_remove_flow },
 	{ "Renew", .prepare = steered, .act = act_renew },

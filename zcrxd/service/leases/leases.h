@@ -257,6 +257,7 @@ int proof_adopt(struct lease *l, int epoll_fd, const struct record_proof *record
 		struct proof **ret);
 /* The daemon ends, the proof does not. */
 void proofs_leave(struct lease *l);
+void proof_review(struct proof *p); /* frees it if it proves nothing, and never will again */
 void proof_unref_flow(struct proof *p); /* a flow of it is gone; frees it with the last */
 void proof_ref_flow(struct proof *p);
 /* One of its flows was taken away on request: the rest stays as it is. */

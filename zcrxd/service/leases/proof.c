@@ -48,18 +48,23 @@ void proof_ref_flow(struct proof *p)
 	p->n_flows++;
 }
 
-void proof_unref_flow(struct proof *p)
+void proof_review(struct proof *p)
 {
 	/* A listener on the wildcard may get an address again. */
-	if (--p->n_flows == 0 && (p->gone || !p->wildcard))
+	if (p->n_flows == 0 && (p->gone || !p->wildcard))
 		proof_free(p);
+}
+
+void proof_unref_flow(struct proof *p)
+{
+	p->n_flows--;
+	proof_review(p);
 }
 
 void proof_stop_following(struct proof *p)
 {
 	p->wildcard = false;
-	if (p->n_flows == 0)
-		proof_free(p);
+	proof_review(p);
 }
 
 static int on_socket(sd_event_source *s, int fd, uint32_t revents, void *userdata)

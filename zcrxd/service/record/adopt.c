@@ -199,6 +199,8 @@ static void drop_untold_proofs(struct lease *l, const struct record_lease *saved
 		next = LIST_NEXT(p, entry);
 		if (recovery_is_untold(saved, p->facts.cookie, p->queue))
 			proof_stop_following(p);
+		else
+			proof_review(p); /* its flows were going, and are gone */
 	}
 }
 
