@@ -500,7 +500,9 @@ static void test_report(void **state)
 	wait_until_narrow(d);
 	wait_for_events(&w, "drifted repaired");
 
-	change(d, &(struct step){ .op = STEP_RINGS, .to.number = 256 });
+	/* It waits for the lease, whatever is applied. */
+	change(d, &(struct step){ .op = STEP_CHANNELS, .to.channels.combined = 10 });
+	wait_for_events(&w, "drifted");
 	change(d, &(struct step){ .op = STEP_NTUPLE });
 	wait_for_events(&w, "drifted");
 	assert_int_equal(sim_remove_rule(d->sim, SIM0, 0), 0);
@@ -515,8 +517,9 @@ static void test_report(void **state)
 	assert_int_equal(s->n_rules, 0);
 	nic_state_free(s);
 	assert_null(call(link, "Apply", NULL, "{}"));
-	wait_for_state(d, "configured", NULL);
+	wait_for_rules(d, 1);
 	client_close(&c);
+	wait_for_state(d, "configured", NULL);
 	wait_until_clean(d);
 	watch_end(&w);
 }

@@ -220,6 +220,7 @@ static void device_set_configured(struct device *d, const struct plan *plan, boo
 static void configure_adopt(struct configure *c)
 {
 	struct device *d = c->device;
+	bool drifted = d->drift.found != NULL;
 
 	if (c->bring.state) {
 		nic_state_free(d->observed);
@@ -246,7 +247,7 @@ static void configure_adopt(struct configure *c)
 								    : strerror(c->r < 0 ? -c->r : EIO));
 	}
 	if (c->mode != CONFIGURE_REPAIR)
-		drift_applied(d);
+		drift_applied(d, drifted);
 	if (c->confirm_within > 0 && c->origin.has_back)
 		device_await_confirmation(d, c->origin.back_usec);
 	else if (c->confirm_within > 0)

@@ -36,7 +36,7 @@ struct drift_watch {
 /* Something may have changed: look at the ways into queues, and at the settings if asked. */
 void drift_look(struct device *d, bool settings);
 /* The configuration was applied: what that does not put back is repaired now, in any mode. */
-void drift_applied(struct device *d);
+void drift_applied(struct device *d, bool drifted);
 /* A lease has an ifq or rules now: from here on its ways are watched. */
 void drift_watch_ways(struct device *d);
 /* What it was compared with is not valid any more: another interface, or a configuration that it is

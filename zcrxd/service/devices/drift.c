@@ -302,10 +302,10 @@ void drift_look(struct device *d, bool settings)
 	}
 }
 
-void drift_applied(struct device *d)
+void drift_applied(struct device *d, bool drifted)
 {
-	d->drift.asked = d->drift.found != NULL;
-	drift_look(d, d->drift.found != NULL);
+	d->drift.asked = drifted;
+	drift_look(d, drifted);
 }
 
 void drift_watch_ways(struct device *d)
