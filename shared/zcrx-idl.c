@@ -230,7 +230,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Event,
 static SD_VARLINK_DEFINE_METHOD(Describe,
 	DOC("Version of zcrxd"), OUT(version, STRING, 0),
 	DOC("The kernel, as it was probed when zcrxd started"), OUT_TYPED(kernel, Kernel, 0),
-	DOC("Every interface that the configuration names, and the software one"),
+	DOC("Every interface that the configuration names"),
 	OUT_TYPED(interfaces, Interface, A),
 	DOC("When this zcrxd started, its record of leases could not be used: the file, where it was "
 	    "put aside, and what is wrong with it"), OUT(stateSetAside, STRING, N));

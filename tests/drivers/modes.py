@@ -75,11 +75,11 @@ DRIVERS = {
 
 # What zcrxd finds where there is nothing to lease, and no mode to imitate it.
 WITHOUT = {
-    "ice, idpf": "No queue management: Register is refused with NotSupported. Software queues work.",
+    "ice, idpf": "No queue management: Register is refused with NotSupported.",
     "igb": "No header/data split and no rules for TCP: degraded, with the kernel's reason. Software "
            "queues work.",
     "virtio_net": "No header/data split: degraded, with the kernel's reason (tested on the virtual "
-                  "machine's own). Software queues work.",
+                  "machine's own).",
 }
 
 # Modes in which nothing can be leased.
