@@ -9,7 +9,7 @@ import pytest
 
 ZC0 = "interfaces:\n  - name: zc0\n    zero-copy-queues: 4\n"
 MATCH = "expected exactly one of name, driver, mac and path to find the device by"
-NOT_A_NAME = "of 1 to 15 characters without blanks"
+NOT_A_NAME = "of 1 to 127 characters without blanks"
 
 # What is in the file, and what is said of it behind the file's name.
 MISTAKES = [
@@ -24,8 +24,8 @@ MISTAKES = [
      "2:5: interfaces[0].zero-copy-queues: found nothing, expected the number of queues to carve "
      "out"),
     (ZC0 + "    driver: zcnic\n", f"2:5: interfaces[0]: found name and driver, {MATCH}"),
-    ("interfaces:\n  - name: a-name-that-is-too-long\n    zero-copy-queues: 1\n",
-     '2:11: interfaces[0].name: found "a-name-that-is-too-long", expected the name of an interface '
+    ("interfaces:\n  - name: two words\n    zero-copy-queues: 1\n",
+     '2:11: interfaces[0].name: found "two words", expected the name of an interface '
      + NOT_A_NAME),
     ("interfaces:\n  - mac: 2:0:0:0:0:1\n    zero-copy-queues: 1\n",
      '2:10: interfaces[0].mac: found "2:0:0:0:0:1", expected an address like 02:00:5e:10:00:01'),
