@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Calls that make no sense: each is refused for what is wrong with it, and harms nobody."""
 
+import json
 import contextlib
 import fcntl
 import os
@@ -101,6 +102,7 @@ def test_the_handle_tells_the_end(root):
             with pytest.raises(BlockingIOError):
                 end.recv(1)
             root.call("Revoke", leaseId=lease.id, reason="the test says so")
+            assert json.loads(end.recv(4096))["reason"] == "the test says so"
             assert end.recv(1) == b""
         with refused("NoSuchLease"):
             lease.call("Release")
