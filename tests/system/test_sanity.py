@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Calls that make no sense: each is refused for what is wrong with it, and harms nobody."""
 
-import json
 import contextlib
 import fcntl
+import json
 import os
 import socket
 
