@@ -206,12 +206,12 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	struct manager *m = c->manager;
 	struct user *u = user_ref(c->user);
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = sd_varlink_ref(c->link);
-	uint64_t since = now_usec();
+	struct turn turn = turn_begin();
 	int r;
 
 	(void)fd;
 	c->again = false;
-	r = connection_serve(c, link, since);
+	r = connection_serve(c, link, turn.since);
 	/* Nothing to read or to write means that a call is under way, whose caller is gone. */
 	if (r == 0 && (revents & (EPOLLHUP | EPOLLERR)))
 		r = -ECONNRESET;
@@ -221,7 +221,7 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 		r = sd_event_source_set_prepare(s, sd_varlink_is_idle(link) ? NULL : on_prepare);
 	if (r < 0)
 		(void)sd_varlink_close(link);
-	if (user_spend(u, since))
+	if (user_spend(u, &turn))
 		user_set_turn(m, u);
 	user_unref(u);
 	return 0;

@@ -80,13 +80,37 @@ void users_free(struct manager *m)
 	}
 }
 
-bool user_spend(struct user *u, uint64_t since)
+struct turn turn_begin(void)
+{
+	struct turn t = { .since = now_usec() };
+
+	(void)getrusage(RUSAGE_THREAD, &t.usage);
+	return t;
+}
+
+static uint64_t to_usec(const struct timeval *tv)
+{
+	return (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec;
+}
+
+/* What the machine gave to others meanwhile is nobody's fault here; what we slept for is this user's. */
+static uint64_t turn_took(const struct turn *t, uint64_t now)
+{
+	struct rusage u = {};
+
+	if (getrusage(RUSAGE_THREAD, &u) < 0 || u.ru_nvcsw != t->usage.ru_nvcsw)
+		return now - t->since;
+	return to_usec(&u.ru_utime) + to_usec(&u.ru_stime) - to_usec(&t->usage.ru_utime) -
+	       to_usec(&t->usage.ru_stime);
+}
+
+bool user_spend(struct user *u, const struct turn *t)
 {
 	uint64_t now = now_usec();
 	bool before = u->last;
 
 	user_forget(u, now);
-	u->spent += now - since;
+	u->spent += turn_took(t, now);
 	u->last = u->spent > SPENT_USEC;
 	return u->last != before;
 }

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <sys/resource.h>
+
 #include "manager.h"
 
 struct user {
@@ -24,8 +26,15 @@ void user_unref(struct user *u);
 void users_free(struct manager *m);
 
 uint64_t now_usec(void);
-/* From `since` to now was spent for this user. True if that changes when it is served. */
-bool user_spend(struct user *u, uint64_t since);
+
+struct turn {
+	uint64_t since;
+	struct rusage usage;
+};
+
+struct turn turn_begin(void);
+/* This turn of the loop, up to now, was spent for this user. True if that changes when it is served. */
+bool user_spend(struct user *u, const struct turn *t);
 int64_t user_priority(const struct user *u);
 
 /* To the journal, which clients may not fill: why a connection was closed. */
