@@ -33,7 +33,7 @@ LASTING = {"reload"}
 EXCUSES = {
     "revoke": "There is no such lease|was revoked|is draining|administrator",
     "flap": "is down",
-    "rename": "[Nn]o such interface|no interface|does not exist",
+    "rename": "[Nn]o such interface|no interface|does not exist|it was renamed",
     "reload": "is degraded: leases hold queues outside the new carve-out",
     "restart": "[Cc]onnection|[Bb]roken pipe|[Dd]isconnected",
 }
