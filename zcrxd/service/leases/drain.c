@@ -24,11 +24,13 @@
 #define QUARANTINE_POLL_USEC (2 * 1000000ULL)
 /* A NIC that goes takes what leases from it with it, first: which of the two it was shows soon. */
 #define GRANT_LOST_USEC (100 * 1000ULL)
-/* What the kernel is given to close the rings of a client that died, before the device that they go
- * through is deleted: at the same time the two may meet in netif_mp_close_rxq(), which warns then
- * (7.2). A fork that keeps the ring keeps the queue no longer than this. */
+/* What the kernel is given to close the rings of a client that let go of its lease, or died, before
+ * the device that they go through is deleted: at the same time the two may meet in
+ * netif_mp_close_rxq(), which warns then (7.2). Who keeps the ring all the same, the client or a fork
+ * of it, keeps the queue no longer than this. */
 #define RING_POLL_USEC (10 * 1000ULL)
-#define RING_TRIES 25
+#define RING_TRIES 25		/* 250 ms */
+#define RING_TRIES_DEAD 100	/* 1 s: the kernel is at it, or a fork has it */
 
 struct drain {
 	struct lease *lease;
@@ -243,12 +245,14 @@ static bool client_is_dead(const struct lease *l)
 	return false;
 }
 
-/* A process that ends closes its handle a moment before it is dead: hence the first try. */
+/* A client closes handle and ring in either order, and both when it ends, a moment before it is dead. */
 static bool ring_may_be_closing(const struct lease *l)
 {
-	if (!l->granted || l->grant.kind != GRANT_NETKIT || l->ring_tries >= RING_TRIES)
+	if (!l->granted || l->grant.kind != GRANT_NETKIT)
 		return false;
-	return (l->ring_tries == 0 && l->n_handles == 0) || client_is_dead(l);
+	if (client_is_dead(l))
+		return l->ring_tries < RING_TRIES_DEAD;
+	return l->ring_tries < RING_TRIES && (l->n_handles == 0 || l->end == LEASE_RELEASE);
 }
 
 static void drain_take_back(struct lease *l)

@@ -107,7 +107,7 @@ struct lease {
 	unsigned n_busy;      /* operations under way: draining waits for them */
 	bool draining;	      /* leases/drain.c is at work */
 	unsigned drain_tries;
-	unsigned ring_tries; /* that waited for a dead client's ring */
+	unsigned ring_tries; /* that waited for the client's rings to close */
 	uint64_t grace_until; /* CLOCK_MONOTONIC, us: a revoked client may go on, unsteered, until then */
 	bool force;	      /* its client is killed if the queue does not come back otherwise */
 	bool killed;	      /* it was */
