@@ -268,13 +268,16 @@ const char *client_register(struct client *c)
 const char *client_register_queue(struct client *c, unsigned queue)
 {
 	int fds[2] = { c->handle, area_new(65536) };
+	sd_json_variant *reply;
 	const char *error;
 
-	error = call_fds(c->link, "Register", fds, 2, NULL,
+	error = call_fds(c->link, "Register", fds, 2, &reply,
 			 "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,\"queue\":%u,\"ring\":0,"
 			 "\"areaFileDescriptor\":1,\"areaSize\":65536,\"refillEntries\":16}", c->id,
 			 queue);
 	close(fds[1]);
+	if (!error && c->n_rings < ARRAY_SIZE(c->rings))
+		c->rings[c->n_rings++] = (uint32_t)number_of(reply, "hardwareQueue");
 	return error;
 }
 
@@ -298,7 +301,7 @@ const char *client_open_queues(struct daemon *d, struct client *c, unsigned n,
 	sd_json_variant *reply;
 	const char *error;
 
-	*c = (struct client){ .link = daemon_connect(d), .handle = -EBADF };
+	*c = (struct client){ .daemon = d, .link = daemon_connect(d), .handle = -EBADF };
 	c->listener = listener_new(&c->port);
 	error = call(c->link, "Acquire", &reply, "{\"queues\":%u}", n);
 	if (error)
@@ -314,8 +317,18 @@ const char *client_open_queues(struct daemon *d, struct client *c, unsigned n,
 	return error;
 }
 
+/* Its queues may be somebody else's by now. */
+static bool is_over(const struct client *c)
+{
+	struct pollfd p = { .fd = c->handle };
+
+	return c->handle < 0 || poll(&p, 1, 0) > 0;
+}
+
 void client_close(struct client *c)
 {
+	for (unsigned i = 0; i < c->n_rings && !is_over(c); i++)
+		sim_ring_closed(c->daemon->sim, SIM0, c->rings[i]);
 	sd_varlink_close_unref(c->link);
 	if (c->handle >= 0)
 		close(c->handle);

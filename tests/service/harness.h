@@ -63,11 +63,15 @@ void wait_for_rules(struct daemon *d, size_t n);
 void wait_for_hangup(int handle);
 
 /* A lease, bound and steered as far as asked. */
+#define CLIENT_QUEUES_MAX 8
 struct client {
+	struct daemon *daemon;
 	sd_varlink *link;
 	char id[16];
 	int handle, listener;
 	uint16_t port;
+	uint32_t rings[CLIENT_QUEUES_MAX]; /* hardware queues that it registered */
+	unsigned n_rings;
 };
 enum client_state { CLIENT_RESERVED, CLIENT_BOUND, CLIENT_STEERED };
 /* NULL, or the error of the call that failed; the client is to be closed in either case. */
@@ -77,4 +81,5 @@ const char *client_open_queues(struct daemon *d, struct client *c, unsigned n,
 const char *client_register(struct client *c); /* the first queue */
 const char *client_register_queue(struct client *c, unsigned queue);
 const char *client_add_flow(struct client *c);
+/* Everything, its rings first, unless the lease was over before. */
 void client_close(struct client *c);

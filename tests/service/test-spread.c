@@ -135,7 +135,7 @@ static void test_waiting_flows(void **state)
 {
 	struct daemon *d = *state;
 	sd_json_variant *reply;
-	struct client c = { .link = daemon_connect(d), .listener = -EBADF };
+	struct client c = { .daemon = d, .link = daemon_connect(d), .listener = -EBADF };
 
 	assert_null(call(c.link, "Acquire", &reply,
 			 "{\"queues\":2,\"flows\":[{\"protocol\":\"tcp4\",\"destinationPort\":7}]}"));
