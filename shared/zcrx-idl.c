@@ -48,6 +48,13 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(GrantKind,
 	SD_VARLINK_DEFINE_ENUM_VALUE(direct),
 	DOC("No device: every byte is copied"), SD_VARLINK_DEFINE_ENUM_VALUE(software));
 
+static SD_VARLINK_DEFINE_ENUM_TYPE(Spread,
+	DOC("Each flow over all queues, connection by connection, by an RSS context of the lease's own"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(context),
+	DOC("Each flow as a whole to one of the queues, that with the fewest: the device has no context "
+	    "to give"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(dealt));
+
 static SD_VARLINK_DEFINE_ENUM_TYPE(FlowProtocol,
 	DOC("TCP over IPv4"), SD_VARLINK_DEFINE_ENUM_VALUE(tcp4),
 	DOC("TCP over IPv6"), SD_VARLINK_DEFINE_ENUM_VALUE(tcp6));
@@ -135,6 +142,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Interface,
 	FIELD(leaseRefusal, STRING, N),
 	DOC("What was applied is put back then unless it is confirmed; realtime clock, microseconds"),
 	FIELD(confirmUntilUSec, INT, N),
+	DOC("When the kernel was asked for what follows; realtime clock, microseconds. That is during "
+	    "the call, unless something slow is under way on the interface: a call waits for a second "
+	    "at most and then tells what was seen last. Null if it was never seen"),
+	FIELD(observationUSec, INT, N),
 	DOC("Receive queues: combined channels plus receive-only ones"),
 	FIELD(combinedChannels, INT, 0),
 	DOC("Index of the first carved-out queue"), FIELD(zeroCopyFirst, INT, 0),
@@ -171,9 +182,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("Name of the interface"), FIELD(interface, STRING, 0),
 	DOC("Hardware queue indices, in the order in which the lease counts them from 0"),
 	FIELD(hardwareQueues, INT, A),
-	DOC("The RSS context that spreads its flows over these queues, by the kernel's number; null for "
-	    "one queue, until all are bound, and where the device has none to give: then each flow "
-	    "goes to one of the queues"),
+	DOC("How its flows reach these queues; null for one queue, and until all of them are bound"),
+	TYPED(spread, Spread, N),
+	DOC("The RSS context that spreads them, by the kernel's number; null if none does"),
 	FIELD(rssContext, INT, N),
 	DOC("How the kernel holds its queues"), TYPED(grant, GrantKind, 0),
 	DOC("How far it is"), TYPED(state, LeaseState, 0),
@@ -427,6 +438,7 @@ SD_VARLINK_DEFINE_INTERFACE(io_zcrx_Manager, ZCRX_INTERFACE,
 	SD_VARLINK_SYMBOL_COMMENT("How far a lease, or the lease of a queue, is"),
 	&vl_type_LeaseState,
 	SD_VARLINK_SYMBOL_COMMENT("How the kernel holds leased queues"), &vl_type_GrantKind,
+	SD_VARLINK_SYMBOL_COMMENT("How the flows of a lease reach its queues"), &vl_type_Spread,
 	SD_VARLINK_SYMBOL_COMMENT("What carries a flow"), &vl_type_FlowProtocol,
 	SD_VARLINK_SYMBOL_COMMENT("Memory to receive into"), &vl_type_AreaType,
 	SD_VARLINK_SYMBOL_COMMENT("What can happen"), &vl_type_EventKind,

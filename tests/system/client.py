@@ -189,9 +189,9 @@ def enable(ring):
 
 
 @contextlib.contextmanager
-def new_area(size=1 << 20, seals=fcntl.F_SEAL_SHRINK, populate=True):
+def new_area(size=1 << 20, seals=fcntl.F_SEAL_SHRINK, populate=True, flags=0):
     """The descriptor of a memfd as Register wants it, or not quite."""
-    fd = os.memfd_create("area", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
+    fd = os.memfd_create("area", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC | flags)
     try:
         os.ftruncate(fd, size)
         if populate:

@@ -125,6 +125,16 @@ static void add_flows(struct table *t, sd_json_variant *lease, bool brief)
 		table_add(t, INK_NONE, brief ? "%s +%zu" : "%s and %zu more", first ?: "?", n - 1);
 }
 
+static void add_spread(struct table *t, sd_json_variant *lease)
+{
+	const char *spread = field_string(lease, "spread");
+
+	if (field_has(lease, "rssContext"))
+		table_add(t, INK_NONE, "context %" PRIu64, field_unsigned(lease, "rssContext", 0));
+	else
+		table_add(t, INK_NONE, "%s", spread ?: "");
+}
+
 static void add_lease(struct table *t, sd_json_variant *lease, sd_json_variant *leases,
 		      const struct lease_view *view)
 {
@@ -141,6 +151,8 @@ static void add_lease(struct table *t, sd_json_variant *lease, sd_json_variant *
 		table_add(t, INK_NONE, "%" PRIu64, field_unsigned(lease, "ownerPid", 0));
 	table_add(t, INK_NONE, "%s", field_string(lease, "interface") ?: "");
 	table_take(t, INK_NONE, queues_format(field_array(lease, "hardwareQueues")));
+	if (!view->brief)
+		add_spread(t, lease);
 	table_add(t, state_ink(state), "%s", state);
 	table_add(t, INK_NONE, "%s", field_string(lease, "grant") ?: "");
 	if (!view->brief) {
@@ -156,7 +168,7 @@ int lease_table_write(FILE *f, sd_json_variant *leases, const struct lease_view 
 		view->brief ? table_new("", "LEASE", "NAME", "OWNER", "INTERFACE", "QUEUES",
 					"STATE", "GRANT", "FLOWS", NULL)
 			    : table_new("LEASE", "NAME", "OWNER", ">PID", "INTERFACE", "QUEUES",
-					"STATE", "GRANT", ">AREA", "ENDS", "FLOWS", NULL);
+					"SPREAD", "STATE", "GRANT", ">AREA", "ENDS", "FLOWS", NULL);
 	sd_json_variant *lease;
 
 	if (!t)

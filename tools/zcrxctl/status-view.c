@@ -12,6 +12,7 @@
 
 enum {
 	WIDTH = 80,
+	SEEN_NOW_USEC = 3 * USEC_PER_SEC, /* the daemon asks the kernel at each call */
 };
 
 /* "  NAME: text", wrapped; whatever the daemon sent is escaped. */
@@ -126,6 +127,18 @@ static void write_unconfirmed(FILE *f, sd_json_variant *interface, const struct 
 			 "--confirm %s", span ?: "?", field_string(interface, "name") ?: "");
 }
 
+/* An operation that takes seconds is under way: what is shown is from before it. */
+static void write_age(FILE *f, sd_json_variant *interface, const struct lease_view *view)
+{
+	uint64_t seen = field_unsigned(interface, "observationUSec", 0);
+	_cleanup_free_ char *span = NULL;
+
+	if (seen == 0 || seen + SEEN_NOW_USEC > view->now_usec)
+		return;
+	span = text_span((view->now_usec - seen) / USEC_PER_SEC * USEC_PER_SEC);
+	write_wrapped(f, "busy with something slow: this is how it was %s ago", span ?: "?");
+}
+
 static void write_interface(FILE *f, sd_json_variant *interface, sd_json_variant *leases,
 			    const struct lease_view *view)
 {
@@ -145,6 +158,7 @@ static void write_interface(FILE *f, sd_json_variant *interface, sd_json_variant
 	write_unconfirmed(f, interface, view);
 	if (streq(state, "missing"))
 		return;
+	write_age(f, interface, view);
 	write_facts(f, interface);
 	if (field_array(interface, "queues")) {
 		fputc('\n', f);

@@ -76,13 +76,13 @@ def test_colours(server):
 
 def test_leases(server):
     second = dict(LEASE, leaseId="77aa0e10", name=None, ownerUid=4294967294, areaBytes=0, flows=[],
-                  persistent=True)
+                  persistent=True, spread="dealt")
     server.answer(ListLeases=[{"parameters": {"lease": LEASE}}, {"parameters": {"lease": second}}])
     lines = good(server.ctl("leases")).splitlines()
-    assert lines[0].split() == ["LEASE", "NAME", "OWNER", "PID", "INTERFACE", "QUEUES", "STATE",
-                                "GRANT", "AREA", "ENDS", "FLOWS"]
-    assert lines[2].split() == ["77aa0e10", "-", "4294967294", "4711", "zc0", "1-3,7", "steered",
-                                "netkit", "-", "never", "-"]
+    assert lines[0].split() == ["LEASE", "NAME", "OWNER", "PID", "INTERFACE", "QUEUES", "SPREAD",
+                                "STATE", "GRANT", "AREA", "ENDS", "FLOWS"]
+    assert lines[2].split() == ["77aa0e10", "-", "4294967294", "4711", "zc0", "1-3,7", "dealt",
+                                "steered", "netkit", "-", "never", "-"]
     assert good(server.ctl("leases", "--no-legend")).splitlines()[1].startswith("77aa0e10")
     assert json.loads(good(server.ctl("leases", "--json=short"))) == [LEASE, second]
     good(server.ctl("leases", "3f9a01c2"))

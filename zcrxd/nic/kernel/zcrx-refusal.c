@@ -55,7 +55,8 @@ static int refuse_range(const struct ifq_request *request, struct fault *reterr)
 			reterr, ZCRX_INVALID_AREA, NULL,
 			"Cannot " OPERATION ": the area's memory is not contiguous in pieces of "
 			"%u bytes (receiveBufferLength), or the queue is out of range. Use huge "
-			"pages (MFD_HUGETLB).",
+			"pages (MFD_HUGETLB), or leave receiveBufferLength out: not every driver "
+			"takes more than pages.",
 			request->buffer_length);
 	return fault_kernel(
 		reterr, ERANGE, NULL, OPERATION,

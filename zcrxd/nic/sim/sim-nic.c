@@ -28,10 +28,8 @@ int sim_enter(struct sim_handle *h, struct nic_state **ret, struct fault *reterr
 
 int sim_begin(struct sim_handle *h, const char *name, struct fault *reterr)
 {
-	unsigned delay = h->sim->delay;
-
-	if (delay)
-		usleep(delay * 1000);
+	for (unsigned slept = 0; slept < h->sim->delay; slept++)
+		usleep(1000);
 	return sim_operation(h->sim, name, reterr);
 }
 

@@ -88,5 +88,5 @@ void sim_fail_operation(struct nic_backend *b, const char *name, int error, cons
 unsigned sim_failures(struct nic_backend *b);
 /* How many operations there were. */
 unsigned sim_operations(struct nic_backend *b);
-/* Every call of nic_ops takes this long from now on. */
+/* Every call of nic_ops takes this long from now on, those under way included. */
 void sim_set_delay(struct nic_backend *b, unsigned milliseconds);

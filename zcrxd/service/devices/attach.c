@@ -97,6 +97,8 @@ void device_attach(struct device *d)
 	if (device_open(d) < 0)
 		return;
 	d->generation++;
+	if (d->state == DEVICE_MISSING)
+		device_set_reason(d, "it was found, and is being set up");
 	if (d->manager->ready)
 		watch_announce_interface(d, "appeared", NULL);
 	if (!d->manager->ready && !d->configured_once)

@@ -222,10 +222,8 @@ static void configure_adopt(struct configure *c)
 	struct device *d = c->device;
 	bool drifted = d->drift.found != NULL;
 
-	if (c->bring.state) {
-		nic_state_free(d->observed);
-		d->observed = TAKE_PTR(c->bring.state);
-	}
+	if (c->bring.state)
+		device_set_observed(d, TAKE_PTR(c->bring.state));
 	if (c->mode == CONFIGURE_PLAN)
 		return;
 	if (c->set_aside)

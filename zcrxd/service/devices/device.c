@@ -141,6 +141,22 @@ void device_set_config(struct device *d, const struct config_interface *config)
 
 /* ------------------------------------------------------------------- refresh */
 
+void device_set_observed(struct device *d, struct nic_state *state)
+{
+	nic_state_free(d->observed);
+	d->observed = state;
+	if (sd_event_now(d->manager->event, CLOCK_REALTIME, &d->observed_usec) < 0)
+		d->observed_usec = 0;
+}
+
+bool device_is_held_up(const struct device *d)
+{
+	uint64_t now;
+
+	return d->refreshing && sd_event_now(d->manager->event, CLOCK_MONOTONIC, &now) >= 0 &&
+	       now - d->refreshing_since >= DEVICE_PATIENCE_USEC;
+}
+
 struct refresh {
 	struct device *device;
 	unsigned generation; /* the device may have come back as another interface meanwhile */
@@ -211,8 +227,7 @@ static void refresh_done(void *data)
 
 	d->refreshing = false;
 	if (f->r == 0 && d->worker && !d->gone && d->generation == f->generation) {
-		nic_state_free(d->observed);
-		d->observed = TAKE_PTR(f->state);
+		device_set_observed(d, TAKE_PTR(f->state));
 		device_review_queues(d);
 	}
 	STAILQ_INIT(&waiters);
@@ -241,7 +256,9 @@ static int device_submit_refresh(struct device *d)
 		return -ENOMEM;
 	f->device = d;
 	f->generation = d->generation;
-	r = device_submit(d, refresh_run, refresh_done, f);
+	r = sd_event_now(d->manager->event, CLOCK_MONOTONIC, &d->refreshing_since);
+	if (r >= 0)
+		r = device_submit(d, refresh_run, refresh_done, f);
 	if (r < 0)
 		free(f);
 	else

@@ -68,12 +68,14 @@ struct device {
 	struct worker *worker;	/* NULL while missing */
 	struct nic_memory memory; /* of this interface, until it is gone */
 	struct nic_state *observed;
+	uint64_t observed_usec; /* realtime: when */
 	struct inventory inventory;
 	unsigned n_leases;
 	unsigned n_jobs; /* jobs of the worker that will report to this object */
 	bool dropped;	 /* freed as soon as there are none */
 
 	bool refreshing;
+	uint64_t refreshing_since; /* monotonic */
 	struct device_waiters waiters; /* for the refresh under way */
 	sd_event_source *recheck;      /* quarantined queues are looked at again */
 	struct drift_watch drift;
@@ -98,6 +100,12 @@ void device_set_config(struct device *d, const struct config_interface *config);
 
 /* Observe, then report. Callers that come while one is under way share its result. */
 int device_refresh(struct device *d, device_done done, void *userdata);
+/* Longer than any look takes that has not to wait for something slow. */
+#define DEVICE_PATIENCE_USEC 1000000ULL
+/* A look has waited for so long already: who can do with what is known need not wait along. */
+bool device_is_held_up(const struct device *d);
+/* What was seen last is this. */
+void device_set_observed(struct device *d, struct nic_state *state);
 int device_configure(struct device *d, enum configure_mode mode, device_done done, void *userdata);
 /* The same, and it goes back after so long unless it is confirmed; 0: it stays. */
 int device_configure_for(struct device *d, enum configure_mode mode, uint64_t confirm_within,

@@ -102,10 +102,8 @@ static void back_adopt(struct back *b)
 	struct device *d = b->device;
 	struct go_back *job = &b->job;
 
-	if (job->state) {
-		nic_state_free(d->observed);
-		d->observed = TAKE_PTR(job->state);
-	}
+	if (job->state)
+		device_set_observed(d, TAKE_PTR(job->state));
 	if (job->set_aside)
 		log_error("%s. How %s was found is not known any more.", job->set_aside, d->name);
 	if (job->plan && job->results)

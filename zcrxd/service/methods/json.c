@@ -123,6 +123,7 @@ int json_interface(struct device *d, sd_json_variant **ret)
 		STRING("driver", s->driver ?: ""), STRING("state", device_state_to_string(d->state)),
 		STRING_IF("reason", d->reason),
 		UNSIGNED_IF(d->confirm_until != 0, "confirmUntilUSec", d->confirm_until),
+		UNSIGNED("observationUSec", d->observed_usec),
 		UNSIGNED("combinedChannels", nic_channels_rx(&s->channels)),
 		UNSIGNED("zeroCopyFirst", c->zero_copy_first),
 		UNSIGNED("zeroCopyCount", c->zero_copy_count),
@@ -300,8 +301,24 @@ static int json_numbers(const uint32_t *numbers, size_t n, sd_json_variant **ret
 	return r;
 }
 
+static const char *spread_name(enum spread_state s)
+{
+	switch (s) {
+	case SPREAD_CONTEXT:
+		return "context";
+	case SPREAD_DEALT:
+		return "dealt";
+	case SPREAD_NONE:
+	case SPREAD_MAKING:
+	case _SPREAD_STATE_MAX:
+		break;
+	}
+	return NULL;
+}
+
 int json_lease(const struct lease *l, sd_json_variant **ret)
 {
+	const char *spread = spread_name(l->spread);
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *flows = NULL, *queues = NULL;
 	char id[LEASE_ID_DIGITS + 1];
 	int r;
@@ -317,6 +334,7 @@ int json_lease(const struct lease *l, sd_json_variant **ret)
 			      UNSIGNED("ownerPid", (unsigned)l->owner_pid),
 			      STRING("interface", device_name(l->device)),
 			      SD_JSON_BUILD_PAIR_VARIANT("hardwareQueues", queues),
+			      STRING_IF("spread", spread),
 			      UNSIGNED_IF(l->spread == SPREAD_CONTEXT, "rssContext", l->context),
 			      STRING("grant", grant_kind_to_string(l->grant.kind)),
 			      STRING("state", lease_state_to_string(l->state)),

@@ -6,6 +6,7 @@
 
 #include "connection.h"
 #include "json.h"
+#include "log.h"
 #include "methods.h"
 #include "policy.h"
 #include "watch.h"
@@ -14,9 +15,10 @@
 
 struct describe {
 	struct manager *manager;
-	sd_varlink *link;
+	sd_varlink *link; /* NULL once it is answered */
 	struct peer peer;
 	unsigned n_waiting;
+	sd_event_source *patience; /* somebody else's operation may take seconds */
 };
 
 /* What the policy would say to an Acquire of one queue. */
@@ -62,21 +64,36 @@ static int describe_build(struct describe *q, sd_json_variant **ret)
 						SD_JSON_BUILD_STRING(m->state_set_aside)));
 }
 
-static void describe_finish(struct describe *q)
+static void describe_answer(struct describe *q)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	int r;
 
-	if (--q->n_waiting > 0)
-		return;
 	r = describe_build(q, &v);
 	if (r < 0)
 		(void)reply_fault(q->link, r, NULL);
 	else
 		(void)sd_varlink_reply(q->link, v);
-	sd_varlink_unref(q->link);
+	q->link = sd_varlink_unref(q->link);
+}
+
+static void describe_finish(struct describe *q)
+{
+	if (--q->n_waiting > 0)
+		return;
+	if (q->link)
+		describe_answer(q);
+	sd_event_source_disable_unref(q->patience);
 	peer_done(&q->peer);
 	free(q);
+}
+
+static int on_patience_lost(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	(void)s;
+	(void)usec;
+	describe_answer(userdata);
+	return 0;
 }
 
 static void on_refreshed(struct device *d, const struct device_report *report, void *userdata)
@@ -111,8 +128,14 @@ int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
 	}
 	q->link = sd_varlink_ref(link);
 	TAILQ_FOREACH(d, &m->devices, entry)
-		if (device_refresh(d, on_refreshed, q) == 0)
+		if (!device_is_held_up(d) && device_refresh(d, on_refreshed, q) == 0)
 			q->n_waiting++;
+	if (q->n_waiting > 1) {
+		r = sd_event_add_time_relative(m->event, &q->patience, CLOCK_MONOTONIC,
+					       DEVICE_PATIENCE_USEC, 0, on_patience_lost, q);
+		if (r < 0)
+			log_errno(r, "Cannot arm a timer for Describe");
+	}
 	describe_finish(q);
 	return 0;
 }
