@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes docs/DRIVERS.md: table.py RESULTS. The results are what the tests of this directory left
-of a run of all of them."""
+"""Writes docs/DRIVERS.md: table.py RESULTS. The results are what the tests of this directory left;
+rows of what was not tried stay as they are."""
 
 import json
 import pathlib
@@ -10,7 +10,8 @@ import sys
 import modes
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "DRIVERS.md"
-COLUMNS = {name: f"test_{name}" for name in ("configure", "receive", "kill", "restart", "restore")}
+COLUMNS = {name: f"test_{name}" for name in (
+    "configure", "receive", "queues", "kill", "revoke", "restart", "drift", "plan", "restore")}
 
 TEXT = """\
 # Drivers
@@ -23,13 +24,20 @@ difference that was found in the drivers of Linux 7.2, and how that was tried: t
 - configure: the NIC becomes what the configuration asks for, and a second look finds nothing to do
 - receive: an ordinary user receives by zero copy on a leased queue, nobody else's packets go there,
   and root's own rule stays
+- queues: a lease of two queues with a ring each receives by zero copy on both; where the driver has
+  no RSS contexts, each flow is dealt to one of them
 - kill: the client is killed under traffic, and everything is given back
+- revoke: the queue is taken back under traffic; the client goes on by copying, and no byte is lost
 - restart: the daemon is restarted under traffic, and no byte is lost
-- restore: the NIC is put back as it was found
+- drift: somebody resets the RSS table and deletes the rule under traffic; both are repaired
+- plan: a change of the carve-out waits for the lease that it would disturb, under traffic, and
+  follows when that has ended
+- restore: the NIC is put back as it was found, configured again as planned, and put back again
 
 "yes" and "no" are how these tests ended; "refused" is an end about which the driver leaves no choice;
 what has a "-" was not tried. Beyond these, what a habit changes has a test of its own there: that lost
-rules come back, that other fields are refused by name, that nobody waits for a slow driver.
+rules come back, that other fields and buffers are refused by name, how flows are dealt out, that
+nobody waits for a slow driver.
 
 ## Habits
 
@@ -47,10 +55,26 @@ What a driver does is imitated by several habits at once.
 """
 
 
-def cells(mode, results):
+def previous():
+    """What the page says of each mode now, if it has these columns."""
+    rows = [line.strip("| \n").split(" | ") for line in
+            DOCUMENT.read_text(encoding="ascii").splitlines() if line.startswith("|")]
+    known, head = {}, []
+    for row in rows:
+        if row[0] in ("habit", "driver"):
+            head = row
+        elif head[-len(COLUMNS):] == list(COLUMNS) and len(row) == len(head):
+            known[row[0].strip("`()")] = row[-len(COLUMNS):]
+    return known
+
+
+def cells(mode, results, known):
     """The outcome of the mode's tests, in the order of the columns."""
+    if mode not in results:
+        return known.get(mode, ["-"] * len(COLUMNS))
+
     def cell(test):
-        found = results.get(mode, {}).get(test)
+        found = results[mode].get(test)
         if found is None:
             return "-"
         return ("refused" if mode in modes.REFUSING else "yes") if found else "**no**"
@@ -65,11 +89,12 @@ def table(head, rows):
 
 def main():
     results = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="ascii"))
-    habits = [["(none)", "", "", "", *cells("none", results)]]
-    habits += [[f"`{name}`", drivers, habit, does, *cells(name, results)]
+    known = previous()
+    habits = [["(none)", "", "", "", *cells("none", results, known)]]
+    habits += [[f"`{name}`", drivers, habit, does, *cells(name, results, known)]
                for name, (drivers, habit, does) in modes.HABITS.items()]
     drivers = [[name, ", ".join(f"`{habit}`" for habit in found.split()), missing,
-                *cells(name, results)] for name, (found, missing) in modes.DRIVERS.items()]
+                *cells(name, results, known)] for name, (found, missing) in modes.DRIVERS.items()]
     DOCUMENT.write_text(TEXT.format(
         habits=table(["habit", "drivers", "what the driver does", "what zcrxd does", *COLUMNS],
                      habits),

@@ -2,6 +2,8 @@
 """What a lease is good for, on the NIC of each driver. Each test that is of all drivers is a column
 of docs/DRIVERS.md."""
 
+import contextlib
+import os
 import subprocess
 import time
 
@@ -13,10 +15,35 @@ from client import Connection, Error, new_area, new_ring
 from machine import HOST4, until
 
 SIZE = 1 << 20
+ROOM = str(8 << 20)  # an area that what is copied finds room in, too
+WIDER = machine.config().replace("channels: 8", "channels: 10").replace("queues: 4", "queues: 6")
 
 
 def interface():
     return machine.call("Describe")[0]["parameters"]["interfaces"][0]
+
+
+def received(queue):
+    return simnic.counters().get(f"rx{queue}_zc_bytes", 0)
+
+
+def more_in(queue):
+    before = received(queue)
+    until(lambda: received(queue) > before + SIZE)
+
+
+@contextlib.contextmanager
+def under_traffic():
+    """A receiver's lease, under traffic until the block ends; then all of it came, right."""
+    with machine.receiver(9001, "--verify", "--area", ROOM) as receiving, machine.Program(
+            "zcrxperf", "send", HOST4, "--port", "9001", peer=True) as sending:
+        lease = machine.lease_of(receiving.pid)
+        more_in(lease["hardwareQueues"][0])
+        result = {}
+        yield lease, result
+        sending.kill()
+        result |= receiving.result()
+        assert result["wrongBytes"] == 0
 
 
 def test_configure(mode):
@@ -45,6 +72,26 @@ def test_receive(mode):
     simnic.run("ethtool", "-N", "zc0", "delete", str(foreign))
 
 
+def test_queues(mode):
+    """A lease of two queues, with a ring each: spread by a context of its own, or, where there are
+    none, on the queue that its flow was dealt to."""
+    spreads = "no-contexts" not in modes.MODES[mode]
+    with simnic.counted() as grown, machine.receiver(
+            9001, "--verify", "--queues", "2", "--connections", "4") as receiving:
+        lease = machine.lease_of(receiving.pid)
+        assert ("rssContext" in lease) == spreads
+        with machine.sender(HOST4, 9001, SIZE, "--connections", "4") as sending:
+            assert sending.finish() == 0, sending.said
+        result = receiving.result()
+    machine.assert_zero_copy(result, 4 * SIZE)
+    assert sum(queue["connections"] for queue in result["queues"]) == 4
+    for queue in result["queues"]:
+        if queue["connections"]:
+            machine.assert_counted(grown, queue["hardwareQueue"], queue["bytes"])
+    if not spreads:
+        assert sum(queue["connections"] > 0 for queue in result["queues"]) == 1
+
+
 def test_kill(mode):
     """The client dies under traffic: rules, queue and device are everybody's again."""
     with machine.receiver(9001) as client, machine.sender(HOST4, 9001, 1 << 30) as sending:
@@ -57,6 +104,17 @@ def test_kill(mode):
         sending.kill()
 
 
+def test_revoke(mode):
+    """The queue is taken from under its client, which goes on by copying without losing a byte."""
+    with under_traffic() as (lease, result):
+        machine.call("Revoke", leaseId=lease["leaseId"], force=True, graceUSec=0)
+        assert machine.is_clean() and not machine.leases()
+        before = sum(v for k, v in simnic.counters().items() if k.endswith("_page_bytes"))
+        until(lambda: sum(v for k, v in simnic.counters().items() if k.endswith("_page_bytes"))
+              > before + SIZE)
+    assert result["leaseLost"] and result["zeroCopyBytes"] > SIZE and result["copiedBytes"] > SIZE
+
+
 def test_restart(mode):
     """The daemon is restarted under traffic, and nobody notices."""
     with machine.receiver(9001, "--verify") as receiving, \
@@ -67,6 +125,39 @@ def test_restart(mode):
         assert sending.finish() == 0, sending.said
         machine.assert_zero_copy(receiving.result(), 64 * SIZE)
         assert simnic.counters().get("bounces") == before
+
+
+def test_drift(mode):
+    """Somebody opens a way into the queue, and takes the rule away: both are repaired."""
+    with under_traffic() as (lease, result):
+        (queue,) = lease["hardwareQueues"]
+        simnic.run("ethtool", "-X", "zc0", "default")
+        until(lambda: set(simnic.indirection()) == {0, 1, 2, 3})
+        simnic.run("ethtool", "-N", "zc0", "delete", str(simnic.rules()[0]))
+        until(lambda: machine.rules_to(queue))
+        more_in(queue)
+        until(lambda: interface()["state"] == "configured")
+    assert not result.get("leaseLost")
+
+
+def test_plan(mode):
+    """A change that would disturb a lease waits for it, by name, and follows when it has ended."""
+    with under_traffic() as (lease, result):
+        machine.write_config(WIDER)
+        machine.call("Reload")
+        (change,) = machine.call("Plan")[0]["parameters"]["changes"]
+        assert (change["step"], change["blockedBy"]) == ("channels", [lease["leaseId"]])
+        assert change["effect"] and lease["leaseId"] in change["message"]
+        assert interface()["state"] == "degraded"
+        more_in(lease["hardwareQueues"][0])
+    assert not result.get("leaseLost")
+    for queues in 6, 4:
+        until(lambda: (interface()["state"], interface()["zeroCopyCount"])
+              == ("configured", queues))
+        assert set(simnic.indirection()) == {0, 1, 2, 3}
+        assert machine.call("Plan")[0]["parameters"]["changes"] == []
+        machine.write_config(machine.config())
+        machine.call("Reload")
 
 
 @pytest.mark.habit("one-field-set")
@@ -116,7 +207,47 @@ def test_down_is_refused(mode):
     assert refused.value.name == "InterfaceDown" and "ip link set zc0 up" in refused.value.message
 
 
+@pytest.mark.habit("no-contexts")
+def test_flows_are_dealt_out(mode):
+    """Each to one of the lease's queues, and none to a queue without a ring."""
+    with contextlib.ExitStack() as stack:
+        root = stack.enter_context(Connection())
+        lease = stack.enter_context(root.acquire(queues=2))
+        for queue in 0, 1:
+            with pytest.raises(Error) as refused:
+                lease.add_flow(protocol="tcp4", destinationPort=5)
+            assert refused.value.name == "WrongState"
+            lease.register(stack.enter_context(new_ring()), stack.enter_context(new_area()),
+                           queue=queue)
+        for port in 5, 6, 7, 8:
+            lease.add_flow(protocol="tcp4", destinationPort=port)
+        assert [len(machine.rules_to(queue)) for queue in lease.queues] == [2, 2]
+
+
+@pytest.mark.habit("pages-only")
+def test_other_buffers_are_refused(mode):
+    size = 2 << 20
+    with machine.sysctl("vm/nr_hugepages", "1"), Connection() as root, root.acquire() as lease, \
+            new_ring() as ring, new_area(size, flags=os.MFD_HUGETLB) as area:
+        with pytest.raises(Error) as refused:
+            lease.register(ring, area, areaSize=size, receiveBufferLength=16384)
+        assert refused.value.name == "NotSupported"
+        assert "buffers of 16384 bytes. Leave receiveBufferLength out" in refused.value.message
+        # The lease is none the worse for it.
+        assert lease.register(ring, area, areaSize=size)["receiveBufferLength"] == 4096
+
+
 def test_restore(mode):
-    """The NIC is put back as it was found."""
-    machine.ctl("restore", "zc0")
+    """The NIC is put back as it was found; an Apply says what each step did, and leads back."""
+    machine.call("Restore", interface="zc0")
+    assert simnic.settings() == machine.found
+    (planned,), (applied,) = machine.call("Plan"), machine.call("Apply", interface="zc0")
+    steps = [{key: change[key] for key in ("step", "from", "to", "effect")}
+             for change in planned["parameters"]["changes"]]
+    assert steps
+    assert steps == [{key: change[key] for key in ("step", "from", "to", "effect")}
+                     for change in applied["parameters"]["changes"]]
+    assert {change["outcome"] for change in applied["parameters"]["changes"]} == {"done"}
+    assert interface()["state"] == "configured"
+    machine.call("Restore", interface="zc0")
     assert simnic.settings() == machine.found

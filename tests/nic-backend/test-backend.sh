@@ -107,12 +107,36 @@ expect "delete again" "0" "$nic" rule-delete zc0 7 "$locations" tcp4 - 0 10.9.0.
 expect "it is gone" "0 ^rules yes 2" "$nic" observe zc0
 expect "context" "0" ethtool -X zc0 context new equal 2
 expect "context is seen" "0 ^rss 1 " "$nic" observe zc0
+expect "context of ours" "0 ^context 2\$" "$nic" context-create zc0 5 6 7
+expect "it is seen" "0 ^rss 2 entries [0-9]+: 5 6 7 5 6 7" "$nic" observe zc0
+expect "rule to it" "0 ^location" "$nic" rule-insert zc0 context:2 tcp4 - 0 10.9.0.1 9200
+location=$("$nic" observe zc0 2>/dev/null | sed -n 's/^rule \([0-9]*\) context 2 .*/\1/p')
+expect "busy context" "1 KernelRejected 16: .*delete that rule" "$nic" context-delete zc0 2 5 6 7
+expect "rule to another one" "0" "$nic" rule-delete zc0 context:1 "$location" tcp4 - 0 10.9.0.1 9200
+expect "it is still there" "0 ^rule $location context 2 tcp4" "$nic" observe zc0
+expect "rule deleted" "0" "$nic" rule-delete zc0 context:2 "$location" tcp4 - 0 10.9.0.1 9200
+expect "not our context" "0" "$nic" context-delete zc0 2 5 6
+expect "it is left alone" "0 ^rss 2 " "$nic" observe zc0
+expect "context deleted" "0" "$nic" context-delete zc0 2 5 6 7
+expect "context deleted again" "0" "$nic" context-delete zc0 2 5 6 7
+expect "it is gone" "1 Cannot get RX RSS|Invalid|No such|not" ethtool -x zc0 context 2
+expect "context to no queue" "1 KernelRejected 22" "$nic" context-create zc0 5 70
 for habit in location-any location-given; do
 	for f in "$debug"/*/habits; do echo $habit >"$f"; done
 	expect "$habit: insert" "0 ^location" "$nic" rule-insert zc0 7 tcp4 - 0 10.9.0.1 91${#habit}
 	expect "$habit: seen" "0 queue 7 tcp4,dst=10.9.0.1,dst-port=91${#habit}" "$nic" observe zc0
 done
+expect "no context of others is in the way" "0" ethtool -X zc0 context 1 delete
+for f in "$debug"/*/habits; do echo no-contexts >"$f"; done
+expect "no contexts" "1 NotSupported: zc0: the driver has no RSS contexts" "$nic" context-create zc0 5 6
 for f in "$debug"/*/habits; do echo >"$f"; done
+if [ -n "${fail:-}" ]; then
+	echo "ctx_create 1 0 28" >"$fail"
+	expect "no context left" "1 NotSupported: zc0 has no RSS context left" "$nic" context-create zc0 5 6
+	echo "ctx_create 1 0 5" >"$fail"
+	expect "injected failure" "1 KernelRejected 5: .*injected failure" "$nic" context-create zc0 5 6
+	expect "nothing is left of it" "1 " grep "^rss [1-9]" <("$nic" observe zc0 2>&1)
+fi
 ethtool -K zc0 ntuple off; ethtool -K zc0 ntuple on
 
 expect "queues" "0 ^queue 7 napi yes irq 0\$" "$nic" queues zc0 7
