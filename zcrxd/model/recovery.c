@@ -16,14 +16,23 @@ const char *flow_state_to_string(enum flow_state s)
 	return flow_states[s];
 }
 
+void record_lease_done(struct record_lease *l)
+{
+	free(l->name);
+	free(l->flows);
+	free(l->proofs);
+	free(l->text);
+	*l = (struct record_lease){};
+}
+
 void record_done(struct record *r)
 {
-	for (size_t i = 0; i < r->n_leases; i++) {
-		free(r->leases[i].name);
-		free(r->leases[i].flows);
-		free(r->leases[i].proofs);
-	}
+	for (size_t i = 0; i < r->n_leases; i++)
+		record_lease_done(&r->leases[i]);
+	for (size_t i = 0; i < r->n_strays; i++)
+		record_lease_done(&r->strays[i]);
 	free(r->leases);
+	free(r->strays);
 	*r = (struct record){};
 }
 

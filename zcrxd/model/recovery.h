@@ -55,6 +55,7 @@ struct record_lease {
 	pid_t owner_pid;
 	unsigned ifindex;
 	char interface[IFNAMSIZ]; /* its name then; "" if an older zcrxd wrote it */
+	char hardware[18];	  /* what it is known by should it go and come back; likewise */
 	enum lease_state state;
 	bool persistent, self_registered;
 	bool granted; /* the kernel has answered: the client may have been, too */
@@ -72,14 +73,18 @@ struct record_lease {
 	size_t n_flows;
 	struct record_proof *proofs;
 	size_t n_proofs;
+	char *text; /* all of it, as it was read */
 };
 
 struct record {
 	uint64_t last_flow_id;
 	struct record_lease *leases;
 	size_t n_leases;
+	struct record_lease *strays; /* which are over, but their interface went with what was on it */
+	size_t n_strays;
 };
 
+void record_lease_done(struct record_lease *l);
 void record_done(struct record *r);
 #define _cleanup_record_ _cleanup_(record_done)
 

@@ -21,6 +21,7 @@
 #include "reload.h"
 #include "restore.h"
 #include "server.h"
+#include "strays.h"
 
 /* What is under way at SIGTERM is finished; a client that holds its ring's lock is not waited for. */
 #define STOP_DEADLINE_USEC (8 * 1000000ULL)
@@ -271,6 +272,7 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 	LIST_INIT(&m->users);
 	TAILQ_INIT(&m->devices);
 	TAILQ_INIT(&m->leases);
+	TAILQ_INIT(&m->strays);
 	LIST_INIT(&m->watchers);
 	m->config_path = strdup(config_path);
 	m->state_path = strdup(state_path);
@@ -302,6 +304,7 @@ struct manager *manager_free(struct manager *m)
 	TAILQ_FOREACH(d, &m->devices, entry)
 		worker_join(TAKE_PTR(d->worker));
 	leases_leave(m);
+	strays_free(m);
 	while ((d = TAILQ_FIRST(&m->devices)))
 		device_drop(d);
 	sd_event_source_disable_unref(m->backend_source);

@@ -18,12 +18,14 @@ struct connection;
 struct device;
 struct lease;
 struct listener;
+struct stray;
 struct user;
 struct watcher;
 
 TAILQ_HEAD(connection_list, connection);
 TAILQ_HEAD(device_list, device);
 TAILQ_HEAD(lease_list, lease);
+TAILQ_HEAD(stray_list, stray);
 LIST_HEAD(listener_list, listener);
 LIST_HEAD(user_list, user);
 LIST_HEAD(watcher_list, watcher);
@@ -45,6 +47,7 @@ struct manager {
 	unsigned n_complaints;	 /* since then */
 	struct device_list devices;
 	struct lease_list leases;
+	struct stray_list strays; /* what went with a NIC: leases/strays.h */
 	char *state_set_aside; /* what became of a state file that could not be read */
 	int state_error; /* why the last write of the state file failed, and that was said; or 0 */
 	sd_event_source *proof_timer;

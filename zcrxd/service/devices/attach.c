@@ -11,6 +11,7 @@
 #include "links.h"
 #include "log.h"
 #include "restore.h"
+#include "strays.h"
 #include "watch.h"
 
 #define NO_INTERFACE "no such interface now"
@@ -105,6 +106,7 @@ void device_attach(struct device *d)
 		d->manager->starting++;
 	else
 		d->configured_once = true;
+	strays_remove(d);
 	/* Before anything else: what an earlier daemon's leases were opened to meanwhile is closed. */
 	drift_look(d, false);
 	if (d->leaving)

@@ -15,6 +15,7 @@
 #include "leases.h"
 #include "log.h"
 #include "record.h"
+#include "strays.h"
 #include "watch.h"
 
 /* A ring closes asynchronously, through a workqueue; the kernel's own tests wait up to 5 s. */
@@ -35,7 +36,7 @@
 struct drain {
 	struct lease *lease;
 	struct grant grant;
-	bool granted, ring_first, waits;
+	bool granted, ring_first, waits, gone;
 	uint32_t context; /* 0: none */
 	uint32_t queues[LEASE_QUEUES_MAX];
 	unsigned tuned[LEASE_QUEUES_MAX];
@@ -48,7 +49,7 @@ struct drain {
 static void drain_rules_gone(struct lease *l, int r, struct fault *fault,
 			     const struct flow_list *added, void *userdata);
 
-/* An interface that is gone took everything with it. */
+/* An interface that is gone took everything with it: see strays.h. */
 static bool is_gone(int r)
 {
 	return r == ZCRX_NO_SUCH_INTERFACE;
@@ -198,6 +199,8 @@ static void take_back_run(struct nic *nic, void *data)
 		held = nic->ops->context_delete(nic, t->context, t->queues, t->n_queues, &fault);
 	if (t->granted)
 		t->r = nic->ops->ungrant(nic, &t->grant, &t->fault);
+	if (t->gone)
+		return;
 	if (t->r == 0)
 		t->r = put_back_polling(nic, t);
 	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
@@ -224,6 +227,8 @@ static void take_back_done(void *data)
 		l->ring_tries++;
 		drain_in(l, RING_POLL_USEC);
 	} else if (t->r == 0 || is_gone(t->r)) {
+		if (is_gone(t->r))
+			stray_note(l);
 		l->draining = false;
 		(void)lease_event(l, LEASE_CLEAN, NULL, NULL);
 	} else
@@ -272,8 +277,9 @@ static void drain_take_back(struct lease *l)
 	r = t ? 0 : -ENOMEM;
 	if (t) {
 		*t = (struct drain){ .lease = l, .grant = l->grant, .granted = l->granted,
-				     .ring_first = ring_first, .n_queues = l->n_queues };
-		if (l->spread == SPREAD_CONTEXT)
+				     .ring_first = ring_first, .gone = l->device->gone,
+				     .n_queues = l->n_queues };
+		if (l->spread == SPREAD_CONTEXT && !t->gone)
 			t->context = l->context;
 		memcpy(t->queues, l->queues, sizeof(t->queues));
 		for (unsigned i = 0; i < l->n_queues; i++) {
@@ -296,7 +302,8 @@ static bool drain_rules(struct lease *l)
 	struct flow_list list = { .flows = calloc(l->n_flows + 1, sizeof(*list.flows)) };
 	int r = list.flows ? 0 : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < l->n_flows; i++)
+	/* What has its index by now is another one, or the same with what strays_remove() takes away. */
+	for (size_t i = 0; r == 0 && i < l->n_flows && !l->device->gone; i++)
 		if (l->flows[i]->state == FLOW_INSTALLED)
 			list.flows[list.n++] = l->flows[i];
 	if (list.n > 0)

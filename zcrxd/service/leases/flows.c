@@ -6,6 +6,7 @@
 
 #include "leases.h"
 #include "log.h"
+#include "strays.h"
 
 /* ------------------------------------------------------------------- the list */
 
@@ -127,6 +128,7 @@ struct rule_job {
 		uint32_t location;
 	} *rules;
 	size_t n_inserted;
+	bool gone; /* the interface, with rules that were to be removed */
 	int r;
 	struct fault fault;
 	flows_done done;
@@ -240,6 +242,8 @@ static void insert_done(void *data)
 	struct device *d = l->device;
 	bool returned = j->list.n > 0 && j->list.flows[0]->lost;
 
+	if (j->r == ZCRX_NO_SUCH_INTERFACE)
+		stray_note(l); /* what was inserted before could not be undone */
 	for (size_t i = 0; i < j->list.n; i++)
 		inserted(j, i);
 	if (j->r == 0 && l->state != LEASE_DRAINING && !(returned && l->state == LEASE_STEERED))
@@ -322,6 +326,7 @@ static void remove_run(struct nic *nic, void *data)
 
 		r = nic->ops->rule_delete(nic, j->rules[i].location, &j->rules[i].flow,
 					  &j->rules[i].target, &fault);
+		j->gone |= r == ZCRX_NO_SUCH_INTERFACE;
 		if (r != 0 && r != ZCRX_NO_SUCH_INTERFACE && j->r == 0) {
 			j->r = r;
 			j->fault = fault;
@@ -360,6 +365,8 @@ static void remove_done(void *data)
 	struct lease *l = j->lease;
 	struct device *d = l->device;
 
+	if (j->gone)
+		stray_note(l);
 	for (size_t i = 0; i < j->list.n; i++) {
 		if (j->r == 0)
 			lease_flow_forget(l, j->list.flows[i]);

@@ -12,6 +12,7 @@
 #include "policy.h"
 #include "record.h"
 #include "state-file.h"
+#include "strays.h"
 #include "watch.h"
 
 struct lease *lease_ref(struct lease *l)
@@ -236,8 +237,10 @@ void leases_interface_gone(struct device *d)
 
 	for (l = TAILQ_FIRST(&d->manager->leases); l; l = next) {
 		next = TAILQ_NEXT(l, entry);
-		if (l->device == d)
-			(void)lease_event(l, LEASE_INTERFACE_GONE, "the interface is gone", NULL);
+		if (l->device != d)
+			continue;
+		stray_note(l);
+		(void)lease_event(l, LEASE_INTERFACE_GONE, "the interface is gone", NULL);
 	}
 }
 

@@ -111,6 +111,7 @@ struct lease {
 	uint64_t grace_until; /* CLOCK_MONOTONIC, us: a revoked client may go on, unsteered, until then */
 	bool force;	      /* its client is killed if the queue does not come back otherwise */
 	bool killed;	      /* it was */
+	bool stray;	      /* its interface went, and what it had there is noted: strays.h */
 	sd_event_source *drain_timer;
 	STAILQ_HEAD(, lease_waiter) waiters;
 	char *record; /* its part of the state file; NULL: to be made */

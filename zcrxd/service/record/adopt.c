@@ -12,6 +12,7 @@
 #include "log.h"
 #include "recovery.h"
 #include "state-file.h"
+#include "strays.h"
 
 struct adoption {
 	struct manager *manager;
@@ -257,6 +258,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	if (verdict.verdict == RECOVERY_FORGET) {
 		log_info("Lease %08x is over: %s.", saved->id, verdict.reason);
 		hang_up(a, saved->id, verdict.reason);
+		stray_adopt(a->manager, saved);
 		return 0;
 	}
 	r = manager_claim_device(a->manager, link, &d);
@@ -337,6 +339,8 @@ int manager_adopt(struct manager *m, struct stored_fds *fds)
 	r = m->backend->ops->links(m->backend, &a.links, &a.n_links);
 	if (r != 0)
 		return r < 0 ? r : -EIO;
+	for (size_t i = 0; i < record.n_strays; i++)
+		stray_adopt(m, &record.strays[i]);
 	for (size_t i = 0; i < record.n_leases; i++) {
 		r = adopt_lease(&a, &record.leases[i]);
 		if (r < 0)

@@ -7,6 +7,7 @@
 
 #include "leases.h"
 #include "record.h"
+#include "strays.h"
 
 #define UNSIGNED(key, value) SD_JSON_BUILD_PAIR_UNSIGNED(key, value)
 
@@ -114,6 +115,7 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 		UNSIGNED("uid", l->owner_uid), UNSIGNED("pid", (unsigned)l->owner_pid),
 		UNSIGNED("ifindex", l->ifindex),
 		SD_JSON_BUILD_PAIR_STRING("interface", l->device->name),
+		SD_JSON_BUILD_PAIR_STRING("hardware", nic_link_hardware_address(&l->device->link)),
 		UNSIGNED("state", l->state),
 		SD_JSON_BUILD_PAIR_BOOLEAN("persistent", l->persistent),
 		SD_JSON_BUILD_PAIR_BOOLEAN("selfRegistered", l->self_registered),
@@ -135,7 +137,7 @@ void record_forget(struct lease *l)
 	free(TAKE_PTR(l->record));
 }
 
-static int format_lease(struct lease *l)
+int record_format_lease(struct lease *l)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	int r;
@@ -153,6 +155,7 @@ int record_format(struct manager *m, char **ret)
 	const char *separator = "";
 	size_t size;
 	struct lease *l;
+	struct stray *s;
 	int r;
 
 	f = open_memstream(&text, &size);
@@ -162,11 +165,18 @@ int record_format(struct manager *m, char **ret)
 	TAILQ_FOREACH(l, &m->leases, entry) {
 		if (l->n_queues == 0)
 			continue; /* it holds nothing that would have to be taken back */
-		r = format_lease(l);
+		r = record_format_lease(l);
 		if (r < 0)
 			return r;
 		fputs(separator, f);
 		fputs(l->record, f);
+		separator = ",";
+	}
+	fputs("],\"strays\":[", f);
+	separator = "";
+	TAILQ_FOREACH(s, &m->strays, entry) {
+		fputs(separator, f);
+		fputs(s->text, f);
 		separator = ",";
 	}
 	fputs("]}", f);
@@ -351,17 +361,17 @@ static void parse_name(struct reader *r, sd_json_variant *v, struct record_lease
 		r->bad = true;
 }
 
-static void parse_interface(struct reader *r, sd_json_variant *v, struct record_lease *l)
+/* Optional likewise. */
+static void get_string(struct reader *r, sd_json_variant *v, const char *key, char *ret, size_t size)
 {
-	sd_json_variant *name = sd_json_variant_by_key(v, "interface");
+	sd_json_variant *f = sd_json_variant_by_key(v, key);
 
-	if (!name)
+	if (!f)
 		return;
-	if (!sd_json_variant_is_string(name) ||
-	    strlen(sd_json_variant_string(name)) >= sizeof(l->interface))
+	if (!sd_json_variant_is_string(f) || strlen(sd_json_variant_string(f)) >= size)
 		r->bad = true;
 	else
-		strcpy(l->interface, sd_json_variant_string(name));
+		strcpy(ret, sd_json_variant_string(f));
 }
 
 static void parse_lease(struct reader *r, sd_json_variant *v, struct record_lease *l)
@@ -387,7 +397,8 @@ static void parse_lease(struct reader *r, sd_json_variant *v, struct record_leas
 	if (l->id == 0 || l->ifindex == 0 || (l->spread == SPREAD_CONTEXT && l->context == 0))
 		r->bad = true;
 	parse_name(r, v, l);
-	parse_interface(r, v, l);
+	get_string(r, v, "interface", l->interface, sizeof(l->interface));
+	get_string(r, v, "hardware", l->hardware, sizeof(l->hardware));
 	parse_queues(r, v, l);
 	n = get_array(r, v, "flows", LEASE_FLOWS_MAX, sizeof(*l->flows), &list, &array);
 	l->flows = list;
@@ -398,6 +409,25 @@ static void parse_lease(struct reader *r, sd_json_variant *v, struct record_leas
 	for (l->n_proofs = 0; !r->bad && l->n_proofs < n; l->n_proofs++)
 		parse_proof(r, sd_json_variant_by_index(array, l->n_proofs), l,
 			    &l->proofs[l->n_proofs]);
+	if (!r->bad && sd_json_variant_format(v, 0, &l->text) < 0)
+		r->bad = true;
+}
+
+int record_parse_lease(const char *text, struct record_lease *ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	struct record_lease l = {};
+	struct reader r = {};
+
+	if (sd_json_parse(text, 0, &v, NULL, NULL) < 0)
+		return -EBADMSG;
+	parse_lease(&r, v, &l);
+	if (r.bad) {
+		record_lease_done(&l);
+		return -EBADMSG;
+	}
+	*ret = l;
+	return 0;
 }
 
 static bool shares_queue(const struct record_lease *a, const struct record_lease *b)
@@ -434,6 +464,15 @@ int record_parse(sd_json_variant *v, struct record *ret)
 		record.n_leases = i + 1;
 		parse_lease(&r, sd_json_variant_by_index(array, i), &record.leases[i]);
 		check_last(&r, &record);
+	}
+	if (sd_json_variant_by_key(v, "strays")) {
+		n = get_array(&r, v, "strays", STRAYS_MAX, sizeof(*record.strays), &list, &array);
+		record.strays = list;
+	} else
+		n = 0;
+	for (size_t i = 0; !r.bad && i < n; i++) {
+		record.n_strays = i + 1;
+		parse_lease(&r, sd_json_variant_by_index(array, i), &record.strays[i]);
 	}
 	if (r.bad)
 		return -EBADMSG;

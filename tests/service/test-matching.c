@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which entry of the configuration has which interface: by name, driver, address and path, when
+ * interfaces are renamed with leases held and without, and when there are more of one than of the other.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "hotplug.h"
+#include "lease.h"
+#include "state-file.h"
+
+/* ----------------------------------------------------------------------------- renaming */
+
+/* Found by name: the entry has no interface now. Its leases are not harmed, and no more are made. */
+static void test_renamed_by_name(void **state)
+{
+	char reason[256];
+	struct client c;
+
+	(void)state;
+	start(ENTRY("name: sim0"));
+	assert_null(client_open(&d, &c, CLIENT_STEERED));
+	assert_int_equal(sim_rename(d.sim, SIM0, "wan0"), 0);
+	await("sim0", "missing");
+	assert_string_equal(state_of("wan0", reason, sizeof(reason)), "degraded");
+	assert_non_null(strstr(reason, "renamed"));
+	assert_string_equal(lease_state(&d, c.id), "steered");
+	assert_interface_of(&c, "wan0");
+	wait_for_rules(&d, 1);
+	assert_string_equal(acquire("wan0"), OURS("NotSupported"));
+	assert_string_equal(acquire("sim0"), OURS("NotSupported"));
+	client_close(&c);
+	wait_until_clean(&d);
+	await("wan0", "none");
+
+	/* Another one takes the name, and the entry; then the first gets it back. */
+	add_nic(SIM1, "sim0", MAC1, NULL);
+	await("sim0", "configured");
+	assert_null(acquire("sim0"));
+	assert_int_equal(sim_unplug(d.sim, SIM1), 0);
+	await("sim0", "missing");
+	assert_int_equal(sim_rename(d.sim, SIM0, "sim0"), 0);
+	await("sim0", "configured");
+	assert_null(acquire("sim0"));
+	wait_until_clean(&d);
+}
+
+/* There and back with a lease: it belongs to the configuration again. */
+static void test_renamed_and_back(void **state)
+{
+	struct client c;
+
+	(void)state;
+	start(ENTRY("name: sim0"));
+	assert_null(client_open(&d, &c, CLIENT_STEERED));
+	assert_int_equal(sim_rename(d.sim, SIM0, "wan0"), 0);
+	await("sim0", "missing");
+	assert_int_equal(sim_rename(d.sim, SIM0, "sim0"), 0);
+	await("sim0", "configured");
+	assert_string_equal(lease_state(&d, c.id), "steered");
+	assert_null(acquire("sim0"));
+	client_close(&c);
+	wait_until_clean(&d);
+}
+
+/* Two are called like each other: the leases stay with the hardware, the entries with the names. */
+static void test_names_swapped(void **state)
+{
+	struct client c;
+
+	(void)state;
+	start(ENTRY("name: sim0") ENTRY("name: sim1"));
+	add_nic(SIM1, "sim1", MAC1, NULL);
+	await("sim1", "configured");
+	assert_null(client_open(&d, &c, CLIENT_STEERED)); /* of sim0, the first that would do */
+	assert_interface_of(&c, "sim0");
+	assert_int_equal(sim_rename(d.sim, SIM0, "tmp"), 0);
+	assert_int_equal(sim_rename(d.sim, SIM1, "sim0"), 0);
+	assert_int_equal(sim_rename(d.sim, SIM0, "sim1"), 0);
+	for (int i = 0; i < 1000 && !streq(state_of("sim1", NULL, 0), "configured"); i++)
+		usleep(5000);
+	await("sim0", "configured");
+	await("sim1", "configured");
+	await("tmp", "none");
+	assert_interface_of(&c, "sim1");
+	assert_string_equal(lease_state(&d, c.id), "steered");
+	client_close(&c);
+	wait_until_clean(&d);
+}
+
+/* Found by what it is, not by its name: entry, rules and leases follow it. */
+static void renamed_by(const char *entry)
+{
+	struct client c;
+
+	start(entry);
+	assert_int_equal(sim_unplug(d.sim, SIM0), 0);
+	add_nic(SIM1, "sim1", MAC1, "pci-0000:3b:00.0");
+	await("sim1", "configured");
+	assert_null(client_open(&d, &c, CLIENT_STEERED));
+	assert_int_equal(sim_rename(d.sim, SIM1, "wan0"), 0);
+	await("wan0", "configured");
+	assert_string_equal(state_of("sim1", NULL, 0), "none");
+	assert_string_equal(lease_state(&d, c.id), "steered");
+	assert_interface_of(&c, "wan0");
+	assert_null(acquire("wan0"));
+	assert_string_equal(acquire("sim1"), OURS("NoSuchInterface"));
+	client_close(&c);
+}
+
+static void test_renamed_by_driver(void **state)
+{
+	(void)state;
+	renamed_by(ENTRY("driver: simulated"));
+}
+
+static void test_renamed_by_mac(void **state)
+{
+	(void)state;
+	renamed_by(ENTRY("mac: " MAC1));
+}
+
+static void test_renamed_by_path(void **state)
+{
+	(void)state;
+	renamed_by(ENTRY("path: pci-0000:3b:00.0"));
+}
+
+static void test_alternative_name(void **state)
+{
+	struct client c;
+
+	(void)state;
+	start(ENTRY("name: a-long-alternative-name"));
+	assert_string_equal(state_of("a-long-alternative-name", NULL, 0), "missing");
+	assert_int_equal(sim_set_altnames(d.sim, SIM0, "enp1s0 a-long-alternative-name"), 0);
+	await("sim0", "configured");
+	assert_null(client_open(&d, &c, CLIENT_STEERED));
+	/* By any of its names. */
+	assert_null(acquire("enp1s0"));
+	assert_int_equal(sim_rename(d.sim, SIM0, "wan0"), 0);
+	await("wan0", "configured");
+	assert_int_equal(sim_set_altnames(d.sim, SIM0, "enp1s0"), 0);
+	await("wan0", "degraded");
+	assert_string_equal(lease_state(&d, c.id), "steered");
+	client_close(&c);
+	await("wan0", "none");
+}
+
+/* The record of a lease that was on sim0 when that was called so. */
+static void start_with_lease(const char *interface)
+{
+	char path[] = "/tmp/zcrxd-test-record.XXXXXX", text[4096];
+	_cleanup_free_ char *record = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	size_t n;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_true(asprintf(&record, "{\"lastFlowId\":0,\"leases\":[{\"id\":7,\"uid\":0,\"pid\":1,"
+				      "\"ifindex\":%u,\"interface\":\"%s\",\"state\":%u,"
+				      "\"persistent\":true,\"selfRegistered\":false,"
+				      "\"granted\":true,\"grant\":%u,"
+				      "\"queues\":[{\"queue\":4,\"area\":0}],\"creation\":1,"
+				      "\"expiry\":0,\"flows\":[],\"proofs\":[]}]}",
+			     SIM0, interface, (unsigned)LEASE_RESERVED, (unsigned)GRANT_DIRECT) > 0);
+	assert_int_equal(state_write(path, record), 0);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	unlink(path);
+	daemon_start_with(&d, "interfaces:\n" ENTRY("name: other0"), text);
+}
+
+static void test_renamed_while_away(void **state)
+{
+	(void)state;
+	start_with_lease("other0");
+	assert_string_equal(lease_state(&d, "00000007"), "reserved");
+	assert_string_equal(state_of("sim0", NULL, 0), "degraded");
+	/* Its name again, and the entry is its own. */
+	assert_string_equal(state_of("other0", NULL, 0), "missing");
+	assert_int_equal(sim_rename(d.sim, SIM0, "other0"), 0);
+	await("sim0", "none");
+	assert_string_equal(lease_state(&d, "00000007"), "reserved");
+}
+
+/* Not renamed: somebody took it out of the configuration. */
+static void test_not_configured_while_away(void **state)
+{
+	(void)state;
+	start_with_lease("sim0");
+	await("sim0", "none");
+	assert_string_equal(lease_state(&d, "00000007"), "gone");
+}
+
+/* -------------------------------------------------------------------- entries and interfaces */
+
+static void test_two_entries_for_one(void **state)
+{
+	char reason[256];
+
+	(void)state;
+	start(ENTRY("driver: simulated") ENTRY("name: sim0"));
+	assert_string_equal(state_of("sim0", NULL, 0), "configured");
+	/* Under its match there is the entry that came too late, and says so. */
+	{
+		_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(&d);
+		sd_json_variant *reply, *all;
+
+		assert_null(call(link, "Describe", &reply, "{}"));
+		all = sd_json_variant_by_key(reply, "interfaces");
+		assert_int_equal(sd_json_variant_elements(all), 2);
+		for (size_t i = 0; i < 2; i++) {
+			sd_json_variant *v = sd_json_variant_by_index(all, i);
+
+			if (streq(text_of(v, "state"), "missing"))
+				snprintf(reason, sizeof(reason), "%s", text_of(v, "reason"));
+		}
+	}
+	assert_string_equal(reason, "sim0 matches, but belongs to the entry with driver simulated, "
+				    "which comes first");
+}
+
+static void test_one_entry_for_several(void **state)
+{
+	struct client c;
+
+	(void)state;
+	start(ENTRY("driver: simulated"));
+	add_nic(SIM1, "sim1", MAC1, NULL);
+	await("sim1", "configured");
+	assert_string_equal(state_of("sim0", NULL, 0), "configured");
+	assert_null(acquire("sim0"));
+	assert_null(acquire("sim1"));
+	assert_null(client_open(&d, &c, CLIENT_BOUND));
+	assert_int_equal(sim_unplug(d.sim, SIM0), 0);
+	wait_for_hangup(c.handle);
+	await("sim0", "none");
+	assert_string_equal(state_of("driver simulated", NULL, 0), "none");
+	client_close(&c);
+	assert_int_equal(sim_unplug(d.sim, SIM1), 0);
+	await("driver simulated", "missing");
+	add_nic(SIM0, "sim0", MAC0, NULL);
+	await("sim0", "configured");
+	assert_string_equal(state_of("driver simulated", NULL, 0), "none");
+}
+
+/* A reload that gives an interface to another entry harms nobody. */
+static void test_entry_changes(void **state)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct client c;
+
+	(void)state;
+	start(ENTRY("name: sim0"));
+	link = daemon_connect(&d);
+	assert_null(client_open(&d, &c, CLIENT_STEERED));
+	assert_true(asprintf(&text, "interfaces:\n" ENTRY("driver: simulated") "policy:\n"
+				    "  - user: \"%u\"\n    flows: any\n    administer: true\n",
+			     (unsigned)getuid()) > 0);
+	daemon_write_config(&d, text);
+	assert_null(call(link, "Reload", NULL, "{}"));
+	assert_string_equal(state_of("sim0", NULL, 0), "configured");
+	assert_string_equal(lease_state(&d, c.id), "steered");
+	assert_int_equal(sim_rename(d.sim, SIM0, "wan0"), 0);
+	await("wan0", "configured");
+	client_close(&c);
+	wait_until_clean(&d);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, stop)
+	const struct CMUnitTest tests[] = {
+		TEST(test_renamed_by_name),
+		TEST(test_renamed_and_back),
+		TEST(test_names_swapped),
+		TEST(test_renamed_by_driver),
+		TEST(test_renamed_by_mac),
+		TEST(test_renamed_by_path),
+		TEST(test_alternative_name),
+		TEST(test_renamed_while_away),
+		TEST(test_not_configured_while_away),
+		TEST(test_two_entries_for_one),
+		TEST(test_one_entry_for_several),
+		TEST(test_entry_changes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

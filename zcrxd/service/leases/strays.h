@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What leases had on a NIC that went: rules and RSS contexts. One that was unplugged is as new when it
+ * comes back; one that was in another network namespace has them still, and they would lead to queues
+ * that are nobody's, or somebody else's by then. So each stays on record, as the lease was, and is
+ * removed as soon as the hardware is here again.
+ */
+#pragma once
+
+#include "device.h"
+#include "recovery.h"
+
+#define STRAYS_MAX 256 /* the oldest go then: of a NIC that does not come back they are for nothing */
+
+struct stray {
+	TAILQ_ENTRY(stray) entry;
+	char *text; /* the lease, as the record has it */
+};
+
+/* Its interface is gone, it is about to end: to be noted before anything of it is forgotten. */
+void stray_note(struct lease *l);
+/* On record, of an interface that is not there. */
+void stray_adopt(struct manager *m, const struct record_lease *saved);
+/* It is there: its worker removes what is exactly ours before it does anything else. */
+void strays_remove(struct device *d);
+void strays_free(struct manager *m);
