@@ -1,8 +1,8 @@
 """Counts what tests/vm/test ran: tally.py DIRECTORY SESSION...
 
-DIRECTORY holds, for each, SESSION.xml (JUnit's format: pytest and meson write it) or SESSION.tap
-(the Test Anything Protocol), and SESSION.status (an exit status). Whatever was not seen to pass has
-failed.
+DIRECTORY holds, for each, SESSION.xml (JUnit's format: pytest and meson write it), for some also
+SESSION.tap (the Test Anything Protocol), and SESSION.status (an exit status). Whatever was not seen
+to pass has failed.
 """
 
 import re
@@ -38,7 +38,8 @@ def tally_session(directory, name):
     """The number of passed tests, and the failures as lines of text."""
     tap = directory / f"{name}.tap"
     try:
-        results = list(tap_results(tap) if tap.exists() else junit_results(directory / f"{name}.xml"))
+        results = list(junit_results(directory / f"{name}.xml"))
+        results += tap_results(tap) if tap.exists() else []
     except (OSError, ElementTree.ParseError) as error:
         return 0, [f"{name}: no results ({error})"]
 
