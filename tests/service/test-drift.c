@@ -361,6 +361,29 @@ static void test_channels(void **state)
 	watch_end(&w);
 }
 
+/* Queues that are gone are nobody's: they come back with the channels. */
+static void test_fewer_channels(void **state)
+{
+	const struct step fewer = { .op = STEP_CHANNELS, .to.channels.combined = 4 };
+	struct daemon *d = *state;
+	struct watching w;
+	struct client c;
+	struct nic_state *s;
+
+	watch(d, &w);
+	change(d, &fewer);
+	wait_for_events(&w, "quarantined quarantined quarantined quarantined drifted repaired");
+	assert_contains(w.reason, "channels is combined 4 instead of combined 8");
+	wait_for_state(d, "configured", NULL);
+	s = observe(d);
+	assert_int_equal(s->n_queues, 8);
+	nic_state_free(s);
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	client_close(&c);
+	wait_until_clean(d);
+	watch_end(&w);
+}
+
 /* A table that cannot be narrowed is closed at its other end. */
 static void test_table_stays_wide(void **state)
 {
@@ -524,6 +547,28 @@ static void test_report(void **state)
 	watch_end(&w);
 }
 
+/* What is gone meanwhile is withheld, and there again when it is applied. */
+static void test_report_fewer_channels(void **state)
+{
+	const struct step fewer = { .op = STEP_CHANNELS, .to.channels.combined = 4 };
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	struct daemon *d = *state;
+	struct client c;
+	char reason[1024];
+
+	link = daemon_connect(d);
+	change(d, &fewer);
+	wait_for_state(d, "degraded", reason);
+	assert_contains(reason, "channels is combined 4 instead of combined 8");
+	assert_string_equal(client_open(d, &c, CLIENT_RESERVED), "io.zcrx.Manager.NoQueueAvailable");
+	client_close(&c);
+	assert_null(call(link, "Apply", NULL, "{}"));
+	wait_for_state(d, "configured", NULL);
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 /* Who repairs it by hand is told so. */
 static void test_report_by_hand(void **state)
 {
@@ -551,6 +596,7 @@ int main(void)
 		REPAIR(test_channels),	   REPAIR(test_table_stays_wide),
 		REPAIR(test_repair_fails), REPAIR(test_fight),
 		REPAIR(test_own_changes),  REPAIR(test_found_at_register),
+		REPAIR(test_fewer_channels), REPORT(test_report_fewer_channels),
 		REPORT(test_report),	   REPORT(test_report_by_hand),
 	};
 

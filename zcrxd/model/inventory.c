@@ -43,11 +43,14 @@ int inventory_resize(struct inventory *i, const struct carve_out *c)
 
 		if (to) {
 			*to = i->queues[n];
-		} else if (!is_free(&i->queues[n])) {
+		} else if (i->queues[n].lease != 0) {
 			free(next.queues);
 			return -EBUSY;
 		}
 	}
+	for (unsigned n = 0; n < i->carve_out.zero_copy_count; n++)
+		if (!find(&next, i->carve_out.zero_copy_first + n))
+			free(i->queues[n].quarantine);
 	free(i->queues);
 	*i = next;
 	return 0;

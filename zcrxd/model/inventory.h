@@ -21,7 +21,8 @@ struct inventory {
 void inventory_init(struct inventory *i);
 void inventory_done(struct inventory *i);
 
-/* A new carve-out. -EBUSY and no change if a held or quarantined queue would fall outside. */
+/* A new carve-out. -EBUSY and no change if a held queue would fall outside; what is withheld does not
+ * matter there. */
 int inventory_resize(struct inventory *i, const struct carve_out *c);
 /* Those that a new lease may get. */
 unsigned inventory_free_count(const struct inventory *i);

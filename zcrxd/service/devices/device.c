@@ -176,7 +176,12 @@ static void refresh_run(struct nic *nic, void *data)
 static const char *why_withheld(const struct device *d, uint32_t queue, char text[128])
 {
 	const struct nic_rule *rule = drift_rule_to(d->observed, queue);
+	size_t n = d->observed->n_queues;
 
+	if (n > 0 && queue >= n) {
+		snprintf(text, 128, "%s has only %zu queues now", d->name, n);
+		return text;
+	}
 	if (!nic_state_queue_clean(d->observed, queue))
 		return "the kernel shows it in use by somebody else";
 	if (!rule)

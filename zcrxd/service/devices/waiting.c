@@ -20,6 +20,14 @@ static const struct lease *lease_on(const struct device *d, uint32_t queue)
 	return NULL;
 }
 
+/* Withheld, and somebody has bound it: not where there is no such queue now. */
+static bool is_somebodys(const struct device *d, uint32_t queue)
+{
+	return inventory_get(&d->inventory, queue)->quarantine && d->observed &&
+	       queue < nic_state_rx_queues(d->observed) &&
+	       !nic_state_queue_clean(d->observed, queue) && !lease_on(d, queue);
+}
+
 int waiting_held(const struct device *d, uint32_t **ret, size_t *ret_n)
 {
 	const struct carve_out *c = &d->inventory.carve_out;
@@ -35,9 +43,7 @@ int waiting_held(const struct device *d, uint32_t **ret, size_t *ret_n)
 		for (unsigned i = 0; l->device == d && i < l->n_queues; i++)
 			queues[n++] = l->queues[i];
 	for (unsigned i = 0; i < c->zero_copy_count; i++)
-		if (d->inventory.queues[i].quarantine && d->observed &&
-		    !nic_state_queue_clean(d->observed, c->zero_copy_first + i) &&
-		    !lease_on(d, c->zero_copy_first + i))
+		if (is_somebodys(d, c->zero_copy_first + i))
 			queues[n++] = c->zero_copy_first + i;
 	*ret = queues;
 	*ret_n = n;
