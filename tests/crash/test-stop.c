@@ -3,6 +3,7 @@
  * What a daemon leaves behind that is told to end: at a stop (SIGTERM), at a restart (SIGUSR1, see
  * RestartKillSignal= in the unit), and when it is killed; and what the next one makes of it.
  */
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "origin.h"
+#include "sim-internal.h"
 #include "world.h"
 
 static struct world w;
@@ -162,6 +164,176 @@ static void test_unconfirmed(void **state)
 	}
 }
 
+/* ---------------------------------------------------------------- what others change meanwhile */
+
+static void change(const struct step *step)
+{
+	assert_int_equal(sim_foreign_step(w.d.sim, SIM0, step), 0);
+}
+
+static unsigned threshold(void)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = observe(&w.d);
+
+	return s->hds_threshold;
+}
+
+static bool has_filters(void)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = observe(&w.d);
+
+	return s->ntuple == FEATURE_ON;
+}
+
+/* The daemon says that it is so, and why. */
+static void await_reason(const char *part)
+{
+	time_t start = time(NULL);
+
+	while (!strstr(reason(), part) && world_is_patient(start))
+		usleep(1000);
+	assert_non_null(strstr(reason(), part));
+}
+
+#define REPORT "on-drift: report\n"
+
+/* With on-drift: report a start is no reason to put anything right, as long as it is the same that was
+ * there before: it was configured, and is meant to be. */
+static void test_report(void **state)
+{
+	static const struct step off = { .op = STEP_NTUPLE };
+	static const struct step wide = { .op = STEP_RSS };
+	static const char *const before[] = { "", REPORT };
+	struct client c, other;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
+		/* Whatever the mode was in which it was configured. */
+		world_kill(&w);
+		write_config_with(before[i]);
+		start_again();
+		assert_null(call(w.link, "Apply", NULL, "{}"));
+		assert_null(client_open(&w.d, &c, CLIENT_BOUND));
+		world_kill(&w);
+		write_config_with(REPORT);
+		change(&off);
+		change(&wide);
+		start_again();
+		await_reason("drifted: ntuple-feature is off instead of on");
+		assert_false(has_filters());
+		/* But a way into a bound queue is closed. */
+		assert_true(is_configured());
+		assert_string_equal(lease_state(&w.d, c.id), "bound");
+		/* Its end is no reason either. */
+		client_close(&c);
+		wait_until_clean(&w.d);
+		world_barrier(&w);
+		assert_false(has_filters());
+		end_by(SIGUSR1);
+		start_again();
+		await_reason("zcrxctl apply sim0");
+		assert_false(has_filters());
+		/* The interface is of use all the same, as before the restart. */
+		assert_null(client_open(&w.d, &other, CLIENT_RESERVED));
+		client_close(&other);
+		wait_until_clean(&w.d);
+		assert_null(call(w.link, "Apply", NULL, "{}"));
+		assert_true(has_filters());
+		await_reason("");
+	}
+}
+
+/* What the file says has to be another, or the NIC one that nobody has configured. */
+static void test_report_applies(void **state)
+{
+	static const struct step set = { .op = STEP_HDS_THRESHOLD, .to.number = 64 };
+	_cleanup_free_ char *path = NULL;
+
+	(void)state;
+	/* Nothing is known of it: it is the first start. */
+	world_kill(&w);
+	assert_int_equal(origin_path(w.d.directory, SIM0, &path), 0);
+	assert_int_equal(unlink(path), 0);
+	change(&set);
+	start_again();
+	assert_int_equal(threshold(), 0);
+	/* Put back, and started again. */
+	assert_null(call(w.link, "Restore", NULL, "{\"interface\":\"sim0\"}"));
+	end_by(SIGTERM);
+	start_again();
+	assert_int_equal(threshold(), 0);
+	assert_true(is_configured());
+	/* Another file. */
+	world_kill(&w);
+	change(&set);
+	daemon_write_config(&w.d, REPORT "interfaces:\n  - name: sim0\n    channels: 8\n"
+			    "    zero-copy-queues: 3\npolicy:\n  - administer: true\n    flows: any\n");
+	start_again();
+	assert_int_equal(threshold(), 0);
+	world_kill(&w);
+	write_config_with("");
+	change(&set);
+	start_again();
+	assert_int_equal(threshold(), 0);
+	assert_true(is_configured());
+}
+
+/* A daemon that was killed has set what only looks like the driver's choice: nothing is done again, and
+ * what was found is still known. */
+static void test_split_by_driver(void **state)
+{
+	struct nic_state *truth = sim_of(w.d.sim)->nics[0].state;
+
+	(void)state;
+	assert_null(call(w.link, "Restore", NULL, "{\"interface\":\"sim0\"}"));
+	truth->split = SPLIT_ENABLED;
+	assert_false(truth->split_was_set);
+	assert_null(call(w.link, "Apply", NULL, "{}"));
+	assert_true(truth->split_was_set);
+	world_kill(&w);
+	sim_fail_operation(w.d.sim, "set tcp-data-split", EBUSY, "it was set before");
+	start_again();
+	assert_string_equal(reason(), "");
+	sim_fail_operation(w.d.sim, NULL, 0, NULL);
+	assert_null(call(w.link, "Restore", NULL, "{\"interface\":\"sim0\"}"));
+	assert_true(truth->split == SPLIT_ENABLED && !truth->split_was_set);
+	truth->split = SPLIT_UNKNOWN;
+	assert_null(call(w.link, "Apply", NULL, "{}"));
+	assert_true(is_configured());
+}
+
+/* ------------------------------------------------------------- what is in no configuration now */
+
+/* Killed while it waited for a word, and then the interface left the configuration or got a name that is
+ * not in it. */
+static void test_unconfirmed_and_gone(void **state)
+{
+	(void)state;
+	for (int renamed = 0; renamed < 2; renamed++) {
+		time_t start = time(NULL);
+
+		assert_null(call(w.link, "Restore", NULL, "{\"interface\":\"sim0\"}"));
+		assert_null(call(w.link, "Apply", NULL, "{\"confirmWithinUSec\":3600000000}"));
+		world_kill(&w);
+		if (renamed)
+			assert_int_equal(sim_rename(w.d.sim, SIM0, "other0"), 0);
+		else
+			daemon_write_config(&w.d, "policy:\n  - administer: true\n    flows: any\n");
+		assert_true(is_configured());
+		start_again();
+		while (threshold() != 256 && world_is_patient(start))
+			usleep(1000);
+		assert_false(is_configured());
+		world_kill(&w);
+		write_config_with("");
+		assert_int_equal(sim_rename(w.d.sim, SIM0, "sim0"), 0);
+		start_again();
+		await_reason("not confirmed in time"); /* it may have been killed before it was noted */
+		assert_null(call(w.link, "Apply", NULL, "{}"));
+		assert_true(is_configured());
+	}
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -183,6 +355,10 @@ int main(void)
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_unconfirmed),
+		cmocka_unit_test(test_unconfirmed_and_gone),
+		cmocka_unit_test(test_report),
+		cmocka_unit_test(test_report_applies),
+		cmocka_unit_test(test_split_by_driver),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "harness.h"
+#include "origin.h"
 
 #define OURS(name) "io.zcrx.Manager." name
 
@@ -258,30 +259,60 @@ static void test_in_the_way(void **state)
 	daemon_stop(&d);
 }
 
-/* An earlier daemon has configured it: whether it also set the split cannot be seen, and setting it
- * again is no danger for the default route. */
-static void test_configured_before(void **state)
+/* Everything is as it should be, under the default route. */
+static void prepare_configured(struct daemon *d)
 {
 	const struct config_interface c = { .channels_mode = CHANNELS_COUNT, .channels = 8,
 					    .zero_copy_queues = 4, .tcp_data_split = true };
-	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 	_cleanup_(plan_freep) struct plan *p = NULL;
+
+	daemon_prepare(d, NULL);
+	s = observe(d);
+	assert_int_equal(plan_build(&c, s, NULL, &p, NULL), 0);
+	for (size_t i = 0; i < p->n_steps; i++)
+		assert_int_equal(sim_foreign_step(d->sim, SIM0, &p->steps[i]), 0);
+	assert_int_equal(sim_set_default_route(d->sim, SIM0, true), 0);
+}
+
+/* An earlier daemon was about to set the split, and whether it did cannot be seen: to set it again is no
+ * danger for the default route. */
+static void test_configured_before(void **state)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	const struct origin o = { .has_found = true, .found.has_channels = true,
+				  .found.channels.combined = 4 };
+	_cleanup_free_ char *path = NULL;
 	sd_json_variant *reply;
 	struct daemon d;
 
 	(void)state;
-	daemon_prepare(&d, NULL);
-	s = observe(&d);
-	assert_int_equal(plan_build(&c, s, NULL, &p, NULL), 0);
-	for (size_t i = 0; i < p->n_steps; i++)
-		assert_int_equal(sim_foreign_step(d.sim, SIM0, &p->steps[i]), 0);
-	assert_int_equal(sim_set_default_route(d.sim, SIM0, true), 0);
+	prepare_configured(&d);
+	assert_int_equal(origin_path(d.directory, SIM0, &path), 0);
+	assert_int_equal(origin_write(path, SIM0, "simulated", &o), 0);
 	daemon_run(&d);
 	link = daemon_connect(&d);
 	expect_state(link, "configured", "");
 	assert_null(call(link, "Plan", &reply, "{}"));
 	assert_int_equal(sd_json_variant_elements(sd_json_variant_by_key(reply, "changes")), 0);
+	daemon_stop(&d);
+}
+
+/* Nobody has: where the driver splits by itself, to be told so may be news to it. */
+static void test_split_by_driver(void **state)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	struct daemon d;
+
+	(void)state;
+	prepare_configured(&d);
+	daemon_run(&d);
+	link = daemon_connect(&d);
+	expect_state(link, "degraded", "sim0 carries the default route, and these changes may interrupt "
+		     "it: tcp-data-split enabled by the driver -> enabled. Nothing was changed. To do it "
+		     "nevertheless: zcrxctl apply --force --confirm-within 60s sim0");
+	assert_null(call(link, "Apply", NULL, "{\"force\":true}"));
+	expect_state(link, "configured", "");
 	daemon_stop(&d);
 }
 
@@ -294,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_undo_fails),
 		cmocka_unit_test(test_in_the_way),
 		cmocka_unit_test(test_configured_before),
+		cmocka_unit_test(test_split_by_driver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

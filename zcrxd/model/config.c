@@ -2,6 +2,8 @@
 /*
  * The configuration's memory. Where it comes from is config-yaml.c's.
  */
+#include <errno.h>
+
 #include "config.h"
 
 static void interface_done(struct config_interface *i)
@@ -38,4 +40,19 @@ struct config *config_free(struct config *c)
 	free(c->policy);
 	free(c);
 	return NULL;
+}
+
+int config_interface_describe(const struct config_interface *c, char **ret)
+{
+	static const char *const modes[] = { [CHANNELS_KEEP] = "keep", [CHANNELS_MAX] = "max",
+					     [CHANNELS_COUNT] = "count" };
+	char *s;
+
+	if (asprintf(&s, "channels %s %u, zero-copy-queues %u, rx-ring %u, tcp-data-split %d, "
+			 "hds-threshold %u", modes[c->channels_mode],
+		     c->channels_mode == CHANNELS_COUNT ? c->channels : 0, c->zero_copy_queues,
+		     c->rx_ring, c->tcp_data_split, c->hds_threshold) < 0)
+		return -ENOMEM;
+	*ret = s;
+	return 0;
 }

@@ -72,6 +72,9 @@ struct config {
 	size_t n_policy;
 };
 
+/* What an entry says of its NIC, by whatever it is found; to be compared and read. -ENOMEM. */
+int config_interface_describe(const struct config_interface *c, char **ret);
+
 struct config *config_free(struct config *c); /* NULL is fine; returns NULL */
 DEFINE_CLEANUP(struct config *, config_free)
 

@@ -5,7 +5,7 @@
 #include "guard.h"
 
 /* "channels combined 4 -> combined 8, rings 512 -> 1024": those that disturb. */
-static int list_steps(const struct plan *plan, const char *driver, char **ret)
+static int list_steps(const struct plan *plan, const char *driver, bool set_before, char **ret)
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_fclose_ FILE *f = NULL;
@@ -19,9 +19,8 @@ static int list_steps(const struct plan *plan, const char *driver, char **ret)
 		const struct step *s = &plan->steps[i];
 		_cleanup_free_ char *from = NULL, *to = NULL;
 
-		/* Where all else is in place, an earlier zcrxd has set the split: setting it again is
-		 * nothing to the kernel. */
-		if (!step_disturbs(s->op, driver) || s->from.by_driver)
+		/* To the kernel, setting the split again is nothing. */
+		if (!step_disturbs(s->op, driver) || (s->from.by_driver && set_before))
 			continue;
 		r = step_value_format(s->op, &s->from, &from);
 		if (r == 0)
@@ -36,8 +35,8 @@ static int list_steps(const struct plan *plan, const char *driver, char **ret)
 	return 0;
 }
 
-int guard_default_route(const struct plan *plan, const struct nic_state *state, const char *remedy,
-			struct fault *reterr)
+int guard_default_route(const struct plan *plan, const struct nic_state *state, bool set_before,
+			const char *remedy, struct fault *reterr)
 {
 	_cleanup_free_ char *steps = NULL;
 	const char *name = state->name;
@@ -45,7 +44,7 @@ int guard_default_route(const struct plan *plan, const struct nic_state *state, 
 
 	if (!state->default_route)
 		return 0;
-	r = list_steps(plan, state->driver, &steps);
+	r = list_steps(plan, state->driver, set_before, &steps);
 	if (r < 0 || *steps == '\0')
 		return r;
 	return fault_set(reterr, ZCRX_WRONG_STATE, "default-route",

@@ -8,7 +8,8 @@
 
 #include "plan.h"
 
-/* WRONG_STATE "default-route", with the steps that are in the way; `remedy`
- * is what to type in front of the interface's name. */
-int guard_default_route(const struct plan *plan, const struct nic_state *state, const char *remedy,
-			struct fault *reterr);
+/* WRONG_STATE "default-route", with the steps that are in the way; `remedy` is what to type in front of
+ * the interface's name. `set_before`: an earlier zcrxd has set the split, which may look like the
+ * driver's choice. */
+int guard_default_route(const struct plan *plan, const struct nic_state *state, bool set_before,
+			const char *remedy, struct fault *reterr);

@@ -134,8 +134,12 @@ static bool splits_by_gro(const struct nic_state *s)
 
 static int set_split(struct nic_state *s, unsigned to, bool by_driver)
 {
-	if (by_driver) /* was so before anybody set it, and is so after */
-		return s->split == to ? 0 : -EINVAL;
+	if (by_driver) { /* was so before anybody set it, and is so after */
+		if (s->split != to || has_provider(s))
+			return -EINVAL;
+		s->split_was_set = false;
+		return 0;
+	}
 	if (!s->has_split || to >= _SPLIT_MAX || (to != SPLIT_ENABLED && has_provider(s)))
 		return -EINVAL;
 	if (to == SPLIT_ENABLED && splits_by_gro(s) && s->gro_hw != FEATURE_ON &&

@@ -59,6 +59,7 @@ int nic_settings_read(const struct nic_state *state, struct nic_settings *ret)
 		.rx_ring = state->rx_ring,
 		.has_split = state->has_split,
 		.split = state->split,
+		.split_by_driver = state->split == SPLIT_ENABLED && !state->split_was_set,
 		.has_hds_threshold = state->has_hds_threshold,
 		.hds_threshold = state->hds_threshold,
 		.has_ntuple = can_change(state->ntuple),
@@ -137,15 +138,31 @@ static int to_state(const struct nic_settings *s, const struct nic_state *now, s
 	return 0;
 }
 
+static int add_step(struct plan *plan, const struct step *step)
+{
+	struct step *steps = reallocarray(plan->steps, plan->n_steps + 1, sizeof(*steps));
+
+	if (!steps)
+		return -ENOMEM;
+	plan->steps = steps;
+	steps[plan->n_steps++] = *step;
+	return 0;
+}
+
 /* Whether a table that looks like the default was set cannot be seen; then this takes nothing away. */
 static int add_reset(struct plan *plan)
 {
-	plan->steps = calloc(1, sizeof(*plan->steps));
-	if (!plan->steps)
-		return -ENOMEM;
-	plan->steps[0] = (struct step) { .op = STEP_RSS };
-	plan->n_steps = 1;
-	return 0;
+	return add_step(plan, &(struct step) { .op = STEP_RSS });
+}
+
+/* Nor can it whether a split is the driver's choice or somebody's. */
+static int add_split_by_driver(struct plan *plan)
+{
+	return add_step(plan, &(struct step) {
+				      .op = STEP_TCP_DATA_SPLIT,
+				      .from.number = SPLIT_ENABLED,
+				      .to = { .number = SPLIT_ENABLED, .by_driver = true },
+			      });
 }
 
 int plan_build_back(const struct nic_settings *back, const struct nic_state *state, bool again,
@@ -169,6 +186,8 @@ int plan_build_back(const struct nic_settings *back, const struct nic_state *sta
 	free(then.rss.entries);
 	if (r == 0)
 		r = plan_append(plan, rest);
+	if (r == 0 && !again && back->split_by_driver && state->split == SPLIT_ENABLED)
+		r = add_split_by_driver(plan);
 	if (r == 0)
 		*ret = TAKE_PTR(plan);
 	return r;

@@ -12,6 +12,7 @@ struct nic_settings {
 	struct nic_channels channels; /* the maxima are not looked at */
 	unsigned rx_ring;
 	enum data_split split;
+	bool split_by_driver; /* it is enabled, and nobody has set it, as far as is known */
 	unsigned hds_threshold;
 	bool ntuple, gro_hw; /* has_: it can be changed */
 	uint32_t *rss;	     /* NULL: the default, which follows the channels */
@@ -28,7 +29,8 @@ bool nic_settings_equal(const struct nic_settings *a, const struct nic_settings 
 /*
  * From what is to `back`, by plan_restore(). Nobody holds a queue: leases are over. Whether an RSS
  * table was set cannot be seen where it looks like the default: it is made the default then, too, but
- * for the second look (`again`) at what the first plan has made.
+ * for the second look (`again`) at what the first plan has made. Likewise a split that is enabled is
+ * given back to the driver, if that had chosen it.
  */
 int plan_build_back(const struct nic_settings *back, const struct nic_state *state, bool again,
 		    struct plan **ret, struct fault *reterr);

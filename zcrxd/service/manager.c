@@ -336,6 +336,8 @@ static int manager_take_up(struct manager *m, const char *socket_path, struct st
 	r = manager_create_devices(m);
 	if (r == 0)
 		r = manager_adopt(m, passed);
+	if (r == 0)
+		r = devices_take_up_unfinished(m);
 	if (r < 0)
 		return log_errno(r, "Cannot take up what an earlier zcrxd has left");
 	r = manager_sync_devices(m);

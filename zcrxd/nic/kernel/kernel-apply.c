@@ -72,20 +72,20 @@ static int set_split(struct kernel_nic *nic, enum data_split split, struct ethnl
 }
 
 /*
- * Back from "enabled" is "unknown", which hands the choice to the driver, whatever it then reports:
- * a "disabled" that was found is nearly always a driver's own choice, and bnxt and fbnic refuse to
- * be told so. Somebody's own word is given again where the driver's choice is another one.
+ * Back is to "unknown", which hands the choice to the driver, whatever it then reports: a "disabled"
+ * that was found is nearly always a driver's own choice, and bnxt and fbnic refuse to be told so; and
+ * so is an "enabled" that was found. Somebody's own word is given again where the driver's choice is
+ * another one.
  */
 static int apply_split(struct kernel_nic *nic, const struct step_value *to, struct readback *ret)
 {
 	enum data_split split = (enum data_split)to->number;
+	bool back = split == SPLIT_DISABLED || to->by_driver, enabled = split == SPLIT_ENABLED;
 	struct ethnl_rings rings = {};
 	int r;
 
-	if (to->by_driver) /* set since, which shows the same */
-		return differs(ret, true, "-");
-	r = set_split(nic, split == SPLIT_DISABLED ? SPLIT_UNKNOWN : split, &rings);
-	if (r >= 0 && split == SPLIT_DISABLED && rings.split == SPLIT_ENABLED)
+	r = set_split(nic, back ? SPLIT_UNKNOWN : split, &rings);
+	if (r >= 0 && back && (rings.split == SPLIT_ENABLED) != enabled)
 		r = set_split(nic, split, &rings);
 	if (r < 0)
 		return r;

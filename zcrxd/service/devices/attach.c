@@ -95,11 +95,14 @@ void device_attach(struct device *d)
 {
 	int r;
 
-	if (device_open(d) < 0)
+	if (device_open(d) < 0) {
+		device_end_if_over(d);
 		return;
+	}
 	d->generation++;
 	if (d->state == DEVICE_MISSING)
 		device_set_reason(d, "it was found, and is being set up");
+	d->fresh = d->manager->ready;
 	if (d->manager->ready)
 		watch_announce_interface(d, "appeared", NULL);
 	if (!d->manager->ready && !d->configured_once)
@@ -119,6 +122,8 @@ void device_attach(struct device *d)
 		}
 	}
 	leases_resume(d);
+	if (d->unfinished && d->leaving)
+		device_put_back(d);
 }
 
 void device_configure_again(struct device *d)
@@ -142,11 +147,32 @@ void device_detach(struct device *d)
 	device_lease_gone(d);
 }
 
+/* No lease, and nothing that was applied for a try, is left of it. */
+static bool device_is_over(const struct device *d)
+{
+	return d->n_leases == 0 && !d->going_back && !d->confirming && d->confirm_until == 0 &&
+	       !d->confirm_timer;
+}
+
+void device_end_if_over(struct device *d)
+{
+	struct manager *m = d->manager;
+	int r;
+
+	if (!d->leaving || d->dropped || !(d->gone ? d->n_leases == 0 : device_is_over(d)))
+		return;
+	device_drop(d);
+	/* It may have come into the configuration again meanwhile. */
+	r = manager_sync_devices(m);
+	if (r < 0)
+		log_errno(r, "Cannot look for interfaces");
+}
+
 void device_leave(struct device *d, const char *reason)
 {
 	d->leaving = true;
 	d->config.name = d->config.driver = d->config.mac = d->config.path = NULL;
-	if (d->n_leases == 0) {
+	if (device_is_over(d)) {
 		device_drop(d);
 		return;
 	}
@@ -177,9 +203,7 @@ void device_lease_gone(struct device *d)
 	if (d->n_leases > 0)
 		return;
 	if (d->leaving) {
-		device_drop(d);
-		/* It may have come into the configuration again meanwhile. */
-		r = manager_sync_devices(m);
+		device_end_if_over(d);
 	} else if (d->gone) {
 		device_set_missing(d, NO_INTERFACE);
 		/* It may be back already. */

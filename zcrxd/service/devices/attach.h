@@ -16,8 +16,11 @@ void device_attach(struct device *d);
 void device_detach(struct device *d);
 /* It is called something else now. */
 void device_rename(struct device *d, const struct nic_link *link);
-/* No entry matches it any more: it is dropped once it has no leases. */
+/* No entry matches it any more: it is dropped once it has no leases, and what was applied for a try is
+ * confirmed or put back. */
 void device_leave(struct device *d, const char *reason);
+/* Drops it, if that is so now. Whoever calls this from a job's end still has its job. */
+void device_end_if_over(struct device *d);
 /* Another entry matches it now, or one again. */
 void device_join(struct device *d, const struct config_interface *entry);
 /* Something that kept it from its configuration may have changed. */

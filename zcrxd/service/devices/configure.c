@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "attach.h"
 #include "device.h"
 #include "guard.h"
 #include "leases.h"
@@ -22,7 +23,10 @@ struct configure {
 	enum configure_mode mode;
 	uint32_t *held;
 	uint64_t confirm_within;
+	bool fresh;
+	bool reports; /* on-drift: what others have changed is not put right unasked */
 	char *path; /* of the file that says where it came from */
+	char *entry; /* what it is to be, in words */
 	device_done done;
 	void *userdata;
 
@@ -32,6 +36,7 @@ struct configure {
 	char *set_aside; /* the file could not be read */
 	bool first;	 /* what was found was noted by this job */
 	bool left_alone; /* for what an earlier act has noted */
+	bool drifted;	 /* it is left as somebody else has made it */
 };
 
 static uint64_t now_realtime(void)
@@ -56,6 +61,8 @@ static int note_before(struct nic *nic, struct configure *c)
 	if (!changes && !o->held)
 		return 0;
 	free(TAKE_PTR(o->held));
+	if (changes)
+		free(TAKE_PTR(o->configured));
 	c->first = changes && !o->has_found;
 	if (c->first)
 		r = nic_settings_read(state, &o->found);
@@ -72,6 +79,20 @@ static int note_before(struct nic *nic, struct configure *c)
 		return r;
 	return fault_kernel(&c->fault, -r, NULL, "write down how the interface was found",
 			    "Nothing was changed. Can zcrxd write %s?", c->path);
+}
+
+/* From now on what differs is somebody else's doing. If this cannot be noted it is configured once more by
+ * the next daemon. */
+static void note_success(struct nic *nic, struct configure *c)
+{
+	struct origin *o = &c->origin;
+
+	if (c->bring.plan->n_waiting > 0 || (o->configured && streq(o->configured, c->entry)))
+		return;
+	free(o->configured);
+	o->configured = strdup(c->entry);
+	if (o->configured)
+		(void)origin_write(c->path, nic->ifindex, c->bring.state->driver, o);
 }
 
 /* Nothing came of it. Where that could not be undone, it still has to go back. */
@@ -97,6 +118,49 @@ static void note_failure(struct nic *nic, struct configure *c)
 
 /* ---------------------------------------------------------------------------- the job */
 
+/* It was as this configuration has it; nobody asks for that now, and whoever changed it may mean it. */
+static bool is_to_be_reported(const struct configure *c)
+{
+	return c->mode == CONFIGURE_AUTO && c->reports && c->origin.configured &&
+	       streq(c->origin.configured, c->entry) &&
+	       (c->bring.plan->n_steps > 0 || c->bring.plan->n_waiting > 0);
+}
+
+static void apply(struct nic *nic, struct configure *c)
+{
+	struct bring *b = &c->bring;
+
+	/* The way by which the administrator came in is not cut. */
+	if (c->mode != CONFIGURE_FORCE)
+		c->r = guard_default_route(b->plan, b->state, c->origin.has_found,
+					   "zcrxctl apply --force --confirm-within 60s", &c->fault);
+	if (c->r == 0)
+		c->r = note_before(nic, c);
+	if (c->r != 0)
+		return;
+	c->r = bring_apply(nic, b, &c->fault);
+	if (c->r == 0)
+		note_success(nic, c);
+	else
+		note_failure(nic, c);
+}
+
+/* What the daemon before this one has done makes another plan. */
+static int remember(struct nic *nic, struct configure *c)
+{
+	struct bring *b = &c->bring;
+	int r;
+
+	r = origin_read(c->path, nic->ifindex, b->state->driver, &c->origin, &c->set_aside);
+	if (c->fresh)
+		free(TAKE_PTR(c->origin.configured));
+	if (r < 0 || !c->origin.configured || b->memory.split_was_set)
+		return r < 0 ? r : c->r;
+	b->memory.split_was_set = true;
+	bring_done(b);
+	return bring_plan(nic, b, &c->fault);
+}
+
 static void configure_run(struct nic *nic, void *data)
 {
 	struct configure *c = data;
@@ -105,27 +169,15 @@ static void configure_run(struct nic *nic, void *data)
 	c->r = bring_plan(nic, b, &c->fault);
 	if (c->mode == CONFIGURE_PLAN || !b->state)
 		return;
-	if (c->r >= 0) {
-		int r = origin_read(c->path, nic->ifindex, b->state->driver, &c->origin,
-				    &c->set_aside);
-
-		c->r = r < 0 ? r : c->r;
-	}
+	if (c->r >= 0)
+		c->r = remember(nic, c);
 	c->left_alone = c->mode != CONFIGURE_APPLY && c->mode != CONFIGURE_FORCE &&
 			(c->origin.has_back || c->origin.held);
 	if (c->r != 0 || c->left_alone)
 		return;
-	/* The way by which the administrator came in is not cut. */
-	if (c->mode != CONFIGURE_FORCE)
-		c->r = guard_default_route(b->plan, b->state,
-					   "zcrxctl apply --force --confirm-within 60s", &c->fault);
-	if (c->r == 0)
-		c->r = note_before(nic, c);
-	if (c->r != 0)
-		return;
-	c->r = bring_apply(nic, b, &c->fault);
-	if (c->r != 0)
-		note_failure(nic, c);
+	c->drifted = is_to_be_reported(c);
+	if (!c->drifted)
+		apply(nic, c);
 }
 
 void device_log_steps(const struct device *d, const struct plan *plan,
@@ -217,6 +269,32 @@ static void device_set_configured(struct device *d, const struct plan *plan, boo
 	watch_announce_interface(d, "configured", NULL);
 }
 
+/* What is different is told by the look that follows. */
+static void device_set_drifted(struct device *d, const struct plan *plan)
+{
+	int r;
+
+	r = inventory_resize(&d->inventory, &plan->carve_out);
+	leases_claim_queues(d);
+	if (r == -EBUSY)
+		device_set_overtaken(d);
+	else if (r < 0)
+		device_set_degraded(d, strerror(-r));
+	if (r < 0)
+		return;
+	device_review_queues(d);
+	drift_expect(d);
+}
+
+/* What waits for its confirmation, also on an interface that is not in the configuration any more. */
+static void adopt_confirmation(const struct configure *c)
+{
+	if (c->confirm_within > 0 && c->origin.has_back)
+		device_await_confirmation(c->device, c->origin.back_usec);
+	else if (c->confirm_within > 0)
+		device_forget_confirmation(c->device);
+}
+
 static void configure_adopt(struct configure *c)
 {
 	struct device *d = c->device;
@@ -235,21 +313,21 @@ static void configure_adopt(struct configure *c)
 	if (c->bring.results)
 		device_log_steps(d, c->bring.plan, c->bring.results);
 	d->held = c->origin.held;
+	d->fresh = false;
 	d->memory = c->bring.memory;
 	d->blocked = false;
-	if (c->r == 0)
+	if (c->drifted)
+		device_set_drifted(d, c->bring.plan);
+	else if (c->r == 0)
 		device_set_configured(d, c->bring.plan, c->mode != CONFIGURE_REPAIR);
 	else if (c->mode != CONFIGURE_REPAIR) {
 		drift_forget(d);
 		device_set_degraded(d, c->r > 0 && c->fault.message ? c->fault.message
 								    : strerror(c->r < 0 ? -c->r : EIO));
 	}
-	if (c->mode != CONFIGURE_REPAIR)
+	if (c->mode != CONFIGURE_REPAIR && !c->drifted)
 		drift_applied(d, drifted);
-	if (c->confirm_within > 0 && c->origin.has_back)
-		device_await_confirmation(d, c->origin.back_usec);
-	else if (c->confirm_within > 0)
-		device_forget_confirmation(d);
+	adopt_confirmation(c);
 	manager_update_status(d->manager);
 }
 
@@ -259,6 +337,7 @@ static void configure_free(struct configure *c)
 	bring_done(&c->bring);
 	origin_done(&c->origin);
 	free(c->path);
+	free(c->entry);
 	free(c->set_aside);
 	free(c->held);
 	free(c);
@@ -273,10 +352,13 @@ static void configure_done(void *data)
 
 	if (device_is_managed(d) && d->generation == c->generation)
 		configure_adopt(c);
+	else if (d->leaving && d->worker && !d->gone)
+		adopt_confirmation(c);
 	report.confirm_until = c->confirm_within > 0 && c->r == 0 ? c->origin.back_usec : 0;
 	if (c->done)
 		c->done(d, &report, c->userdata);
 	configure_free(c);
+	device_end_if_over(d);
 	device_job_done(d);
 }
 
@@ -296,6 +378,8 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 		return -ENOMEM;
 	*c = (struct configure){ .device = d, .generation = d->generation, .mode = mode, .done = done,
 				 .userdata = userdata, .confirm_within = confirm_within,
+				 .fresh = d->fresh,
+				 .reports = d->manager->config->on_drift == ON_DRIFT_REPORT,
 				 .bring = { .config = d->config, .memory = d->memory } };
 	c->bring.config.name = c->bring.config.driver = NULL;
 	c->bring.config.mac = c->bring.config.path = NULL;
@@ -303,6 +387,8 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 	c->bring.held.queues = c->held;
 	if (r == 0)
 		r = origin_path(d->manager->origin_directory, d->ifindex, &c->path);
+	if (r == 0)
+		r = config_interface_describe(&d->config, &c->entry);
 	if (r == 0)
 		r = device_submit(d, configure_run, configure_done, c);
 	if (r < 0)

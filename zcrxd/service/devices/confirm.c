@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "attach.h"
+#include "links.h"
 #include "log.h"
 #include "origin.h"
 #include "restore.h"
@@ -24,20 +26,13 @@ static uint64_t now_usec(clockid_t clock)
 
 static int on_timeout(sd_event_source *s, uint64_t usec, void *userdata)
 {
-	const struct back_request request = { .to = BACK_TO_UNCONFIRMED, .force = true };
-	_cleanup_fault_ struct fault fault = {};
 	struct device *d = userdata;
-	int r;
 
 	(void)s;
 	(void)usec;
 	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name },
 		    "%s: nobody confirmed what was applied; putting it back.", d->name);
-	r = device_go_back(d, &request, NULL, NULL, &fault);
-	if (r != 0) {
-		log_error("Cannot put %s back: %s", d->name, r > 0 ? fault.message : strerror(-r));
-		device_retry_confirmation(d);
-	}
+	device_put_back(d);
 	return 0;
 }
 
@@ -136,6 +131,7 @@ static void note_adopt(struct note *n)
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "confirmed" },
 		    "%s: what was applied is confirmed.", d->name);
 	watch_announce_interface(d, "confirmed", NULL);
+	device_unblock(d); /* what waited for leases, and was left alone meanwhile */
 }
 
 static void on_noted(void *data)
@@ -150,6 +146,7 @@ static void on_noted(void *data)
 	fault_done(&n->fault);
 	free(n->path);
 	free(n);
+	device_end_if_over(d);
 	device_job_done(d);
 }
 
@@ -190,5 +187,56 @@ int device_confirm(struct device *d, device_done done, void *userdata, struct fa
 		d->confirming = true;
 		d->confirm_timer = sd_event_source_disable_unref(d->confirm_timer);
 	}
+	return r;
+}
+
+/* ------------------------------------------------------------------------- at start */
+
+/* What was decided, or waits for a word that cannot come any more. */
+static int is_unfinished(const struct manager *m, const struct nic_link *link, bool *ret)
+{
+	_cleanup_free_ char *path = NULL, *set_aside = NULL;
+	_cleanup_origin_ struct origin o = {};
+	int r;
+
+	r = origin_path(m->origin_directory, link->ifindex, &path);
+	if (r == 0)
+		r = origin_read(path, link->ifindex, link->driver, &o, &set_aside);
+	if (r < 0)
+		return r;
+	if (set_aside)
+		log_error("%s. How %s was found is not known any more.", set_aside, link->name);
+	*ret = o.has_back;
+	return 0;
+}
+
+static int take_up(struct manager *m, const struct nic_link *link)
+{
+	bool unfinished;
+	struct device *d;
+	int r;
+
+	r = is_unfinished(m, link, &unfinished);
+	if (r < 0 || !unfinished)
+		return r;
+	r = manager_claim_device(m, link, &d);
+	if (r == 0)
+		d->unfinished = true;
+	return r;
+}
+
+int devices_take_up_unfinished(struct manager *m)
+{
+	struct nic_link *links;
+	size_t n;
+	int r;
+
+	r = m->backend->ops->links(m->backend, &links, &n);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	for (size_t i = 0; i < n && r == 0; i++)
+		if (!config_find_interface(m->config, &links[i], NULL))
+			r = take_up(m, &links[i]);
+	nic_links_free(links, n);
 	return r;
 }

@@ -61,6 +61,8 @@ struct device {
 	bool gone;		/* the interface vanished; its leases are still being ended */
 	bool held;		/* it was put back: left alone until somebody asks for more */
 	bool going_back;	/* on its way there */
+	bool fresh;		/* it came under our eyes: whatever is noted, nobody has configured it */
+	bool unfinished;	/* an earlier daemon has left it to be put back */
 	bool confirming;	/* the confirmation is being written down */
 	uint64_t confirm_until; /* realtime: what was applied goes back then; 0: it stays */
 	sd_event_source *confirm_timer;

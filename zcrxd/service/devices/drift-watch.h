@@ -35,6 +35,8 @@ struct drift_watch {
 
 /* Something may have changed: look at the ways into queues, and at the settings if asked. */
 void drift_look(struct device *d, bool settings);
+/* It was as configured for an earlier daemon, and is not now: that is looked at, and told. */
+void drift_expect(struct device *d);
 /* The configuration was applied: what that does not put back is repaired now, in any mode. */
 void drift_applied(struct device *d, bool drifted);
 /* A lease has an ifq or rules now: from here on its ways are watched. */

@@ -302,6 +302,14 @@ void drift_look(struct device *d, bool settings)
 	}
 }
 
+void drift_expect(struct device *d)
+{
+	d->drift.armed = true;
+	if (!d->drift.found)
+		drift_tell(d, "it is not as it was configured", true);
+	drift_look(d, true);
+}
+
 void drift_applied(struct device *d, bool drifted)
 {
 	d->drift.asked = drifted;

@@ -34,17 +34,21 @@ static int note(struct nic *nic, struct go_back *g, const struct origin *o)
 /* From here on a daemon that is killed is followed by one that goes on with it. */
 static int note_decision(struct nic *nic, struct go_back *g, struct origin *o)
 {
+	bool restore = g->to == BACK_TO_FOUND && !g->stop && o->has_found;
 	int r;
 
-	if (g->to == BACK_TO_UNCONFIRMED || g->stop || !o->has_found)
+	if (!restore && !o->configured)
 		return 0;
-	nic_settings_done(&o->back);
-	o->has_back = false;
-	r = nic_settings_copy(&o->found, &o->back);
-	if (r < 0)
-		return r;
-	o->has_back = true;
-	o->back_usec = 0;
+	free(TAKE_PTR(o->configured));
+	if (restore) {
+		nic_settings_done(&o->back);
+		o->has_back = false;
+		r = nic_settings_copy(&o->found, &o->back);
+		if (r < 0)
+			return r;
+		o->has_back = true;
+		o->back_usec = 0;
+	}
 	r = note(nic, g, o);
 	if (r == 0 || r == -ENOMEM)
 		return r;
@@ -89,7 +93,7 @@ static int change(struct go_back *g, const struct nic_settings *to)
 	if (!g->results)
 		return -ENOMEM;
 	if (!g->force)
-		r = guard_default_route(g->plan, g->state, "zcrxctl restore --force", &g->fault);
+		r = guard_default_route(g->plan, g->state, false, "zcrxctl restore --force", &g->fault);
 	return r;
 }
 

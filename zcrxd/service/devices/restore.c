@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "attach.h"
 #include "go-back.h"
 #include "leases.h"
 #include "log.h"
@@ -67,16 +68,10 @@ static void device_hold(struct device *d, const char *reason)
 
 void device_leave_alone(struct device *d, const struct origin *o)
 {
-	const struct back_request request = { .to = BACK_TO_UNCONFIRMED, .force = true };
-	_cleanup_fault_ struct fault fault = {};
-	int r = 0;
-
 	if (!o->has_back)
 		device_hold(d, o->held);
-	else if (!d->going_back)
-		r = device_go_back(d, &request, NULL, NULL, &fault);
-	if (r != 0)
-		log_error("Cannot put %s back: %s", d->name, r > 0 ? fault.message : strerror(-r));
+	else if (!d->going_back && d->confirm_until == 0) /* else there is time yet */
+		device_put_back(d);
 }
 
 static void back_failed(struct back *b, const char *reason)
@@ -145,6 +140,7 @@ static void on_back(void *data)
 	struct device *d = b->device;
 
 	back_finish(b);
+	device_end_if_over(d);
 	device_job_done(d);
 }
 
@@ -256,6 +252,19 @@ int device_go_back(struct device *d, const struct back_request *request, device_
 	end_leases(b);
 	back_submit(b);
 	return 0;
+}
+
+void device_put_back(struct device *d)
+{
+	const struct back_request request = { .to = BACK_TO_UNCONFIRMED, .force = true };
+	_cleanup_fault_ struct fault fault = {};
+	int r;
+
+	r = device_go_back(d, &request, NULL, NULL, &fault);
+	if (r == 0)
+		return;
+	log_error("Cannot put %s back: %s", d->name, r > 0 ? fault.message : strerror(-r));
+	device_retry_confirmation(d);
 }
 
 /* ------------------------------------------------------------------------------------ stop */

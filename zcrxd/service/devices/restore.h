@@ -42,8 +42,14 @@ void device_retry_confirmation(struct device *d);
 /* It is missing now, or about to be freed. */
 void device_forget_confirmation(struct device *d);
 
+/* What nobody has confirmed goes back now; again in a while if that fails. */
+void device_put_back(struct device *d);
+
 /* It was left alone, for what an earlier act on it has noted. */
 void device_leave_alone(struct device *d, const struct origin *o);
+
+/* At start: interfaces that an earlier daemon has left to be put back, and that no entry matches. */
+int devices_take_up_unfinished(struct manager *m);
 
 /* It is not held any more, for the next daemon. */
 int device_release(struct device *d, device_done done, void *userdata);

@@ -105,7 +105,8 @@ int vl_method_confirm(sd_varlink *link, sd_json_variant *parameters,
 	if (r != 0)
 		return r;
 	r = check_administer(link, m, "confirm what was applied to an interface", &fault);
-	if (r == 0 && p.interface)
+	d = p.interface ? manager_find_device(m, p.interface) : NULL;
+	if (r == 0 && p.interface && (!d || d->confirm_until == 0))
 		r = planning_find(m, p.interface, &d, &fault);
 	if (r != 0)
 		return reply_fault(link, r, &fault);

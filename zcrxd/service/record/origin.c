@@ -21,6 +21,7 @@ void origin_done(struct origin *o)
 	nic_settings_done(&o->found);
 	nic_settings_done(&o->back);
 	free(o->held);
+	free(o->configured);
 	*o = (struct origin){};
 }
 
@@ -65,6 +66,8 @@ static int build_settings(const struct nic_settings *s, sd_json_variant **ret)
 	if (r >= 0)
 		r = add_number(&v, s->has_split, "split", s->split);
 	if (r >= 0)
+		r = add_number(&v, s->split_by_driver, "splitByDriver", 1);
+	if (r >= 0)
 		r = add_number(&v, s->has_hds_threshold, "hdsThreshold", s->hds_threshold);
 	if (r >= 0)
 		r = add_number(&v, s->has_ntuple, "ntuple", s->ntuple);
@@ -103,6 +106,8 @@ int origin_format(unsigned ifindex, const char *driver, const struct origin *o, 
 		r = add_number(&v, o->has_back, "backUSec", o->back_usec);
 	if (r >= 0 && o->held)
 		r = sd_json_variant_set_field_string(&v, "held", o->held);
+	if (r >= 0 && o->configured)
+		r = sd_json_variant_set_field_string(&v, "configured", o->configured);
 	if (r >= 0)
 		r = sd_json_variant_format(v, 0, ret);
 	return r < 0 ? r : 0;
@@ -191,6 +196,7 @@ static bool get_settings(struct reader *r, sd_json_variant *v, const char *key,
 	get_channels(r, f, s);
 	s->rx_ring = (unsigned)get(r, f, "rxRing", UINT32_MAX, &s->has_rx_ring);
 	s->split = (enum data_split)get(r, f, "split", _SPLIT_MAX - 1, &s->has_split);
+	(void)get(r, f, "splitByDriver", 1, &s->split_by_driver);
 	s->hds_threshold = (unsigned)get(r, f, "hdsThreshold", UINT32_MAX, &s->has_hds_threshold);
 	s->ntuple = get(r, f, "ntuple", 1, &s->has_ntuple);
 	s->gro_hw = get(r, f, "groHw", 1, &s->has_gro_hw);
@@ -198,16 +204,15 @@ static bool get_settings(struct reader *r, sd_json_variant *v, const char *key,
 	return true;
 }
 
-static void get_held(struct reader *r, sd_json_variant *v, struct origin *o)
+static char *get_text(struct reader *r, sd_json_variant *v, const char *key)
 {
-	sd_json_variant *held = sd_json_variant_by_key(v, "held");
+	sd_json_variant *f = sd_json_variant_by_key(v, key);
+	char *text = NULL;
 
-	if (!held)
-		return;
-	if (!sd_json_variant_is_string(held) || strlen(sd_json_variant_string(held)) > TEXT_MAX)
-		r->bad = true;
-	else if (!(o->held = strdup(sd_json_variant_string(held))))
-		r->bad = true;
+	if (f && sd_json_variant_is_string(f) && strlen(sd_json_variant_string(f)) <= TEXT_MAX)
+		text = strdup(sd_json_variant_string(f));
+	r->bad |= f && !text;
+	return text;
 }
 
 int origin_parse(const char *text, unsigned ifindex, const char *driver, struct origin *ret,
@@ -229,7 +234,8 @@ int origin_parse(const char *text, unsigned ifindex, const char *driver, struct 
 	o.has_found = get_settings(&r, v, "found", &o.found);
 	o.has_back = get_settings(&r, v, "back", &o.back);
 	o.back_usec = get(&r, v, "backUSec", INT64_MAX, &has);
-	get_held(&r, v, &o);
+	o.held = get_text(&r, v, "held");
+	o.configured = get_text(&r, v, "configured");
 	if (r.bad || has != o.has_back)
 		return -EBADMSG;
 	*ret_same = index == ifindex && streq(sd_json_variant_string(d), driver);
@@ -268,7 +274,7 @@ int origin_write(const char *path, unsigned ifindex, const char *driver, const s
 	_cleanup_free_ char *text = NULL;
 	int r;
 
-	if (!o->has_found && !o->has_back && !o->held)
+	if (!o->has_found && !o->has_back && !o->held && !o->configured)
 		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 	r = origin_format(ifindex, driver, o, &text);
 	return r < 0 ? r : sealed_write(&seal, path, text);

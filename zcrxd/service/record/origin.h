@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Where a NIC came from, in a file of its own in the state directory: how it was found before the
- * first change, where it has to go back to unless somebody confirms, and whether it is to be left
- * alone. Written before the act. A reboot resets a NIC, so the file is bound to the boot, and to the
+ * first change, where it has to go back to unless somebody confirms, whether it is to be left alone, and
+ * to which configuration it was brought. Written before the act. A reboot resets a NIC, so the file is bound to the boot, and to the
  * interface by its index (which the kernel gives to one device a boot) and driver.
  *
- * Read and written on the interface's worker only.
+ * Read and written on the interface's worker only; before there is one, at start, also on the loop.
  */
 #pragma once
 
@@ -20,6 +20,8 @@ struct origin {
 	struct nic_settings back; /* whoever starts with this goes back to it */
 	uint64_t back_usec;	  /* unless it is confirmed by then (realtime); 0: it was decided */
 	char *held;		  /* why no daemon configures it by itself; NULL if it may */
+	char *configured;	  /* by config_interface_describe(): it was brought to that, and nothing
+				   * was changed since by zcrxd; NULL if it is on its way */
 };
 
 void origin_done(struct origin *o);
