@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # check-recovery.sh [DIRECTORY]: each row of the tables in docs/RECOVERY.md names its test, and there
-# is such a test: a function `test_...`, or a scenario "..." of tests/crash/scenarios.c.
+# is such a test: a function `test_...`, or a scenario "..." of tests/crash/scenarios-*.c.
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 2
 

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <sys/socket.h>
 
 #include "hotplug.h"
@@ -113,6 +114,44 @@ static void test_gone_in_the_middle(void **state)
 }
 
 /* ------------------------------------------------------------------------------- moving */
+
+static void *move_away_later(void *usec)
+{
+	usleep(*(const unsigned *)usec);
+	(void)sim_move_away(d.sim, SIM0);
+	return NULL;
+}
+
+/* At every stage of a Register and of an AddFlow: there is an answer, the lease ends, and nothing of
+ * it is on the NIC that comes back. */
+static void test_gone_during_a_call(void **state)
+{
+	(void)state;
+	start(ENTRY("name: sim0"));
+	for (unsigned i = 0; i < 24; i++) {
+		unsigned after = i / 2 * 5000;
+		const char *error;
+		struct client c;
+		pthread_t thread;
+
+		await("sim0", "configured");
+		assert_null(client_open(&d, &c, i % 2 ? CLIENT_BOUND : CLIENT_RESERVED));
+		sim_set_delay(d.sim, 10);
+		assert_int_equal(pthread_create(&thread, NULL, move_away_later, &after), 0);
+		error = i % 2 ? client_add_flow(&c) : client_register(&c);
+		/* Which refusal depends on where it was; the connection outlives it. */
+		assert_true(!error || !streq(error, DISCONNECTED));
+		pthread_join(thread, NULL);
+		sim_set_delay(d.sim, 0);
+		wait_for_hangup(c.handle);
+		await_lease(&c, "gone");
+		client_close(&c);
+		await("sim0", "missing");
+		assert_int_equal(sim_move_back(d.sim, SIM0), 0);
+		await("sim0", "configured");
+		wait_until_clean(&d);
+	}
+}
 
 /* To another network namespace, where nobody can take our rules and contexts away, and back. What
  * somebody else had on it is no business of ours. */
@@ -265,6 +304,7 @@ int main(void)
 		TEST(test_goes_and_returns),
 		TEST(test_back_before_the_leases_are_over),
 		TEST(test_gone_in_the_middle),
+		TEST(test_gone_during_a_call),
 		TEST(test_moved_and_back),
 		TEST(test_moved_to_and_fro),
 		TEST(test_another_address),

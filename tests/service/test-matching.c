@@ -130,6 +130,18 @@ static void test_renamed_by_path(void **state)
 	renamed_by(ENTRY("path: pci-0000:3b:00.0"));
 }
 
+/* udev has its own time: the interface is there before anybody knows where. */
+static void test_path_comes_later(void **state)
+{
+	(void)state;
+	start(ENTRY("path: pci-0000:3b:00.0"));
+	add_nic(SIM1, "sim1", MAC1, NULL);
+	usleep(50000);
+	assert_string_equal(state_of("path pci-0000:3b:00.0", NULL, 0), "missing");
+	assert_int_equal(sim_set_path(d.sim, SIM1, "pci-0000:3b:00.0"), 0);
+	await("sim1", "configured");
+}
+
 static void test_alternative_name(void **state)
 {
 	struct client c;
@@ -286,6 +298,7 @@ int main(void)
 		TEST(test_renamed_by_driver),
 		TEST(test_renamed_by_mac),
 		TEST(test_renamed_by_path),
+		TEST(test_path_comes_later),
 		TEST(test_alternative_name),
 		TEST(test_renamed_while_away),
 		TEST(test_not_configured_while_away),

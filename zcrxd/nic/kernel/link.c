@@ -9,6 +9,7 @@
 
 #include "link.h"
 #include "sysfs.h"
+#include "udev.h"
 
 #define LINKS_MAX     65536
 #define ADDRESSES_MAX 65536

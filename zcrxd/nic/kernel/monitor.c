@@ -13,6 +13,7 @@
 #include "monitor.h"
 #include "netdev.h"
 #include "sockdiag.h"
+#include "udev.h"
 
 /* A flood on one socket must not keep the event loop: the rest is read in the next round. */
 #define DATAGRAMS_PER_ROUND 64
@@ -88,6 +89,19 @@ static int join(struct netlink *nl, int epoll_fd, const int *groups, size_t n)
 	return r;
 }
 
+/* Without it no entry of the configuration matches by path, and all others do. */
+static int join_udev(struct monitor *m)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int r = udev_watch(&m->udev_fd);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r >= 0 && epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, m->udev_fd, &event) < 0)
+		r = -errno;
+	return r;
+}
+
 static int join_all(struct monitor *m)
 {
 	const int route[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR };
@@ -110,6 +124,8 @@ static int join_all(struct monitor *m)
 	if (r >= 0)
 		r = join(&m->diag, m->epoll_fd, diag, ARRAY_SIZE(diag));
 	if (r >= 0)
+		r = join_udev(m);
+	if (r >= 0)
 		r = netlink_open(&m->ask, NETLINK_ROUTE);
 	if (r >= 0) /* after the group was joined: no link falls between */
 		r = link_table_fill(&m->links, &m->ask);
@@ -121,7 +137,7 @@ int monitor_open(struct monitor *ret, const struct netlink_family *ethtool,
 {
 	int r;
 
-	*ret = (struct monitor) { .ethtool = *ethtool, .netdev = *netdev };
+	*ret = (struct monitor) { .ethtool = *ethtool, .netdev = *netdev, .udev_fd = -EBADF };
 	ret->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (ret->epoll_fd < 0)
 		return -errno;
@@ -139,8 +155,9 @@ void monitor_done(struct monitor *m)
 	netlink_done(&m->ask);
 	link_table_done(&m->links);
 	free(m->cookies);
+	closep(&m->udev_fd);
 	closep(&m->epoll_fd);
-	*m = (struct monitor) { .epoll_fd = -EBADF };
+	*m = (struct monitor) { .epoll_fd = -EBADF, .udev_fd = -EBADF };
 }
 
 int monitor_await_socket(struct monitor *m, uint64_t cookie)
@@ -229,6 +246,28 @@ static int drain(struct monitor *m, struct netlink *nl, nic_event_handler handle
 	return 0;
 }
 
+struct listener {
+	nic_event_handler handler;
+	void *userdata;
+};
+
+static void on_udev(unsigned ifindex, void *userdata)
+{
+	const struct nic_event event = { .type = NIC_EVENT_LINK, .ifindex = ifindex };
+	const struct listener *to = userdata;
+
+	to->handler(&event, to->userdata);
+}
+
+static void drain_udev(struct monitor *m, nic_event_handler handler, void *userdata)
+{
+	const struct nic_event lost = { .type = NIC_EVENT_OVERRUN };
+	struct listener to = { .handler = handler, .userdata = userdata };
+
+	if (m->udev_fd >= 0 && udev_watch_read(m->udev_fd, on_udev, &to) < 0)
+		handler(&lost, userdata);
+}
+
 int monitor_dispatch(struct monitor *m, nic_event_handler handler, void *userdata)
 {
 	struct netlink *all[] = { &m->route, &m->genl, &m->diag };
@@ -239,5 +278,6 @@ int monitor_dispatch(struct monitor *m, nic_event_handler handler, void *userdat
 		if (r < 0)
 			return r;
 	}
+	drain_udev(m, handler, userdata);
 	return 0;
 }

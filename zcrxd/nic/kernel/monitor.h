@@ -12,6 +12,7 @@
 struct monitor {
 	int epoll_fd;
 	struct netlink route, genl, diag;
+	int udev_fd; /* -EBADF if there is no udev */
 	struct netlink ask; /* for the links anew when notifications were lost */
 	struct link_table links;
 	struct netlink_family ethtool, netdev;

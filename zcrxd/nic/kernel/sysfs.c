@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Small files under /sys/class/net and /run/udev/data; see sysfs.h.
+ * Small files under /sys/class/net; see sysfs.h.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,6 @@
 #include "sysfs.h"
 
 #define UPPER_PREFIX "upper_"
-#define ID_PATH	     "E:ID_PATH="
 
 static inline void closedirp(DIR **d)
 {
@@ -113,28 +112,4 @@ void irq_affinity(unsigned irq, char *ret, size_t size)
 	line[strcspn(line, "\n")] = '\0';
 	if (strlen(line) < size)
 		strcpy(ret, line);
-}
-
-int udev_path(unsigned ifindex, char **ret)
-{
-	_cleanup_free_ char *path = NULL, *line = NULL;
-	_cleanup_fclose_ FILE *f = NULL;
-	size_t capacity = 0;
-	ssize_t n;
-
-	if (asprintf(&path, "/run/udev/data/n%u", ifindex) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	*ret = NULL;
-	f = fopen(path, "re");
-	while (f && (n = getline(&line, &capacity, f)) >= 0) {
-		if (strncmp(line, ID_PATH, strlen(ID_PATH)) != 0)
-			continue;
-		if (line[n - 1] == '\n')
-			line[n - 1] = '\0';
-		*ret = strdup(line + strlen(ID_PATH));
-		return *ret ? 0 : -ENOMEM;
-	}
-	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What only sysfs and udev's database know of a network device. Missing files are no errors.
+ * What only sysfs knows of a network device. Missing files are no errors.
  */
 #pragma once
 
@@ -13,5 +13,3 @@ int sysfs_numa_node(const char *ifname); /* -1 if it has none */
 size_t sysfs_uppers(const char *ifname, unsigned *ret, size_t max);
 /* The CPUs that an interrupt may go to, as /proc/irq lists them; "" if it does not fit. */
 void irq_affinity(unsigned irq, char *ret, size_t size);
-/* ID_PATH; NULL if udev does not know it. -ENOMEM only. */
-int udev_path(unsigned ifindex, char **ret);

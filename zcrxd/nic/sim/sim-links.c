@@ -102,6 +102,27 @@ int sim_move_back(struct nic_backend *b, unsigned ifindex)
 	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 
+int sim_plug_back(struct nic_backend *b, const struct nic_state *state)
+{
+	struct sim *s = sim_of(b);
+	struct nic_state *copy;
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = find_away(s, state->ifindex, &slot);
+	if (r == 0)
+		r = nic_state_copy(state, &copy);
+	if (r < 0)
+		return r;
+	nic_state_free(TAKE_PTR(s->nics[slot].away));
+	s->nics[slot].state = copy;
+	for (size_t q = 0; q < SIM_QUEUES_MAX; q++)
+		s->shared->nics[slot].queues[q].io_uring = false;
+	sim_sync(s, slot);
+	return sim_push(s, NIC_EVENT_LINK, state->ifindex, 0);
+}
+
 int sim_set_up(struct nic_backend *b, unsigned ifindex, bool up)
 {
 	struct sim *s = sim_of(b);
@@ -151,6 +172,19 @@ int sim_set_altnames(struct nic_backend *b, unsigned ifindex, const char *altnam
 	r = sim_find(s, ifindex, &slot);
 	if (r == 0)
 		r = set_text(&s->nics[slot].altnames, altnames);
+	return r < 0 ? r : sim_push(s, NIC_EVENT_LINK, ifindex, 0);
+}
+
+int sim_set_path(struct nic_backend *b, unsigned ifindex, const char *path)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r == 0)
+		r = set_text(&s->nics[slot].path, path);
 	return r < 0 ? r : sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 

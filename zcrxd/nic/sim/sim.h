@@ -35,11 +35,14 @@ int sim_set_up(struct nic_backend *b, unsigned ifindex, bool up);
 int sim_set_default_route(struct nic_backend *b, unsigned ifindex, bool carries);
 int sim_rename(struct nic_backend *b, unsigned ifindex, const char *name);
 int sim_set_altnames(struct nic_backend *b, unsigned ifindex, const char *altnames);
+int sim_set_path(struct nic_backend *b, unsigned ifindex, const char *path);
 int sim_set_mac(struct nic_backend *b, unsigned ifindex, const char *mac);
 int sim_set_master(struct nic_backend *b, unsigned ifindex, unsigned master);
 /* To another network namespace, and back under the same index. */
 int sim_move_away(struct nic_backend *b, unsigned ifindex);
 int sim_move_back(struct nic_backend *b, unsigned ifindex);
+/* It was not away, but unplugged, and is as new. */
+int sim_plug_back(struct nic_backend *b, const struct nic_state *state);
 int sim_set_addresses(struct nic_backend *b, unsigned ifindex,
 		      const struct local_address *addresses, size_t n);
 /* Somebody else's ethtool. -EINVAL where the kernel would refuse. */

@@ -267,6 +267,8 @@ void proofs_addresses_changed(struct device *d)
 	int r;
 
 	r = b->ops->addresses(b, d->ifindex, &a.list, &a.n);
+	if (r == -ENODEV)
+		return; /* the message that it is gone is on its way */
 	if (r != 0) {
 		log_error("Cannot read the addresses of %s: %s", d->name,
 			  strerror(r < 0 ? -r : EIO));

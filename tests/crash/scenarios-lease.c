@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Of leases: what clients, administrators and time do to them, and starts with one.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "scenarios.h"
+
+#define HOUR 3600000000ULL
+
+static const char *act_acquire(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_acquire(w, s, "{}");
+}
+
+static const char *act_acquire_persistent(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_acquire(w, s, "{\"persistent\":true}");
+}
+
+/* root's: it registers by itself, and is steered at once. */
+static const char *act_acquire_steered(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_acquire(w, s, "{\"persistent\":true,\"flows\":[" SUBJECT_FLOW "]}");
+}
+
+static const char *act_open(struct world *w, struct subject *s, unsigned n)
+{
+	const char *error;
+
+	world_arm(w, n);
+	error = call(w->link, "Open", NULL, "{\"leaseId\":\"%s\"}", s->id);
+	if (!error)
+		s->handle = sd_varlink_take_fd(w->link, 0);
+	return error;
+}
+
+static const char *act_register(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_register(w, s, 0);
+}
+
+/* With which they can be spread over both. */
+static const char *act_register_last(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_register(w, s, 1);
+}
+
+static const char *act_acquire_spread(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_acquire(w, s, "{\"queues\":2,\"persistent\":true,\"flows\":[" SUBJECT_FLOW "]}");
+}
+
+/* The kernel says no, to the second operation of it. */
+static const char *act_register_refused(struct world *w, struct subject *s, unsigned n)
+{
+	const char *error;
+
+	assert_int_equal(sim_fail_at(w->d.sim, 2, EPERM, "not now"), 0);
+	world_arm(w, n);
+	error = subject_register(w, s, 0);
+	sim_fail_at(w->d.sim, 0, 0, NULL);
+	assert_non_null(error);
+	return streq(error, DISCONNECTED) ? error : NULL;
+}
+
+static const char *act_add_socket(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_add_socket(w, s);
+}
+
+static const char *act_add_value(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_add_value(w, s);
+}
+
+static const char *act_remove_flow(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return call_fds(w->link, "RemoveFlow", &s->handle, 1, NULL, "{" SUBJECT_LEASE ",\"flowId\":\"%s\"}", s->id,
+			s->flow_id);
+}
+
+static const char *act_release(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_call(w, s, "Release");
+}
+
+static const char *act_renew(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return call_fds(w->link, "Renew", &s->handle, 1, NULL, "{" SUBJECT_LEASE ",\"timeToLiveUSec\":%llu}", s->id,
+			20 * HOUR);
+}
+
+static const char *act_expire(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return call_fds(w->link, "Renew", &s->handle, 1, NULL, "{" SUBJECT_LEASE ",\"timeToLiveUSec\":1}", s->id);
+}
+
+#define TUNE "{" SUBJECT_LEASE ",\"deferHardIrqs\":%u,\"groFlushTimeoutNSec\":200000}"
+
+static void tuned(struct world *w, struct subject *s)
+{
+	reserved(w, s);
+	must(call_fds(w->link, "Tune", &s->handle, 1, NULL, TUNE, s->id, 2U));
+}
+
+static const char *act_tune(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return call_fds(w->link, "Tune", &s->handle, 1, NULL, TUNE, s->id, 3U);
+}
+
+static const char *act_revoke(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return call(w->link, "Revoke", NULL, "{\"leaseId\":\"%s\",\"graceUSec\":20000}", s->id);
+}
+
+static const char *act_revoke_by_force(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return call(w->link, "Revoke", NULL, "{\"leaseId\":\"%s\",\"force\":true}", s->id);
+}
+
+static const char *act_device_deleted(struct world *w, struct subject *s, unsigned n)
+{
+	bool over = n > 0;
+
+	world_arm(w, n);
+	world_delete_netkit(w, s->id);
+	/* For a moment it may be that the NIC itself goes. */
+	for (time_t start = time(NULL); !over && world_is_patient(start); usleep(1000)) {
+		_cleanup_free_ char *list = world_list(w);
+
+		over = !strstr(list, s->id);
+	}
+	return UNANSWERED;
+}
+
+static const char *act_client_dies(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	close(TAKE_FD(s->handle));
+	return UNANSWERED;
+}
+
+static const char *act_socket_closed(struct world *w, struct subject *s, unsigned n)
+{
+	(void)s;
+	world_arm(w, n);
+	close_listener(w);
+	return UNANSWERED;
+}
+
+static const char *act_address_added(struct world *w, struct subject *s, unsigned n)
+{
+	(void)s;
+	world_arm(w, n);
+	set_addresses(w, 3);
+	return UNANSWERED;
+}
+
+static const char *act_address_removed(struct world *w, struct subject *s, unsigned n)
+{
+	(void)s;
+	world_arm(w, n);
+	set_addresses(w, 1);
+	return UNANSWERED;
+}
+
+static void undo_addresses(struct world *w)
+{
+	set_addresses(w, 2);
+}
+
+/* The lease as it was is what the start has to come back to. */
+static const char *act_start_without_rules(struct world *w, struct subject *s, unsigned n)
+{
+	world_kill(w);
+	remove_rules(w);
+	return act_start(w, s, n);
+}
+
+const struct scenario lease_scenarios[] = {
+	{ "Acquire", .prepare = nothing, .act = act_acquire },
+	{ "Acquire, persistent", .prepare = nothing, .act = act_acquire_persistent },
+	{ "Acquire, persistent, with a flow", .prepare = nothing, .act = act_acquire_steered },
+	{ "Open", .prepare = persistent, .act = act_open },
+	{ "Register", .prepare = reserved, .act = act_register },
+	{ "Register, with a flow waiting", .prepare = pending, .act = act_register },
+	{ "Register, refused", .prepare = reserved, .act = act_register_refused, .unchanged = true },
+	{ "AddFlow by socket", .prepare = bound, .act = act_add_socket },
+	{ "AddFlow by value", .prepare = steered, .act = act_add_value },
+	{ "RemoveFlow, one of two of a socket", .prepare = steered, .act = act_remove_flow },
+	{ "RemoveFlow, the last of a socket", .prepare = steered_once, .act = act_remove_flow,
+	  .undo = undo_addresses },
+	{ "RemoveFlow, the last", .prepare = steered_by_value, .act = act_remove_flow },
+	{ "RemoveFlow, still waiting", .prepare = pending, .act = act_remove_flow },
+	{ "Renew", .prepare = steered, .act = act_renew },
+	{ "Tune", .prepare = reserved, .act = act_tune },
+	{ "Tune, again", .prepare = tuned, .act = act_tune },
+	{ "Release, tuned", .prepare = tuned, .act = act_release },
+	{ "Release", .prepare = steered_and_closed, .act = act_release },
+	{ "Release, not registered", .prepare = pending, .act = act_release },
+	{ "Revoke with grace", .prepare = steered_and_closed, .act = act_revoke },
+	{ "Revoke by force", .prepare = steered_and_closed, .act = act_revoke_by_force },
+	{ "its device deleted", .certain = true, .netkit_only = true, .prepare = steered,
+	  .act = act_device_deleted },
+	{ "expiry", .prepare = steered_and_closed, .act = act_expire },
+	{ "the client's death", .certain = true, .prepare = steered_and_closed,
+	  .act = act_client_dies },
+	{ "the socket's end", .certain = true, .prepare = steered, .act = act_socket_closed },
+	{ "an address more", .certain = true, .prepare = steered, .act = act_address_added,
+	  .undo = undo_addresses },
+	{ "an address less", .certain = true, .prepare = steered, .act = act_address_removed,
+	  .undo = undo_addresses },
+	{ "a reset", .unchanged = true, .certain = true, .prepare = steered, .act = act_reset },
+	{ "a foreign rule", .certain = true, .netkit_only = true, .prepare = steered, .act = act_foreign_rule,
+	  .undo = undo_foreign_rule },
+	{ "start with a lease", .unchanged = true, .prepare = steered, .act = act_start },
+	{ "start, rules lost", .unchanged = true, .certain = true, .prepare = steered,
+	  .act = act_start_without_rules },
+	{ "Acquire, two queues, with a flow", .prepare = nothing, .act = act_acquire_spread },
+	{ "Register, the last of two", .prepare = half_bound, .act = act_register_last },
+	{ "Register, the last of two, with a flow waiting", .prepare = half_bound_and_pending,
+	  .act = act_register_last },
+	{ "AddFlow over two queues", .prepare = both_bound, .act = act_add_socket },
+	{ "Release, two queues", .prepare = spread_and_closed, .act = act_release },
+	{ "start with two queues", .unchanged = true, .prepare = spread, .act = act_start },
+	{ "start, context and rules lost", .unchanged = true, .certain = true, .prepare = spread,
+	  .act = act_start_without_rules },
+	{ "start, the client of two queues gone", .certain = true,
+	  .prepare = spread_and_client_gone, .act = act_start },
+	{ "start, the client gone", .certain = true, .prepare = away_and_client_gone,
+	  .act = act_start },
+	{ "start, the socket gone", .certain = true, .prepare = away_and_socket_gone,
+	  .act = act_start },
+};
+const size_t n_lease_scenarios = ARRAY_SIZE(lease_scenarios);
