@@ -45,6 +45,9 @@ static int add_flow(struct zcrx_lease *l, int queue, int socket, sd_json_variant
 	handle = lease_push_handle(l);
 	if (handle < 0)
 		return handle;
+	/* Whatever is received through its ring is the application's own already. */
+	if (l->software)
+		return 0;
 	if (!owned) {
 		fd = client_push_fd(l->client, socket);
 		if (fd < 0)

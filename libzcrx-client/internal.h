@@ -35,6 +35,7 @@ struct zcrx_lease {
 
 	char *id; /* NULL until acquired */
 	char *interface;
+	bool software; /* no NIC stands behind its queues */
 	unsigned int *hardware_queues;
 	unsigned int *napi_ids; /* of those that are registered, else 0 */
 	unsigned int n_queues;

@@ -110,6 +110,7 @@ static int describe(struct zcrx_lease *l, sd_json_variant *v)
 	sd_json_variant *id = sd_json_variant_by_key(v, "leaseId");
 	sd_json_variant *interface = sd_json_variant_by_key(v, "interface");
 	sd_json_variant *queues = sd_json_variant_by_key(v, "hardwareQueues");
+	sd_json_variant *grant = sd_json_variant_by_key(v, "grant");
 	_cleanup_free_ char *id_copy = NULL, *interface_copy = NULL;
 	_cleanup_free_ unsigned int *numbers = NULL, *napi_ids = NULL;
 	size_t n;
@@ -138,6 +139,8 @@ static int describe(struct zcrx_lease *l, sd_json_variant *v)
 	l->hardware_queues = TAKE_PTR(numbers);
 	l->napi_ids = TAKE_PTR(napi_ids);
 	l->n_queues = (unsigned int)n;
+	l->software = sd_json_variant_is_string(grant) &&
+		      streq(sd_json_variant_string(grant), "software");
 	return 0;
 }
 

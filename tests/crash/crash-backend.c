@@ -302,6 +302,11 @@ static int register_ifq(struct nic_backend *b, const struct ifq_request *request
 	return POINTS(inner->ops->register_ifq(inner, request, ret, f));
 }
 
+static int rings(struct nic_backend *b, int stored)
+{
+	return INNER(b, crash_backend)->ops->rings(INNER(b, crash_backend), stored);
+}
+
 static int open_nic(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct fault *f)
 {
 	struct nic_backend *inner = INNER(b, crash_backend);
@@ -339,6 +344,7 @@ static const struct nic_backend_ops backend_ops = {
 	.sockets_at_port = sockets_at_port,
 	.check_area = check_area,
 	.register_ifq = register_ifq,
+	.rings = rings,
 	.open = open_nic,
 	.free = backend_free,
 };

@@ -57,7 +57,10 @@ static void expect_configured(void)
 /* What the kernel knows, and does not tell. */
 static bool table_was_set(void)
 {
-	return sim_of(d.sim)->nics[0].state->rss_was_set;
+	size_t slot;
+
+	assert_int_equal(sim_find(sim_of(d.sim), SIM0, &slot), 0);
+	return sim_of(d.sim)->nics[slot].state->rss_was_set;
 }
 
 static bool is_as_found(const struct nic_state *s)

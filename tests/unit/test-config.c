@@ -24,7 +24,7 @@ static void check_defaults(const char *text)
 	assert_int_equal(c->on_drift, ON_DRIFT_REPAIR);
 	assert_int_equal(c->grants, GRANTS_AUTO);
 	assert_int_equal(c->n_interfaces, 0);
-	assert_int_equal(c->software_queues, 0);
+	assert_int_equal(c->software.zero_copy_queues, 0);
 	assert_int_equal(c->n_policy, 1);
 	assert_string_equal(c->policy[0].user, "root");
 	assert_true(c->policy[0].resolved);
@@ -90,7 +90,7 @@ static void test_example(void **state)
 	assert_int_equal(c->on_stop, ON_STOP_RESTORE);
 	assert_int_equal(c->on_drift, ON_DRIFT_REPORT);
 	assert_int_equal(c->grants, GRANTS_DIRECT);
-	assert_int_equal(c->software_queues, 8);
+	assert_int_equal(c->software.zero_copy_queues, 8);
 	assert_int_equal(c->n_interfaces, 4);
 	assert_string_equal(i[0].name, "eth0");
 	assert_null(i[0].driver);
@@ -254,12 +254,12 @@ static void test_default_file(void **state)
 	read_file(DEFAULT_FILE, &text, &n);
 	c = parse_file(text, n);
 	assert_int_equal(c->n_interfaces, 0);
-	assert_int_equal(c->software_queues, 0);
+	assert_int_equal(c->software.zero_copy_queues, 0);
 	assert_true(c->n_policy > 0);
 	uncomment(text);
 	examples = parse_file(text, strlen(text));
 	assert_int_equal(examples->n_interfaces, 1);
-	assert_int_equal(examples->software_queues, 8);
+	assert_int_equal(examples->software.zero_copy_queues, 8);
 	/* What it shows as the default is the default. */
 	assert_int_equal(examples->on_stop, c->on_stop);
 	assert_int_equal(examples->on_drift, c->on_drift);

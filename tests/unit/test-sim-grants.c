@@ -207,6 +207,7 @@ static void test_register_mistakes(void **state)
 			 ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EINVAL);
 	request.kind = GRANT_SOFTWARE;
+	request.ifindex = SOFTWARE_IFINDEX;
 	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f), 0);
 	sim_features(backend)->software = false;
 	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f),

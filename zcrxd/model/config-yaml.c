@@ -8,7 +8,6 @@
 #include "config-reader.h"
 
 #define CHANNELS_MOST	   4096
-#define SOFTWARE_MOST	   1024
 #define RX_RING_MOST	   65536
 #define HDS_THRESHOLD_MOST 65535
 #define INTERFACES_MOST	   256
@@ -19,8 +18,9 @@ static int read_name(struct config_reader *r, const struct yaml_node *value, voi
 	struct config_interface *i = into;
 
 	/* What software: offers goes by this name. */
-	if (value->kind == YAML_TEXT && streq(value->text, "software"))
-		return config_bad(r, value, "a network device (the name software is taken)");
+	if (value->kind == YAML_TEXT && streq(value->text, SOFTWARE_NAME))
+		return config_bad(r, value,
+				  "a network device (the name " SOFTWARE_NAME " is taken)");
 	return config_read_interface_name(r, value, ALTNAME_MOST, &i->name);
 }
 
@@ -238,19 +238,22 @@ static int read_software_queues(struct config_reader *r, const struct yaml_node 
 {
 	struct config *c = into;
 
-	return config_read_number(r, value, 1, SOFTWARE_MOST, &c->software_queues);
+	return config_read_number(r, value, 1, SOFTWARE_QUEUES_MAX, &c->software.zero_copy_queues);
 }
 
 static int read_software(struct config_reader *r, const struct yaml_node *value, void *into)
 {
 	static const struct config_key keys[] = { { "queues", read_software_queues } };
+	struct config *c = into;
 	int ret;
 
 	ret = config_read_mapping(r, value, keys, ARRAY_SIZE(keys), into);
 	if (ret == 0 && !yaml_node_get(value, "queues"))
 		return config_bad_key(r, value, "queues", "nothing",
 				      "the number of queues to offer");
-	return ret;
+	if (ret == 0)
+		c->software.name = strdup(SOFTWARE_NAME);
+	return ret == 0 && !c->software.name ? -ENOMEM : ret;
 }
 
 static int read_on_stop(struct config_reader *r, const struct yaml_node *value, void *into)

@@ -35,6 +35,7 @@ struct config *config_free(struct config *c)
 	for (size_t i = 0; i < c->n_interfaces; i++)
 		interface_done(&c->interfaces[i]);
 	free(c->interfaces);
+	free(c->software.name);
 	for (size_t i = 0; i < c->n_policy; i++)
 		rule_done(&c->policy[i]);
 	free(c->policy);

@@ -67,7 +67,7 @@ struct config {
 	enum grants_mode grants;
 	struct config_interface *interfaces;
 	size_t n_interfaces;
-	unsigned software_queues; /* 0: not offered */
+	struct config_interface software; /* queues without a NIC; their number is 0: not offered */
 	struct policy_rule *policy;
 	size_t n_policy;
 };

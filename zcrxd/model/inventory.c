@@ -63,11 +63,18 @@ static unsigned first_to_lease(const struct inventory *i)
 	return c->lease_first > c->zero_copy_first ? c->lease_first - c->zero_copy_first : 0;
 }
 
+static unsigned end_to_lease(const struct inventory *i)
+{
+	const struct carve_out *c = &i->carve_out;
+
+	return c->lease_end > 0 ? c->lease_end - c->zero_copy_first : c->zero_copy_count;
+}
+
 unsigned inventory_free_count(const struct inventory *i)
 {
 	unsigned count = 0;
 
-	for (unsigned n = first_to_lease(i); n < i->carve_out.zero_copy_count; n++)
+	for (unsigned n = first_to_lease(i); n < end_to_lease(i); n++)
 		count += is_free(&i->queues[n]);
 	return count;
 }

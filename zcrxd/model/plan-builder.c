@@ -130,13 +130,13 @@ bool builder_rss_waits(const struct builder *b)
 int builder_add(struct builder *b, const struct step *step)
 {
 	if (must_wait(b, step))
-		return builder_wait(b, step, UINT32_MAX);
+		return builder_wait(b, step, 0, UINT32_MAX);
 	assert(b->plan->n_steps < STEPS_MAX);
 	b->plan->steps[b->plan->n_steps++] = *step;
 	return 0;
 }
 
-int builder_wait(struct builder *b, const struct step *step, uint32_t below)
+int builder_wait(struct builder *b, const struct step *step, uint32_t first, uint32_t end)
 {
 	struct waiting_step *w = &b->plan->waiting[b->plan->n_waiting];
 
@@ -147,7 +147,7 @@ int builder_wait(struct builder *b, const struct step *step, uint32_t below)
 	if (!w->queues)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->held.n; i++)
-		if (b->held.queues[i] < below)
+		if (b->held.queues[i] >= first && b->held.queues[i] < end)
 			w->queues[w->n_queues++] = b->held.queues[i];
 	return 0;
 }

@@ -19,9 +19,9 @@ struct builder builder_new(const struct nic_state *state, const struct held_queu
 			   struct fault *reterr);
 
 /* Both take the tables of `step`, also where they fail: -ENOMEM. builder_add() has it wait for
- * every held queue if it would disturb one, builder_wait() for those below a number. */
+ * every held queue if it would disturb one, builder_wait() for those from `first` to below `end`. */
 int builder_add(struct builder *b, const struct step *step);
-int builder_wait(struct builder *b, const struct step *step, uint32_t below);
+int builder_wait(struct builder *b, const struct step *step, uint32_t first, uint32_t end);
 /* RSS cannot change without disturbing a held queue; it does not wait where it leads to one, which is
  * worse. */
 bool builder_rss_waits(const struct builder *b);

@@ -225,7 +225,7 @@ static int wait_for_rest(struct builder *b, unsigned now, unsigned ordinary, uns
 	int r = 0;
 
 	if (queues != found)
-		r = builder_wait(b, &channels, UINT32_MAX);
+		r = builder_wait(b, &channels, 0, UINT32_MAX);
 	if (r < 0 || now == ordinary)
 		return r;
 	rss.from.n_rss = s->rss.n;
@@ -237,7 +237,7 @@ static int wait_for_rest(struct builder *b, unsigned now, unsigned ordinary, uns
 		free(rss.to.rss);
 		return -ENOMEM;
 	}
-	return builder_wait(b, &rss, queues != found ? UINT32_MAX : ordinary);
+	return builder_wait(b, &rss, 0, queues != found ? UINT32_MAX : ordinary);
 }
 
 static uint32_t lowest_held(const struct builder *b)

@@ -157,6 +157,20 @@ static int check_rss(const struct builder *b, unsigned ordinary, unsigned queues
 	return 0;
 }
 
+/* There is nothing to set, only queues to count. Those that are too many stay as long as they are held. */
+static int plan_software(struct builder *b, unsigned queues)
+{
+	struct step step = { .op = STEP_CHANNELS, .to.channels.combined = queues };
+	unsigned most = queues;
+
+	for (size_t i = 0; i < b->held.n; i++)
+		if (b->held.queues[i] >= most)
+			most = b->held.queues[i] + 1;
+	b->plan->carve_out = (struct carve_out) { .zero_copy_count = most, .lease_end = queues };
+	step.from.channels.combined = most;
+	return most > queues ? builder_wait(b, &step, queues, UINT32_MAX) : 0;
+}
+
 int plan_build(const struct config_interface *config, const struct nic_state *state,
 	       const struct held_queues *held, struct plan **ret, struct fault *reterr)
 {
@@ -167,6 +181,12 @@ int plan_build(const struct config_interface *config, const struct nic_state *st
 
 	if (!plan)
 		return -ENOMEM;
+	if (state->software) {
+		r = plan_software(&b, config->zero_copy_queues);
+		if (r == 0)
+			*ret = TAKE_PTR(plan);
+		return r;
+	}
 	r = check_split(&b, config);
 	if (r == 0)
 		r = count_queues(&b, config, &queues);

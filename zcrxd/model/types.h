@@ -15,6 +15,10 @@
 #define LEASE_FLOWS_MAX 256	 /* flows of one lease */
 #define LEASE_HANDLES_MAX 64	 /* handles given out for one persistent lease */
 #define LEASE_NAME_MAX 64	 /* bytes of a lease's name */
+/* The queues without a NIC, under this name and this index, which no interface can have. */
+#define SOFTWARE_NAME "software"
+#define SOFTWARE_IFINDEX UINT32_MAX
+#define SOFTWARE_QUEUES_MAX 1024
 #define REFILL_ENTRIES_MAX 32768 /* the kernel's own limit (IO_RQ_MAX_ENTRIES) */
 
 enum grant_kind {

@@ -74,9 +74,10 @@ struct ifq_request {
 	gid_t gid;
 	int ring;	      /* number of the ring's descriptor in the client */
 	int area_fd;	      /* memfd or dma-buf */
+	int rings_fd;	      /* GRANT_SOFTWARE: what nic_backend_ops.rings() gave */
 	uint64_t area_offset, area_size;
 	bool dmabuf;
-	enum grant_kind kind; /* GRANT_SOFTWARE: ifindex and queue are not looked at */
+	enum grant_kind kind;
 	unsigned ifindex;     /* as in struct grant */
 	uint32_t queue;
 	uint32_t refill_entries;
@@ -192,6 +193,15 @@ struct nic_backend_ops {
 	int (*register_ifq)(struct nic_backend *b, const struct ifq_request *request,
 			    struct ifq *ret, struct fault *reterr);
 
+	/*
+	 * Nothing in the kernel shows which queues without a NIC are in use. What does is a descriptor,
+	 * which has to outlive the daemon, and keeps no ring open: borrowed, or -EBADF if there is
+	 * nothing to keep. Asked once, before any other call; `stored` is an earlier daemon's, taken
+	 * over, or -EBADF.
+	 */
+	int (*rings)(struct nic_backend *b, int stored);
+
+	/* SOFTWARE_IFINDEX: the queues without a NIC, which are no link. */
 	int (*open)(struct nic_backend *b, unsigned ifindex, struct nic **ret,
 		    struct fault *reterr);
 	struct nic_backend *(*free)(struct nic_backend *b); /* returns NULL */

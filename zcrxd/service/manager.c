@@ -322,6 +322,14 @@ struct manager *manager_free(struct manager *m)
 	return NULL;
 }
 
+static void manager_keep_rings(struct manager *m, struct stored_fds *passed)
+{
+	int stored = stored_fds_take(passed, FDSTORE_RINGS);
+
+	m->rings_stored = stored >= 0;
+	m->rings_fd = m->backend->ops->rings(m->backend, stored);
+}
+
 static int manager_take_up(struct manager *m, const char *socket_path, struct stored_fds *passed)
 {
 	int r;
@@ -330,6 +338,7 @@ static int manager_take_up(struct manager *m, const char *socket_path, struct st
 		log_error("sysctl kernel.yama.ptrace_scope is 3, which keeps zcrxd from the rings of its "
 			  "clients: no queue can be registered. Only a reboot can change it.");
 	origin_sweep(m->origin_directory);
+	manager_keep_rings(m, passed);
 	r = server_new(m, socket_path, passed);
 	if (r < 0)
 		return log_errno(r, "Cannot listen on %s", socket_path);

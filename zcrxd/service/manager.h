@@ -49,6 +49,8 @@ struct manager {
 	struct lease_list leases;
 	struct stray_list strays; /* what went with a NIC: leases/strays.h */
 	char *state_set_aside; /* what became of a state file that could not be read */
+	int rings_fd;	 /* nic_backend_ops.rings(); borrowed */
+	bool rings_stored; /* the service manager has a copy */
 	int state_error; /* why the last write of the state file failed, and that was said; or 0 */
 	sd_event_source *proof_timer;
 	struct watcher_list watchers;

@@ -159,7 +159,7 @@ static int kernel_nic_grant(struct nic *base, const struct grant_request *reques
 	case _GRANT_KIND_MAX:
 		break;
 	}
-	return -EINVAL; /* software queues belong to no interface */
+	return -EINVAL; /* those are software.c's */
 }
 
 static int kernel_nic_ungrant(struct nic *base, const struct grant *grant, struct fault *reterr)

@@ -4,6 +4,7 @@
  * is one that no client and no driver can make last; what may, is an operation of a nic or runs in
  * the disposable process (zcrx.c).
  */
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "area.h"
@@ -12,6 +13,7 @@
 #include "link.h"
 #include "monitor.h"
 #include "probe.h"
+#include "software.h"
 #include "sockdiag.h"
 #include "sockfacts.h"
 #include "sockflow.h"
@@ -24,6 +26,7 @@ struct kernel_backend {
 	struct monitor monitor;
 	struct kernel_features features;
 	uint64_t netns; /* our network namespace's cookie */
+	int rings;	/* software.h */
 };
 
 static struct kernel_backend *kernel_backend(struct nic_backend *b)
@@ -126,11 +129,24 @@ static int kernel_register_ifq(struct nic_backend *b, const struct ifq_request *
 	return zcrx_register(request, ret, reterr);
 }
 
+static int kernel_rings(struct nic_backend *base, int stored)
+{
+	struct kernel_backend *b = kernel_backend(base);
+
+	if (stored >= 0) {
+		closep(&b->rings);
+		b->rings = stored;
+	}
+	return b->rings;
+}
+
 static int kernel_open(struct nic_backend *base, unsigned ifindex, struct nic **ret,
 		       struct fault *reterr)
 {
 	struct kernel_backend *b = kernel_backend(base);
 
+	if (ifindex == SOFTWARE_IFINDEX)
+		return software_open(b->rings, &b->features, ret);
 	return kernel_nic_open(ifindex, &b->ethtool, &b->netdev, ret, reterr);
 }
 
@@ -143,6 +159,7 @@ static struct nic_backend *kernel_free(struct nic_backend *base)
 	monitor_done(&b->monitor);
 	netlink_done(&b->route);
 	netlink_done(&b->diag);
+	closep(&b->rings);
 	free(b->features.release);
 	free(b);
 	return NULL;
@@ -160,6 +177,7 @@ static const struct nic_backend_ops kernel_ops = {
 	.sockets_at_port = kernel_sockets_at_port,
 	.check_area = kernel_check_area,
 	.register_ifq = kernel_register_ifq,
+	.rings = kernel_rings,
 	.open = kernel_open,
 	.free = kernel_free,
 };
@@ -225,7 +243,8 @@ int kernel_backend_new(struct nic_backend **ret, struct fault *reterr)
 		return -ENOMEM;
 	b->backend.ops = &kernel_ops;
 	b->monitor.epoll_fd = -EBADF;
-	r = prepare(b, reterr);
+	b->rings = epoll_create1(EPOLL_CLOEXEC);
+	r = b->rings < 0 ? -errno : prepare(b, reterr);
 	if (r != 0)
 		return r;
 	*ret = &TAKE_PTR(b)->backend;

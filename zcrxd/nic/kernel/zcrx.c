@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "software.h"
 #include "uapi.h"
 #include "zcrx.h"
 
@@ -94,7 +95,12 @@ static int check_client(const struct ifq_request *request, struct fault *reterr)
 	struct uapi_pidfd_info info = { .mask = UAPI_PIDFD_INFO_CREDS };
 
 	if (ioctl(request->pidfd, UAPI_PIDFD_GET_INFO, &info) < 0)
-		return errno == ENOTTY ? 0 /* older than zcrx */ : refuse_pidfd(errno, request, reterr);
+		return errno == ENOTTY || errno == EINVAL
+			       ? fault_set(reterr, ZCRX_NOT_SUPPORTED, "PIDFD_GET_INFO",
+					   "This kernel cannot tell as whom the process runs that "
+					   "connected (Linux 6.13 and later), and has no io_uring "
+					   "zero-copy receive (6.15 and later).")
+			       : refuse_pidfd(errno, request, reterr);
 	if (info.euid == info.ruid && info.suid == info.ruid && info.egid == info.rgid &&
 	    info.sgid == info.rgid)
 		return 0;
@@ -241,6 +247,20 @@ static int do_register(int ring, const struct ifq_request *request, void *area_a
 	return 0;
 }
 
+/* Known by its queue before the kernel pins anything for it. */
+static int register_software(int *ring, const struct ifq_request *request, void *area_address,
+			     struct ifq *ret, struct fault *reterr)
+{
+	int r = software_watch_ring(request->rings_fd, ring, request->queue);
+
+	if (r < 0)
+		return r;
+	r = do_register(*ring, request, area_address, ret, reterr);
+	if (r != 0)
+		software_forget_ring(request->rings_fd, *ring);
+	return r;
+}
+
 int zcrx_register(const struct ifq_request *request, struct ifq *ret, struct fault *reterr)
 {
 	_cleanup_(mapping_done) struct mapping area = {};
@@ -256,7 +276,9 @@ int zcrx_register(const struct ifq_request *request, struct ifq *ret, struct fau
 		r = check_ring(ring, reterr);
 	if (r == 0 && !request->dmabuf)
 		r = map_area(request, &area, reterr);
-	if (r == 0)
-		r = do_register(ring, request, area.address, ret, reterr);
-	return r;
+	if (r != 0)
+		return r;
+	return request->kind == GRANT_SOFTWARE
+		       ? register_software(&ring, request, area.address, ret, reterr)
+		       : do_register(ring, request, area.address, ret, reterr);
 }

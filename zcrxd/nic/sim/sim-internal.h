@@ -10,8 +10,9 @@
 
 #include "sim.h"
 
-#define SIM_NICS_MAX   16
+#define SIM_NICS_MAX   17 /* with the queues without a NIC */
 #define SIM_QUEUES_MAX 512
+#define SIM_SOFTWARE_QUEUES 64
 
 struct sim_owner {
 	atomic_bool io_uring;

@@ -44,6 +44,10 @@ static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr
 		return r;
 	SIM_LOCK(h->sim);
 	r = sim_enter(h, &s, reterr);
+	if (r == 0 && s->software && !h->sim->features.software)
+		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "software queues",
+				 "Queues without a NIC need Linux 7.1 or later; this is %s.",
+				 h->sim->features.release);
 	if (r == 0)
 		r = nic_state_copy(s, &copy);
 	if (r != 0)
@@ -324,7 +328,7 @@ static int find_napi(struct sim_handle *h, uint32_t queue, struct nic_queue **re
 		return r;
 	if (!s->up)
 		return down(s, reterr);
-	if (queue >= s->n_queues)
+	if (queue >= s->n_queues || s->software)
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "napi", "Queue %u of %s has no NAPI.",
 				 queue, s->name);
 	*ret = &s->queues[queue];

@@ -216,15 +216,13 @@ static int bind_queue(struct sim *s, const struct ifq_request *request, struct f
 	struct sim_owner *o;
 	bool split = false;
 
-	if (request->kind == GRANT_SOFTWARE)
-		return s->features.software
-			       ? 0
-			       : fault_set(reterr, ZCRX_NOT_SUPPORTED, "software",
-					   "This kernel has no device-less zero-copy receive.");
+	if (request->kind == GRANT_SOFTWARE && !s->features.software)
+		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "software",
+				 "This kernel has no device-less zero-copy receive.");
 	o = find_queue(s->shared, request, &split);
 	if (!o)
 		return fault_kernel(reterr, EOPNOTSUPP, NULL, operation, "There is no such queue.");
-	if (!split)
+	if (!split && request->kind != GRANT_SOFTWARE)
 		return fault_kernel(reterr, EINVAL, NULL, operation,
 				    "tcp-data-split has to be on and hds-threshold 0.");
 	if (atomic_exchange(&o->io_uring, true))

@@ -127,7 +127,7 @@ static int links(struct nic_backend *b, struct nic_link **ret, size_t *ret_n)
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n_nics; i++)
-		if (s->nics[i].state && add_link(&list[n++], &s->nics[i]) < 0) {
+		if (s->nics[i].state && !s->nics[i].state->software && add_link(&list[n++], &s->nics[i]) < 0) {
 			nic_links_free(list, n);
 			return -ENOMEM;
 		}
@@ -223,6 +223,14 @@ static struct nic_backend *backend_free(struct nic_backend *b)
 	return NULL;
 }
 
+/* Its machine outlives the daemon. */
+static int rings(struct nic_backend *b, int stored)
+{
+	(void)b;
+	closep(&stored);
+	return -EBADF;
+}
+
 static const struct nic_backend_ops backend_ops = {
 	.features = features,
 	.links = links,
@@ -235,9 +243,35 @@ static const struct nic_backend_ops backend_ops = {
 	.sockets_at_port = sim_sockets_at_port,
 	.check_area = sim_check_area,
 	.register_ifq = sim_register_ifq,
+	.rings = rings,
 	.open = sim_open,
 	.free = backend_free,
 };
+
+/* It has its place among the NICs, and is no link. */
+static int add_software(struct sim *s)
+{
+	struct nic_state *state = calloc(1, sizeof(*state));
+
+	if (!state)
+		return -ENOMEM;
+	*state = (struct nic_state) {
+		.ifindex = SOFTWARE_IFINDEX,
+		.name = SOFTWARE_NAME,
+		.driver = strdup(""),
+		.software = true,
+		.up = true,
+		.numa_node = -1,
+		.has_rss = true,
+		.queues = calloc(SIM_SOFTWARE_QUEUES, sizeof(*state->queues)),
+		.n_queues = SIM_SOFTWARE_QUEUES,
+	};
+	s->nics[s->n_nics++].state = state;
+	if (!state->driver || !state->queues)
+		return -ENOMEM;
+	sim_sync(s, 0);
+	return 0;
+}
 
 struct nic_backend *sim_new(void)
 {
@@ -262,7 +296,7 @@ struct nic_backend *sim_new(void)
 	shared = mmap(NULL, sizeof(*s->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		      -1, 0);
 	s->shared = shared == MAP_FAILED ? NULL : shared;
-	if (!s->shared || s->event_fd < 0 || !s->features.release)
+	if (!s->shared || s->event_fd < 0 || !s->features.release || add_software(s) < 0)
 		return backend_free(&s->backend);
 	return &s->backend;
 }

@@ -262,6 +262,8 @@ static void device_set_configured(struct device *d, const struct plan *plan, boo
 	if (!changed || !tell)
 		return;
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "configured" },
+		    d->ifindex == SOFTWARE_IFINDEX ?
+			    "%s: queues %u to %u are offered; what comes in on them is copied." :
 		    plan->n_steps > 0 ? "%s is configured: queues %u to %u are for zero-copy receive."
 				      : "%s is configured already: queues %u to %u are for "
 					"zero-copy receive.",

@@ -36,6 +36,11 @@ const char *device_name(const struct device *d)
 	return d->ifindex > 0 ? d->name : d->match;
 }
 
+unsigned device_kernel_index(const struct device *d)
+{
+	return d->ifindex == SOFTWARE_IFINDEX ? 0 : d->ifindex;
+}
+
 bool device_is_managed(const struct device *d)
 {
 	return d->worker && !d->gone && !d->leaving;

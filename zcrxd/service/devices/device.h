@@ -91,6 +91,8 @@ void device_drop(struct device *d);
 int device_submit(struct device *d, job_run run, job_done done, void *data) _must_check_;
 void device_job_done(struct device *d);
 
+/* 0 for the queues without a NIC. */
+unsigned device_kernel_index(const struct device *d);
 const char *device_state_to_string(enum device_state s);
 const char *device_name(const struct device *d);
 /* It is there, and the configuration says what it is to be. */

@@ -42,6 +42,8 @@ const struct config_interface *config_find_interface(const struct config *c,
 						     const struct nic_link *link,
 						     const struct device *d)
 {
+	if (link->ifindex == SOFTWARE_IFINDEX)
+		return c->software.zero_copy_queues > 0 ? &c->software : NULL;
 	for (size_t i = 0; i < c->n_interfaces; i++) {
 		const struct config_interface *entry = &c->interfaces[i];
 
@@ -176,6 +178,27 @@ static void review_missing(struct manager *m, const struct nic_link *links, size
 	}
 }
 
+int manager_links(struct manager *m, struct nic_link **ret, size_t *ret_n)
+{
+	struct nic_link *links, *more;
+	size_t n;
+	int r;
+
+	r = m->backend->ops->links(m->backend, &links, &n);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	more = reallocarray(links, n + 1, sizeof(*links));
+	if (!more) {
+		nic_links_free(links, n);
+		return -ENOMEM;
+	}
+	more[n] = (struct nic_link){ .ifindex = SOFTWARE_IFINDEX, .name = SOFTWARE_NAME,
+				     .kind = SOFTWARE_NAME, .up = true };
+	*ret = more;
+	*ret_n = n + 1;
+	return 0;
+}
+
 static int sync_once(struct manager *m)
 {
 	struct device *d, *next;
@@ -183,9 +206,9 @@ static int sync_once(struct manager *m)
 	size_t n;
 	int r;
 
-	r = m->backend->ops->links(m->backend, &links, &n);
-	if (r != 0)
-		return r < 0 ? r : -EIO;
+	r = manager_links(m, &links, &n);
+	if (r < 0)
+		return r;
 	TAILQ_FOREACH(d, &m->devices, entry)
 		d->seen = false;
 	for (size_t i = 0; i < n && r >= 0; i++)

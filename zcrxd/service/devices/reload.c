@@ -102,9 +102,6 @@ int config_load(const char *path, struct config **ret, struct fault *reterr)
 		return r;
 	for (size_t i = 0; i < c->n_policy; i++)
 		resolve_rule(&c->policy[i], path);
-	if (c->software_queues > 0)
-		log_warning("%s: this zcrxd does not offer the queues of \"software\" yet; the rest of the "
-			    "file counts.", path);
 	*ret = TAKE_PTR(c);
 	return 0;
 }

@@ -293,7 +293,8 @@ static void stop_one(struct device *d, bool restart)
 		r = device_go_back(d, &request, on_stopped, m, &fault);
 	else if (d->held)
 		r = device_release(d, on_stopped, m);
-	else if (m->config->on_stop == ON_STOP_RESTORE && !restart && !d->leaving) {
+	else if (m->config->on_stop == ON_STOP_RESTORE && !restart && !d->leaving &&
+		 d->ifindex != SOFTWARE_IFINDEX) {
 		request.to = BACK_TO_FOUND;
 		r = device_go_back(d, &request, on_stopped, m, &fault);
 	} else {

@@ -140,6 +140,8 @@ static enum grant_kind lease_grant_kind(const struct lease *l)
 {
 	const struct kernel_features *k = l->manager->backend->ops->features(l->manager->backend);
 
+	if (l->device->ifindex == SOFTWARE_IFINDEX)
+		return GRANT_SOFTWARE;
 	return k->queue_leasing && !l->self_registered && l->manager->config->grants == GRANTS_AUTO
 		       ? GRANT_NETKIT
 		       : GRANT_DIRECT;

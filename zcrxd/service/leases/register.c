@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "fdstore.h"
 #include "leases.h"
 #include "log.h"
 #include "registrar.h"
@@ -219,12 +220,17 @@ static void ways_run(struct nic *nic, void *data)
 static int start_registrar(struct registration *g)
 {
 	struct lease *l = g->lease;
+	struct manager *m = l->manager;
 	int pidfd = fcntl(g->request.pidfd, F_DUPFD_CLOEXEC, 3);
 
 	if (pidfd < 0)
 		return -errno;
+	if (g->request.rings_fd >= 0 && !m->rings_stored) {
+		fdstore_push(FDSTORE_RINGS, g->request.rings_fd);
+		m->rings_stored = true;
+	}
 	lease_set_client(l, g->queue, pidfd, true);
-	return registrar_start(l->manager->event, l->manager->backend, &g->request, is_excused,
+	return registrar_start(m->event, m->backend, &g->request, is_excused,
 			       on_registered, g);
 }
 
@@ -314,6 +320,7 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	g->request.kind = l->grant.kind;
 	g->request.ifindex = l->grant.ifindex;
 	g->request.queue = l->grant.queues[queue];
+	g->request.rings_fd = l->grant.kind == GRANT_SOFTWARE ? l->manager->rings_fd : -EBADF;
 	r = registration_dup_fds(g, request);
 	if (r == 0)
 		r = registration_note_ways(g);

@@ -75,7 +75,7 @@ static void keep_only(int *fds, size_t n)
 
 	qsort(fds, n, sizeof(*fds), compare_fds);
 	for (size_t i = 0; i < n; i++) {
-		if ((unsigned)fds[i] < first)
+		if (fds[i] < (int)first)
 			continue;
 		if ((unsigned)fds[i] > first)
 			(void)close_range(first, (unsigned)fds[i] - 1, 0);
@@ -93,7 +93,7 @@ _Noreturn static void child_main(struct nic_backend *backend, const struct ifq_r
 	size_t n = 0;
 	struct iovec iov[] = { { &answer, sizeof(answer) }, { text, 0 } };
 	struct msghdr message = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
-	int fds[] = { answer_fd, request->pidfd, request->area_fd };
+	int fds[] = { answer_fd, request->pidfd, request->area_fd, request->rings_fd };
 
 	/* Not one of ours is left running if the daemon dies. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

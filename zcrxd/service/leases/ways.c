@@ -21,6 +21,8 @@ bool leases_have_ways(const struct device *d)
 {
 	const struct lease *l;
 
+	if (d->ifindex == SOFTWARE_IFINDEX)
+		return false;
 	TAILQ_FOREACH(l, &d->manager->leases, entry)
 		for (unsigned i = 0; l->device == d && i < l->n_queues; i++)
 			if (queue_is_bound(l, i))

@@ -165,6 +165,8 @@ static int find_device(struct manager *m, const char *name, struct device **ret,
 	if (!d)
 		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, name,
 				 "%s is not in the configuration. See zcrxctl status.", name);
+	if (d->ifindex == SOFTWARE_IFINDEX)
+		return refuse_steering(reterr);
 	if (!d->worker || d->gone)
 		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, device_name(d), "%s: %s.",
 				 device_name(d), d->reason ?: "it is going away");

@@ -170,6 +170,8 @@ static int add_flow(sd_varlink *link, struct manager *m, const struct flow_param
 	size_t n = 0;
 	int r;
 
+	if (l->grant.kind == GRANT_SOFTWARE)
+		return refuse_steering(reterr);
 	r = check_target(l, p, &queue, reterr);
 	if (r == 0)
 		r = p->flow ? by_value(m, peer, p, &flows, &n, reterr)

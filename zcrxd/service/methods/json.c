@@ -68,7 +68,9 @@ static int json_queues(struct device *d, sd_json_variant **ret)
 	int r;
 
 	/* A driver that tells no channels still has the queues that the kernel lists. */
-	if (!d->observed->has_channels)
+	if (d->observed->software)
+		n = d->inventory.carve_out.zero_copy_count;
+	else if (!d->observed->has_channels)
 		n = (unsigned)d->observed->n_queues;
 	r = sd_json_variant_new_array(&array, NULL, 0);
 	for (uint32_t q = 0; r >= 0 && q < n; q++) {
@@ -97,7 +99,7 @@ static unsigned count_foreign_rules(const struct device *d)
 
 static int json_missing(struct device *d, sd_json_variant **ret)
 {
-	return sd_json_buildo(ret, STRING("name", device_name(d)), UNSIGNED("index", d->ifindex),
+	return sd_json_buildo(ret, STRING("name", device_name(d)), UNSIGNED("index", device_kernel_index(d)),
 			      STRING("driver", ""), STRING("state", device_state_to_string(d->state)),
 			      STRING_IF("reason", d->reason), UNSIGNED("combinedChannels", 0),
 			      UNSIGNED("zeroCopyFirst", 0), UNSIGNED("zeroCopyCount", 0),
@@ -119,7 +121,7 @@ int json_interface(struct device *d, sd_json_variant **ret)
 	if (r < 0)
 		return r;
 	return sd_json_buildo(
-		ret, STRING("name", device_name(d)), UNSIGNED("index", d->ifindex),
+		ret, STRING("name", device_name(d)), UNSIGNED("index", device_kernel_index(d)),
 		STRING("driver", s->driver ?: ""), STRING("state", device_state_to_string(d->state)),
 		STRING_IF("reason", d->reason),
 		UNSIGNED_IF(d->confirm_until != 0, "confirmUntilUSec", d->confirm_until),

@@ -131,6 +131,12 @@ static int closeness(int refusal)
 										      1;
 }
 
+/* Nobody who asks for any interface is given a copy where there is a NIC, be it all leased. */
+static bool is_for_anybody(const struct manager *m, const struct device *d)
+{
+	return d->ifindex != SOFTWARE_IFINDEX || m->config->n_interfaces == 0;
+}
+
 /* The named one; or the first that would do. Of the refusals, the one that came closest counts. */
 static int choose_device(struct manager *m, const char *name, const struct peer *peer,
 			 unsigned queues, struct device **ret, struct fault *reterr)
@@ -148,8 +154,11 @@ static int choose_device(struct manager *m, const char *name, const struct peer 
 	}
 	TAILQ_FOREACH(d, &m->devices, entry) {
 		_cleanup_fault_ struct fault fault = {};
-		int k = check_device(d, peer, queues, &fault);
+		int k;
 
+		if (!is_for_anybody(m, d))
+			continue;
+		k = check_device(d, peer, queues, &fault);
 		if (k <= 0) {
 			*ret = d;
 			return k;
@@ -184,6 +193,8 @@ static int acquire_decide(struct manager *m, const struct acquire_parameters *p,
 		r = choose_device(m, p->interface, peer, (unsigned)p->queues, &d, reterr);
 	if (r == 0)
 		r = parse_flows(p->flows, m->config, peer, ret_flows, &n_flows, reterr);
+	if (r == 0 && n_flows > 0 && d->ifindex == SOFTWARE_IFINDEX)
+		r = refuse_steering(reterr);
 	if (r == 0)
 		*ret = (struct acquire_request){
 			.device = d, .peer = peer, .n_queues = (unsigned)p->queues, .name = p->name,

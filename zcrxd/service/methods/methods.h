@@ -64,6 +64,9 @@ int planning_find(struct manager *m, const char *interface, struct device **ret,
  * Returns 0: the call is answered. */
 int reply_fault(sd_varlink *link, int r, const struct fault *fault);
 
+/* The queues without a NIC: what comes in through their rings does so without our help. */
+int refuse_steering(struct fault *reterr);
+
 /* PERMISSION_DENIED unless the caller may administer. */
 int check_administer(sd_varlink *link, struct manager *m, const char *what, struct fault *reterr);
 

@@ -50,7 +50,7 @@ static void on_registered(struct lease *l, int r, struct fault *fault,
 					     SD_JSON_BUILD_UNSIGNED(q->stats_offset)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("areaToken", q->area_token),
 		SD_JSON_BUILD_PAIR_UNSIGNED("receiveBufferLength", q->buffer_length),
-		SD_JSON_BUILD_PAIR_UNSIGNED("interfaceIndex", l->device->ifindex),
+		SD_JSON_BUILD_PAIR_UNSIGNED("interfaceIndex", device_kernel_index(l->device)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("hardwareQueue", reply->hardware_queue),
 		SD_JSON_BUILD_PAIR_CONDITION(reply->napi_id != 0, "napiId",
 					     SD_JSON_BUILD_UNSIGNED(reply->napi_id)));
@@ -108,6 +108,10 @@ static int register_act(sd_varlink *link, struct manager *m, const struct regist
 	bool dmabuf = p->area_type && streq(p->area_type, "dmabuf");
 	int r;
 
+	if (dmabuf && l->grant.kind == GRANT_SOFTWARE)
+		return fault_set(reterr, ZCRX_INVALID_AREA, NULL,
+				 "On the queues of " SOFTWARE_NAME " everything is copied, and the kernel "
+				 "cannot copy into a dma-buf. Send a memfd.");
 	r = request_take_fd(link, p->area, "areaFileDescriptor", &area, reterr);
 	if (r == 0)
 		r = m->backend->ops->check_area(m->backend, area, p->area_offset, p->area_size, dmabuf,

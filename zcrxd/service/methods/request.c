@@ -147,6 +147,13 @@ int dispatch_optional_variant(const char *name, sd_json_variant *v, sd_json_disp
 	return 0;
 }
 
+int refuse_steering(struct fault *reterr)
+{
+	return fault_set(reterr, ZCRX_NOT_SUPPORTED, "flows",
+			 "The queues of " SOFTWARE_NAME " have no NIC that steers, and need none: whatever "
+			 "socket is received from through the lease's ring, the kernel copies.");
+}
+
 int check_administer(sd_varlink *link, struct manager *m, const char *what, struct fault *reterr)
 {
 	_cleanup_peer_ struct peer peer = {};

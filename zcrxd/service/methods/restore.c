@@ -157,6 +157,10 @@ int vl_method_restore(sd_varlink *link, sd_json_variant *parameters,
 	q = planning_new(link, true);
 	if (!q)
 		return -ENOMEM;
+	if (d->ifindex == SOFTWARE_IFINDEX) { /* nothing of it was ever changed */
+		planning_end(q, 0, NULL);
+		return 0;
+	}
 	back.force = p.force;
 	planning_add(q);
 	r = device_go_back(d, &back, planning_done, q, &fault);

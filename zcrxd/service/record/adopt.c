@@ -336,9 +336,9 @@ int manager_adopt(struct manager *m, struct stored_fds *fds)
 			  "away as far as it bears our name.", set_aside);
 	m->state_set_aside = TAKE_PTR(set_aside);
 	m->last_flow_id = record.last_flow_id;
-	r = m->backend->ops->links(m->backend, &a.links, &a.n_links);
-	if (r != 0)
-		return r < 0 ? r : -EIO;
+	r = manager_links(m, &a.links, &a.n_links);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < record.n_strays; i++)
 		stray_adopt(m, &record.strays[i]);
 	for (size_t i = 0; i < record.n_leases; i++) {

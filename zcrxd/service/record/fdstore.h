@@ -32,5 +32,7 @@ void fdstore_proof_name(uint32_t lease, uint64_t cookie, char ret[64]);
 
 void fdstore_client_name(uint32_t lease, unsigned queue, char ret[64]);
 
+#define FDSTORE_RINGS "rings" /* nic_backend_ops.rings() */
+
 void fdstore_push(const char *name, int fd);
 void fdstore_remove(const char *name);

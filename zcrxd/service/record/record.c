@@ -383,7 +383,7 @@ static void parse_lease(struct reader *r, sd_json_variant *v, struct record_leas
 	l->id = (uint32_t)get_unsigned(r, v, "id", UINT32_MAX);
 	l->owner_uid = (uid_t)get_unsigned(r, v, "uid", UINT32_MAX);
 	l->owner_pid = (pid_t)get_unsigned(r, v, "pid", INT32_MAX);
-	l->ifindex = (unsigned)get_unsigned(r, v, "ifindex", INT32_MAX);
+	l->ifindex = (unsigned)get_unsigned(r, v, "ifindex", UINT32_MAX);
 	l->state = (enum lease_state)get_unsigned(r, v, "state", _LEASE_STATE_MAX - 1);
 	l->persistent = get_boolean(r, v, "persistent");
 	l->self_registered = get_boolean(r, v, "selfRegistered");
