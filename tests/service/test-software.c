@@ -67,6 +67,7 @@ static void leave(struct client *c)
 {
 	struct client gone = *c;
 
+	gone.n_rings = 0; /* close_ring() does that, or nobody */
 	client_close(&gone);
 	c->link = NULL;
 }
