@@ -46,7 +46,7 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(GrantKind,
 	SD_VARLINK_DEFINE_ENUM_VALUE(netkit),
 	DOC("The ifq is registered on the hardware queue; taking back waits for the ring to close"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(direct),
-	DOC("No device: every byte is copied"), SD_VARLINK_DEFINE_ENUM_VALUE(software));
+	DOC("No device: every byte is copied; given back when the ring is gone"), SD_VARLINK_DEFINE_ENUM_VALUE(software));
 
 static SD_VARLINK_DEFINE_ENUM_TYPE(Spread,
 	DOC("Each flow over all queues, connection by connection, by an RSS context of the lease's own"),
@@ -134,7 +134,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Queue,
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Interface,
 	DOC("The interface's name now; for a missing one, what the configuration matches by"),
 	FIELD(name, STRING, 0),
-	DOC("Interface index; 0 when missing"), FIELD(index, INT, 0),
+	DOC("Interface index; 0 when missing, and for software"), FIELD(index, INT, 0),
 	DOC("Name of the driver; empty when missing"), FIELD(driver, STRING, 0),
 	DOC("Whether queues can be leased"), TYPED(state, InterfaceState, 0),
 	DOC("Why it is not configured, with the kernel's own words"), FIELD(reason, STRING, N),

@@ -78,6 +78,27 @@ static void close_rings(struct world *w)
 	world_barrier(w);
 }
 
+/* Without a NIC. */
+void software(struct world *w, struct subject *s)
+{
+	must(subject_acquire(w, s, "{\"interface\":\"software\"}"));
+}
+
+void software_bound(struct world *w, struct subject *s)
+{
+	software(w, s);
+	must(subject_register(w, s, 0));
+}
+
+void software_bound_and_closed(struct world *w, struct subject *s)
+{
+	software_bound(w, s);
+	world_kill(w);
+	assert_int_equal(sim_ring_closed(w->d.sim, SOFTWARE_IFINDEX, 0), 0);
+	assert_true(world_start(w, 0));
+	world_barrier(w);
+}
+
 void steered_and_closed(struct world *w, struct subject *s)
 {
 	steered(w, s);

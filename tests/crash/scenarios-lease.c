@@ -18,6 +18,12 @@ static const char *act_acquire(struct world *w, struct subject *s, unsigned n)
 	return subject_acquire(w, s, "{}");
 }
 
+static const char *act_acquire_software(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_acquire(w, s, "{\"interface\":\"software\"}");
+}
+
 static const char *act_acquire_persistent(struct world *w, struct subject *s, unsigned n)
 {
 	world_arm(w, n);
@@ -233,6 +239,13 @@ const struct scenario lease_scenarios[] = {
 	{ "a reset", .unchanged = true, .certain = true, .prepare = steered, .act = act_reset },
 	{ "a foreign rule", .certain = true, .netkit_only = true, .prepare = steered, .act = act_foreign_rule,
 	  .undo = undo_foreign_rule },
+	{ "Acquire, software", .prepare = nothing, .act = act_acquire_software },
+	{ "Register, software", .prepare = software, .act = act_register },
+	{ "Release, software", .prepare = software_bound_and_closed, .act = act_release },
+	{ "the client's death, software", .certain = true, .prepare = software_bound_and_closed,
+	  .act = act_client_dies },
+	{ "start with a lease, software", .unchanged = true, .prepare = software_bound,
+	  .act = act_start },
 	{ "start with a lease", .unchanged = true, .prepare = steered, .act = act_start },
 	{ "start, rules lost", .unchanged = true, .certain = true, .prepare = steered,
 	  .act = act_start_without_rules },

@@ -58,6 +58,9 @@ void away(struct world *w, struct subject *s);
 void away_and_client_gone(struct world *w, struct subject *s);
 void close_listener(struct world *w);
 void away_and_socket_gone(struct world *w, struct subject *s);
+void software(struct world *w, struct subject *s);
+void software_bound(struct world *w, struct subject *s);
+void software_bound_and_closed(struct world *w, struct subject *s);
 void remove_rules(struct world *w);
 
 /* What is done to NICs, and to leases by way of them. */

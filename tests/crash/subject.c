@@ -78,6 +78,7 @@ void subject_end(struct world *w, struct subject *s)
 {
 	for (uint32_t q = 0; q < SUBJECT_QUEUES_MOST; q++)
 		(void)sim_ring_closed(w->d.sim, SIM0, SUBJECT_QUEUE + q);
+	(void)sim_ring_closed(w->d.sim, SOFTWARE_IFINDEX, 0);
 	if (s->handle >= 0)
 		close(s->handle);
 	/* Of one that its client was not told of, too. */

@@ -87,6 +87,18 @@ static void print_nic(FILE *out, const struct nic_state *s)
 	print_rules(out, s);
 }
 
+static void print_software(FILE *out, struct world *w)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	struct nic *nic;
+
+	assert_int_equal(w->d.sim->ops->open(w->d.sim, SOFTWARE_IFINDEX, &nic, NULL), 0);
+	assert_int_equal(nic->ops->observe(nic, &s, NULL), 0);
+	nic->ops->close(nic);
+	if (s->queues[0].io_uring)
+		fprintf(out, "software queue 0: io_uring\n");
+}
+
 /* What is known of where it came from. */
 static void read_origin(struct world *w, struct origin *ret)
 {
@@ -181,6 +193,7 @@ char *world_describe(struct world *w)
 	out = open_memstream(&text, &size);
 	assert_non_null(out);
 	print_nic(out, s);
+	print_software(out, w);
 	print_origin(out, w);
 	print_links(out, w);
 	for (size_t i = 0; i < sd_json_variant_elements(leases); i++)

@@ -42,7 +42,7 @@ static void unplug_or_plug(unsigned i)
 	char name[IFNAMSIZ], driver[32];
 	struct nic_state *s;
 
-	if (sim_unplug(stage.sim, ifindex) == 0 || n_plugs++ >= SIM_NICS_MAX - STAGE_NICS)
+	if (sim_unplug(stage.sim, ifindex) == 0 || n_plugs++ >= SIM_NICS_MAX - 1 - STAGE_NICS)
 		return;
 	snprintf(name, sizeof(name), "sim%u", i);
 	snprintf(driver, sizeof(driver), "simulated%u", i);

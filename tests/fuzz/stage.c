@@ -20,7 +20,7 @@ struct stage stage;
 
 /* ------------------------------------------------------------------------------- config */
 
-#define SIM0 "interfaces:\n  - name: sim0\n    channels: 8\n    zero-copy-queues: 4\n"
+#define SIM0 "software:\n  queues: 2\ninterfaces:\n  - name: sim0\n    channels: 8\n    zero-copy-queues: 4\n"
 
 static const char *const configs[STAGE_CONFIGS] = {
 	SIM0,

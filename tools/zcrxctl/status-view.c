@@ -101,6 +101,11 @@ static void write_facts(FILE *f, sd_json_variant *interface)
 
 	if (!m)
 		return;
+	if (streq(field_string(interface, "name") ?: "", "software")) {
+		fclose(m);
+		write_wrapped(f, "queues without a NIC: everything is copied");
+		return;
+	}
 	fprintf(m, "header/data split %s", field_string(interface, "tcpDataSplit") ?: "unknown");
 	if (field_has(interface, "hdsThreshold"))
 		fprintf(m, ", threshold %" PRIu64, field_unsigned(interface, "hdsThreshold", 0));
