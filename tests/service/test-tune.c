@@ -173,6 +173,26 @@ static void test_policy(void **state)
 	daemon_stop(&d);
 }
 
+/* Of a lease that is on its way to its end nothing is set any more. */
+static void test_over(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *admin = daemon_connect(d);
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_true(sd_varlink_invokebo(admin, OURS("Revoke"), SD_JSON_BUILD_PAIR_STRING("leaseId", c.id),
+					SD_JSON_BUILD_PAIR_UNSIGNED("graceUSec", 3600000000)) >= 0);
+	assert_true(sd_varlink_flush(admin) >= 0);
+	for (int i = 0; i < 2000 && !streq(lease_state(d, c.id), "draining"); i++)
+		usleep(5000);
+	assert_string_equal(tune(&c, "\"deferHardIrqs\":1"), OURS("WrongState"));
+	check_polling(d, 4, 0, 0, 0);
+	assert_null(call_fds(c.link, "Release", &c.handle, 1, NULL, "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0}", c.id));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 /* For every N: the N-th kernel operation of a tuned lease's life fails. In the end all is as it was. */
 static void test_every_failure(void **state)
 {
@@ -210,6 +230,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_every_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 		cmocka_unit_test(test_policy),
+		cmocka_unit_test_setup_teardown(test_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_failure, setup, teardown),
 	};
 
