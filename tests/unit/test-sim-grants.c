@@ -186,6 +186,7 @@ static void test_register_mistakes(void **state)
 	};
 	struct step off = { .op = STEP_TCP_DATA_SPLIT };
 	_cleanup_fault_ struct fault f = {};
+	struct nic *software;
 	struct ifq ifq;
 
 	(void)state;
@@ -208,6 +209,8 @@ static void test_register_mistakes(void **state)
 	assert_int_equal(f.error, EINVAL);
 	request.kind = GRANT_SOFTWARE;
 	request.ifindex = SOFTWARE_IFINDEX;
+	assert_int_equal(backend->ops->open(backend, SOFTWARE_IFINDEX, &software, NULL), 0);
+	software->ops->close(software);
 	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f), 0);
 	sim_features(backend)->software = false;
 	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f),

@@ -104,6 +104,8 @@ struct nic_state *sim_state(struct sim *s, size_t slot);
 void sim_sync(struct sim *s, size_t slot);
 /* The NIC's slot; -ENODEV. */
 int sim_find(struct sim *s, unsigned ifindex, size_t *ret);
+/* That of the queues without a NIC, from when it is opened first: among the NICs, and no link. */
+int sim_find_software(struct sim *s, size_t *ret);
 void sim_delete_netkit(struct sim *s, size_t index);
 
 /* What a struct nic of the simulation is. */

@@ -402,7 +402,10 @@ int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct f
 	if (r != 0)
 		return r;
 	SIM_LOCK(s);
-	if (sim_find(s, ifindex, &slot) < 0)
+	r = ifindex == SOFTWARE_IFINDEX ? sim_find_software(s, &slot) : sim_find(s, ifindex, &slot);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
 		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, NULL,
 				 "There is no interface with index %u.", ifindex);
 	h = calloc(1, sizeof(*h));

@@ -248,11 +248,13 @@ static const struct nic_backend_ops backend_ops = {
 	.free = backend_free,
 };
 
-/* It has its place among the NICs, and is no link. */
-static int add_software(struct sim *s)
+int sim_find_software(struct sim *s, size_t *ret)
 {
-	struct nic_state *state = calloc(1, sizeof(*state));
+	struct nic_state *state;
 
+	if (sim_find(s, SOFTWARE_IFINDEX, ret) == 0)
+		return 0;
+	state = s->n_nics < SIM_NICS_MAX ? calloc(1, sizeof(*state)) : NULL;
 	if (!state)
 		return -ENOMEM;
 	*state = (struct nic_state) {
@@ -266,10 +268,11 @@ static int add_software(struct sim *s)
 		.queues = calloc(SIM_SOFTWARE_QUEUES, sizeof(*state->queues)),
 		.n_queues = SIM_SOFTWARE_QUEUES,
 	};
-	s->nics[s->n_nics++].state = state;
+	*ret = s->n_nics++;
+	s->nics[*ret].state = state;
 	if (!state->driver || !state->queues)
 		return -ENOMEM;
-	sim_sync(s, 0);
+	sim_sync(s, *ret);
 	return 0;
 }
 
@@ -296,7 +299,7 @@ struct nic_backend *sim_new(void)
 	shared = mmap(NULL, sizeof(*s->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		      -1, 0);
 	s->shared = shared == MAP_FAILED ? NULL : shared;
-	if (!s->shared || s->event_fd < 0 || !s->features.release || add_software(s) < 0)
+	if (!s->shared || s->event_fd < 0 || !s->features.release)
 		return backend_free(&s->backend);
 	return &s->backend;
 }
