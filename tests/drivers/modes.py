@@ -43,7 +43,7 @@ HABITS = {
         "know.", "Looks at the table again after the channels, and sets it again."),
     "no-contexts": (
         "gve, ice, idpf, igb", "There is one RSS table only.",
-        "Steers each flow to a queue by a rule."),
+        "Deals the flows of a lease of several queues out, each to one of them by a rule."),
     "bounces": (
         "bnxt", "The device is closed and opened to set channels, rings or RSS.",
         "Changes nothing that is as it should be, says so in the plan, and never does it to the "
@@ -59,7 +59,8 @@ HABITS = {
         "Refuses another `receiveBufferLength`, and says so."),
     "slow": (
         "many, with slow firmware", "Each setting, rule and binding takes seconds.",
-        "Works on one interface at a time in a thread of its own: nobody else waits."),
+        "Works on one interface at a time in a thread of its own: nobody else waits, and who only "
+        "looks is told what was seen last."),
 }
 
 # Driver: the habits that imitate it, and what they do not imitate.
