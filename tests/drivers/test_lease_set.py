@@ -241,13 +241,12 @@ def test_restore(mode):
     """The NIC is put back as it was found; an Apply says what each step did, and leads back."""
     machine.call("Restore", interface="zc0")
     assert simnic.settings() == machine.found
-    (planned,), (applied,) = machine.call("Plan"), machine.call("Apply", interface="zc0")
-    steps = [{key: change[key] for key in ("step", "from", "to", "effect")}
-             for change in planned["parameters"]["changes"]]
-    assert steps
-    assert steps == [{key: change[key] for key in ("step", "from", "to", "effect")}
-                     for change in applied["parameters"]["changes"]]
-    assert {change["outcome"] for change in applied["parameters"]["changes"]} == {"done"}
+    planned, applied = (machine.call(method, interface="zc0")[0]["parameters"]["changes"]
+                        for method in ("Plan", "Apply"))
+    assert planned and {change.pop("outcome") for change in applied} == {"done"}
+    # That a driver needs rx-gro-hw is learnt by trying, if zcrxd does not know it by name.
+    assert planned == [change for change in applied
+                       if change in planned or change["step"] != "gro-hw"]
     assert interface()["state"] == "configured"
     machine.call("Restore", interface="zc0")
     assert simnic.settings() == machine.found
