@@ -45,13 +45,15 @@ static const char *release(struct client *c)
 }
 
 /* UINT64_MAX if it has none. */
-static uint64_t rss_context(struct daemon *d, const char *id)
+static uint64_t rss_context(struct daemon *d, const char *id, const char *spread)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
 	sd_json_variant *reply;
 
 	assert_null(call(link, "ListLeases", &reply, "{\"leaseId\":\"%s\"}", id));
-	return number_of(sd_json_variant_by_key(reply, "lease"), "rssContext");
+	reply = sd_json_variant_by_key(reply, "lease");
+	assert_string_equal(text_of(reply, "spread"), spread);
+	return number_of(reply, "rssContext");
 }
 
 static size_t count_contexts(struct daemon *d)
@@ -102,10 +104,10 @@ static void test_context(void **state)
 	assert_string_equal(add_value(&c, 80, ",\"queue\":3"), "org.varlink.service.InvalidParameter");
 	assert_null(add_value(&c, 82, ",\"queue\":2"));
 	expect_target(d, 82, RULE_TO_QUEUE, 6);
-	assert_int_equal(rss_context(d, c.id), UINT64_MAX);
+	assert_int_equal(rss_context(d, c.id, ""), UINT64_MAX);
 
 	assert_null(client_register_queue(&c, 1));
-	assert_int_equal(rss_context(d, c.id), 1);
+	assert_int_equal(rss_context(d, c.id, "context"), 1);
 	s = observe(d);
 	assert_int_equal(s->n_contexts, 1);
 	assert_non_null(nic_state_own_context(s, 1, queues, 3));
@@ -181,7 +183,7 @@ static void test_no_contexts(void **state)
 
 	assert_int_equal(sim_set_contexts_max(d->sim, SIM0, 0), 0);
 	assert_null(client_open_queues(d, &c, 2, CLIENT_BOUND));
-	assert_int_equal(rss_context(d, c.id), UINT64_MAX);
+	assert_int_equal(rss_context(d, c.id, "dealt"), UINT64_MAX);
 	assert_null(add_value(&c, 81, ",\"queue\":0"));
 	assert_null(add_value(&c, 82, ""));
 	assert_null(add_value(&c, 83, ""));
