@@ -146,6 +146,8 @@ static int register_queue(struct client *c, const char *interface, uint32_t numb
 
 static int insert_rule(const struct target *t, const struct client *c)
 {
+	const struct ethtool_device device = { ioctl_fd, if_nametoindex(t->interface),
+					       t->interface };
 	struct ethtool_rxnfc nfc = {
 		.cmd = ETHTOOL_SRXCLSRLINS,
 		.fs = {
@@ -160,7 +162,7 @@ static int insert_rule(const struct target *t, const struct client *c)
 	int r;
 
 	inet_pton(AF_INET, t->address, &nfc.fs.h_u.tcp_ip4_spec.ip4dst);
-	r = ethtool_ioctl(ioctl_fd, t->interface, &nfc);
+	r = ethtool_ioctl(&device, &nfc, NULL);
 	location = nfc.fs.location;
 	return r < 0 ? failed(r, "insert a rule") : 0;
 }
@@ -182,10 +184,12 @@ int bare_delete_device(void)
 
 static int release(const struct target *t)
 {
+	const struct ethtool_device device = { ioctl_fd, if_nametoindex(t->interface),
+					       t->interface };
 	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_SRXCLSRLDEL, .fs.location = location };
 	int r;
 
-	r = ethtool_ioctl(ioctl_fd, t->interface, &nfc);
+	r = ethtool_ioctl(&device, &nfc, NULL);
 	return r < 0 ? failed(r, "delete the rule") : bare_delete_device();
 }
 

@@ -48,6 +48,7 @@ static int refuse_create(const struct kernel_nic *nic, int r, struct fault *rete
 
 static int create(struct kernel_nic *nic, const uint32_t *entries, size_t n, uint32_t *ret)
 {
+	const struct ethtool_device device = kernel_nic_device(nic);
 	int r;
 
 	if (netlink_family_has(&nic->ethtool, UAPI_ETHTOOL_MSG_RSS_CREATE_ACT)) {
@@ -56,19 +57,21 @@ static int create(struct kernel_nic *nic, const uint32_t *entries, size_t n, uin
 				 ethnl_read_context, ret);
 	} else {
 		netlink_forget_refusal(&nic->genl);
-		r = rss_ioctl_create_context(nic->ioctl_fd, nic->name, entries, n, ret);
+		r = rss_ioctl_create_context(&device, entries, n, ret);
 	}
 	return r < 0 ? r : *ret == 0 ? -EBADMSG : 0;
 }
 
 static int delete(struct kernel_nic *nic, uint32_t context)
 {
+	const struct ethtool_device device = kernel_nic_device(nic);
+
 	if (netlink_family_has(&nic->ethtool, UAPI_ETHTOOL_MSG_RSS_DELETE_ACT))
 		return netlink_call(&nic->genl,
 				    ethnl_delete_context(&nic->ethtool, nic->nic.ifindex, context),
 				    NULL, NULL);
 	netlink_forget_refusal(&nic->genl);
-	return rss_ioctl_delete_context(nic->ioctl_fd, nic->name, context);
+	return rss_ioctl_delete_context(&device, context);
 }
 
 /* Still, or really, as we make them. */

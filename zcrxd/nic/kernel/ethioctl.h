@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What of ethtool has no netlink form: SIOCETHTOOL takes a name and a command structure.
+ * What of ethtool has no netlink form: SIOCETHTOOL takes a command structure and a name. A name may be
+ * another interface's by the time the kernel looks it up, which is when it has its lock: behind a slow
+ * driver, that is seconds later. So the name is asked for anew before each command, and once more after
+ * it: only if it still is this interface's was the answer its own.
  */
 #pragma once
 
-#include <errno.h>
-#include <linux/sockios.h>
 #include <net/if.h>
-#include <string.h>
-#include <sys/ioctl.h>
+#include <stddef.h>
 
-static inline int ethtool_ioctl(int fd, const char *ifname, void *command)
-{
-	struct ifreq ifr = { .ifr_data = command };
+#define ETHTOOL_ATTEMPTS 4 /* against renames */
 
-	strncpy(ifr.ifr_name, ifname, IFNAMSIZ - 1);
-	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
-}
+struct ethtool_device {
+	int fd; /* any socket */
+	unsigned ifindex;
+	const char *name; /* for people */
+};
+
+/* -ENODEV: it is gone. -ESTALE: it was renamed meanwhile, and whose answer this is is not known; then
+ * `ret_called` (may be NULL) is the name that was used. */
+int ethtool_ioctl(const struct ethtool_device *d, void *command, char ret_called[IFNAMSIZ]);
+/* For what may be done twice: again, when it was renamed. */
+int ethtool_repeat(const struct ethtool_device *d, void *command, size_t size);
+/* What is called so now; 0 for nothing. */
+unsigned ethtool_find(const struct ethtool_device *d, const char *name);

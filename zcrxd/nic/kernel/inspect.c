@@ -77,12 +77,13 @@ int inspect_kernel(struct kernel_inspection *ret)
 	return 0;
 }
 
-static void read_driver_info(struct nic_inspection *nic)
+static void read_driver_info(unsigned ifindex, struct nic_inspection *nic)
 {
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || ethtool_ioctl(fd, nic->name, &info) < 0)
+	if (fd < 0 || ethtool_repeat(&(struct ethtool_device) { fd, ifindex, nic->name }, &info,
+				     sizeof(info)) < 0)
 		return;
 	snprintf(nic->version, sizeof(nic->version), "%.31s", info.version);
 	if (!streq(info.fw_version, "N/A")) /* as drivers without any say it */
@@ -133,7 +134,7 @@ int inspect_nic(const char *name, const struct kernel_inspection *kernel,
 		if (!nic.failure)
 			return -ENOMEM;
 	} else {
-		read_driver_info(&nic);
+		read_driver_info(ifindex, &nic);
 	}
 	*ret = nic;
 	return 0;

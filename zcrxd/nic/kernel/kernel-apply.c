@@ -131,13 +131,15 @@ static const struct rss_table *default_table(const struct ethnl_rss *rss)
 
 static int set_rss(struct kernel_nic *nic, const uint32_t *table, size_t n)
 {
+	const struct ethtool_device device = kernel_nic_device(nic);
+
 	if (netlink_family_has(&nic->ethtool, UAPI_ETHTOOL_MSG_RSS_SET))
 		return netlink_call(&nic->genl,
 				    ethnl_set_rss(&nic->ethtool, nic->nic.ifindex, table, n), NULL,
 				    NULL);
 	/* Until Linux 6.17. */
 	netlink_forget_refusal(&nic->genl);
-	return rss_ioctl_set(nic->ioctl_fd, nic->name, table, n);
+	return rss_ioctl_set(&device, table, n);
 }
 
 /* The size may have changed since the table was made, with the channels (mlx5), and the ioctl takes

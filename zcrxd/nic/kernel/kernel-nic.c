@@ -177,19 +177,21 @@ static int kernel_nic_rule_insert(struct nic *base, const struct flow *flow,
 				  struct fault *reterr)
 {
 	struct kernel_nic *nic = kernel_nic(base);
+	const struct ethtool_device device = kernel_nic_device(nic);
 	int r = kernel_nic_begin(nic, reterr);
 
 	return r != 0 ? r
-		      : rxnfc_insert(nic->ioctl_fd, nic->name, flow, target, ret_location, reterr);
+		      : rxnfc_insert(&device, flow, target, ret_location, reterr);
 }
 
 static int kernel_nic_rule_delete(struct nic *base, uint32_t location, const struct flow *flow,
 				  const struct rule_target *target, struct fault *reterr)
 {
 	struct kernel_nic *nic = kernel_nic(base);
+	const struct ethtool_device device = kernel_nic_device(nic);
 	int r = kernel_nic_begin(nic, reterr);
 
-	return r != 0 ? r : rxnfc_delete(nic->ioctl_fd, nic->name, location, flow, target, reterr);
+	return r != 0 ? r : rxnfc_delete(&device, location, flow, target, reterr);
 }
 
 static struct nic *kernel_nic_close(struct nic *base)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "ethioctl.h"
 #include "ethnl.h"
 #include "nic.h"
 #include "netlink.h"
@@ -20,6 +21,12 @@ struct kernel_nic {
 static inline struct kernel_nic *kernel_nic(struct nic *nic)
 {
 	return (struct kernel_nic *)nic; /* the first member */
+}
+
+/* What goes by ioctl. Valid as long as the operation. */
+static inline struct ethtool_device kernel_nic_device(const struct kernel_nic *nic)
+{
+	return (struct ethtool_device) { nic->ioctl_fd, nic->nic.ifindex, nic->name };
 }
 
 int kernel_nic_open(unsigned ifindex, const struct netlink_family *ethtool,

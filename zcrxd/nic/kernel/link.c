@@ -164,7 +164,7 @@ int link_complete(struct nic_link *link)
 	/* Hardware has no kind; neither driver nor place has anything else. */
 	if (link->kind[0])
 		return 0;
-	sysfs_driver(link->name, link->driver, sizeof(link->driver));
+	sysfs_driver(link->name, link->ifindex, link->driver, sizeof(link->driver));
 	return udev_path(link->ifindex, &link->path);
 }
 

@@ -116,7 +116,8 @@ static int observe_rss(struct kernel_nic *nic, struct nic_state *state)
 
 static int observe_rules(struct kernel_nic *nic, struct nic_state *state)
 {
-	int r = rxnfc_list(nic->ioctl_fd, nic->name, &state->rules, &state->n_rules);
+	const struct ethtool_device device = kernel_nic_device(nic);
+	int r = rxnfc_list(&device, &state->rules, &state->n_rules);
 
 	if (r == -EOPNOTSUPP || r == -EINVAL)
 		return 0;

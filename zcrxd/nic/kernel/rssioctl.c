@@ -2,13 +2,13 @@
 /*
  * ETHTOOL_SRXFHINDIR and ETHTOOL_SRSSH; see rssioctl.h.
  */
+#include <errno.h>
 #include <linux/ethtool.h>
 
-#include "ethioctl.h"
 #include "macro.h"
 #include "rssioctl.h"
 
-int rss_ioctl_set(int fd, const char *ifname, const uint32_t *entries, size_t n)
+int rss_ioctl_set(const struct ethtool_device *d, const uint32_t *entries, size_t n)
 {
 	_cleanup_free_ struct ethtool_rxfh_indir *indir =
 		calloc(1, sizeof(*indir) + n * sizeof(indir->ring_index[0]));
@@ -19,10 +19,10 @@ int rss_ioctl_set(int fd, const char *ifname, const uint32_t *entries, size_t n)
 	indir->size = (uint32_t)n;
 	if (n > 0)
 		memcpy(indir->ring_index, entries, n * sizeof(*entries));
-	return ethtool_ioctl(fd, ifname, indir);
+	return ethtool_repeat(d, indir, sizeof(*indir) + n * sizeof(indir->ring_index[0]));
 }
 
-int rss_ioctl_create_context(int fd, const char *ifname, const uint32_t *entries, size_t n,
+int rss_ioctl_create_context(const struct ethtool_device *d, const uint32_t *entries, size_t n,
 			     uint32_t *ret_context)
 {
 	_cleanup_free_ struct ethtool_rxfh *rxfh =
@@ -36,13 +36,13 @@ int rss_ioctl_create_context(int fd, const char *ifname, const uint32_t *entries
 	rxfh->indir_size = (uint32_t)n;
 	rxfh->input_xfrm = RXH_XFRM_NO_CHANGE;
 	memcpy(rxfh->rss_config, entries, n * sizeof(*entries));
-	r = ethtool_ioctl(fd, ifname, rxfh);
+	r = ethtool_ioctl(d, rxfh, NULL);
 	if (r >= 0)
 		*ret_context = rxfh->rss_context;
 	return r;
 }
 
-int rss_ioctl_delete_context(int fd, const char *ifname, uint32_t context)
+int rss_ioctl_delete_context(const struct ethtool_device *d, uint32_t context)
 {
 	struct ethtool_rxfh rxfh = {
 		.cmd = ETHTOOL_SRSSH,
@@ -50,5 +50,5 @@ int rss_ioctl_delete_context(int fd, const char *ifname, uint32_t context)
 		.input_xfrm = RXH_XFRM_NO_CHANGE,
 	};
 
-	return ethtool_ioctl(fd, ifname, &rxfh);
+	return ethtool_repeat(d, &rxfh, sizeof(rxfh));
 }

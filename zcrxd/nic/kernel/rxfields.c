@@ -29,7 +29,7 @@ const struct nic_rule *rxnfc_other_fields(const struct flow *flow, const struct 
 	return other;
 }
 
-int rxnfc_refuse_fields(int fd, const char *ifname, const struct flow *flow, int error,
+int rxnfc_refuse_fields(const struct ethtool_device *d, const struct flow *flow, int error,
 			struct fault *reterr)
 {
 	_cleanup_free_ char *operation = NULL, *text = NULL, *other_text = NULL;
@@ -37,13 +37,13 @@ int rxnfc_refuse_fields(int fd, const char *ifname, const struct flow *flow, int
 	const struct nic_rule *other;
 	size_t n;
 
-	if ((error != EINVAL && error != EOPNOTSUPP) || rxnfc_list(fd, ifname, &rules, &n) < 0)
+	if ((error != EINVAL && error != EOPNOTSUPP) || rxnfc_list(d, &rules, &n) < 0)
 		return 0;
 	other = rxnfc_other_fields(flow, rules, n);
 	if (!other)
 		return 0;
 	if (flow_format(flow, &text) < 0 || flow_format(&other->flow, &other_text) < 0 ||
-	    asprintf(&operation, "insert the ntuple rule %s on %s", text, ifname) < 0)
+	    asprintf(&operation, "insert the ntuple rule %s on %s", text, d->name) < 0)
 		return -ENOMEM;
 	return fault_kernel(
 		reterr, error, NULL, operation,
@@ -51,5 +51,5 @@ int rxnfc_refuse_fields(int fd, const char *ifname, const struct flow *flow, int
 		"rule %u, %s, has other ones than this flow: give it the same fields, or "
 		"remove that rule first (ethtool -n %s lists the rules, zcrxctl leases "
 		"those of leases).",
-		other->location, other_text, ifname);
+		other->location, other_text, d->name);
 }

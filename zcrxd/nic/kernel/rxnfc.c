@@ -3,7 +3,8 @@
  * Listing, inserting and deleting ntuple rules; see rxnfc.h. Other people's rules are read, never
  * replaced or removed.
  */
-#include "ethioctl.h"
+#include <errno.h>
+
 #include "flow.h"
 #include "rxnfc.h"
 
@@ -19,11 +20,11 @@ struct rule_table {
 	size_t n_used;
 };
 
-static int read_count(int fd, const char *ifname, uint32_t *ret_count, uint64_t *ret_data)
+static int read_count(const struct ethtool_device *d, uint32_t *ret_count, uint64_t *ret_data)
 {
 	/* Whole and zeroed: some drivers do not write `data`. */
 	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_GRXCLSRLCNT };
-	int r = ethtool_ioctl(fd, ifname, &nfc);
+	int r = ethtool_repeat(d, &nfc, sizeof(nfc));
 
 	if (r < 0)
 		return r;
@@ -32,7 +33,7 @@ static int read_count(int fd, const char *ifname, uint32_t *ret_count, uint64_t 
 	return 0;
 }
 
-static int read_table(int fd, const char *ifname, struct rule_table *ret)
+static int read_table(const struct ethtool_device *d, struct rule_table *ret)
 {
 	_cleanup_free_ struct ethtool_rxnfc *nfc = NULL;
 	_cleanup_free_ uint32_t *used = NULL;
@@ -42,7 +43,7 @@ static int read_table(int fd, const char *ifname, struct rule_table *ret)
 
 	/* Rules may be added between counting and reading. */
 	for (unsigned i = 0; i < ATTEMPTS && r == -EMSGSIZE; i++) {
-		r = read_count(fd, ifname, &count, &data);
+		r = read_count(d, &count, &data);
 		if (r < 0)
 			return r;
 		if (count > TABLE_SIZE_MAX)
@@ -53,7 +54,7 @@ static int read_table(int fd, const char *ifname, struct rule_table *ret)
 			return -ENOMEM;
 		nfc->cmd = ETHTOOL_GRXCLSRLALL;
 		nfc->rule_cnt = count + i;
-		r = ethtool_ioctl(fd, ifname, nfc);
+		r = ethtool_repeat(d, nfc, sizeof(*nfc) + (count + i) * sizeof(nfc->rule_locs[0]));
 		if (r >= 0 && nfc->rule_cnt > count + i)
 			r = -EMSGSIZE;
 	}
@@ -72,10 +73,10 @@ static int read_table(int fd, const char *ifname, struct rule_table *ret)
 	return 0;
 }
 
-static int read_rule(int fd, const char *ifname, uint32_t location, struct nic_rule *ret)
+static int read_rule(const struct ethtool_device *d, uint32_t location, struct nic_rule *ret)
 {
 	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_GRXCLSRULE, .fs.location = location };
-	int r = ethtool_ioctl(fd, ifname, &nfc);
+	int r = ethtool_repeat(d, &nfc, sizeof(nfc));
 
 	if (r < 0)
 		return r;
@@ -90,13 +91,13 @@ static bool is_absent(int r)
 	return r == -ENOENT || r == -EINVAL || r == -ERANGE || r == -ENOSPC;
 }
 
-int rxnfc_list(int fd, const char *ifname, struct nic_rule **ret, size_t *ret_n)
+int rxnfc_list(const struct ethtool_device *d, struct nic_rule **ret, size_t *ret_n)
 {
 	_cleanup_free_ struct nic_rule *rules = NULL;
 	_cleanup_free_ uint32_t *used = NULL;
 	struct rule_table table;
 	size_t n = 0;
-	int r = read_table(fd, ifname, &table);
+	int r = read_table(d, &table);
 
 	if (r < 0)
 		return r;
@@ -105,7 +106,7 @@ int rxnfc_list(int fd, const char *ifname, struct nic_rule **ret, size_t *ret_n)
 	if (!rules)
 		return -ENOMEM;
 	for (size_t i = 0; i < table.n_used; i++) {
-		r = read_rule(fd, ifname, used[i], &rules[n]);
+		r = read_rule(d, used[i], &rules[n]);
 		if (r >= 0)
 			n++;
 		else if (!is_absent(r))
@@ -127,12 +128,12 @@ static int compare_locations(const void *a, const void *b)
  * The lowest free one: where tables are searched in order, the client's narrow flow is not hidden
  * behind somebody's wide one.
  */
-static int choose_location(int fd, const char *ifname, uint32_t *ret)
+static int choose_location(const struct ethtool_device *d, uint32_t *ret)
 {
 	_cleanup_free_ uint32_t *used = NULL;
 	struct rule_table table;
 	uint32_t location = 0;
-	int r = read_table(fd, ifname, &table);
+	int r = read_table(d, &table);
 
 	if (r < 0)
 		return r;
@@ -151,12 +152,29 @@ static int choose_location(int fd, const char *ifname, uint32_t *ret)
 	return 0;
 }
 
-static int insert_once(int fd, const char *ifname, const struct flow *flow,
+/* It was renamed while the rule was on its way, which may have gone to what took the name: to be removed
+ * wherever it is, if it is exactly that rule. */
+static void withdraw(const struct ethtool_device *d, const char *called, uint32_t location,
+		     const struct flow *flow, const struct rule_target *target)
+{
+	const struct ethtool_device other = { d->fd, ethtool_find(d, called), called };
+	const struct ethtool_device *devices[] = { d, &other };
+
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		_cleanup_fault_ struct fault ignored = {};
+
+		if (devices[i]->ifindex > 0)
+			(void)rxnfc_delete(devices[i], location, flow, target, &ignored);
+	}
+}
+
+static int insert_once(const struct ethtool_device *d, const struct flow *flow,
 		       const struct rule_target *target, uint32_t *ret_location, bool *ret_chosen)
 {
 	struct ethtool_rxnfc nfc;
+	char called[IFNAMSIZ];
 	uint32_t location;
-	int r = choose_location(fd, ifname, &location);
+	int r = choose_location(d, &location);
 
 	if (r < 0)
 		return r;
@@ -164,7 +182,9 @@ static int insert_once(int fd, const char *ifname, const struct flow *flow,
 	nfc.cmd = ETHTOOL_SRXCLSRLINS;
 	nfc.fs.location = location;
 	*ret_chosen = location != RX_CLS_LOC_ANY;
-	r = ethtool_ioctl(fd, ifname, &nfc);
+	r = ethtool_ioctl(d, &nfc, called);
+	if (r == -ESTALE)
+		withdraw(d, called, nfc.fs.location, flow, target);
 	if (r >= 0)
 		*ret_location = nfc.fs.location;
 	return r;
@@ -187,6 +207,8 @@ static const char *remedy(int error)
 		       "it, ethtool -N DEVICE delete N removes it.";
 	case EINVAL:
 		return "The driver cannot match this combination of fields, or has no such queue.";
+	case ESTALE:
+		return "The interface was renamed again and again meanwhile; try again.";
 	case EBUSY:
 		return "The device is being reset or the rule is in use; try again.";
 	default:
@@ -209,7 +231,7 @@ static int describe(const char *what, const char *ifname, const struct flow *flo
 	return 0;
 }
 
-static int refuse(int r, const char *what, const char *ifname, const struct flow *flow,
+static int refuse(int r, const char *what, const struct ethtool_device *d, const struct flow *flow,
 		  const struct rule_target *target, struct fault *reterr)
 {
 	_cleanup_free_ char *operation = NULL;
@@ -217,21 +239,21 @@ static int refuse(int r, const char *what, const char *ifname, const struct flow
 	if (r == -ENOMEM || r == -EBADMSG)
 		return r;
 	if (r == -ENODEV)
-		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, ifname,
-				 "Cannot %s an ntuple rule: interface %s is gone.", what, ifname);
+		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, d->name,
+				 "Cannot %s an ntuple rule: interface %s is gone.", what, d->name);
 	if (r == -ENETDOWN || r == -EAGAIN)
-		return fault_set(reterr, ZCRX_INTERFACE_DOWN, ifname,
+		return fault_set(reterr, ZCRX_INTERFACE_DOWN, d->name,
 				 "Cannot %s an ntuple rule: interface %s is down. Bring it up "
 				 "(ip link set %s up).",
-				 what, ifname, ifname);
-	if (describe(what, ifname, flow, target, &operation) < 0)
+				 what, d->name, d->name);
+	if (describe(what, d->name, flow, target, &operation) < 0)
 		return -ENOMEM;
 	return fault_kernel(reterr, -r, NULL, operation, "%s", remedy(-r));
 }
 
 /* The location holds something else than what was asked for. If it still leads to our target it is
  * what the driver made of our rule, else somebody was faster, and it is theirs. */
-static int refuse_changed(int fd, const char *ifname, const struct nic_rule *found,
+static int refuse_changed(const struct ethtool_device *d, const struct nic_rule *found,
 			  const struct flow *flow, const struct rule_target *target,
 			  struct fault *reterr)
 {
@@ -239,17 +261,17 @@ static int refuse_changed(int fd, const char *ifname, const struct nic_rule *fou
 	_cleanup_free_ char *operation = NULL;
 
 	if (found->action == target->action && found->target == target->number)
-		(void)ethtool_ioctl(fd, ifname, &nfc);
-	if (describe("insert", ifname, flow, target, &operation) < 0)
+		(void)ethtool_repeat(d, &nfc, sizeof(nfc));
+	if (describe("insert", d->name, flow, target, &operation) < 0)
 		return -ENOMEM;
 	return fault_kernel(reterr, EIO, NULL, operation,
 			    "The driver said yes, but location %u holds another rule: either the "
 			    "driver cannot match all these fields, or another program uses the "
 			    "table at the same time (ethtool -n %s).",
-			    found->location, ifname);
+			    found->location, d->name);
 }
 
-int rxnfc_insert(int fd, const char *ifname, const struct flow *flow,
+int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
 		 const struct rule_target *target, uint32_t *ret_location, struct fault *reterr)
 {
 	struct nic_rule found;
@@ -258,39 +280,39 @@ int rxnfc_insert(int fd, const char *ifname, const struct flow *flow,
 	int r = -EEXIST, q;
 
 	/* At a location of our choice EEXIST may only mean that somebody took it just now. */
-	for (unsigned i = 0; i < ATTEMPTS && r == -EEXIST && chosen; i++)
-		r = insert_once(fd, ifname, flow, target, &location, &chosen);
+	for (unsigned i = 0; i < ATTEMPTS && ((r == -EEXIST && chosen) || r == -ESTALE); i++)
+		r = insert_once(d, flow, target, &location, &chosen);
 	if (r < 0) {
-		q = rxnfc_refuse_fields(fd, ifname, flow, -r, reterr);
-		return q != 0 ? q : refuse(r, "insert", ifname, flow, target, reterr);
+		q = rxnfc_refuse_fields(d, flow, -r, reterr);
+		return q != 0 ? q : refuse(r, "insert", d, flow, target, reterr);
 	}
-	r = read_rule(fd, ifname, location, &found);
+	r = read_rule(d, location, &found);
 	if (r < 0)
-		return refuse(r, "read back", ifname, flow, target, reterr);
+		return refuse(r, "read back", d, flow, target, reterr);
 	if (!nic_rule_is(&found, flow, target))
-		return refuse_changed(fd, ifname, &found, flow, target, reterr);
+		return refuse_changed(d, &found, flow, target, reterr);
 	*ret_location = location;
 	return 0;
 }
 
-int rxnfc_delete(int fd, const char *ifname, uint32_t location, const struct flow *flow,
+int rxnfc_delete(const struct ethtool_device *d, uint32_t location, const struct flow *flow,
 		 const struct rule_target *target, struct fault *reterr)
 {
 	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_SRXCLSRLDEL, .fs.location = location };
 	struct nic_rule found;
-	int r = read_rule(fd, ifname, location, &found);
+	int r = read_rule(d, location, &found);
 
 	if (is_absent(r) || r == -EOPNOTSUPP)
 		return 0; /* with ntuple filters off the driver has thrown all rules away */
 	if (r < 0)
-		return refuse(r, "read", ifname, flow, target, reterr);
+		return refuse(r, "read", d, flow, target, reterr);
 	if (!nic_rule_is(&found, flow, target))
 		return 0;
-	r = ethtool_ioctl(fd, ifname, &nfc);
+	r = ethtool_repeat(d, &nfc, sizeof(nfc));
 	if (r < 0 && !is_absent(r))
-		return refuse(r, "delete", ifname, flow, target, reterr);
+		return refuse(r, "delete", d, flow, target, reterr);
 	/* A rule that stays would hand the flow to whoever gets the queue next. */
-	if (read_rule(fd, ifname, location, &found) >= 0 && nic_rule_is(&found, flow, target))
-		return refuse(r < 0 ? r : -EIO, "delete", ifname, flow, target, reterr);
+	if (read_rule(d, location, &found) >= 0 && nic_rule_is(&found, flow, target))
+		return refuse(r < 0 ? r : -EIO, "delete", d, flow, target, reterr);
 	return 0;
 }

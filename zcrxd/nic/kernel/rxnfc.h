@@ -6,6 +6,7 @@
 
 #include <linux/ethtool.h>
 
+#include "ethioctl.h"
 #include "nic-state.h"
 
 /* Pure: a flow as the kernel's rule, without command and location; and any rule as ours. */
@@ -15,7 +16,7 @@ void rxnfc_to_rule(const struct ethtool_rxnfc *nfc, struct nic_rule *ret);
 
 /* Every rule. The kernel's answer as negative errno: -EOPNOTSUPP where there are no rules at all.
  */
-int rxnfc_list(int fd, const char *ifname, struct nic_rule **ret, size_t *ret_n);
+int rxnfc_list(const struct ethtool_device *d, struct nic_rule **ret, size_t *ret_n);
 
 /* Pure: do both match the same fields, and as much of them? The rule that would explain why a NIC
  * with one set of fields for each flow type refuses the flow; NULL if that cannot be the reason. */
@@ -23,11 +24,11 @@ bool rxnfc_same_fields(const struct flow *a, const struct flow *b);
 const struct nic_rule *rxnfc_other_fields(const struct flow *flow, const struct nic_rule *rules,
 					  size_t n);
 /* Refuses with that rule as the likely cause of the errno, or returns 0 if there is none. */
-int rxnfc_refuse_fields(int fd, const char *ifname, const struct flow *flow, int error,
+int rxnfc_refuse_fields(const struct ethtool_device *d, const struct flow *flow, int error,
 			struct fault *reterr);
 
 /* As nic_ops.rule_insert and rule_delete. */
-int rxnfc_insert(int fd, const char *ifname, const struct flow *flow,
+int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
 		 const struct rule_target *target, uint32_t *ret_location, struct fault *reterr);
-int rxnfc_delete(int fd, const char *ifname, uint32_t location, const struct flow *flow,
+int rxnfc_delete(const struct ethtool_device *d, uint32_t location, const struct flow *flow,
 		 const struct rule_target *target, struct fault *reterr);

@@ -4,6 +4,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
 #include <stdbool.h>
@@ -19,19 +20,34 @@ static inline void closedirp(DIR **d)
 		closedir(*d);
 }
 
-void sysfs_driver(const char *ifname, char *ret, size_t size)
+/* The directory stays the interface's, whatever that is called; the name only led there. */
+static int open_interface(const char *ifname, unsigned ifindex)
 {
 	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int dir = -EBADF, fd = -EBADF;
+	char text[16] = "";
+
+	if (asprintf(&path, "/sys/class/net/%s", ifname) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	dir = open(path, O_DIRECTORY | O_PATH | O_CLOEXEC);
+	if (dir >= 0)
+		fd = openat(dir, "ifindex", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return -ENODEV;
+	return strtoul(text, NULL, 10) == ifindex ? TAKE_FD(dir) : -ESTALE;
+}
+
+void sysfs_driver(const char *ifname, unsigned ifindex, char *ret, size_t size)
+{
+	_cleanup_close_ int dir = open_interface(ifname, ifindex);
 	char target[PATH_MAX];
 	const char *base;
 	ssize_t n;
 
 	ret[0] = '\0';
-	if (asprintf(&path, "/sys/class/net/%s/device/driver", ifname) < 0) {
-		path = NULL;
-		return;
-	}
-	n = readlink(path, target, sizeof(target) - 1);
+	n = dir >= 0 ? readlinkat(dir, "device/driver", target, sizeof(target) - 1) : -1;
 	if (n < 0)
 		return;
 	target[n] = '\0';

@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* "" if it has none, or one with a longer name than fits. */
-void sysfs_driver(const char *ifname, char *ret, size_t size);
+/* "" if it has none, or one with a longer name than fits, or if this is another interface's name by now. */
+void sysfs_driver(const char *ifname, unsigned ifindex, char *ret, size_t size);
 int sysfs_numa_node(const char *ifname); /* -1 if it has none */
 /* Indices of all devices stacked on this one, directly or not; at most `max`. */
 size_t sysfs_uppers(const char *ifname, unsigned *ret, size_t max);
