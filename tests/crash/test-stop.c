@@ -243,6 +243,43 @@ static void test_report(void **state)
 	}
 }
 
+/* Killed while it was asked to put it right: what it has begun is finished by the next one. Where it had
+ * not begun, everything is as it was. */
+static void test_report_interrupted(void **state)
+{
+	static const struct step off = { .op = STEP_NTUPLE };
+	static const struct step set = { .op = STEP_HDS_THRESHOLD, .to.number = 64 };
+	unsigned n_reported = 0, n_finished = 0;
+	bool killed = true;
+
+	(void)state;
+	world_kill(&w);
+	write_config_with(REPORT);
+	start_again();
+	for (unsigned n = 1; killed; n++) {
+		const char *error;
+
+		world_kill(&w);
+		change(&off);
+		change(&set);
+		start_again();
+		await_reason("drifted: ");
+		world_arm(&w, n);
+		error = call(w.link, "Apply", NULL, "{}");
+		world_arm(&w, 0);
+		killed = error && streq(error, DISCONNECTED);
+		world_kill(&w); /* also one that dies of what it does next */
+		start_again();
+		world_barrier(&w);
+		assert_int_equal(has_filters(), threshold() == 0);
+		n_finished += has_filters();
+		n_reported += !has_filters();
+	}
+	assert_true(n_reported > 0 && n_finished > 0);
+	assert_null(call(w.link, "Apply", NULL, "{}"));
+	assert_true(has_filters());
+}
+
 /* What the file says has to be another, or the NIC one that nobody has configured. */
 static void test_report_applies(void **state)
 {
@@ -357,6 +394,7 @@ int main(void)
 		cmocka_unit_test(test_unconfirmed),
 		cmocka_unit_test(test_unconfirmed_and_gone),
 		cmocka_unit_test(test_report),
+		cmocka_unit_test(test_report_interrupted),
 		cmocka_unit_test(test_report_applies),
 		cmocka_unit_test(test_split_by_driver),
 	};

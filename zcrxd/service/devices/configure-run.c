@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See configure-run.h. An already correct NIC gives an empty plan and is not touched.
+ */
+#include <errno.h>
+#include <time.h>
+
+#include "configure-run.h"
+#include "guard.h"
+
+static uint64_t now_realtime(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* -------------------------------------------------------------------- what is remembered */
+
+/* Where it came from, before the first change; where to go back to, before one to be confirmed. Whoever
+ * asks for a configuration does not want the interface left alone any more. */
+static int note_before(struct nic *nic, struct configure *c)
+{
+	const struct nic_state *state = c->bring.state;
+	struct origin *o = &c->origin;
+	bool changes = c->bring.plan->n_steps > 0;
+	int r = 0;
+
+	if (!changes && !o->held)
+		return 0;
+	free(TAKE_PTR(o->held));
+	if (changes)
+		free(TAKE_PTR(o->configured));
+	c->first = changes && !o->has_found;
+	if (c->first)
+		r = nic_settings_read(state, &o->found);
+	o->has_found = o->has_found || (c->first && r == 0);
+	if (r == 0 && changes && c->confirm_within > 0) {
+		nic_settings_done(&o->back);
+		r = nic_settings_read(state, &o->back);
+		o->has_back = r == 0;
+		o->back_usec = now_realtime() + c->confirm_within;
+	}
+	if (r == 0)
+		r = origin_write(c->path, nic->ifindex, state->driver, o);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	return fault_kernel(&c->fault, -r, NULL, "write down how the interface was found",
+			    "Nothing was changed. Can zcrxd write %s?", c->path);
+}
+
+/* From now on what differs is somebody else's doing. If this cannot be noted it is configured once more by
+ * the next daemon. */
+static void note_success(struct nic *nic, struct configure *c)
+{
+	struct origin *o = &c->origin;
+
+	if (c->bring.plan->n_waiting > 0 || (o->configured && streq(o->configured, c->entry)))
+		return;
+	free(o->configured);
+	o->configured = strdup(c->entry);
+	if (o->configured)
+		(void)origin_write(c->path, nic->ifindex, c->bring.state->driver, o);
+}
+
+/* Nothing came of it. Where that could not be undone, it still has to go back. */
+static void note_failure(struct nic *nic, struct configure *c)
+{
+	struct origin *o = &c->origin;
+
+	for (size_t i = 0; c->bring.results && i < c->bring.plan->n_steps; i++)
+		if (c->bring.results[i].outcome == STEP_UNDO_FAILED)
+			return;
+	if (c->confirm_within > 0) {
+		nic_settings_done(&o->back);
+		o->has_back = false;
+		o->back_usec = 0;
+	}
+	if (c->first) {
+		nic_settings_done(&o->found);
+		o->has_found = false;
+	}
+	/* If this fails, too, what was noted leads to where it is. */
+	(void)origin_write(c->path, nic->ifindex, c->bring.state->driver, o);
+}
+
+/* ---------------------------------------------------------------------------- the job */
+
+/* It was as this configuration has it; nobody asks for that now, and whoever changed it may mean it. */
+static bool is_to_be_reported(const struct configure *c)
+{
+	return c->mode == CONFIGURE_AUTO && c->reports && c->origin.configured &&
+	       streq(c->origin.configured, c->entry) &&
+	       (c->bring.plan->n_steps > 0 || c->bring.plan->n_waiting > 0);
+}
+
+static void apply(struct nic *nic, struct configure *c)
+{
+	struct bring *b = &c->bring;
+
+	/* The way by which the administrator came in is not cut. */
+	if (c->mode != CONFIGURE_FORCE)
+		c->r = guard_default_route(b->plan, b->state, c->origin.has_found,
+					   "zcrxctl apply --force --confirm-within 60s", &c->fault);
+	if (c->r == 0)
+		c->r = note_before(nic, c);
+	if (c->r != 0)
+		return;
+	c->r = bring_apply(nic, b, &c->fault);
+	if (c->r == 0)
+		note_success(nic, c);
+	else
+		note_failure(nic, c);
+}
+
+/* What the daemon before this one has done makes another plan. */
+static int remember(struct nic *nic, struct configure *c)
+{
+	struct bring *b = &c->bring;
+	int r;
+
+	r = origin_read(c->path, nic->ifindex, b->state->driver, &c->origin, &c->set_aside);
+	if (c->fresh)
+		free(TAKE_PTR(c->origin.configured));
+	if (r < 0 || !c->origin.configured || b->memory.split_was_set)
+		return r < 0 ? r : c->r;
+	b->memory.split_was_set = true;
+	if (c->r != 0 || b->state->split != SPLIT_ENABLED)
+		return c->r;
+	bring_done(b);
+	return bring_plan(nic, b, &c->fault);
+}
+
+void configure_run(struct nic *nic, void *data)
+{
+	struct configure *c = data;
+	struct bring *b = &c->bring;
+
+	c->r = bring_plan(nic, b, &c->fault);
+	if (c->mode == CONFIGURE_PLAN || !b->state)
+		return;
+	if (c->r >= 0)
+		c->r = remember(nic, c);
+	c->left_alone = c->mode != CONFIGURE_APPLY && c->mode != CONFIGURE_FORCE &&
+			(c->origin.has_back || c->origin.held);
+	if (c->r != 0 || c->left_alone)
+		return;
+	c->drifted = is_to_be_reported(c);
+	if (!c->drifted)
+		apply(nic, c);
+}

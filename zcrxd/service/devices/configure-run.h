@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The worker's part of configuring: what an earlier act has noted, the plan, what is noted before and
+ * after it.
+ */
+#pragma once
+
+#include "device.h"
+#include "origin.h"
+
+struct configure {
+	struct device *device;
+	unsigned generation; /* the device may have come back as another interface meanwhile */
+	struct bring bring; /* its config is a copy: the file may be reloaded meanwhile */
+	enum configure_mode mode;
+	uint32_t *held;
+	uint64_t confirm_within;
+	bool fresh;
+	bool reports; /* on-drift: what others have changed is not put right unasked */
+	char *path; /* of the file that says where it came from */
+	char *entry; /* what it is to be, in words */
+	device_done done;
+	void *userdata;
+
+	int r;
+	struct fault fault;
+	struct origin origin;
+	char *set_aside; /* the file could not be read */
+	bool first;	 /* what was found was noted by this job */
+	bool left_alone; /* for what an earlier act has noted */
+	bool drifted;	 /* it is left as somebody else has made it */
+};
+
+void configure_run(struct nic *nic, void *configure);
