@@ -4,6 +4,7 @@
  * for, and the interface is called something that the configuration does not know. And a split that the
  * driver had chosen.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -227,6 +228,29 @@ static void test_renamed_meanwhile(void **state)
 	stop();
 }
 
+/* -------------------------------------------------------------------------------- found */
+
+/* What came to nothing leaves no trace: what is found is what there is before the change that lasts. */
+static void test_found_after_a_failure(void **state)
+{
+	const struct step six = { .op = STEP_CHANNELS, .to.channels.combined = 6 };
+
+	(void)state;
+	start_guarded();
+	sim_fail_operation(d.sim, "set channels", EBUSY, "not now");
+	assert_null(call(admin, "Apply", NULL, "{\"force\":true,\"confirmWithinUSec\":3600000000}"));
+	sim_fail_operation(d.sim, NULL, 0, NULL);
+	await("sim0", "degraded");
+	await_channels(4);
+	assert_int_equal(number_of(interface("sim0"), "confirmUntilUSec"), UINT64_MAX);
+	assert_int_equal(sim_foreign_step(d.sim, SIM0, &six), 0);
+	assert_null(call(admin, "Apply", NULL, "{\"force\":true}"));
+	await_channels(8);
+	assert_null(call(admin, "Restore", NULL, "{\"interface\":\"sim0\",\"force\":true}"));
+	await_channels(6);
+	stop();
+}
+
 /* ------------------------------------------------------------------------------- split */
 
 /* What the kernel knows, and does not tell: what the driver had chosen is its choice again. */
@@ -256,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_renamed_and_back),
 		cmocka_unit_test(test_confirmed_by_another_name),
 		cmocka_unit_test(test_renamed_meanwhile),
+		cmocka_unit_test(test_found_after_a_failure),
 		cmocka_unit_test(test_split_by_driver),
 	};
 
