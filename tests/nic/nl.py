@@ -2,6 +2,7 @@
 """The little netlink that the tests need where ethtool and ip have no words: attributes, requests,
 and the generic families "netdev" and "ethtool"."""
 
+import contextlib
 import os
 import socket
 import struct
@@ -15,6 +16,7 @@ SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 10, 11
 NLA_F_NESTED, NLA_TYPE_MASK = 0x8000, 0x3FFF
 NLMSGERR_ATTR_MSG = 1
 GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 16, 3, 1, 2
+CTRL_ATTR_MCAST_GROUPS, CTRL_ATTR_MCAST_GRP_ID, NETLINK_ADD_MEMBERSHIP = 7, 2, 1
 
 
 class NetlinkError(OSError):
@@ -87,11 +89,40 @@ class Generic(Netlink):
         self.family = GENL_ID_CTRL
         answer = self.call(CTRL_CMD_GETFAMILY, [attr(CTRL_ATTR_FAMILY_NAME, family)])
         self.family = number(answer[0][CTRL_ATTR_FAMILY_ID])
+        self.groups = answer[0].get(CTRL_ATTR_MCAST_GROUPS, b"")
 
     def call(self, command, request, dump=False):
         payload = struct.pack("=BBH", command, 1, 0) + b"".join(request)
         answers = self.request(self.family, payload, NLM_F_DUMP if dump else NLM_F_ACK)
         return [attrs(answer[4:]) for answer in answers]
+
+    def monitor(self):
+        """From now on this hears what the kernel tells of the family."""
+        return Monitor(number(attrs(group)[CTRL_ATTR_MCAST_GRP_ID])
+                       for group in attrs(self.groups).values())
+
+
+class Monitor(Netlink):
+    def __init__(self, groups):
+        super().__init__(NETLINK_GENERIC)
+        self.socket.bind((0, 0))
+        self.socket.setblocking(False)
+        for group in groups:
+            self.socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.socket.close()
+
+    def heard(self):
+        """How many messages have come since the last time."""
+        count = 0
+        with contextlib.suppress(BlockingIOError):
+            while self.socket.recv(1 << 16):
+                count += 1
+        return count
 
 
 NETDEV_CMD_PAGE_POOL_GET, NETDEV_CMD_QUEUE_GET, NETDEV_CMD_NAPI_GET = 5, 10, 11

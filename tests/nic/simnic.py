@@ -92,9 +92,14 @@ def channels():
 
 
 def indirection(context=None):
-    argv = ["ethtool", "-x", "zc0"] + (["context", str(context)] if context else [])
+    if not context:
+        grxfhindir, size = 0x38, 128
+        data = bytearray(struct.pack("=II", grxfhindir, size)) + bytes(4 * size)
+        ethtool_ioctl("zc0", data)
+        return list(struct.unpack_from(f"={struct.unpack_from('=I', data, 4)[0]}I", data, 8))
     table = []
-    for row in re.findall(r"^\s+\d+:\s+(.*)$", run(*argv), re.M):
+    for row in re.findall(r"^\s+\d+:\s+(.*)$",
+                          run("ethtool", "-x", "zc0", "context", str(context)), re.M):
         table += [int(queue) for queue in row.split()]
     return table
 
