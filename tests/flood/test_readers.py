@@ -2,6 +2,7 @@
 """Clients that do not read: replies, events, and the last ones when the daemon ends."""
 
 import contextlib
+import signal
 import threading
 import time
 
@@ -59,6 +60,21 @@ def test_patient_client_gets_every_reply(daemon):
             assert "interfaces" in client.receive()["parameters"]
         sender.join(PATIENCE)
         assert not sender.is_alive()
+
+
+def test_answered_all_at_once(daemon):
+    """A reply that its client had no time to read yet is nobody's fault, however many there are."""
+    clients = [daemon.connect(0) for _ in range(200)]
+    with daemon.connect(0) as client:
+        lease = client.call("Acquire", persistent=True)["lease"]["leaseId"]
+    daemon.process.send_signal(signal.SIGSTOP)
+    for client in clients:
+        client.send(message("Release", leaseId=lease))
+    daemon.process.send_signal(signal.SIGCONT)
+    replies = [client.receive() for client in clients]
+    assert sum("error" not in reply for reply in replies) > 100
+    for client in clients:
+        client.close()
 
 
 def churn(client, times):

@@ -48,7 +48,14 @@ static void connection_charge(struct connection *c, size_t held)
 	c->held = held;
 }
 
-/* Whether it keeps within its bounds. */
+static bool is_writable(sd_varlink *link)
+{
+	struct pollfd p = { .fd = sd_varlink_get_fd(link), .events = POLLOUT };
+
+	return poll(&p, 1, 0) != 0;
+}
+
+/* Whether it keeps within its bounds. Replies that can be sent are not the client's fault. */
 static bool connection_account(struct connection *c, int events)
 {
 	struct manager *m = c->manager;
@@ -60,7 +67,7 @@ static bool connection_account(struct connection *c, int events)
 	}
 	for (size_t i = 0; sd_varlink_peek_fd(c->link, i) >= 0; i++)
 		held += FD_WORTH;
-	if (events & EPOLLOUT)
+	if ((events & EPOLLOUT) && !is_writable(c->link))
 		held += REPLIES_WORTH;
 	connection_charge(c, held > HELD_FREE ? held - HELD_FREE : 0);
 	if (c->held == 0 || (c->user->held <= HELD_USER_MAX && m->held <= HELD_TOTAL_MAX))
@@ -104,13 +111,6 @@ static int connection_watch_stall(struct connection *c, int events)
 }
 
 /* ----------------------------------------------------------------------------- serving */
-
-static bool is_writable(sd_varlink *link)
-{
-	struct pollfd p = { .fd = sd_varlink_get_fd(link), .events = POLLOUT };
-
-	return poll(&p, 1, 0) != 0;
-}
 
 /* What sd-varlink is about to read: how much of it is complete? */
 static void connection_look_ahead(struct connection *c)
