@@ -232,7 +232,7 @@ static void test_many(void **state)
 	assert_int_equal(drift_find_ways(s, &expected, &d), 0);
 	assert_int_equal(d.n, 12); /* the table, ten rules, the lost one */
 	assert_int_equal(drift_format(&d, &expected, &text), 0);
-	assert_non_null(strstr(text, "; and 6 changes more; affected: "));
+	assert_non_null(strstr(text, "; and 6 more; affected: "));
 }
 
 static void test_narrow(void **state)

@@ -26,7 +26,7 @@ static void format_affected(const struct drift *d, const struct drift_expected *
 				n == 1 ? "; affected:" : ",", q->lease, (unsigned)q->uid, q->queue);
 	}
 	if (n > DRIFT_LISTED_MOST)
-		fprintf(f, " and %zu queues more", n - DRIFT_LISTED_MOST);
+		fprintf(f, " and %zu more", n - DRIFT_LISTED_MOST);
 }
 
 int drift_format(const struct drift *d, const struct drift_expected *e, char **ret)
@@ -44,7 +44,7 @@ int drift_format(const struct drift *d, const struct drift_expected *e, char **r
 	for (size_t i = 0; i < listed; i++)
 		fprintf(f, "%s%s", i > 0 ? "; " : "", d->list[i].text);
 	if (listed < d->n)
-		fprintf(f, "; and %zu changes more", d->n - listed);
+		fprintf(f, "; and %zu more", d->n - listed);
 	format_affected(d, e, f);
 	if (fclose(f) != 0) {
 		free(text);
