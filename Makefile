@@ -32,7 +32,7 @@ test-drivers: ## the lease tests on the habits of each driver; writes docs/DRIVE
 selftests: ## the kernel's own tests of NICs on the simulated one (a quarter of an hour)
 	@tests/vm/selftests $(if $(KERNEL),--kernel $(KERNEL))
 
-bench: ## what it costs: calls, memory, wake-ups, kills, restarts, crowds
+bench: ## what it costs: calls, memory, wake-ups, kills, restarts, drift, crowds
 	@tests/vm/build --release
 	@tests/vm/enter -- /src/bench/run --native
 	@echo
