@@ -103,12 +103,19 @@ static int zcnic_queue_open(struct zcnic_queue *queue)
 	struct zcnic_port *port = queue->port;
 	unsigned int index = zcnic_queue_index(queue);
 	struct page_pool *pool;
+	int err;
 
 	pool = zcnic_pool_create_configured(port, index, port->rx_ring);
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
+	err = zcnic_irq_alloc(queue);
+	if (err) {
+		page_pool_destroy(pool);
+		return err;
+	}
 
 	netif_napi_add_config_locked(port->netdev, &queue->napi, zcnic_poll, index);
+	netif_napi_set_irq_locked(&queue->napi, queue->irq);
 	zcnic_queue_set_napi(queue, &queue->napi);
 	zcnic_queue_attach(queue, pool);
 	zcnic_queue_set_open(queue, true);
@@ -125,6 +132,7 @@ void zcnic_queues_close(struct zcnic_port *port, unsigned int first, unsigned in
 		zcnic_queue_set_napi(queue, NULL);
 		page_pool_destroy(zcnic_queue_detach(queue));
 		__netif_napi_del_locked(&queue->napi);
+		zcnic_irq_free(queue);
 	}
 	/* Busy pollers may still look at the NAPI instances. */
 	synchronize_net();

@@ -129,6 +129,7 @@ struct zcnic_tx_stats {
 struct zcnic_queue {
 	struct zcnic_port *port;
 	struct napi_struct napi;
+	int irq; /* while it is open */
 	struct page_pool *pool;
 	struct sk_buff_head wire; /* frames that arrived and wait for NAPI */
 	bool open;		  /* wire accepts frames and NAPI exists; under wire.lock */
@@ -214,6 +215,10 @@ extern const struct netdev_queue_mgmt_ops zcnic_queue_mgmt_ops;
 int zcnic_queues_open(struct zcnic_port *port, unsigned int first, unsigned int end);
 void zcnic_queues_close(struct zcnic_port *port, unsigned int first, unsigned int end);
 int zcnic_queues_resize(struct zcnic_port *port, unsigned int ring);
+
+/* irq.c */
+int zcnic_irq_alloc(struct zcnic_queue *queue);
+void zcnic_irq_free(struct zcnic_queue *queue);
 
 /* wire.c */
 netdev_tx_t zcnic_xmit(struct sk_buff *skb, struct net_device *netdev);
