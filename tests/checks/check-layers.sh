@@ -95,6 +95,10 @@ refuse "zcrxd/service/ reaches NICs through nic.h only" "$kernel|$sim|$libnl|$ur
 mapfile -t files < <(files_in zcrxd)
 refuse "main.c puts service/ on nic/kernel/, nothing else" "$sim|$libnl|$uring" "${files[@]}"
 
+mapfile -t files < <(files_in zcrxd/irq)
+refuse "zcrxd/irq/ is root: it stands on libc, a message and a few helpers" \
+	"$model|$nic|$kernel|$sim|$service|$systemd|$libnl|$uring|fault\.h|zcrx-idl\.h" "${files[@]}"
+
 mapfile -t files < <(find libzcrx-client tools -name '*.[ch]' | grep -v '^tools/zcrxctl/check/')
 refuse "clients speak Varlink: nothing of zcrxd/ is theirs" \
 	"zcrxd/.*|$(printf '%s' "$model|$nic|$kernel|$sim|$service" | tr '|' '\n' |
@@ -114,12 +118,12 @@ mapfile -t files < <(find libzcrx-client -maxdepth 1 -name 'zcrx-client.h')
 refuse "the public header shows none of the libraries behind it" "$systemd|$libnl|$uring|$shared" "${files[@]}"
 
 # Rules that find no files, or folders that the rules do not know, check nothing.
-for folder in shared zcrxd/model zcrxd/nic zcrxd/nic/kernel "${service_folders[@]}" libzcrx-client \
+for folder in shared zcrxd/irq zcrxd/model zcrxd/nic zcrxd/nic/kernel "${service_folders[@]}" libzcrx-client \
 		tools/zcrxctl tools/zcrxctl/check; do
 	[ -n "$(files_in "$folder")" ] || { echo "$folder: no C files"; failed=1; }
 done
 unknown=$(find zcrxd -name '*.[ch]' -printf '%h\n' | sort -u |
-	grep -vxE 'zcrxd(/(model|nic|nic/kernel|nic/sim))?' | grep -vxF "$(printf '%s\n' "${service_folders[@]}")")
+	grep -vxE 'zcrxd(/(model|nic|nic/kernel|nic/sim|irq))?' | grep -vxF "$(printf '%s\n' "${service_folders[@]}")")
 [ -z "$unknown" ] || { echo "no rule for: $unknown"; failed=1; }
 
 exit $failed
