@@ -69,6 +69,24 @@ int zcrx_queue_tune(struct zcrx_queue *queue, int64_t defer_hard_irqs, int64_t g
 			   parameters, NULL);
 }
 
+int zcrx_queue_set_irq_affinity(struct zcrx_queue *queue, const char *cpus)
+{
+	sd_json_variant *parameters = NULL;
+	int fd, r;
+
+	if (!queue || !cpus)
+		return -EINVAL;
+	fd = lease_push_handle(queue->lease);
+	if (fd < 0)
+		return fd;
+	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", queue->lease->id),
+			   SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", fd),
+			   SD_JSON_BUILD_PAIR_UNSIGNED("queue", queue->index),
+			   SD_JSON_BUILD_PAIR_STRING("irqAffinity", cpus));
+	return client_call(queue->lease->client, "set where the queue's interrupt goes",
+			   ZCRX_METHOD("Tune"), r, parameters, NULL);
+}
+
 struct zcrx_queue *zcrx_queue_ref(struct zcrx_queue *queue)
 {
 	if (queue)

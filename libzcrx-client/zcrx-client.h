@@ -171,6 +171,11 @@ int zcrx_queue_register(struct zcrx_queue *queue);
 int zcrx_queue_tune(struct zcrx_queue *queue, int64_t defer_hard_irqs, int64_t gro_flush_timeout,
 		    int64_t irq_suspend_timeout);
 
+/* Which CPUs the interrupt of the queue may go to, until the lease ends: a list such as "0-3,8", of
+ * CPUs on which the calling process may run itself (-EACCES otherwise). -EOPNOTSUPP: the interrupt is
+ * not known, shared with other queues, or managed by the kernel. Needs no registration. Since: 0.2 */
+int zcrx_queue_set_irq_affinity(struct zcrx_queue *queue, const char *cpus);
+
 /* Has the flows of `socket` steered to the queue: a listening TCP socket, for the connections that
  * it will accept, or a connected one. The socket proves that the flow is the caller's; it is
  * steered until the socket is closed. -EACCES: it proves nothing; -EADDRINUSE: somebody else's flow

@@ -346,7 +346,12 @@ static SD_VARLINK_DEFINE_METHOD(Tune,
 	DOC("Nanoseconds between polls meanwhile, 0 to 10 ms; as it is if null"),
 	IN(groFlushTimeoutNSec, INT, N),
 	DOC("Nanoseconds without interrupts while the application polls, 0 to 100 ms; as it is if null"),
-	IN(irqSuspendTimeoutNSec, INT, N));
+	IN(irqSuspendTimeoutNSec, INT, N),
+	DOC("CPUs that the interrupt may go to, a list such as 0-3,8 of less than 256 bytes; as it is "
+	    "if null. Only CPUs on which the caller's process may run, unless he may administer. "
+	    "NotSupported where the interrupt is not known, is that of other queues too, or is managed "
+	    "by the kernel"),
+	IN(irqAffinity, STRING, N));
 
 static SD_VARLINK_DEFINE_METHOD_FULL(Watch, SD_VARLINK_REQUIRES_MORE,
 	DOC("Only events of this lease"), IN(leaseId, STRING, N),

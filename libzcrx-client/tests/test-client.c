@@ -168,8 +168,15 @@ static void test_tune(void **state)
 	assert_called(x, "Tune",
 		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":0,"
 		      "\"irqSuspendTimeoutNSec\":0}");
+	assert_int_equal(zcrx_queue_set_irq_affinity(q, NULL), -EINVAL);
+	assert_int_equal(zcrx_queue_set_irq_affinity(q, "0-3,8"), 0);
+	assert_called(x, "Tune",
+		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":0,"
+		      "\"irqAffinity\":\"0-3,8\"}");
+	assert_int_equal(x->server.n_descriptors, 1);
 	assert_int_equal(zcrx_lease_release(x->lease), 0);
 	assert_int_equal(zcrx_queue_tune(q, 1, 1, 1), -EBADFD);
+	assert_int_equal(zcrx_queue_set_irq_affinity(q, "0"), -EBADFD);
 	zcrx_queue_unref(q);
 }
 

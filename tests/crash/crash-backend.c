@@ -210,6 +210,21 @@ static int nic_napi_set(struct nic *nic, uint32_t queue, const struct napi_setti
 	return POINTS(n->ops->napi_set(n, queue, settings, which, f));
 }
 
+static int nic_irq_get(struct nic *nic, uint32_t queue, struct irq_affinity *ret, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->irq_get(n, queue, ret, f));
+}
+
+static int nic_irq_set(struct nic *nic, uint32_t queue, const struct irq_affinity *affinity,
+		       struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->irq_set(n, queue, affinity, f));
+}
+
 static struct nic *nic_close(struct nic *nic)
 {
 	struct nic *n = INNER(nic, crash_nic);
@@ -232,6 +247,8 @@ static const struct nic_ops nic_ops = {
 	.rule_delete = nic_rule_delete,
 	.napi_get = nic_napi_get,
 	.napi_set = nic_napi_set,
+	.irq_get = nic_irq_get,
+	.irq_set = nic_irq_set,
 	.close = nic_close,
 };
 

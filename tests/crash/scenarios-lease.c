@@ -119,17 +119,25 @@ static const char *act_expire(struct world *w, struct subject *s, unsigned n)
 }
 
 #define TUNE "{" SUBJECT_LEASE ",\"deferHardIrqs\":%u,\"groFlushTimeoutNSec\":200000}"
+#define MOVE "{" SUBJECT_LEASE ",\"irqAffinity\":\"%u\"}"
 
 static void tuned(struct world *w, struct subject *s)
 {
 	reserved(w, s);
 	must(call_fds(w->link, "Tune", &s->handle, 1, NULL, TUNE, s->id, 2U));
+	must(call_fds(w->link, "Tune", &s->handle, 1, NULL, MOVE, s->id, 2U));
 }
 
 static const char *act_tune(struct world *w, struct subject *s, unsigned n)
 {
 	world_arm(w, n);
 	return call_fds(w->link, "Tune", &s->handle, 1, NULL, TUNE, s->id, 3U);
+}
+
+static const char *act_move(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return call_fds(w->link, "Tune", &s->handle, 1, NULL, MOVE, s->id, 3U);
 }
 
 static const char *act_revoke(struct world *w, struct subject *s, unsigned n)
@@ -221,6 +229,7 @@ const struct scenario lease_scenarios[] = {
 	{ "Renew", .prepare = steered, .act = act_renew },
 	{ "Tune", .prepare = reserved, .act = act_tune },
 	{ "Tune, again", .prepare = tuned, .act = act_tune },
+	{ "Tune, interrupts", .prepare = reserved, .act = act_move },
 	{ "Release, tuned", .prepare = tuned, .act = act_release },
 	{ "Release", .prepare = steered_and_closed, .act = act_release },
 	{ "Release, not registered", .prepare = pending, .act = act_release },

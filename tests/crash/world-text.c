@@ -84,6 +84,10 @@ static void print_nic(FILE *out, const struct nic_state *s)
 			fprintf(out, "  queue %zu is polled after %u, %ju ns\n", q,
 				s->queues[q].napi.defer_hard_irqs,
 				(uintmax_t)s->queues[q].napi.gro_flush_timeout);
+	for (size_t q = 0; q < s->n_queues; q++)
+		if (!streq(s->queues[q].interrupt.cpus, s->queues[0].interrupt.cpus))
+			fprintf(out, "  interrupts of queue %zu go to %s\n", q,
+				s->queues[q].interrupt.cpus);
 	print_rules(out, s);
 }
 

@@ -77,7 +77,7 @@ static int run_addresses(struct nic_backend *b, char **argv, struct fault *reter
 
 static void print_queue(uint32_t id, const struct nic_queue *q)
 {
-	printf("queue %u napi %s irq %u%s%s%s%s", id, q->napi_id ? "yes" : "no", q->irq,
+	printf("queue %u napi %s irq %u%s%s%s%s", id, q->napi_id ? "yes" : "no", q->interrupt.irq,
 	       q->io_uring ? " io-uring" : "", q->dmabuf ? " dmabuf" : "", q->xsk ? " xsk" : "",
 	       q->leased ? " leased" : "");
 	if (q->has_counters)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How queues are polled: set by who may, within bounds, on the lease's own queues, and as it was found
- * whenever the lease is over.
+ * How queues are polled and where their interrupts go: set by who may, within bounds, on the lease's
+ * own queues, and as it was found whenever the lease is over.
  */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sched.h>
 #include <stdint.h>
 #include <cmocka.h>
 
@@ -122,7 +123,9 @@ static void test_bounds(void **state)
 		"\"irqSuspendTimeoutNSec\":100000001", "\"deferHardIrqs\":-1",
 		"\"deferHardIrqs\":18446744073709551614", "\"queue\":1,\"deferHardIrqs\":1",
 		"\"queue\":64,\"deferHardIrqs\":1", "\"queue\":4294967295,\"deferHardIrqs\":1",
-		"\"queue\":0", "\"deferHardIrqs\":\"x\"",
+		"\"queue\":0", "\"deferHardIrqs\":\"x\"", "\"irqAffinity\":\"\"",
+		"\"irqAffinity\":\"0-\"", "\"irqAffinity\":\"3-1\"", "\"irqAffinity\":\"0 1\"",
+		"\"irqAffinity\":\"all\"", "\"irqAffinity\":\"8192\"", "\"irqAffinity\":3",
 	};
 	struct daemon *d = *state;
 	struct client c, other;
@@ -193,6 +196,105 @@ static void test_over(void **state)
 	wait_until_clean(d);
 }
 
+static void check_affinity(struct daemon *d, unsigned queue, const char *cpus)
+{
+	_cleanup_(nic_state_freep) struct nic_state *n = observe(d);
+
+	assert_string_equal(n->queues[queue].interrupt.cpus, cpus);
+}
+
+static void test_affinity(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_BOUND));
+	check_affinity(d, 4, "0-7");
+	assert_null(tune(&c, "\"irqAffinity\":\"2\""));
+	check_affinity(d, 4, "2");
+	check_affinity(d, 5, "0-7");
+	check_polling(d, 4, 0, 0, 0);
+	/* What was found is not what was set before; the polling is put back beside it. */
+	assert_null(tune(&c, "\"irqAffinity\":\"1,3\",\"deferHardIrqs\":2"));
+	check_affinity(d, 4, "1,3");
+	client_close(&c);
+	wait_until_clean(d);
+	check_affinity(d, 4, "0-7");
+	check_polling(d, 4, 0, 0, 0);
+}
+
+/* The channels were made again: the interrupt by which the queue goes now was never moved. */
+static void test_another_interrupt(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_null(tune(&c, "\"irqAffinity\":\"2\""));
+	sim_set_interrupt(d->sim, SIM0, 4, &(struct irq_affinity){ 99, "5" });
+	client_close(&c);
+	wait_until_clean(d);
+	check_affinity(d, 4, "5");
+
+	/* Shared with somebody else's queue. */
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	sim_set_interrupt(d->sim, SIM0, 5, &(struct irq_affinity){ 99, "5" });
+	assert_string_equal(tune(&c, "\"irqAffinity\":\"2\""), OURS("NotSupported"));
+	check_affinity(d, 4, "5");
+	/* CPUs that were there, and are not. */
+	sim_set_interrupt(d->sim, SIM0, 5, &(struct irq_affinity){ 100, "5" });
+	sim_set_interrupt(d->sim, SIM0, 4, &(struct irq_affinity){ 99, "8" });
+	assert_string_equal(tune(&c, "\"irqAffinity\":\"9\""), OURS("KernelRejected"));
+	assert_null(tune(&c, "\"irqAffinity\":\"2\""));
+	client_close(&c);
+	wait_until_clean(d);
+	check_affinity(d, 4, "2");
+}
+
+/* Only onto CPUs where the client may run itself. */
+static void test_affinity_policy(void **state)
+{
+	static const char config[] = "interfaces:\n  - name: sim0\n    channels: 8\n    zero-copy-queues: 4\n"
+				     "policy:\n  - user: \"%u\"\n    tune: true\n    administer: %s\n";
+	cpu_set_t before, one;
+	struct daemon d;
+	struct client c;
+	char text[256], own[64], other[64];
+	int cpu = 0;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	while (!CPU_ISSET(cpu, &before))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	snprintf(own, sizeof(own), "\"irqAffinity\":\"%d\"", cpu);
+	snprintf(other, sizeof(other), "\"irqAffinity\":\"%d-%d\"", cpu, cpu + 1);
+
+	snprintf(text, sizeof(text), config, (unsigned)getuid(), "false");
+	daemon_start(&d, text);
+	assert_null(client_open(&d, &c, CLIENT_RESERVED));
+	assert_string_equal(tune(&c, other), "org.varlink.service.PermissionDenied");
+	check_affinity(&d, 4, "0-7");
+	assert_null(tune(&c, own));
+	client_close(&c);
+	wait_until_clean(&d);
+	daemon_stop(&d);
+
+	snprintf(text, sizeof(text), config, (unsigned)getuid(), "true");
+	daemon_start(&d, text);
+	assert_null(client_open(&d, &c, CLIENT_RESERVED));
+	assert_null(tune(&c, other));
+	client_close(&c);
+	wait_until_clean(&d);
+	check_affinity(&d, 4, "0-7");
+	daemon_stop(&d);
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
+#define EVERYTHING "\"deferHardIrqs\":1,\"irqAffinity\":\"2\""
+
 /* For every N: the N-th kernel operation of a tuned lease's life fails. In the end all is as it was. */
 static void test_every_failure(void **state)
 {
@@ -202,7 +304,7 @@ static void test_every_failure(void **state)
 
 	before = sim_operations(d->sim);
 	assert_null(client_open(d, &c, CLIENT_RESERVED));
-	assert_null(tune(&c, "\"deferHardIrqs\":1"));
+	assert_null(tune(&c, EVERYTHING));
 	client_close(&c);
 	wait_until_clean(d);
 	total = sim_operations(d->sim) - before;
@@ -212,14 +314,15 @@ static void test_every_failure(void **state)
 		assert_int_equal(sim_fail_at(d->sim, n, EIO, "simulated failure"), 0);
 		error = client_open(d, &c, CLIENT_RESERVED);
 		if (!error)
-			error = tune(&c, "\"deferHardIrqs\":1");
+			error = tune(&c, EVERYTHING);
 		refused += error != NULL;
 		client_close(&c);
 		(void)sim_fail_at(d->sim, 0, 0, NULL);
 		wait_until_clean(d);
 		check_polling(d, 4, 0, 0, 0);
+		check_affinity(d, 4, "0-7");
 	}
-	assert_true(refused >= 3); /* the grant, the read, the write */
+	assert_true(refused >= 5); /* the grant, two reads, two writes */
 }
 
 int main(void)
@@ -231,6 +334,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test_setup_teardown(test_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_affinity, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_another_interrupt, setup, teardown),
+		cmocka_unit_test(test_affinity_policy),
 		cmocka_unit_test_setup_teardown(test_every_failure, setup, teardown),
 	};
 

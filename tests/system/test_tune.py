@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How a lease's queues are polled, on the kernel: set for the lease, shown, and as it was afterwards,
-also when nobody is there to put it back."""
+"""How a lease's queues are polled and where their interrupts go, on the kernel: set for the lease,
+shown, and as it was afterwards, also when nobody is there to put it back."""
 
 import os
+import pathlib
+import re
 import signal
 
 import machine
@@ -66,3 +68,29 @@ def test_facts_of_queues(root):
     heading = next(i for i, line in enumerate(lines) if line.split()[:2] == ["QUEUE", "STATE"])
     assert lines[heading + 1].split()[:2] == ["0", "ordinary"]
     assert lines[heading + 1].split()[3] == str(ordinary["napiId"])
+
+
+def test_where_interrupts_go(alice):
+    """To CPUs of one's own, by a root that can do nothing else."""
+    cpus = os.sched_getaffinity(0)
+    own, other = sorted(cpus)[:2]
+    with alice.acquire() as lease:
+        queue, = lease.queues
+        file = pathlib.Path(f"/proc/irq/{facts(queue)['irq']}/smp_affinity_list")
+        before = file.read_text()
+        os.sched_setaffinity(0, {own})
+        try:
+            for wanted in f"{other}", f"{own},{other}":
+                with pytest.raises(Error) as caught:
+                    lease.call("Tune", irqAffinity=wanted)
+                assert caught.value.name == "PermissionDenied"
+                assert file.read_text() == before
+            lease.call("Tune", irqAffinity=f"{own}")
+        finally:
+            os.sched_setaffinity(0, cpus)
+        assert file.read_text() == f"{own}\n"
+        assert facts(queue)["irqAffinity"] == f"{own}"
+        status = pathlib.Path(f"/proc/{machine.show('zcrxd-irq', 'MainPID')}/status").read_text()
+        assert len(re.findall(r"^Cap(?:Prm|Eff|Bnd|Amb):\t0{16}$", status, re.M)) == 4
+        assert "NoNewPrivs:\t1\n" in status and "Seccomp:\t2\n" in status
+    machine.until(lambda: file.read_text() == before)

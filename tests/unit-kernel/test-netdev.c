@@ -96,14 +96,14 @@ static void test_napi(void **state)
 	message_u32(&m, 2, 8201);
 	message_u32(&m, 3, 55);
 	assert_int_equal(netdev_read_napi(message_header(&m), &all), 0);
-	assert_int_equal(q[1].irq, 55);
-	assert_int_equal(q[2].irq, 55);
+	assert_int_equal(q[1].interrupt.irq, 55);
+	assert_int_equal(q[2].interrupt.irq, 55);
 	/* NAPI 0 is none, and must not match queues without one. */
 	message_genl(&m, FAMILY, 11);
 	message_u32(&m, 2, 0);
 	message_u32(&m, 3, 66);
 	assert_int_equal(netdev_read_napi(message_header(&m), &all), 0);
-	assert_int_equal(q[0].irq, 0);
+	assert_int_equal(q[0].interrupt.irq, 0);
 }
 
 static void test_napi_settings(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * zcrxctl tune: how the queues of a persistent lease are polled, until it ends. Programs that hold a
- * handle do it by the library.
+ * zcrxctl tune: how the queues of a persistent lease are polled and where their interrupts go, until
+ * it ends. Programs that hold a handle do it by the library.
  */
 #include "call.h"
 #include "commands.h"
@@ -21,7 +21,9 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 			   SETTING(OPTION_GRO_FLUSH_TIMEOUT, "groFlushTimeoutNSec",
 				   ctl->gro_flush_timeout),
 			   SETTING(OPTION_IRQ_SUSPEND_TIMEOUT, "irqSuspendTimeoutNSec",
-				   ctl->irq_suspend_timeout)) < 0)
+				   ctl->irq_suspend_timeout),
+			   SD_JSON_BUILD_PAIR_CONDITION(!!ctl->irq_affinity, "irqAffinity",
+							SD_JSON_BUILD_STRING(ctl->irq_affinity))) < 0)
 		return ctl_oom();
 	status = ctl_connect(ctl, &link);
 	return status != CTL_DONE ? status : ctl_call(link, "Tune", parameters, NULL);
@@ -32,7 +34,8 @@ const struct command command_tune = {
 	.arguments = "ID",
 	.help = "set how the queues of a lease are polled",
 	.options = TAKES(OPTION_QUEUE) | TAKES(OPTION_DEFER_HARD_IRQS) |
-		   TAKES(OPTION_GRO_FLUSH_TIMEOUT) | TAKES(OPTION_IRQ_SUSPEND_TIMEOUT),
+		   TAKES(OPTION_GRO_FLUSH_TIMEOUT) | TAKES(OPTION_IRQ_SUSPEND_TIMEOUT) |
+		   TAKES(OPTION_IRQ_AFFINITY),
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.run = run,

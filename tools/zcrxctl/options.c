@@ -38,6 +38,7 @@ static const struct option_row {
 	[OPTION_DEFER_HARD_IRQS] = { "defer-hard-irqs", "N", "empty polls before interrupts" },
 	[OPTION_GRO_FLUSH_TIMEOUT] = { "gro-flush-timeout", "NS", "time between these polls" },
 	[OPTION_IRQ_SUSPEND_TIMEOUT] = { "irq-suspend-timeout", "NS", "no interrupts in busy polling" },
+	[OPTION_IRQ_AFFINITY] = { "irq-affinity", "CPUS", "let interrupts go to these, e.g. 0-3,8" },
 };
 
 static void print_options(unsigned options)
@@ -213,6 +214,9 @@ static enum exit_status set_option(struct ctl *ctl, enum ctl_option option, cons
 		return take_number(ctl, option, value, &ctl->gro_flush_timeout);
 	case OPTION_IRQ_SUSPEND_TIMEOUT:
 		return take_number(ctl, option, value, &ctl->irq_suspend_timeout);
+	case OPTION_IRQ_AFFINITY:
+		ctl->irq_affinity = value;
+		return CTL_DONE;
 	case OPTION_HELP:
 	case OPTION_VERSION:
 	case _OPTION_MAX:

@@ -48,6 +48,7 @@ struct ctl {
 	bool all_mine;
 	unsigned given; /* TAKES() of the numbers below that were given */
 	uint64_t queue, defer_hard_irqs, gro_flush_timeout, irq_suspend_timeout;
+	const char *irq_affinity; /* NULL: not given */
 };
 
 /* Options that a command may take beside the ones that all do; names and help are in options.c. */
@@ -72,6 +73,7 @@ enum ctl_option {
 	OPTION_DEFER_HARD_IRQS,
 	OPTION_GRO_FLUSH_TIMEOUT,
 	OPTION_IRQ_SUSPEND_TIMEOUT,
+	OPTION_IRQ_AFFINITY,
 	_OPTION_MAX,
 };
 

@@ -260,3 +260,21 @@ int nic_state_check_ways(const struct nic_state *s, unsigned queue, const struct
 	r = check_contexts(s, queue, context, reterr);
 	return r != 0 ? r : check_rules(s, queue, own, context, reterr);
 }
+
+int nic_queues_check_irq(const struct nic_queue *queues, size_t n, uint32_t queue, const char *name,
+			 struct fault *reterr)
+{
+	uint32_t irq = queue < n ? queues[queue].interrupt.irq : 0;
+
+	if (irq == 0)
+		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "irq",
+				 "The driver of %s does not tell which interrupt serves queue %u.", name,
+				 queue);
+	for (size_t i = 0; i < n; i++)
+		if (i != queue && queues[i].interrupt.irq == irq)
+			return fault_set(reterr, ZCRX_NOT_SUPPORTED, "irq",
+					 "Queues %u and %zu of %s share interrupt %u: neither's can go "
+					 "elsewhere alone.",
+					 queue, i, name, irq);
+	return 0;
+}

@@ -7,6 +7,7 @@
 
 #include "fault.h"
 #include "flow.h"
+#include "irq-affinity.h"
 #include "types.h"
 
 enum data_split {
@@ -71,11 +72,17 @@ struct napi_settings {
 /* Those of `from` that `which` names. */
 void napi_settings_apply(struct napi_settings *to, const struct napi_settings *from, unsigned which);
 
+/* What Tune is to set of a queue, or found there before. */
+struct tuning {
+	unsigned which; /* NAPI_... bits of what `napi` says */
+	struct napi_settings napi;
+	struct irq_affinity irq; /* cpus is "" where the interrupt stays where it goes */
+};
+
 /* The kernel's word on one receive queue (netdev queue-get). All false: nobody's. */
 struct nic_queue {
 	uint32_t napi_id; /* 0 if it has none now */
-	uint32_t irq;	  /* 0 if unknown */
-	char irq_cpus[64]; /* where it may go, "0-3,8"; "" if unknown, or longer than anybody reads */
+	struct irq_affinity interrupt;
 	bool io_uring, dmabuf, xsk;
 	bool leased;
 	unsigned lease_ifindex; /* the netkit device it is leased to */
@@ -132,6 +139,10 @@ struct nic_state {
 struct nic_state *nic_state_free(struct nic_state *s); /* NULL is fine; returns NULL */
 int nic_state_copy(const struct nic_state *s, struct nic_state **ret);
 DEFINE_CLEANUP(struct nic_state *, nic_state_free)
+
+/* 0 if the queue has an interrupt that serves no other of these receive queues, else NOT_SUPPORTED. */
+int nic_queues_check_irq(const struct nic_queue *queues, size_t n, uint32_t queue, const char *name,
+			 struct fault *reterr);
 
 const char *data_split_to_string(enum data_split s); /* unknown, disabled, enabled */
 

@@ -198,6 +198,18 @@ int policy_check_tune(const struct config *c, const struct peer *peer, struct fa
 			 words ?: "?", what);
 }
 
+int policy_check_cpus(const struct config *c, const struct peer *peer, const struct cpus *asked,
+		      const struct cpus *own, struct fault *reterr)
+{
+	const struct policy_rule *rule = policy_match(c, peer);
+
+	if ((rule && rule->administer) || cpus_contain(own, asked))
+		return 0;
+	return fault_set(reterr, ZCRX_PERMISSION_DENIED, "irqAffinity",
+			 "An interrupt may only go to CPUs on which the process that asks may run "
+			 "itself (taskset -cp PID tells); some of these are not among them.");
+}
+
 int policy_check_administer(const struct config *c, const struct peer *peer, const char *what,
 			    struct fault *reterr)
 {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "config.h"
+#include "cpus.h"
 #include "fault.h"
 #include "types.h"
 
@@ -30,6 +31,9 @@ int policy_check_flow(const struct config *c, const struct peer *peer, const str
 		      struct fault *reterr);
 /* How the queues of a lease are polled. */
 int policy_check_tune(const struct config *c, const struct peer *peer, struct fault *reterr);
+/* Where an interrupt goes: only onto CPUs that are the peer's `own`, unless it administers. */
+int policy_check_cpus(const struct config *c, const struct peer *peer, const struct cpus *asked,
+		      const struct cpus *own, struct fault *reterr);
 int policy_check_administer(const struct config *c, const struct peer *peer, const char *what,
 			    struct fault *reterr);
 

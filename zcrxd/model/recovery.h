@@ -63,8 +63,7 @@ struct record_lease {
 	enum grant_kind grant;
 	uint32_t queues[LEASE_QUEUES_MAX];
 	uint64_t areas[LEASE_QUEUES_MAX];
-	unsigned tuned[LEASE_QUEUES_MAX]; /* NAPI_... bits; see found */
-	struct napi_settings found[LEASE_QUEUES_MAX];
+	struct tuning found[LEASE_QUEUES_MAX];
 	size_t n_queues;
 	enum spread_state spread;
 	uint32_t context; /* SPREAD_CONTEXT */

@@ -150,6 +150,15 @@ struct nic_ops {
 	int (*napi_set)(struct nic *nic, uint32_t queue, const struct napi_settings *settings,
 			unsigned which, struct fault *reterr);
 
+	/* The interrupt of a queue, and where it may go. NOT_SUPPORTED if the driver does not tell, or
+	 * other receive queues have the same one. */
+	int (*irq_get)(struct nic *nic, uint32_t queue, struct irq_affinity *ret,
+		       struct fault *reterr);
+	/* NOT_SUPPORTED also if the queue has another interrupt by now, or the kernel lets nobody move
+	 * this one; KERNEL_REJECTED with EINVAL if none of these CPUs is online. */
+	int (*irq_set)(struct nic *nic, uint32_t queue, const struct irq_affinity *affinity,
+		       struct fault *reterr);
+
 	struct nic *(*close)(struct nic *nic); /* returns NULL */
 };
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How the NAPI of a queue is polled: nic_ops.napi_get and napi_set. The interrupt's affinity is not
- * here: /proc/irq belongs to root, and the daemon is not.
+ * How the NAPI of a queue is polled: nic_ops.napi_get and napi_set.
  */
 #include "kernel-nic.h"
 #include "netdev.h"
@@ -14,8 +13,7 @@ static int count_queues(const struct nlmsghdr *m, void *n)
 	return 0;
 }
 
-/* What the netdev family answers about all queues, without the rest of an observation. */
-static int read_queues(struct kernel_nic *nic, struct netdev_queues *ret)
+int kernel_nic_read_queues(struct kernel_nic *nic, struct netdev_queues *ret)
 {
 	struct netdev_queues all = {};
 	int r = netlink_dump(&nic->genl, netdev_dump_queues(&nic->netdev, nic->nic.ifindex),
@@ -62,7 +60,7 @@ static int find_napi(struct kernel_nic *nic, uint32_t queue, uint32_t *ret, stru
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "napi-set",
 				 "This kernel cannot set how a single queue is polled; Linux 6.13 and "
 				 "later can.");
-	r = read_queues(nic, &all);
+	r = kernel_nic_read_queues(nic, &all);
 	queues = all.queues;
 	if (r < 0)
 		return fault_of(nic, r, "find", queue, reterr);

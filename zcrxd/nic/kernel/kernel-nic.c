@@ -220,6 +220,8 @@ static const struct nic_ops kernel_nic_ops = {
 	.rule_delete = kernel_nic_rule_delete,
 	.napi_get = kernel_nic_napi_get,
 	.napi_set = kernel_nic_napi_set,
+	.irq_get = kernel_nic_irq_get,
+	.irq_set = kernel_nic_irq_set,
 	.close = kernel_nic_close,
 };
 

@@ -7,6 +7,7 @@
 
 #include "ethioctl.h"
 #include "ethnl.h"
+#include "netdev.h"
 #include "nic.h"
 #include "netlink.h"
 
@@ -40,6 +41,9 @@ int kernel_nic_gone(const struct kernel_nic *nic, struct fault *reterr);
  * has no such thing. */
 int kernel_nic_read(struct kernel_nic *nic, uint8_t command, netlink_handler reader, void *ret);
 int kernel_nic_read_rss(struct kernel_nic *nic, struct ethnl_rss *ret);
+/* What the netdev family answers about all queues, without the rest of an observation. The caller
+ * frees ret->queues. */
+int kernel_nic_read_queues(struct kernel_nic *nic, struct netdev_queues *ret);
 
 /* nic_ops */
 int kernel_nic_observe(struct nic *nic, struct nic_state **ret, struct fault *reterr);
@@ -48,6 +52,10 @@ int kernel_nic_napi_get(struct nic *nic, uint32_t queue, struct napi_settings *r
 			struct fault *reterr);
 int kernel_nic_napi_set(struct nic *nic, uint32_t queue, const struct napi_settings *settings,
 			unsigned which, struct fault *reterr);
+int kernel_nic_irq_get(struct nic *nic, uint32_t queue, struct irq_affinity *ret,
+		       struct fault *reterr);
+int kernel_nic_irq_set(struct nic *nic, uint32_t queue, const struct irq_affinity *affinity,
+		       struct fault *reterr);
 int kernel_nic_apply(struct nic *nic, const struct step *step, struct fault *reterr);
 int kernel_nic_context_create(struct nic *nic, const uint32_t *queues, size_t n,
 			      uint32_t *ret_context, struct fault *reterr);

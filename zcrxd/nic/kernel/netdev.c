@@ -142,7 +142,7 @@ int netdev_read_napi(const struct nlmsghdr *m, void *queues)
 	};
 	for (size_t i = 0; id > 0 && i < all->n; i++)
 		if (all->queues[i].napi_id == id) {
-			all->queues[i].irq = irq;
+			all->queues[i].interrupt.irq = irq;
 			all->queues[i].has_napi = has_napi;
 			all->queues[i].napi = napi;
 		}

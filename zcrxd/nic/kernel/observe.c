@@ -157,9 +157,8 @@ static int observe_queues(struct kernel_nic *nic, struct nic_state *state)
 		r = netlink_dump(&nic->genl, netdev_dump_counters(&nic->netdev, nic->nic.ifindex),
 				 netdev_read_counters, NULL, &queues);
 	for (size_t i = 0; i < queues.n; i++)
-		if (queues.queues[i].irq > 0)
-			irq_affinity(queues.queues[i].irq, queues.queues[i].irq_cpus,
-				     sizeof(queues.queues[i].irq_cpus));
+		if (queues.queues[i].interrupt.irq > 0)
+			irq_read_affinity(&queues.queues[i].interrupt);
 	return is_lacking(&nic->genl, r) ? 0 : r; /* counters are optional for drivers */
 }
 

@@ -215,6 +215,23 @@ static int napi_set(struct nic *nic, uint32_t queue, const struct napi_settings 
 	return nothing_to("poll", reterr);
 }
 
+static int irq_get(struct nic *nic, uint32_t queue, struct irq_affinity *ret, struct fault *reterr)
+{
+	(void)nic;
+	(void)queue;
+	(void)ret;
+	return nothing_to("interrupt", reterr);
+}
+
+static int irq_set(struct nic *nic, uint32_t queue, const struct irq_affinity *affinity,
+		   struct fault *reterr)
+{
+	(void)nic;
+	(void)queue;
+	(void)affinity;
+	return nothing_to("interrupt", reterr);
+}
+
 static struct nic *nic_close(struct nic *nic)
 {
 	free(nic);
@@ -234,6 +251,8 @@ static const struct nic_ops software_ops = {
 	.rule_delete = rule_delete,
 	.napi_get = napi_get,
 	.napi_set = napi_set,
+	.irq_get = irq_get,
+	.irq_set = irq_set,
 	.close = nic_close,
 };
 

@@ -115,17 +115,20 @@ size_t sysfs_uppers(const char *ifname, unsigned *ret, size_t max)
 	return n;
 }
 
-void irq_affinity(unsigned irq, char *ret, size_t size)
+void irq_read_affinity(struct irq_affinity *a)
 {
-	char path[64], line[1024] = "";
+	char path[64], line[CPU_LIST_MAX + 1]; /* with its newline */
 	_cleanup_fclose_ FILE *f = NULL;
+	size_t n;
 
-	ret[0] = '\0';
-	snprintf(path, sizeof(path), "/proc/irq/%u/smp_affinity_list", irq);
+	a->cpus[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/irq/%u/smp_affinity_list", a->irq);
 	f = fopen(path, "re");
 	if (!f || !fgets(line, sizeof(line), f))
 		return;
-	line[strcspn(line, "\n")] = '\0';
-	if (strlen(line) < size)
-		strcpy(ret, line);
+	n = strcspn(line, "\n");
+	if (line[n] != '\n')
+		return;
+	line[n] = '\0';
+	strcpy(a->cpus, line);
 }

@@ -6,10 +6,12 @@
 
 #include <stddef.h>
 
+#include "irq-affinity.h"
+
 /* "" if it has none, or one with a longer name than fits, or if this is another interface's name by now. */
 void sysfs_driver(const char *ifname, unsigned ifindex, char *ret, size_t size);
 int sysfs_numa_node(const char *ifname); /* -1 if it has none */
 /* Indices of all devices stacked on this one, directly or not; at most `max`. */
 size_t sysfs_uppers(const char *ifname, unsigned *ret, size_t max);
-/* The CPUs that an interrupt may go to, as /proc/irq lists them; "" if it does not fit. */
-void irq_affinity(unsigned irq, char *ret, size_t size);
+/* The CPUs that the interrupt a->irq may go to, as /proc/irq lists them; "" if that does not fit. */
+void irq_read_affinity(struct irq_affinity *a);

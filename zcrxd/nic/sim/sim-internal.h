@@ -13,6 +13,8 @@
 #define SIM_NICS_MAX   17 /* with the queues without a NIC */
 #define SIM_QUEUES_MAX 512
 #define SIM_SOFTWARE_QUEUES 64
+#define SIM_CPUS       8
+#define SIM_ALL_CPUS   "0-7"
 
 struct sim_owner {
 	atomic_bool io_uring;
@@ -119,6 +121,14 @@ struct sim_handle {
  * sim_enter() with it held: the state with its owners up to date, or NO_SUCH_INTERFACE. */
 int sim_begin(struct sim_handle *h, const char *name, struct fault *reterr);
 int sim_enter(struct sim_handle *h, struct nic_state **ret, struct fault *reterr);
+int sim_down(const struct nic_state *s, struct fault *reterr); /* INTERFACE_DOWN */
+/* sim-napi.c */
+int sim_napi_get(struct nic *nic, uint32_t queue, struct napi_settings *ret, struct fault *reterr);
+int sim_napi_set(struct nic *nic, uint32_t queue, const struct napi_settings *settings,
+		 unsigned which, struct fault *reterr);
+int sim_irq_get(struct nic *nic, uint32_t queue, struct irq_affinity *ret, struct fault *reterr);
+int sim_irq_set(struct nic *nic, uint32_t queue, const struct irq_affinity *affinity,
+		struct fault *reterr);
 /* sim-context.c */
 int sim_context_create(struct nic *nic, const uint32_t *queues, size_t n, uint32_t *ret_context,
 		       struct fault *reterr);

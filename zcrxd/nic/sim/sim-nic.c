@@ -95,7 +95,7 @@ static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
 	return sim_push(h->sim, NIC_EVENT_DRIFT, s->ifindex, 0);
 }
 
-static int down(const struct nic_state *s, struct fault *reterr)
+int sim_down(const struct nic_state *s, struct fault *reterr)
 {
 	return fault_set(reterr, ZCRX_INTERFACE_DOWN, s->name,
 			 "%s is down, and its queues with it; ip link set %s up", s->name, s->name);
@@ -116,7 +116,7 @@ static int queues(struct nic *nic, const uint32_t *wanted, size_t n, struct nic_
 	if (r != 0)
 		return r;
 	if (!s->up)
-		return down(s, reterr);
+		return sim_down(s, reterr);
 	for (size_t i = 0; i < n; i++)
 		if (wanted[i] >= s->n_queues)
 			return fault_kernel(reterr, EINVAL, NULL, "get queues",
@@ -190,7 +190,7 @@ static int grant(struct nic *nic, const struct grant_request *request, struct gr
 	if (r != 0)
 		return r;
 	if (request->kind == GRANT_DIRECT && !s->up)
-		return down(s, reterr);
+		return sim_down(s, reterr);
 	r = check_clean(s, request, reterr);
 	if (r != 0)
 		return r;
@@ -317,58 +317,6 @@ static int rule_delete(struct nic *nic, uint32_t location, const struct flow *fl
 	return 0;
 }
 
-/* The queue, up and with a NAPI of its own. */
-static int find_napi(struct sim_handle *h, uint32_t queue, struct nic_queue **ret,
-		     struct fault *reterr)
-{
-	struct nic_state *s;
-	int r = sim_enter(h, &s, reterr);
-
-	if (r != 0)
-		return r;
-	if (!s->up)
-		return down(s, reterr);
-	if (queue >= s->n_queues || s->software)
-		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "napi", "Queue %u of %s has no NAPI.",
-				 queue, s->name);
-	*ret = &s->queues[queue];
-	return 0;
-}
-
-static int napi_get(struct nic *nic, uint32_t queue, struct napi_settings *ret,
-		    struct fault *reterr)
-{
-	struct sim_handle *h = handle_of(nic);
-	struct nic_queue *q;
-	int r = sim_begin(h, "read the polling of a queue", reterr);
-
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = find_napi(h, queue, &q, reterr);
-	if (r == 0)
-		*ret = q->napi;
-	return r;
-}
-
-static int napi_set(struct nic *nic, uint32_t queue, const struct napi_settings *settings,
-		    unsigned which, struct fault *reterr)
-{
-	struct sim_handle *h = handle_of(nic);
-	struct nic_queue *q;
-	int r = sim_begin(h, "set the polling of a queue", reterr);
-
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = find_napi(h, queue, &q, reterr);
-	if (r == 0) {
-		napi_settings_apply(&q->napi, settings, which);
-		q->has_napi = true;
-	}
-	return r;
-}
-
 static struct nic *nic_close(struct nic *nic)
 {
 	free(nic ? handle_of(nic) : NULL);
@@ -386,8 +334,10 @@ static const struct nic_ops nic_ops = {
 	.context_delete = sim_context_delete,
 	.rule_insert = rule_insert,
 	.rule_delete = rule_delete,
-	.napi_get = napi_get,
-	.napi_set = napi_set,
+	.napi_get = sim_napi_get,
+	.napi_set = sim_napi_set,
+	.irq_get = sim_irq_get,
+	.irq_set = sim_irq_set,
 	.close = nic_close,
 };
 

@@ -101,6 +101,17 @@ int sim_foreign_step(struct nic_backend *b, unsigned ifindex, const struct step 
 	return tell_drift(s, ifindex);
 }
 
+void sim_set_interrupt(struct nic_backend *b, unsigned ifindex, uint32_t queue,
+		       const struct irq_affinity *affinity)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+
+	SIM_LOCK(s);
+	if (sim_find(s, ifindex, &slot) == 0 && queue < s->nics[slot].state->n_queues)
+		s->nics[slot].state->queues[queue].interrupt = *affinity;
+}
+
 /* The kernel tells nobody of rules. */
 int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_rule *rule)
 {

@@ -65,6 +65,8 @@ void sim_sync(struct sim *s, size_t slot)
 	for (size_t q = 0; q < state->n_queues; q++) {
 		const struct sim_owner *o = &s->shared->nics[slot].queues[q];
 
+		if (state->queues[q].interrupt.irq == 0 && !state->software)
+			state->queues[q].interrupt = (struct irq_affinity){ 64 + (uint32_t)q, SIM_ALL_CPUS };
 		state->queues[q].io_uring = o->io_uring;
 		state->queues[q].lease_ifindex = o->lease_ifindex;
 		state->queues[q].leased = o->lease_ifindex != 0;

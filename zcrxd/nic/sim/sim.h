@@ -47,6 +47,9 @@ int sim_set_addresses(struct nic_backend *b, unsigned ifindex,
 		      const struct local_address *addresses, size_t n);
 /* Somebody else's ethtool. -EINVAL where the kernel would refuse. */
 int sim_foreign_step(struct nic_backend *b, unsigned ifindex, const struct step *step);
+/* The channels were made again. */
+void sim_set_interrupt(struct nic_backend *b, unsigned ifindex, uint32_t queue,
+		       const struct irq_affinity *affinity);
 int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_rule *rule);
 int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t context, uint32_t queue);
 /* How many RSS contexts there is room for, 15 at first; 0: the driver has none. */

@@ -3,6 +3,8 @@
  * See peer.h.
  */
 #include <errno.h>
+#include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 #include "peer.h"
@@ -69,4 +71,18 @@ int peer_pidfd(sd_varlink *link)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0)
 		return -errno;
 	return pidfd;
+}
+
+int peer_cpus(sd_varlink *link, const struct peer *peer, struct cpus *ret)
+{
+	_cleanup_close_ int pidfd = peer_pidfd(link);
+	struct pollfd dead = { .fd = pidfd, .events = POLLIN };
+
+	if (pidfd < 0)
+		return pidfd;
+	*ret = (struct cpus){};
+	if (sched_getaffinity(peer->pid, sizeof(ret->words), (cpu_set_t *)ret->words) < 0)
+		return -errno;
+	/* As long as it lives, the number was nobody else's. */
+	return poll(&dead, 1, 0) == 0 ? 0 : -ESRCH;
 }

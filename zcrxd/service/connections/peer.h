@@ -6,6 +6,7 @@
 
 #include <systemd/sd-varlink.h>
 
+#include "cpus.h"
 #include "macro.h"
 #include "types.h"
 
@@ -14,6 +15,10 @@ int peer_read(sd_varlink *link, struct peer *ret);
 int peer_read_fd(int fd, struct peer *ret);
 void peer_done(struct peer *p);
 #define _cleanup_peer_ _cleanup_(peer_done)
+
+/* On which CPUs it may run, now: its first thread, as sched_setaffinity(2) and its cpuset have it. A
+ * process without privileges can have no others than the cpuset's. */
+int peer_cpus(sd_varlink *link, const struct peer *peer, struct cpus *ret);
 
 /* SO_PEERPIDFD of the connection; the caller closes it. */
 int peer_pidfd(sd_varlink *link);

@@ -127,7 +127,6 @@ int lease_adopt(struct manager *m, struct device *d, const struct record_lease *
 	for (size_t i = 0; i < saved->n_queues; i++) {
 		l->queues[i] = saved->queues[i];
 		l->per_queue[i].area = saved->areas[i];
-		l->per_queue[i].tuned = saved->tuned[i];
 		l->per_queue[i].found = saved->found[i];
 	}
 	TAILQ_INSERT_TAIL(&m->leases, l, entry);

@@ -39,8 +39,7 @@ struct drain {
 	bool granted, ring_first, waits, gone;
 	uint32_t context; /* 0: none */
 	uint32_t queues[LEASE_QUEUES_MAX];
-	unsigned tuned[LEASE_QUEUES_MAX];
-	struct napi_settings found[LEASE_QUEUES_MAX];
+	struct tuning found[LEASE_QUEUES_MAX];
 	unsigned n_queues;
 	int r;
 	struct fault fault;
@@ -168,23 +167,6 @@ static bool has_ring(struct nic *nic, const struct drain *t)
 	return false;
 }
 
-/* What Tune has changed. A NAPI that is gone took its settings along. */
-static int put_back_polling(struct nic *nic, struct drain *t)
-{
-	int r = 0;
-
-	for (unsigned i = 0; r == 0 && i < t->n_queues; i++) {
-		if (!t->tuned[i])
-			continue;
-		r = nic->ops->napi_set(nic, t->queues[i], &t->found[i], t->tuned[i], &t->fault);
-		if (r == ZCRX_NOT_SUPPORTED) {
-			fault_done(&t->fault);
-			r = 0;
-		}
-	}
-	return r;
-}
-
 static void take_back_run(struct nic *nic, void *data)
 {
 	struct drain *t = data;
@@ -201,8 +183,8 @@ static void take_back_run(struct nic *nic, void *data)
 		t->r = nic->ops->ungrant(nic, &t->grant, &t->fault);
 	if (t->gone)
 		return;
-	if (t->r == 0)
-		t->r = put_back_polling(nic, t);
+	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
+		t->r = tune_put_back(nic, t->queues[i], &t->found[i], &t->fault);
 	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
 		t->r = check_free(nic, t->queues[i], &t->fault);
 	t->context = held == 0 ? 0 : t->context;
@@ -282,10 +264,8 @@ static void drain_take_back(struct lease *l)
 		if (l->spread == SPREAD_CONTEXT && !t->gone)
 			t->context = l->context;
 		memcpy(t->queues, l->queues, sizeof(t->queues));
-		for (unsigned i = 0; i < l->n_queues; i++) {
-			t->tuned[i] = l->per_queue[i].tuned;
+		for (unsigned i = 0; i < l->n_queues; i++)
 			t->found[i] = l->per_queue[i].found;
-		}
 		r = device_submit(l->device, take_back_run, take_back_done, t);
 	}
 	if (r < 0) {

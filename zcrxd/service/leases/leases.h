@@ -57,8 +57,7 @@ struct lease_queue {
 	bool registering;
 	bool bound;
 	uint64_t area;	  /* bytes accounted to the owner */
-	unsigned tuned;	  /* NAPI_... bits of the settings that Tune has changed */
-	struct napi_settings found; /* what these were */
+	struct tuning found; /* what Tune has changed, as it was */
 	int client_pidfd; /* the process that registers; -EBADF if none did, or it is not known */
 };
 
@@ -214,10 +213,11 @@ void lease_flow_set_target(const struct lease *l, struct lease_flow *f);
 /* ---- tune (leases/tune.c) */
 #define TUNE_EVERY_QUEUE UINT_MAX
 typedef void (*tune_done)(struct lease *lease, int r, struct fault *fault, void *userdata);
-/* Those settings that `which` names, of one queue of the lease or every one; until the lease ends. */
-int lease_tune(struct lease *l, unsigned queue, unsigned which,
-	       const struct napi_settings *settings, tune_done done, void *userdata,
-	       struct fault *reterr);
+/* One queue of the lease or every one; until the lease ends. */
+int lease_tune(struct lease *l, unsigned queue, const struct tuning *tuning, tune_done done,
+	       void *userdata, struct fault *reterr);
+/* On the worker, when the queue is nobody's any more: as it was found. */
+int tune_put_back(struct nic *nic, uint32_t queue, const struct tuning *found, struct fault *reterr);
 
 /* ---- flows (leases/flows.c) */
 /* Steered no more if no flow is left that could be. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tune: how the queues of a lease are polled. The bounds keep what shares the NAPI with the queue going,
- * the completions of its channel's sends: whoever waits for one waits no longer than these.
+ * Tune: how the queues of a lease are polled, and where their interrupts go. The bounds keep what shares
+ * the NAPI with the queue going, the completions of its channel's sends: whoever waits for one waits no
+ * longer than these. Interrupts go where the client could burn the CPU itself, so that they are no way
+ * onto CPUs that are kept for somebody else.
  */
 #include "methods.h"
 #include "policy.h"
@@ -14,6 +16,7 @@ struct tune_parameters {
 	const char *id;
 	uint64_t handle, queue;
 	uint64_t defer_hard_irqs, gro_flush_timeout, irq_suspend_timeout;
+	const char *irq_affinity;
 };
 
 #define NOT_GIVEN UINT64_MAX
@@ -30,27 +33,56 @@ static int take_setting(const char *field, uint64_t value, uint64_t most, unsign
 	return 0;
 }
 
-static int take_settings(const struct tune_parameters *p, unsigned *ret_which,
-			 struct napi_settings *ret, struct fault *reterr)
+static int take_affinity(const char *list, struct tuning *ret, struct fault *reterr)
 {
-	unsigned which = 0;
+	struct cpus ignored;
+
+	if (!list)
+		return 0;
+	if (strlen(list) >= sizeof(ret->irq.cpus) || cpus_parse(list, &ignored) < 0)
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "irqAffinity",
+				 "irqAffinity is a list of CPUs such as 0-3,8, of less than %zu bytes.",
+				 sizeof(ret->irq.cpus));
+	strcpy(ret->irq.cpus, list);
+	return 0;
+}
+
+static int take_tuning(const struct tune_parameters *p, struct tuning *ret, struct fault *reterr)
+{
+	struct tuning t = { .napi = { (uint32_t)p->defer_hard_irqs, p->gro_flush_timeout,
+				      p->irq_suspend_timeout } };
 	int r = take_setting("deferHardIrqs", p->defer_hard_irqs, DEFER_HARD_IRQS_MOST,
-			     NAPI_DEFER_HARD_IRQS, &which, reterr);
+			     NAPI_DEFER_HARD_IRQS, &t.which, reterr);
 
 	if (r == 0)
 		r = take_setting("groFlushTimeoutNSec", p->gro_flush_timeout, GRO_FLUSH_TIMEOUT_MOST,
-				 NAPI_GRO_FLUSH_TIMEOUT, &which, reterr);
+				 NAPI_GRO_FLUSH_TIMEOUT, &t.which, reterr);
 	if (r == 0)
 		r = take_setting("irqSuspendTimeoutNSec", p->irq_suspend_timeout,
-				 IRQ_SUSPEND_TIMEOUT_MOST, NAPI_IRQ_SUSPEND_TIMEOUT, &which, reterr);
-	if (r == 0 && which == 0)
+				 IRQ_SUSPEND_TIMEOUT_MOST, NAPI_IRQ_SUSPEND_TIMEOUT, &t.which, reterr);
+	if (r == 0)
+		r = take_affinity(p->irq_affinity, &t, reterr);
+	if (r == 0 && t.which == 0 && !*t.irq.cpus)
 		r = fault_set(reterr, ZCRX_INVALID_PARAMETER, "deferHardIrqs",
-			      "Nothing to set: give deferHardIrqs, groFlushTimeoutNSec or "
-			      "irqSuspendTimeoutNSec.");
-	*ret_which = which;
-	*ret = (struct napi_settings){ (uint32_t)p->defer_hard_irqs, p->gro_flush_timeout,
-				       p->irq_suspend_timeout };
+			      "Nothing to set: give deferHardIrqs, groFlushTimeoutNSec, "
+			      "irqSuspendTimeoutNSec or irqAffinity.");
+	*ret = t;
 	return r;
+}
+
+/* The policy's word on all of it. */
+static int authorise(sd_varlink *link, const struct manager *m, const struct peer *peer,
+		     const struct tuning *t, struct fault *reterr)
+{
+	struct cpus asked, own;
+	int r = policy_check_tune(m->config, peer, reterr);
+
+	if (r != 0 || !*t->irq.cpus)
+		return r;
+	r = cpus_parse(t->irq.cpus, &asked);
+	if (r == 0)
+		r = peer_cpus(link, peer, &own);
+	return r < 0 ? r : policy_check_cpus(m->config, peer, &asked, &own, reterr);
 }
 
 static void on_tuned(struct lease *l, int r, struct fault *fault, void *userdata)
@@ -79,6 +111,8 @@ int vl_method_tune(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
 		OPTIONAL("deferHardIrqs", defer_hard_irqs),
 		OPTIONAL("groFlushTimeoutNSec", gro_flush_timeout),
 		OPTIONAL("irqSuspendTimeoutNSec", irq_suspend_timeout),
+		{ "irqAffinity", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		  offsetof(struct tune_parameters, irq_affinity), SD_JSON_NULLABLE },
 		{}
 	};
 	struct tune_parameters p = { .handle = NO_INDEX, .queue = NOT_GIVEN,
@@ -86,10 +120,10 @@ int vl_method_tune(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
 				     .irq_suspend_timeout = NOT_GIVEN };
 	_cleanup_fault_ struct fault fault = {};
 	_cleanup_peer_ struct peer peer = {};
-	struct napi_settings settings;
 	struct manager *m = userdata;
 	struct lease *l = NULL;
-	unsigned which, queue;
+	struct tuning tuning;
+	unsigned queue;
 	int r;
 
 	(void)flags;
@@ -98,15 +132,15 @@ int vl_method_tune(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
 		return r;
 	queue = p.queue == NOT_GIVEN ? TUNE_EVERY_QUEUE :
 		p.queue < LEASE_QUEUES_MAX ? (unsigned)p.queue : LEASE_QUEUES_MAX;
-	r = take_settings(&p, &which, &settings, &fault);
+	r = take_tuning(&p, &tuning, &fault);
 	if (r == 0)
 		r = peer_read(link, &peer);
 	if (r == 0)
 		r = request_lease(link, m, &peer, p.id, p.handle, &l, &fault);
 	if (r == 0)
-		r = policy_check_tune(m->config, &peer, &fault);
+		r = authorise(link, m, &peer, &tuning, &fault);
 	if (r == 0)
-		r = lease_tune(l, queue, which, &settings, on_tuned, link, &fault);
+		r = lease_tune(l, queue, &tuning, on_tuned, link, &fault);
 	if (r != 0)
 		return reply_fault(link, r, &fault);
 	sd_varlink_ref(link);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "cpus.h"
 #include "leases.h"
 #include "record.h"
 #include "strays.h"
@@ -64,14 +65,22 @@ static int append(sd_json_variant **array, int r, sd_json_variant *v)
 	return r;
 }
 
-/* What Tune has changed of this queue, to be put back. */
-static int build_tuned(const struct lease_queue *q, sd_json_variant **v)
+/* What Tune has changed of a queue, to be put back. */
+static int build_found(const struct tuning *t, sd_json_variant **v)
 {
-	return sd_json_variant_merge_objectbo(
-		v, UNSIGNED("tuned", q->tuned),
-		UNSIGNED("deferHardIrqs", q->found.defer_hard_irqs),
-		UNSIGNED("groFlushTimeout", q->found.gro_flush_timeout),
-		UNSIGNED("irqSuspendTimeout", q->found.irq_suspend_timeout));
+	int r = 0;
+
+	if (t->which)
+		r = sd_json_variant_merge_objectbo(
+			v, UNSIGNED("tuned", t->which),
+			UNSIGNED("deferHardIrqs", t->napi.defer_hard_irqs),
+			UNSIGNED("groFlushTimeout", t->napi.gro_flush_timeout),
+			UNSIGNED("irqSuspendTimeout", t->napi.irq_suspend_timeout));
+	if (r >= 0 && t->irq.irq)
+		r = sd_json_variant_merge_objectbo(
+			v, UNSIGNED("irq", t->irq.irq),
+			SD_JSON_BUILD_PAIR_STRING("irqAffinity", t->irq.cpus));
+	return r;
 }
 
 static int build_lease(struct lease *l, sd_json_variant **ret)
@@ -91,8 +100,8 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 
 		r = sd_json_buildo(&v, UNSIGNED("queue", l->queues[i]),
 				   UNSIGNED("area", l->per_queue[i].area));
-		if (r >= 0 && l->per_queue[i].tuned)
-			r = build_tuned(&l->per_queue[i], &v);
+		if (r >= 0)
+			r = build_found(&l->per_queue[i].found, &v);
 		r = append(&queues, r, v);
 	}
 	for (size_t i = 0; r >= 0 && i < l->n_flows; i++) {
@@ -314,16 +323,34 @@ static void parse_proof(struct reader *r, sd_json_variant *v, const struct recor
 	f->cookie = get_unsigned(r, v, "cookie", UINT64_MAX);
 }
 
-static void parse_tuned(struct reader *r, sd_json_variant *q, struct record_lease *l, size_t i)
+/* Optional likewise. */
+static void get_string(struct reader *r, sd_json_variant *v, const char *key, char *ret, size_t size)
 {
-	if (!sd_json_variant_by_key(q, "tuned"))
+	sd_json_variant *f = sd_json_variant_by_key(v, key);
+
+	if (!f)
 		return;
-	l->tuned[i] = (unsigned)get_unsigned(r, q, "tuned", NAPI_EVERYTHING);
-	l->found[i] = (struct napi_settings){
-		(uint32_t)get_unsigned(r, q, "deferHardIrqs", UINT32_MAX),
-		get_unsigned(r, q, "groFlushTimeout", UINT64_MAX),
-		get_unsigned(r, q, "irqSuspendTimeout", UINT64_MAX),
-	};
+	if (!sd_json_variant_is_string(f) || strlen(sd_json_variant_string(f)) >= size)
+		r->bad = true;
+	else
+		strcpy(ret, sd_json_variant_string(f));
+}
+
+static void parse_found(struct reader *r, sd_json_variant *q, struct tuning *ret)
+{
+	struct cpus ignored;
+
+	ret->irq.irq = (uint32_t)get_optional(r, q, "irq", UINT32_MAX);
+	get_string(r, q, "irqAffinity", ret->irq.cpus, sizeof(ret->irq.cpus));
+	if (ret->irq.irq && cpus_parse(ret->irq.cpus, &ignored) < 0)
+		r->bad = true;
+	ret->which = (unsigned)get_optional(r, q, "tuned", NAPI_EVERYTHING);
+	if (ret->which)
+		ret->napi = (struct napi_settings){
+			(uint32_t)get_unsigned(r, q, "deferHardIrqs", UINT32_MAX),
+			get_unsigned(r, q, "groFlushTimeout", UINT64_MAX),
+			get_unsigned(r, q, "irqSuspendTimeout", UINT64_MAX),
+		};
 }
 
 static void parse_queues(struct reader *r, sd_json_variant *v, struct record_lease *l)
@@ -341,7 +368,7 @@ static void parse_queues(struct reader *r, sd_json_variant *v, struct record_lea
 
 		l->queues[i] = (uint32_t)get_unsigned(r, q, "queue", UINT16_MAX);
 		l->areas[i] = get_unsigned(r, q, "area", INT64_MAX);
-		parse_tuned(r, q, l, i);
+		parse_found(r, q, &l->found[i]);
 		for (size_t k = 0; k < i; k++)
 			if (l->queues[k] == l->queues[i])
 				r->bad = true;
@@ -359,19 +386,6 @@ static void parse_name(struct reader *r, sd_json_variant *v, struct record_lease
 		r->bad = true;
 	else if (!(l->name = strdup(sd_json_variant_string(name))))
 		r->bad = true;
-}
-
-/* Optional likewise. */
-static void get_string(struct reader *r, sd_json_variant *v, const char *key, char *ret, size_t size)
-{
-	sd_json_variant *f = sd_json_variant_by_key(v, key);
-
-	if (!f)
-		return;
-	if (!sd_json_variant_is_string(f) || strlen(sd_json_variant_string(f)) >= size)
-		r->bad = true;
-	else
-		strcpy(ret, sd_json_variant_string(f));
 }
 
 static void parse_lease(struct reader *r, sd_json_variant *v, struct record_lease *l)
