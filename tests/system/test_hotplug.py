@@ -6,6 +6,7 @@ import contextlib
 import json
 import pathlib
 import select
+import shutil
 import socket
 
 import machine
@@ -18,7 +19,9 @@ from test_spread import contexts
 PORT = 9001
 MUCH = 1 << 20
 MAC, ANOTHER_MAC = (f"02:7a:63:6e:00:{last:02x}" for last in (0, 0x99))
-ENTRIES = {"name": "name: zc0", "driver": "driver: zcnic", "mac": f"mac: {MAC}"}
+ENTRIES = {"name": "name: zc0", "driver": "driver: zcnic", "mac": f"mac: {MAC}",
+           "path": "path: platform-zcnic.0"}
+UDEV = pathlib.Path("/run/udev/data")  # udev itself does not run here
 DRIVER = pathlib.Path("/sys/bus/platform/drivers/zcnic")
 AWAY = "zcrx-away"
 
@@ -90,6 +93,22 @@ def more(queue):
     machine.until(lambda: received(queue) > before + MUCH, 2 * machine.PATIENCE)
 
 
+@pytest.fixture(name="udev")
+def fixture_udev():
+    """Its database, when the daemon starts."""
+    UDEV.mkdir(parents=True)
+    run("systemctl", "restart", "zcrxd")
+    yield
+    shutil.rmtree(UDEV)
+
+
+def udev_writes():
+    """As it does: a file a device, replaced whole, some time after the device has come."""
+    draft = UDEV / ".#draft"
+    draft.write_text("I:1\nE:ID_PATH=platform-zcnic.0\n", encoding="ascii")
+    draft.rename(UDEV / f"n{socket.if_nametoindex('zc0')}")
+
+
 @pytest.fixture(autouse=True)
 def as_it_was():
     """Whatever became of it, afterwards zc0 is there, called so, and reached as before."""
@@ -139,15 +158,21 @@ def traffic():
 # --------------------------------------------------------------------------- coming, going
 
 
-@pytest.mark.parametrize("entry", ["name", "mac"])
-def test_it_appears_and_is_renamed(entry, root):
+@pytest.mark.parametrize("entry", ["name", "mac", "path"])
+def test_it_appears_and_is_renamed(entry, request):
     """After the daemon, that knows it by this. Then it is called something else: what is known by
     its name goes on without an entry, what is known by anything else is the same."""
+    if entry == "path":
+        request.getfixturevalue("udev")
+    root = request.getfixturevalue("root")
     unplug()
     configure(entry)
     missing = interfaces()["zc0" if entry == "name" else ENTRIES[entry].replace(":", "", 1)]
     assert missing["state"] == "missing"
     plug()
+    if entry == "path":
+        assert state() is None
+        udev_writes()
     machine.until(is_configured)
     simnic.addresses()
     with steered(root) as lease:
