@@ -138,11 +138,13 @@ void daemon_run(struct daemon *d)
 	wait_until_answering(d);
 }
 
-/* What the daemon remembers of the NIC's past. */
+/* What the daemon remembers of the NIC's past. Queues without a NIC have none. */
 static void unlink_found(struct daemon *d)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = NULL, *none = NULL;
 
+	assert_true(asprintf(&none, "%s/found-%u", d->directory, SOFTWARE_IFINDEX) > 0);
+	assert_int_equal(access(none, F_OK), -1);
 	assert_true(asprintf(&path, "%s/found-%d", d->directory, SIM0) > 0);
 	unlink(path);
 }

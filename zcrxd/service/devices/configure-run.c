@@ -51,11 +51,13 @@ static int note_before(struct nic *nic, struct configure *c)
 }
 
 /* From now on what differs is somebody else's doing. If this cannot be noted it is configured once more by
- * the next daemon. */
+ * the next daemon. Of queues without a NIC nothing is set, and nobody changes it. */
 static void note_success(struct nic *nic, struct configure *c)
 {
 	struct origin *o = &c->origin;
 
+	if (nic->ifindex == SOFTWARE_IFINDEX)
+		return;
 	if (c->bring.plan->n_waiting > 0 || (o->configured && streq(o->configured, c->entry)))
 		return;
 	free(o->configured);
