@@ -39,7 +39,7 @@ def test_lease_leases_release():
     assert made["hardwareQueues"] == [4, 5]
     assert made["expiryUSec"] - made["creationUSec"] == pytest.approx(3600e6, rel=0.01)
     assert ctl_json("leases") == [made]
-    assert re.search(rf"^{made['leaseId']} +backup +root +\d+ +zc0 +4-5 +reserved",
+    assert re.search(rf"^{made['leaseId']} +backup +root +\d+ +zc0 +4-5 +- +reserved",
                      ctl("leases").stdout, re.M)
 
     text = ctl("lease", "zc0").stdout

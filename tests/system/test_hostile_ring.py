@@ -7,6 +7,7 @@ import ctypes
 import fcntl
 import mmap
 import os
+import pwd
 import signal
 import socket
 import struct
@@ -111,6 +112,9 @@ def test_a_ring_that_is_swapped_while_it_is_looked_at(alice, area):
 
 def register_once(connection, number, good, area):
     """What came of it: only on the good ring can a refill region be there to be mapped."""
+    # The last one waits a moment for a ring that stays.
+    until(lambda: pwd.getpwnam("alice").pw_uid not in
+          [lease["ownerUid"] for lease in machine.leases()])
     with connection.acquire() as lease:
         try:
             reply = lease.register(number, area)

@@ -121,6 +121,8 @@ def as_it_was():
         if "zc0" not in links():
             plug()
     run("ip", "link", "set", "zc0", "address", MAC, "mtu", "1500")
+    run("ip", "-n", "peer", "link", "set", "zc1", "mtu", "1500")
+    run("ip", "-n", "peer", "neigh", "flush", "dev", "zc1")
     simnic.addresses()
     reload(machine.config())
     machine.until(is_configured)

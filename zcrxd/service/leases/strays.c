@@ -167,7 +167,8 @@ void strays_remove(struct device *d)
 	struct stray *s;
 	int r = 0;
 
-	if (TAILQ_EMPTY(&d->manager->strays))
+	/* Queues without a NIC have no rules, and do not go. */
+	if (TAILQ_EMPTY(&d->manager->strays) || d->ifindex == SOFTWARE_IFINDEX)
 		return;
 	j = calloc(1, sizeof(*j));
 	if (j) {
