@@ -29,9 +29,9 @@
  * the device that they go through is deleted: at the same time the two may meet in
  * netif_mp_close_rxq(), which warns then (7.2). Who keeps the ring all the same, the client or a fork
  * of it, keeps the queue no longer than this. */
-#define RING_POLL_USEC (10 * 1000ULL)
-#define RING_TRIES 25		/* 250 ms */
-#define RING_TRIES_DEAD 100	/* 1 s: the kernel is at it, or a fork has it */
+#define RING_POLL_USEC (10 * 1000ULL) /* then 20 ms, 40 ms, and 80 ms from there on */
+#define RING_TRIES 6		      /* 310 ms */
+#define RING_TRIES_DEAD 16	      /* 1.1 s: the kernel is at it, or a fork has it */
 
 struct drain {
 	struct lease *lease;
@@ -206,8 +206,8 @@ static void take_back_done(void *data)
 		record_forget(l);
 	}
 	if (t->waits) {
+		drain_in(l, RING_POLL_USEC << (l->ring_tries < 3 ? l->ring_tries : 3));
 		l->ring_tries++;
-		drain_in(l, RING_POLL_USEC);
 	} else if (t->r == 0 || is_gone(t->r)) {
 		if (is_gone(t->r))
 			stray_note(l);
