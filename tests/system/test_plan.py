@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Plans on the kernel: whichever step fails, the NIC is as it was found."""
+"""Plans on the kernel: whichever step fails, the NIC is as it was found; what leases are in the way
+of waits for them, and they do not notice; what drivers make different is met by steps."""
+
+import contextlib
 
 import machine
 import nl
 import pytest
 import simnic
-from client import Connection
+from client import Connection, new_area, new_ring
 
 CONFIG = machine.config(zc0="    rx-ring: 256\n")
 STEPS = ["tcp-data-split", "hds-threshold", "ntuple-feature", "rings", "rss", "channels"]
@@ -23,6 +26,16 @@ def interface(link):
     return link.call("Describe")["interfaces"][0]
 
 
+def unconfigure(link):
+    """zc0 as it may have been found, and zcrxd knows nothing else. It leaves alone what it has
+    restored."""
+    link.call("Restore", interface="zc0")
+    nl.rss_set("zc0")
+    nl.channels_set("zc0", 6)  # the default table of 4 is what the plan wants, and no step
+    nl.rings_set("zc0", split=0, thresh=256, rx=512)
+    nl.feature_set("zc0", "rx-ntuple-filter", False)
+
+
 @pytest.fixture(autouse=True)
 def nothing_left(configured):
     """As everywhere; but here there may be queues that the NIC does not have at the moment."""
@@ -33,23 +46,25 @@ def nothing_left(configured):
 
 @pytest.fixture(scope="module")
 def found(configured):
-    """zc0 as it may have been found, and zcrxd, which leaves alone what it has restored, knows nothing
-    else; configured again afterwards."""
+    """zc0 unconfigured, and configured again afterwards."""
     with Connection() as link:
-        link.call("Restore", interface="zc0")
-        nl.rss_set("zc0")
-        nl.channels_set("zc0", 4)
-        nl.rings_set("zc0", split=0, thresh=256, rx=512)
-        nl.feature_set("zc0", "rx-ntuple-filter", False)
+        unconfigure(link)
         yield picture()
         simnic.lift_faults()
         link.call("Apply")
         assert interface(link)["state"] == "configured"
 
 
+@pytest.fixture(autouse=True)
+def no_faults(nothing_left):
+    yield
+    simnic.lift_faults()
+
+
 @pytest.mark.parametrize("operation, skip, failed", [
     ("ringparam", 0, "tcp-data-split"), ("ringparam", 1, "hds-threshold"),
-    ("features", 0, "ntuple-feature"), ("ringparam", 2, "rings")])
+    ("features", 0, "ntuple-feature"), ("ringparam", 2, "rings"), ("rxfh", 0, "rss"),
+    ("channels", 0, "channels")])
 def test_each_step_fails(root, found, operation, skip, failed):
     simnic.fail(operation, 1, skip, EBUSY)
     changes = root.call("Apply")["changes"]
@@ -60,3 +75,75 @@ def test_each_step_fails(root, found, operation, skip, failed):
     assert picture() == found
     reason = interface(root)["reason"]
     assert f"Cannot set {failed} of zc0" in reason and "put back" not in reason
+
+
+def test_undo_fails(root, found):
+    """What cannot be put back is said, and made good by the next apply."""
+    simnic.fail("channels", 1, 0, EBUSY)
+    simnic.fail("ringparam", 100, 3, EBUSY)
+    changes = {change["step"]: change for change in root.call("Apply")["changes"]}
+    assert changes["channels"]["outcome"] == "failed"
+    assert changes["rings"]["outcome"] == "undo-failed"
+    assert "injected failure of ringparam" in changes["rings"]["message"]
+    assert changes["rss"]["outcome"] == "undone"
+    reason = interface(root)["reason"]
+    assert "It could not be put back as it was found: rings is 256, was 512, and" in reason
+    simnic.lift_faults()
+    assert {change["outcome"] for change in root.call("Apply")["changes"]} == {"done"}
+    assert interface(root)["state"] == "configured"
+
+
+def carve_out(link, queues):
+    """Has so many queues for zero-copy receive; what is said of that."""
+    machine.write_config(CONFIG.replace("zero-copy-queues: 4", f"zero-copy-queues: {queues}"))
+    return link.call("Reload").get("warnings", [])
+
+
+@contextlib.contextmanager
+def bound(link):
+    with link.acquire() as lease, new_ring() as ring, new_area() as area:
+        lease.register(ring, area)
+        yield lease
+
+
+def test_around_leases(root):
+    """More is carved out at once; giving back ends at the lowest leased queue, and goes on when its
+    lease ends. The leased ones are as they were."""
+    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+        low, high = first.enter_context(bound(root)), second.enter_context(bound(root))
+        assert (low.queues, high.queues) == ([4], [5])
+        before = [nl.queue_get("zc0", queue) for queue in (4, 5)]
+        bounces = simnic.counters().get("bounces")
+        assert carve_out(root, 6) == []
+        assert set(simnic.indirection()) == {0, 1}
+        warning, = carve_out(root, 2)
+        assert f"waits for lease {low.id} (queue 4), lease {high.id} (queue 5)" in warning
+        assert set(simnic.indirection()) == {0, 1, 2, 3}
+        change, = root.call("Plan")["changes"]
+        assert (change["step"], change["blockedBy"]) == ("rss", [low.id, high.id])
+        first.close()
+        machine.until(lambda: set(simnic.indirection()) == {0, 1, 2, 3, 4})
+        assert nl.queue_get("zc0", 5) == before[1]
+        assert simnic.counters().get("bounces") == bounces
+    machine.until(lambda: set(simnic.indirection()) == {0, 1, 2, 3, 4, 5})
+    assert carve_out(root, 4) == []
+    assert interface(root)["state"] == "configured"
+
+
+@pytest.mark.parametrize("habits", [["separate-channels"], ["split-gro-hw"], ["table-rewritten"],
+                                    ["split-fixed", "threshold-none"]], ids="+".join)
+def test_habits(root, habits):
+    """Configured in spite of them: the kernel takes an ifq, and nothing is left to do."""
+    unconfigure(root)
+    nl.rings_set("zc0", thresh=0)  # a driver without a threshold could not change it
+    with simnic.habits(*habits):
+        try:
+            assert {change["outcome"] for change in root.call("Apply")["changes"]} == {"done"}
+            assert interface(root)["state"] == "configured"
+            assert root.call("Plan")["changes"] == []
+            with bound(root):
+                pass
+            machine.until(lambda: not machine.leases() and machine.is_clean())
+        finally:
+            root.call("Restore", interface="zc0")
+    root.call("Apply")
