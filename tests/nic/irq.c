@@ -25,9 +25,10 @@ static irqreturn_t zcnic_irq_handle(int irq, void *queue)
 	return IRQ_NONE;
 }
 
+/* Without an owner, as those of a real NIC are its bus's: a module that owned them could not go. */
 int zcnic_irq_alloc(struct zcnic_queue *queue)
 {
-	int irq = irq_alloc_desc(NUMA_NO_NODE);
+	int irq = __irq_alloc_descs(-1, 1, 1, NUMA_NO_NODE, NULL, NULL);
 	int err;
 
 	if (irq < 0)
