@@ -114,7 +114,7 @@ def show(unit, *properties):
 
 def main_pid():
     """The daemon's, or 0: read where it costs no process."""
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+    with contextlib.suppress(OSError):  # the group goes: ENODEV; the process: ESRCH
         with open("/sys/fs/cgroup/system.slice/zcrxd.service/cgroup.procs", encoding="ascii") as f:
             for pid in f.read().split():
                 if status_of(pid)["PPid"] == "1":
