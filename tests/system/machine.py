@@ -4,6 +4,7 @@ project's programs run by somebody. As root, in the test machine under systemd."
 
 import array
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -114,11 +115,14 @@ def show(unit, *properties):
 
 def main_pid():
     """The daemon's, or 0: read where it costs no process."""
-    with contextlib.suppress(OSError):  # the group goes: ENODEV; the process: ESRCH
+    try:
         with open("/sys/fs/cgroup/system.slice/zcrxd.service/cgroup.procs", encoding="ascii") as f:
             for pid in f.read().split():
                 if status_of(pid)["PPid"] == "1":
                     return int(pid)
+    except OSError as error:  # it ends: its group, the group while it is read, its process
+        if error.errno not in (errno.ENOENT, errno.ENODEV, errno.ESRCH):
+            raise
     return 0
 
 
