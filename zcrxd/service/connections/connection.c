@@ -128,13 +128,24 @@ static void connection_look_ahead(struct connection *c)
 	c->unfinished = end ? (size_t)(ahead + n - end - 1) : c->unfinished + (size_t)n;
 }
 
-/* Until nothing is left to do, the client does not take its replies, or others wait. A connection
- * that ends meanwhile has freed `c`. */
+/* Parsed, and not yet dispatched: it may take many times the memory that it took as text. */
+static bool has_message(sd_varlink *link)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *parameters = NULL;
+
+	return sd_varlink_is_idle(link) &&
+	       sd_varlink_get_current_parameters(link, &parameters) >= 0;
+}
+
+/* Until nothing is left to do, the client does not take its replies, or others wait; these do not
+ * wait while a message is in hand, or each of many connections would come to have one. A
+ * connection that ends meanwhile has freed `c`. */
 static int connection_serve(struct connection *c, sd_varlink *link, uint64_t since)
 {
 	int events, r;
 
-	for (unsigned i = 0; i < STEPS_MAX && now_usec() < since + STEPS_USEC; i++) {
+	for (unsigned i = 0; (i < STEPS_MAX && now_usec() < since + STEPS_USEC) ||
+			     has_message(link); i++) {
 		bool reading;
 
 		events = sd_varlink_get_events(link);
