@@ -201,6 +201,36 @@ static void test_table(void **state)
 	watch_end(&w);
 }
 
+/* It is opened after the look that was to find that, and before the settings are compared: closed and
+ * told as a way into the queue all the same, not as one more setting that is not as it was. */
+static void test_table_between(void **state)
+{
+	struct daemon *d = *state;
+	struct watching w;
+	struct client c;
+	unsigned before;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	watch(d, &w);
+	before = sim_operations(d->sim);
+	sim_set_delay(d->sim, 500);
+	change(d, &(struct step){ .op = STEP_NTUPLE });
+	while (sim_operations(d->sim) == before)
+		usleep(1000);
+	usleep(10000); /* it is counted, and then it looks; the next waits its time */
+	sim_set_silent(d->sim, true);
+	change(d, &wide_table);
+	sim_set_delay(d->sim, 0);
+	wait_for_events(&w, "drifted repaired");
+	assert_contains(w.reason, "the RSS table leads ordinary traffic to queues 4, 5, 6 and 7");
+	assert_contains(w.reason, "ntuple-feature is off");
+	assert_names(w.reason, &c);
+	sim_set_silent(d->sim, false);
+	client_close(&c);
+	wait_until_clean(d);
+	watch_end(&w);
+}
+
 static void test_settings(void **state)
 {
 	static const struct step steps[] = {
@@ -591,6 +621,7 @@ int main(void)
 #define REPORT(name) cmocka_unit_test_setup_teardown(name, set_up_report, tear_down)
 	const struct CMUnitTest tests[] = {
 		REPAIR(test_table),	   REPAIR(test_settings),
+		REPAIR(test_table_between),
 		REPAIR(test_rules),	   REPAIR(test_reset),
 		REPAIR(test_foreign_rule), REPAIR(test_foreign_context),
 		REPAIR(test_channels),	   REPAIR(test_table_stays_wide),

@@ -153,6 +153,15 @@ static void conclude(struct look *k)
 	drift_next(d);
 }
 
+/* By what planning saw, which was later. Then what was looked at is not how it is any more. */
+static bool was_opened_since(const struct look *k, const struct device_report *report)
+{
+	const struct device *d = k->device;
+
+	return report->plan && device_is_managed(d) && !k->open &&
+	       drift_table_leads(d->observed, k->bound, k->n_bound);
+}
+
 static void on_planned(struct device *d, const struct device_report *report, void *userdata)
 {
 	struct look *k = userdata;
@@ -164,6 +173,11 @@ static void on_planned(struct device *d, const struct device_report *report, voi
 	}
 	if (d->gone) {
 		d->drift.look = look_free(k);
+		return;
+	}
+	if (was_opened_since(k, report)) {
+		d->drift.look = look_free(k);
+		drift_look(d, true);
 		return;
 	}
 	if (report->r > 0)
