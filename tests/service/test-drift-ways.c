@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Somebody opens a way into a queue that is leased, or takes away the lease's own: what is closed, at
+ * which end, and what comes back.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "drifting.h"
+#include "plan.h"
+
+/* Told and untold: the table is narrow again, the lease is as it was, and it is said whose it was. */
+static void test_table(void **state)
+{
+	struct daemon *d = *state;
+	struct watching w;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	watch(d, &w);
+	for (unsigned i = 0; i < 2; i++) {
+		sim_set_silent(d->sim, i == 1);
+		change(d, &wide_table);
+		wait_until_narrow(d);
+		wait_for_events(&w, "drifted repaired");
+		assert_contains(w.reason, "the RSS table leads ordinary traffic to queues 4, 5, 6 and 7");
+		assert_names(w.reason, &c);
+	}
+	sim_set_silent(d->sim, false);
+	assert_string_equal(lease_state(d, c.id), "steered");
+	wait_for_state(d, "configured", NULL);
+	client_close(&c);
+	wait_until_clean(d);
+	watch_end(&w);
+}
+
+/* It is opened after the look that was to find that, and before the settings are compared: closed and
+ * told as a way into the queue all the same, not as one more setting that is not as it was. */
+static void test_table_between(void **state)
+{
+	struct daemon *d = *state;
+	struct watching w;
+	struct client c;
+	unsigned before;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	watch(d, &w);
+	before = sim_operations(d->sim);
+	sim_set_delay(d->sim, 500);
+	change(d, &(struct step){ .op = STEP_NTUPLE });
+	while (sim_operations(d->sim) == before)
+		usleep(1000);
+	usleep(10000); /* it is counted, and then it looks; the next waits its time */
+	sim_set_silent(d->sim, true);
+	change(d, &wide_table);
+	sim_set_delay(d->sim, 0);
+	wait_for_events(&w, "drifted repaired");
+	assert_contains(w.reason, "the RSS table leads ordinary traffic to queues 4, 5, 6 and 7");
+	assert_contains(w.reason, "ntuple-feature is off");
+	assert_names(w.reason, &c);
+	sim_set_silent(d->sim, false);
+	client_close(&c);
+	wait_until_clean(d);
+	watch_end(&w);
+}
+
+/* A rule comes back at any location; with the filter off, after the filter. */
+static void test_rules(void **state)
+{
+	const struct nic_rule squatter = { .location = 0, .action = RULE_DROP };
+	struct daemon *d = *state;
+	struct watching w;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	watch(d, &w);
+	assert_int_equal(sim_remove_rule(d->sim, SIM0, 0), 0);
+	assert_int_equal(sim_foreign_rule(d->sim, SIM0, &squatter), 0);
+	wait_for_rules(d, 2);
+	wait_for_events(&w, "drifted repaired");
+	assert_contains(w.reason, "the rule tcp4,");
+	assert_names(w.reason, &c);
+	assert_string_equal(lease_state(d, c.id), "steered");
+
+	assert_int_equal(sim_remove_rule(d->sim, SIM0, 1), 0);
+	change(d, &(struct step){ .op = STEP_NTUPLE });
+	wait_for_rules(d, 2);
+	wait_for_events(&w, "drifted repaired");
+	assert_contains(w.reason, "ntuple-feature is off instead of on");
+	assert_int_equal(sim_remove_rule(d->sim, SIM0, 0), 0);
+	client_close(&c);
+	wait_until_clean(d);
+	watch_end(&w);
+}
+
+static void test_reset(void **state)
+{
+	struct daemon *d = *state;
+	struct client a, b;
+
+	assert_null(client_open(d, &a, CLIENT_STEERED));
+	assert_null(client_open(d, &b, CLIENT_STEERED));
+	for (unsigned i = 0; i < 2; i++) {
+		sim_set_silent(d->sim, i == 1);
+		assert_int_equal(sim_reset(d->sim, SIM0), 0);
+		wait_until_narrow(d);
+		wait_for_rules(d, 2);
+	}
+	sim_set_silent(d->sim, false);
+	wait_for_state(d, "configured", NULL);
+	assert_string_equal(lease_state(d, a.id), "steered");
+	assert_string_equal(lease_state(d, b.id), "steered");
+	client_close(&a);
+	client_close(&b);
+	wait_until_clean(d);
+}
+
+/* It is not ours to delete: the queue is taken back from the one lease that it leads into. */
+static void test_foreign_rule(void **state)
+{
+	const struct nic_rule rule = { .location = 77, .action = RULE_TO_QUEUE, .target = QUEUE };
+	struct daemon *d = *state;
+	struct nic_state *s;
+	struct watching w;
+	struct client c, other;
+	char reason[1024];
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	assert_null(client_open(d, &other, CLIENT_STEERED));
+	watch(d, &w);
+	assert_int_equal(sim_foreign_rule(d->sim, SIM0, &rule), 0);
+	wait_for_hangup(c.handle);
+	wait_for_rules(d, 2);
+	assert_string_equal(lease_state(d, other.id), "steered");
+	wait_for_state(d, "degraded", reason);
+	assert_contains(reason, "rule 77, which is not zcrxd's, leads to queue 4");
+	s = observe(d);
+	assert_true(nic_state_queue_clean(s, QUEUE));
+	assert_int_equal(s->rules[0].location == 77 || s->rules[1].location == 77, true);
+	nic_state_free(s);
+
+	assert_int_equal(sim_remove_rule(d->sim, SIM0, 77), 0);
+	wait_for_state(d, "configured", NULL);
+	client_close(&c);
+	client_close(&other);
+	wait_until_clean(d);
+	watch_end(&w);
+}
+
+/* Nothing gets into a context without a rule; with one it is as good as that. */
+static void test_foreign_context(void **state)
+{
+	const struct nic_rule rule = { .location = 5, .action = RULE_TO_CONTEXT, .target = 3 };
+	struct daemon *d = *state;
+	struct client c;
+	char reason[1024];
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	assert_int_equal(sim_foreign_context(d->sim, SIM0, 3, QUEUE), 0);
+	wait_for_state(d, "degraded", reason);
+	assert_contains(reason, "RSS context 3, which is not zcrxd's, leads to queue 4");
+	assert_string_equal(lease_state(d, c.id), "steered");
+	assert_int_equal(sim_foreign_rule(d->sim, SIM0, &rule), 0);
+	wait_for_hangup(c.handle);
+	assert_int_equal(sim_reset(d->sim, SIM0), 0);
+	wait_for_state(d, "configured", NULL);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+/* A table that cannot be narrowed is closed at its other end. */
+static void test_table_stays_wide(void **state)
+{
+	struct daemon *d = *state;
+	struct watching w;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	watch(d, &w);
+	sim_fail_operation(d->sim, "set rss", EBUSY, "not now");
+	change(d, &wide_table);
+	wait_for_hangup(c.handle);
+	hear(&w);
+	assert_contains(w.events, "failed");
+	sim_fail_operation(d->sim, NULL, 0, NULL);
+	wait_until_narrow(d);
+	wait_for_state(d, "configured", NULL);
+	client_close(&c);
+	wait_until_clean(d);
+	watch_end(&w);
+}
+
+/* An ioctl that told nobody, while nobody cared: who registers is refused, and then it is repaired. */
+static void test_found_at_register(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	sim_set_silent(d->sim, true);
+	change(d, &wide_table);
+	sim_set_silent(d->sim, false);
+	assert_string_equal(client_register(&c), "io.zcrx.Manager.FlowConflict");
+	wait_until_narrow(d);
+	assert_null(client_register(&c));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		REPAIR(test_table),	       REPAIR(test_table_between),
+		REPAIR(test_rules),	       REPAIR(test_reset),
+		REPAIR(test_foreign_rule),     REPAIR(test_foreign_context),
+		REPAIR(test_table_stays_wide), REPAIR(test_found_at_register),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
