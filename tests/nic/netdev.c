@@ -157,6 +157,8 @@ struct zcnic_port *zcnic_port_create(struct device *parent, unsigned int max_que
 
 	/* Not registered yet, so this takes no lock and cannot fail. */
 	netif_set_real_num_queues(netdev, queues, queues);
+	/* An interrupt that is made again goes where the one before it was sent. */
+	netif_set_affinity_auto(netdev);
 	zcnic_rss_init(port);
 	netif_carrier_off(netdev);
 	return port;

@@ -77,6 +77,7 @@ def test_where_interrupts_go(alice):
     with alice.acquire() as lease:
         queue, = lease.queues
         file = pathlib.Path(f"/proc/irq/{facts(queue)['irq']}/smp_affinity_list")
+        file.write_text(f"{own},{other}")
         before = file.read_text()
         os.sched_setaffinity(0, {own})
         try:
