@@ -38,30 +38,41 @@ static void test_table(void **state)
 	watch_end(&w);
 }
 
-/* It is opened after the look that was to find that, and before the settings are compared: closed and
- * told as a way into the queue all the same, not as one more setting that is not as it was. */
-static void test_table_between(void **state)
+/* The n-th look from now is over, and the next has not begun. */
+static void change_after_looks(struct daemon *d, unsigned n, const struct step *first)
 {
-	struct daemon *d = *state;
-	struct watching w;
-	struct client c;
-	unsigned before;
+	unsigned before = sim_operations(d->sim);
 
-	assert_null(client_open(d, &c, CLIENT_STEERED));
-	watch(d, &w);
-	before = sim_operations(d->sim);
-	sim_set_delay(d->sim, 500);
-	change(d, &(struct step){ .op = STEP_NTUPLE });
-	while (sim_operations(d->sim) == before)
+	sim_set_silent(d->sim, false);
+	sim_set_delay(d->sim, 300);
+	change(d, first);
+	while (sim_operations(d->sim) < before + n)
 		usleep(1000);
 	usleep(10000); /* it is counted, and then it looks; the next waits its time */
 	sim_set_silent(d->sim, true);
 	change(d, &wide_table);
 	sim_set_delay(d->sim, 0);
-	wait_for_events(&w, "drifted repaired");
-	assert_contains(w.reason, "the RSS table leads ordinary traffic to queues 4, 5, 6 and 7");
-	assert_contains(w.reason, "ntuple-feature is off");
-	assert_names(w.reason, &c);
+}
+
+/* It is opened after the look that was to find that, and before the settings are compared, or even
+ * repaired: told as a way into the queue all the same, not as one more setting that is not as it was. */
+static void test_table_between(void **state)
+{
+	static const char *const events[] = { "drifted repaired", "drifted drifted repaired" };
+	struct daemon *d = *state;
+	struct watching w;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	watch(d, &w);
+	for (unsigned i = 0; i < ARRAY_SIZE(events); i++) {
+		change_after_looks(d, i + 1, &(struct step){ .op = STEP_NTUPLE });
+		wait_for_events(&w, events[i]);
+		assert_contains(w.reason, "the RSS table leads ordinary traffic to queues 4, 5, 6 and 7");
+		assert_names(w.reason, &c);
+		wait_for_state(d, "configured", NULL);
+	}
+	assert_false(leads_beyond(d, 4));
 	sim_set_silent(d->sim, false);
 	client_close(&c);
 	wait_until_clean(d);

@@ -189,7 +189,7 @@ static int try(struct nic *nic, struct bring *b, const struct nic_state *found, 
 	return r;
 }
 
-static int try_with_gro(struct nic *nic, struct bring *b, const struct nic_state *found)
+static int try_with_gro(struct nic *nic, struct bring *b)
 {
 	_cleanup_fault_ struct fault second = {}; /* the first refusal says more */
 	struct bring other = { .config = b->config, .held = b->held, .memory = b->memory };
@@ -198,11 +198,12 @@ static int try_with_gro(struct nic *nic, struct bring *b, const struct nic_state
 	other.memory.split_needs_gro_hw = true;
 	r = bring_plan(nic, &other, &second);
 	if (r == 0)
-		r = try(nic, &other, found, &second);
+		r = try(nic, &other, b->found, &second);
 	if (r != 0) {
 		bring_done(&other);
 		return r;
 	}
+	other.found = TAKE_PTR(b->found);
 	bring_done(b);
 	*b = other;
 	return 0;
@@ -210,17 +211,16 @@ static int try_with_gro(struct nic *nic, struct bring *b, const struct nic_state
 
 int bring_apply(struct nic *nic, struct bring *b, struct fault *reterr)
 {
-	_cleanup_(nic_state_freep) struct nic_state *found = NULL;
 	_cleanup_fault_ struct fault own = {};
 	struct fault *fault = reterr ?: &own;
 	int r;
 
 	if (b->plan->n_steps == 0)
 		return 0;
-	r = nic_state_copy(b->state, &found);
+	r = nic_state_copy(b->state, &b->found);
 	if (r == 0)
-		r = try(nic, b, found, fault);
-	if (r <= 0 || !may_need_gro(b, found, fault) || try_with_gro(nic, b, found) != 0)
+		r = try(nic, b, b->found, fault);
+	if (r <= 0 || !may_need_gro(b, b->found, fault) || try_with_gro(nic, b) != 0)
 		return r;
 	fault_done(fault);
 	return 0;
@@ -232,7 +232,8 @@ void bring_done(struct bring *b)
 		step_results_free(b->results, b->plan->n_steps);
 	plan_free(b->plan);
 	nic_state_free(b->state);
+	nic_state_free(b->found);
 	b->results = NULL;
 	b->plan = NULL;
-	b->state = NULL;
+	b->state = b->found = NULL;
 }

@@ -21,6 +21,7 @@ struct bring {
 	struct nic_memory memory;
 
 	struct nic_state *state;      /* as it was seen last */
+	struct nic_state *found;      /* before the first step; NULL if none was tried */
 	struct plan *plan;	      /* NULL if it did not come so far */
 	struct step_result *results;  /* of the plan's steps, NULL if none was tried */
 };

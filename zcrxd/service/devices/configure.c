@@ -192,7 +192,7 @@ static void configure_done(void *data)
 	struct configure *c = data;
 	struct device *d = c->device;
 	struct device_report report = { .r = c->r, .fault = &c->fault, .plan = c->bring.plan,
-					.results = c->bring.results };
+					.results = c->bring.results, .found = c->bring.found };
 
 	if (device_is_managed(d) && d->generation == c->generation)
 		configure_adopt(c);

@@ -33,6 +33,7 @@ struct device_report {
 	struct fault *fault;
 	const struct plan *plan;     /* NULL if it did not come so far */
 	const struct step_result *results; /* of its steps; NULL if none was tried */
+	const struct nic_state *found;	   /* before the first of them, likewise */
 	uint64_t confirm_until;	     /* realtime; 0 if there is nothing to confirm */
 };
 

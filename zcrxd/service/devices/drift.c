@@ -43,9 +43,25 @@ static void repair_ended(struct device *d, int r, const struct fault *fault)
 		drift_look(d, true); /* is it? */
 }
 
+/* It was opened after the looks, and is repaired now: this says so. */
+static void tell_opened_since(struct device *d, const struct nic_state *found)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_drift_ struct drift drift = {};
+	const struct look *k = d->drift.look;
+
+	if (k->open || !drift_table_leads(found, k->bound, k->n_bound))
+		return;
+	if (drift_find_ways(found, &k->ways.expected, &drift) == 0 &&
+	    drift_format(&drift, &k->ways.expected, &text) == 0 && text)
+		drift_tell(d, text, d->drift.quiet);
+}
+
 static void on_configured(struct device *d, const struct device_report *report, void *userdata)
 {
 	(void)userdata;
+	if (report->found && d->drift.look && d->drift.n_repairing > 0)
+		tell_opened_since(d, report->found);
 	repair_ended(d, report->r, report->fault);
 }
 
