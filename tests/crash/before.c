@@ -64,12 +64,10 @@ void steered_by_value(struct world *w, struct subject *s)
 	must(subject_add_value(w, s));
 }
 
-/* Where only the end of the ring gives the queue back, the client has closed it, and a daemon that
- * starts anew sees that. */
+/* The client has closed them, and a daemon that starts anew sees that: else each end of a lease waits
+ * for it, as long as it may. */
 static void close_rings(struct world *w)
 {
-	if (!getenv("ZCRXD_GRANTS_DIRECT"))
-		return;
 	world_kill(w);
 	for (uint32_t q = 0; q < SUBJECT_QUEUES_MOST; q++)
 		assert_int_equal(sim_ring_closed(w->d.sim, SIM0, SUBJECT_QUEUE + q), 0);

@@ -232,6 +232,7 @@ const struct scenario lease_scenarios[] = {
 	{ "Tune, interrupts", .prepare = reserved, .act = act_move },
 	{ "Release, tuned", .prepare = tuned, .act = act_release },
 	{ "Release", .prepare = steered_and_closed, .act = act_release },
+	{ "Release, its ring open", .netkit_only = true, .prepare = steered, .act = act_release },
 	{ "Release, not registered", .prepare = pending, .act = act_release },
 	{ "Revoke with grace", .prepare = steered_and_closed, .act = act_revoke },
 	{ "Revoke by force", .prepare = steered_and_closed, .act = act_revoke_by_force },
