@@ -3,13 +3,14 @@
  * See manager.h: start, reload and stop by signal.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <malloc.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "adopt.h"
+#include "clock.h"
 #include "events.h"
 #include "leases.h"
 #include "links.h"
@@ -139,14 +140,11 @@ static void on_reloaded(struct manager *m, int r, struct fault *fault, char *con
 static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
 {
 	struct manager *m = userdata;
-	struct timespec t;
 	int r;
 
 	(void)s;
 	(void)si;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-			 (unsigned long long)t.tv_sec * 1000000 + (unsigned long long)t.tv_nsec / 1000);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec(CLOCK_MONOTONIC));
 	r = manager_reload(m, on_reloaded, NULL);
 	if (r < 0) {
 		log_errno(r, "Cannot reload");

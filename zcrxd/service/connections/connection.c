@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "clock.h"
 #include "connection.h"
 #include "peer.h"
 #include "policy.h"
@@ -144,7 +145,7 @@ static int connection_serve(struct connection *c, sd_varlink *link, uint64_t sin
 {
 	int events, r;
 
-	for (unsigned i = 0; (i < STEPS_MAX && now_usec() < since + STEPS_USEC) ||
+	for (unsigned i = 0; (i < STEPS_MAX && now_usec(CLOCK_MONOTONIC) < since + STEPS_USEC) ||
 			     has_message(link); i++) {
 		bool reading;
 

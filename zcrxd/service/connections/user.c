@@ -3,8 +3,8 @@
  * See user.h.
  */
 #include <stdarg.h>
-#include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "user.h"
 
@@ -12,14 +12,6 @@
 #define SPENT_USEC  100000
 #define SPENT_SHARE 4
 #define COMPLAINTS_USEC (30 * 1000000ULL)
-
-uint64_t now_usec(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static void user_forget(struct user *u, uint64_t now)
 {
@@ -32,7 +24,7 @@ static void user_forget(struct user *u, uint64_t now)
 struct user *user_get(struct manager *m, uid_t uid)
 {
 	struct user *u, *next, *found = NULL;
-	uint64_t now = now_usec();
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
 
 	for (u = LIST_FIRST(&m->users); u; u = next) {
 		next = LIST_NEXT(u, entry);
@@ -82,7 +74,7 @@ void users_free(struct manager *m)
 
 struct turn turn_begin(void)
 {
-	struct turn t = { .since = now_usec() };
+	struct turn t = { .since = now_usec(CLOCK_MONOTONIC) };
 
 	(void)getrusage(RUSAGE_THREAD, &t.usage);
 	return t;
@@ -106,7 +98,7 @@ static uint64_t turn_took(const struct turn *t, uint64_t now)
 
 bool user_spend(struct user *u, const struct turn *t)
 {
-	uint64_t now = now_usec();
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
 	bool before = u->last;
 
 	user_forget(u, now);
@@ -123,7 +115,7 @@ int64_t user_priority(const struct user *u)
 void user_complain(struct manager *m, const struct user *u, const char *format, ...)
 {
 	_cleanup_free_ char *text = NULL;
-	uint64_t now = now_usec();
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
 	va_list ap;
 	int r;
 

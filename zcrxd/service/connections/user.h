@@ -25,8 +25,6 @@ void user_unref(struct user *u);
 /* Those that are remembered, once no connection is left. */
 void users_free(struct manager *m);
 
-uint64_t now_usec(void);
-
 struct turn {
 	uint64_t since;
 	struct rusage usage;

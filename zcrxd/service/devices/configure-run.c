@@ -3,18 +3,10 @@
  * See configure-run.h. An already correct NIC gives an empty plan and is not touched.
  */
 #include <errno.h>
-#include <time.h>
 
+#include "clock.h"
 #include "configure-run.h"
 #include "guard.h"
-
-static uint64_t now_realtime(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* -------------------------------------------------------------------- what is remembered */
 
@@ -40,7 +32,7 @@ static int note_before(struct nic *nic, struct configure *c)
 		nic_settings_done(&o->back);
 		r = nic_settings_read(state, &o->back);
 		o->has_back = r == 0;
-		o->back_usec = now_realtime() + c->confirm_within;
+		o->back_usec = now_usec(CLOCK_REALTIME) + c->confirm_within;
 	}
 	if (r == 0)
 		r = origin_write(c->path, nic->ifindex, state->driver, o);

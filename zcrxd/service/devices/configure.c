@@ -4,23 +4,15 @@
  * what its outcome means for the device.
  */
 #include <errno.h>
-#include <time.h>
 
 #include "attach.h"
+#include "clock.h"
 #include "configure-run.h"
 #include "leases.h"
 #include "log.h"
 #include "restore.h"
 #include "waiting.h"
 #include "watch.h"
-
-static uint64_t now_realtime(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 void device_log_steps(const struct device *d, const struct plan *plan,
 		      const struct step_result *results)
@@ -238,7 +230,7 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 	if (r < 0)
 		configure_free(c);
 	else if (confirm_within > 0)
-		d->confirm_until = now_realtime() + confirm_within; /* the job says it exactly */
+		d->confirm_until = now_usec(CLOCK_REALTIME) + confirm_within; /* the job says it exactly */
 	return r;
 }
 

@@ -3,9 +3,9 @@
  * The time in which somebody who applied a configuration says that he is still there. See restore.h.
  */
 #include <errno.h>
-#include <time.h>
 
 #include "attach.h"
+#include "clock.h"
 #include "links.h"
 #include "log.h"
 #include "origin.h"
@@ -13,14 +13,6 @@
 #include "watch.h"
 
 #define RETRY_USEC (5 * 1000000ULL)
-
-static uint64_t now_usec(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* ------------------------------------------------------------------------------ the time */
 

@@ -37,7 +37,6 @@ int look_judge(struct look *k);
 void look_take_back(const struct look *k, enum drift_kind kind);
 
 /* ---- drift-tell.c */
-uint64_t drift_now(void); /* CLOCK_MONOTONIC, us */
 bool drift_same(const char *a, const char *b); /* both may be NULL */
 void drift_replace(char **s, const char *with);
 /* `text` is how it is. Quietly: only the state of the device says so. */

@@ -3,19 +3,11 @@
  * What is said of a drift: in the journal, to watchers, and as the state of the device. Once each.
  */
 #include <errno.h>
-#include <time.h>
 
+#include "clock.h"
 #include "drift-look.h"
 #include "log.h"
 #include "watch.h"
-
-uint64_t drift_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 bool drift_same(const char *a, const char *b)
 {
@@ -101,7 +93,7 @@ void drift_over(struct device *d)
 	if (w->quiet)
 		return;
 	drift_say(d, LOG_INFO, "repaired", NULL);
-	if (drift_pace_repaired(&w->pace, drift_now()))
+	if (drift_pace_repaired(&w->pace, now_usec(CLOCK_MONOTONIC)))
 		log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name },
 			    "Somebody changes %s again and again. From now on that is repaired and told "
 			    "every %llu s at most, until it has been quiet for %llu s; a way into a "

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "clock.h"
 #include "drift-look.h"
 #include "log.h"
 
@@ -145,7 +146,7 @@ static void conclude(struct look *k)
 	_cleanup_free_ char *text = NULL;
 	struct device *d = k->device;
 	struct drift_watch *w = &d->drift;
-	uint64_t now = drift_now(), from;
+	uint64_t now = now_usec(CLOCK_MONOTONIC), from;
 	bool may;
 
 	if (drift_format(&k->drift, &k->ways.expected, &text) < 0)
@@ -271,7 +272,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
-	drift_look(d, d->drift.due > 0 && drift_now() >= d->drift.due);
+	drift_look(d, d->drift.due > 0 && now_usec(CLOCK_MONOTONIC) >= d->drift.due);
 	return 0;
 }
 
@@ -295,7 +296,7 @@ static void look_in(struct device *d, uint64_t usec)
 static void drift_next(struct device *d)
 {
 	struct drift_watch *w = &d->drift;
-	uint64_t now = drift_now(), wait = UINT64_MAX;
+	uint64_t now = now_usec(CLOCK_MONOTONIC), wait = UINT64_MAX;
 
 	if (w->again) {
 		w->again = false;

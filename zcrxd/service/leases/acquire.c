@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "clock.h"
 #include "leases.h"
 #include "log.h"
 
@@ -21,14 +21,6 @@ struct acquire {
 };
 
 static void acquire_done(void *data);
-
-static uint64_t now_usec(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static int on_expiry(sd_event_source *s, uint64_t usec, void *userdata)
 {

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "clock.h"
 #include "fdstore.h"
 #include "leases.h"
 #include "log.h"
@@ -70,14 +71,6 @@ static int on_drain_timer(sd_event_source *s, uint64_t usec, void *userdata)
 	else
 		lease_drain(l);
 	return 0;
-}
-
-static uint64_t now_monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 static void drain_in(struct lease *l, uint64_t wait)
@@ -244,7 +237,7 @@ static bool ring_may_be_closing(const struct lease *l)
 
 static void drain_take_back(struct lease *l)
 {
-	uint64_t now = now_monotonic();
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
 	struct drain *t;
 	bool ring_first;
 	int r;
@@ -325,8 +318,7 @@ void lease_hurry(struct lease *l)
 
 void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *reason)
 {
-	uint64_t now = now_monotonic(), until;
-	struct timespec t;
+	uint64_t now = now_usec(CLOCK_MONOTONIC), until;
 	bool again = l->state == LEASE_DRAINING, harder = force && !l->force;
 
 	if (__builtin_add_overflow(now, grace_usec, &until))
@@ -337,9 +329,8 @@ void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *
 	/* Otherwise it goes on record with the change of state. */
 	if (harder && (again || l->state == LEASE_QUARANTINED))
 		(void)lease_save(l);
-	clock_gettime(CLOCK_REALTIME, &t);
 	watch_announce_lease(l, "revoked", reason,
-			     (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000 +
+			     now_usec(CLOCK_REALTIME) +
 				     (l->grace_until > now ? l->grace_until - now : 0));
 	(void)lease_event(l, LEASE_REVOKE, reason, NULL);
 	if (again)

@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 #include <sys/epoll.h>
-#include <time.h>
 
+#include "clock.h"
 #include "connection.h"
 #include "device.h"
 #include "leases.h"
@@ -68,14 +68,6 @@ void watch_remove(struct manager *m, sd_varlink *link)
 	}
 }
 
-static uint64_t now_realtime(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static int append_string(sd_json_variant **v, const char *key, const char *value)
 {
 	return value ? sd_json_variant_set_field_string(v, key, value) : 0;
@@ -123,7 +115,7 @@ static void announce_event(struct manager *m, uint32_t lease, const char *event,
 		return;
 	r = sd_json_variant_set_field_string(&v, "event", event);
 	if (r >= 0)
-		r = sd_json_variant_set_field_unsigned(&v, "timestampUSec", now_realtime());
+		r = sd_json_variant_set_field_unsigned(&v, "timestampUSec", now_usec(CLOCK_REALTIME));
 	if (r >= 0)
 		r = append_string(&v, "interface", interface);
 	if (r >= 0 && queue)

@@ -4,9 +4,9 @@
  */
 #include <errno.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "adopt.h"
+#include "clock.h"
 #include "leases.h"
 #include "links.h"
 #include "log.h"
@@ -24,14 +24,6 @@ struct adoption {
 	struct nic_state *nic;
 	unsigned n_adopted, n_taken_back;
 };
-
-static uint64_t now_realtime(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static const struct nic_link *find_link(const struct adoption *a, unsigned ifindex, const char *name)
 {
@@ -217,7 +209,7 @@ static int adopt_objects(struct adoption *a, struct lease *l, const struct recor
 		r = adopt_flow(a, l, saved, &saved->flows[i]);
 	drop_untold_proofs(l, saved);
 	if (r == 0 && saved->expiry_usec != 0) {
-		uint64_t now = now_realtime();
+		uint64_t now = now_usec(CLOCK_REALTIME);
 
 		r = lease_set_time_to_live(l, saved->expiry_usec > now ? saved->expiry_usec - now : 0);
 	}
@@ -241,7 +233,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	char device_name[IFNAMSIZ];
 	const struct nic_link *link = find_link(a, saved->ifindex, NULL), *netkit;
 	struct recovery_facts facts = { .has_handle = has_handle(a, saved->id),
-					.now_usec = now_realtime() };
+					.now_usec = now_usec(CLOCK_REALTIME) };
 	struct recovery verdict;
 	struct device *d = NULL;
 	struct lease *l;

@@ -2,8 +2,9 @@
 /*
  * Where a NIC came from, in a file of its own in the state directory: how it was found before the
  * first change, where it has to go back to unless somebody confirms, whether it is to be left alone, and
- * to which configuration it was brought. Written before the act. A reboot resets a NIC, so the file is bound to the boot, and to the
- * interface by its index (which the kernel gives to one device a boot) and driver.
+ * to which configuration it was brought. Written before the act. A reboot resets a NIC, so the file is
+ * bound to the boot, and to the interface by its index (which the kernel gives to one device a boot)
+ * and driver.
  *
  * Read and written on the interface's worker only; before there is one, at start, also on the loop.
  */
