@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "clock.h"
 #include "fdstore.h"
