@@ -87,13 +87,18 @@ def test_killed_at_random(daemon):
 
 def test_stopped_with_half_a_message(daemon):
     """A client that is stopped delays nobody, and goes after a while."""
+    reading, writing = os.pipe()
+
     def send_half(number):
         with daemon.connect(HOSTILE) as client:
             client.send(message("Describe")[:20])
+            os.write(writing, b"x")
             signal.pause()
 
     before = daemon.before["descriptors"]
-    with attack(send_half, processes=4) as pids:
+    with attack(send_half, processes=4) as pids, os.fdopen(reading, "rb") as sent:
+        os.close(writing)
+        sent.read(len(pids))
         until(lambda: daemon.descriptors() == before + 4)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
