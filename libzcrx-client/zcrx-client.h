@@ -250,8 +250,9 @@ struct io_uring *zcrx_queue_get_ring(struct zcrx_queue *queue);
 /* Bytes delivered in all, by zero copy or not. Since: 0.1 */
 uint64_t zcrx_queue_get_received(struct zcrx_queue *queue);
 
-/* What of it the kernel had to copy, by its own account: pieces and bytes. -EOPNOTSUPP before
- * Linux 7.2. Since: 0.1 */
+/* What of it the kernel had to copy, by its own account: pieces and bytes, without those of a socket
+ * buffer's linear part, which it copies and does not count. -EOPNOTSUPP before Linux 7.2.
+ * Since: 0.1 */
 int zcrx_queue_get_copied(struct zcrx_queue *queue, uint64_t *ret_count, uint64_t *ret_bytes);
 
 /* SO_INCOMING_NAPI_ID of the sockets whose packets arrive on this queue; 0 if unknown. See

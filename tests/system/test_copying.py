@@ -14,9 +14,10 @@ from simnic import counters
 AREA = 2 << 20  # a fraction of what is received, so that every buffer goes round many times
 
 
-@pytest.fixture(scope="module", autouse=True)
-def windows_within_the_area():
-    """Else all of it may come to wait for one lost packet, with nothing left to receive that into."""
+@pytest.fixture
+def small_windows():
+    """Within the area: else all of it may come to wait for one lost packet, with nothing left to receive
+    that into."""
     with machine.sysctl("net/ipv4/tcp_rmem", f"4096 131072 {AREA // 4}"):
         yield
 
@@ -33,6 +34,7 @@ def endless_sender():
     return machine.Program("zcrxperf", "send", HOST4, "--port", "9001", peer=True)
 
 
+@pytest.mark.usefixtures("small_windows")
 def test_a_lease_that_is_revoked_under_traffic():
     with machine.receiver(9001, "--verify", "--area", str(AREA)) as receiving:
         lease = machine.lease_of(receiving.pid)
@@ -79,6 +81,7 @@ def test_buffers_larger_than_a_page():
         pages.write_text("0")
 
 
+@pytest.mark.usefixtures("small_windows")
 def test_a_signal_ends_it_in_good_order():
     with machine.receiver(9001, "--verify", "--area", str(AREA)) as receiving:
         queue = machine.lease_of(receiving.pid)["hardwareQueues"][0]
