@@ -167,9 +167,6 @@ class Daemon:
         self.serves()
         until(lambda: self.descriptors() <= descriptors)
         self.before = {"memory": self.memory(), "descriptors": descriptors}
-        # The sanitizer gives little back; it finds at the end what nobody has a pointer to.
-        with open(f"/proc/{self.process.pid}/maps") as maps:
-            self.kept = 4 * HELD if "libasan" in maps.read() else HELD
         return self
 
     def __exit__(self, *unused):
@@ -219,7 +216,7 @@ class Daemon:
 
     def recovers(self):
         until(lambda: self.descriptors() <= self.before["descriptors"])
-        until(lambda: self.holds() < self.kept)
+        until(lambda: self.holds() < HELD)
         with self.connect(0) as root:
             until(lambda: not root.leases())
 

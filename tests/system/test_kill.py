@@ -37,14 +37,10 @@ def assert_queue_comes_back():
     assert result["hardwareQueue"] == QUEUE
 
 
-@pytest.mark.parametrize("stage, registered, steered", [
-    ("acquire", False, False),
-    ("register", True, False),
-    ("steer", True, True),
-])
-def test_at_rest(grants, stage, registered, steered):
-    with machine.stopped_receiver(9001, stage) as client:
-        assert_held(grants, registered=registered, steered=steered)
+def test_at_rest(grants):
+    """Steered, which is the most that there is to end; the states before it are the crash tests'."""
+    with machine.stopped_receiver(9001, "steer") as client:
+        assert_held(grants, registered=True, steered=True)
         client.kill()
         assert_queue_comes_back()
 
