@@ -32,6 +32,7 @@ static const char *const zcnic_habit_names[ZCNIC_HABITS] = {
 	[ZCNIC_BIND_NEEDS_UP] = "bind-needs-up",
 	[ZCNIC_PAGES_ONLY] = "pages-only",
 	[ZCNIC_SLOW] = "slow",
+	[ZCNIC_CHECKSUM_UNSAID] = "checksum-unsaid",
 };
 
 static int zcnic_habits_parse(char *text, unsigned long *ret)

@@ -93,7 +93,7 @@ static struct sk_buff *zcnic_receive(struct zcnic_queue *queue, struct sk_buff *
 	queue->rx.bytes += frame->len;
 	if (linear < frame->len && linear == info->hdr_len)
 		queue->rx.split_packets++;
-	if (info->csum_ok) {
+	if (info->csum_ok && !zcnic_has(queue->port, ZCNIC_CHECKSUM_UNSAID)) {
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
 		queue->rx.csum_unnecessary++;
 	} else {
