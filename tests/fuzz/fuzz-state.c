@@ -169,8 +169,8 @@ static void make_rules(const struct record_lease *l)
 	for (size_t i = 0; i < l->n_flows; i++) {
 		const struct record_flow *f = &l->flows[i];
 		struct nic_rule rule = { .location = f->location, .action = RULE_TO_QUEUE,
-					 .target = l->queues[f->queue], .understood = true,
-					 .flow = f->flow };
+					 .target = l->queues[f->queue == ALL_QUEUES ? 0 : f->queue],
+					 .understood = true, .flow = f->flow };
 
 		if (f->state != FLOW_PENDING && !has_rule(sim_state(sim_of(stage.sim), slot), f))
 			(void)sim_foreign_rule(stage.sim, l->ifindex, &rule);

@@ -94,6 +94,9 @@ static void test_over(void **state)
 	s.facts.nic = NULL;
 	expect(&s, RECOVERY_FORGET, "the interface is gone");
 	scene_init(&s);
+	s.lease.damaged = "persistent";
+	expect(&s, RECOVERY_TAKE_BACK, "what was on record of it could not be read");
+	scene_init(&s);
 	s.lease.state = LEASE_DRAINING;
 	expect(&s, RECOVERY_TAKE_BACK, "it was being taken back");
 	s.lease.state = LEASE_QUARANTINED;

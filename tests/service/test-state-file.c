@@ -176,8 +176,7 @@ static void test_nonsense(void **state)
 {
 	static const char *const records[] = {
 		"{}", "[]", "null", "{\"lastFlowId\":0}", "{\"lastFlowId\":-1,\"leases\":[]}",
-		"{\"lastFlowId\":0,\"leases\":[{}]}", "{\"lastFlowId\":0,\"leases\":{\"a\":1}}",
-		"{\"lastFlowId\":0,\"leases\":[1]}", "{\"lastFlowId\":0,\"leases\":[",
+		"{\"lastFlowId\":0,\"leases\":{\"a\":1}}", "{\"lastFlowId\":0,\"leases\":[",
 	};
 	struct daemon *d = *state;
 	_cleanup_free_ char *path = NULL;
@@ -192,6 +191,184 @@ static void test_nonsense(void **state)
 		assert_non_null(set_aside);
 		assert_non_null(strstr(set_aside, "damaged"));
 	}
+	remove_set_aside(d->directory);
+}
+
+static char *record_of(struct daemon *d)
+{
+	size_t size;
+	_cleanup_free_ char *text = read_text(d->state_path, &size);
+
+	return strdup(strchr(text, '\n') + 1);
+}
+
+/* `what`, in the first lease or in the last, becomes `with`. */
+static char *edit(const char *text, bool last, const char *what, const char *with)
+{
+	const char *at = strstr(text, what);
+	char *edited;
+
+	for (const char *next = at; last && next; next = strstr(next + 1, what))
+		at = next;
+	assert_non_null(at);
+	assert_true(asprintf(&edited, "%.*s%s%s", (int)(at - text), text, with,
+			     at + strlen(what)) > 0);
+	return edited;
+}
+
+static void read_record(struct daemon *d, const char *text, struct record *ret)
+{
+	_cleanup_free_ char *path = NULL, *set_aside = NULL;
+
+	assert_true(asprintf(&path, "%s/edited", d->directory) > 0);
+	assert_int_equal(state_write(path, text), 0);
+	assert_int_equal(state_read(path, ret, &set_aside), 0);
+	assert_null(set_aside);
+	unlink(path);
+}
+
+/* Another one is not condemned by it: it is taken back, by what can be read of it. */
+static void test_one_bad_lease(void **state)
+{
+	static const struct {
+		const char *what, *with, *damaged;
+		size_t n_flows, n_proofs;
+	} rows[] = {
+		{ "\"persistent\":false", "\"persistent\":7", "persistent", 1, 1 },
+		{ "\"tcpState\":10", "\"tcpState\":\"LISTEN\"", "tcpState", 1, 0 },
+		{ "\"protocol\":0", "\"protocol\":99", "protocol", 0, 1 },
+		{ "\"grant\":0", "\"grant\":-1", "grant", 1, 1 },
+		{ "\"flows\":", "\"flow\":", "flows", 0, 1 },
+	};
+	struct daemon *d = *state;
+	_cleanup_free_ char *text = NULL;
+	struct client a, b;
+
+	assert_null(client_open(d, &a, CLIENT_STEERED));
+	assert_null(client_open(d, &b, CLIENT_STEERED));
+	text = record_of(d);
+	for (size_t i = 0; i < ARRAY_SIZE(rows) * 2; i++) {
+		_cleanup_record_ struct record record = {};
+		_cleanup_free_ char *edited = edit(text, i % 2, rows[i / 2].what, rows[i / 2].with);
+		const struct record_lease *bad, *good;
+
+		read_record(d, edited, &record);
+		assert_int_equal(record.n_leases, 2);
+		assert_int_equal(record.n_dropped, 0);
+		bad = &record.leases[i % 2];
+		good = &record.leases[1 - i % 2];
+		assert_null(good->damaged);
+		assert_int_equal(good->state, LEASE_STEERED);
+		assert_string_equal(bad->damaged, rows[i / 2].damaged);
+		assert_int_equal(bad->state, LEASE_DRAINING);
+		assert_int_equal(bad->n_queues, 1);
+		assert_int_equal(bad->queues[0], 4 + i % 2);
+		assert_int_equal(bad->n_flows, rows[i / 2].n_flows);
+		assert_int_equal(bad->n_proofs, rows[i / 2].n_proofs);
+	}
+	client_close(&a);
+	client_close(&b);
+	wait_until_clean(d);
+}
+
+/* Nothing can be made of one whose queues are not known, or are another's. */
+static void test_one_lease_is_dropped(void **state)
+{
+	static const char *const edits[][2] = {
+		{ "{\"queue\":5,", "{\"queue\":4," }, { "{\"queue\":5,", "{\"queue\":70000," },
+		{ "\"ifindex\":2", "\"ifindex\":0" }, { "\"queues\":", "\"queue\":" },
+	};
+	struct daemon *d = *state;
+	_cleanup_free_ char *text = NULL;
+	struct client a, b;
+
+	assert_null(client_open(d, &a, CLIENT_STEERED));
+	assert_null(client_open(d, &b, CLIENT_STEERED));
+	text = record_of(d);
+	for (size_t i = 0; i < ARRAY_SIZE(edits); i++) {
+		_cleanup_record_ struct record record = {};
+		_cleanup_free_ char *edited = edit(text, true, edits[i][0], edits[i][1]);
+
+		read_record(d, edited, &record);
+		assert_int_equal(record.n_leases, 1);
+		assert_int_equal(record.n_dropped, 1);
+		assert_null(record.leases[0].damaged);
+		assert_int_equal(record.leases[0].queues[0], 4);
+	}
+	client_close(&a);
+	client_close(&b);
+	wait_until_clean(d);
+}
+
+/* An older zcrxd kept a proof of each AddFlow that it refused. */
+static void test_many_proofs_are_read(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_record_ struct record record = {};
+	_cleanup_free_ char *text = NULL, *all = NULL;
+	const char *first, *end;
+	struct client c;
+	size_t size;
+	FILE *f;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	text = record_of(d);
+	first = strstr(text, "\"proofs\":[") + strlen("\"proofs\":[");
+	end = strchr(first, '}') + 1;
+	f = open_memstream(&all, &size);
+	fprintf(f, "%.*s", (int)(end - text), text);
+	for (unsigned i = 0; i < 600; i++)
+		fprintf(f, ",%.*s", (int)(end - first), first);
+	fputs(end, f);
+	assert_int_equal(fclose(f), 0);
+	read_record(d, all, &record);
+	assert_int_equal(record.n_leases, 1);
+	assert_null(record.leases[0].damaged);
+	assert_int_equal(record.leases[0].n_proofs, 601);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+/* What is set aside grants nothing, and still tells what was whose. */
+static void test_set_aside_shows_what_may_be_removed(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_free_ char *text = NULL, *path = NULL, *other = NULL;
+	struct client a, b;
+	char *at;
+	size_t size;
+
+	assert_true(asprintf(&path, "%s/damaged", d->directory) > 0);
+	assert_null(client_open(d, &a, CLIENT_STEERED));
+	assert_null(client_open(d, &b, CLIENT_STEERED));
+	text = read_text(d->state_path, &size);
+	/* One byte in the second lease, which is lost with what follows in it. */
+	at = strstr(text, "\"selfRegistered\"");
+	at = strstr(at + 1, "\"selfRegistered\"");
+	for (unsigned i = 0; i < 2; i++) {
+		_cleanup_record_ struct record record = {};
+		_cleanup_free_ char *set_aside = NULL;
+		FILE *f = fopen(path, "we");
+
+		*at = i == 0 ? '#' : '"';
+		if (i == 1)
+			text[strlen("zcrxd-state ")] = '9'; /* another version's */
+		assert_int_equal(fwrite(text, 1, size, f), size);
+		assert_int_equal(fclose(f), 0);
+		assert_int_equal(state_read(path, &record, &set_aside), 0);
+		assert_non_null(set_aside);
+		assert_int_equal(record.n_leases, 0);
+		assert_int_equal(record.n_strays, 1 + i);
+		assert_int_equal(record.strays[0].n_flows, 1);
+		assert_int_equal(record.strays[0].flows[0].flow.destination_port, a.port);
+	}
+	/* Of another boot there can be nothing. */
+	assert_int_equal(state_format(strchr(text, '\n') + 1, "00000000000000000000000000000001",
+				      &other), 0);
+	expect_set_aside(d->directory, other, strlen(other), "another boot");
+	client_close(&a);
+	client_close(&b);
+	wait_until_clean(d);
 	remove_set_aside(d->directory);
 }
 
@@ -272,6 +449,10 @@ int main(void)
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_one_bad_lease),
+		cmocka_unit_test(test_one_lease_is_dropped),
+		cmocka_unit_test(test_many_proofs_are_read),
+		cmocka_unit_test(test_set_aside_shows_what_may_be_removed),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_nothing_was_set_aside),
 	};

@@ -75,6 +75,8 @@ struct recovery recovery_decide(const struct record_lease *l, const struct recov
 	if (!f->nic)
 		return (struct recovery){ .verdict = RECOVERY_FORGET,
 					  .reason = "the interface is gone" };
+	if (l->damaged)
+		return take_back("what was on record of it could not be read");
 	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
 		return take_back("it was being taken back");
 	if (!l->granted)

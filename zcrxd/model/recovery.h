@@ -73,6 +73,7 @@ struct record_lease {
 	struct record_proof *proofs;
 	size_t n_proofs;
 	char *text; /* all of it, as it was read */
+	const char *damaged; /* the key that could not be read; NULL: it is whole */
 };
 
 struct record {
@@ -81,6 +82,7 @@ struct record {
 	size_t n_leases;
 	struct record_lease *strays; /* which are over, but their interface went with what was on it */
 	size_t n_strays;
+	size_t n_dropped; /* leases that could not be read at all */
 };
 
 void record_lease_done(struct record_lease *l);

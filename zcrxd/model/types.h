@@ -13,6 +13,7 @@
 /* Limits on what one client can make the daemon keep. */
 #define LEASE_QUEUES_MAX 64	 /* hardware queues in one lease */
 #define LEASE_FLOWS_MAX 256	 /* flows of one lease */
+#define LEASE_PROOFS_MAX 256	 /* sockets that prove flows of one lease, or wait for an address */
 #define LEASE_HANDLES_MAX 64	 /* handles given out for one persistent lease */
 #define LEASE_NAME_MAX 64	 /* bytes of a lease's name */
 /* The queues without a NIC, under this name and this index, which no interface can have. */

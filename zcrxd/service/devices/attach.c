@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 
-#include "adopt.h"
 #include "attach.h"
 #include "leases.h"
 #include "links.h"

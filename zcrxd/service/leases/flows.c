@@ -92,7 +92,7 @@ int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, 
 	size_t before = l->n_flows;
 	int r = 0;
 
-	if (n > LEASE_FLOWS_MAX - l->n_flows)
+	if (n + l->n_flows > LEASE_FLOWS_MAX)
 		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "flows",
 				 "A lease has at most %u flows; this one has %zu and %zu more are asked.",
 				 LEASE_FLOWS_MAX, l->n_flows, n);
@@ -228,6 +228,8 @@ static void inserted(struct rule_job *j, size_t i)
 		lease_flow_forget(j->lease, f);
 		return;
 	}
+	if (f->proof)
+		proof_answered(f->proof);
 	f->state = FLOW_INSTALLED;
 	f->lost = false;
 	f->asked = false; /* it is answered now; from here on its client counts on it */
@@ -305,9 +307,16 @@ int lease_flows_install_pending(struct lease *l, unsigned queue)
 
 	if (!list.flows)
 		return -ENOMEM;
-	for (size_t i = 0; i < l->n_flows; i++)
-		if (l->flows[i]->state == FLOW_PENDING && l->flows[i]->queue == queue)
-			list.flows[list.n++] = l->flows[i];
+	for (size_t i = l->n_flows; i-- > 0;) {
+		struct lease_flow *f = l->flows[i];
+
+		if (f->state != FLOW_PENDING || f->queue != queue)
+			continue;
+		if (f->unproved || (f->proof && f->proof->gone))
+			lease_flow_forget(l, f); /* its socket ended while it waited */
+		else
+			list.flows[list.n++] = f;
+	}
 	if (list.n > 0)
 		r = lease_flows_install(l, &list, on_pending_installed, NULL);
 	flow_list_done(&list);

@@ -25,6 +25,7 @@ struct proof {
 	struct socket_facts facts;
 	bool wildcard; /* follows the addresses of the interface */
 	bool gone;     /* destroyed, or not what it was */
+	bool asked;    /* by an AddFlow that has not succeeded yet: without a flow it is freed */
 	bool stored;   /* the epoll is in the service manager's store */
 	int epoll_fd;
 	sd_event_source *source;
@@ -96,6 +97,7 @@ struct lease {
 	struct lease_flow **flows;
 	size_t n_flows;
 	LIST_HEAD(, proof) proofs;
+	unsigned n_proofs;
 	LIST_HEAD(, lease_handle) handles;
 	unsigned n_handles;
 
@@ -250,9 +252,19 @@ void lease_flows_forget(struct lease *l, const struct flow_list *list);
 void flow_list_done(struct flow_list *list);
 
 /* ---- proofs (proof.c) */
-/* Watches the socket without keeping it open; the proof belongs to the lease. */
-int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret);
-void proof_set_facts(struct proof *p, const struct socket_facts *facts, bool wildcard);
+/* Watches the socket without keeping it open; the proof belongs to the lease. QUOTA_EXCEEDED past
+ * LEASE_PROOFS_MAX. Until one of its flows is installed it is only `asked`. */
+int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret,
+	      struct fault *reterr);
+/* Stores it for the next daemon. A lease has one proof for a socket and a queue: if there is one with
+ * the same facts, that one is *ret and `p` is freed. WRONG_STATE while rules for other facts of this
+ * socket are being removed. `p` is freed on failure, too. */
+int proof_settle(struct proof *p, const struct socket_facts *facts, bool wildcard,
+		 struct proof **ret, struct fault *reterr);
+/* An AddFlow succeeded: the proof stays for as long as its socket proves something. */
+void proof_answered(struct proof *p);
+/* It is more than the question of an AddFlow: the next daemon has to know it. */
+bool proof_counts(const struct proof *p);
 /* One that an earlier daemon had; epoll_fd (-EBADF if it was not stored) is taken over on success. */
 int proof_adopt(struct lease *l, int epoll_fd, const struct record_proof *record,
 		struct proof **ret);
@@ -276,6 +288,11 @@ int proofs_watch(struct manager *m);
 void proofs_socket_gone(struct manager *m, uint64_t cookie);
 void proofs_addresses_changed(struct device *d);
 void proofs_verify_all(struct manager *m);
+
+/* ---- after a start (leases/resume.c) */
+/* The device is attached: rules that were lost are inserted, those that nobody was told of go, and
+ * what is over is drained. */
+void leases_resume(struct device *d);
 
 /* ---- draining (leases/drain.c) */
 void lease_drain(struct lease *l);

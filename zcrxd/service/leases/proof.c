@@ -13,16 +13,71 @@
 #include "leases.h"
 #include "log.h"
 
-/* From here on the proof counts: it has to outlive this process. */
-void proof_set_facts(struct proof *p, const struct socket_facts *facts, bool wildcard)
+static struct proof *find_same_socket(const struct proof *p, uint64_t cookie)
 {
+	struct proof *other;
+
+	LIST_FOREACH(other, &p->lease->proofs, entry) {
+		if (other != p && other->queue == p->queue && other->facts.cookie == cookie)
+			return other;
+	}
+	return NULL;
+}
+
+static bool same_facts(const struct socket_facts *a, const struct socket_facts *b)
+{
+	return a->domain == b->domain && a->tcp_state == b->tcp_state &&
+	       a->bound_index == b->bound_index && a->v6_only == b->v6_only &&
+	       a->local_port == b->local_port && a->remote_port == b->remote_port &&
+	       memcmp(a->local, b->local, sizeof(a->local)) == 0 &&
+	       memcmp(a->remote, b->remote, sizeof(a->remote)) == 0;
+}
+
+int proof_settle(struct proof *p, const struct socket_facts *facts, bool wildcard,
+		 struct proof **ret, struct fault *reterr)
+{
+	struct proof *other = find_same_socket(p, facts->cookie);
 	char name[64];
 
+	if (other && !other->gone && same_facts(&other->facts, facts)) {
+		other->wildcard = wildcard;
+		proof_free(p);
+		*ret = other;
+		return 0;
+	}
+	/* The socket listens elsewhere since: what it proved then is over. */
+	if (other)
+		proof_set_gone(other, "The socket receives something else now.");
+	if (find_same_socket(p, facts->cookie)) {
+		proof_free(p);
+		return fault_set(reterr, ZCRX_WRONG_STATE, "steered",
+				 "The socket has proved other flows to this queue before, whose rules "
+				 "are being removed. Try again.");
+	}
 	p->facts = *facts;
 	p->wildcard = wildcard;
-	fdstore_proof_name(p->lease->id, facts->cookie, name);
+	fdstore_proof_name(p->lease->id, facts->cookie, p->queue, name);
 	fdstore_push(name, p->epoll_fd);
 	p->stored = true;
+	*ret = p;
+	return 0;
+}
+
+void proof_answered(struct proof *p)
+{
+	p->asked = false;
+}
+
+bool proof_counts(const struct proof *p)
+{
+	const struct lease *l = p->lease;
+
+	if (!p->asked)
+		return true;
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i]->proof == p)
+			return true;
+	return false;
 }
 
 struct proof *proof_free(struct proof *p)
@@ -32,10 +87,11 @@ struct proof *proof_free(struct proof *p)
 	if (!p)
 		return NULL;
 	if (p->stored) {
-		fdstore_proof_name(p->lease->id, p->facts.cookie, name);
+		fdstore_proof_name(p->lease->id, p->facts.cookie, p->queue, name);
 		fdstore_remove(name);
 	}
 	LIST_REMOVE(p, entry);
+	p->lease->n_proofs--;
 	sd_event_source_disable_unref(p->source);
 	if (p->epoll_fd >= 0)
 		close(p->epoll_fd);
@@ -50,8 +106,8 @@ void proof_ref_flow(struct proof *p)
 
 void proof_review(struct proof *p)
 {
-	/* A listener on the wildcard may get an address again. */
-	if (p->n_flows == 0 && (p->gone || !p->wildcard))
+	/* A listener on the wildcard may get an address again, if it ever was steered. */
+	if (p->n_flows == 0 && (p->gone || p->asked || !p->wildcard))
 		proof_free(p);
 }
 
@@ -102,6 +158,7 @@ int proof_adopt(struct lease *l, int epoll_fd, const struct record_proof *record
 		p->stored = true;
 	}
 	LIST_INSERT_HEAD(&l->proofs, p, entry);
+	l->n_proofs++;
 	*ret = p;
 	return 0;
 }
@@ -114,18 +171,25 @@ void proofs_leave(struct lease *l)
 	p->stored = false;
 }
 
-int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret)
+int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret,
+	      struct fault *reterr)
 {
 	/* Edge triggered, and only what is reported always: hang-up and error. */
 	struct epoll_event event = { .events = EPOLLET };
 	struct proof *p;
 	int r;
 
+	if (l->n_proofs >= LEASE_PROOFS_MAX)
+		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "sockets",
+				 "A lease follows at most %u sockets, those that wait for an address "
+				 "included. Close some that listen for this lease, or acquire another "
+				 "lease.", LEASE_PROOFS_MAX);
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	*p = (struct proof) { .lease = l, .queue = queue, .epoll_fd = -EBADF };
+	*p = (struct proof) { .lease = l, .queue = queue, .epoll_fd = -EBADF, .asked = true };
 	LIST_INSERT_HEAD(&l->proofs, p, entry);
+	l->n_proofs++;
 	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r = p->epoll_fd < 0 ? -errno : 0;
 	if (r == 0 && epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, socket_fd, &event) < 0)

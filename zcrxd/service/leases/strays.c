@@ -161,10 +161,18 @@ static void remove_done(void *data)
 	device_job_done(d);
 }
 
+/* One that an older zcrxd noted does not say which hardware: then it is the interface of that number. */
+static bool is_of(const struct record_lease *l, const struct device *d)
+{
+	return l->hardware[0] ? streq(l->hardware, nic_link_hardware_address(&d->link))
+			      : l->ifindex == d->ifindex;
+}
+
 void strays_remove(struct device *d)
 {
 	struct stray_job *j;
 	struct stray *s;
+	size_t n = 0;
 	int r = 0;
 
 	/* Queues without a NIC have no rules, and do not go. */
@@ -173,8 +181,10 @@ void strays_remove(struct device *d)
 	j = calloc(1, sizeof(*j));
 	if (j) {
 		j->device = d;
-		j->leases = calloc(STRAYS_MAX, sizeof(*j->leases));
-		j->strays = calloc(STRAYS_MAX, sizeof(*j->strays));
+		TAILQ_FOREACH(s, &d->manager->strays, entry)
+			n++;
+		j->leases = calloc(n, sizeof(*j->leases));
+		j->strays = calloc(n, sizeof(*j->strays));
 	}
 	if (!j || !j->leases || !j->strays)
 		r = -ENOMEM;
@@ -183,7 +193,7 @@ void strays_remove(struct device *d)
 
 		if (r < 0 || record_parse_lease(s->text, &l) < 0)
 			continue;
-		if (streq(l.hardware, nic_link_hardware_address(&d->link))) {
+		if (is_of(&l, d)) {
 			j->strays[j->n] = s;
 			j->leases[j->n++] = l;
 		} else

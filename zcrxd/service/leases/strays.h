@@ -3,14 +3,14 @@
  * What leases had on a NIC that went: rules and RSS contexts. One that was unplugged is as new when it
  * comes back; one that was in another network namespace has them still, and they would lead to queues
  * that are nobody's, or somebody else's by then. So each stays on record, as the lease was, and is
- * removed as soon as the hardware is here again.
+ * removed as soon as the hardware is here again. Leases of a record that was set aside are treated alike.
  */
 #pragma once
 
 #include "device.h"
 #include "recovery.h"
 
-#define STRAYS_MAX 256 /* the oldest go then: of a NIC that does not come back they are for nothing */
+#define STRAYS_MAX 1024 /* the oldest go then: of a NIC that does not come back they are for nothing */
 
 struct stray {
 	TAILQ_ENTRY(stray) entry;

@@ -71,7 +71,7 @@ static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters
 	if (r == 0) /* refuses everything that is no TCP socket, before it is touched further */
 		r = b->ops->socket_facts(b, fd, &facts, reterr);
 	if (r == 0)
-		r = proof_new(l, fd, queue, &proof);
+		r = proof_new(l, fd, queue, &proof, reterr);
 	if (r == 0)
 		r = b->ops->socket_facts(b, fd, &facts, reterr);
 	if (r == 0) {
@@ -89,8 +89,9 @@ static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters
 		r = proofs_watch(l->manager);
 	if (r != 0)
 		return r;
-	proof_set_facts(proof, &facts, wildcard);
-	*ret_proof = TAKE_PTR(proof);
+	r = proof_settle(TAKE_PTR(proof), &facts, wildcard, ret_proof, reterr);
+	if (r != 0)
+		return r;
 	*ret = TAKE_PTR(flows);
 	*ret_n = n;
 	return 0;
@@ -192,7 +193,7 @@ static int add_flow(sd_varlink *link, struct manager *m, const struct flow_param
 	}
 	flow_list_done(&list);
 	if (proof)
-		proof_unref_flow(proof);
+		proof_unref_flow(proof); /* and the end of it, if no flow came of it */
 	return r;
 }
 

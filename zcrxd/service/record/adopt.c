@@ -106,10 +106,49 @@ static void hang_up(struct adoption *a, uint32_t lease, const char *reason)
 	}
 }
 
+static int take_proof_fd(struct adoption *a, uint32_t lease, const struct record_proof *p)
+{
+	char name[64];
+	int fd;
+
+	fdstore_proof_name(lease, p->facts.cookie, p->queue, name);
+	fd = stored_fds_take(a->fds, name);
+	if (fd >= 0)
+		return fd;
+	fdstore_old_proof_name(lease, p->facts.cookie, name);
+	fd = stored_fds_take(a->fds, name);
+	if (fd >= 0) { /* under the name that the next daemon looks for */
+		fdstore_remove(name);
+		fdstore_proof_name(lease, p->facts.cookie, p->queue, name);
+		fdstore_push(name, fd);
+	}
+	return fd;
+}
+
+static bool proves_a_flow(const struct record_lease *l, const struct record_proof *p)
+{
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i].proof == p->facts.cookie && l->flows[i].queue == p->queue)
+			return true;
+	return false;
+}
+
+/* An older zcrxd kept the proof of each AddFlow that it refused, one more at each call. */
+static bool is_surplus(const struct lease *l, const struct record_lease *saved, size_t i)
+{
+	const struct record_proof *p = &saved->proofs[i];
+
+	for (size_t k = 0; k < i; k++)
+		if (saved->proofs[k].facts.cookie == p->facts.cookie &&
+		    saved->proofs[k].queue == p->queue)
+			return true;
+	return l->n_proofs >= LEASE_PROOFS_MAX ||
+	       (saved->n_proofs > LEASE_PROOFS_MAX && !proves_a_flow(saved, p));
+}
+
 static int adopt_proofs(struct adoption *a, struct lease *l, const struct record_lease *saved)
 {
 	struct nic_backend *b = a->manager->backend;
-	char name[64];
 
 	for (size_t i = 0; i < saved->n_proofs; i++) {
 		const struct record_proof *p = &saved->proofs[i];
@@ -117,13 +156,14 @@ static int adopt_proofs(struct adoption *a, struct lease *l, const struct record
 		bool exists = false;
 		int fd, r;
 
+		if (is_surplus(l, saved, i))
+			continue;
 		r = b->ops->socket_exists(b, p->facts.cookie, &exists);
 		if (r >= 0)
 			r = proofs_watch(a->manager);
 		if (r < 0)
 			return r;
-		fdstore_proof_name(saved->id, p->facts.cookie, name);
-		fd = stored_fds_take(a->fds, name);
+		fd = take_proof_fd(a, saved->id, p);
 		r = proof_adopt(l, fd, p, &proof);
 		if (r < 0) {
 			if (fd >= 0)
@@ -324,8 +364,9 @@ int manager_adopt(struct manager *m, struct stored_fds *fds)
 	if (r < 0)
 		return log_errno(r, "Cannot read %s", m->state_path);
 	if (set_aside)
-		log_error("%s. Leases of an earlier zcrxd are not known; what it created is taken "
-			  "away as far as it bears our name.", set_aside);
+		log_error("%s. No lease of an earlier zcrxd goes on. What they had in the kernel is "
+			  "removed as far as it bears our name, or the file still shows that it is "
+			  "theirs (of %zu leases).", set_aside, record.n_strays);
 	m->state_set_aside = TAKE_PTR(set_aside);
 	m->last_flow_id = record.last_flow_id;
 	r = manager_links(m, &a.links, &a.n_links);
@@ -345,62 +386,4 @@ int manager_adopt(struct manager *m, struct stored_fds *fds)
 	nic_state_free(a.nic);
 	nic_links_free(a.links, a.n_links);
 	return leases_save(m);
-}
-
-static void resume_flows(struct lease *l, enum flow_state wanted,
-			 int (*act)(struct lease *l, const struct flow_list *list, flows_done done,
-				    void *userdata))
-{
-	struct flow_list list = { .flows = calloc(l->n_flows + 1, sizeof(*list.flows)) };
-	int r = list.flows ? 0 : -ENOMEM;
-
-	for (size_t i = 0; r == 0 && i < l->n_flows; i++)
-		if (l->flows[i]->state == wanted) {
-			l->flows[i]->lost = wanted == FLOW_INSTALLING;
-			list.flows[list.n++] = l->flows[i];
-		}
-	if (list.n > 0)
-		r = act(l, &list, NULL, NULL);
-	flow_list_done(&list);
-	if (r < 0)
-		log_errno(r, "Cannot resume the flows of lease %08x", l->id);
-}
-
-/* What had to wait for the context. */
-static void on_spread(struct lease *l, void *userdata)
-{
-	(void)userdata;
-	if (l->state == LEASE_DRAINING)
-		return;
-	(void)lease_flows_install_pending(l, ALL_QUEUES);
-	proofs_addresses_changed(l->device);
-}
-
-static void resume_lease(struct lease *l)
-{
-	for (size_t i = 0; i < l->n_flows; i++)
-		if (l->flows[i]->state == FLOW_INSTALLING && l->flows[i]->queue == ALL_QUEUES &&
-		    !lease_is_spread(l))
-			l->flows[i]->state = FLOW_PENDING;
-	lease_flows_review(l);
-	resume_flows(l, FLOW_REMOVING, lease_flows_remove);
-	if (l->state == LEASE_DRAINING) {
-		lease_drain(l);
-		return;
-	}
-	resume_flows(l, FLOW_INSTALLING, lease_flows_install);
-	if (lease_wants_spread(l))
-		(void)lease_spread(l, on_spread, NULL);
-}
-
-void leases_resume(struct device *d)
-{
-	struct lease *l, *next;
-
-	for (l = TAILQ_FIRST(&d->manager->leases); l; l = next) {
-		next = TAILQ_NEXT(l, entry);
-		if (l->device == d)
-			resume_lease(l);
-	}
-	proofs_addresses_changed(d);
 }

@@ -11,7 +11,3 @@
 /* Device objects exist, none is attached. Leases come back as they were, or DRAINING; grants that
  * nobody owns are deleted. */
 int manager_adopt(struct manager *m, struct stored_fds *fds);
-
-/* The device is attached: rules that were lost are inserted, those that nobody was told of go, and
- * what is over is drained. */
-void leases_resume(struct device *d);

@@ -59,7 +59,12 @@ void fdstore_handle_name(uint32_t lease, uint64_t cookie, char ret[64])
 	snprintf(ret, 64, "handle-%08x-%llx", lease, (unsigned long long)cookie);
 }
 
-void fdstore_proof_name(uint32_t lease, uint64_t cookie, char ret[64])
+void fdstore_proof_name(uint32_t lease, uint64_t cookie, unsigned queue, char ret[64])
+{
+	snprintf(ret, 64, "proof-%08x-%llx-%x", lease, (unsigned long long)cookie, queue);
+}
+
+void fdstore_old_proof_name(uint32_t lease, uint64_t cookie, char ret[64])
 {
 	snprintf(ret, 64, "proof-%08x-%llx", lease, (unsigned long long)cookie);
 }

@@ -28,7 +28,9 @@ int stored_fds_take(struct stored_fds *s, const char *name);
 void stored_fds_done(struct stored_fds *s);
 
 void fdstore_handle_name(uint32_t lease, uint64_t cookie, char ret[64]);
-void fdstore_proof_name(uint32_t lease, uint64_t cookie, char ret[64]);
+void fdstore_proof_name(uint32_t lease, uint64_t cookie, unsigned queue, char ret[64]);
+/* As an older zcrxd called it, whatever the queue. */
+void fdstore_old_proof_name(uint32_t lease, uint64_t cookie, char ret[64]);
 
 void fdstore_client_name(uint32_t lease, unsigned queue, char ret[64]);
 

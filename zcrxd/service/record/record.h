@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The leases as text, for the state file: the running daemon's to text, text to a struct record. What
- * cannot be understood whole is refused whole.
+ * The leases as text, for the state file: the running daemon's to text (record.c), text to a struct
+ * record (record-read.c). One lease that cannot be understood does not condemn the others.
  */
 #pragma once
 
@@ -22,5 +22,14 @@ void record_forget(struct lease *l);
 int record_format_lease(struct lease *l);
 int record_parse_lease(const char *text, struct record_lease *ret);
 int record_format(struct manager *m, char **ret);
-/* -EBADMSG if a field is missing, of another type or out of range. */
+/*
+ * -EBADMSG if it is no record. A lease of which only a part can be understood is `damaged`, and for
+ * nothing but to be reclaimed; one whose id, interface or queues cannot be used, or are another's, is
+ * dropped with a line in the journal.
+ */
 int record_parse(sd_json_variant *v, struct record *ret);
+/*
+ * Of a record that is not to be obeyed: the leases that can still be made out in it, as strays. Nobody
+ * has them any more; what is exactly theirs in the kernel can be told from what is foreign, and goes.
+ */
+int record_salvage(const char *text, struct record *ret);

@@ -136,6 +136,8 @@ int sealed_write(const struct seal *seal, const char *path, const char *text)
 		r = sealed_format(seal, text, boot, &file);
 	if (r < 0)
 		return r;
+	if (strlen(file) > SIZE_LIMIT)
+		return -EFBIG;
 	if (asprintf(&temporary, "%s.new", path) < 0)
 		return -ENOMEM;
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -195,6 +197,21 @@ int sealed_read(const struct seal *seal, const char *path, char **ret)
 	if (r < 0)
 		return r;
 	*ret = strdup(text);
+	return *ret ? 0 : -ENOMEM;
+}
+
+int sealed_read_damaged(const char *path, char **ret)
+{
+	_cleanup_free_ char *file = NULL;
+	const char *end;
+	size_t size = 0;
+	int r;
+
+	r = read_all(path, &file, &size);
+	if (r < 0)
+		return r;
+	end = memchr(file, '\n', size);
+	*ret = strdup(end ? end + 1 : file);
 	return *ret ? 0 : -ENOMEM;
 }
 

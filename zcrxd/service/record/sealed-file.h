@@ -22,9 +22,11 @@ int sealed_check(const struct seal *seal, const char *file, size_t size, const c
 		 const char **ret);
 const char *sealed_problem(int r); /* the same in words */
 
-/* Replaces the file at once or not at all. */
+/* Replaces the file at once or not at all. -EFBIG: sealed_read() would refuse it. */
 int sealed_write(const struct seal *seal, const char *path, const char *text);
 /* -ENOENT, or what sealed_check says, or why it cannot be read. */
 int sealed_read(const struct seal *seal, const char *path, char **ret);
+/* The text behind the header, whatever that says and whether it is whole: not to be obeyed. */
+int sealed_read_damaged(const char *path, char **ret);
 /* Renames it to PATH.STAMP.broken; *ret names it and says why. */
 int sealed_set_aside(const char *path, int problem, char **ret);

@@ -28,7 +28,7 @@ int state_write(const char *path, const char *record)
 int state_read(const char *path, struct record *ret, char **ret_set_aside)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *damaged = NULL;
 	int r;
 
 	*ret = (struct record){};
@@ -37,7 +37,11 @@ int state_read(const char *path, struct record *ret, char **ret_set_aside)
 		return 0;
 	if (r == 0)
 		r = sd_json_parse(text, 0, &v, NULL, NULL) < 0 ? -EBADMSG : record_parse(v, ret);
-	if (r < 0 && r != -ENOMEM)
-		return sealed_set_aside(path, r, ret_set_aside);
-	return r;
+	if (r >= 0 || r == -ENOMEM)
+		return r;
+	/* Nothing of another boot can exist any more. */
+	if (r != -ESTALE && sealed_read_damaged(path, &damaged) == 0 &&
+	    record_salvage(damaged, ret) < 0)
+		return -ENOMEM;
+	return sealed_set_aside(path, r, ret_set_aside);
 }

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A device is attached: its leases go on. Rules that were lost are inserted, those that nobody was told
+ * of go, and what is over is drained. Called once for each device at start, and when it comes back.
+ */
+#include "leases.h"
+#include "log.h"
+
+static void resume_flows(struct lease *l, enum flow_state wanted,
+			 int (*act)(struct lease *l, const struct flow_list *list, flows_done done,
+				    void *userdata))
+{
+	struct flow_list list = { .flows = calloc(l->n_flows + 1, sizeof(*list.flows)) };
+	int r = list.flows ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < l->n_flows; i++)
+		if (l->flows[i]->state == wanted) {
+			l->flows[i]->lost = wanted == FLOW_INSTALLING;
+			list.flows[list.n++] = l->flows[i];
+		}
+	if (list.n > 0)
+		r = act(l, &list, NULL, NULL);
+	flow_list_done(&list);
+	if (r < 0)
+		log_errno(r, "Cannot resume the flows of lease %08x", l->id);
+}
+
+/* What had to wait for the context. */
+static void on_spread(struct lease *l, void *userdata)
+{
+	(void)userdata;
+	if (l->state == LEASE_DRAINING)
+		return;
+	(void)lease_flows_install_pending(l, ALL_QUEUES);
+	proofs_addresses_changed(l->device);
+}
+
+static void resume_lease(struct lease *l)
+{
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i]->state == FLOW_INSTALLING && l->flows[i]->queue == ALL_QUEUES &&
+		    !lease_is_spread(l))
+			l->flows[i]->state = FLOW_PENDING;
+	lease_flows_review(l);
+	resume_flows(l, FLOW_REMOVING, lease_flows_remove);
+	if (l->state == LEASE_DRAINING) {
+		lease_drain(l);
+		return;
+	}
+	resume_flows(l, FLOW_INSTALLING, lease_flows_install);
+	if (lease_wants_spread(l))
+		(void)lease_spread(l, on_spread, NULL);
+}
+
+void leases_resume(struct device *d)
+{
+	struct lease *l, *next;
+
+	for (l = TAILQ_FIRST(&d->manager->leases); l; l = next) {
+		next = TAILQ_NEXT(l, entry);
+		if (l->device == d)
+			resume_lease(l);
+	}
+	proofs_addresses_changed(d);
+}
