@@ -53,6 +53,7 @@ kernel=$(headers_in zcrxd/nic/kernel)
 sim=$(headers_in zcrxd/nic/sim)
 service_folders=(zcrxd/service zcrxd/service/{connections,devices,leases,methods,record})
 service=$(headers_in "${service_folders[@]}")
+session=$(headers_in zcrxd/session)
 zcrxctl=$(headers_in tools/zcrxctl)
 
 libnl='netlink/.*|linux/(genetlink|rtnetlink|netlink|ethtool[a-z_]*|netdev|if_link|sock_diag|inet_diag|io_uring)\.h'
@@ -99,6 +100,12 @@ mapfile -t files < <(files_in zcrxd/irq)
 refuse "zcrxd/irq/ is root: it stands on libc, a message and a few helpers" \
 	"$model|$nic|$kernel|$sim|$service|$systemd|$libnl|$uring|fault\.h|zcrx-idl\.h" "${files[@]}"
 
+mapfile -t files < <(files_in zcrxd/session)
+refuse "zcrxd/session/ has what clients send: it knows nothing of what zcrxd does" \
+	"$model|$nic|$kernel|$sim|$service|$libnl|$uring|systemd/sd-varlink\.h|fault\.h|zcrx-idl\.h" "${files[@]}"
+mapfile -t files < <(find zcrxd -name '*.[ch]' | grep -v '^zcrxd/session/')
+refuse "zcrxd knows its sessions by session-control.h only" "$session" "${files[@]}"
+
 mapfile -t files < <(find libzcrx-client tools -name '*.[ch]' | grep -v '^tools/zcrxctl/check/')
 refuse "clients speak Varlink: nothing of zcrxd/ is theirs" \
 	"zcrxd/.*|$(printf '%s' "$model|$nic|$kernel|$sim|$service" | tr '|' '\n' |
@@ -118,12 +125,12 @@ mapfile -t files < <(find libzcrx-client -maxdepth 1 -name 'zcrx-client.h')
 refuse "the public header shows none of the libraries behind it" "$systemd|$libnl|$uring|$shared" "${files[@]}"
 
 # Rules that find no files, or folders that the rules do not know, check nothing.
-for folder in shared zcrxd/irq zcrxd/model zcrxd/nic zcrxd/nic/kernel "${service_folders[@]}" libzcrx-client \
+for folder in shared zcrxd/irq zcrxd/session zcrxd/model zcrxd/nic zcrxd/nic/kernel "${service_folders[@]}" libzcrx-client \
 		tools/zcrxctl tools/zcrxctl/check; do
 	[ -n "$(files_in "$folder")" ] || { echo "$folder: no C files"; failed=1; }
 done
 unknown=$(find zcrxd -name '*.[ch]' -printf '%h\n' | sort -u |
-	grep -vxE 'zcrxd(/(model|nic|nic/kernel|nic/sim|irq))?' | grep -vxF "$(printf '%s\n' "${service_folders[@]}")")
+	grep -vxE 'zcrxd(/(model|nic|nic/kernel|nic/sim|irq|session))?' | grep -vxF "$(printf '%s\n' "${service_folders[@]}")")
 [ -z "$unknown" ] || { echo "no rule for: $unknown"; failed=1; }
 
 exit $failed

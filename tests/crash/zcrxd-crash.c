@@ -17,6 +17,7 @@ int main(void)
 	struct nic_backend *inner, *backend;
 	struct manager *m;
 
+	(void)setenv("ZCRXD_SESSION", ZCRXD_SESSION, 0);
 	log_setup(LOG_INFO);
 	if (kernel_backend_new(&inner, NULL) != 0)
 		return EXIT_FAILURE;

@@ -19,6 +19,8 @@ SERVED = 10  # seconds in which somebody else's call has to be answered, whateve
 MIB = 1 << 20
 HELD = 32 * MIB  # what the attacks of one user may cost
 QUIET = 20  # lines in the journal that an attack may cause
+OF_A_SESSION = 2  # descriptors that the daemon has for each session
+OF_A_CONNECTION = 4  # descriptors: two in the daemon, two in the session
 
 ADMINISTRATOR, BYSTANDER, HOSTILE, QUOTA = 2001, 2002, 3000, 2003
 CONFIG = f"""\
@@ -163,8 +165,14 @@ class Daemon:
         until(lambda: "Ready." in self.log.read_text())
 
     def __enter__(self):
+        self.empty = {"memory": 0, "descriptors": 0}
         descriptors = self.descriptors()
         self.serves()
+        # What a session costs that nobody is connected to; it ends when it has had none for a while.
+        session, = until(lambda: len(self.sessions()) == 1 and self.sessions())
+        time.sleep(0.5)
+        self.empty = {"memory": self.memory_of(session),
+                      "descriptors": self.descriptors_of(session) + OF_A_SESSION}
         until(lambda: self.descriptors() <= descriptors)
         self.before = {"memory": self.memory(), "descriptors": descriptors}
         return self
@@ -180,15 +188,42 @@ class Daemon:
 
     # ------------------------------------------------------------------ what it costs
 
-    def status(self, key):
-        with open(f"/proc/{self.process.pid}/status") as f:
-            return next(line for line in f if line.startswith(key + ":")).split()[1]
+    def sessions(self):
+        """The processes that have the clients' sockets."""
+        pid = self.process.pid
+        found = []
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{child}/comm").read_text() == "zcrxd-session\n":
+                    found.append(int(child))
+        return found
+
+    def signal(self, number):
+        for pid in (self.process.pid, *self.sessions()):
+            os.kill(pid, number)
+
+    @staticmethod
+    def memory_of(pid):
+        with open(f"/proc/{pid}/status") as f:
+            return int(next((line for line in f if line.startswith("VmRSS:")), "x 0").split()[1]) * 1024
+
+    @staticmethod
+    def descriptors_of(pid):
+        return len(os.listdir(f"/proc/{pid}/fd"))
+
+    def sum_up(self, what, of):
+        """Of the daemon, and of its sessions beyond what they cost without connections."""
+        total = of(self.process.pid)
+        for pid in self.sessions():
+            with contextlib.suppress(OSError):  # it has just ended
+                total += of(pid) - self.empty[what]
+        return total
 
     def memory(self):
-        return int(self.status("VmRSS")) * 1024
+        return self.sum_up("memory", self.memory_of)
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return self.sum_up("descriptors", self.descriptors_of)
 
     def processor_time(self):
         with open(f"/proc/{self.process.pid}/stat") as f:

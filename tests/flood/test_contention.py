@@ -8,7 +8,7 @@ import random
 import signal
 import time
 
-from flood import HELD, HOSTILE, PATIENCE, QUOTA, Refused, attack, message, until
+from flood import HELD, HOSTILE, OF_A_CONNECTION, PATIENCE, QUOTA, Refused, attack, message, until
 
 PROCESSES = 64
 QUEUES, AREA = 4, 192 << 10  # the quota in the configuration
@@ -99,7 +99,7 @@ def test_stopped_with_half_a_message(daemon):
     with attack(send_half, processes=4) as pids, os.fdopen(reading, "rb") as sent:
         os.close(writing)
         sent.read(len(pids))
-        until(lambda: daemon.descriptors() == before + 4)
+        until(lambda: daemon.descriptors() == before + 4 * OF_A_CONNECTION)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         daemon.serves(times=5)

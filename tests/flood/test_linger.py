@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """SO_LINGER: whoever closes the last copy of such a socket waits for a peer to take what was sent to
-it, which it never does. The last copies are the daemon's."""
+it, which it never does. The last copies are those of the user's session."""
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import socket
 import struct
@@ -50,13 +49,13 @@ def send(daemon):
 
         def send(n, data, times=1, wrap=list):
             clients = [stack.enter_context(daemon.connect(HOSTILE)) for _ in range(times)]
-            os.kill(daemon.process.pid, signal.SIGSTOP)
+            daemon.signal(signal.SIGSTOP)
             # A process that ends does not wait.
             process = multiprocessing.get_context("fork").Process(
                 target=act, args=(n, data, wrap, clients))
             process.start()
             process.join()
-            os.kill(daemon.process.pid, signal.SIGCONT)
+            daemon.signal(signal.SIGCONT)
             assert process.exitcode == 0
 
         yield send

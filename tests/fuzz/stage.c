@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "inline-session.h"
 #include "listener.h"
 #include "log.h"
 #include "sim-internal.h"
@@ -179,6 +180,7 @@ void stage_halt(void)
 	ops.free = keep;
 	stage.sim->ops = &ops;
 	stage.manager = manager_free(stage.manager);
+	inline_sessions_end();
 	stage.sim->ops = real;
 }
 

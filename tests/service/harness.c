@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "harness.h"
+#include "inline-session.h"
 #include "log.h"
 #include "manager.h"
 #include "zcrx-idl.h"
@@ -55,6 +56,7 @@ static void *daemon_main(void *userdata)
 	if (running.r >= 0)
 		(void)manager_run(m);
 	manager_free(m);
+	inline_sessions_end();
 	return NULL;
 }
 

@@ -120,6 +120,7 @@ int main(int argc, char *argv[])
 	r = parse_arguments(argc, argv, &a);
 	if (r >= 0)
 		return r;
+	(void)setenv("ZCRXD_SESSION", ZCRXD_SESSION, 0);
 	log_setup(a.debug ? LOG_DEBUG : LOG_INFO);
 	return run(&a) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -118,7 +118,9 @@ def main_pid():
     try:
         with open("/sys/fs/cgroup/system.slice/zcrxd.service/cgroup.procs", encoding="ascii") as f:
             for pid in f.read().split():
-                if status_of(pid)["PPid"] == "1":
+                status = status_of(pid)
+                # A session that closes what never lets it go outlives its daemon.
+                if status["PPid"] == "1" and status["Name"] != "zcrxd-session":
                     return int(pid)
     except OSError as error:  # it ends: its group, the group while it is read, its process
         if error.errno not in (errno.ENOENT, errno.ENODEV, errno.ESRCH):

@@ -267,6 +267,7 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 		return -ENOMEM;
 	LIST_INIT(&m->listeners);
 	TAILQ_INIT(&m->connections);
+	LIST_INIT(&m->sessions);
 	LIST_INIT(&m->users);
 	TAILQ_INIT(&m->devices);
 	TAILQ_INIT(&m->leases);

@@ -18,6 +18,7 @@ struct connection;
 struct device;
 struct lease;
 struct listener;
+struct session_process;
 struct stray;
 struct user;
 struct watcher;
@@ -27,6 +28,7 @@ TAILQ_HEAD(device_list, device);
 TAILQ_HEAD(lease_list, lease);
 TAILQ_HEAD(stray_list, stray);
 LIST_HEAD(listener_list, listener);
+LIST_HEAD(session_list, session_process);
 LIST_HEAD(user_list, user);
 LIST_HEAD(watcher_list, watcher);
 
@@ -39,10 +41,10 @@ struct manager {
 	struct config *config;
 	sd_varlink_server *server;
 	struct listener_list listeners;
-	struct connection_list connections;
-	struct user_list users; /* those with connections */
+	struct connection_list connections; /* the longest idle first */
+	struct session_list sessions;	    /* ... the newest first */
+	struct user_list users;		    /* those with connections */
 	unsigned n_connections;
-	size_t held;		 /* bytes that connections keep us from freeing */
 	uint64_t last_complaint; /* in the journal, about a connection; monotonic */
 	unsigned n_complaints;	 /* since then */
 	struct device_list devices;

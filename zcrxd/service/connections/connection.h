@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One client's connection, and what it may hold of ours. sd-varlink parses, dispatches and answers;
- * when it may do so is decided here, for by itself it reads 16 MiB before it looks for the end of a
- * message, takes further calls from a client that does not take its replies, and waits for ever for
- * a client to read when the daemon ends.
+ * One client's connection, as far as this process has it: who the client is, and the link to the
+ * session that has its socket (session-process.h). The session parses and bounds what clients send;
+ * it passes on one well-formed call at a time, and always takes the replies. sd-varlink dispatches and
+ * answers; what is left to decide is whom it serves first, and whom it serves at all:
  *
- *  - A client that leaves replies unread is not read from until it has taken them.
- *  - A message has MESSAGE_MAX bytes and MESSAGE_FDS_MAX descriptors at most.
- *  - Half a message and unread replies are not waited for longer than ten seconds.
- *  - What the connections of a user hold, and those of all users, has a bound. Whoever goes beyond it
- *    is dropped; the first KiB of each, more than most ever need, do not count.
  *  - A user whose calls take much of our time is served after all others.
+ *  - Where there are too many connections, the one that has been idle for the longest time gives way,
+ *    of the user who has the most of them.
+ *
+ * A client's socket is nothing that this process may be the last to close: its queue may hold files
+ * whose close never returns. So it is handed over with the first byte of the link, and our copy is
+ * closed before the link can be received.
  */
 #pragma once
 
@@ -23,12 +24,14 @@
 #define CONNECTIONS_ADMINISTRATORS 64
 #define CONNECTIONS_PER_UID_MAX	 512
 #define WATCHERS_PER_UID_MAX	 32
-/* An Acquire with as many flows as a lease can have is less than it. */
-#define MESSAGE_MAX	(64 * 1024)
-#define MESSAGE_FDS_MAX 8
 
-/* Takes over `fd`, also when it refuses: a positive value, with the reason in the journal. */
-int connection_new(struct manager *m, int fd);
+struct peer;
+
+/* Takes over *fd, also when it refuses, with the reason in the journal. Negative: it can neither be
+ * served nor refused for now, and *fd is still the caller's. */
+int connection_new(struct manager *m, int *fd);
+/* Nobody is served any more; `fd` may be negative. */
+void connection_refuse(struct manager *m, int fd);
 /* The server's callback: sd-varlink has ended it, or we did. */
 void connection_ended(struct manager *m, sd_varlink *link);
 /* What can be sent at once still is. Nobody is waited for. */
@@ -36,3 +39,7 @@ void connections_close(struct manager *m);
 
 /* Who is at the other end. */
 struct user *connection_user(struct manager *m, sd_varlink *link);
+/* As the kernel said when it connected; NULL when the connection has ended. */
+const struct peer *connection_peer(sd_varlink *link);
+/* The process that connected, borrowed; or why there is none. */
+int connection_pidfd(sd_varlink *link);

@@ -15,33 +15,28 @@
 #include "log.h"
 
 #define AGAIN_USEC 500000ULL
+/* A session that has fallen behind on a busy machine is soon there again. */
+#define BEHIND_USEC 20000ULL
 #define BATCH_MAX  64
 
 struct listener {
 	LIST_ENTRY(listener) entry;
 	struct manager *manager;
 	int fd;
+	int accepted; /* a connection that could not be taken yet; or negative */
 	sd_event_source *io, *again;
 	bool exhausted; /* and that was said */
 };
 
-static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
-{
-	struct listener *l = userdata;
-
-	(void)s;
-	(void)usec;
-	(void)sd_event_source_set_enabled(l->io, SD_EVENT_ON);
-	return 0;
-}
-
-/* Of descriptors or memory: the connection stays in the queue, and the socket readable. */
+/* Of descriptors, memory or sessions: connections stay in the queue, and the socket readable. */
 static void listener_pause(struct listener *l, int r)
 {
-	if (!l->exhausted)
+	const uint64_t usec = r == -EAGAIN ? BEHIND_USEC : AGAIN_USEC;
+
+	if (!l->exhausted && r != -EAGAIN)
 		log_errno(r, "Cannot accept connections, trying again until it works");
-	l->exhausted = true;
-	r = sd_event_source_set_time_relative(l->again, AGAIN_USEC);
+	l->exhausted = r != -EAGAIN;
+	r = sd_event_source_set_time_relative(l->again, usec);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(l->again, SD_EVENT_ONESHOT);
 	if (r >= 0)
@@ -51,19 +46,35 @@ static void listener_pause(struct listener *l, int r)
 /* 1: one was taken, or refused. 0: none is left, or none can be taken now. */
 static int listener_accept(struct listener *l)
 {
-	int fd, r;
+	int r;
 
-	fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd < 0) {
+	if (l->accepted < 0)
+		l->accepted = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (l->accepted < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 			listener_pause(l, -errno);
 		return errno == ECONNABORTED;
 	}
+	r = connection_new(l->manager, &l->accepted);
+	if (r < 0) {
+		listener_pause(l, r);
+		return 0;
+	}
 	l->exhausted = false;
-	r = connection_new(l->manager, fd);
-	if (r < 0)
-		log_errno(r, "Cannot serve a connection");
 	return 1;
+}
+
+/* Also for the one that waits here, of which the socket says nothing. */
+static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct listener *l = userdata;
+
+	(void)s;
+	(void)usec;
+	(void)sd_event_source_set_enabled(l->io, SD_EVENT_ON);
+	if (l->accepted >= 0)
+		(void)listener_accept(l);
+	return 0;
 }
 
 static int on_connection(sd_event_source *s, int fd, uint32_t revents, void *userdata)
@@ -90,6 +101,7 @@ static int listener_add(struct manager *m, int fd)
 		return -ENOMEM;
 	l->manager = m;
 	l->fd = fd;
+	l->accepted = -EBADF;
 	r = sd_event_add_io(m->event, &l->io, fd, EPOLLIN, on_connection, l);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(l->io, SD_EVENT_OFF);
@@ -162,6 +174,7 @@ void listeners_free(struct manager *m)
 		LIST_REMOVE(l, entry);
 		sd_event_source_disable_unref(l->again);
 		sd_event_source_disable_unref(l->io);
+		connection_refuse(l->manager, TAKE_FD(l->accepted));
 		close(l->fd);
 		free(l);
 	}

@@ -3,10 +3,12 @@
  * See peer.h.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
 
+#include "connection.h"
 #include "peer.h"
 
 #ifndef SO_PEERPIDFD
@@ -53,24 +55,39 @@ int peer_read_fd(int fd, struct peer *ret)
 
 int peer_read(sd_varlink *link, struct peer *ret)
 {
-	int fd;
+	const struct peer *p = connection_peer(link);
 
 	*ret = (struct peer){};
-	fd = sd_varlink_get_fd(link);
-	return fd < 0 ? fd : peer_read_fd(fd, ret);
+	if (!p)
+		return -ENOTCONN;
+	ret->groups = reallocarray(NULL, p->n_groups + 1, sizeof(*p->groups));
+	if (!ret->groups)
+		return -ENOMEM;
+	if (p->n_groups > 0)
+		memcpy(ret->groups, p->groups, p->n_groups * sizeof(*p->groups));
+	ret->n_groups = p->n_groups;
+	ret->uid = p->uid;
+	ret->gid = p->gid;
+	ret->pid = p->pid;
+	return 0;
+}
+
+int peer_pidfd_fd(int fd)
+{
+	socklen_t size = sizeof(int);
+	int pidfd;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0 ? -errno : pidfd;
 }
 
 int peer_pidfd(sd_varlink *link)
 {
-	socklen_t size = sizeof(int);
-	int fd, pidfd;
+	int pidfd = connection_pidfd(link), copy;
 
-	fd = sd_varlink_get_fd(link);
-	if (fd < 0)
-		return fd;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0)
-		return -errno;
-	return pidfd;
+	if (pidfd < 0)
+		return pidfd;
+	copy = fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
+	return copy < 0 ? -errno : copy;
 }
 
 int peer_cpus(sd_varlink *link, const struct peer *peer, struct cpus *ret)

@@ -10,9 +10,12 @@
 #include "macro.h"
 #include "types.h"
 
-/* uid, gid, pid and supplementary groups. The caller calls peer_done in every case. */
+/* uid, gid, pid and supplementary groups, as they were when it connected. The caller calls peer_done in
+ * every case. */
 int peer_read(sd_varlink *link, struct peer *ret);
+/* The same of a client's socket, as long as it is here. */
 int peer_read_fd(int fd, struct peer *ret);
+int peer_pidfd_fd(int fd);
 void peer_done(struct peer *p);
 #define _cleanup_peer_ _cleanup_(peer_done)
 
@@ -20,5 +23,5 @@ void peer_done(struct peer *p);
  * process without privileges can have no others than the cpuset's. */
 int peer_cpus(sd_varlink *link, const struct peer *peer, struct cpus *ret);
 
-/* SO_PEERPIDFD of the connection; the caller closes it. */
+/* The process that connected; the caller closes it. */
 int peer_pidfd(sd_varlink *link);

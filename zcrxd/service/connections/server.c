@@ -2,11 +2,11 @@
 /*
  * See server.h.
  */
-#include "admit.h"
 #include "connection.h"
 #include "listener.h"
 #include "methods.h"
 #include "server.h"
+#include "session-process.h"
 #include "user.h"
 #include "watch.h"
 #include "zcrx-idl.h"
@@ -46,9 +46,6 @@ int server_new(struct manager *m, const char *path, struct stored_fds *passed)
 	sd_varlink_server *s;
 	int r;
 
-	r = admit_setup();
-	if (r < 0)
-		return r;
 	r = sd_varlink_server_new(&m->server, SD_VARLINK_SERVER_INHERIT_USERDATA);
 	if (r < 0)
 		return r;
@@ -73,6 +70,7 @@ void server_free(struct manager *m)
 {
 	listeners_free(m);
 	connections_close(m);
+	sessions_free(m);
 	users_free(m);
 	m->server = sd_varlink_server_unref(m->server);
 }

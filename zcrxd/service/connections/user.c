@@ -48,6 +48,26 @@ struct user *user_get(struct manager *m, uid_t uid)
 	return user_ref(found);
 }
 
+struct user *user_find(struct manager *m, uid_t uid)
+{
+	struct user *u;
+
+	LIST_FOREACH(u, &m->users, entry)
+		if (u->uid == uid)
+			return u;
+	return NULL;
+}
+
+struct user *user_greediest(struct manager *m)
+{
+	struct user *u, *most = NULL;
+
+	LIST_FOREACH(u, &m->users, entry)
+		if (u->n_connections > (most ? most->n_connections : 0))
+			most = u;
+	return most;
+}
+
 struct user *user_ref(struct user *u)
 {
 	u->n_ref++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The users who have connections, and what all of a user's connections together cost us.
+ * The users who have connections, and what all of a user's connections together cost us: time.
  */
 #pragma once
 
@@ -12,7 +12,6 @@ struct user {
 	LIST_ENTRY(user) entry;
 	uid_t uid;
 	unsigned n_ref, n_connections, n_watchers;
-	size_t held;		/* bytes */
 	uint64_t spent;		/* of our time, in microseconds; forgotten little by little */
 	uint64_t spent_at;
 	bool last;		/* has spent much: comes after others */
@@ -21,6 +20,10 @@ struct user {
 /* One reference more; NULL: no memory. A user who has spent much is remembered for a while. */
 struct user *user_get(struct manager *m, uid_t uid);
 struct user *user_ref(struct user *u);
+/* Without a reference; NULL: it is not known (any more). */
+struct user *user_find(struct manager *m, uid_t uid);
+/* Who has the most connections; NULL: nobody has any. */
+struct user *user_greediest(struct manager *m);
 void user_unref(struct user *u);
 /* Those that are remembered, once no connection is left. */
 void users_free(struct manager *m);
