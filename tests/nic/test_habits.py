@@ -197,6 +197,21 @@ def test_pages_only(huge_pages):
     simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
 
 
+def test_checksum_unsaid():
+    """The kernel computes it, which it can where it can read."""
+    def verified():
+        row = nl.qstats("zc0", per_queue=True)[0]
+        return row[nl.QSTATS_RX_CSUM_UNNECESSARY], row[nl.QSTATS_RX_CSUM_NONE]
+
+    with habits("checksum-unsaid"), simnic.rule("tcp4", "dst-port", "9001", "action", "0"), \
+            Receiver("-q", 7, "-p", 9001) as receiver:
+        before = verified()
+        result = simnic.transfer(receiver, 1 << 20, port=9001)
+        now = verified()
+    assert (result["bytes"], result["bad"]) == (1 << 20, 0)
+    assert now[0] == before[0] and now[1] > before[1]
+
+
 def test_slow():
     with simnic.rxnfc() as insert, habits("slow"):
         start = time.monotonic()

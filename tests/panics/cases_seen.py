@@ -112,7 +112,7 @@ CASES = [
     Case("packet-socket", "fine", False, packet_socket),
     Case("mirred-to-veth", "fine", False, mirred),
     Case("tc-payload-match", "fine", False, tc_payload_match),
-    Case("tc-checksum", "warning", True, tc_checksum),
+    Case("tc-checksum", "error", False, tc_checksum),
     Case("nft-payload-input", "fine", False, nft_input),
     Case("nft-payload-ingress", "fine", False, nft_ingress),
     Case("conntrack-helper", "error", False, conntrack_helper),
