@@ -70,6 +70,16 @@ static char *dup_or_null(const char *s)
 	return s ? strdup(s) : NULL;
 }
 
+void fault_copy(const struct fault *from, struct fault *to)
+{
+	fault_done(to);
+	*to = (struct fault){ .kind = from->kind, .error = from->error,
+			      .subject = dup_or_null(from->subject),
+			      .operation = dup_or_null(from->operation),
+			      .kernel_text = dup_or_null(from->kernel_text),
+			      .message = dup_or_null(from->message) };
+}
+
 int fault_set(struct fault *f, enum zcrx_error kind, const char *subject, const char *format, ...)
 {
 	va_list ap;

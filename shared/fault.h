@@ -72,5 +72,7 @@ int fault_set(struct fault *f, enum zcrx_error kind, const char *subject, const 
 int fault_kernel(struct fault *f, int error, const char *kernel_text, const char *operation,
 		 const char *format, ...) _printf_(5, 6);
 
+/* For one more who is told of it. */
+void fault_copy(const struct fault *from, struct fault *to);
 void fault_done(struct fault *f);
 #define _cleanup_fault_ _cleanup_(fault_done)

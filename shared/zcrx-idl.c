@@ -137,11 +137,14 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Interface,
 	DOC("Interface index; 0 when missing, and for software"), FIELD(index, INT, 0),
 	DOC("Name of the driver; empty when missing"), FIELD(driver, STRING, 0),
 	DOC("Whether queues can be leased"), TYPED(state, InterfaceState, 0),
-	DOC("Why it is not configured, with the kernel's own words"), FIELD(reason, STRING, N),
+	DOC("Why it is not configured, with the kernel's own words; and when zcrxd tries again by itself"), FIELD(reason, STRING, N),
 	DOC("Why the policy would refuse a queue here to who asks; null if it would not"),
 	FIELD(leaseRefusal, STRING, N),
 	DOC("What was applied is put back then unless it is confirmed; realtime clock, microseconds"),
 	FIELD(confirmUntilUSec, INT, N),
+	DOC("Since when one operation on it has made no progress, so that nothing else can be done there; "
+	    "realtime clock, microseconds; null unless that is longer than 10 s"),
+	FIELD(standstillUSec, INT, N),
 	DOC("When the kernel was asked for what follows; realtime clock, microseconds. That is during "
 	    "the call, unless something slow is under way on the interface: a call waits for a second "
 	    "at most and then tells what was seen last. Null if it was never seen"),
@@ -223,6 +226,22 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Change,
 	DOC("Ids of the leases that it would disturb; it follows by itself when they have ended"),
 	FIELD(blockedBy, STRING, A | N));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(LoopBucket,
+	DOC("They took less than this, and not less than that of the bucket before; null: any longer time"),
+	FIELD(belowUSec, INT, N),
+	DOC("How many they were since zcrxd started"), FIELD(turns, INT, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Loop,
+	DOC("How many turns there were since zcrxd started: calls, timers, what was done on interfaces"),
+	FIELD(turns, INT, 0),
+	DOC("How many took more than 50 ms, for which time everything else waited"),
+	FIELD(overBudget, INT, 0),
+	DOC("The longest of them; what other processes had of the CPU meanwhile does not count"),
+	FIELD(longestUSec, INT, 0),
+	DOC("When that was; realtime clock, microseconds; null before the first"),
+	FIELD(longestAtUSec, INT, N),
+	DOC("How many took how long"), TYPED(buckets, LoopBucket, A));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Event,
 	DOC("What happened"), TYPED(event, EventKind, 0),
 	DOC("When; realtime clock, microseconds"), FIELD(timestampUSec, INT, 0),
@@ -243,6 +262,8 @@ static SD_VARLINK_DEFINE_METHOD(Describe,
 	DOC("The kernel, as it was probed when zcrxd started"), OUT_TYPED(kernel, Kernel, 0),
 	DOC("Every interface that the configuration names"),
 	OUT_TYPED(interfaces, Interface, A),
+	DOC("How long the turns of its event loop took; always there, but for older versions"),
+	OUT_TYPED(loop, Loop, N),
 	DOC("When this zcrxd started, its record of leases could not be used: the file, where it was "
 	    "put aside, and what is wrong with it"), OUT(stateSetAside, STRING, N));
 
@@ -457,6 +478,9 @@ SD_VARLINK_DEFINE_INTERFACE(io_zcrx_Manager, ZCRX_INTERFACE,
 	SD_VARLINK_SYMBOL_COMMENT("Where a flow, or a part of it, lands"), &vl_type_Landing,
 	SD_VARLINK_SYMBOL_COMMENT("One step from what a NIC is to what the configuration says"),
 	&vl_type_Change,
+	SD_VARLINK_SYMBOL_COMMENT("Turns of the event loop that took about as long"), &vl_type_LoopBucket,
+	SD_VARLINK_SYMBOL_COMMENT("How long zcrxd was busy with one thing, while others waited"),
+	&vl_type_Loop,
 	SD_VARLINK_SYMBOL_COMMENT("Something happened"), &vl_type_Event,
 	SD_VARLINK_SYMBOL_COMMENT("The daemon, the kernel and every interface"),
 	&vl_method_Describe,

@@ -240,6 +240,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	revoke_all();
 	clients_leave();
 	stage_run();
+	stage_check_degraded();
 	stage_check_clean();
 	stage_stop();
 	assert(count_descriptors() == before);

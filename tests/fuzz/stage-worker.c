@@ -27,16 +27,21 @@ STAILQ_HEAD(job_queue, job);
 struct worker {
 	LIST_ENTRY(worker) entry;
 	struct nic *nic;
-	struct job_queue waiting, ran;
+	struct job_queue waiting[_JOB_ORDER_MAX], ran;
 	bool retired;
 	sd_event_source *turn;
 };
 
 static LIST_HEAD(, worker) workers;
 
+static const struct job_queue *worker_queue(const struct worker *w)
+{
+	return &w->waiting[STAILQ_EMPTY(&w->waiting[JOB_RECLAIM]) ? JOB_IN_TURN : JOB_RECLAIM];
+}
+
 static bool worker_may_run(const struct worker *w)
 {
-	return !(held & HOLD_RUN) && !STAILQ_EMPTY(&w->waiting);
+	return !(held & HOLD_RUN) && !STAILQ_EMPTY(worker_queue(w));
 }
 
 static bool worker_may_report(const struct worker *w)
@@ -46,7 +51,7 @@ static bool worker_may_report(const struct worker *w)
 
 static bool worker_may_end(const struct worker *w)
 {
-	return w->retired && STAILQ_EMPTY(&w->waiting) && STAILQ_EMPTY(&w->ran);
+	return w->retired && STAILQ_EMPTY(worker_queue(w)) && STAILQ_EMPTY(&w->ran);
 }
 
 static void worker_arm(struct worker *w)
@@ -58,9 +63,10 @@ static void worker_arm(struct worker *w)
 
 static void worker_run_one(struct worker *w)
 {
-	struct job *job = STAILQ_FIRST(&w->waiting);
+	struct job_queue *q = (struct job_queue *)worker_queue(w);
+	struct job *job = STAILQ_FIRST(q);
 
-	STAILQ_REMOVE_HEAD(&w->waiting, entry);
+	STAILQ_REMOVE_HEAD(q, entry);
 	job->run(w->nic, job->data);
 	STAILQ_INSERT_TAIL(&w->ran, job, entry);
 }
@@ -107,7 +113,8 @@ int worker_new(sd_event *event, struct nic *nic, struct worker **ret)
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	STAILQ_INIT(&w->waiting);
+	for (size_t i = 0; i < _JOB_ORDER_MAX; i++)
+		STAILQ_INIT(&w->waiting[i]);
 	STAILQ_INIT(&w->ran);
 	LIST_INSERT_HEAD(&workers, w, entry);
 	assert(sd_event_add_defer(event, &w->turn, on_turn, w) >= 0);
@@ -117,7 +124,15 @@ int worker_new(sd_event *event, struct nic *nic, struct worker **ret)
 	return 0;
 }
 
-int worker_submit(struct worker *w, job_run run, job_done done, void *data)
+void worker_watch(struct worker *w, uint64_t patience_usec, worker_standstill report, void *userdata)
+{
+	(void)w; /* without a thread nothing stands */
+	(void)patience_usec;
+	(void)report;
+	(void)userdata;
+}
+
+int worker_submit(struct worker *w, enum job_order order, job_run run, job_done done, void *data)
 {
 	struct job *job;
 
@@ -126,7 +141,7 @@ int worker_submit(struct worker *w, job_run run, job_done done, void *data)
 	if (!job)
 		return -ENOMEM;
 	*job = (struct job){ .run = run, .done = done, .data = data };
-	STAILQ_INSERT_TAIL(&w->waiting, job, entry);
+	STAILQ_INSERT_TAIL(&w->waiting[order], job, entry);
 	worker_arm(w);
 	return 0;
 }
@@ -144,7 +159,7 @@ void worker_join(struct worker *w)
 	if (!w)
 		return;
 	w->retired = true;
-	while (!STAILQ_EMPTY(&w->waiting))
+	while (!STAILQ_EMPTY(worker_queue(w)))
 		worker_run_one(w);
 	while (!STAILQ_EMPTY(&w->ran))
 		worker_report_one(w);

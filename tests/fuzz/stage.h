@@ -52,6 +52,9 @@ void stage_check_leases(void); /* the first half of it */
 void stage_check_record(void);
 /* Once what failed was tried again: rules are there for sockets that are. */
 void stage_check_proofs(void);
+/* Nothing fails any more: what is degraded has a next try, or a reason that a person has to act on. After
+ * the tries, only the latter. */
+void stage_check_degraded(void);
 /* No lease, and the machine as if there never had been one. */
 void stage_check_clean(void);
 

@@ -37,7 +37,7 @@ static struct {
 	pthread_t thread;
 	struct manager *manager;
 	struct daemon *daemon;
-	sem_t started;
+	sem_t started, held, go_on;
 	int r;
 } running;
 
@@ -123,6 +123,29 @@ void daemon_start_with(struct daemon *d, const char *config, const char *state)
 	daemon_run(d);
 }
 
+static void on_hold(int number)
+{
+	(void)number;
+	sem_post(&running.held);
+	while (sem_wait(&running.go_on) < 0)
+		;
+}
+
+void daemon_hold(void)
+{
+	const struct sigaction action = { .sa_handler = on_hold };
+
+	assert_int_equal(sigaction(SIGUSR2, &action, NULL), 0);
+	assert_int_equal(pthread_kill(running.thread, SIGUSR2), 0);
+	while (sem_wait(&running.held) < 0)
+		;
+}
+
+void daemon_go_on(void)
+{
+	sem_post(&running.go_on);
+}
+
 void daemon_run(struct daemon *d)
 {
 	sigset_t mask;
@@ -133,6 +156,8 @@ void daemon_run(struct daemon *d)
 	sigaddset(&mask, SIGCHLD);
 	pthread_sigmask(SIG_BLOCK, &mask, NULL);
 	sem_init(&running.started, 0, 0);
+	sem_init(&running.held, 0, 0);
+	sem_init(&running.go_on, 0, 0);
 	running.daemon = d;
 	assert_int_equal(pthread_create(&running.thread, NULL, daemon_main, d), 0);
 	sem_wait(&running.started);

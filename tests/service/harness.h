@@ -31,6 +31,9 @@ void daemon_start_with(struct daemon *d, const char *config, const char *state);
 /* SIGTERM's way out; checks that nothing of ours is left on the NIC. */
 void daemon_stop(struct daemon *d);
 void daemon_write_config(struct daemon *d, const char *text);
+/* Its loop stands still, in the middle of nothing; and goes on, with all that has come meanwhile. */
+void daemon_hold(void);
+void daemon_go_on(void);
 
 sd_varlink *daemon_connect(struct daemon *d);
 

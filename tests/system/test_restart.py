@@ -11,7 +11,7 @@ import struct
 import machine
 import nl
 import simnic
-from client import Connection
+from client import Connection, new_area, new_ring
 from machine import until
 
 RTNLGRP_LINK, NETLINK_ADD_MEMBERSHIP, NETLINK_NO_ENOBUFS = 1, 1, 5
@@ -104,7 +104,7 @@ def test_ready_means_configured():
 def test_the_unit():
     unit = machine.show("zcrxd", "Type", "NotifyAccess", "WatchdogUSec", "StatusText", "User",
                         "ActiveState", "SubState")
-    assert unit == {"Type": "notify-reload", "NotifyAccess": "main", "WatchdogUSec": "1min",
+    assert unit == {"Type": "notify-reload", "NotifyAccess": "main", "WatchdogUSec": "10s",
                     "StatusText": "1 of 1 interfaces configured, 0 leases", "User": "zcrxd",
                     "ActiveState": "active", "SubState": "running"}
     status = machine.status_of(machine.main_pid())
@@ -124,7 +124,8 @@ def test_the_status_counts(root):
 
 
 def test_the_watchdog():
-    """Pets come; and when they cease, systemd starts it anew."""
+    """Pets come; and when they cease, systemd starts it anew. Proofs that ended meanwhile have no rule by
+    the time that it is ready."""
     DROP_IN.parent.mkdir(parents=True, exist_ok=True)
     DROP_IN.write_text("[Service]\nWatchdogSec=2s\nRestartSec=0\nLimitCORE=0\n")
     try:
@@ -134,10 +135,19 @@ def test_the_watchdog():
         until(lambda: pets.add(machine.show("zcrxd", "WatchdogTimestampMonotonic"))
               or len(pets) >= 2)
         pid = machine.main_pid()
-        machine.run("kill", "-STOP", str(pid))
-        until(lambda: machine.main_pid() not in (0, pid)
-              and machine.show("zcrxd", "ActiveState") == "active")
+        with Connection("alice") as alice, alice.acquire() as lease, new_ring() as ring, \
+                new_area() as area:
+            lease.register(ring, area)
+            with machine.listener() as proof:
+                lease.add_socket(proof)
+                assert machine.rules_to(lease.queues[0])
+                machine.run("kill", "-STOP", str(pid))
+            until(lambda: machine.main_pid() not in (0, pid)
+                  and machine.show("zcrxd", "ActiveState") == "active")
+            assert not machine.rules_to(lease.queues[0])
+            assert [kept["leaseId"] for kept in machine.leases()] == [lease.id]
         assert machine.show("zcrxd", "NRestarts") == "1"
+        until(lambda: not machine.leases())
     finally:
         DROP_IN.unlink()
         machine.run("systemctl", "daemon-reload")

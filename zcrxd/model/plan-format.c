@@ -126,3 +126,37 @@ int step_effect_format(enum step_op op, const char *driver, char **ret)
 	*ret = s;
 	return 0;
 }
+
+int plan_format(const struct plan *plan, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	int r = 0;
+
+	if (!f)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < plan->n_steps; i++) {
+		const struct step *s = &plan->steps[i];
+		_cleanup_free_ char *from = NULL, *to = NULL;
+
+		r = step_value_format(s->op, &s->from, &from);
+		if (r == 0)
+			r = step_value_format(s->op, &s->to, &to);
+		if (r == 0)
+			fprintf(f, "%s%s: %s -> %s", i > 0 ? "; " : "", step_op_to_string(s->op), from,
+				to);
+	}
+	if (fclose(f) != 0 || r < 0)
+		return -ENOMEM;
+	*ret = TAKE_PTR(text);
+	return 0;
+}
+
+bool plan_disturbs(const struct plan *plan, const char *driver)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (step_disturbs(plan->steps[i].op, driver))
+			return true;
+	return false;
+}

@@ -42,7 +42,10 @@ static void undo(struct nic *nic, const struct step *step, struct step_result *r
 {
 	const struct step inverse = step_inverse(step);
 	_cleanup_fault_ struct fault fault = {};
-	int r = nic->ops->apply(nic, &inverse, &fault);
+	int r;
+
+	nic_progress(nic);
+	r = nic->ops->apply(nic, &inverse, &fault);
 
 	set_result(result, r == 0 ? STEP_UNDONE : STEP_UNDO_FAILED,
 		   r == 0 ? NULL : reason(r, &fault));
@@ -75,7 +78,10 @@ int plan_apply(struct nic *nic, const struct plan *plan, size_t first, struct st
 	for (size_t i = 0; i < plan->n_steps; i++)
 		set_result(&results[i], i < first ? STEP_DONE : STEP_SKIPPED, NULL);
 	for (size_t i = first; i < plan->n_steps; i++) {
-		int r = nic->ops->apply(nic, &plan->steps[i], fault);
+		int r;
+
+		nic_progress(nic);
+		r = nic->ops->apply(nic, &plan->steps[i], fault);
 
 		set_result(&results[i], r == 0 ? STEP_DONE : STEP_FAILED,
 			   r == 0 ? NULL : reason(r, fault));

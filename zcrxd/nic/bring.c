@@ -8,17 +8,25 @@
 #define ROUNDS_MAX     3
 #define PUT_BACK_TRIES 3
 
+void nic_memory_apply(const struct nic_memory *memory, struct nic_state *state)
+{
+	state->split_was_set |= memory->split_was_set && state->split == SPLIT_ENABLED;
+	state->split_needs_gro_hw |= memory->split_needs_gro_hw;
+}
+
 static int look(struct nic *nic, struct bring *b, struct fault *reterr)
 {
 	struct nic_state *state;
-	int r = nic->ops->observe(nic, &state, reterr);
+	int r;
+
+	nic_progress(nic);
+	r = nic->ops->observe(nic, &state, reterr);
 
 	if (r != 0)
 		return r;
 	nic_state_free(b->state);
 	b->state = state;
-	state->split_was_set |= b->memory.split_was_set && state->split == SPLIT_ENABLED;
-	state->split_needs_gro_hw |= b->memory.split_needs_gro_hw;
+	nic_memory_apply(&b->memory, state);
 	return 0;
 }
 

@@ -15,6 +15,9 @@ struct nic_memory {
 	bool split_needs_gro_hw;
 };
 
+/* To what was observed just now. */
+void nic_memory_apply(const struct nic_memory *memory, struct nic_state *state);
+
 struct bring {
 	struct config_interface config;
 	struct held_queues held;

@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "fault.h"
 #include "flow.h"
 #include "nic-state.h"
@@ -224,7 +226,14 @@ struct nic_backend {
 struct nic {
 	const struct nic_ops *ops;
 	unsigned ifindex;
+	atomic_uint n_done; /* of what is done with it: whoever watches sees that it goes on */
 };
+
+/* Between calls of one job that may have many. */
+static inline void nic_progress(struct nic *nic)
+{
+	atomic_fetch_add(&nic->n_done, 1);
+}
 
 void nic_links_free(struct nic_link *links, size_t n);
 /* The name, or one of the alternative names. */

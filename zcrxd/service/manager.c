@@ -10,13 +10,13 @@
 #include <systemd/sd-daemon.h>
 
 #include "adopt.h"
+#include "answers.h"
 #include "clock.h"
 #include "events.h"
 #include "leases.h"
 #include "links.h"
 #include "listener.h"
 #include "log.h"
-#include "loop.h"
 #include "manager.h"
 #include "origin.h"
 #include "reload.h"
@@ -64,6 +64,7 @@ static int on_backend(sd_event_source *s, int fd, uint32_t revents, void *userda
 	(void)s;
 	(void)fd;
 	(void)revents;
+	m->loop.doing = "notifications of the kernel";
 	r = m->backend->ops->dispatch(m->backend, manager_on_nic_event, m);
 	if (r < 0)
 		log_errno(r, "Cannot read kernel notifications");
@@ -221,6 +222,20 @@ static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, v
 
 /* ------------------------------------------------------------------------------------ start */
 
+static int add_signal(struct manager *m, int number, sd_event_signal_handler_t handler)
+{
+	sd_event_source *s;
+	int r;
+
+	r = sd_event_add_signal(m->event, &s, number, handler, m);
+	if (r < 0)
+		return r;
+	loop_set_protection(s);
+	(void)sd_event_source_set_floating(s, true);
+	sd_event_source_unref(s);
+	return 0;
+}
+
 static int add_signals(struct manager *m)
 {
 	static const int numbers[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGCHLD };
@@ -233,13 +248,13 @@ static int add_signals(struct manager *m)
 		sigaddset(&mask, numbers[i]);
 	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
 		return -errno;
-	r = sd_event_add_signal(m->event, NULL, SIGTERM, on_terminate, m);
+	r = add_signal(m, SIGTERM, on_terminate);
 	if (r >= 0)
-		r = sd_event_add_signal(m->event, NULL, SIGINT, on_terminate, m);
+		r = add_signal(m, SIGINT, on_terminate);
 	if (r >= 0)
-		r = sd_event_add_signal(m->event, NULL, SIGUSR1, on_terminate, m);
+		r = add_signal(m, SIGUSR1, on_terminate);
 	if (r >= 0)
-		r = sd_event_add_signal(m->event, NULL, SIGHUP, on_hangup, m);
+		r = add_signal(m, SIGHUP, on_hangup);
 	return r;
 }
 
@@ -273,6 +288,7 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 	TAILQ_INIT(&m->leases);
 	TAILQ_INIT(&m->strays);
 	LIST_INIT(&m->watchers);
+	STAILQ_INIT(&m->answers);
 	m->config_path = strdup(config_path);
 	m->state_path = strdup(state_path);
 	m->origin_directory = choose_origin_directory(state_path);
@@ -288,6 +304,7 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 		manager_free(m);
 		return r;
 	}
+	loop_set_protection(m->backend_source);
 	m->backend = backend;
 	*ret = m;
 	return 0;
@@ -302,12 +319,14 @@ struct manager *manager_free(struct manager *m)
 	server_free(m);
 	TAILQ_FOREACH(d, &m->devices, entry)
 		worker_join(TAKE_PTR(d->worker));
+	answers_free(m);
 	leases_leave(m);
 	strays_free(m);
 	while ((d = TAILQ_FIRST(&m->devices)))
 		device_drop(d);
 	sd_event_source_disable_unref(m->backend_source);
 	sd_event_source_disable_unref(m->proof_timer);
+	sd_event_source_disable_unref(m->sync_timer);
 	sd_event_unref(m->event);
 	if (m->backend)
 		m->backend->ops->free(m->backend);
@@ -378,5 +397,5 @@ int manager_start(struct manager *m, const char *socket_path)
 
 int manager_run(struct manager *m)
 {
-	return loop_run(m->event);
+	return loop_run(&m->loop, m->event);
 }

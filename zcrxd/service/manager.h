@@ -12,8 +12,10 @@
 #include <systemd/sd-varlink.h>
 
 #include "config.h"
+#include "loop.h"
 #include "nic.h"
 
+struct answer;
 struct connection;
 struct device;
 struct lease;
@@ -27,6 +29,7 @@ TAILQ_HEAD(connection_list, connection);
 TAILQ_HEAD(device_list, device);
 TAILQ_HEAD(lease_list, lease);
 TAILQ_HEAD(stray_list, stray);
+STAILQ_HEAD(answer_list, answer);
 LIST_HEAD(listener_list, listener);
 LIST_HEAD(session_list, session_process);
 LIST_HEAD(user_list, user);
@@ -34,6 +37,7 @@ LIST_HEAD(watcher_list, watcher);
 
 struct manager {
 	sd_event *event;
+	struct loop loop;
 	struct nic_backend *backend;
 	sd_event_source *backend_source;
 	char *config_path, *state_path;
@@ -56,10 +60,15 @@ struct manager {
 	int state_error; /* why the last write of the state file failed, and that was said; or 0 */
 	sd_event_source *proof_timer;
 	struct watcher_list watchers;
+	struct answer_list answers; /* to calls that only read: methods/answers.h */
+	sd_event_source *answer_source;
 	uint64_t last_flow_id;
 	unsigned n_stopping;	/* devices that go back to what they were, because the daemon ends */
 	unsigned starting;	/* devices whose first configuration is still running */
 	bool syncing, sync_again; /* a look at all links is under way; ... is needed after it */
+	bool open_failed;	  /* of an interface that was there, in it */
+	sd_event_source *sync_timer; /* what failed is tried again */
+	unsigned n_sync_failures;    /* in a row */
 	bool ready;		/* READY=1 was sent */
 	char *status;		/* as it was told last */
 	bool stopped_listening; /* ... and the last calls have been heard */

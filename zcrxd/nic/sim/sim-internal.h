@@ -83,6 +83,8 @@ struct sim {
 	atomic_uint failures;		 /* of those */
 	int fail_error;
 	const char *fail_text; /* not ours: an operation that fails reads it without the lock */
+	_Atomic(const char *) note_name; /* of the operations that are noted, */
+	atomic_uint noted;		 /* and the last one's number */
 	atomic_uint delay;
 };
 

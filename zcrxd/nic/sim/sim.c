@@ -18,7 +18,10 @@ int sim_operation(struct sim *s, const char *name, struct fault *reterr)
 	const char *failing = atomic_load(&s->fail_name);
 	bool fails = failing && streq(failing, name);
 	unsigned first = atomic_load(&s->shared->fail_at);
+	const char *noted = atomic_load(&s->note_name);
 
+	if (noted && streq(noted, name))
+		atomic_store(&s->noted, n);
 	if (fails)
 		atomic_fetch_add(&s->failures, 1);
 	else if (first == 0 || n < first || n - first >= atomic_load(&s->shared->fail_count))
@@ -350,6 +353,17 @@ unsigned sim_failures(struct nic_backend *b)
 unsigned sim_operations(struct nic_backend *b)
 {
 	return sim_of(b)->shared->operations;
+}
+
+void sim_note_operation(struct nic_backend *b, const char *name)
+{
+	sim_of(b)->noted = 0;
+	sim_of(b)->note_name = name;
+}
+
+unsigned sim_noted(struct nic_backend *b)
+{
+	return sim_of(b)->noted;
 }
 
 void sim_set_delay(struct nic_backend *b, unsigned milliseconds)

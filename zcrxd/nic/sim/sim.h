@@ -94,5 +94,8 @@ void sim_fail_operation(struct nic_backend *b, const char *name, int error, cons
 unsigned sim_failures(struct nic_backend *b);
 /* How many operations there were. */
 unsigned sim_operations(struct nic_backend *b);
+/* From now on the last operation of this name (a literal) is noted; the number that it was, or 0. */
+void sim_note_operation(struct nic_backend *b, const char *name);
+unsigned sim_noted(struct nic_backend *b);
 /* Every call of nic_ops takes this long from now on, those under way included. */
 void sim_set_delay(struct nic_backend *b, unsigned milliseconds);

@@ -105,6 +105,7 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	TAILQ_REMOVE(&m->connections, c, entry);
 	TAILQ_INSERT_TAIL(&m->connections, c, entry);
 	c->again = false;
+	m->loop.doing = "a client's connection";
 	r = connection_serve(c, link, turn.since);
 	/* Nothing to read or to write means that a call is under way, whose caller is gone. */
 	if (r == 0 && (revents & (EPOLLHUP | EPOLLERR)))

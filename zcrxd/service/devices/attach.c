@@ -10,6 +10,8 @@
 #include "links.h"
 #include "log.h"
 #include "restore.h"
+#include "retry.h"
+#include "standstill.h"
 #include "strays.h"
 #include "watch.h"
 
@@ -36,6 +38,7 @@ int device_set_link(struct device *d, const struct nic_link *link)
 static void device_set_missing(struct device *d, const char *reason)
 {
 	drift_forget(d);
+	device_retry_over(d);
 	worker_retire(TAKE_PTR(d->worker));
 	d->observed = nic_state_free(d->observed);
 	d->memory = (struct nic_memory){};
@@ -78,8 +81,12 @@ static int device_open(struct device *d)
 		if (r < 0)
 			nic->ops->close(nic);
 	}
-	if (r == 0)
+	if (r == 0) {
+		device_watch_worker(d);
 		return 0;
+	}
+	if (r != ZCRX_NO_SUCH_INTERFACE) /* else its end is told, too */
+		d->manager->open_failed = true;
 	log_error("Cannot open interface %s: %s", d->name, r > 0 ? fault.message : strerror(-r));
 	if (asprintf(&reason, "%s cannot be opened: %s", d->name,
 		     r > 0 ? fault.message : strerror(-r)) < 0)
@@ -117,6 +124,7 @@ void device_attach(struct device *d)
 		r = device_configure(d, CONFIGURE_AUTO, on_first_configured, NULL);
 		if (r < 0) {
 			log_errno(r, "Cannot configure %s", d->name);
+			device_retry(d);
 			on_first_configured(d, NULL, NULL);
 		}
 	}
@@ -130,8 +138,10 @@ void device_configure_again(struct device *d)
 	int r;
 
 	r = device_configure(d, CONFIGURE_AUTO, NULL, NULL);
-	if (r < 0)
-		log_errno(r, "Cannot configure %s", d->name);
+	if (r == 0)
+		return;
+	log_errno(r, "Cannot configure %s", d->name);
+	device_retry(d);
 }
 
 void device_detach(struct device *d)
@@ -175,6 +185,7 @@ void device_leave(struct device *d, const char *reason)
 		device_drop(d);
 		return;
 	}
+	device_retry_over(d);
 	d->state = DEVICE_DEGRADED;
 	d->drift.armed = false; /* of its settings nothing is expected */
 	device_set_reason(d, reason);
@@ -196,6 +207,7 @@ void device_lease_gone(struct device *d)
 	struct manager *m = d->manager;
 	int r = 0;
 
+	d->n_freed++;
 	device_unblock(d);
 	if (d->drift.found && !d->leaving)
 		drift_look(d, true); /* it may be repaired now */

@@ -84,15 +84,48 @@ static void note_failure(struct nic *nic, struct configure *c)
 /* It was as this configuration has it; nobody asks for that now, and whoever changed it may mean it. */
 static bool is_to_be_reported(const struct configure *c)
 {
-	return c->mode == CONFIGURE_AUTO && c->reports && c->origin.configured &&
+	return (c->mode == CONFIGURE_AUTO || c->mode == CONFIGURE_AGAIN) && c->reports && c->origin.configured &&
 	       streq(c->origin.configured, c->entry) &&
 	       (c->bring.plan->n_steps > 0 || c->bring.plan->n_waiting > 0);
 }
 
+/* The NIC cannot, and said so: it would say so again, after an interruption. Whoever asks for it by hand
+ * gets it tried; and so does whatever makes another plan of it. */
+static bool is_refused_again(const struct configure *c)
+{
+	const struct bring *b = &c->bring;
+	_cleanup_free_ char *text = NULL;
+
+	return c->mode == CONFIGURE_AGAIN && c->refused && plan_disturbs(b->plan, b->state->driver) &&
+	       plan_format(b->plan, &text) == 0 && streq(text, c->refused);
+}
+
+/* For good, as far as the kernel's words go: not for want of memory, nor because of somebody else. */
+static bool is_refused_for_good(int r, const struct fault *f)
+{
+	return r == ZCRX_NOT_SUPPORTED ||
+	       (r == ZCRX_KERNEL_REJECTED &&
+		(f->error == EINVAL || f->error == EOPNOTSUPP || f->error == ENOSYS));
+}
+
+static void note_refusal(struct configure *c, const char *plan)
+{
+	free(TAKE_PTR(c->refused));
+	if (is_refused_for_good(c->r, &c->fault))
+		c->refused = strdup(plan);
+}
+
 static void apply(struct nic *nic, struct configure *c)
 {
+	_cleanup_free_ char *text = NULL;
 	struct bring *b = &c->bring;
 
+	c->unchanged = is_refused_again(c);
+	if (c->unchanged)
+		return;
+	c->r = plan_format(b->plan, &text);
+	if (c->r != 0)
+		return;
 	/* The way by which the administrator came in is not cut. */
 	if (c->mode != CONFIGURE_FORCE)
 		c->r = guard_default_route(b->plan, b->state, c->origin.has_found,
@@ -102,6 +135,7 @@ static void apply(struct nic *nic, struct configure *c)
 	if (c->r != 0)
 		return;
 	c->r = bring_apply(nic, b, &c->fault);
+	note_refusal(c, text);
 	if (c->r == 0)
 		note_success(nic, c);
 	else
@@ -132,7 +166,7 @@ void configure_run(struct nic *nic, void *data)
 	struct bring *b = &c->bring;
 
 	c->r = bring_plan(nic, b, &c->fault);
-	if (c->mode == CONFIGURE_PLAN || !b->state)
+	if (!b->state)
 		return;
 	if (c->r >= 0)
 		c->r = remember(nic, c);

@@ -14,6 +14,7 @@ struct configure {
 	struct bring bring; /* its config is a copy: the file may be reloaded meanwhile */
 	enum configure_mode mode;
 	uint32_t *held;
+	unsigned n_freed; /* of the device, when `held` was made */
 	uint64_t confirm_within;
 	bool fresh;
 	bool reports; /* on-drift: what others have changed is not put right unasked */
@@ -27,6 +28,8 @@ struct configure {
 	struct origin origin;
 	char *set_aside; /* the file could not be read */
 	bool first;	 /* what was found was noted by this job */
+	char *refused; /* the plan that was refused before; NULL: none was */
+	bool unchanged; /* it is that one again: nothing was tried */
 	bool left_alone; /* for what an earlier act has noted */
 	bool drifted;	 /* it is left as somebody else has made it */
 };

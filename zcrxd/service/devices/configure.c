@@ -11,6 +11,7 @@
 #include "leases.h"
 #include "log.h"
 #include "restore.h"
+#include "retry.h"
 #include "waiting.h"
 #include "watch.h"
 
@@ -50,6 +51,12 @@ static void device_set_degraded(struct device *d, const char *reason)
 	watch_announce_interface(d, "failed", reason);
 }
 
+static void device_set_failed(struct device *d, int r)
+{
+	device_set_degraded(d, strerror(-r));
+	device_retry(d);
+}
+
 /* A lease was made on a queue that is not carved out any more: it is held now, and the next plan
  * goes around it. */
 static void device_set_overtaken(struct device *d)
@@ -80,7 +87,7 @@ static void device_set_configured(struct device *d, const struct plan *plan, boo
 	if (r == -EBUSY)
 		device_set_overtaken(d);
 	else if (r < 0)
-		device_set_degraded(d, strerror(-r));
+		device_set_failed(d, r);
 	d->blocked |= plan->n_waiting > 0;
 	if (r == 0 && plan->n_waiting > 0 && tell)
 		device_set_waiting(d, plan);
@@ -115,7 +122,7 @@ static void device_set_drifted(struct device *d, const struct plan *plan)
 	if (r == -EBUSY)
 		device_set_overtaken(d);
 	else if (r < 0)
-		device_set_degraded(d, strerror(-r));
+		device_set_failed(d, r);
 	if (r < 0)
 		return;
 	device_review_queues(d);
@@ -131,6 +138,18 @@ static void adopt_confirmation(const struct configure *c)
 		device_forget_confirmation(c->device);
 }
 
+static void configure_failed(struct configure *c)
+{
+	struct device *d = c->device;
+
+	drift_forget(d);
+	device_set_degraded(d, c->r > 0 && c->fault.message ? c->fault.message
+							    : strerror(c->r < 0 ? -c->r : EIO));
+	free(d->refused);
+	d->refused = TAKE_PTR(c->refused);
+	device_retry(d);
+}
+
 static void configure_adopt(struct configure *c)
 {
 	struct device *d = c->device;
@@ -138,33 +157,38 @@ static void configure_adopt(struct configure *c)
 
 	if (c->bring.state)
 		device_set_observed(d, TAKE_PTR(c->bring.state));
-	if (c->mode == CONFIGURE_PLAN)
-		return;
 	if (c->set_aside)
 		log_error("%s. How %s was found is not known any more.", c->set_aside, d->name);
 	if (c->left_alone) {
 		device_leave_alone(d, &c->origin);
 		return;
 	}
-	if (c->bring.results)
+	if (c->unchanged) {
+		device_retry(d);
+		return;
+	}
+	/* Of what fails as before, once is enough. */
+	if (c->bring.results && (c->mode != CONFIGURE_AGAIN || c->r == 0))
 		device_log_steps(d, c->bring.plan, c->bring.results);
 	d->held = c->origin.held;
 	d->fresh = false;
 	d->memory = c->bring.memory;
-	d->blocked = false;
+	if (c->r == 0)
+		d->blocked = false; /* else whatever it waited for still counts */
+	if (c->r == 0 && c->mode != CONFIGURE_REPAIR)
+		device_retry_over(d);
 	if (c->drifted)
 		device_set_drifted(d, c->bring.plan);
 	else if (c->r == 0)
 		device_set_configured(d, c->bring.plan, c->mode != CONFIGURE_REPAIR);
-	else if (c->mode != CONFIGURE_REPAIR) {
-		drift_forget(d);
-		device_set_degraded(d, c->r > 0 && c->fault.message ? c->fault.message
-								    : strerror(c->r < 0 ? -c->r : EIO));
-	}
+	else if (c->mode != CONFIGURE_REPAIR)
+		configure_failed(c);
 	if (c->mode != CONFIGURE_REPAIR && !c->drifted)
 		drift_applied(d, drifted);
 	adopt_confirmation(c);
 	manager_update_status(d->manager);
+	if (c->n_freed != d->n_freed)
+		device_unblock(d); /* the leases that it waits for may be those that ended meanwhile */
 }
 
 static void configure_free(struct configure *c)
@@ -176,6 +200,7 @@ static void configure_free(struct configure *c)
 	free(c->entry);
 	free(c->set_aside);
 	free(c->held);
+	free(c->refused);
 	free(c);
 }
 
@@ -214,7 +239,7 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 		return -ENOMEM;
 	*c = (struct configure){ .device = d, .generation = d->generation, .mode = mode, .done = done,
 				 .userdata = userdata, .confirm_within = confirm_within,
-				 .fresh = d->fresh,
+				 .fresh = d->fresh, .n_freed = d->n_freed,
 				 .reports = d->manager->config->on_drift == ON_DRIFT_REPORT,
 				 .bring = { .config = d->config, .memory = d->memory } };
 	c->bring.config.name = c->bring.config.driver = NULL;
@@ -225,6 +250,8 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 		r = origin_path(d->manager->origin_directory, d->ifindex, &c->path);
 	if (r == 0)
 		r = config_interface_describe(&d->config, &c->entry);
+	if (r == 0 && d->refused && !(c->refused = strdup(d->refused)))
+		r = -ENOMEM;
 	if (r == 0)
 		r = device_submit(d, configure_run, configure_done, c);
 	if (r < 0)
@@ -251,8 +278,9 @@ void device_unblock(struct device *d)
 	if (d->unblocking || !d->blocked || !d->worker || d->gone || d->leaving)
 		return;
 	r = device_configure(d, CONFIGURE_AUTO, on_unblocked, NULL);
-	if (r < 0)
+	if (r < 0) {
 		log_errno(r, "Cannot configure %s", d->name);
-	else
+		device_retry(d);
+	} else
 		d->unblocking = true;
 }

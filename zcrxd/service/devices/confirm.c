@@ -36,7 +36,9 @@ static void arm(struct device *d, uint64_t usec)
 	/* Also while the machine sleeps. */
 	r = sd_event_add_time_relative(d->manager->event, &d->confirm_timer, CLOCK_BOOTTIME, usec, 0,
 				       on_timeout, d);
-	if (r < 0)
+	if (r >= 0)
+		loop_set_protection(d->confirm_timer);
+	else
 		log_errno(r, "Cannot arm the timer that puts %s back", d->name);
 }
 

@@ -5,11 +5,15 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 
+#include "clock.h"
 #include "device.h"
 #include "drift.h"
 #include "leases.h"
 #include "log.h"
+#include "retry.h"
+#include "waiting.h"
 #include "watch.h"
 
 #define RECHECK_USEC (2 * 1000000ULL)
@@ -18,12 +22,6 @@ static const char *const state_names[_DEVICE_STATE_MAX] = {
 	[DEVICE_MISSING] = "missing",
 	[DEVICE_CONFIGURED] = "configured",
 	[DEVICE_DEGRADED] = "degraded",
-};
-
-struct device_waiter {
-	STAILQ_ENTRY(device_waiter) entry;
-	device_done done;
-	void *userdata;
 };
 
 const char *device_state_to_string(enum device_state s)
@@ -61,6 +59,7 @@ static char *match_describe(const struct config_interface *c)
 static void device_free(struct device *d)
 {
 	drift_forget(d);
+	device_retry_over(d);
 	sd_event_source_disable_unref(d->recheck);
 	sd_event_source_disable_unref(d->confirm_timer);
 	inventory_done(&d->inventory);
@@ -86,7 +85,6 @@ int device_new(struct manager *m, const struct config_interface *config, struct 
 		d->leaving = true;
 	d->match = match_describe(&d->config);
 	d->reason = strdup("no such interface now");
-	STAILQ_INIT(&d->waiters);
 	inventory_init(&d->inventory);
 	if (!d->match || !d->reason) {
 		device_free(d);
@@ -107,21 +105,32 @@ void device_drop(struct device *d)
 		device_free(d);
 }
 
-int device_submit(struct device *d, job_run run, job_done done, void *data)
+static int submit(struct device *d, enum job_order order, job_run run, job_done done, void *data)
 {
 	int r;
 
 	if (!d->worker)
 		return -ENODEV;
-	r = worker_submit(d->worker, run, done, data);
+	r = worker_submit(d->worker, order, run, done, data);
 	if (r == 0)
 		d->n_jobs++;
 	return r;
 }
 
+int device_submit(struct device *d, job_run run, job_done done, void *data)
+{
+	return submit(d, JOB_IN_TURN, run, done, data);
+}
+
+int device_submit_reclaim(struct device *d, job_run run, job_done done, void *data)
+{
+	return submit(d, JOB_RECLAIM, run, done, data);
+}
+
 void device_job_done(struct device *d)
 {
 	assert(d->n_jobs > 0);
+	d->manager->loop.doing = "what was done on an interface";
 	d->n_jobs--;
 	if (d->dropped && d->n_jobs == 0)
 		device_free(d);
@@ -158,13 +167,22 @@ bool device_is_held_up(const struct device *d)
 {
 	uint64_t now;
 
-	return d->refreshing && sd_event_now(d->manager->event, CLOCK_MONOTONIC, &now) >= 0 &&
+	return d->n_refreshing > 0 && sd_event_now(d->manager->event, CLOCK_MONOTONIC, &now) >= 0 &&
 	       now - d->refreshing_since >= DEVICE_PATIENCE_USEC;
 }
+
+struct device_waiter {
+	STAILQ_ENTRY(device_waiter) entry;
+	device_done done;
+	void *userdata;
+};
+STAILQ_HEAD(device_waiters, device_waiter);
 
 struct refresh {
 	struct device *device;
 	unsigned generation; /* the device may have come back as another interface meanwhile */
+	struct device_waiters waiters;
+	atomic_bool begun;
 	struct nic_state *state;
 	struct fault fault;
 	int r;
@@ -174,6 +192,7 @@ static void refresh_run(struct nic *nic, void *data)
 {
 	struct refresh *f = data;
 
+	atomic_store(&f->begun, true);
 	f->r = nic->ops->observe(nic, &f->state, &f->fault);
 }
 
@@ -232,18 +251,18 @@ static void refresh_done(void *data)
 	struct refresh *f = data;
 	struct device *d = f->device;
 	struct device_report report = { .r = f->r, .fault = &f->fault };
-	struct device_waiters waiters;
 	struct device_waiter *w;
 
-	d->refreshing = false;
+	d->n_refreshing--;
+	if (d->refresh == f)
+		d->refresh = NULL;
+	d->refreshing_since = now_usec(CLOCK_MONOTONIC);
 	if (f->r == 0 && d->worker && !d->gone && d->generation == f->generation) {
 		device_set_observed(d, TAKE_PTR(f->state));
 		device_review_queues(d);
 	}
-	STAILQ_INIT(&waiters);
-	STAILQ_CONCAT(&waiters, &d->waiters);
-	while ((w = STAILQ_FIRST(&waiters))) {
-		STAILQ_REMOVE_HEAD(&waiters, entry);
+	while ((w = STAILQ_FIRST(&f->waiters))) {
+		STAILQ_REMOVE_HEAD(&f->waiters, entry);
 		if (w->done)
 			w->done(d, &report, w->userdata);
 		free(w);
@@ -254,32 +273,31 @@ static void refresh_done(void *data)
 	device_job_done(d);
 }
 
-static int device_submit_refresh(struct device *d)
+static int refresh_submit(struct device *d)
 {
-	struct refresh *f;
+	struct refresh *f = calloc(1, sizeof(*f));
 	int r;
 
-	if (d->refreshing)
-		return 0;
-	f = calloc(1, sizeof(*f));
 	if (!f)
 		return -ENOMEM;
 	f->device = d;
 	f->generation = d->generation;
-	r = sd_event_now(d->manager->event, CLOCK_MONOTONIC, &d->refreshing_since);
-	if (r >= 0)
-		r = device_submit(d, refresh_run, refresh_done, f);
-	if (r < 0)
+	STAILQ_INIT(&f->waiters);
+	r = device_submit(d, refresh_run, refresh_done, f);
+	if (r < 0) {
 		free(f);
-	else
-		d->refreshing = true;
-	return r;
+		return r;
+	}
+	d->refresh = f;
+	if (d->n_refreshing++ == 0)
+		d->refreshing_since = now_usec(CLOCK_MONOTONIC);
+	return 0;
 }
 
 int device_refresh(struct device *d, device_done done, void *userdata)
 {
 	struct device_waiter *w;
-	int r;
+	int r = 0;
 
 	if (!d->worker)
 		return -ENODEV;
@@ -287,13 +305,33 @@ int device_refresh(struct device *d, device_done done, void *userdata)
 	if (!w)
 		return -ENOMEM;
 	*w = (struct device_waiter){ .done = done, .userdata = userdata };
-	r = device_submit_refresh(d);
+	if (!d->refresh || d->refresh->generation != d->generation || atomic_load(&d->refresh->begun))
+		r = refresh_submit(d);
 	if (r < 0) {
 		free(w);
 		return r;
 	}
-	STAILQ_INSERT_TAIL(&d->waiters, w, entry);
+	STAILQ_INSERT_TAIL(&d->refresh->waiters, w, entry);
 	return 0;
+}
+
+int device_plan(const struct device *d, struct plan **ret, struct fault *reterr)
+{
+	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
+	_cleanup_free_ uint32_t *queues = NULL;
+	struct held_queues held = {};
+	int r;
+
+	if (!d->observed)
+		return -ENODEV;
+	r = nic_state_copy(d->observed, &state);
+	if (r == 0)
+		r = waiting_held(d, &queues, &held.n);
+	if (r != 0)
+		return r;
+	held.queues = queues;
+	nic_memory_apply(&d->memory, state);
+	return plan_build(&d->config, state, &held, ret, reterr);
 }
 
 /* ---------------------------------------------------------------- quarantine */

@@ -20,8 +20,9 @@ enum device_state {
 };
 
 enum configure_mode {
-	CONFIGURE_PLAN,	 /* look, change nothing */
 	CONFIGURE_AUTO,	 /* unless it is to be left alone (devices/restore.h) */
+	CONFIGURE_AGAIN, /* as AUTO, after a failure: what would interrupt traffic only to be refused as
+			  * before is not tried once more */
 	CONFIGURE_APPLY, /* somebody asked for it */
 	CONFIGURE_FORCE, /* also where it interrupts the default route */
 	CONFIGURE_REPAIR, /* as APPLY, but telling is the caller's part (devices/drift.c) */
@@ -39,8 +40,7 @@ struct device_report {
 
 typedef void (*device_done)(struct device *d, const struct device_report *report, void *userdata);
 
-struct device_waiter;
-STAILQ_HEAD(device_waiters, device_waiter);
+struct refresh;
 
 struct device {
 	TAILQ_ENTRY(device) entry;
@@ -59,6 +59,7 @@ struct device {
 	bool blocked;		/* some of what the configuration asks for waits for leases to end */
 	bool unblocking;	/* a job is under way to see whether it still has to */
 	bool unblock_again;
+	unsigned n_freed;	/* how often one of its leases has ended */
 	bool gone;		/* the interface vanished; its leases are still being ended */
 	bool held;		/* it was put back: left alone until somebody asks for more */
 	bool going_back;	/* on its way there */
@@ -77,11 +78,16 @@ struct device {
 	unsigned n_jobs; /* jobs of the worker that will report to this object */
 	bool dropped;	 /* freed as soon as there are none */
 
-	bool refreshing;
+	struct refresh *refresh;   /* the last one that was submitted, until it has reported */
+	unsigned n_refreshing;	   /* two at most: one that runs, and one for all who came since */
 	uint64_t refreshing_since; /* monotonic */
-	struct device_waiters waiters; /* for the refresh under way */
 	sd_event_source *recheck;      /* quarantined queues are looked at again */
 	struct drift_watch drift;
+	uint64_t standstill_usec; /* realtime: since when its worker has made no progress; 0: it has */
+	sd_event_source *retry; /* what failed is tried again (devices/retry.h) */
+	uint64_t retry_usec;	/* when, CLOCK_MONOTONIC; 0: it is not */
+	unsigned n_retries;	/* in a row */
+	char *refused;		/* the plan that the NIC cannot carry out, in words */
 };
 
 /* Missing at first. `config` NULL: leaving at once. */
@@ -90,6 +96,10 @@ int device_new(struct manager *m, const struct config_interface *config, struct 
 void device_drop(struct device *d);
 /* worker_submit, keeping the device until `done` has called device_job_done. */
 int device_submit(struct device *d, job_run run, job_done done, void *data) _must_check_;
+/* The same for what takes rules, queues or ways into them back: before all that only wants something. It
+ * may overtake anything, so nothing that still waits may be undone by it: a flow is removed once its
+ * insertion has reported, a grant once no operation of the lease is under way. */
+int device_submit_reclaim(struct device *d, job_run run, job_done done, void *data) _must_check_;
 void device_job_done(struct device *d);
 
 /* 0 for the queues without a NIC. */
@@ -103,7 +113,8 @@ void device_set_reason(struct device *d, const char *reason);
 /* Another entry, or the same after it was read again; nothing is applied. */
 void device_set_config(struct device *d, const struct config_interface *config);
 
-/* Observe, then report. Callers that come while one is under way share its result. */
+/* Observe, then report. All callers that come before an observation begins share it; one that began before
+ * somebody asked is none for him. */
 int device_refresh(struct device *d, device_done done, void *userdata);
 /* Longer than any look takes that has not to wait for something slow. */
 #define DEVICE_PATIENCE_USEC 1000000ULL
@@ -111,6 +122,8 @@ int device_refresh(struct device *d, device_done done, void *userdata);
 bool device_is_held_up(const struct device *d);
 /* What was seen last is this. */
 void device_set_observed(struct device *d, struct nic_state *state);
+/* What would bring it from what was observed last to its configuration. */
+int device_plan(const struct device *d, struct plan **ret, struct fault *reterr);
 int device_configure(struct device *d, enum configure_mode mode, device_done done, void *userdata);
 /* The same, and it goes back after so long unless it is confirmed; 0: it stays. */
 int device_configure_for(struct device *d, enum configure_mode mode, uint64_t confirm_within,

@@ -85,7 +85,7 @@ int look_start(struct device *d, bool settings, void (*done)(void *look), struct
 	r = -ENOMEM;
 	if (k->bound) {
 		note_bound(k, &w);
-		r = device_submit(d, look_run, done, k);
+		r = device_submit_reclaim(d, look_run, done, k);
 	}
 	if (r < 0) {
 		look_free(k);
@@ -107,6 +107,15 @@ int look_judge(struct look *k)
 	return r;
 }
 
+/* What became bound since was checked by itself, after this look or in sight of what it saw. */
+static bool was_bound(const struct look *k, uint32_t queue)
+{
+	for (size_t i = 0; i < k->n_bound; i++)
+		if (k->bound[i] == queue)
+			return true;
+	return false;
+}
+
 void look_take_back(const struct look *k, enum drift_kind kind)
 {
 	const struct drift_expected *e = &k->ways.expected;
@@ -115,7 +124,7 @@ void look_take_back(const struct look *k, enum drift_kind kind)
 		const struct deviation *v = &k->drift.list[i];
 
 		for (size_t q = 0; v->kind == kind && q < e->n_queues; q++)
-			if (v->affected[q] && e->queues[q].bound)
+			if (v->affected[q] && e->queues[q].bound && was_bound(k, e->queues[q].queue))
 				lease_close_way(k->device->manager, e->queues[q].lease, v->text);
 	}
 }

@@ -24,6 +24,8 @@ struct drift_watch {
 	bool quiet;	      /* `found` was not told: it has been too often */
 	bool asked;	      /* to repair it, whatever on-drift says */
 	char *failure;	      /* why it could not be repaired, as it was told */
+	unsigned failures;    /* of looks, in a row */
+	bool missed;	      /* one of them was to see the settings */
 	unsigned open_tries;  /* to close a table, in vain */
 	unsigned repairs;     /* of the same, in a row */
 	unsigned n_repairing; /* parts of the repair under way */

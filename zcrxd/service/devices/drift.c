@@ -16,6 +16,7 @@
 /* Again, as long as something is not as it should be: doubled each time. */
 #define AGAIN_USEC (1000 * 1000ULL)
 #define AGAIN_DOUBLED_MOST 6
+#define backoff(n) (AGAIN_USEC << ((n) < AGAIN_DOUBLED_MOST ? (n) : AGAIN_DOUBLED_MOST))
 /* Tries to close a table before the queues behind it are taken back. */
 #define OPEN_TRIES 3
 #define OPEN_AGAIN_USEC (20 * 1000ULL)
@@ -131,11 +132,6 @@ static void repair(struct look *k)
 
 /* ---------------------------------------------------------------------------- judging */
 
-static uint64_t backoff(unsigned n)
-{
-	return AGAIN_USEC << (n < AGAIN_DOUBLED_MOST ? n : AGAIN_DOUBLED_MOST);
-}
-
 static bool is_all_closed(const struct look *k)
 {
 	return k->drift.n == 1 && k->drift.list[0].kind == DRIFT_TABLE && k->closed;
@@ -170,42 +166,62 @@ static void conclude(struct look *k)
 	drift_next(d);
 }
 
-/* By what planning saw, which was later. Then what was looked at is not how it is any more. */
-static bool was_opened_since(const struct look *k, const struct device_report *report)
+/* By what was observed after it. Then what was looked at is not how it is any more. */
+static bool was_opened_since(const struct look *k)
 {
-	const struct device *d = k->device;
-
-	return report->plan && device_is_managed(d) && !k->open &&
-	       drift_table_leads(d->observed, k->bound, k->n_bound);
+	return device_is_managed(k->device) && !k->open &&
+	       drift_table_leads(k->device->observed, k->bound, k->n_bound);
 }
 
-static void on_planned(struct device *d, const struct device_report *report, void *userdata)
+static int find_settings(struct look *k)
 {
-	struct look *k = userdata;
+	_cleanup_(plan_freep) struct plan *plan = NULL;
+	_cleanup_fault_ struct fault fault = {};
 	int r;
 
-	if (d->drift.look != k) { /* it has been forgotten */
+	r = device_plan(k->device, &plan, &fault);
+	if (r > 0)
+		return drift_add_setting(fault.message, &k->ways.expected, &k->drift);
+	return r < 0 ? r : drift_find_settings(plan, &k->ways.expected, &k->drift);
+}
+
+/* Whatever it was to see is looked for again, soon. */
+static void look_failed(struct look *k, int r, const struct fault *fault)
+{
+	struct device *d = k->device;
+
+	drift_tell_failure(d, r, fault);
+	d->drift.failures++;
+	d->drift.missed |= k->settings;
+	d->drift.look = look_free(k);
+	drift_next(d);
+}
+
+static void on_observed(struct device *d, const struct device_report *report, void *userdata)
+{
+	struct look *k = userdata;
+	int r = report->r;
+
+	if (d->drift.look != k || d->gone) { /* it has been forgotten */
+		if (d->drift.look == k)
+			d->drift.look = NULL;
 		look_free(k);
 		return;
 	}
-	if (d->gone) {
-		d->drift.look = look_free(k);
-		return;
-	}
-	if (was_opened_since(k, report)) {
+	if (r == 0 && was_opened_since(k)) {
 		d->drift.look = look_free(k);
 		drift_look(d, true);
 		return;
 	}
-	if (report->r > 0)
+	if (r > 0)
 		r = drift_add_setting(report->fault->message, &k->ways.expected, &k->drift);
-	else if (report->r < 0)
-		r = report->r;
-	else
-		r = drift_find_settings(report->plan, &k->ways.expected, &k->drift);
-	if (r < 0)
-		drift_tell_failure(d, r, NULL);
-	device_review_queues(d);
+	else if (r == 0)
+		r = find_settings(k);
+	if (r < 0) {
+		look_failed(k, r, NULL);
+		return;
+	}
+	d->drift.missed = false;
 	conclude(k);
 }
 
@@ -243,15 +259,19 @@ static void look_done(void *data)
 	if (r == 0)
 		r = drift_format(&k->drift, &k->ways.expected, &ways);
 	if (r == 0) {
+		w->failures = 0;
 		if (!w->found)
 			drift_replace(&w->failure, NULL);
 		judge_table(k);
 		k->settings |= k->open || !drift_same(ways, w->ways);
 		drift_replace(&w->ways, k->closed ? NULL : ways);
-	} else if (r != ZCRX_NO_SUCH_INTERFACE)
-		drift_tell_failure(d, r, &k->fault);
+	} else if (r != ZCRX_NO_SUCH_INTERFACE) {
+		look_failed(k, r, &k->fault);
+		device_job_done(d);
+		return;
+	}
 	if (r == 0 && k->settings && w->armed &&
-	    device_configure(d, CONFIGURE_PLAN, on_planned, k) == 0) {
+	    device_refresh(d, on_observed, k) == 0) {
 		device_job_done(d);
 		return;
 	}
@@ -272,7 +292,8 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
-	drift_look(d, d->drift.due > 0 && now_usec(CLOCK_MONOTONIC) >= d->drift.due);
+	drift_look(d, d->drift.missed ||
+			      (d->drift.due > 0 && now_usec(CLOCK_MONOTONIC) >= d->drift.due));
 	return 0;
 }
 
@@ -281,10 +302,12 @@ static void look_in(struct device *d, uint64_t usec)
 	struct drift_watch *w = &d->drift;
 	int r;
 
-	if (!w->timer)
+	if (!w->timer) {
 		r = sd_event_add_time_relative(d->manager->event, &w->timer, CLOCK_MONOTONIC, usec,
 					       0, on_timer, d);
-	else
+		if (r >= 0)
+			loop_set_protection(w->timer);
+	} else
 		r = sd_event_source_set_time_relative(w->timer, usec);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
@@ -307,6 +330,8 @@ static void drift_next(struct device *d)
 		wait = w->open_tries > 0 ? OPEN_AGAIN_USEC : POLL_USEC;
 	if (w->found && w->due > 0 && w->due - now < wait)
 		wait = w->due > now ? w->due - now : 0;
+	if (w->failures > 0 && wait > backoff(w->failures - 1))
+		wait = backoff(w->failures - 1);
 	if (wait != UINT64_MAX)
 		look_in(d, wait);
 }
@@ -329,6 +354,7 @@ void drift_look(struct device *d, bool settings)
 	r = look_start(d, settings, look_done, &w->look);
 	if (r < 0) {
 		log_errno(r, "Cannot look at %s", d->name);
+		w->missed |= settings;
 		look_in(d, POLL_USEC);
 	}
 }

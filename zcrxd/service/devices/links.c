@@ -246,6 +246,35 @@ int manager_create_devices(struct manager *m)
 	return 0;
 }
 
+#define AGAIN_USEC   1000000ULL
+#define DOUBLED_MOST 6 /* 64 s */
+
+static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	int r;
+
+	(void)s;
+	(void)usec;
+	r = manager_sync_devices(userdata);
+	if (r < 0)
+		log_errno(r, "Cannot look for interfaces");
+	return 0;
+}
+
+/* Nobody tells of an interface twice. */
+static void sync_again_later(struct manager *m)
+{
+	unsigned n = m->n_sync_failures < DOUBLED_MOST ? m->n_sync_failures : DOUBLED_MOST;
+	int r;
+
+	m->n_sync_failures++;
+	m->sync_timer = sd_event_source_disable_unref(m->sync_timer);
+	r = sd_event_add_time_relative(m->event, &m->sync_timer, CLOCK_MONOTONIC, AGAIN_USEC << n, 0,
+				       on_again, m);
+	if (r < 0 && r != -ESTALE) /* the daemon ends */
+		log_errno(r, "Cannot arm the timer that looks for interfaces");
+}
+
 int manager_sync_devices(struct manager *m)
 {
 	int r;
@@ -255,10 +284,15 @@ int manager_sync_devices(struct manager *m)
 	if (m->syncing)
 		return 0;
 	m->syncing = true;
+	m->open_failed = false;
 	do {
 		m->sync_again = false;
 		r = sync_once(m);
 	} while (r >= 0 && m->sync_again);
 	m->syncing = false;
+	if (r < 0 || m->open_failed)
+		sync_again_later(m);
+	else
+		m->n_sync_failures = 0;
 	return r;
 }

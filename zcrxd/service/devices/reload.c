@@ -15,6 +15,7 @@
 #include "log.h"
 #include "reload.h"
 #include "restore.h"
+#include "retry.h"
 
 #define CONFIG_SIZE_MAX (1024 * 1024)
 
@@ -200,12 +201,15 @@ static int reload_devices(struct reload *q)
 			continue;
 		if (device_check_settled(d, &fault) != 0) {
 			add_warning(q, device_name(d), fault.message);
+			d->blocked = true; /* when it is confirmed, this is done */
 			continue;
 		}
 		r = device_configure(d, CONFIGURE_APPLY, on_configured, q);
-		if (r < 0)
-			return r;
-		q->n_waiting++;
+		if (r < 0) {
+			add_warning(q, device_name(d), strerror(-r));
+			device_retry(d);
+		} else
+			q->n_waiting++;
 	}
 	return manager_sync_devices(m);
 }

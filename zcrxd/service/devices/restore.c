@@ -12,6 +12,7 @@
 #include "log.h"
 #include "origin.h"
 #include "restore.h"
+#include "retry.h"
 #include "watch.h"
 
 struct back {
@@ -57,6 +58,7 @@ static void set_state(struct device *d, const char *reason)
 static void device_hold(struct device *d, const char *reason)
 {
 	d->held = true;
+	device_retry_over(d);
 	inventory_done(&d->inventory);
 	inventory_init(&d->inventory);
 	d->memory = (struct nic_memory){};
@@ -88,8 +90,8 @@ static void back_failed(struct back *b, const char *reason)
 		return;
 	if (b->job.to == BACK_TO_UNCONFIRMED)
 		device_retry_confirmation(d);
-	else if (device_configure(d, CONFIGURE_AUTO, NULL, NULL) < 0)
-		log_error("Cannot look at %s again.", d->name);
+	else
+		device_configure_again(d);
 }
 
 static void back_adopt(struct back *b)
@@ -247,6 +249,7 @@ int device_go_back(struct device *d, const struct back_request *request, device_
 	b->userdata = userdata;
 	d->going_back = true;
 	d->blocked = false;
+	device_retry_over(d);
 	drift_forget(d); /* what it differs in from now on is no drift */
 	set_state(d, "it is on its way back to what it was");
 	end_leases(b);

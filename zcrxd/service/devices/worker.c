@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Two queues between two threads: jobs to run, jobs that have run. See worker.h.
+ * Queues between two threads: jobs to run, of either order, and jobs that have run. See worker.h.
  */
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/queue.h>
 
+#include "clock.h"
+#include "loop.h"
 #include "worker.h"
+
+#define SLICE_USEC 5000 /* that the loop gives to one worker in one turn */
 
 struct job {
 	STAILQ_ENTRY(job) entry;
@@ -26,23 +32,42 @@ struct worker {
 	pthread_t thread;
 	pthread_mutex_t mutex; /* guards everything up to `ended` */
 	pthread_cond_t wake;
-	struct job_queue waiting, ran;
+	struct job_queue waiting[_JOB_ORDER_MAX], ran;
 	bool retired; /* no further job comes */
 	bool ended;   /* the thread is about to return */
 	int eventfd;  /* the thread's word to the loop: look at `ran` and `ended` */
 	sd_event_source *source;
+
+	/* The rest is the loop's, but for what is atomic. */
+	atomic_int tid;
+	atomic_uint n_begun;	/* jobs */
+	unsigned n_outstanding; /* submitted, and not yet reported */
+	sd_event_source *watch;
+	uint64_t patience;
+	worker_standstill report;
+	void *userdata;
+	unsigned seen;	     /* the sum of all progress, as it was when it was looked at last */
+	unsigned n_same;     /* how often in a row */
+	bool was_in_kernel, stands;
 };
+
+static struct job_queue *worker_queue(struct worker *w)
+{
+	return &w->waiting[STAILQ_EMPTY(&w->waiting[JOB_RECLAIM]) ? JOB_IN_TURN : JOB_RECLAIM];
+}
 
 static struct job *worker_next(struct worker *w)
 {
+	struct job_queue *q;
 	struct job *job;
 
 	pthread_mutex_lock(&w->mutex);
-	while (STAILQ_EMPTY(&w->waiting) && !w->retired)
+	while (STAILQ_EMPTY(worker_queue(w)) && !w->retired)
 		pthread_cond_wait(&w->wake, &w->mutex);
-	job = STAILQ_FIRST(&w->waiting);
+	q = worker_queue(w);
+	job = STAILQ_FIRST(q);
 	if (job)
-		STAILQ_REMOVE_HEAD(&w->waiting, entry);
+		STAILQ_REMOVE_HEAD(q, entry);
 	pthread_mutex_unlock(&w->mutex);
 	return job;
 }
@@ -64,7 +89,9 @@ static void *worker_main(void *userdata)
 	struct worker *w = userdata;
 	struct job *job;
 
+	atomic_store(&w->tid, gettid());
 	while ((job = worker_next(w))) {
+		atomic_fetch_add(&w->n_begun, 1);
 		job->run(w->nic, job->data);
 		worker_report(w, job);
 	}
@@ -74,8 +101,9 @@ static void *worker_main(void *userdata)
 
 static void worker_free(struct worker *w)
 {
-	assert(STAILQ_EMPTY(&w->waiting) && STAILQ_EMPTY(&w->ran));
+	assert(STAILQ_EMPTY(worker_queue(w)) && STAILQ_EMPTY(&w->ran));
 	sd_event_source_disable_unref(w->source);
+	sd_event_source_disable_unref(w->watch);
 	if (w->eventfd >= 0)
 		close(w->eventfd);
 	pthread_cond_destroy(&w->wake);
@@ -85,25 +113,119 @@ static void worker_free(struct worker *w)
 	free(w);
 }
 
-/* True once the thread is about to return, and all that it ran is reported. */
-static bool worker_reap(struct worker *w)
+static struct job *worker_take_report(struct worker *w, bool *ret_ended)
 {
-	struct job_queue ran;
+	struct job *job;
+
+	pthread_mutex_lock(&w->mutex);
+	job = STAILQ_FIRST(&w->ran);
+	if (job)
+		STAILQ_REMOVE_HEAD(&w->ran, entry);
+	*ret_ended = w->ended;
+	pthread_mutex_unlock(&w->mutex);
+	return job;
+}
+
+/* ------------------------------------------------------------------------- standing still */
+
+/* Looked at so often within the patience that there is. */
+#define LOOKS 4
+
+static bool thread_is_in_kernel(const struct worker *w)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[64], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", atomic_load(&w->tid));
+	f = fopen(path, "re");
+	return f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1 && state == 'D';
+}
+
+static unsigned worker_progress(const struct worker *w)
+{
+	return atomic_load(&w->n_begun) + atomic_load(&w->nic->n_done);
+}
+
+static void worker_tell(struct worker *w, bool stands, bool in_kernel)
+{
+	w->stands = stands;
+	w->report(stands, in_kernel, w->userdata);
+}
+
+static int on_watch(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct worker *w = userdata;
+	unsigned now = worker_progress(w);
+	bool in_kernel = thread_is_in_kernel(w);
+
+	(void)usec;
+	w->n_same = now == w->seen ? w->n_same + 1 : 0;
+	w->seen = now;
+	if (w->n_same == 0 && w->stands)
+		worker_tell(w, false, false);
+	/* Also if it comes out of the kernel only to stand somewhere else. */
+	if (w->n_same >= LOOKS && (!w->stands || (w->was_in_kernel && !in_kernel)))
+		worker_tell(w, true, in_kernel);
+	w->was_in_kernel = in_kernel;
+	(void)sd_event_source_set_time_relative(s, w->patience / LOOKS);
+	return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+static void worker_submitted(struct worker *w)
+{
+	if (w->n_outstanding++ > 0 || !w->watch)
+		return;
+	w->n_same = 0;
+	w->seen = worker_progress(w);
+	(void)sd_event_source_set_time_relative(w->watch, w->patience / LOOKS);
+	(void)sd_event_source_set_enabled(w->watch, SD_EVENT_ONESHOT);
+}
+
+static void worker_reported(struct worker *w)
+{
+	if (--w->n_outstanding > 0 || !w->watch)
+		return;
+	(void)sd_event_source_set_enabled(w->watch, SD_EVENT_OFF);
+	if (w->stands)
+		worker_tell(w, false, false);
+}
+
+void worker_watch(struct worker *w, uint64_t patience_usec, worker_standstill report, void *userdata)
+{
+	int r;
+
+	w->patience = patience_usec;
+	w->report = report;
+	w->userdata = userdata;
+	r = sd_event_add_time(sd_event_source_get_event(w->source), &w->watch, CLOCK_MONOTONIC, 0, 0,
+			      on_watch, w);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(w->watch, SD_EVENT_OFF);
+	if (r >= 0)
+		loop_set_protection(w->watch);
+	else
+		w->watch = sd_event_source_disable_unref(w->watch);
+}
+
+/* ------------------------------------------------------------------------------ reporting */
+
+/* True once the thread is about to return, and all that it ran is reported. Not so until then: what is
+ * left when the time is over is reported in the next turn of the loop. */
+static bool worker_reap(struct worker *w, uint64_t until)
+{
 	struct job *job;
 	eventfd_t count;
 	bool ended;
 
 	(void)eventfd_read(w->eventfd, &count);
-	STAILQ_INIT(&ran);
-	pthread_mutex_lock(&w->mutex);
-	STAILQ_CONCAT(&ran, &w->ran);
-	ended = w->ended;
-	pthread_mutex_unlock(&w->mutex);
-
-	while ((job = STAILQ_FIRST(&ran))) {
-		STAILQ_REMOVE_HEAD(&ran, entry);
+	while ((job = worker_take_report(w, &ended))) {
+		worker_reported(w);
 		job->done(job->data); /* may retire w, never frees it */
 		free(job);
+		if (now_usec(CLOCK_MONOTONIC) >= until) {
+			(void)eventfd_write(w->eventfd, 1);
+			return false;
+		}
 	}
 	return ended;
 }
@@ -111,7 +233,7 @@ static bool worker_reap(struct worker *w)
 static void worker_end(struct worker *w)
 {
 	pthread_join(w->thread, NULL);
-	(void)worker_reap(w);
+	(void)worker_reap(w, UINT64_MAX);
 	worker_free(w);
 }
 
@@ -122,7 +244,7 @@ static int on_report(sd_event_source *s, int fd, uint32_t revents, void *userdat
 	(void)s;
 	(void)fd;
 	(void)revents;
-	if (worker_reap(w))
+	if (worker_reap(w, now_usec(CLOCK_MONOTONIC) + SLICE_USEC))
 		worker_end(w);
 	return 0;
 }
@@ -150,7 +272,8 @@ int worker_new(sd_event *event, struct nic *nic, struct worker **ret)
 		return -ENOMEM;
 	pthread_mutex_init(&w->mutex, NULL);
 	pthread_cond_init(&w->wake, NULL);
-	STAILQ_INIT(&w->waiting);
+	for (size_t i = 0; i < _JOB_ORDER_MAX; i++)
+		STAILQ_INIT(&w->waiting[i]);
 	STAILQ_INIT(&w->ran);
 	w->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = w->eventfd < 0 ? -errno : 0;
@@ -163,12 +286,13 @@ int worker_new(sd_event *event, struct nic *nic, struct worker **ret)
 		return r;
 	}
 	(void)sd_event_source_set_description(w->source, "worker");
+	loop_set_protection(w->source);
 	w->nic = nic;
 	*ret = w;
 	return 0;
 }
 
-int worker_submit(struct worker *w, job_run run, job_done done, void *data)
+int worker_submit(struct worker *w, enum job_order order, job_run run, job_done done, void *data)
 {
 	struct job *job;
 
@@ -178,9 +302,10 @@ int worker_submit(struct worker *w, job_run run, job_done done, void *data)
 	*job = (struct job){ .run = run, .done = done, .data = data };
 	pthread_mutex_lock(&w->mutex);
 	assert(!w->retired);
-	STAILQ_INSERT_TAIL(&w->waiting, job, entry);
+	STAILQ_INSERT_TAIL(&w->waiting[order], job, entry);
 	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->mutex);
+	worker_submitted(w);
 	return 0;
 }
 

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The thread of one interface: kernel calls that may take seconds run here, one at a time and in the
- * order in which they were asked for, so that the event loop never waits for a driver.
+ * The thread of one interface: kernel calls that may take seconds run here, one at a time, so that the
+ * event loop never waits for a driver. What takes something back (JOB_RECLAIM) runs before everything
+ * else that waits; within each of the two, jobs run in the order in which they were submitted.
  *
  * A job's `run` sees the nic and its own data and nothing else of the daemon; its `done` runs on the
  * loop, and is where results become state.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "nic.h"
 
 struct worker;
+
+enum job_order {
+	JOB_IN_TURN,
+	JOB_RECLAIM,
+	_JOB_ORDER_MAX,
+};
 
 typedef void (*job_run)(struct nic *nic, void *data);
 typedef void (*job_done)(void *data);
@@ -20,8 +28,17 @@ typedef void (*job_done)(void *data);
 /* Takes over `nic` on success. */
 int worker_new(sd_event *event, struct nic *nic, struct worker **ret);
 
+/* Called on the loop when a job has made no progress (nic_progress) for so long, and again when it has: a
+ * driver may need seconds for one call, but no call of the kernel's is known to need this. `in_kernel`: it
+ * waits there for something that no signal interrupts, so that ending the process would not end it. */
+#define WORKER_PATIENCE_USEC 10000000ULL
+typedef void (*worker_standstill)(bool stands, bool in_kernel, void *userdata);
+/* Once, before the first job. */
+void worker_watch(struct worker *w, uint64_t patience_usec, worker_standstill report, void *userdata);
+
 /* `done` is called exactly once, unless -ENOMEM was returned. */
-int worker_submit(struct worker *w, job_run run, job_done done, void *data) _must_check_;
+int worker_submit(struct worker *w, enum job_order order, job_run run, job_done done, void *data)
+	_must_check_;
 
 /* Jobs submitted before still run and report; then the thread ends and everything is freed. The
  * caller forgets the pointer. NULL is fine. */

@@ -42,9 +42,11 @@ int lease_set_time_to_live(struct lease *l, uint64_t usec)
 		return 0;
 	r = sd_event_add_time(l->manager->event, &l->expiry, CLOCK_BOOTTIME, now + usec, 0,
 			      on_expiry, l);
-	if (r >= 0)
-		l->expiry_usec = now_usec(CLOCK_REALTIME) + usec;
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	loop_set_protection(l->expiry);
+	l->expiry_usec = now_usec(CLOCK_REALTIME) + usec;
+	return 0;
 }
 
 static uint32_t lease_new_id(struct manager *m)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Draining, in its one order: rules away (flows fall back to ordinary queues), handle shut, RSS
- * context deleted, grant taken back, and then the kernel's word that the queues are nobody's. A step
+ * context deleted, grant taken back, and then the kernel's word that the queues are nobody's. The rules
+ * that are there go at once; the rest waits for the lease's operations, of which a client may have queued
+ * as many as it likes. A step
  * that fails is tried again; when the time is over the lease is quarantined, and looked at for as
  * long as it takes.
  */
@@ -77,10 +79,12 @@ static void drain_in(struct lease *l, uint64_t wait)
 	int r;
 
 	l->draining = false;
-	if (!l->drain_timer)
+	if (!l->drain_timer) {
 		r = sd_event_add_time_relative(l->manager->event, &l->drain_timer, CLOCK_MONOTONIC,
 					       wait, 0, on_drain_timer, l);
-	else
+		if (r >= 0)
+			loop_set_protection(l->drain_timer);
+	} else
 		r = sd_event_source_set_time_relative(l->drain_timer, wait);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(l->drain_timer, SD_EVENT_ONESHOT);
@@ -258,7 +262,7 @@ static void drain_take_back(struct lease *l)
 		memcpy(t->queues, l->queues, sizeof(t->queues));
 		for (unsigned i = 0; i < l->n_queues; i++)
 			t->found[i] = l->per_queue[i].found;
-		r = device_submit(l->device, take_back_run, take_back_done, t);
+		r = device_submit_reclaim(l->device, take_back_run, take_back_done, t);
 	}
 	if (r < 0) {
 		free(t);
@@ -269,7 +273,8 @@ static void drain_take_back(struct lease *l)
 
 /* ------------------------------------------------------------------------ the rules */
 
-static bool drain_rules(struct lease *l)
+/* 0: there are none. */
+static int remove_installed(struct lease *l, flows_done done)
 {
 	struct flow_list list = { .flows = calloc(l->n_flows + 1, sizeof(*list.flows)) };
 	int r = list.flows ? 0 : -ENOMEM;
@@ -279,12 +284,19 @@ static bool drain_rules(struct lease *l)
 		if (l->flows[i]->state == FLOW_INSTALLED)
 			list.flows[list.n++] = l->flows[i];
 	if (list.n > 0)
-		r = lease_flows_remove(l, &list, drain_rules_gone, NULL);
-	if (r < 0)
-		drain_again(l, strerror(-r));
-	r = r < 0 || list.n > 0;
+		r = lease_flows_remove(l, &list, done, NULL);
+	r = r < 0 ? r : list.n > 0;
 	flow_list_done(&list);
 	return r;
+}
+
+static bool drain_rules(struct lease *l)
+{
+	int r = remove_installed(l, drain_rules_gone);
+
+	if (r < 0)
+		drain_again(l, strerror(-r));
+	return r != 0;
 }
 
 static void drain_rules_gone(struct lease *l, int r, struct fault *fault,
@@ -301,8 +313,12 @@ static void drain_rules_gone(struct lease *l, int r, struct fault *fault,
 /* Idempotent: it goes on from wherever the last try ended. */
 void lease_drain(struct lease *l)
 {
-	if (l->draining || l->n_busy > 0)
+	if (l->draining)
 		return;
+	if (l->n_busy > 0) {
+		(void)remove_installed(l, NULL); /* what could not be removed is tried again below */
+		return;
+	}
 	l->draining = true;
 	if (!drain_rules(l))
 		drain_take_back(l);

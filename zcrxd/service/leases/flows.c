@@ -189,6 +189,7 @@ static void insert_run(struct nic *nic, void *data)
 	struct rule_job *j = data;
 
 	for (size_t i = 0; i < j->list.n && j->r == 0; i++) {
+		nic_progress(nic);
 		j->r = nic->ops->rule_insert(nic, &j->rules[i].flow, &j->rules[i].target,
 					     &j->rules[i].location, &j->fault);
 		j->n_inserted += j->r == 0;
@@ -199,6 +200,7 @@ static void insert_run(struct nic *nic, void *data)
 		struct rule *u = &j->rules[--j->n_inserted];
 		struct fault ignored = {};
 
+		nic_progress(nic);
 		/* What cannot be undone is met again by the way check before the next ifq. */
 		(void)nic->ops->rule_delete(nic, u->location, &u->flow, &u->target, &ignored);
 		fault_done(&ignored);
@@ -333,6 +335,7 @@ static void remove_run(struct nic *nic, void *data)
 		struct fault fault = {};
 		int r;
 
+		nic_progress(nic);
 		r = nic->ops->rule_delete(nic, j->rules[i].location, &j->rules[i].flow,
 					  &j->rules[i].target, &fault);
 		j->gone |= r == ZCRX_NO_SUCH_INTERFACE;
@@ -396,7 +399,7 @@ int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done
 
 	r = rule_job_new(l, list, done, userdata, &j);
 	if (r == 0)
-		r = device_submit(l->device, remove_run, remove_done, j);
+		r = device_submit_reclaim(l->device, remove_run, remove_done, j);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < list->n; i++)

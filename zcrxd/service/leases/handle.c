@@ -63,6 +63,7 @@ int lease_handle_adopt(struct lease *l, int fd, uint64_t cookie)
 		free(h);
 		return r;
 	}
+	loop_set_protection(h->source);
 	LIST_INSERT_HEAD(&l->handles, h, entry);
 	l->n_handles++;
 	return 0;

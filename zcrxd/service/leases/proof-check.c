@@ -175,9 +175,13 @@ int proofs_watch(struct manager *m)
 {
 	int enabled, r;
 
-	if (!m->proof_timer)
-		return sd_event_add_time_relative(m->event, &m->proof_timer, CLOCK_MONOTONIC,
-						  CHECK_USEC, 0, on_timer, m);
+	if (!m->proof_timer) {
+		r = sd_event_add_time_relative(m->event, &m->proof_timer, CLOCK_MONOTONIC,
+					       CHECK_USEC, 0, on_timer, m);
+		if (r >= 0)
+			loop_set_protection(m->proof_timer);
+		return r;
+	}
 	r = sd_event_source_get_enabled(m->proof_timer, &enabled);
 	if (r < 0 || enabled != SD_EVENT_OFF)
 		return r < 0 ? r : 0;

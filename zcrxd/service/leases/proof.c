@@ -154,6 +154,7 @@ int proof_adopt(struct lease *l, int epoll_fd, const struct record_proof *record
 			free(p);
 			return r;
 		}
+		loop_set_protection(p->source);
 		p->epoll_fd = epoll_fd;
 		p->stored = true;
 	}
@@ -201,6 +202,7 @@ int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret
 		proof_free(p);
 		return r;
 	}
+	loop_set_protection(p->source);
 	*ret = p;
 	return 0;
 }

@@ -191,7 +191,7 @@ static bool is_excused(void *userdata)
 	if (!q)
 		return false;
 	*q = (struct inquiry){ .device = d, .registration = g, .queue = g->hardware_queue };
-	if (device_submit(d, inquiry_run, inquiry_done, q) < 0) {
+	if (device_submit_reclaim(d, inquiry_run, inquiry_done, q) < 0) {
 		free(q);
 		return false;
 	}

@@ -200,7 +200,7 @@ void strays_remove(struct device *d)
 			record_lease_done(&l);
 	}
 	if (r == 0 && j->n > 0)
-		r = device_submit(d, remove_run, remove_done, j);
+		r = device_submit_reclaim(d, remove_run, remove_done, j);
 	if (r < 0)
 		log_errno(r, "Cannot remove what leases have left on %s", d->name);
 	if (j && (r < 0 || j->n == 0))

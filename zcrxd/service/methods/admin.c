@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Methods of the owner of the NICs: Plan (open to all), Apply, Revoke, Reload. Confirm and Restore are
- * restore.c's.
+ * Methods of the owner of the NICs: Apply, Revoke, Reload. Confirm and Restore are restore.c's, Plan is
+ * plan.c's.
  */
 #include <errno.h>
 
@@ -16,17 +16,16 @@
 #define CONFIRM_WITHIN_MIN 1000000ULL
 #define CONFIRM_WITHIN_MAX (24 * 3600 * 1000000ULL)
 
-struct plan_parameters {
+struct apply_parameters {
 	const char *interface;
 	bool force;
 	uint64_t confirm_within;
 };
 
-/* ------------------------------------------------------------------------ Plan, Apply */
+/* ------------------------------------------------------------------------------ Apply */
 
 struct planning {
 	sd_varlink *link;
-	bool apply; /* else only to look */
 	unsigned n_waiting;
 	sd_json_variant *changes;
 	uint64_t confirm_until; /* the last one's */
@@ -51,31 +50,31 @@ static void planning_finish(struct planning *q)
 	free(q);
 }
 
-static int append_change(struct planning *q, int r, sd_json_variant *change)
+static int append_change(sd_json_variant **changes, int r, sd_json_variant *change)
 {
 	if (r >= 0)
-		r = sd_json_variant_append_array(&q->changes, change);
+		r = sd_json_variant_append_array(changes, change);
 	sd_json_variant_unref(change);
 	return r;
 }
 
-static int append_changes(struct planning *q, struct device *d, const struct device_report *report)
+int changes_append(sd_json_variant **changes, const struct device *d, const struct plan *plan,
+		   const struct step_result *results, bool tried)
 {
-	const struct plan *plan = report->plan;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < plan->n_steps; i++) {
-		const struct step_result *result = report->results ? &report->results[i] : NULL;
+		const struct step_result *result = results ? &results[i] : NULL;
 		sd_json_variant *v = NULL;
 
 		r = json_change(d, &plan->steps[i], result, &v);
-		r = append_change(q, r, v);
+		r = append_change(changes, r, v);
 	}
 	for (size_t i = 0; r >= 0 && i < plan->n_waiting; i++) {
 		sd_json_variant *v = NULL;
 
-		r = json_waiting_change(d, &plan->waiting[i], q->apply, &v);
-		r = append_change(q, r, v);
+		r = json_waiting_change(d, &plan->waiting[i], tried, &v);
+		r = append_change(changes, r, v);
 	}
 	return r;
 }
@@ -97,7 +96,8 @@ void planning_done(struct device *d, const struct device_report *report, void *u
 		q->confirm_until = report->confirm_until;
 
 	if (report->plan && (r == 0 || some_step_failed(report)))
-		r = append_changes(q, d, report); /* the failed step carries the message */
+		/* the failed step carries the message */
+		r = changes_append(&q->changes, d, report->plan, report->results, true);
 	if (r != 0 && q->r == 0) {
 		q->r = r;
 		q->fault = *report->fault;
@@ -106,13 +106,13 @@ void planning_done(struct device *d, const struct device_report *report, void *u
 	planning_finish(q);
 }
 
-struct planning *planning_new(sd_varlink *link, bool apply)
+struct planning *planning_new(sd_varlink *link)
 {
 	struct planning *q = calloc(1, sizeof(*q));
 
 	if (!q)
 		return NULL;
-	*q = (struct planning){ .link = sd_varlink_ref(link), .n_waiting = 1, .apply = apply };
+	*q = (struct planning){ .link = sd_varlink_ref(link), .n_waiting = 1 };
 	if (sd_json_variant_new_array(&q->changes, NULL, 0) < 0)
 		q->r = -ENOMEM;
 	return q;
@@ -147,13 +147,11 @@ int planning_find(struct manager *m, const char *interface, struct device **ret,
 	return 0;
 }
 
-static int plan_one(struct planning *q, struct device *d, enum configure_mode mode,
-		    uint64_t confirm_within, struct fault *reterr)
+static int apply_one(struct planning *q, struct device *d, enum configure_mode mode,
+		     uint64_t confirm_within, struct fault *reterr)
 {
-	int r = 0;
+	int r = device_check_settled(d, reterr);
 
-	if (mode != CONFIGURE_PLAN)
-		r = device_check_settled(d, reterr);
 	if (r == 0)
 		r = device_configure_for(d, mode, confirm_within, planning_done, q);
 	if (r == 0)
@@ -161,11 +159,11 @@ static int plan_one(struct planning *q, struct device *d, enum configure_mode mo
 	return r;
 }
 
-static int plan_start(sd_varlink *link, struct manager *m, const char *interface,
-		      enum configure_mode mode, uint64_t confirm_within)
+static int apply_start(sd_varlink *link, struct manager *m, const char *interface,
+		       enum configure_mode mode, uint64_t confirm_within)
 {
 	_cleanup_fault_ struct fault fault = {};
-	struct planning *q = planning_new(link, mode != CONFIGURE_PLAN);
+	struct planning *q = planning_new(link);
 	struct device *d;
 	int r = 0;
 
@@ -174,11 +172,11 @@ static int plan_start(sd_varlink *link, struct manager *m, const char *interface
 	if (interface) {
 		r = planning_find(m, interface, &d, &fault);
 		if (r == 0)
-			r = plan_one(q, d, mode, confirm_within, &fault);
+			r = apply_one(q, d, mode, confirm_within, &fault);
 	} else
 		TAILQ_FOREACH(d, &m->devices, entry)
 			if (device_is_managed(d) && r == 0)
-				r = plan_one(q, d, mode, confirm_within, &fault);
+				r = apply_one(q, d, mode, confirm_within, &fault);
 	planning_end(q, r, &fault);
 	return 0;
 }
@@ -192,36 +190,20 @@ static int check_confirm_within(uint64_t usec, struct fault *reterr)
 			 "The time to confirm is at least a second and at most a day.");
 }
 
-static const sd_json_dispatch_field interface_field = {
-	"interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string,
-	offsetof(struct plan_parameters, interface), 0
-};
-
-int vl_method_plan(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
-		   void *userdata)
-{
-	const sd_json_dispatch_field table[] = { interface_field, {} };
-	struct plan_parameters p = {};
-	int r;
-
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
-	return r != 0 ? r : plan_start(link, userdata, p.interface, CONFIGURE_PLAN, 0);
-}
-
 int vl_method_apply(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
 		    void *userdata)
 {
-	const sd_json_dispatch_field table[] = {
-		interface_field,
+	static const sd_json_dispatch_field table[] = {
+		{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string,
+		  offsetof(struct apply_parameters, interface), 0 },
 		{ "force", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_bool,
-		  offsetof(struct plan_parameters, force), 0 },
+		  offsetof(struct apply_parameters, force), 0 },
 		{ "confirmWithinUSec", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_uint64,
-		  offsetof(struct plan_parameters, confirm_within), 0 },
+		  offsetof(struct apply_parameters, confirm_within), 0 },
 		{}
 	};
 	_cleanup_fault_ struct fault fault = {};
-	struct plan_parameters p = { .confirm_within = NOT_CONFIRMED };
+	struct apply_parameters p = { .confirm_within = NOT_CONFIRMED };
 	int r;
 
 	(void)flags;
@@ -233,8 +215,8 @@ int vl_method_apply(sd_varlink *link, sd_json_variant *parameters, sd_varlink_me
 		r = check_confirm_within(p.confirm_within, &fault);
 	if (r != 0)
 		return reply_fault(link, r, &fault);
-	return plan_start(link, userdata, p.interface, p.force ? CONFIGURE_FORCE : CONFIGURE_APPLY,
-			  p.confirm_within == NOT_CONFIRMED ? 0 : p.confirm_within);
+	return apply_start(link, userdata, p.interface, p.force ? CONFIGURE_FORCE : CONFIGURE_APPLY,
+			   p.confirm_within == NOT_CONFIRMED ? 0 : p.confirm_within);
 }
 
 /* ------------------------------------------------------------------------------ Revoke */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "answers.h"
 #include "json.h"
 #include "landing.h"
 #include "methods.h"
@@ -15,8 +16,12 @@ struct explain_parameters {
 };
 
 struct explanation {
+	struct manager *manager;
 	sd_varlink *link;
+	char *interface; /* as the caller named it, or NULL */
 	struct flow flow;
+	int r; /* of looking */
+	struct fault fault;
 };
 
 static const struct lease *rule_lease(const struct device *d, const struct nic_rule *rule)
@@ -132,26 +137,6 @@ static int explain(const struct device *d, const struct flow *f, sd_json_variant
 			      SD_JSON_BUILD_PAIR_VARIANT("landings", array));
 }
 
-static void on_looked(struct device *d, const struct device_report *report, void *userdata)
-{
-	struct explanation *e = userdata;
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
-	_cleanup_fault_ struct fault gone = {};
-	int r = report->r;
-
-	if (r == 0 && !d->observed)
-		r = fault_set(&gone, ZCRX_NO_SUCH_INTERFACE, device_name(d), "%s has just gone.",
-			      device_name(d));
-	else if (r == 0)
-		r = explain(d, &e->flow, &v);
-	if (r != 0)
-		(void)reply_fault(e->link, r, report->r != 0 ? report->fault : &gone);
-	else
-		(void)sd_varlink_reply(e->link, v);
-	sd_varlink_unref(e->link);
-	free(e);
-}
-
 /* The named interface, or the only one. */
 static int find_device(struct manager *m, const char *name, struct device **ret,
 		       struct fault *reterr)
@@ -174,6 +159,46 @@ static int find_device(struct manager *m, const char *name, struct device **ret,
 	return 0;
 }
 
+static void explanation_free(struct explanation *e)
+{
+	sd_varlink_unref(e->link);
+	fault_done(&e->fault);
+	free(e->interface);
+	free(e);
+}
+DEFINE_CLEANUP(struct explanation *, explanation_free)
+
+static void explanation_answer(void *userdata)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	_cleanup_(explanation_freep) struct explanation *e = userdata;
+	struct device *d;
+	int r = e->r;
+
+	if (r == 0)
+		r = find_device(e->manager, e->interface, &d, &e->fault);
+	if (r == 0 && !d->observed)
+		r = fault_set(&e->fault, ZCRX_NO_SUCH_INTERFACE, device_name(d), "%s has just gone.",
+			      device_name(d));
+	if (r == 0)
+		r = explain(d, &e->flow, &v);
+	if (r != 0)
+		(void)reply_fault(e->link, r, &e->fault);
+	else
+		(void)sd_varlink_reply(e->link, v);
+}
+
+static void on_looked(struct device *d, const struct device_report *report, void *userdata)
+{
+	struct explanation *e = userdata;
+
+	(void)d;
+	e->r = report->r;
+	if (e->r > 0)
+		fault_copy(report->fault, &e->fault);
+	answer_later(e->manager, explanation_answer, e);
+}
+
 int vl_method_explain(sd_varlink *link, sd_json_variant *parameters,
 		      sd_varlink_method_flags_t flags, void *userdata)
 {
@@ -186,7 +211,7 @@ int vl_method_explain(sd_varlink *link, sd_json_variant *parameters,
 	};
 	struct explain_parameters p = {};
 	_cleanup_fault_ struct fault fault = {};
-	_cleanup_free_ struct explanation *e = calloc(1, sizeof(*e));
+	_cleanup_(explanation_freep) struct explanation *e = calloc(1, sizeof(*e));
 	struct device *d = NULL;
 	int r;
 
@@ -196,7 +221,9 @@ int vl_method_explain(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, table, &p);
 	if (r != 0)
 		return r;
-	r = json_parse_flow(p.flow, &e->flow, &fault);
+	e->manager = userdata;
+	e->interface = p.interface ? strdup(p.interface) : NULL;
+	r = p.interface && !e->interface ? -ENOMEM : json_parse_flow(p.flow, &e->flow, &fault);
 	if (r == 0)
 		r = find_device(userdata, p.interface, &d, &fault);
 	if (r == 0)

@@ -3,8 +3,11 @@
  * See json.h. The names of the fields are the protocol's (shared/zcrx-idl.c).
  */
 #include <errno.h>
+#include <inttypes.h>
 
+#include "clock.h"
 #include "json.h"
+#include "retry.h"
 
 #define STRING(key, value) SD_JSON_BUILD_PAIR_STRING(key, value)
 #define UNSIGNED(key, value) SD_JSON_BUILD_PAIR_UNSIGNED(key, value)
@@ -22,6 +25,25 @@ int json_kernel(const struct kernel_features *k, sd_json_variant **ret)
 			      BOOLEAN("software", k->software),
 			      BOOLEAN("queueLeasing", k->queue_leasing),
 			      BOOLEAN("events", k->events));
+}
+
+int json_loop(const struct turn_times *t, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *buckets = NULL;
+	int r = sd_json_variant_new_array(&buckets, NULL, 0);
+
+	for (unsigned i = 0; r >= 0 && i < TURN_BUCKETS; i++) {
+		uint64_t below = turn_bucket_below(i);
+
+		r = sd_json_variant_append_arraybo(&buckets, UNSIGNED_IF(below != UINT64_MAX, "belowUSec", below),
+						   UNSIGNED("turns", t->buckets[i]));
+	}
+	if (r < 0)
+		return r;
+	return sd_json_buildo(ret, UNSIGNED("turns", t->turns), UNSIGNED("overBudget", t->over_budget),
+			      UNSIGNED("longestUSec", t->longest_usec),
+			      UNSIGNED_IF(t->turns > 0, "longestAtUSec", t->longest_at_usec),
+			      SD_JSON_BUILD_PAIR_VARIANT("buckets", buckets));
 }
 
 /* ------------------------------------------------------------------------ interfaces */
@@ -97,6 +119,21 @@ static unsigned count_foreign_rules(const struct device *d)
 	return n;
 }
 
+/* With when something is tried next by itself, where it is. */
+static int json_reason(const struct device *d, char **ret)
+{
+	uint64_t now = now_usec(CLOCK_MONOTONIC), next = device_next_try(d);
+
+	if (next == 0 || !d->reason) {
+		*ret = d->reason ? strdup(d->reason) : NULL;
+		return d->reason && !*ret ? -ENOMEM : 0;
+	}
+	return asprintf(ret, "%s (next try in %" PRIu64 " s)", d->reason,
+			next > now ? (next - now + 999999) / 1000000 : 0) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
 static int json_missing(struct device *d, sd_json_variant **ret)
 {
 	return sd_json_buildo(ret, STRING("name", device_name(d)), UNSIGNED("index", device_kernel_index(d)),
@@ -113,18 +150,22 @@ int json_interface(struct device *d, sd_json_variant **ret)
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *queues = NULL;
 	const struct nic_state *s = d->observed;
 	const struct carve_out *c = &d->inventory.carve_out;
+	_cleanup_free_ char *reason = NULL;
 	int r;
 
 	if (!s)
 		return json_missing(d, ret);
 	r = json_queues(d, &queues);
+	if (r >= 0)
+		r = json_reason(d, &reason);
 	if (r < 0)
 		return r;
 	return sd_json_buildo(
 		ret, STRING("name", device_name(d)), UNSIGNED("index", device_kernel_index(d)),
 		STRING("driver", s->driver ?: ""), STRING("state", device_state_to_string(d->state)),
-		STRING_IF("reason", d->reason),
+		STRING_IF("reason", reason),
 		UNSIGNED_IF(d->confirm_until != 0, "confirmUntilUSec", d->confirm_until),
+		UNSIGNED_IF(d->standstill_usec != 0, "standstillUSec", d->standstill_usec),
 		UNSIGNED("observationUSec", d->observed_usec),
 		UNSIGNED("combinedChannels", nic_channels_rx(&s->channels)),
 		UNSIGNED("zeroCopyFirst", c->zero_copy_first),

@@ -46,10 +46,13 @@ int vl_method_revoke(sd_varlink *link, sd_json_variant *parameters,
 int vl_method_reload(sd_varlink *link, sd_json_variant *parameters,
 		     sd_varlink_method_flags_t flags, void *userdata);
 
-/* ---- admin.c: what Plan, Apply and Restore share */
+/* ---- admin.c: what Apply and Restore share, and Plan with them */
+/* The plan's steps as changes. `results` NULL: none was tried; `tried`: nor will those that wait be. */
+int changes_append(sd_json_variant **changes, const struct device *d, const struct plan *plan,
+		   const struct step_result *results, bool tried);
 struct device_report;
 struct planning; /* a call that changes devices, and is answered when all of them have reported */
-struct planning *planning_new(sd_varlink *link, bool apply);
+struct planning *planning_new(sd_varlink *link);
 /* To be called for each device that was begun with, with this as done and `q` as its userdata. */
 void planning_add(struct planning *q);
 void planning_done(struct device *d, const struct device_report *report, void *q);

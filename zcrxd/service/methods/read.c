@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "answers.h"
 #include "connection.h"
 #include "json.h"
 #include "log.h"
@@ -38,11 +39,14 @@ static int add_refusal(const struct describe *q, const struct device *d, sd_json
 static int describe_build(struct describe *q, sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *kernel = NULL, *array = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *loop = NULL;
 	struct manager *m = q->manager;
 	struct device *d;
 	int r;
 
 	r = json_kernel(m->backend->ops->features(m->backend), &kernel);
+	if (r >= 0)
+		r = json_loop(&m->loop.times, &loop);
 	if (r >= 0)
 		r = sd_json_variant_new_array(&array, NULL, 0);
 	TAILQ_FOREACH(d, &m->devices, entry) {
@@ -60,6 +64,7 @@ static int describe_build(struct describe *q, sd_json_variant **ret)
 	return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("version", ZCRXD_VERSION),
 			      SD_JSON_BUILD_PAIR_VARIANT("kernel", kernel),
 			      SD_JSON_BUILD_PAIR_VARIANT("interfaces", array),
+			      SD_JSON_BUILD_PAIR_VARIANT("loop", loop),
 			      SD_JSON_BUILD_PAIR_CONDITION(m->state_set_aside != NULL, "stateSetAside",
 						SD_JSON_BUILD_STRING(m->state_set_aside)));
 }
@@ -77,15 +82,21 @@ static void describe_answer(struct describe *q)
 	q->link = sd_varlink_unref(q->link);
 }
 
-static void describe_finish(struct describe *q)
+static void describe_end(void *userdata)
 {
-	if (--q->n_waiting > 0)
-		return;
+	struct describe *q = userdata;
+
 	if (q->link)
 		describe_answer(q);
 	sd_event_source_disable_unref(q->patience);
 	peer_done(&q->peer);
 	free(q);
+}
+
+static void describe_finish(struct describe *q)
+{
+	if (--q->n_waiting == 0)
+		answer_later(q->manager, describe_end, q);
 }
 
 static int on_patience_lost(sd_event_source *s, uint64_t usec, void *userdata)
@@ -142,16 +153,80 @@ int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
 
 /* ------------------------------------------------------------------------- ListLeases */
 
-static int reply_lease(sd_varlink *link, struct lease *l, bool last)
+/* All of them, a reply each. What is said of the next one is known before the last is sent, for the last
+ * reply is another kind of message, and leases come and go between the turns that this takes. */
+struct listing {
+	struct manager *manager;
+	sd_varlink *link;
+	uint32_t *ids;
+	size_t n, next;
+	sd_json_variant *lease; /* to be sent */
+};
+
+static int reply_lease(sd_varlink *link, struct lease *l)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
-	int r;
+	int r = json_lease(l, &v);
 
-	r = json_lease(l, &v);
+	return r < 0 ? r : sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("lease", v));
+}
+
+static void listing_end(struct listing *q, int r)
+{
 	if (r < 0)
-		return r;
-	return last ? sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("lease", v))
-		    : sd_varlink_notifybo(link, SD_JSON_BUILD_PAIR_VARIANT("lease", v));
+		(void)reply_fault(q->link, r, NULL);
+	else
+		(void)sd_varlink_replybo(q->link, SD_JSON_BUILD_PAIR_CONDITION(
+							  q->lease != NULL, "lease",
+							  SD_JSON_BUILD_VARIANT(q->lease)));
+	sd_json_variant_unref(q->lease);
+	sd_varlink_unref(q->link);
+	free(q->ids);
+	free(q);
+}
+
+static void listing_step(void *userdata)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *next = NULL;
+	struct listing *q = userdata;
+	const struct lease *l = NULL;
+	int r = 0;
+
+	while (!l && q->next < q->n)
+		l = leases_find(q->manager, q->ids[q->next++]);
+	if (l)
+		r = json_lease(l, &next);
+	if (r >= 0 && l && q->lease)
+		r = sd_varlink_notifybo(q->link, SD_JSON_BUILD_PAIR_VARIANT("lease", q->lease));
+	if (r < 0 || !l) {
+		listing_end(q, r);
+		return;
+	}
+	sd_json_variant_unref(q->lease);
+	q->lease = TAKE_PTR(next);
+	answer_later(q->manager, listing_step, q);
+}
+
+static int list_all(sd_varlink *link, struct manager *m)
+{
+	struct listing *q = calloc(1, sizeof(*q));
+	const struct lease *l;
+	size_t n = 0;
+
+	if (!q)
+		return -ENOMEM;
+	TAILQ_FOREACH(l, &m->leases, entry)
+		n++;
+	*q = (struct listing){ .manager = m, .ids = calloc(n + 1, sizeof(*q->ids)) };
+	if (!q->ids) {
+		free(q);
+		return -ENOMEM;
+	}
+	TAILQ_FOREACH(l, &m->leases, entry)
+		q->ids[q->n++] = l->id;
+	q->link = sd_varlink_ref(link);
+	listing_step(q);
+	return 0;
 }
 
 int vl_method_list_leases(sd_varlink *link, sd_json_variant *parameters,
@@ -174,20 +249,13 @@ int vl_method_list_leases(sd_varlink *link, sd_json_variant *parameters,
 	if (id) {
 		l = lease_id_parse(id, &number) == 0 ? leases_find(m, number) : NULL;
 		if (l)
-			return reply_lease(link, l, true);
+			return reply_lease(link, l);
 		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
 		return reply_fault(link, r, &fault);
 	}
-	if (TAILQ_EMPTY(&m->leases))
-		return sd_varlink_reply(link, NULL);
-	if (!(flags & SD_VARLINK_METHOD_MORE) && TAILQ_NEXT(TAILQ_FIRST(&m->leases), entry))
+	if (!TAILQ_EMPTY(&m->leases) && !(flags & SD_VARLINK_METHOD_MORE) && TAILQ_NEXT(TAILQ_FIRST(&m->leases), entry))
 		return sd_varlink_error(link, SD_VARLINK_ERROR_EXPECTED_MORE, NULL);
-	TAILQ_FOREACH(l, &m->leases, entry) {
-		r = reply_lease(link, l, !TAILQ_NEXT(l, entry));
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return list_all(link, m);
 }
 
 /* ------------------------------------------------------------------------------ Watch */

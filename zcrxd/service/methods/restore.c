@@ -154,7 +154,7 @@ int vl_method_restore(sd_varlink *link, sd_json_variant *parameters,
 		r = device_check_settled(d, &fault);
 	if (r != 0)
 		return reply_fault(link, r, &fault);
-	q = planning_new(link, true);
+	q = planning_new(link);
 	if (!q)
 		return -ENOMEM;
 	if (d->ifindex == SOFTWARE_IFINDEX) { /* nothing of it was ever changed */

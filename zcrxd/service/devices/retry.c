@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See retry.h.
+ */
+#include <errno.h>
+
+#include "clock.h"
+#include "device.h"
+#include "log.h"
+#include "retry.h"
+
+#define FIRST_USEC   1000000ULL
+#define DOUBLED_MOST 6 /* 64 s */
+
+static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct device *d = userdata;
+	int r;
+
+	(void)s;
+	(void)usec;
+	d->retry_usec = 0;
+	if (!device_is_managed(d))
+		return 0;
+	r = device_configure(d, CONFIGURE_AGAIN, NULL, NULL);
+	if (r < 0) {
+		log_errno(r, "Cannot configure %s", d->name);
+		device_retry(d);
+	}
+	return 0;
+}
+
+void device_retry(struct device *d)
+{
+	uint64_t wait = FIRST_USEC << (d->n_retries < DOUBLED_MOST ? d->n_retries : DOUBLED_MOST);
+	int r;
+
+	if (d->retry_usec > 0 || !device_is_managed(d))
+		return;
+	d->n_retries++;
+	if (!d->retry)
+		r = sd_event_add_time_relative(d->manager->event, &d->retry, CLOCK_MONOTONIC, wait, 0,
+					       on_retry, d);
+	else
+		r = sd_event_source_set_time_relative(d->retry, wait);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(d->retry, SD_EVENT_ONESHOT);
+	if (r >= 0)
+		d->retry_usec = now_usec(CLOCK_MONOTONIC) + wait;
+	else if (r != -ESTALE) /* the daemon ends */
+		log_errno(r, "Cannot arm a timer for %s", d->name);
+}
+
+void device_retry_over(struct device *d)
+{
+	d->retry = sd_event_source_disable_unref(d->retry);
+	d->n_retries = 0;
+	d->retry_usec = 0;
+	free(TAKE_PTR(d->refused));
+}
+
+uint64_t device_next_try(const struct device *d)
+{
+	const struct drift_watch *w = &d->drift;
+
+	if (d->state != DEVICE_DEGRADED)
+		return 0;
+	if (d->retry_usec > 0)
+		return d->retry_usec;
+	return w->found && d->manager->config->on_drift == ON_DRIFT_REPAIR ? w->due : 0;
+}
