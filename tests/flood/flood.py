@@ -151,6 +151,7 @@ class Client:
 
 class Daemon:
     def __init__(self):
+        self.ended = False
         # Not pytest's: that one is closed to other users.
         self.directory = tempfile.TemporaryDirectory(prefix="zcrxd-flood-")
         directory = Path(self.directory.name)
@@ -178,10 +179,16 @@ class Daemon:
         return self
 
     def __exit__(self, *unused):
-        assert self.process.poll() is None, self.log.read_text()
-        self.process.terminate()
-        assert self.process.wait(PATIENCE) == 0, self.log.read_text()
+        if not self.ended:
+            self.stop()
         self.directory.cleanup()
+
+    def stop(self, number=signal.SIGTERM):
+        """It ends by that, and soon."""
+        assert self.process.poll() is None, self.log.read_text()
+        self.ended = True
+        self.process.send_signal(number)
+        assert self.process.wait(PATIENCE) in (0, -number), self.log.read_text()
 
     def connect(self, uid=HOSTILE, **options):
         return Client(self.path, uid, **options)
