@@ -179,12 +179,12 @@ static int nic_context_delete(struct nic *nic, uint32_t context, const uint32_t 
 }
 
 static int nic_rule_insert(struct nic *nic, const struct flow *flow,
-			   const struct rule_target *target, uint32_t *ret_location,
+			   const struct rule_target *target, size_t held, uint32_t *ret_location,
 			   struct fault *f)
 {
 	struct nic *n = INNER(nic, crash_nic);
 
-	return POINTS(n->ops->rule_insert(n, flow, target, ret_location, f));
+	return POINTS(n->ops->rule_insert(n, flow, target, held, ret_location, f));
 }
 
 static int nic_rule_delete(struct nic *nic, uint32_t location, const struct flow *flow,
@@ -319,6 +319,11 @@ static int register_ifq(struct nic_backend *b, const struct ifq_request *request
 	return POINTS(inner->ops->register_ifq(inner, request, ret, f));
 }
 
+static int kill_client(struct nic_backend *b, int pidfd, uid_t uid)
+{
+	return INNER(b, crash_backend)->ops->kill_client(INNER(b, crash_backend), pidfd, uid);
+}
+
 static int rings(struct nic_backend *b, int stored)
 {
 	return INNER(b, crash_backend)->ops->rings(INNER(b, crash_backend), stored);
@@ -361,6 +366,7 @@ static const struct nic_backend_ops backend_ops = {
 	.sockets_at_port = sockets_at_port,
 	.check_area = check_area,
 	.register_ifq = register_ifq,
+	.kill_client = kill_client,
 	.rings = rings,
 	.open = open_nic,
 	.free = backend_free,

@@ -132,6 +132,25 @@ static void run(struct world *w, bool late, bool crash)
 	wait_until_over(w, before);
 }
 
+/* It runs a set-uid program by now, which who connected could not kill. */
+void test_force_spares_what_became_root(void **state)
+{
+	struct world *w = *state;
+	_cleanup_free_ char *before = world_list(w);
+	char id[16];
+	pid_t pid = start_client(w, id);
+
+	sim_set_clients_root(w->d.sim, true);
+	send_revoke(w, id, true);
+	wait_for_record(w, id, true);
+	sleep(2); /* DRAIN_TRIES_FORCE is one second */
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	sim_set_clients_root(w->d.sim, false);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	wait_until_killed(pid);
+	wait_until_over(w, before);
+}
+
 void test_force(void **state)
 {
 	run(*state, false, true);

@@ -7,4 +7,5 @@
 
 /* *state is a struct world with a daemon that grants directly. */
 void test_force(void **state);
+void test_force_spares_what_became_root(void **state);
 void test_force_that_comes_late(void **state);

@@ -290,6 +290,9 @@ int main(void)
 	if (getenv("ZCRXD_GRANTS_DIRECT")) {
 		tests[n++] = (struct CMUnitTest){ .name = "force", .test_func = test_force,
 						  .initial_state = &world };
+		tests[n++] = (struct CMUnitTest){ .name = "force, its client became root",
+						  .test_func = test_force_spares_what_became_root,
+						  .initial_state = &world };
 		tests[n++] = (struct CMUnitTest){ .name = "force that comes late",
 						  .test_func = test_force_that_comes_late,
 						  .initial_state = &world };

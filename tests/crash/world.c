@@ -31,10 +31,10 @@ static struct sim *machine;
 /* ------------------------------------------------------------------- points of our own */
 
 int __real_shutdown(int fd, int how);
-void __real_fdstore_push(const char *name, int fd);
+int __real_fdstore_push(const char *name, int fd);
 void __real_fdstore_remove(const char *name);
 int __wrap_shutdown(int fd, int how);
-void __wrap_fdstore_push(const char *name, int fd);
+int __wrap_fdstore_push(const char *name, int fd);
 void __wrap_fdstore_remove(const char *name);
 
 int __wrap_shutdown(int fd, int how)
@@ -47,11 +47,14 @@ int __wrap_shutdown(int fd, int how)
 	return r;
 }
 
-void __wrap_fdstore_push(const char *name, int fd)
+int __wrap_fdstore_push(const char *name, int fd)
 {
+	int r;
+
 	crash_point();
-	__real_fdstore_push(name, fd);
+	r = __real_fdstore_push(name, fd);
 	crash_point();
+	return r;
 }
 
 void __wrap_fdstore_remove(const char *name)

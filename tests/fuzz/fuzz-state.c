@@ -132,7 +132,7 @@ static void keep_handle(const struct record_lease *l)
 	assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
 	assert(getsockopt(pair[1], SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0);
 	fdstore_handle_name(l->id, cookie, name);
-	fdstore_push(name, pair[0]);
+	assert(fdstore_push(name, pair[0]) == 0);
 	close(pair[0]);
 	handles[n_handles++] = pair[1];
 }

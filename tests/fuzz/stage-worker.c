@@ -217,11 +217,20 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 	return 0;
 }
 
-int registrar_start(sd_event *event, struct nic_backend *backend, const struct ifq_request *request,
-		    registrar_excused excused, registrar_done done, void *userdata)
+void registrars_free(struct registrar_list *list)
 {
+	(void)list;
+}
+
+int registrar_start(struct manager *m, const struct ifq_request *request,
+		    registrar_excused excused, registrar_done done, void *userdata,
+		    struct fault *reterr)
+{
+	struct nic_backend *backend = m->backend;
+	sd_event *event = m->event;
 	struct registrar *g;
 
+	(void)reterr;
 	(void)excused; /* no driver is slow here */
 	g = calloc(1, sizeof(*g));
 	if (!g)

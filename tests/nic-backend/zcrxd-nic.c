@@ -292,7 +292,7 @@ static int run_rule_insert(struct nic_backend *b, char **argv, struct fault *ret
 	if (r == 0)
 		r = open_nic(b, argv[0], &nic, reterr);
 	if (r == 0)
-		r = nic->ops->rule_insert(nic, &flow, &target, &location, reterr);
+		r = nic->ops->rule_insert(nic, &flow, &target, 0, &location, reterr);
 	if (r == 0)
 		printf("location %u\n", location);
 	return r;

@@ -22,7 +22,7 @@ static const struct mistake mistakes[] = {
 	  "characters without blanks" },
 	{ "policy: [{users: alice}]",
 	  "1:11: policy[0].users: found an unknown key, expected one of user, group, interfaces, "
-	  "max-queues, max-area, max-lease-time, flows, tune, administer (did you mean user?)" },
+	  "max-queues, max-area, max-flows, max-lease-time, flows, tune, administer (did you mean user?)" },
 	{ RULE "- group: zcrx\n- user: alice\n  flows: any\n",
 	  "4:3: policy[2]: found a rule that never decides, expected it before the rule at line 2, "
 	  "which matches the same users first" },
@@ -42,6 +42,8 @@ static const struct mistake mistakes[] = {
 	  "link shows it" },
 	{ RULE "  max-queues: unlimited\n",
 	  "3:15: policy[0].max-queues: found \"unlimited\", expected a number from 0 to 65536" },
+	{ RULE "  max-flows: many\n", "3:14: policy[0].max-flows: found \"many\", expected a "
+				      "number from 0 to 1000000" },
 	{ RULE "  max-area: 256MB\n",
 	  "3:13: policy[0].max-area: found \"256MB\", expected a size in "
 	  "bytes or like 256M (K, M, G, T)" },

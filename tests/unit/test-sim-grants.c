@@ -171,7 +171,7 @@ static void test_unplug(void **state)
 	assert_int_equal(nic->ops->apply(nic, &step, NULL), ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->queues(nic, &seven, 1, &found, NULL), ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->grant(nic, &request, &other, NULL), ZCRX_NO_SUCH_INTERFACE);
-	assert_int_equal(nic->ops->rule_insert(nic, &flow, TO(7), &location, NULL),
+	assert_int_equal(nic->ops->rule_insert(nic, &flow, TO(7), 0, &location, NULL),
 			 ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->rule_delete(nic, 0, &flow, TO(7), NULL), ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->ungrant(nic, &g, NULL), 0);
@@ -228,7 +228,7 @@ static void test_contexts(void **state)
 
 	(void)state;
 	assert_int_equal(sim_foreign_context(backend, IFINDEX, 2, 0), 0);
-	assert_int_equal(nic->ops->rule_insert(nic, &flow, &to, &location, &f),
+	assert_int_equal(nic->ops->rule_insert(nic, &flow, &to, 0, &location, &f),
 			 ZCRX_KERNEL_REJECTED);
 	assert_int_equal(nic->ops->context_create(nic, beyond, 2, &context, &f),
 			 ZCRX_KERNEL_REJECTED);
@@ -236,7 +236,7 @@ static void test_contexts(void **state)
 	assert_int_equal(context, 1);
 	assert_int_equal(nic->ops->observe(nic, &s, NULL), 0);
 	assert_non_null(nic_state_own_context(s, 1, ours, 3));
-	assert_int_equal(nic->ops->rule_insert(nic, &flow, &to, &location, NULL), 0);
+	assert_int_equal(nic->ops->rule_insert(nic, &flow, &to, 0, &location, NULL), 0);
 
 	/* Busy; then gone; somebody else's and what is gone already are left alone. */
 	assert_int_equal(nic->ops->context_delete(nic, 1, ours, 3, &f), ZCRX_KERNEL_REJECTED);

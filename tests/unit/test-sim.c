@@ -86,14 +86,14 @@ static void test_rules(void **state)
 
 	(void)state;
 	assert_int_equal(sim_foreign_rule(backend, IFINDEX, &foreign), 0);
-	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), &at_a, NULL), 0);
-	assert_int_equal(nic->ops->rule_insert(nic, &b, TO(6), &at_b, NULL), 0);
+	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), 0, &at_a, NULL), 0);
+	assert_int_equal(nic->ops->rule_insert(nic, &b, TO(6), 0, &at_b, NULL), 0);
 	assert_int_equal(at_a, 1);
 	assert_int_equal(at_b, 2);
-	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(6), &unused, &f), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(6), 0, &unused, &f), ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EEXIST);
 	a.source_port = 5;
-	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(8), &unused, &f), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(8), 0, &unused, &f), ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EINVAL);
 	a.source_port = 0;
 
@@ -111,12 +111,12 @@ static void test_rules(void **state)
 	assert_int_equal(s->n_rules, 2);
 	assert_int_equal(sim_remove_rule(backend, IFINDEX, 0), 0);
 	assert_int_equal(sim_remove_rule(backend, IFINDEX, 0), -ENOENT);
-	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), &at_a, NULL), 0);
+	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), 0, &at_a, NULL), 0);
 	assert_int_equal(at_a, 0);
 
 	assert_int_equal(nic->ops->apply(nic, &off, NULL), 0);
 	a.source_port = 5;
-	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), &unused, &f), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), 0, &unused, &f), ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EOPNOTSUPP);
 }
 
@@ -257,7 +257,7 @@ static void *work(void *userdata)
 	for (unsigned i = 0; i < 500; i++) {
 		if (own->ops->grant(own, &request, &g, NULL) != 0)
 			return "grant";
-		if (own->ops->rule_insert(own, &flow, TO(q), &location, NULL) != 0)
+		if (own->ops->rule_insert(own, &flow, TO(q), 0, &location, NULL) != 0)
 			return "insert";
 		if (own->ops->rule_delete(own, location, &flow, TO(q), NULL) != 0)
 			return "delete";

@@ -9,6 +9,7 @@
 #define RULES_MOST   1024
 #define NAMES_MOST   256 /* interfaces, flows, addresses of one rule */
 #define QUEUES_MOST  65536
+#define FLOWS_MOST   1000000
 #define ACCOUNT_MOST 255
 
 static int read_account(struct config_reader *r, const struct yaml_node *value, const char *what,
@@ -79,6 +80,20 @@ static int read_max_queues(struct config_reader *r, const struct yaml_node *valu
 	ret = config_read_number(r, value, 0, QUEUES_MOST, &v);
 	if (ret == 0)
 		((struct policy_rule *)into)->max_queues = v;
+	return ret;
+}
+
+static int read_max_flows(struct config_reader *r, const struct yaml_node *value, void *into)
+{
+	struct policy_rule *rule = into;
+	unsigned v = 0;
+	int ret;
+
+	ret = config_read_number(r, value, 0, FLOWS_MOST, &v);
+	if (ret == 0) {
+		rule->max_flows = v;
+		rule->has_max_flows = true;
+	}
 	return ret;
 }
 
@@ -240,19 +255,24 @@ static int read_rule(struct config_reader *r, const struct yaml_node *value, voi
 		{ "interfaces", read_interfaces },
 		{ "max-queues", read_max_queues },
 		{ "max-area", read_max_area },
+		{ "max-flows", read_max_flows },
 		{ "max-lease-time", read_max_lease_time },
 		{ "flows", read_flows },
 		{ "tune", read_tune },
 		{ "administer", read_administer },
 	};
 	struct policy_rule *rule = into;
+	int ret;
 
 	rule->line = value->line;
 	rule->max_queues = rule->max_area = rule->max_lease_time = POLICY_UNLIMITED;
 	/* It would let everybody do everything, and looks like the opposite. */
 	if (value->kind == YAML_MAPPING && value->n_items == 0)
 		return config_bad_found(r, value, "an empty rule", "at least one key");
-	return config_read_mapping(r, value, keys, ARRAY_SIZE(keys), rule);
+	ret = config_read_mapping(r, value, keys, ARRAY_SIZE(keys), rule);
+	if (ret == 0 && !rule->has_max_flows)
+		rule->max_flows = rule->administer ? POLICY_UNLIMITED : POLICY_MAX_FLOWS;
+	return ret;
 }
 
 /* Whoever `b` matches, `a` matches before. */
@@ -308,6 +328,7 @@ int config_default_policy(struct config *c)
 		.uid = 0,
 		.max_queues = POLICY_UNLIMITED,
 		.max_area = POLICY_UNLIMITED,
+		.max_flows = POLICY_UNLIMITED,
 		.max_lease_time = POLICY_UNLIMITED,
 		.flows = POLICY_FLOWS_ANY,
 		.administer = true,

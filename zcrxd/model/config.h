@@ -45,6 +45,7 @@ struct policy_flow {
 };
 
 #define POLICY_UNLIMITED UINT64_MAX
+#define POLICY_MAX_FLOWS 64 /* by default, of users who do not administer */
 
 struct policy_rule {
 	unsigned line;	  /* in the file, for "denied by the rule at line 12" */
@@ -54,6 +55,8 @@ struct policy_rule {
 	gid_t gid;
 	char **interfaces; /* NULL-terminated; NULL for all */
 	uint64_t max_queues, max_area /* bytes, of all areas of a uid */, max_lease_time /* us */;
+	uint64_t max_flows; /* of all leases of a uid */
+	bool has_max_flows; /* the rule says so */
 	enum policy_flows flows;
 	struct policy_flow *flow_list;
 	size_t n_flow_list;

@@ -124,6 +124,26 @@ int policy_check_area(const struct config *c, const struct peer *peer, uint64_t 
 	return quota(rule, "max-area", "bytes of area", usage->area, size, rule->max_area, reterr);
 }
 
+int policy_check_flows(const struct config *c, const struct peer *peer, uint64_t n,
+		       const struct policy_usage *usage, uint64_t *ret_limit, struct fault *reterr)
+{
+	const struct policy_rule *rule = NULL;
+	int r;
+
+	r = decide(c, peer, "steer flows", &rule, reterr);
+	if (r != 0)
+		return r;
+	*ret_limit = rule->max_flows;
+	return quota(rule, "max-flows", "flows", usage->flows, n, rule->max_flows, reterr);
+}
+
+bool policy_administers(const struct config *c, const struct peer *peer)
+{
+	const struct policy_rule *rule = policy_match(c, peer);
+
+	return rule && rule->administer;
+}
+
 static bool lists_address(const struct policy_flow *entry, const struct flow *flow)
 {
 	const struct flow_address *list =

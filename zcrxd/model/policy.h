@@ -15,6 +15,7 @@
 struct policy_usage {
 	uint64_t queues;
 	uint64_t area; /* bytes */
+	uint64_t flows;
 };
 
 /* NULL if nothing matches. */
@@ -26,6 +27,9 @@ int policy_check_acquire(const struct config *c, const struct peer *peer, const 
 			 unsigned queues, const struct policy_usage *usage, struct fault *reterr);
 int policy_check_area(const struct config *c, const struct peer *peer, uint64_t size,
 		      const struct policy_usage *usage, struct fault *reterr);
+/* So many flows more, however they are proved; *ret_limit is what the rule says. */
+int policy_check_flows(const struct config *c, const struct peer *peer, uint64_t n,
+		       const struct policy_usage *usage, uint64_t *ret_limit, struct fault *reterr);
 /* A flow by value. FLOW_NOT_PROVED where the rule wants a proof or does not list it. */
 int policy_check_flow(const struct config *c, const struct peer *peer, const struct flow *flow,
 		      struct fault *reterr);
@@ -34,6 +38,7 @@ int policy_check_tune(const struct config *c, const struct peer *peer, struct fa
 /* Where an interrupt goes: only onto CPUs that are the peer's `own`, unless it administers. */
 int policy_check_cpus(const struct config *c, const struct peer *peer, const struct cpus *asked,
 		      const struct cpus *own, struct fault *reterr);
+bool policy_administers(const struct config *c, const struct peer *peer);
 int policy_check_administer(const struct config *c, const struct peer *peer, const char *what,
 			    struct fault *reterr);
 

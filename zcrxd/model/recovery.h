@@ -63,11 +63,13 @@ struct record_lease {
 	enum grant_kind grant;
 	uint32_t queues[LEASE_QUEUES_MAX];
 	uint64_t areas[LEASE_QUEUES_MAX];
+	uid_t client_uids[LEASE_QUEUES_MAX]; /* the owner's if an older zcrxd wrote it */
 	struct tuning found[LEASE_QUEUES_MAX];
 	size_t n_queues;
 	enum spread_state spread;
 	uint32_t context; /* SPREAD_CONTEXT */
 	uint64_t creation_usec, expiry_usec;
+	uint64_t max_flows; /* no limit if an older zcrxd wrote it */
 	struct record_flow *flows;
 	size_t n_flows;
 	struct record_proof *proofs;

@@ -135,9 +135,10 @@ struct nic_ops {
 			      struct fault *reterr);
 
 	/* At a free location, never replacing somebody's rule; which one is told. Verified by
-	 * reading it back. */
+	 * reading it back. QUOTA_EXCEEDED if model/share.h says no to who has `held` rules with this
+	 * one; 0: he may have the last entry of the table. */
 	int (*rule_insert)(struct nic *nic, const struct flow *flow,
-			   const struct rule_target *target, uint32_t *ret_location,
+			   const struct rule_target *target, size_t held, uint32_t *ret_location,
 			   struct fault *reterr);
 	/* Only if the rule at the location still is this flow to this target; gone or changed by
 	 * somebody else is success, and is left alone. */
@@ -203,6 +204,12 @@ struct nic_backend_ops {
 	 */
 	int (*register_ifq)(struct nic_backend *b, const struct ifq_request *request,
 			    struct ifq *ret, struct fault *reterr);
+
+	/*
+	 * SIGKILL for a client, unless it runs as somebody by now whom `uid` could not kill himself
+	 * (-EPERM): a process may have started a set-uid program since it connected. -ESRCH.
+	 */
+	int (*kill_client)(struct nic_backend *b, int pidfd, uid_t uid);
 
 	/*
 	 * Nothing in the kernel shows which queues without a NIC are in use. What does is a descriptor,

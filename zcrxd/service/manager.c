@@ -19,6 +19,7 @@
 #include "log.h"
 #include "manager.h"
 #include "origin.h"
+#include "registrar.h"
 #include "reload.h"
 #include "restore.h"
 #include "server.h"
@@ -289,6 +290,7 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 	TAILQ_INIT(&m->strays);
 	LIST_INIT(&m->watchers);
 	STAILQ_INIT(&m->answers);
+	LIST_INIT(&m->registrars);
 	m->config_path = strdup(config_path);
 	m->state_path = strdup(state_path);
 	m->origin_directory = choose_origin_directory(state_path);
@@ -320,6 +322,7 @@ struct manager *manager_free(struct manager *m)
 	TAILQ_FOREACH(d, &m->devices, entry)
 		worker_join(TAKE_PTR(d->worker));
 	answers_free(m);
+	registrars_free(&m->registrars);
 	leases_leave(m);
 	strays_free(m);
 	while ((d = TAILQ_FIRST(&m->devices)))

@@ -20,6 +20,7 @@ struct connection;
 struct device;
 struct lease;
 struct listener;
+struct registrar;
 struct session_process;
 struct stray;
 struct user;
@@ -33,6 +34,7 @@ STAILQ_HEAD(answer_list, answer);
 LIST_HEAD(listener_list, listener);
 LIST_HEAD(session_list, session_process);
 LIST_HEAD(user_list, user);
+LIST_HEAD(registrar_list, registrar);
 LIST_HEAD(watcher_list, watcher);
 
 struct manager {
@@ -62,6 +64,7 @@ struct manager {
 	struct watcher_list watchers;
 	struct answer_list answers; /* to calls that only read: methods/answers.h */
 	sd_event_source *answer_source;
+	struct registrar_list registrars;
 	uint64_t last_flow_id;
 	unsigned n_stopping;	/* devices that go back to what they were, because the daemon ends */
 	unsigned starting;	/* devices whose first configuration is still running */

@@ -173,15 +173,15 @@ static int kernel_nic_ungrant(struct nic *base, const struct grant *grant, struc
 }
 
 static int kernel_nic_rule_insert(struct nic *base, const struct flow *flow,
-				  const struct rule_target *target, uint32_t *ret_location,
-				  struct fault *reterr)
+				  const struct rule_target *target, size_t held,
+				  uint32_t *ret_location, struct fault *reterr)
 {
 	struct kernel_nic *nic = kernel_nic(base);
 	const struct ethtool_device device = kernel_nic_device(nic);
 	int r = kernel_nic_begin(nic, reterr);
 
 	return r != 0 ? r
-		      : rxnfc_insert(&device, flow, target, ret_location, reterr);
+		      : rxnfc_insert(&device, flow, target, held, ret_location, reterr);
 }
 
 static int kernel_nic_rule_delete(struct nic *base, uint32_t location, const struct flow *flow,

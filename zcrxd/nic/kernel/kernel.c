@@ -129,6 +129,12 @@ static int kernel_register_ifq(struct nic_backend *b, const struct ifq_request *
 	return zcrx_register(request, ret, reterr);
 }
 
+static int kernel_kill_client(struct nic_backend *b, int pidfd, uid_t uid)
+{
+	(void)b;
+	return zcrx_kill_client(pidfd, uid);
+}
+
 static int kernel_rings(struct nic_backend *base, int stored)
 {
 	struct kernel_backend *b = kernel_backend(base);
@@ -177,6 +183,7 @@ static const struct nic_backend_ops kernel_ops = {
 	.sockets_at_port = kernel_sockets_at_port,
 	.check_area = kernel_check_area,
 	.register_ifq = kernel_register_ifq,
+	.kill_client = kernel_kill_client,
 	.rings = kernel_rings,
 	.open = kernel_open,
 	.free = kernel_free,

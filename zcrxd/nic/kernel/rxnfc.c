@@ -7,6 +7,7 @@
 
 #include "flow.h"
 #include "rxnfc.h"
+#include "share.h"
 
 /* mlx5 does not tell the size of its table, has this many slots, and wants to be told which. */
 #define SILENT_TABLE_SIZE 1024
@@ -126,18 +127,22 @@ static int compare_locations(const void *a, const void *b)
 
 /*
  * The lowest free one: where tables are searched in order, the client's narrow flow is not hidden
- * behind somebody's wide one.
+ * behind somebody's wide one. -EDQUOT: what is left is for others. A driver that chooses by itself need
+ * not say how many there are.
  */
-static int choose_location(const struct ethtool_device *d, uint32_t *ret)
+static int choose_location(const struct ethtool_device *d, size_t held, uint32_t *ret)
 {
 	_cleanup_free_ uint32_t *used = NULL;
 	struct rule_table table;
-	uint32_t location = 0;
+	uint32_t location = 0, size;
 	int r = read_table(d, &table);
 
 	if (r < 0)
 		return r;
 	used = table.used;
+	size = table.size > 0 || table.chooses ? table.size : SILENT_TABLE_SIZE;
+	if (size > 0 && table.n_used < size && !share_allows(size, table.n_used, held, 1))
+		return -EDQUOT;
 	if (table.chooses) {
 		*ret = RX_CLS_LOC_ANY;
 		return 0;
@@ -146,7 +151,7 @@ static int choose_location(const struct ethtool_device *d, uint32_t *ret)
 	for (size_t i = 0; i < table.n_used; i++)
 		if (used[i] == location)
 			location++;
-	if (location >= (table.size ?: SILENT_TABLE_SIZE))
+	if (location >= size)
 		return -ENOSPC;
 	*ret = location;
 	return 0;
@@ -169,12 +174,13 @@ static void withdraw(const struct ethtool_device *d, const char *called, uint32_
 }
 
 static int insert_once(const struct ethtool_device *d, const struct flow *flow,
-		       const struct rule_target *target, uint32_t *ret_location, bool *ret_chosen)
+		       const struct rule_target *target, size_t held, uint32_t *ret_location,
+		       bool *ret_chosen)
 {
 	struct ethtool_rxnfc nfc;
 	char called[IFNAMSIZ];
 	uint32_t location;
-	int r = choose_location(d, &location);
+	int r = choose_location(d, held, &location);
 
 	if (r < 0)
 		return r;
@@ -272,7 +278,8 @@ static int refuse_changed(const struct ethtool_device *d, const struct nic_rule 
 }
 
 int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
-		 const struct rule_target *target, uint32_t *ret_location, struct fault *reterr)
+		 const struct rule_target *target, size_t held, uint32_t *ret_location,
+		 struct fault *reterr)
 {
 	struct nic_rule found;
 	bool chosen = true;
@@ -281,7 +288,13 @@ int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
 
 	/* At a location of our choice EEXIST may only mean that somebody took it just now. */
 	for (unsigned i = 0; i < ATTEMPTS && ((r == -EEXIST && chosen) || r == -ESTALE); i++)
-		r = insert_once(d, flow, target, &location, &chosen);
+		r = insert_once(d, flow, target, held, &location, &chosen);
+	if (r == -EDQUOT)
+		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "rules",
+				 "The last entries of the rule table of %s are kept for users who have "
+				 "few rules there; this one would have %zu. Remove flows that are not "
+				 "needed, or wait until others remove some (ethtool -n %s lists them).",
+				 d->name, held, d->name);
 	if (r < 0) {
 		q = rxnfc_refuse_fields(d, flow, -r, reterr);
 		return q != 0 ? q : refuse(r, "insert", d, flow, target, reterr);

@@ -29,6 +29,7 @@ int rxnfc_refuse_fields(const struct ethtool_device *d, const struct flow *flow,
 
 /* As nic_ops.rule_insert and rule_delete. */
 int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
-		 const struct rule_target *target, uint32_t *ret_location, struct fault *reterr);
+		 const struct rule_target *target, size_t held, uint32_t *ret_location,
+		 struct fault *reterr);
 int rxnfc_delete(const struct ethtool_device *d, uint32_t location, const struct flow *flow,
 		 const struct rule_target *target, struct fault *reterr);

@@ -176,8 +176,9 @@ static int context_delete(struct nic *nic, uint32_t context, const uint32_t *que
 }
 
 static int rule_insert(struct nic *nic, const struct flow *flow, const struct rule_target *target,
-		       uint32_t *ret_location, struct fault *reterr)
+		       size_t held, uint32_t *ret_location, struct fault *reterr)
 {
+	(void)held;
 	(void)nic;
 	(void)flow;
 	(void)target;

@@ -5,6 +5,7 @@
  * are gone when the call returns, the pins live on in the ifq.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -110,6 +111,19 @@ static int check_client(const struct ifq_request *request, struct fault *reterr)
 			 "The process that connected runs as another user now (uid %u, and it "
 			 "connected as %u). Connect again from the process that owns the ring.",
 			 info.euid, request->uid);
+}
+
+/* As kill(2) has it: by the real or the saved id. What it becomes between question and signal is seen by
+ * nobody. */
+int zcrx_kill_client(int pidfd, uid_t uid)
+{
+	struct uapi_pidfd_info info = { .mask = UAPI_PIDFD_INFO_CREDS };
+
+	if (ioctl(pidfd, UAPI_PIDFD_GET_INFO, &info) < 0)
+		return -errno;
+	if (!(info.mask & UAPI_PIDFD_INFO_CREDS) || (info.ruid != uid && info.suid != uid))
+		return -EPERM;
+	return syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0 ? -errno : 0;
 }
 
 static int take_ring(const struct ifq_request *request, int *ret, struct fault *reterr)

@@ -9,6 +9,8 @@
 
 /* As nic_backend_ops.register_ifq. */
 int zcrx_register(const struct ifq_request *request, struct ifq *ret, struct fault *reterr);
+/* As nic_backend_ops.kill_client. */
+int zcrx_kill_client(int pidfd, uid_t uid);
 
 /* The refill region for so many entries, rounded up to a power of two: ring header, entries, and
  * the statistics in the last bytes. */

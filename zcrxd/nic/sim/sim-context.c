@@ -114,6 +114,19 @@ int sim_set_contexts_max(struct nic_backend *b, unsigned ifindex, size_t n)
 	return r;
 }
 
+int sim_set_rules_max(struct nic_backend *b, unsigned ifindex, size_t n)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r == 0)
+		s->nics[slot].rules_max = n;
+	return r;
+}
+
 int sim_remove_context(struct nic_backend *b, unsigned ifindex, uint32_t context)
 {
 	struct sim *s = sim_of(b);

@@ -46,6 +46,7 @@ struct sim_nic {
 	struct local_address *addresses;
 	size_t n_addresses;
 	size_t contexts_max; /* extra ones */
+	size_t rules_max;    /* 0: as many as any */
 };
 
 struct sim_netkit {
@@ -73,6 +74,7 @@ struct sim {
 	struct sim_socket *sockets;
 	size_t n_sockets;
 	uint64_t strayed; /* cookie */
+	atomic_bool clients_are_root; /* by a set-uid program that they have started */
 	bool silent; /* other administrators use ioctls that tell nobody */
 	int event_fd;
 	bool quiet;	    /* no events */

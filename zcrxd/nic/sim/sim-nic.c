@@ -2,6 +2,7 @@
 /*
  * One simulated NIC as nic.h sees it. A handle knows its slot only, so that it outlives the NIC.
  */
+#include "share.h"
 #include "sim-internal.h"
 
 #define RULES_MOST 1024
@@ -261,11 +262,12 @@ static bool target_exists(const struct nic_state *s, const struct rule_target *t
 }
 
 static int rule_insert(struct nic *nic, const struct flow *flow, const struct rule_target *target,
-		       uint32_t *ret_location, struct fault *reterr)
+		       size_t held, uint32_t *ret_location, struct fault *reterr)
 {
 	static const char operation[] = "insert ntuple rule";
 	struct sim_handle *h = handle_of(nic);
 	struct nic_state *s;
+	size_t most;
 	int r;
 
 	r = sim_begin(h, operation, reterr);
@@ -282,7 +284,10 @@ static int rule_insert(struct nic *nic, const struct flow *flow, const struct ru
 		return fault_kernel(reterr, EINVAL, NULL, operation, "There is no %s %u.",
 				    target->action == RULE_TO_QUEUE ? "queue" : "RSS context",
 				    target->number);
-	if (s->n_rules >= RULES_MOST)
+	most = h->sim->nics[h->slot].rules_max ?: RULES_MOST;
+	if (s->n_rules < most && !share_allows(most, s->n_rules, held, 1))
+		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "rules", "The rest is for others.");
+	if (s->n_rules >= most)
 		return fault_kernel(reterr, ENOSPC, NULL, operation, "The NIC has no room.");
 	for (size_t i = 0; i < s->n_rules; i++)
 		if (s->rules[i].understood && flow_equal(&s->rules[i].flow, flow))

@@ -128,6 +128,11 @@ int sim_sockets_at_port(struct nic_backend *b, uint16_t port, struct port_socket
 	return 0;
 }
 
+void sim_set_clients_root(struct nic_backend *b, bool root)
+{
+	sim_of(b)->clients_are_root = root;
+}
+
 void sim_stray_socket(struct nic_backend *b, uint64_t cookie)
 {
 	struct sim *s = sim_of(b);

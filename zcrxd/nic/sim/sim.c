@@ -2,8 +2,10 @@
 /*
  * The simulated machine itself: its links and addresses, its events, its failures.
  */
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "sim-internal.h"
 
@@ -228,6 +230,14 @@ static struct nic_backend *backend_free(struct nic_backend *b)
 	return NULL;
 }
 
+static int kill_client(struct nic_backend *b, int pidfd, uid_t uid)
+{
+	(void)uid;
+	if (sim_of(b)->clients_are_root)
+		return -EPERM;
+	return syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0 ? -errno : 0;
+}
+
 /* Its machine outlives the daemon. */
 static int rings(struct nic_backend *b, int stored)
 {
@@ -248,6 +258,7 @@ static const struct nic_backend_ops backend_ops = {
 	.sockets_at_port = sim_sockets_at_port,
 	.check_area = sim_check_area,
 	.register_ifq = sim_register_ifq,
+	.kill_client = kill_client,
 	.rings = rings,
 	.open = sim_open,
 	.free = backend_free,

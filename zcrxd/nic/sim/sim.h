@@ -54,6 +54,8 @@ int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_r
 int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t context, uint32_t queue);
 /* How many RSS contexts there is room for, 15 at first; 0: the driver has none. */
 int sim_set_contexts_max(struct nic_backend *b, unsigned ifindex, size_t n);
+/* How many rules there is room for. */
+int sim_set_rules_max(struct nic_backend *b, unsigned ifindex, size_t n);
 /* One that somebody deletes, whosever it is. -ENOENT, -EBUSY: a rule leads to it. */
 int sim_remove_context(struct nic_backend *b, unsigned ifindex, uint32_t context);
 /* The driver loses what it should have kept: rules, contexts, the table. */
@@ -71,6 +73,9 @@ int sim_add_socket(struct nic_backend *b, int fd, const struct socket_facts *fac
 int sim_close_socket(struct nic_backend *b, uint64_t cookie); /* -ENOENT */
 /* Nobody is told, but what comes in is for another socket from now on; 0 for all as it should be. */
 void sim_stray_socket(struct nic_backend *b, uint64_t cookie);
+
+/* Clients are what those who connected could not kill. */
+void sim_set_clients_root(struct nic_backend *b, bool root);
 
 /* Messages were lost; what happened is not told. */
 int sim_overrun(struct nic_backend *b);

@@ -110,6 +110,7 @@ int lease_adopt(struct manager *m, struct device *d, const struct record_lease *
 	if (!l)
 		return -ENOMEM;
 	l->ifindex = saved->ifindex;
+	l->max_flows = saved->max_flows;
 	l->owner_uid = saved->owner_uid;
 	l->owner_pid = saved->owner_pid;
 	l->state = state;
@@ -269,6 +270,9 @@ static int acquire_prepare(struct lease *l, const struct acquire_request *q, str
 	struct flow_list noted = {};
 	int r;
 
+	r = q->n_flows > 0 ? lease_flows_check_quota(l, q->peer, q->n_flows, reterr) : 0;
+	if (r != 0)
+		return r;
 	r = lease_flows_note(l, l->n_queues > 1 ? ALL_QUEUES : 0, q->flows, q->n_flows, NULL, &noted, reterr);
 	flow_list_done(&noted);
 	if (r != 0)

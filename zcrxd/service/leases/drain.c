@@ -9,8 +9,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/syscall.h>
 
 #include "clock.h"
 #include "fdstore.h"
@@ -101,15 +99,25 @@ void lease_grant_lost(struct lease *l)
  * it are beyond this: then the queue is quarantined. */
 static void kill_clients(struct lease *l)
 {
+	struct nic_backend *b = l->manager->backend;
+	const struct log_fields fields = { .lease = l->id };
+
 	for (unsigned i = 0; i < l->n_queues; i++) {
-		if (l->per_queue[i].client_pidfd < 0)
+		const struct lease_queue *q = &l->per_queue[i];
+		int r;
+
+		if (q->client_pidfd < 0)
 			continue;
-		log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id },
+		log_message(LOG_WARNING, &fields,
 			    "Lease %08x: killing its client, which keeps queue %u.", l->id,
 			    l->queues[i]);
-		if (syscall(SYS_pidfd_send_signal, l->per_queue[i].client_pidfd, SIGKILL, NULL, 0) < 0 &&
-		    errno != ESRCH)
-			log_errno(-errno, "Cannot kill the client of lease %08x", l->id);
+		r = b->ops->kill_client(b, q->client_pidfd, q->client_uid);
+		if (r == -EPERM)
+			log_message(LOG_WARNING, &fields,
+				    "Lease %08x: its client is not a process of uid %u any more, and is "
+				    "not killed. End it by hand.", l->id, (unsigned)q->client_uid);
+		else if (r < 0 && r != -ESRCH)
+			log_errno(r, "Cannot kill the client of lease %08x", l->id);
 	}
 }
 
@@ -352,7 +360,7 @@ void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *
 		lease_drain(l);
 }
 
-void lease_set_client(struct lease *l, unsigned queue, int pidfd, bool store)
+int lease_set_client(struct lease *l, unsigned queue, int pidfd, uid_t uid, bool store)
 {
 	char name[64];
 
@@ -360,8 +368,8 @@ void lease_set_client(struct lease *l, unsigned queue, int pidfd, bool store)
 	if (l->per_queue[queue].client_pidfd >= 0)
 		close(l->per_queue[queue].client_pidfd);
 	l->per_queue[queue].client_pidfd = pidfd;
-	if (store && pidfd >= 0)
-		fdstore_push(name, pidfd);
+	l->per_queue[queue].client_uid = uid;
+	return store && pidfd >= 0 ? fdstore_push(name, pidfd) : 0;
 }
 
 void lease_forget_client(struct lease *l, unsigned queue)
@@ -372,7 +380,7 @@ void lease_forget_client(struct lease *l, unsigned queue)
 		return;
 	fdstore_client_name(l->id, queue, name);
 	fdstore_remove(name);
-	lease_set_client(l, queue, -EBADF, false);
+	(void)lease_set_client(l, queue, -EBADF, l->owner_uid, false);
 }
 
 void leases_recheck(struct device *d)

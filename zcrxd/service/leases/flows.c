@@ -6,6 +6,7 @@
 
 #include "leases.h"
 #include "log.h"
+#include "policy.h"
 #include "strays.h"
 
 /* ------------------------------------------------------------------- the list */
@@ -86,6 +87,31 @@ int lease_flow_adopt(struct lease *l, const struct record_flow *saved, enum flow
 						    .location = location, .proof = proof });
 }
 
+int lease_flows_check_quota(struct lease *l, const struct peer *peer, size_t n,
+			    struct fault *reterr)
+{
+	const struct config *c = l->manager->config;
+	struct policy_usage usage;
+
+	leases_usage(l->manager, l->owner_uid, &usage);
+	l->may_fill_table = policy_administers(c, peer);
+	return policy_check_flows(c, peer, n, &usage, &l->max_flows, reterr);
+}
+
+/* Nobody asks when an address is added: the same limit as before holds. */
+static int check_quota(struct lease *l, size_t n, struct fault *reterr)
+{
+	struct policy_usage usage;
+
+	leases_usage(l->manager, l->owner_uid, &usage);
+	if (n == 0 || usage.flows + n <= l->max_flows)
+		return 0;
+	return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "max-flows",
+			 "This user holds %ju flows, and the policy sets max-flows to %ju; remove some, "
+			 "or ask an administrator to change the policy in the configuration.",
+			 (uintmax_t)usage.flows, (uintmax_t)l->max_flows);
+}
+
 int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
 		     struct proof *proof, struct flow_list *ret, struct fault *reterr)
 {
@@ -96,6 +122,9 @@ int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, 
 		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "flows",
 				 "A lease has at most %u flows; this one has %zu and %zu more are asked.",
 				 LEASE_FLOWS_MAX, l->n_flows, n);
+	r = check_quota(l, n, reterr);
+	if (r != 0)
+		return r;
 	ret->flows = calloc(n + 1, sizeof(*ret->flows));
 	if (!ret->flows)
 		return -ENOMEM;
@@ -126,6 +155,7 @@ struct rule_job {
 		struct flow flow;
 		struct rule_target target;
 		uint32_t location;
+		size_t held; /* as nic_ops.rule_insert takes it */
 	} *rules;
 	size_t n_inserted;
 	bool gone; /* the interface, with rules that were to be removed */
@@ -147,10 +177,23 @@ static struct rule_job *rule_job_free(struct rule_job *j)
 }
 DEFINE_CLEANUP(struct rule_job *, rule_job_free)
 
+/* Of its owner, those to be inserted included. */
+static size_t flows_on_device(const struct lease *l)
+{
+	const struct lease *other;
+	size_t n = 0;
+
+	TAILQ_FOREACH(other, &l->manager->leases, entry)
+		if (other->device == l->device && other->owner_uid == l->owner_uid)
+			n += other->n_flows;
+	return n;
+}
+
 static int rule_job_new(struct lease *l, const struct flow_list *list, flows_done done,
 			void *userdata, struct rule_job **ret)
 {
 	_cleanup_(rule_job_freep) struct rule_job *j = NULL;
+	size_t held = flows_on_device(l);
 
 	j = calloc(1, sizeof(*j));
 	if (!j)
@@ -165,8 +208,10 @@ static int rule_job_new(struct lease *l, const struct flow_list *list, flows_don
 		struct lease_flow *f = list->flows[i];
 
 		j->list.flows[i] = f;
+		/* One that was lost had its entry in the table before. */
 		j->rules[i] = (struct rule){ .flow = f->flow,
-					     .target = f->target, .location = f->location };
+					     .target = f->target, .location = f->location,
+					     .held = l->may_fill_table || f->lost ? 0 : held };
 	}
 	*ret = TAKE_PTR(j);
 	return 0;
@@ -191,7 +236,7 @@ static void insert_run(struct nic *nic, void *data)
 	for (size_t i = 0; i < j->list.n && j->r == 0; i++) {
 		nic_progress(nic);
 		j->r = nic->ops->rule_insert(nic, &j->rules[i].flow, &j->rules[i].target,
-					     &j->rules[i].location, &j->fault);
+					     j->rules[i].held, &j->rules[i].location, &j->fault);
 		j->n_inserted += j->r == 0;
 	}
 	if (j->r == 0)

@@ -80,6 +80,9 @@ int lease_handle_new(struct lease *l, int *ret_client_fd, struct fault *reterr)
 		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "handles",
 				 "The lease has %u handles already; close some of them.",
 				 LEASE_HANDLES_MAX);
+	r = lease_check_store(l, 1, reterr);
+	if (r != 0)
+		return r;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
 	fd = pair[0];
@@ -95,7 +98,11 @@ int lease_handle_new(struct lease *l, int *ret_client_fd, struct fault *reterr)
 	if (r < 0)
 		return r;
 	fdstore_handle_name(l->id, cookie, name);
-	fdstore_push(name, TAKE_FD(fd));
+	r = fdstore_push(name, TAKE_FD(fd));
+	if (r < 0) {
+		handle_free(LIST_FIRST(&l->handles), false);
+		return r;
+	}
 	*ret_client_fd = TAKE_FD(client_fd);
 	return 0;
 }

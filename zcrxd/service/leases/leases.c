@@ -11,9 +11,13 @@
 #include "log.h"
 #include "policy.h"
 #include "record.h"
+#include "share.h"
 #include "state-file.h"
 #include "strays.h"
 #include "watch.h"
+
+/* What is stored that is no lease's: the rings, and the sockets that systemd passes back count alike. */
+#define STORE_OTHERS 1
 
 struct lease *lease_ref(struct lease *l)
 {
@@ -71,8 +75,38 @@ void leases_usage(struct manager *m, uid_t uid, struct policy_usage *ret)
 		if (l->owner_uid != uid)
 			continue;
 		ret->queues += l->n_queues;
+		ret->flows += l->n_flows;
 		ret->area += lease_area(l);
 	}
+}
+
+static uint64_t stored_descriptors(const struct lease *l)
+{
+	uint64_t n = l->n_handles + l->n_proofs;
+
+	for (unsigned i = 0; i < l->n_queues; i++)
+		n += l->per_queue[i].client_pidfd >= 0;
+	return n;
+}
+
+int lease_check_store(const struct lease *l, unsigned n, struct fault *reterr)
+{
+	uint64_t size = fdstore_size(), used = STORE_OTHERS, held = n;
+	const struct lease *other;
+
+	if (size == UINT64_MAX)
+		return 0;
+	TAILQ_FOREACH(other, &l->manager->leases, entry) {
+		used += stored_descriptors(other);
+		held += other->owner_uid == l->owner_uid ? stored_descriptors(other) : 0;
+	}
+	if (share_allows(size, used, l->owner_uid == 0 ? 0 : held, n))
+		return 0;
+	return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "descriptors",
+			 "The service manager keeps %ju descriptors for zcrxd, %ju are in use, and the last "
+			 "eighth is for users who have few; this one would have %ju. Close handles, sockets "
+			 "or leases, or raise FileDescriptorStoreMax= of zcrxd.service.",
+			 (uintmax_t)size, (uintmax_t)used, (uintmax_t)held);
 }
 
 struct lease *leases_find_overlap(struct device *d, const struct flow *flow,

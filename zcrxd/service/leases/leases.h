@@ -59,6 +59,7 @@ struct lease_queue {
 	bool bound;
 	uint64_t area;	  /* bytes accounted to the owner */
 	struct tuning found; /* what Tune has changed, as it was */
+	uid_t client_uid; /* as whom the client connected */
 	int client_pidfd; /* the process that registers; -EBADF if none did, or it is not known */
 };
 
@@ -96,6 +97,8 @@ struct lease {
 
 	struct lease_flow **flows;
 	size_t n_flows;
+	uint64_t max_flows;   /* of its owner, as the policy said when flows were last asked for */
+	bool may_fill_table;  /* likewise: the NIC's, to the last entry */
 	LIST_HEAD(, proof) proofs;
 	unsigned n_proofs;
 	LIST_HEAD(, lease_handle) handles;
@@ -152,6 +155,10 @@ void lease_begin(struct lease *l);
 void lease_end(struct lease *l);
 /* `ended` is called once, at once if the lease is over already. */
 int lease_wait(struct lease *l, lease_ended ended, void *userdata);
+
+/* So many descriptors more can be stored for the next daemon; QUOTA_EXCEEDED. Those of users who hold
+ * little have room left. */
+int lease_check_store(const struct lease *l, unsigned n, struct fault *reterr);
 
 /* ---- handles (leases/handle.c) */
 /* A new handle; the client's end is returned. QUOTA_EXCEEDED past LEASE_HANDLES_MAX. */
@@ -230,6 +237,9 @@ struct flow_list {
 };
 typedef void (*flows_done)(struct lease *lease, int r, struct fault *fault,
 			   const struct flow_list *added, void *userdata);
+/* What the policy lets the peer have; QUOTA_EXCEEDED. Asked before they are noted. */
+int lease_flows_check_quota(struct lease *l, const struct peer *peer, size_t n,
+			    struct fault *reterr);
 /* Notes the flows as FLOW_PENDING; FLOW_CONFLICT, QUOTA_EXCEEDED. `proof` may be NULL. */
 int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
 		     struct proof *proof, struct flow_list *ret, struct fault *reterr);
@@ -303,8 +313,9 @@ void lease_grant_lost(struct lease *l);
 void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *reason);
 /* The client is done with it: what is left of the grace is not waited for. */
 void lease_hurry(struct lease *l);
-/* Keeps the process that registers a queue in mind, also for the next daemon; takes pidfd over. */
-void lease_set_client(struct lease *l, unsigned queue, int pidfd, bool store);
+/* Keeps the process that registers a queue in mind, and as whom it did, also for the next daemon; takes
+ * pidfd over, on failure too. */
+int lease_set_client(struct lease *l, unsigned queue, int pidfd, uid_t uid, bool store);
 void lease_forget_client(struct lease *l, unsigned queue);
 void leases_recheck(struct device *d);
 void leases_interface_gone(struct device *d);

@@ -38,6 +38,7 @@ int proof_settle(struct proof *p, const struct socket_facts *facts, bool wildcar
 {
 	struct proof *other = find_same_socket(p, facts->cookie);
 	char name[64];
+	int r;
 
 	if (other && !other->gone && same_facts(&other->facts, facts)) {
 		other->wildcard = wildcard;
@@ -57,7 +58,13 @@ int proof_settle(struct proof *p, const struct socket_facts *facts, bool wildcar
 	p->facts = *facts;
 	p->wildcard = wildcard;
 	fdstore_proof_name(p->lease->id, facts->cookie, p->queue, name);
-	fdstore_push(name, p->epoll_fd);
+	r = lease_check_store(p->lease, 1, reterr);
+	if (r == 0)
+		r = fdstore_push(name, p->epoll_fd);
+	if (r != 0) {
+		proof_free(p);
+		return r;
+	}
 	p->stored = true;
 	*ret = p;
 	return 0;

@@ -221,17 +221,24 @@ static int start_registrar(struct registration *g)
 {
 	struct lease *l = g->lease;
 	struct manager *m = l->manager;
-	int pidfd = fcntl(g->request.pidfd, F_DUPFD_CLOEXEC, 3);
+	int pidfd = fcntl(g->request.pidfd, F_DUPFD_CLOEXEC, 3), r = 0;
 
 	if (pidfd < 0)
 		return -errno;
 	if (g->request.rings_fd >= 0 && !m->rings_stored) {
-		fdstore_push(FDSTORE_RINGS, g->request.rings_fd);
-		m->rings_stored = true;
+		r = fdstore_push(FDSTORE_RINGS, g->request.rings_fd);
+		m->rings_stored = r == 0;
 	}
-	lease_set_client(l, g->queue, pidfd, true);
-	return registrar_start(m->event, m->backend, &g->request, is_excused,
-			       on_registered, g);
+	if (r == 0)
+		r = lease_check_store(l, 1, &g->fault);
+	if (r != 0) {
+		close(pidfd);
+		return r;
+	}
+	r = lease_set_client(l, g->queue, pidfd, g->request.uid, true);
+	if (r < 0)
+		return r;
+	return registrar_start(m, &g->request, is_excused, on_registered, g, &g->fault);
 }
 
 static void ways_done(void *data)

@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "log.h"
@@ -26,6 +25,10 @@ struct answer {
 #define ANSWER_TEXT_MAX 4096
 
 struct registrar {
+	LIST_ENTRY(registrar) entry;
+	struct nic_backend *backend;
+	uid_t uid; /* who connected */
+	bool abandoned; /* left behind: nobody waits for it any more */
 	pid_t pid;
 	int client_pidfd;
 	int answer_fd;
@@ -40,6 +43,7 @@ static struct registrar *registrar_free(struct registrar *g)
 {
 	if (!g)
 		return NULL;
+	LIST_REMOVE(g, entry);
 	sd_event_source_disable_unref(g->child);
 	sd_event_source_disable_unref(g->deadline);
 	if (g->client_pidfd >= 0)
@@ -151,13 +155,14 @@ static int refuse_locked(struct fault *reterr)
 			 REGISTRAR_DEADLINE_USEC / 1000000);
 }
 
-/* Nobody waits for the child any more; the loop reaps it whenever it ends. */
+/* Nobody waits for the child any more; the loop reaps it whenever it ends. It counts until then. */
 static void registrar_abandon(struct registrar *g)
 {
-	(void)sd_event_source_set_floating(g->child, true);
-	(void)sd_event_source_set_userdata(g->child, NULL);
-	sd_event_source_unref(TAKE_PTR(g->child));
-	registrar_free(g);
+	g->abandoned = true;
+	g->deadline = sd_event_source_disable_unref(g->deadline);
+	closep(&g->client_pidfd);
+	closep(&g->answer_fd);
+	g->client_pidfd = g->answer_fd = -EBADF;
 }
 
 static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
@@ -167,10 +172,9 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 	struct answer answer = {};
 	int r;
 
-	if (!g) { /* abandoned */
-		(void)sd_event_source_set_floating(s, false);
+	(void)s;
+	if (g->abandoned)
 		return 0;
-	}
 	r = registrar_read(g, &answer, &fault);
 	if (r == -EIO && g->overdue > 0)
 		r = refuse_locked(&fault);
@@ -179,6 +183,19 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 			  si->si_status);
 	g->done(r, &answer.ifq, &fault, g->userdata);
 	return 0;
+}
+
+static void kill_client(struct registrar *g)
+{
+	int r = g->backend->ops->kill_client(g->backend, g->client_pidfd, g->uid);
+
+	if (r == 0)
+		log_warning("A client keeps its ring's lock from us; it was killed.");
+	else if (r == -EPERM)
+		log_warning("A client keeps its ring's lock from us. It is not a process of uid %u any "
+			    "more, and is not killed.", (unsigned)g->uid);
+	else if (r != -ESRCH)
+		log_errno(r, "Cannot kill a client that keeps its ring's lock from us");
 }
 
 /*
@@ -200,8 +217,7 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 		kill(g->pid, SIGKILL); /* not reaped yet: the pid is the child's */
 		break;
 	case 1:
-		log_warning("A client keeps its ring's lock from us; killing it.");
-		(void)syscall(SYS_pidfd_send_signal, g->client_pidfd, SIGKILL, NULL, 0);
+		kill_client(g);
 		break;
 	default:
 		log_warning("Another process keeps the lock of the client's ring; leaving "
@@ -214,6 +230,33 @@ again:
 	(void)sd_event_source_set_time_relative(s, REGISTRAR_DEADLINE_USEC / 5);
 	(void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 	return 0;
+}
+
+/* A process that is late may wait for ever: each is memory of ours. Who has no locks to hold has few. */
+static int check_hung(const struct registrar_list *list, uid_t uid, struct fault *reterr)
+{
+	const struct registrar *g;
+	unsigned n = 0;
+	pid_t pid = 0;
+
+	LIST_FOREACH(g, list, entry) {
+		if (g->uid != uid || g->overdue == 0)
+			continue;
+		n++;
+		pid = g->pid;
+	}
+	if (n < REGISTRARS_HUNG_MAX)
+		return 0;
+	return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "registrations",
+			 "%u registrations of this user still wait for the locks of their rings (one is "
+			 "zcrxd's process %d). End the processes that hold these rings, and try again.",
+			 n, (int)pid);
+}
+
+void registrars_free(struct registrar_list *list)
+{
+	while (!LIST_EMPTY(list))
+		registrar_free(LIST_FIRST(list));
 }
 
 static int registrar_fork(struct registrar *g, struct nic_backend *backend,
@@ -236,28 +279,33 @@ static int registrar_fork(struct registrar *g, struct nic_backend *backend,
 	return 0;
 }
 
-int registrar_start(sd_event *event, struct nic_backend *backend, const struct ifq_request *request,
-		    registrar_excused excused, registrar_done done, void *userdata)
+int registrar_start(struct manager *m, const struct ifq_request *request,
+		    registrar_excused excused, registrar_done done, void *userdata,
+		    struct fault *reterr)
 {
 	_cleanup_(registrar_freep) struct registrar *g = NULL;
 	int r;
 
+	r = check_hung(&m->registrars, request->uid, reterr);
+	if (r != 0)
+		return r;
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return -ENOMEM;
-	*g = (struct registrar){ .answer_fd = -EBADF, .excused = excused, .done = done,
-				 .userdata = userdata };
+	*g = (struct registrar){ .backend = m->backend, .uid = request->uid, .answer_fd = -EBADF,
+				 .excused = excused, .done = done, .userdata = userdata };
+	LIST_INSERT_HEAD(&m->registrars, g, entry);
 	g->client_pidfd = fcntl(request->pidfd, F_DUPFD_CLOEXEC, 3);
 	if (g->client_pidfd < 0)
 		return -errno;
-	r = sd_event_add_time_relative(event, &g->deadline, CLOCK_MONOTONIC,
+	r = sd_event_add_time_relative(m->event, &g->deadline, CLOCK_MONOTONIC,
 				       REGISTRAR_DEADLINE_USEC, 0, on_deadline, g);
 	if (r < 0)
 		return r;
-	r = registrar_fork(g, backend, request);
+	r = registrar_fork(g, m->backend, request);
 	if (r < 0)
 		return r;
-	r = sd_event_add_child(event, &g->child, g->pid, WEXITED, on_child, g);
+	r = sd_event_add_child(m->event, &g->child, g->pid, WEXITED, on_child, g);
 	if (r < 0) {
 		kill(g->pid, SIGKILL);
 		waitpid(g->pid, NULL, 0);

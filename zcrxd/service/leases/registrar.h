@@ -8,11 +8,15 @@
 
 #include <systemd/sd-event.h>
 
+#include "manager.h"
 #include "nic.h"
 
 /* How long a client may keep its own ring's lock from us. A large cold area takes hundreds of
  * milliseconds to pin; seconds are somebody's intent. */
 #define REGISTRAR_DEADLINE_USEC (5 * 1000000ULL)
+
+/* So many registration processes of a user may be late, or left behind. */
+#define REGISTRARS_HUNG_MAX 4
 
 /* Asked past the deadline, and every second from then on: is it the driver that takes so long? */
 typedef bool (*registrar_excused)(void *userdata);
@@ -25,7 +29,11 @@ typedef void (*registrar_done)(int r, const struct ifq *ifq, struct fault *fault
  * is returned. Past the deadline, unless excused, the child is killed, because one that returns late
  * would register an ifq that nobody knows of; then the client, if the child cannot come back
  * otherwise. The request is refused (INVALID_RING) when the child is gone, or when not even that has
- * helped.
+ * helped; the process is left behind then. Who has REGISTRARS_HUNG_MAX late ones is refused another
+ * (QUOTA_EXCEEDED).
  */
-int registrar_start(sd_event *event, struct nic_backend *backend, const struct ifq_request *request,
-		    registrar_excused excused, registrar_done done, void *userdata);
+int registrar_start(struct manager *m, const struct ifq_request *request,
+		    registrar_excused excused, registrar_done done, void *userdata,
+		    struct fault *reterr);
+/* The loop ends; the processes do so by themselves. */
+void registrars_free(struct registrar_list *list);

@@ -181,7 +181,9 @@ static int add_flow(sd_varlink *link, struct manager *m, const struct flow_param
 		return r;
 	if (proof)
 		proof_ref_flow(proof); /* ours, until it is the flows' */
-	r = lease_flows_note(l, queue, flows, n, proof, &list, reterr);
+	r = lease_flows_check_quota(l, peer, n, reterr);
+	if (r == 0)
+		r = lease_flows_note(l, queue, flows, n, proof, &list, reterr);
 	for (size_t i = 0; i < list.n; i++)
 		list.flows[i]->asked = true;
 	if (r == 0) {

@@ -120,7 +120,7 @@ static int take_proof_fd(struct adoption *a, uint32_t lease, const struct record
 	if (fd >= 0) { /* under the name that the next daemon looks for */
 		fdstore_remove(name);
 		fdstore_proof_name(lease, p->facts.cookie, p->queue, name);
-		fdstore_push(name, fd);
+		(void)fdstore_push(name, fd);
 	}
 	return fd;
 }
@@ -170,13 +170,18 @@ static int adopt_proofs(struct adoption *a, struct lease *l, const struct record
 				close(fd);
 			return r;
 		}
+		if (exists && fd < 0)
+			log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id },
+				    "Lease %08x: the watch on the socket at port %u did not come back from "
+				    "the service manager; it is only looked at once a second.",
+				    l->id, p->facts.local_port);
 		if (!exists)
 			proof_set_gone(proof, "The socket was closed meanwhile.");
 	}
 	return 0;
 }
 
-static void adopt_clients(struct adoption *a, struct lease *l)
+static void adopt_clients(struct adoption *a, struct lease *l, const struct record_lease *saved)
 {
 	char name[64];
 
@@ -184,7 +189,8 @@ static void adopt_clients(struct adoption *a, struct lease *l)
 		if (!l->per_queue[i].bound)
 			continue;
 		fdstore_client_name(l->id, i, name);
-		lease_set_client(l, i, stored_fds_take(a->fds, name), false);
+		(void)lease_set_client(l, i, stored_fds_take(a->fds, name), saved->client_uids[i],
+				       false);
 	}
 }
 
@@ -241,7 +247,7 @@ static int adopt_objects(struct adoption *a, struct lease *l, const struct recor
 {
 	int r;
 
-	adopt_clients(a, l);
+	adopt_clients(a, l, saved);
 	r = adopt_handles(a, l);
 	if (r == 0)
 		r = adopt_proofs(a, l, saved);

@@ -74,7 +74,19 @@ void fdstore_client_name(uint32_t lease, unsigned queue, char ret[64])
 	snprintf(ret, 64, "client-%08x-%u", lease, queue);
 }
 
-void fdstore_push(const char *name, int fd)
+uint64_t fdstore_size(void)
+{
+	const char *text = getenv("FDSTORE"); /* systemd 254 and later */
+	char *end = NULL;
+	unsigned long long n;
+
+	if (!text || !getenv("NOTIFY_SOCKET"))
+		return UINT64_MAX;
+	n = strtoull(text, &end, 10);
+	return end != text && *end == '\0' ? n : UINT64_MAX;
+}
+
+int fdstore_push(const char *name, int fd)
 {
 	_cleanup_free_ char *text = NULL;
 	int r;
@@ -84,7 +96,8 @@ void fdstore_push(const char *name, int fd)
 	else
 		r = sd_pid_notify_with_fds(0, 0, text, &fd, 1);
 	if (r < 0)
-		log_errno(r, "Cannot store a descriptor; its lease will not survive a restart");
+		log_errno(r, "Cannot store a descriptor for the next zcrxd");
+	return r < 0 ? r : 0;
 }
 
 void fdstore_remove(const char *name)

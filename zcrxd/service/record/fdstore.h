@@ -36,5 +36,9 @@ void fdstore_client_name(uint32_t lease, unsigned queue, char ret[64]);
 
 #define FDSTORE_RINGS "rings" /* nic_backend_ops.rings() */
 
-void fdstore_push(const char *name, int fd);
+/* How many the service manager keeps; UINT64_MAX: there is none, and nothing is stored. */
+uint64_t fdstore_size(void);
+/* A negative errno if it is certain that it is not stored: then it has no next daemon. That the store
+ * is full is told to nobody; see lease_check_store(). */
+int fdstore_push(const char *name, int fd);
 void fdstore_remove(const char *name);

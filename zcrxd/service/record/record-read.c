@@ -187,6 +187,9 @@ static void parse_queues(struct reader *r, struct reader *essential, sd_json_var
 
 		l->queues[i] = (uint32_t)get_unsigned(essential, q, "queue", UINT16_MAX);
 		l->areas[i] = get_unsigned(r, q, "area", INT64_MAX);
+		l->client_uids[i] = sd_json_variant_by_key(q, "clientUid")
+					    ? (uid_t)get_unsigned(r, q, "clientUid", UINT32_MAX)
+					    : l->owner_uid;
 		parse_found(r, q, &l->found[i]);
 		for (size_t k = 0; k < i; k++)
 			if (l->queues[k] == l->queues[i])
@@ -247,7 +250,6 @@ static void parse_proofs(struct reader *r, sd_json_variant *v, struct record_lea
 
 static void parse_rest(struct reader *r, sd_json_variant *v, struct record_lease *l)
 {
-	l->owner_uid = (uid_t)get_unsigned(r, v, "uid", UINT32_MAX);
 	l->owner_pid = (pid_t)get_unsigned(r, v, "pid", INT32_MAX);
 	l->state = (enum lease_state)get_unsigned(r, v, "state", _LEASE_STATE_MAX - 1);
 	l->persistent = get_boolean(r, v, "persistent");
@@ -263,6 +265,9 @@ static void parse_rest(struct reader *r, sd_json_variant *v, struct record_lease
 		refuse(r, "context");
 		l->spread = SPREAD_MAKING; /* known by its table */
 	}
+	l->max_flows = sd_json_variant_by_key(v, "maxFlows")
+			       ? get_unsigned(r, v, "maxFlows", UINT64_MAX)
+			       : UINT64_MAX;
 	parse_name(r, v, l);
 	get_string(r, v, "interface", l->interface, sizeof(l->interface));
 	get_string(r, v, "hardware", l->hardware, sizeof(l->hardware));
@@ -282,6 +287,7 @@ static int parse_lease(sd_json_variant *v, struct record_lease *ret)
 
 	l.id = (uint32_t)get_unsigned(&essential, v, "id", UINT32_MAX);
 	l.ifindex = (unsigned)get_unsigned(&essential, v, "ifindex", UINT32_MAX);
+	l.owner_uid = (uid_t)get_unsigned(&r, v, "uid", UINT32_MAX);
 	parse_queues(&r, &essential, v, &l);
 	if (!essential.bad && (l.id == 0 || l.ifindex == 0))
 		refuse(&essential, "id");

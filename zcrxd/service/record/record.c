@@ -99,7 +99,8 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 		sd_json_variant *v = NULL;
 
 		r = sd_json_buildo(&v, UNSIGNED("queue", l->queues[i]),
-				   UNSIGNED("area", l->per_queue[i].area));
+				   UNSIGNED("area", l->per_queue[i].area),
+				   UNSIGNED("clientUid", l->per_queue[i].client_uid));
 		if (r >= 0)
 			r = build_found(&l->per_queue[i].found, &v);
 		r = append(&queues, r, v);
@@ -139,6 +140,7 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_CONDITION(l->spread == SPREAD_CONTEXT, "context",
 					     SD_JSON_BUILD_UNSIGNED(l->context)),
 		UNSIGNED("creation", l->creation_usec), UNSIGNED("expiry", l->expiry_usec),
+		UNSIGNED("maxFlows", l->max_flows),
 		SD_JSON_BUILD_PAIR_VARIANT("flows", flows),
 		SD_JSON_BUILD_PAIR_VARIANT("proofs", proofs));
 }
