@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "check-record.h"
 #include "harness.h"
 #include "inline-session.h"
 #include "log.h"
@@ -42,6 +43,19 @@ static struct {
 } running;
 
 /* ------------------------------------------------------------------------- the daemon */
+
+int __real_record_format(struct manager *m, char **ret);
+int __wrap_record_format(struct manager *m, char **ret);
+
+/* Whatever a test does, each record that is written can be read. */
+int __wrap_record_format(struct manager *m, char **ret)
+{
+	int r = __real_record_format(m, ret);
+
+	if (r == 0)
+		check_record(m, *ret);
+	return r;
+}
 
 static void *daemon_main(void *userdata)
 {

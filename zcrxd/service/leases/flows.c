@@ -7,6 +7,7 @@
 #include "leases.h"
 #include "log.h"
 #include "policy.h"
+#include "record.h"
 #include "strays.h"
 
 /* ------------------------------------------------------------------- the list */
@@ -95,6 +96,7 @@ int lease_flows_check_quota(struct lease *l, const struct peer *peer, size_t n,
 
 	leases_usage(l->manager, l->owner_uid, &usage);
 	l->may_fill_table = policy_administers(c, peer);
+	record_forget(l); /* max_flows is on record */
 	return policy_check_flows(c, peer, n, &usage, &l->max_flows, reterr);
 }
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
+
+#include "check-record.h"
+#include "leases.h"
+#include "record.h"
+
+static void check_flows(const struct lease *l, const struct record_lease *r)
+{
+	assert(r->n_flows == l->n_flows);
+	for (size_t i = 0; i < l->n_flows; i++) {
+		const struct lease_flow *f = l->flows[i];
+		const struct record_flow *saved = &r->flows[i];
+
+		assert(saved->id == f->id && flow_equal(&saved->flow, &f->flow));
+		assert(saved->queue == f->queue && saved->location == f->location);
+		assert(saved->proof == (f->proof ? f->proof->facts.cookie : 0));
+		assert(saved->state == f->state || f->state == FLOW_INSTALLING);
+	}
+}
+
+static void check_proofs(const struct lease *l, const struct record_lease *r)
+{
+	const struct proof *p;
+	size_t n = 0, all = 0;
+
+	LIST_FOREACH(p, &l->proofs, entry) {
+		all++;
+		if (!proof_counts(p))
+			continue;
+		assert(n < r->n_proofs && r->proofs[n].facts.cookie == p->facts.cookie);
+		assert(r->proofs[n].queue == p->queue && r->proofs[n].wildcard == p->wildcard);
+		assert(r->proofs[n].facts.local_port == p->facts.local_port);
+		n++;
+	}
+	assert(n == r->n_proofs && all == l->n_proofs && all <= LEASE_PROOFS_MAX);
+}
+
+static void check_lease(const struct lease *l, const struct record_lease *r)
+{
+	assert(!r->damaged);
+	assert(r->id == l->id && r->state == l->state && r->ifindex == l->ifindex);
+	assert(r->owner_uid == l->owner_uid && r->owner_pid == l->owner_pid);
+	assert(r->persistent == l->persistent && r->self_registered == l->self_registered);
+	assert(r->granted == l->granted && r->grant == l->grant.kind && r->force == l->force);
+	assert(r->spread == l->spread && r->max_flows == l->max_flows);
+	assert(r->expiry_usec == l->expiry_usec && r->creation_usec == l->creation_usec);
+	assert(!r->name == !l->name && (!r->name || streq(r->name, l->name)));
+	assert(r->n_queues == l->n_queues);
+	for (unsigned i = 0; i < l->n_queues; i++) {
+		assert(r->queues[i] == l->queues[i] && r->areas[i] == l->per_queue[i].area);
+		assert(r->client_uids[i] == l->per_queue[i].client_uid);
+		assert(r->found[i].which == l->per_queue[i].found.which);
+		assert(r->found[i].irq.irq == l->per_queue[i].found.irq.irq);
+	}
+	check_flows(l, r);
+	check_proofs(l, r);
+}
+
+void check_record(struct manager *m, const char *text)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	_cleanup_record_ struct record record = {};
+	const struct lease *l;
+	size_t n = 0;
+
+	assert(sd_json_parse(text, 0, &v, NULL, NULL) >= 0 && record_parse(v, &record) == 0);
+	assert(record.n_dropped == 0 && record.last_flow_id == m->last_flow_id);
+	TAILQ_FOREACH(l, &m->leases, entry)
+		if (l->n_queues > 0) {
+			assert(n < record.n_leases);
+			check_lease(l, &record.leases[n++]);
+		}
+	assert(n == record.n_leases);
+	for (size_t i = 0; i < record.n_strays; i++)
+		assert(!record.strays[i].damaged);
+}
