@@ -70,6 +70,7 @@ def test_answered_all_at_once(daemon):
     daemon.process.send_signal(signal.SIGSTOP)
     for client in clients:
         client.send(message("Release", leaseId=lease))
+    time.sleep(1)  # the session passes them on meanwhile
     daemon.process.send_signal(signal.SIGCONT)
     replies = [client.receive() for client in clients]
     assert sum("error" not in reply for reply in replies) > 100

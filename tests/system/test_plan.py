@@ -44,9 +44,10 @@ def nothing_left(configured):
     assert not machine.rule_count()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def found(configured):
-    """zc0 unconfigured, and configured again afterwards."""
+    """zc0 unconfigured, and configured again afterwards. Each time anew: what failed is tried again
+    after a second."""
     with Connection() as link:
         unconfigure(link)
         yield picture()

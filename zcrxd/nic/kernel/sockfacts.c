@@ -39,7 +39,7 @@ static int check_kind(int fd, struct socket_facts *facts, struct fault *reterr)
 
 	if (r == -ENOTSOCK || r == -EBADF)
 		return fault_set(reterr, ZCRX_FLOW_NOT_PROVED, NULL,
-				 "The descriptor sent as a socket is none. Send the listening or "
+				 "The descriptor sent as a socket is no TCP socket. Send the listening or "
 				 "connected TCP socket whose flow is to be steered.");
 	if (r >= 0)
 		r = get_int(fd, SO_TYPE, &facts->type);

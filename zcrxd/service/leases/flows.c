@@ -330,6 +330,7 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 	if (r < 0) {
 		for (size_t i = 0; i < list->n; i++)
 			list->flows[i]->state = FLOW_PENDING;
+		record_forget(l);
 		return r;
 	}
 	lease_begin(l);

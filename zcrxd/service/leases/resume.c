@@ -5,6 +5,7 @@
  */
 #include "leases.h"
 #include "log.h"
+#include "record.h"
 
 static void resume_flows(struct lease *l, enum flow_state wanted,
 			 int (*act)(struct lease *l, const struct flow_list *list, flows_done done,
@@ -39,8 +40,10 @@ static void resume_lease(struct lease *l)
 {
 	for (size_t i = 0; i < l->n_flows; i++)
 		if (l->flows[i]->state == FLOW_INSTALLING && l->flows[i]->queue == ALL_QUEUES &&
-		    !lease_is_spread(l))
+		    !lease_is_spread(l)) {
 			l->flows[i]->state = FLOW_PENDING;
+			record_forget(l);
+		}
 	lease_flows_review(l);
 	resume_flows(l, FLOW_REMOVING, lease_flows_remove);
 	if (l->state == LEASE_DRAINING) {
