@@ -47,5 +47,6 @@ struct kernel_features {
 	bool software;		/* 7.1: ZCRX_REG_NODEV */
 	bool queue_leasing;	/* 7.1: netkit queue leases */
 	bool events;		/* 7.2: events and copy statistics */
+	bool guard;		/* nf_tables at a NIC's ingress: nic_ops.guard_set() works */
 	bool ptrace_denied;	/* kernel.yama.ptrace_scope is 3: clients' rings are out of reach */
 };

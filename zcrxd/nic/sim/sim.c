@@ -206,6 +206,7 @@ static void sim_nic_done(struct sim_nic *n)
 	free(n->path);
 	free(n->altnames);
 	free(n->addresses);
+	free(n->guard);
 	*n = (struct sim_nic) {};
 }
 
@@ -259,6 +260,7 @@ static const struct nic_backend_ops backend_ops = {
 	.check_area = sim_check_area,
 	.register_ifq = sim_register_ifq,
 	.kill_client = kill_client,
+	.guard_sweep = sim_guard_sweep,
 	.rings = rings,
 	.open = sim_open,
 	.free = backend_free,
@@ -308,6 +310,7 @@ struct nic_backend *sim_new(void)
 		.software = true,
 		.queue_leasing = true,
 		.events = true,
+		.guard = true,
 	};
 	pthread_mutex_init(&s->lock, NULL);
 	s->next_ifindex = 1000;

@@ -359,6 +359,27 @@ static void sweep(struct adoption *a)
 	}
 }
 
+static bool has_lease(unsigned ifindex, void *userdata)
+{
+	const struct manager *m = userdata;
+	const struct lease *l;
+
+	TAILQ_FOREACH(l, &m->leases, entry)
+		if (l->ifindex == ifindex)
+			return true;
+	return false;
+}
+
+/* Of those that go on, the devices take over the guards themselves. */
+static void sweep_guards(struct manager *m)
+{
+	struct nic_backend *b = m->backend;
+	int r = b->ops->features(b)->guard ? b->ops->guard_sweep(b, has_lease, m) : 0;
+
+	if (r < 0)
+		log_errno(r, "Cannot take away what guarded the flows of leases that are over");
+}
+
 int manager_adopt(struct manager *m, struct stored_fds *fds)
 {
 	struct adoption a = { .manager = m, .fds = fds };
@@ -386,6 +407,7 @@ int manager_adopt(struct manager *m, struct stored_fds *fds)
 			log_errno(r, "Cannot adopt lease %08x", record.leases[i].id);
 	}
 	sweep(&a);
+	sweep_guards(m);
 	if (record.n_leases > 0)
 		log_info("Of %zu leases on record, %u go on and %u are taken back.",
 			 record.n_leases, a.n_adopted, a.n_taken_back);
