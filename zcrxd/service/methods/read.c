@@ -39,7 +39,7 @@ static int add_refusal(const struct describe *q, const struct device *d, sd_json
 static int describe_build(struct describe *q, sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *kernel = NULL, *array = NULL;
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *loop = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *loop = NULL, *caller = NULL;
 	struct manager *m = q->manager;
 	struct device *d;
 	int r;
@@ -47,6 +47,8 @@ static int describe_build(struct describe *q, sd_json_variant **ret)
 	r = json_kernel(m->backend->ops->features(m->backend), &kernel);
 	if (r >= 0)
 		r = json_loop(&m->loop.times, &loop);
+	if (r >= 0)
+		r = json_caller(&q->peer, &caller);
 	if (r >= 0)
 		r = sd_json_variant_new_array(&array, NULL, 0);
 	TAILQ_FOREACH(d, &m->devices, entry) {
@@ -66,7 +68,8 @@ static int describe_build(struct describe *q, sd_json_variant **ret)
 			      SD_JSON_BUILD_PAIR_VARIANT("interfaces", array),
 			      SD_JSON_BUILD_PAIR_VARIANT("loop", loop),
 			      SD_JSON_BUILD_PAIR_CONDITION(m->state_set_aside != NULL, "stateSetAside",
-						SD_JSON_BUILD_STRING(m->state_set_aside)));
+						SD_JSON_BUILD_STRING(m->state_set_aside)),
+			      SD_JSON_BUILD_PAIR_VARIANT("caller", caller));
 }
 
 static void describe_answer(struct describe *q)
