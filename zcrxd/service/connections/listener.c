@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "clock.h"
 #include "connection.h"
 #include "fdstore.h"
 #include "listener.h"
@@ -18,6 +19,7 @@
 /* A session that has fallen behind on a busy machine is soon there again. */
 #define BEHIND_USEC 20000ULL
 #define BATCH_MAX  64
+#define BATCH_USEC 5000
 
 struct listener {
 	LIST_ENTRY(listener) entry;
@@ -82,9 +84,13 @@ static int on_connection(sd_event_source *s, int fd, uint32_t revents, void *use
 	(void)s;
 	(void)fd;
 	(void)revents;
-	/* The kernel's queue is everybody's: a user who fills it must not keep others out for long. */
-	for (unsigned i = 0; i < BATCH_MAX && listener_accept(userdata) > 0; i++)
-		;
+	/* The kernel's queue is everybody's: a user who fills it must not keep others out for long. Nor
+	 * may those whose namespaces are hard to learn (peer-where.c) keep the loop. */
+	const uint64_t end = now_usec(CLOCK_MONOTONIC) + BATCH_USEC;
+
+	for (unsigned i = 0; i < BATCH_MAX && now_usec(CLOCK_MONOTONIC) < end; i++)
+		if (listener_accept(userdata) <= 0)
+			break;
 	return 0;
 }
 
