@@ -29,6 +29,11 @@ struct crash_nic {
 	struct nic *inner;
 };
 
+struct crash_sockets {
+	struct sockets base;
+	struct sockets *inner;
+};
+
 void crash_arm(unsigned n)
 {
 	crash->target = 0;
@@ -252,6 +257,42 @@ static const struct nic_ops nic_ops = {
 	.close = nic_close,
 };
 
+/* --------------------------------------------------------------------------- the sockets */
+
+static int sockets_find(struct sockets *s, struct socket_facts *const *facts, size_t n)
+{
+	struct sockets *inner = INNER(s, crash_sockets);
+
+	return POINTS(inner->ops->find(inner, facts, n));
+}
+
+/* A timer asks these: no number of points would be the same twice. */
+static int sockets_receiver(struct sockets *s, const struct flow *flow, unsigned ifindex,
+			    struct socket_receiver *ret)
+{
+	return INNER(s, crash_sockets)->ops->receiver(INNER(s, crash_sockets), flow, ifindex, ret);
+}
+
+static int sockets_at_flows(struct sockets *s, const struct flow *flows, size_t n,
+			    struct port_socket **ret, size_t *ret_n)
+{
+	return INNER(s, crash_sockets)->ops->at_flows(INNER(s, crash_sockets), flows, n, ret, ret_n);
+}
+
+static struct sockets *sockets_close(struct sockets *s)
+{
+	INNER(s, crash_sockets)->ops->close(INNER(s, crash_sockets));
+	free(s);
+	return NULL;
+}
+
+static const struct sockets_ops sockets_ops = {
+	.find = sockets_find,
+	.receiver = sockets_receiver,
+	.at_flows = sockets_at_flows,
+	.close = sockets_close,
+};
+
 /* ---------------------------------------------------------------------------- the backend */
 
 static const struct kernel_features *features(struct nic_backend *b)
@@ -285,23 +326,31 @@ static int socket_facts(struct nic_backend *b, int fd, struct socket_facts *ret,
 	return INNER(b, crash_backend)->ops->socket_facts(INNER(b, crash_backend), fd, ret, f);
 }
 
-static int socket_exists(struct nic_backend *b, uint64_t cookie, bool *ret)
+static int await_socket(struct nic_backend *b, uint64_t cookie)
 {
-	return INNER(b, crash_backend)->ops->socket_exists(INNER(b, crash_backend), cookie, ret);
+	return INNER(b, crash_backend)->ops->await_socket(INNER(b, crash_backend), cookie);
 }
 
-static int socket_receives(struct nic_backend *b, const struct socket_facts *facts, unsigned ifindex,
-			   const struct flow *flows, size_t n, struct fault *f)
+static void forget_socket(struct nic_backend *b, uint64_t cookie)
 {
-	return INNER(b, crash_backend)
-		->ops->socket_receives(INNER(b, crash_backend), facts, ifindex, flows, n, f);
+	INNER(b, crash_backend)->ops->forget_socket(INNER(b, crash_backend), cookie);
 }
 
-static int sockets_at_port(struct nic_backend *b, uint16_t port, struct port_socket **ret,
-			   size_t *ret_n)
+static int sockets(struct nic_backend *b, struct sockets **ret)
 {
-	return INNER(b, crash_backend)
-		->ops->sockets_at_port(INNER(b, crash_backend), port, ret, ret_n);
+	struct crash_sockets *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	r = INNER(b, crash_backend)->ops->sockets(INNER(b, crash_backend), &s->inner);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	s->base.ops = &sockets_ops;
+	*ret = &s->base;
+	return 0;
 }
 
 static int check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,
@@ -361,9 +410,9 @@ static const struct nic_backend_ops backend_ops = {
 	.get_fd = get_fd,
 	.dispatch = dispatch,
 	.socket_facts = socket_facts,
-	.socket_exists = socket_exists,
-	.socket_receives = socket_receives,
-	.sockets_at_port = sockets_at_port,
+	.await_socket = await_socket,
+	.forget_socket = forget_socket,
+	.sockets = sockets,
 	.check_area = check_area,
 	.register_ifq = register_ifq,
 	.kill_client = kill_client,

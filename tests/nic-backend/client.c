@@ -45,30 +45,49 @@ static void on_event(const struct nic_event *e, void *userdata)
 		puts("socket gone");
 }
 
-/* The end of the socket has to arrive as an event: at the backend that looked at it, and at one
+/* The end of the socket has to arrive as an event: at the backend that was shown it, and at one
  * that was only told its cookie, as after a restart of the daemon. */
 static int await_end(struct nic_backend *b, uint64_t cookie)
 {
 	struct pollfd p = { .fd = b->ops->get_fd(b), .events = POLLIN };
-	bool exists;
-	int r = b->ops->socket_exists(b, cookie, &exists);
+	int r = 0;
 
-	if (r == 0)
-		printf("exists %d\n", exists);
 	while (r == 0 && poll(&p, 1, 1000) > 0)
 		r = b->ops->dispatch(b, on_event, &cookie);
+	b->ops->forget_socket(b, cookie);
 	return r;
+}
+
+int find_socket(struct nic_backend *b, struct socket_facts *facts)
+{
+	struct socket_facts *const list[] = { facts };
+	struct sockets *s;
+	int r = b->ops->sockets(b, &s);
+
+	if (r != 0)
+		return r;
+	r = s->ops->find(s, list, 1);
+	s->ops->close(s);
+	return r;
+}
+
+static void print_facts(const struct socket_facts *f)
+{
+	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
+
+	printf("facts domain %d state %d netns %d bound %u v6only %d local %s %u remote %s %u\n",
+	       f->domain, f->tcp_state, f->same_netns, f->bound_index, f->v6_only,
+	       inet_ntop(f->domain, f->local, local, sizeof(local)), f->local_port,
+	       inet_ntop(f->domain, f->remote, remote, sizeof(remote)), f->remote_port);
 }
 
 int run_facts(struct nic_backend *b, char **argv, struct fault *reterr)
 {
-	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
 	struct sockaddr_storage address;
 	socklen_t n = parse_endpoint(argv[1], argv[2], &address);
 	_cleanup_close_ int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct nic_backend *later;
 	struct socket_facts f;
-	bool exists;
 	int r;
 
 	if (streq(argv[0], "listen"))
@@ -79,16 +98,16 @@ int run_facts(struct nic_backend *b, char **argv, struct fault *reterr)
 		return -errno;
 	r = b->ops->socket_facts(b, fd, &f, reterr);
 	if (r == 0)
+		r = b->ops->await_socket(b, f.cookie);
+	if (r == 0)
 		r = kernel_backend_new(&later, reterr);
 	if (r == 0)
-		r = later->ops->socket_exists(later, f.cookie, &exists);
+		r = later->ops->await_socket(later, f.cookie);
+	if (r == 0)
+		r = find_socket(later, &f);
 	if (r != 0)
 		return r;
-	printf("facts domain %d state %d netns %d bound %u v6only %d local %s %u remote %s %u\n",
-	       f.domain, f.tcp_state, f.same_netns, f.bound_index, f.v6_only,
-	       inet_ntop(f.domain, f.local, local, sizeof(local)), f.local_port,
-	       inet_ntop(f.domain, f.remote, remote, sizeof(remote)), f.remote_port);
-	printf("exists %d\n", exists);
+	print_facts(&f);
 	close(TAKE_FD(fd));
 	r = await_end(b, f.cookie);
 	if (r == 0)

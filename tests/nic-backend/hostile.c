@@ -75,6 +75,8 @@ int run_facts_locked(struct nic_backend *b, char **argv, struct fault *reterr)
 	nanosleep(&pause, NULL); /* until it sleeps with the socket's lock held */
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	r = b->ops->socket_facts(b, s.fd, &f, reterr);
+	if (r == 0)
+		r = find_socket(b, &f);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	if (r != 0)
 		return r;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "harness.h"
 
@@ -148,6 +149,127 @@ static void test_address_goes_before_its_rule_comes(void **state)
 	wait_until_clean(d);
 }
 
+/* In a VRF or under a bridge no socket proves anything, neither now nor any more. */
+static void test_interface_of_another(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	assert_int_equal(sim_set_master(d->sim, SIM0, 77), 0);
+	wait_for_rules(d, 0);
+	assert_string_equal(client_add_flow(&c), OURS("FlowNotProved"));
+	assert_int_equal(sim_set_master(d->sim, SIM0, 0), 0);
+	assert_null(client_add_flow(&c));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+/* Keys were set for a listener that has proved flows, and it is asked again by itself. */
+static void test_switched_on_behind_the_proof(void **state)
+{
+	struct port_socket at = { .domain = AF_INET, .listening = true, .uid = getuid() };
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	at.port = c.port;
+	assert_int_equal(sim_set_port_sockets(d->sim, &at, 1), 0);
+	at.extension = SOCKET_TCP_MD5;
+	assert_int_equal(sim_set_port_sockets(d->sim, &at, 1), 0);
+	wait_for_rules(d, 0);
+	assert_string_equal(client_add_flow(&c), OURS("FlowNotProved"));
+	assert_int_equal(sim_set_port_sockets(d->sim, NULL, 0), 0);
+	assert_null(client_add_flow(&c));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+static void begin_add_flow(struct client *c)
+{
+	assert_true(sd_varlink_push_dup_fd(c->link, c->handle) == 0);
+	assert_true(sd_varlink_push_dup_fd(c->link, c->listener) == 1);
+	assert_true(sd_varlink_invokebo(c->link, OURS("AddFlow"),
+					SD_JSON_BUILD_PAIR_STRING("leaseId", c->id),
+					SD_JSON_BUILD_PAIR_UNSIGNED("handleFileDescriptor", 0),
+					SD_JSON_BUILD_PAIR_UNSIGNED("socketFileDescriptor", 1)) >= 0);
+	assert_true(sd_varlink_flush(c->link) >= 0);
+}
+
+static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *error,
+		    sd_varlink_reply_flags_t flags, void *userdata)
+{
+	(void)link;
+	(void)parameters;
+	(void)flags;
+	snprintf(userdata, 64, "%s", error ?: "");
+	return 0;
+}
+
+static void finish(sd_varlink *link, char error[64])
+{
+	sd_varlink_set_userdata(link, error);
+	assert_true(sd_varlink_bind_reply(link, on_reply) >= 0);
+	while (sd_varlink_is_idle(link) == 0) {
+		assert_true(sd_varlink_process(link) >= 0);
+		(void)sd_varlink_wait(link, 10000);
+	}
+}
+
+/* There may be a million sockets: while one is looked for, everybody else is served, and its lease can
+ * end. */
+static void test_looking_takes_long(void **state)
+{
+	struct daemon *d = *state;
+	char error[64] = "none";
+	struct client a, b;
+
+	assert_null(client_open(d, &a, CLIENT_BOUND));
+	sim_set_socket_delay(d->sim, 3600000);
+	begin_add_flow(&a);
+	assert_null(client_open(d, &b, CLIENT_BOUND));
+	client_close(&b);
+	assert_string_equal(lease_state(d, a.id), "bound");
+	assert_int_equal(sd_varlink_is_idle(a.link), 0);
+	sim_set_socket_delay(d->sim, 0);
+	finish(a.link, error);
+	assert_string_equal(error, "");
+	wait_for_rules(d, 1);
+
+	sim_set_socket_delay(d->sim, 3600000);
+	begin_add_flow(&a);
+	close(a.handle); /* both copies, with what the daemon drops */
+	a.handle = -EBADF;
+	assert_null(client_open(d, &b, CLIENT_BOUND));
+	sim_set_socket_delay(d->sim, 0);
+	finish(a.link, error);
+	client_close(&a);
+	client_close(&b);
+	wait_until_clean(d);
+	assert_int_equal(sim_awaited_sockets(d->sim), 0);
+}
+
+/* What the kernel does not tell just now is asked again; a flow stays meanwhile, and none is added. */
+static void test_sockets_cannot_be_read(void **state)
+{
+	static const char *const names[] = { "look for sockets", "look for the receiver",
+					     "look at the ports", "await the end of the socket" };
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		sim_fail_operation(d->sim, names[i], -EIO, NULL);
+		assert_non_null(client_add_flow(&c));
+		wait_for_rules(d, 1);
+		assert_string_equal(lease_state(d, c.id), "steered");
+	}
+	sim_fail_operation(d->sim, NULL, 0, NULL);
+	client_close(&c);
+	wait_until_clean(d);
+	assert_int_equal(sim_awaited_sockets(d->sim), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +277,10 @@ int main(void)
 		cmocka_unit_test(test_proof_ends),
 		cmocka_unit_test(test_proof_strays),
 		cmocka_unit_test(test_address_goes_before_its_rule_comes),
+		cmocka_unit_test(test_interface_of_another),
+		cmocka_unit_test(test_switched_on_behind_the_proof),
+		cmocka_unit_test(test_looking_takes_long),
+		cmocka_unit_test(test_sockets_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -222,17 +222,18 @@ static void test_removed_flows_leave_no_proof(void **state)
 /* A socket without an address waits for one, and counts. */
 static void test_sockets_of_a_lease_are_bounded(void **state)
 {
-	struct manager m = {};
+	const struct socket_facts facts = { .cookie = 1 };
+	struct daemon *d = *state;
+	struct manager m = { .backend = d->sim };
 	struct lease l = { .manager = &m, .n_proofs = LEASE_PROOFS_MAX - 1 };
 	_cleanup_fault_ struct fault fault = {};
 	struct proof *p;
 	uint16_t port;
 	int fd = wildcard_new(AF_INET, &port);
 
-	(void)state;
 	assert_true(sd_event_new(&m.event) >= 0);
-	assert_int_equal(proof_new(&l, fd, 0, &p, &fault), 0);
-	assert_int_equal(proof_new(&l, fd, 0, &p, &fault), ZCRX_QUOTA_EXCEEDED);
+	assert_int_equal(proof_new(&l, fd, &facts, 0, 1000, &p, &fault), 0);
+	assert_int_equal(proof_new(&l, fd, &facts, 0, 1000, &p, &fault), ZCRX_QUOTA_EXCEEDED);
 	assert_string_equal(fault.subject, "sockets");
 	proof_free(LIST_FIRST(&l.proofs));
 	assert_int_equal(l.n_proofs, LEASE_PROOFS_MAX - 1);

@@ -6,7 +6,9 @@ import contextlib
 import errno
 import re
 import socket
+import struct
 import threading
+import time
 
 import machine
 import pytest
@@ -15,6 +17,7 @@ from client import Connection, Error, libc, new_area, new_ring
 from machine import HOST4, HOST6, PEER4, impersonate, listener
 
 SO_BINDTODEVICE, IP_FREEBIND, IP_TRANSPARENT, IPV6_FREEBIND = 25, 15, 19, 78
+TCP_MD5SIG, IPPROTO_MPTCP = 14, 262
 PORT = 9105
 SIZE = 1 << 18  # of what is sent to somebody else
 
@@ -254,6 +257,79 @@ def test_it_is_bound_to_another_device(bobs):
             machine.until(lambda: not machine.rule_count())
             send_to(hers, PORT, bobs)
         refusal(bobs, his, "bound to another device")
+
+
+def test_the_port_is_taken_while_it_does_not_listen(bobs):
+    """bob disconnects his listener, alice comes to the port and connects from there, he listens
+    again: the same socket, nothing was destroyed, and it receives what it did. Her connection would be
+    his for good."""
+    reuse = {"SO_REUSEADDR": 1}
+    with simnic.peer_socket(socket.AF_INET, socket.SOCK_STREAM) as peer, \
+            listener_of("bob", address="0.0.0.0", port=PORT, **reuse) as his, \
+            socket_of("alice") as hers:
+        peer.bind((PEER4, 0))
+        peer.listen()
+        bobs.add_socket(his)
+        disconnect(his)
+        hers.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        hers.bind((HOST4, PORT))
+        hers.connect(peer.getsockname())
+        his.listen()
+        machine.until(lambda: not machine.rule_count())
+        refusal(bobs, his, "A socket of another user")
+        with simnic.counted() as grown, peer.accept()[0] as sender:
+            sending = threading.Thread(target=sender.sendall, args=(bytes(SIZE),))
+            sending.start()
+            receive(hers)
+            sending.join()
+        assert not [name for name in grown if name.startswith(f"rx{bobs.queues[0]}_")], grown
+
+
+def set_key(sock, number=0):
+    """For TCP MD5 signatures of one peer; nobody needs a privilege for it."""
+    peer = struct.pack("=HH4s", socket.AF_INET, 0, struct.pack("!I", 0x0a4d0000 + number))
+    sock.setsockopt(socket.IPPROTO_TCP, TCP_MD5SIG,
+                    struct.pack("=128sBBHi80s", peer, 0, 0, 3, 0, b"key"))
+
+
+def test_keys_for_signatures(bobs):
+    """The kernel computes them over the payload, which it cannot read: it would panic."""
+    with listener_of("bob", port=PORT) as his:
+        set_key(his)
+        refusal(bobs, his, "TCP MD5 signatures")
+    with listener_of("bob", port=PORT) as his:
+        bobs.add_socket(his)
+        set_key(his)
+        machine.until(lambda: not machine.rule_count())
+        refusal(bobs, his, "TCP MD5 signatures")
+
+
+def test_so_many_keys_that_the_kernel_does_not_tell(bobs):
+    """A dump of listeners ends without a word at one whose keys do not fit into a message. What it
+    hides are no others, and not itself."""
+    with listener_of("bob", port=PORT) as his, listener_of("bob", port=PORT + 1) as other:
+        bobs.add_socket(his)
+        bobs.add_socket(other)
+        for number in range(400):
+            set_key(his, number)
+        machine.until(lambda: machine.rule_count() == 1)
+        refusal(bobs, his, "does not say what was switched on")
+        time.sleep(2.5)  # asked about twice since
+        assert machine.rule_count() == 1
+
+
+def test_a_listener_of_another_protocol_beside_it(bobs):
+    """The kernel gives connections to either; payload of MPTCP has checksums."""
+    with listener_of("bob", port=PORT, SO_REUSEPORT=1) as his:
+        bobs.add_socket(his)
+        with socket_of("bob", socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP) as beside:
+            beside.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            beside.bind((HOST4, PORT))
+            beside.listen()
+            machine.until(lambda: not machine.rule_count())
+            refusal(bobs, his, "MPTCP on top of TCP")
+            refusal(bobs, beside, "not plain TCP")
+        assert len(bobs.add_socket(his)["flows"]) == 1
 
 
 def test_a_connection_that_becomes_another(bobs):

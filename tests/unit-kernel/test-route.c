@@ -246,6 +246,33 @@ static void test_diag(void **state)
 	assert_false(monitor_read_diag(message_header(&m), &e));
 }
 
+/* What was switched on for a listener, as tcp_diag nests it. */
+static void test_diag_extensions(void **state)
+{
+	/* attribute 1 of the nest, "mptcp", and padding */
+	static const uint8_t ulp[] = { 10, 0, 1, 0, 'm', 'p', 't', 'c', 'p', 0, 0, 0 };
+	static const uint8_t nameless[] = { 4, 0, 3, 0 }, keys[104] = { 0 };
+	struct sockdiag_socket s;
+	struct message m;
+
+	(void)state;
+	diag_message(&m);
+	assert_int_equal(sockdiag_read(message_header(&m), &s), 0);
+	assert_int_equal(s.extension, SOCKET_PLAIN);
+	message_attr(&m, INET_DIAG_MD5SIG, keys, sizeof(keys));
+	assert_int_equal(sockdiag_read(message_header(&m), &s), 0);
+	assert_int_equal(s.extension, SOCKET_TCP_MD5);
+	message_attr(&m, INET_DIAG_ULP_INFO, ulp, sizeof(ulp));
+	assert_int_equal(sockdiag_read(message_header(&m), &s), 0);
+	assert_int_equal(s.extension, SOCKET_ULP);
+	assert_string_equal(s.ulp, "mptcp");
+	diag_message(&m);
+	message_attr(&m, INET_DIAG_ULP_INFO, nameless, sizeof(nameless));
+	assert_int_equal(sockdiag_read(message_header(&m), &s), 0);
+	assert_int_equal(s.extension, SOCKET_ULP);
+	assert_string_equal(s.ulp, "");
+}
+
 static void test_route_events(void **state)
 {
 	const struct ifinfomsg port = { .ifi_family = AF_BRIDGE, .ifi_index = 5 };
@@ -349,7 +376,7 @@ int main(void)
 		cmocka_unit_test(test_link_table),
 		cmocka_unit_test(test_address),
 		cmocka_unit_test(test_address_ignored),
-		cmocka_unit_test(test_diag),
+		cmocka_unit_test(test_diag), cmocka_unit_test(test_diag_extensions),
 		cmocka_unit_test(test_route_events),
 		cmocka_unit_test(test_genl_events),
 		cmocka_unit_test(test_hostile),

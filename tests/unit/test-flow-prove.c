@@ -290,73 +290,6 @@ static void test_wildcard_without_addresses(void **state)
 	}
 }
 
-static struct port_socket holder(int domain, const char *local, uid_t uid)
-{
-	struct port_socket s = { .domain = domain, .uid = uid };
-
-	assert_int_equal(inet_pton(domain, local, s.local), 1);
-	return s;
-}
-
-/* Who else has port 9000, where a listener of uid 1000, sent by uid 1001, proves 10.9.0.1 and
- * fd09::1. */
-static void test_port(void **state)
-{
-	struct socket_facts f = facts(AF_INET6, "::", 9000, TCP_LISTEN);
-	_cleanup_free_ struct flow *flows = NULL;
-	struct port_socket other;
-	const struct {
-		int domain;
-		const char *local;
-		bool v6_only;
-		unsigned bound_index;
-		uid_t uid;
-		bool refused;
-	} cases[] = {
-		{ AF_INET, "10.9.0.1", false, 0, 1002, true },
-		{ AF_INET, "0.0.0.0", false, 0, 1002, true },
-		{ AF_INET6, "fd09::1", false, 0, 1002, true },
-		{ AF_INET6, "::", false, 0, 1002, true },
-		{ AF_INET6, "::", true, 0, 1002, true },
-		{ AF_INET6, "::ffff:10.9.0.1", false, 0, 1002, true },
-		{ AF_INET6, "::ffff:0.0.0.0", false, 0, 1002, true },
-		{ AF_INET, "10.9.0.1", false, IFINDEX, 1002, true },
-		{ AF_INET, "10.9.0.1", false, 0, 0, true },
-		/* Its owner's, and the sender's. */
-		{ AF_INET, "10.9.0.1", false, 0, 1000, false },
-		{ AF_INET, "10.9.0.1", false, 0, 1001, false },
-		/* Nothing of these flows gets there. */
-		{ AF_INET, "10.9.0.1", false, IFINDEX + 1, 1002, false },
-		{ AF_INET, "10.9.0.2", false, 0, 1002, false },
-		{ AF_INET, "127.0.0.1", false, 0, 1002, false },
-		{ AF_INET6, "fd09::2", false, 0, 1002, false },
-		{ AF_INET6, "::ffff:127.0.0.1", false, 0, 1002, false },
-		{ AF_INET6, "a09:1::", false, 0, 1002, false },
-	};
-	bool wildcard;
-	size_t n;
-
-	(void)state;
-	assert_int_equal(flow_prove(&f, IFINDEX, addresses, 2, &flows, &n, &wildcard, NULL), 0);
-	assert_int_equal(n, 2);
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_fault_ struct fault fault = {};
-		int r;
-
-		other = holder(cases[i].domain, cases[i].local, cases[i].uid);
-		other.v6_only = cases[i].v6_only;
-		other.bound_index = cases[i].bound_index;
-		r = flow_check_port(flows, n, IFINDEX, 1000, 1001, &other, 1, &fault);
-		assert_int_equal(r, cases[i].refused ? ZCRX_FLOW_NOT_PROVED : 0);
-		if (r != 0)
-			CHECK_CONTAINS(fault.message, "port 9000, too");
-	}
-	/* For tcp6 only, a dual-stack wildcard stands in nobody's way that speaks IPv4. */
-	other = holder(AF_INET6, "::", 1002);
-	other.v6_only = true;
-	assert_int_equal(flow_check_port(flows, 1, IFINDEX, 1000, 1001, &other, 1, NULL), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,7 +297,6 @@ int main(void)
 		cmocka_unit_test(test_states),	 cmocka_unit_test(test_address_not_owned),
 		cmocka_unit_test(test_address),	 cmocka_unit_test(test_connected),
 		cmocka_unit_test(test_wildcard), cmocka_unit_test(test_wildcard_without_addresses),
-		cmocka_unit_test(test_port),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

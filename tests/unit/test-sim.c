@@ -131,6 +131,17 @@ static void test_foreign_ways(void **state)
 	assert_int_equal(s->contexts[0].entries[0], 7);
 }
 
+/* The rest of what there is to be said of a socket that was shown. */
+static void find(struct socket_facts *facts)
+{
+	struct socket_facts *const list[] = { facts };
+	struct sockets *s;
+
+	assert_int_equal(backend->ops->sockets(backend, &s), 0);
+	assert_int_equal(s->ops->find(s, list, 1), 0);
+	assert_null(s->ops->close(s));
+}
+
 static void test_known_socket(void **state)
 {
 	const struct socket_facts facts = { .domain = AF_INET6,
@@ -141,19 +152,17 @@ static void test_known_socket(void **state)
 	struct socket_facts found;
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	_cleanup_close_ int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	bool exists;
-
 	(void)state;
 	listen_now();
 	assert_int_equal(sim_add_socket(backend, fd, &facts), 0);
 	assert_int_equal(backend->ops->socket_facts(backend, copy, &found, NULL), 0);
+	assert_int_equal(found.local_port, 0);
+	find(&found);
 	assert_memory_equal(&found, &facts, sizeof(facts));
-	assert_int_equal(backend->ops->socket_exists(backend, 42, &exists), 0);
-	assert_true(exists);
 	assert_int_equal(sim_close_socket(backend, 42), 0);
 	expect_event(NIC_EVENT_SOCKET_GONE, 0, 42);
-	assert_int_equal(backend->ops->socket_exists(backend, 42, &exists), 0);
-	assert_false(exists);
+	find(&found);
+	assert_int_equal(found.tcp_state, TCP_CLOSE);
 	assert_int_equal(sim_close_socket(backend, 42), -ENOENT);
 }
 
@@ -176,6 +185,8 @@ static void test_real_socket(void **state)
 	assert_int_equal(found.protocol, IPPROTO_TCP);
 	assert_int_equal(found.tcp_state, TCP_LISTEN);
 	assert_true(found.same_netns);
+	find(&found);
+	assert_int_equal(found.tcp_state, TCP_LISTEN);
 	assert_int_equal(found.local[0], 127);
 	assert_true(found.local_port > 0);
 	assert_true(found.cookie != 0);
@@ -220,12 +231,11 @@ static void test_fail_at(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 	struct nic_link *links;
 	unsigned before = sim_operations(backend);
-	bool exists;
 	size_t n;
 
 	(void)state;
 	assert_int_equal(sim_fail_at(backend, 2, ENOSPC, "out of luck"), 0);
-	assert_int_equal(backend->ops->socket_exists(backend, 1, &exists), 0);
+	assert_int_equal(backend->ops->await_socket(backend, 1), 0);
 	assert_int_equal(nic->ops->observe(nic, &s, &f), ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, ENOSPC);
 	assert_string_equal(f.kernel_text, "out of luck");

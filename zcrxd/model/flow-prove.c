@@ -202,13 +202,66 @@ int flow_prove(const struct socket_facts *facts, unsigned ifindex,
 	return r;
 }
 
-static bool receives(const struct port_socket *s, const struct flow *f)
+/* ----------------------------------------------------------------- and nobody else */
+
+int flow_check_receiver(const struct socket_facts *facts, const struct flow *flow,
+			const struct socket_receiver *receiver, struct fault *reterr)
+{
+	const bool listens = facts->tcp_state == TCP_LISTEN;
+
+	if (receiver->cookie == 0)
+		return NOT_PROVED(reterr, "The socket does not receive at port %u (any more).",
+				  flow->destination_port);
+	/* One that was disconnected and listens now, or the other way round, is another socket. */
+	if (listens == (receiver->tcp_state == TCP_LISTEN) &&
+	    (receiver->cookie == facts->cookie ||
+	     /* Listeners share a port only if one user made them all (SO_REUSEPORT). */
+	     (listens && receiver->uid == facts->uid)))
+		return 0;
+	if (receiver->cookie == facts->cookie)
+		return NOT_PROVED(reterr, "The socket is not any more what it was when it was sent, "
+					  "%s; send it again.", listens ? "a listener" : "connected");
+	return NOT_PROVED(reterr,
+			  "What comes in at port %u is for another socket (of uid %u) than the one "
+			  "that was sent.",
+			  flow->destination_port, (unsigned)receiver->uid);
+}
+
+bool flow_reaches(const struct flow *flow, const struct port_socket *s)
 {
 	const struct local_side side = local_side(s->domain, s->local, s->v6_only);
 
-	return (f->protocol == FLOW_TCP4 ? side.tcp4 : side.tcp6) &&
-	       (side.wildcard ||
-		!memcmp(side.bytes, f->destination.bytes, flow_address_bits(f->protocol) / 8));
+	return s->port == flow->destination_port &&
+	       (flow->protocol == FLOW_TCP4 ? side.tcp4 : side.tcp6) &&
+	       (side.wildcard || !memcmp(side.bytes, flow->destination.bytes,
+					 flow_address_bits(flow->protocol) / 8));
+}
+
+static int check_extension(const struct port_socket *s, struct fault *reterr)
+{
+	if (!s->listening)
+		return 0;
+	switch (s->extension) {
+	case SOCKET_PLAIN:
+	case _SOCKET_EXTENSION_MAX:
+		break;
+	case SOCKET_TCP_MD5:
+		return NOT_PROVED(reterr,
+				  "A listener at port %u has keys for TCP MD5 signatures (TCP_MD5SIG), "
+				  "for which the kernel has to read the payload; use one without.",
+				  s->port);
+	case SOCKET_ULP:
+		return NOT_PROVED(reterr,
+				  "A listener at port %u has %s on top of TCP, for which the kernel has "
+				  "to read the payload; use one of plain TCP.", s->port,
+				  !s->ulp[0] ? "a protocol" : streq(s->ulp, "mptcp") ? "MPTCP" : s->ulp);
+	case SOCKET_UNTOLD:
+		return NOT_PROVED(reterr,
+				  "The kernel does not say what was switched on for a listener at port "
+				  "%u, which can be a great number of TCP_MD5SIG keys; use one without. "
+				  "If it was closed just now, try again.", s->port);
+	}
+	return 0;
 }
 
 int flow_check_port(const struct flow *flows, size_t n, unsigned ifindex, uid_t owner, uid_t uid,
@@ -216,17 +269,21 @@ int flow_check_port(const struct flow *flows, size_t n, unsigned ifindex, uid_t 
 {
 	for (size_t i = 0; i < n_sockets; i++) {
 		const struct port_socket *s = &sockets[i];
+		bool reached = false;
+		int r;
 
-		if (s->uid == uid || s->uid == owner ||
-		    (s->bound_index != 0 && s->bound_index != ifindex))
+		for (size_t j = 0; j < n && !reached; j++)
+			reached = flow_reaches(&flows[j], s);
+		if (!reached || (s->bound_index != 0 && s->bound_index != ifindex))
 			continue;
-		for (size_t j = 0; j < n; j++)
-			if (receives(s, &flows[j]))
-				return NOT_PROVED(reterr,
-						  "A socket of another user (uid %u) has port %u, "
-						  "too, and would lose what is sent to it; wait for "
-						  "its end, or choose another port.",
-						  (unsigned)s->uid, flows[j].destination_port);
+		r = check_extension(s, reterr);
+		if (r != 0)
+			return r;
+		if (s->uid != uid && s->uid != owner && uid != 0)
+			return NOT_PROVED(reterr,
+					  "A socket of another user (uid %u) has port %u, too, and "
+					  "would lose what is sent to it; wait for its end, or choose "
+					  "another port.", (unsigned)s->uid, s->port);
 	}
 	return 0;
 }

@@ -56,7 +56,8 @@ struct local_address {
 	uint8_t bytes[16];
 };
 
-/* What the kernel says about a socket that a client sent; read by nic_backend_ops.socket_facts. */
+/* What the kernel says about a socket that a client sent: what its descriptor tells, read by
+ * nic_backend_ops.socket_facts, and the rest, by sockets_ops.find. */
 struct socket_facts {
 	int domain;	       /* AF_INET, AF_INET6 */
 	int type;	       /* SOCK_STREAM */
@@ -82,19 +83,52 @@ int flow_prove(const struct socket_facts *facts, unsigned ifindex,
 	       const struct local_address *addresses, size_t n_addresses, struct flow **ret,
 	       size_t *ret_n, bool *ret_wildcard, struct fault *reterr);
 
+/* Whom the kernel gives a packet of a flow to; all zero: nobody. */
+struct socket_receiver {
+	uint64_t cookie;
+	int tcp_state;
+	uid_t uid;
+};
+
+/*
+ * The flow is for this socket, in the state in which it was shown, or for another listener of the user
+ * who made it. FLOW_NOT_PROVED otherwise.
+ */
+int flow_check_receiver(const struct socket_facts *facts, const struct flow *flow,
+			const struct socket_receiver *receiver, struct fault *reterr);
+
+/* What a listener may have beside plain TCP, and its connections inherit: the kernel would look into
+ * payload that only the NIC and the client can read. */
+enum socket_extension {
+	SOCKET_PLAIN,
+	SOCKET_TCP_MD5, /* signatures over the payload */
+	SOCKET_ULP,	/* a protocol on top: MPTCP, kTLS... */
+	SOCKET_UNTOLD,	/* the kernel would not say */
+	_SOCKET_EXTENSION_MAX,
+};
+
 /* A TCP socket that holds a local port, in whatever state, or many that differ in nothing here. */
 struct port_socket {
 	int domain;
 	bool v6_only;
 	uint8_t local[16];    /* as in struct socket_facts */
+	uint16_t port;	      /* likewise */
 	unsigned bound_index; /* 0 for none */
 	uid_t uid;
+	bool listening;
+	enum socket_extension extension; /* if it listens: the kernel tells it of no others without a
+					  * lock that their owners can keep */
+	char ulp[16];			 /* SOCKET_ULP: its name, "" if the kernel has none */
 };
+
+/* What is sent by this flow could be for this socket, by address and port. */
+bool flow_reaches(const struct flow *flow, const struct port_socket *s);
 
 /*
  * Nobody else receives by these flows of a listener: a user may listen on a port while connections of
  * another, whose listener has ended, live on there. Sockets of `owner`, who made the listener, and of
- * `uid`, who sent it, are no strangers. FLOW_NOT_PROVED otherwise.
+ * `uid`, who sent it, are no strangers, and root may see everything. And no listener there, whosever
+ * it is, has anything but plain TCP. FLOW_NOT_PROVED otherwise.
  */
 int flow_check_port(const struct flow *flows, size_t n, unsigned ifindex, uid_t owner, uid_t uid,
 		    const struct port_socket *sockets, size_t n_sockets, struct fault *reterr);

@@ -43,6 +43,7 @@ struct record_flow {
 
 struct record_proof {
 	uint32_t queue; /* likewise */
+	uid_t uid;	/* who showed the socket; an older zcrxd took the lease's owner for it */
 	bool wildcard;
 	struct socket_facts facts;
 };

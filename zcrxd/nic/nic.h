@@ -3,9 +3,10 @@
  * The one boundary to the kernel, with two implementations: the kernel (nic/kernel) and a simulated
  * one that can fail at any step (nic/sim). Above it there is no netlink, no ioctl and no io_uring.
  *
- * Two objects. A backend is the machine: it is used from the event loop only, and none of its calls
+ * Three objects. A backend is the machine: it is used from the event loop only, and none of its calls
  * but register_ifq waits for a driver. A nic is one interface: its calls may take seconds; they come
- * from one thread at a time, the interface's worker, and share nothing with other nics.
+ * from one thread at a time, the interface's worker, and share nothing with other nics. What sockets
+ * there are takes the kernel the longer the more there are, of whomever: a thread of its own asks.
  *
  * All calls return 0, a positive enum zcrx_error with *reterr filled, or a negative errno.
  */
@@ -21,6 +22,7 @@
 
 struct nic_backend;
 struct nic;
+struct sockets;
 
 /* A network device as the configuration matches it. */
 struct nic_link {
@@ -165,6 +167,22 @@ struct nic_ops {
 	struct nic *(*close)(struct nic *nic); /* returns NULL */
 };
 
+/* Negative errno only. What no client can make last: none takes the lock of a socket. */
+struct sockets_ops {
+	/* All that the descriptor does not tell of these sockets, one go through the kernel's tables for
+	 * all of them; tcp_state becomes TCP_CLOSE of those that neither listen nor have a peer. */
+	int (*find)(struct sockets *s, struct socket_facts *const *facts, size_t n);
+	/* Whom the kernel gives what comes in on the interface by this flow to: one look at one place,
+	 * however many sockets there are. */
+	int (*receiver)(struct sockets *s, const struct flow *flow, unsigned ifindex,
+			struct socket_receiver *ret);
+	/* The sockets that one of these flows reaches, in every state but time-wait, one go for all.
+	 * Those that no process has are left out, but for listeners. */
+	int (*at_flows)(struct sockets *s, const struct flow *flows, size_t n,
+			struct port_socket **ret, size_t *ret_n);
+	struct sockets *(*close)(struct sockets *s); /* returns NULL */
+};
+
 struct nic_backend_ops {
 	const struct kernel_features *(*features)(struct nic_backend *b);
 
@@ -177,23 +195,18 @@ struct nic_backend_ops {
 	int (*get_fd)(struct nic_backend *b);
 	int (*dispatch)(struct nic_backend *b, nic_event_handler handler, void *userdata);
 
-	/* FLOW_NOT_PROVED if it is no TCP socket at all. Never blocks. */
+	/*
+	 * What the descriptor itself tells, without the socket's lock, which its owner can keep for as
+	 * long as it likes: kind, namespace, device, cookie, and as tcp_state whether it listens, else
+	 * TCP_CLOSE. FLOW_NOT_PROVED if it is no TCP socket at all. Never blocks.
+	 */
 	int (*socket_facts)(struct nic_backend *b, int fd, struct socket_facts *ret,
 			    struct fault *reterr);
-	/* Is the socket with this cookie still there, listening or connected? For what an overrun has
-	 * hidden, and after a restart: its end will be an event from now on. */
-	int (*socket_exists)(struct nic_backend *b, uint64_t cookie, bool *ret);
-	/*
-	 * FLOW_NOT_PROVED unless the kernel gives what comes in on the interface by these flows to
-	 * this socket, or to another listener of the same user. It is asked again and again: one
-	 * look into the kernel's tables for each flow, whatever else there is.
-	 */
-	int (*socket_receives)(struct nic_backend *b, const struct socket_facts *facts,
-			       unsigned ifindex, const struct flow *flows, size_t n,
-			       struct fault *reterr);
-	/* The sockets of processes at a local port, in every state but time-wait. */
-	int (*sockets_at_port)(struct nic_backend *b, uint16_t port, struct port_socket **ret,
-			       size_t *ret_n);
+	/* From now on the end of the socket with this cookie is an event, until it was forgotten as
+	 * often. Who wants to miss nothing looks for it afterwards. */
+	int (*await_socket)(struct nic_backend *b, uint64_t cookie);
+	void (*forget_socket)(struct nic_backend *b, uint64_t cookie);
+	int (*sockets)(struct nic_backend *b, struct sockets **ret);
 
 	/* INVALID_AREA unless it is what a Register may hand over. Never touches its pages. */
 	int (*check_area)(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,
@@ -234,6 +247,10 @@ struct nic {
 	const struct nic_ops *ops;
 	unsigned ifindex;
 	atomic_uint n_done; /* of what is done with it: whoever watches sees that it goes on */
+};
+
+struct sockets {
+	const struct sockets_ops *ops;
 };
 
 /* Between calls of one job that may have many. */

@@ -19,6 +19,7 @@
 #include "log.h"
 #include "manager.h"
 #include "origin.h"
+#include "prover.h"
 #include "registrar.h"
 #include "reload.h"
 #include "restore.h"
@@ -319,6 +320,7 @@ struct manager *manager_free(struct manager *m)
 	if (!m)
 		return NULL;
 	server_free(m);
+	prover_free(m->prover); /* first: what it answers may be jobs for the others */
 	TAILQ_FOREACH(d, &m->devices, entry)
 		worker_join(TAKE_PTR(d->worker));
 	answers_free(m);
@@ -363,6 +365,9 @@ static int manager_take_up(struct manager *m, const char *socket_path, struct st
 	r = server_new(m, socket_path, passed);
 	if (r < 0)
 		return log_errno(r, "Cannot listen on %s", socket_path);
+	r = prover_new(m->event, m->backend, &m->prover);
+	if (r < 0)
+		return log_errno(r, "Cannot ask the kernel about sockets");
 	r = manager_create_devices(m);
 	if (r == 0)
 		r = manager_adopt(m, passed);

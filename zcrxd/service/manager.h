@@ -20,6 +20,7 @@ struct connection;
 struct device;
 struct lease;
 struct listener;
+struct prover;
 struct registrar;
 struct session_process;
 struct stray;
@@ -61,6 +62,7 @@ struct manager {
 	bool rings_stored; /* the service manager has a copy */
 	int state_error; /* why the last write of the state file failed, and that was said; or 0 */
 	sd_event_source *proof_timer;
+	struct prover *prover; /* leases/prover.h */
 	struct watcher_list watchers;
 	struct answer_list answers; /* to calls that only read: methods/answers.h */
 	sd_event_source *answer_source;

@@ -15,13 +15,13 @@
 #include "probe.h"
 #include "software.h"
 #include "sockdiag.h"
+#include "sockets.h"
 #include "sockfacts.h"
-#include "sockflow.h"
 #include "zcrx.h"
 
 struct kernel_backend {
 	struct nic_backend backend;
-	struct netlink route, diag;
+	struct netlink route;
 	struct netlink_family ethtool, netdev;
 	struct monitor monitor;
 	struct kernel_features features;
@@ -60,59 +60,26 @@ static int kernel_dispatch(struct nic_backend *b, nic_event_handler handler, voi
 	return monitor_dispatch(&kernel_backend(b)->monitor, handler, userdata);
 }
 
-static int kernel_socket_facts(struct nic_backend *base, int fd, struct socket_facts *ret,
+static int kernel_socket_facts(struct nic_backend *b, int fd, struct socket_facts *ret,
 			       struct fault *reterr)
 {
-	struct kernel_backend *b = kernel_backend(base);
-	struct socket_facts facts;
-	int r = sockfacts_read(&b->diag, b->netns, fd, &facts, reterr);
-
-	/* Before anybody relies on them: our copy of the descriptor keeps the socket until then, so
-	 * its end cannot be missed. */
-	if (r == 0)
-		r = monitor_await_socket(&b->monitor, facts.cookie);
-	if (r == 0)
-		*ret = facts;
-	return r;
+	return sockfacts_read(kernel_backend(b)->netns, fd, ret, reterr);
 }
 
-static int kernel_socket_exists(struct nic_backend *base, uint64_t cookie, bool *ret)
+static int kernel_await_socket(struct nic_backend *b, uint64_t cookie)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
-	struct kernel_backend *b = kernel_backend(base);
-	struct sockdiag_socket s;
-	int r;
-
-	/* A daemon that was restarted asks about sockets that its predecessor looked at. First the
-	 * news, then the look: no end falls between. */
-	r = monitor_await_socket(&b->monitor, cookie);
-	if (r < 0)
-		return r;
-	r = -ENOENT;
-	for (size_t i = 0; i < ARRAY_SIZE(families) && r == -ENOENT; i++)
-		r = sockdiag_find(&b->diag, families[i], SOCKDIAG_LISTENING | SOCKDIAG_CONNECTED,
-				  cookie, &s);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (r < 0)
-		monitor_forget_socket(&b->monitor, cookie);
-	*ret = r >= 0;
-	return 0;
+	return monitor_await_socket(&kernel_backend(b)->monitor, cookie);
 }
 
-static int kernel_socket_receives(struct nic_backend *base, const struct socket_facts *facts,
-				  unsigned ifindex, const struct flow *flows, size_t n,
-				  struct fault *reterr)
+static void kernel_forget_socket(struct nic_backend *b, uint64_t cookie)
 {
-	struct kernel_backend *b = kernel_backend(base);
-
-	return sockflow_check(&b->diag, &b->monitor.links, facts, ifindex, flows, n, reterr);
+	monitor_forget_socket(&kernel_backend(b)->monitor, cookie);
 }
 
-static int kernel_sockets_at_port(struct nic_backend *b, uint16_t port, struct port_socket **ret,
-				  size_t *ret_n)
+static int kernel_sockets(struct nic_backend *b, struct sockets **ret)
 {
-	return sockdiag_at_port(&kernel_backend(b)->diag, port, ret, ret_n);
+	(void)b;
+	return kernel_sockets_open(ret);
 }
 
 static int kernel_check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size,
@@ -164,7 +131,6 @@ static struct nic_backend *kernel_free(struct nic_backend *base)
 		return NULL;
 	monitor_done(&b->monitor);
 	netlink_done(&b->route);
-	netlink_done(&b->diag);
 	closep(&b->rings);
 	free(b->features.release);
 	free(b);
@@ -178,9 +144,9 @@ static const struct nic_backend_ops kernel_ops = {
 	.get_fd = kernel_get_fd,
 	.dispatch = kernel_dispatch,
 	.socket_facts = kernel_socket_facts,
-	.socket_exists = kernel_socket_exists,
-	.socket_receives = kernel_socket_receives,
-	.sockets_at_port = kernel_sockets_at_port,
+	.await_socket = kernel_await_socket,
+	.forget_socket = kernel_forget_socket,
+	.sockets = kernel_sockets,
 	.check_area = kernel_check_area,
 	.register_ifq = kernel_register_ifq,
 	.kill_client = kernel_kill_client,
@@ -218,17 +184,18 @@ static int resolve_families(struct kernel_backend *b, struct fault *reterr)
 
 static int prepare(struct kernel_backend *b, struct fault *reterr)
 {
+	_cleanup_(netlink_done) struct netlink diag = {};
 	int r = resolve_families(b, reterr);
 
 	if (r != 0)
 		return r;
 	r = netlink_open(&b->route, NETLINK_ROUTE);
 	if (r >= 0)
-		r = netlink_open(&b->diag, NETLINK_SOCK_DIAG);
+		r = netlink_open(&diag, NETLINK_SOCK_DIAG);
 	if (r >= 0)
-		r = sockfacts_netns(netlink_fd(&b->diag), &b->netns);
+		r = sockfacts_netns(netlink_fd(&diag), &b->netns);
 	if (r >= 0)
-		r = sockdiag_probe(&b->diag);
+		r = sockdiag_probe(&diag);
 	/* Nobody would tell when the socket behind a rule is closed: rules would outlive it. */
 	if (r == -EPROTONOSUPPORT)
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "tcp_diag",

@@ -160,23 +160,26 @@ void monitor_done(struct monitor *m)
 	*m = (struct monitor) { .epoll_fd = -EBADF, .udev_fd = -EBADF };
 }
 
+static bool monitor_awaits(const struct monitor *m, uint64_t cookie)
+{
+	for (size_t i = 0; i < m->n_cookies; i++)
+		if (m->cookies[i] == cookie)
+			return true;
+	return false;
+}
+
 int monitor_await_socket(struct monitor *m, uint64_t cookie)
 {
+	const bool known = monitor_awaits(m, cookie);
 	uint64_t *cookies;
 	int r;
 
-	for (size_t i = 0; i < m->n_cookies; i++)
-		if (m->cookies[i] == cookie)
-			return 0;
-	/* Beyond it every socket is let through, so there is nothing to keep. */
-	if (m->n_cookies > SOCKDIAG_FILTER_MAX)
-		return 0;
 	cookies = reallocarray(m->cookies, m->n_cookies + 1, sizeof(*cookies));
 	if (!cookies)
 		return -ENOMEM;
 	m->cookies = cookies;
 	m->cookies[m->n_cookies++] = cookie;
-	r = sockdiag_filter(netlink_fd(&m->diag), m->cookies, m->n_cookies);
+	r = known ? 0 : sockdiag_filter(netlink_fd(&m->diag), m->cookies, m->n_cookies);
 	if (r < 0)
 		m->n_cookies--;
 	return r;
@@ -184,12 +187,14 @@ int monitor_await_socket(struct monitor *m, uint64_t cookie)
 
 void monitor_forget_socket(struct monitor *m, uint64_t cookie)
 {
-	for (size_t i = 0; i < m->n_cookies && m->n_cookies <= SOCKDIAG_FILTER_MAX; i++) {
+	for (size_t i = 0; i < m->n_cookies; i++) {
 		if (m->cookies[i] != cookie)
 			continue;
 		m->cookies[i] = m->cookies[--m->n_cookies];
-		/* An old filter only lets through more. */
-		(void)sockdiag_filter(netlink_fd(&m->diag), m->cookies, m->n_cookies);
+		/* An old filter only lets through more. Those that are too many for one are still
+		 * known, so that there is an exact one again as soon as there is room. */
+		if (m->n_cookies <= SOCKDIAG_FILTER_MAX)
+			(void)sockdiag_filter(netlink_fd(&m->diag), m->cookies, m->n_cookies);
 		return;
 	}
 }
@@ -208,10 +213,8 @@ static int take(struct monitor *m, const struct netlink *from, const struct nlms
 	} else if (from == &m->genl) {
 		if (monitor_read_genl(h, m->ethtool.id, m->netdev.id, &event))
 			handler(&event, userdata);
-	} else if (monitor_read_diag(h, &event)) {
-		monitor_forget_socket(m, event.cookie);
+	} else if (monitor_read_diag(h, &event))
 		handler(&event, userdata);
-	}
 	return r;
 }
 

@@ -16,7 +16,7 @@ struct monitor {
 	struct netlink ask; /* for the links anew when notifications were lost */
 	struct link_table links;
 	struct netlink_family ethtool, netdev;
-	uint64_t *cookies; /* of the sockets whose end is awaited */
+	uint64_t *cookies; /* of the sockets whose end is awaited, once for each who does */
 	size_t n_cookies;
 };
 
@@ -24,7 +24,7 @@ int monitor_open(struct monitor *ret, const struct netlink_family *ethtool,
 		 const struct netlink_family *netdev);
 void monitor_done(struct monitor *m);
 int monitor_dispatch(struct monitor *m, nic_event_handler handler, void *userdata);
-/* From now on the end of this socket is an event. */
+/* From now on the end of this socket is an event, until it was forgotten as often. */
 int monitor_await_socket(struct monitor *m, uint64_t cookie);
 void monitor_forget_socket(struct monitor *m, uint64_t cookie);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * sock_diag: finding a TCP socket by its cookie, and the filter for the news of their end; see
- * sockdiag.h.
+ * sock_diag: dumps of TCP sockets by state and port, the kernel's own lookup, and the filter for the
+ * news of their end; see sockdiag.h.
  */
 #include <arpa/inet.h>
 #include <linux/filter.h>
@@ -9,21 +9,34 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "sockdiag.h"
 
-#define SOCKETS_AT_PORT_MAX 4096
+/* A listener's; see sockdiag.h. */
+static void read_extension(struct nlattr *const *tb, struct sockdiag_socket *s)
+{
+	struct nlattr *ulp[INET_ULP_INFO_MAX + 1];
+
+	if (tb[INET_DIAG_MD5SIG])
+		s->extension = SOCKET_TCP_MD5;
+	if (!tb[INET_DIAG_ULP_INFO])
+		return;
+	s->extension = SOCKET_ULP;
+	if (netlink_parse_nested(tb[INET_DIAG_ULP_INFO], ulp, INET_ULP_INFO_MAX) >= 0)
+		(void)attr_string(ulp[INET_ULP_INFO_NAME], s->ulp, sizeof(s->ulp));
+}
 
 int sockdiag_read(const struct nlmsghdr *m, struct sockdiag_socket *ret)
 {
-	struct nlattr *tb[INET_DIAG_SKV6ONLY + 1];
+	struct nlattr *tb[INET_DIAG_ULP_INFO + 1];
 	struct inet_diag_msg d;
 	int r;
 
 	if (m->nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return -EBADMSG;
-	r = netlink_parse(m, sizeof(d), tb, INET_DIAG_SKV6ONLY);
+	r = netlink_parse(m, sizeof(d), tb, INET_DIAG_ULP_INFO);
 	if (r < 0)
 		return r;
 	memcpy(&d, nlmsg_data(m), sizeof(d));
@@ -40,63 +53,122 @@ int sockdiag_read(const struct nlmsghdr *m, struct sockdiag_socket *ret)
 	};
 	memcpy(ret->local, d.id.idiag_src, d.idiag_family == AF_INET ? 4 : 16);
 	memcpy(ret->remote, d.id.idiag_dst, d.idiag_family == AF_INET ? 4 : 16);
+	read_extension(tb, ret);
 	return 0;
 }
 
-static struct nl_msg *request(const struct inet_diag_req_v2 *r)
+/* With so much room for attributes. */
+static struct nl_msg *request(const struct inet_diag_req_v2 *r, size_t room)
 {
-	_cleanup_nl_msg_ struct nl_msg *m = nlmsg_alloc_simple(SOCK_DIAG_BY_FAMILY, 0);
+	_cleanup_nl_msg_ struct nl_msg *m = nlmsg_alloc_size(NLMSG_SPACE(sizeof(*r)) + room);
 
-	if (!m || nlmsg_append(m, (void *)r, sizeof(*r), NLMSG_ALIGNTO) < 0)
+	if (!m || !nlmsg_put(m, NL_AUTO_PORT, NL_AUTO_SEQ, SOCK_DIAG_BY_FAMILY, 0, 0) ||
+	    nlmsg_append(m, (void *)r, sizeof(*r), NLMSG_ALIGNTO) < 0)
 		return NULL;
 	return TAKE_PTR(m);
 }
 
-/* Port 0: at any. */
-static struct nl_msg *dump_request(int family, uint32_t states, uint16_t port)
+/* ---------------------------------------------------------------------------------- dumps */
+
+/* "The local port is one of these": a comparison each, followed by a jump to the end, where the kernel
+ * accepts. The last one that does not match jumps one step too far, which is its way to refuse. */
+struct port_test {
+	struct inet_diag_bc_op compare, port, jump;
+};
+
+static int put_ports(struct nl_msg *m, const uint16_t *ports, size_t n)
 {
-	return request(&(struct inet_diag_req_v2) {
+	_cleanup_free_ struct port_test *code = calloc(n + 1, sizeof(*code));
+	const size_t size = n * sizeof(*code) - sizeof(code->jump);
+
+	if (!code)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		code[i] = (struct port_test) {
+			.compare = { .code = INET_DIAG_BC_S_EQ,
+				     .yes = offsetof(struct port_test, jump),
+				     .no = sizeof(*code) },
+			.port.no = ports[i],
+			.jump = { .code = INET_DIAG_BC_JMP,
+				  .yes = sizeof(code->jump),
+				  .no = (uint16_t)(size - i * sizeof(*code) -
+						   offsetof(struct port_test, jump)) },
+		};
+	return nla_put(m, INET_DIAG_REQ_BYTECODE, (int)size, code) < 0 ? -ENOMEM : 0;
+}
+
+struct dump {
+	sockdiag_handler handler;
+	void *userdata;
+};
+
+static int on_socket(const struct nlmsghdr *m, void *userdata)
+{
+	const struct dump *d = userdata;
+	struct sockdiag_socket s;
+	int r = sockdiag_read(m, &s);
+
+	return r < 0 ? r : d->handler(&s, d->userdata);
+}
+
+static int dump(struct netlink *diag, const struct inet_diag_req_v2 *head, const uint16_t *ports,
+		size_t n, struct dump *d)
+{
+	_cleanup_nl_msg_ struct nl_msg *m = request(head, NLA_HDRLEN + n * sizeof(struct port_test));
+	int r;
+
+	if (!m || (n > 0 && put_ports(m, ports, n) < 0))
+		return -ENOMEM;
+	r = netlink_dump(diag, TAKE_PTR(m), on_socket, NULL, d);
+	return diag->refused && r == -ENOENT ? -EPROTONOSUPPORT : r;
+}
+
+static int dump_all(struct netlink *diag, const struct inet_diag_req_v2 *head, const uint16_t *ports,
+		    size_t n, struct dump *d)
+{
+	size_t some;
+	int r;
+
+	if (n == 0)
+		return dump(diag, head, NULL, 0, d);
+	for (r = 0; r >= 0 && n > 0; n -= some, ports += some) {
+		some = n < SOCKDIAG_PORTS_MAX ? n : SOCKDIAG_PORTS_MAX;
+		r = dump(diag, head, ports, some, d);
+	}
+	return r;
+}
+
+int sockdiag_dump(struct netlink *diag, int family, uint32_t states, const uint16_t *ports, size_t n,
+		  sockdiag_handler handler, void *userdata)
+{
+	const struct inet_diag_req_v2 head = {
 		.sdiag_family = (uint8_t)family,
 		.sdiag_protocol = IPPROTO_TCP,
 		.idiag_states = states,
-		.id.idiag_sport = htons(port),
-	});
+	};
+	struct dump d = { handler, userdata };
+
+	return dump_all(diag, &head, ports, n, &d);
 }
 
-struct search {
-	uint64_t cookie;
-	bool found;
-	struct sockdiag_socket socket;
-};
-
-static int look_at(const struct nlmsghdr *m, void *userdata)
+int sockdiag_dump_extensions(struct netlink *diag, int family, const uint16_t *ports, size_t n,
+			     sockdiag_handler handler, void *userdata)
 {
-	struct search *s = userdata;
-	struct sockdiag_socket socket;
-	int r = sockdiag_read(m, &socket);
+	const struct inet_diag_req_v2 head = {
+		.sdiag_family = (uint8_t)family,
+		.sdiag_protocol = IPPROTO_TCP,
+		.idiag_states = SOCKDIAG_LISTENING,
+		.idiag_ext = 1 << (INET_DIAG_INFO - 1), /* what else there is comes with it */
+	};
+	struct dump d = { handler, userdata };
+	int r = dump_all(diag, &head, ports, n, &d);
 
-	if (r < 0)
-		return r;
-	if (socket.cookie == s->cookie) {
-		s->found = true;
-		s->socket = socket;
-	}
-	return 0;
+	if (diag->buffer) /* the kernel tells the keys, too */
+		explicit_bzero(diag->buffer, diag->capacity);
+	return r;
 }
 
-int sockdiag_find(struct netlink *diag, int family, uint32_t states, uint64_t cookie,
-		  struct sockdiag_socket *ret)
-{
-	struct search s = { .cookie = cookie };
-	int r = netlink_dump(diag, dump_request(family, states, 0), look_at, NULL, &s);
-
-	if (r < 0)
-		return diag->refused && r == -ENOENT ? -EPROTONOSUPPORT : r;
-	if (!s.found)
-		return -ENOENT;
-	*ret = s.socket;
-	return 0;
-}
+/* --------------------------------------------------------------------------------- lookup */
 
 static int take_receiver(const struct nlmsghdr *m, void *userdata)
 {
@@ -120,85 +192,28 @@ int sockdiag_receiver(struct netlink *diag, const struct flow *flow, unsigned if
 
 	memcpy(r.id.idiag_src, flow->destination.bytes, sizeof(flow->destination.bytes));
 	memcpy(r.id.idiag_dst, flow->source.bytes, sizeof(flow->source.bytes));
-	e = netlink_call(diag, request(&r), take_receiver, &s);
+	e = netlink_call(diag, request(&r, 0), take_receiver, &s);
 	if (e < 0)
 		return e;
 	*ret = s;
 	return s.family ? 0 : -EBADMSG;
 }
 
-struct port_list {
-	uint16_t port;
-	struct port_socket *sockets;
-	size_t n;
-};
-
-static bool same(const struct port_socket *a, const struct port_socket *b)
+static int ignore(const struct sockdiag_socket *s, void *userdata)
 {
-	return a->uid == b->uid && a->bound_index == b->bound_index &&
-	       a->domain == b->domain && a->v6_only == b->v6_only &&
-	       !memcmp(a->local, b->local, sizeof(a->local));
-}
-
-/* A busy server has a million connections at a port, which differ in their peers only. */
-static int take_at_port(const struct nlmsghdr *m, void *userdata)
-{
-	struct port_list *all = userdata;
-	struct sockdiag_socket s;
-	struct port_socket one, *sockets;
-	int r = sockdiag_read(m, &s);
-
-	if (r < 0)
-		return r;
-	if (s.local_port != all->port || !s.held)
-		return 0;
-	one = (struct port_socket) { .domain = s.family,
-				     .v6_only = s.v6_only,
-				     .bound_index = s.bound_index,
-				     .uid = s.uid };
-	memcpy(one.local, s.local, sizeof(one.local));
-	for (size_t i = 0; i < all->n; i++)
-		if (same(&all->sockets[i], &one))
-			return 0;
-	if (all->n >= SOCKETS_AT_PORT_MAX)
-		return -E2BIG;
-	sockets = reallocarray(all->sockets, all->n + 1, sizeof(*sockets));
-	if (!sockets)
-		return -ENOMEM;
-	all->sockets = sockets;
-	all->sockets[all->n++] = one;
-	return 0;
-}
-
-int sockdiag_at_port(struct netlink *diag, uint16_t port, struct port_socket **ret, size_t *ret_n)
-{
-	static const int families[] = { AF_INET, AF_INET6 };
-	struct port_list all = { .port = port };
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families) && r >= 0; i++)
-		r = netlink_dump(
-			diag,
-			dump_request(families[i],
-				     SOCKDIAG_LISTENING | SOCKDIAG_CONNECTED | SOCKDIAG_BOUND,
-				     port),
-			take_at_port, NULL, &all);
-	if (r < 0) {
-		free(all.sockets);
-		return r;
-	}
-	*ret = all.sockets;
-	*ret_n = all.n;
+	(void)s;
+	(void)userdata;
 	return 0;
 }
 
 int sockdiag_probe(struct netlink *diag)
 {
-	struct sockdiag_socket s;
-	int r = sockdiag_find(diag, AF_INET, SOCKDIAG_LISTENING, 0, &s);
+	static const uint16_t nowhere = 0;
 
-	return r == -ENOENT ? 0 : r;
+	return sockdiag_dump(diag, AF_INET, SOCKDIAG_LISTENING, &nowhere, 1, ignore, NULL);
 }
+
+/* --------------------------------------------------------------------------------- filter */
 
 int sockdiag_filter(int fd, const uint64_t *cookies, size_t n)
 {

@@ -5,13 +5,12 @@
  * Only socket-level options are read from the descriptor: they need no lock of the socket, and no
  * other kind of file answers them. getsockname, getpeername and TCP_INFO lock the socket, and a
  * client holds that lock at will (it sends from memory whose page fault never ends), so addresses
- * and state come from sock_diag.
+ * and state come from sock_diag (sockets.c).
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "sockdiag.h"
 #include "sockfacts.h"
 
 static int get_int(int fd, int option, int *ret)
@@ -57,55 +56,26 @@ static int check_kind(int fd, struct socket_facts *facts, struct fault *reterr)
 			 facts->domain, facts->type, facts->protocol);
 }
 
-static int read_options(int fd, uint64_t netns, struct socket_facts *facts, bool *ret_listening)
+int sockfacts_read(uint64_t netns, int fd, struct socket_facts *ret, struct fault *reterr)
 {
+	struct socket_facts facts = {};
 	uint64_t its_netns = 0;
-	int bound = 0, listening = 0, r;
-
-	r = get_u64(fd, SO_COOKIE, &facts->cookie);
-	if (r >= 0)
-		r = get_u64(fd, SO_NETNS_COOKIE, &its_netns);
-	if (r >= 0)
-		r = get_int(fd, SO_BINDTOIFINDEX, &bound);
-	if (r >= 0)
-		r = get_int(fd, SO_ACCEPTCONN, &listening);
-	if (r < 0)
-		return r;
-	facts->same_netns = its_netns == netns;
-	facts->bound_index = (unsigned)bound;
-	*ret_listening = listening;
-	return 0;
-}
-
-int sockfacts_read(struct netlink *diag, uint64_t netns, int fd, struct socket_facts *ret,
-		   struct fault *reterr)
-{
-	struct socket_facts facts = { .tcp_state = TCP_CLOSE };
-	struct sockdiag_socket s;
-	bool listening;
+	int bound = 0, listening = 0;
 	int r = check_kind(fd, &facts, reterr);
 
 	if (r == 0)
-		r = read_options(fd, netns, &facts, &listening);
+		r = get_u64(fd, SO_COOKIE, &facts.cookie);
+	if (r == 0)
+		r = get_u64(fd, SO_NETNS_COOKIE, &its_netns);
+	if (r == 0)
+		r = get_int(fd, SO_BINDTOIFINDEX, &bound);
+	if (r == 0)
+		r = get_int(fd, SO_ACCEPTCONN, &listening);
 	if (r != 0)
 		return r;
-	if (facts.same_netns && facts.protocol == IPPROTO_TCP) {
-		r = sockdiag_find(diag, facts.domain,
-				  listening ? SOCKDIAG_LISTENING : SOCKDIAG_CONNECTED, facts.cookie,
-				  &s);
-		if (r < 0 && r != -ENOENT)
-			return r;
-		/* In neither table: it is closed, or at most bound. */
-		if (r >= 0) {
-			facts.tcp_state = s.state;
-			facts.v6_only = s.v6_only;
-			facts.uid = s.uid;
-			facts.local_port = s.local_port;
-			facts.remote_port = s.remote_port;
-			memcpy(facts.local, s.local, sizeof(facts.local));
-			memcpy(facts.remote, s.remote, sizeof(facts.remote));
-		}
-	}
+	facts.same_netns = its_netns == netns;
+	facts.bound_index = (unsigned)bound;
+	facts.tcp_state = listening ? TCP_LISTEN : TCP_CLOSE;
 	*ret = facts;
 	return 0;
 }

@@ -57,7 +57,7 @@ struct sim_netkit {
 
 struct sim_socket {
 	dev_t dev;
-	ino_t ino;
+	ino_t ino; /* 0: a real one, which its descriptor tells all about */
 	struct socket_facts facts;
 };
 
@@ -75,6 +75,10 @@ struct sim {
 	size_t n_sockets;
 	uint64_t strayed; /* cookie */
 	atomic_bool clients_are_root; /* by a set-uid program that they have started */
+	struct port_socket *at_port;
+	size_t n_at_port;
+	unsigned n_looks;   /* into the tables of sockets */
+	unsigned n_awaited; /* sockets whose end somebody waits for */
 	bool silent; /* other administrators use ioctls that tell nobody */
 	int event_fd;
 	bool quiet;	    /* no events */
@@ -87,7 +91,7 @@ struct sim {
 	const char *fail_text; /* not ours: an operation that fails reads it without the lock */
 	_Atomic(const char *) note_name; /* of the operations that are noted, */
 	atomic_uint noted;		 /* and the last one's number */
-	atomic_uint delay;
+	atomic_uint delay, socket_delay;
 };
 
 static inline void sim_unlock(pthread_mutex_t **lock)
@@ -142,11 +146,9 @@ int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues
 int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct fault *reterr);
 /* sim-socket.c */
 int sim_socket_facts(struct nic_backend *b, int fd, struct socket_facts *ret, struct fault *reterr);
-int sim_socket_exists(struct nic_backend *b, uint64_t cookie, bool *ret);
-int sim_socket_receives(struct nic_backend *b, const struct socket_facts *facts, unsigned ifindex,
-			const struct flow *flows, size_t n, struct fault *reterr);
-int sim_sockets_at_port(struct nic_backend *b, uint16_t port, struct port_socket **ret,
-			size_t *ret_n);
+int sim_await_socket(struct nic_backend *b, uint64_t cookie);
+void sim_forget_socket(struct nic_backend *b, uint64_t cookie);
+int sim_sockets(struct nic_backend *b, struct sockets **ret);
 int sim_check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,
 		   struct fault *reterr);
 int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, struct ifq *ret,

@@ -60,9 +60,54 @@ static int ask_socket(int fd, struct socket_facts *ret)
 	return 0;
 }
 
+/* With the lock held. */
+static struct sim_socket *find_cookie(struct sim *s, uint64_t cookie)
+{
+	for (size_t i = 0; i < s->n_sockets; i++)
+		if (s->sockets[i].facts.cookie == cookie)
+			return &s->sockets[i];
+	return NULL;
+}
+
+static int append_socket(struct sim *s, const struct sim_socket *like)
+{
+	struct sim_socket *sockets = reallocarray(s->sockets, s->n_sockets + 1, sizeof(*sockets));
+
+	if (!sockets)
+		return -ENOMEM;
+	s->sockets = sockets;
+	s->sockets[s->n_sockets++] = *like;
+	return 0;
+}
+
+/* A real one, as it is now: nobody will have its descriptor when the rest is asked for. */
+static int remember(struct sim *s, const struct socket_facts *facts)
+{
+	struct sim_socket *known = find_cookie(s, facts->cookie);
+
+	if (!known)
+		return append_socket(s, &(struct sim_socket) { .facts = *facts });
+	known->facts = *facts;
+	return 0;
+}
+
+static void tell_descriptors_part(const struct socket_facts *facts, struct socket_facts *ret)
+{
+	*ret = (struct socket_facts) {
+		.domain = facts->domain,
+		.type = facts->type,
+		.protocol = facts->protocol,
+		.tcp_state = facts->tcp_state == TCP_LISTEN ? TCP_LISTEN : TCP_CLOSE,
+		.same_netns = facts->same_netns,
+		.bound_index = facts->bound_index,
+		.cookie = facts->cookie,
+	};
+}
+
 int sim_socket_facts(struct nic_backend *b, int fd, struct socket_facts *ret, struct fault *reterr)
 {
 	struct sim *s = sim_of(b);
+	struct socket_facts facts;
 	struct stat st;
 	int r;
 
@@ -72,65 +117,221 @@ int sim_socket_facts(struct nic_backend *b, int fd, struct socket_facts *ret, st
 	SIM_LOCK(s);
 	if (fstat(fd, &st) == 0)
 		for (size_t i = 0; i < s->n_sockets; i++)
-			if (s->sockets[i].dev == st.st_dev && s->sockets[i].ino == st.st_ino) {
-				*ret = s->sockets[i].facts;
+			if (s->sockets[i].ino && s->sockets[i].dev == st.st_dev &&
+			    s->sockets[i].ino == st.st_ino) {
+				tell_descriptors_part(&s->sockets[i].facts, ret);
 				return 0;
 			}
-	if (ask_socket(fd, ret) < 0)
+	if (ask_socket(fd, &facts) < 0)
 		return fault_set(reterr, ZCRX_FLOW_NOT_PROVED, NULL,
 				 "The descriptor is no TCP socket; send the one that receives the "
 				 "flow.");
+	r = remember(s, &facts);
+	if (r == 0)
+		tell_descriptors_part(&facts, ret);
+	return r;
+}
+
+int sim_await_socket(struct nic_backend *b, uint64_t cookie)
+{
+	struct sim *s = sim_of(b);
+	int r = sim_operation(s, "await the end of the socket", NULL);
+
+	(void)cookie;
+	if (r != 0)
+		return r < 0 ? r : -s->fail_error;
+	SIM_LOCK(s);
+	s->n_awaited++;
 	return 0;
 }
 
-int sim_socket_exists(struct nic_backend *b, uint64_t cookie, bool *ret)
+void sim_forget_socket(struct nic_backend *b, uint64_t cookie)
 {
 	struct sim *s = sim_of(b);
+
+	(void)cookie;
+	SIM_LOCK(s);
+	s->n_awaited--;
+}
+
+/* ----------------------------------------------------------------------------- sockets_ops */
+
+struct sim_sockets {
+	struct sockets sockets;
+	struct sim *sim;
+};
+
+static struct sim *sim_of_sockets(struct sockets *s)
+{
+	return ((struct sim_sockets *)s)->sim;
+}
+
+/* Asked by a timer, too: it does not count, and fails by its name only. */
+static int timed_operation(struct sim *s, const char *name)
+{
+	const char *failing = atomic_load(&s->fail_name);
+
+	if (!failing || !streq(failing, name))
+		return 0;
+	atomic_fetch_add(&s->failures, 1);
+	return s->fail_error < 0 ? s->fail_error : -s->fail_error;
+}
+
+/* There are many sockets: the milliseconds are looked at again, so that a test can end the wait. */
+static void wait_for_sockets(struct sim *s)
+{
+	for (unsigned waited = 0; waited < atomic_load(&s->socket_delay); waited++)
+		usleep(1000);
+}
+
+static int sockets_find(struct sockets *sockets, struct socket_facts *const *facts, size_t n)
+{
+	struct sim *s = sim_of_sockets(sockets);
 	int r;
 
-	r = sim_operation(s, "look for the socket", NULL);
+	wait_for_sockets(s);
+	r = sim_operation(s, "look for sockets", NULL);
 	if (r != 0)
 		return r < 0 ? r : -s->fail_error;
 	SIM_LOCK(s);
-	*ret = false;
-	for (size_t i = 0; i < s->n_sockets; i++)
-		if (s->sockets[i].facts.cookie == cookie)
-			*ret = true;
+	s->n_looks++;
+	for (size_t i = 0; i < n; i++) {
+		const struct sim_socket *known = find_cookie(s, facts[i]->cookie);
+
+		if (known)
+			*facts[i] = known->facts;
+		else
+			facts[i]->tcp_state = TCP_CLOSE;
+	}
 	return 0;
 }
 
-int sim_socket_receives(struct nic_backend *b, const struct socket_facts *facts, unsigned ifindex,
-			const struct flow *flows, size_t n, struct fault *reterr)
+static bool is_receiver(const struct socket_facts *f, const struct flow *flow)
 {
-	struct sim *s = sim_of(b);
+	struct port_socket s = { .domain = f->domain, .v6_only = f->v6_only, .port = f->local_port };
 
-	(void)ifindex;
-	(void)flows;
-	(void)n;
-	SIM_LOCK(s);
-	if (facts->cookie != s->strayed || s->strayed == 0)
-		return 0;
-	return fault_set(reterr, ZCRX_FLOW_NOT_PROVED, NULL, "It is for another socket.");
+	memcpy(s.local, f->local, sizeof(s.local));
+	return flow_reaches(flow, &s) && f->same_netns &&
+	       (f->tcp_state == TCP_LISTEN) == (flow->source_port == 0) &&
+	       (f->tcp_state == TCP_LISTEN || f->remote_port == flow->source_port);
 }
 
-/* The simulated machine has one user. */
-int sim_sockets_at_port(struct nic_backend *b, uint16_t port, struct port_socket **ret,
-			size_t *ret_n)
+static int sockets_receiver(struct sockets *sockets, const struct flow *flow, unsigned ifindex,
+			    struct socket_receiver *ret)
+{
+	struct sim *s = sim_of_sockets(sockets);
+	int r = timed_operation(s, "look for the receiver");
+
+	(void)ifindex;
+	if (r < 0)
+		return r;
+	SIM_LOCK(s);
+	*ret = (struct socket_receiver) {};
+	for (size_t i = 0; i < s->n_sockets; i++) {
+		const struct socket_facts *f = &s->sockets[i].facts;
+
+		if (!is_receiver(f, flow))
+			continue;
+		*ret = (struct socket_receiver) { .cookie = f->cookie, .tcp_state = f->tcp_state,
+						  .uid = f->uid };
+		if (f->cookie == s->strayed) { /* by another user's, who has the port as well */
+			ret->cookie = UINT64_MAX;
+			ret->uid++;
+			break;
+		}
+	}
+	return 0;
+}
+
+static int sockets_at_flows(struct sockets *sockets, const struct flow *flows, size_t n,
+			    struct port_socket **ret, size_t *ret_n)
+{
+	struct sim *s = sim_of_sockets(sockets);
+	int r = timed_operation(s, "look at the ports");
+
+	wait_for_sockets(s);
+	if (r < 0)
+		return r;
+	SIM_LOCK(s);
+	s->n_looks++;
+	*ret_n = 0;
+	*ret = calloc(s->n_at_port + 1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_at_port; i++)
+		for (size_t k = 0; k < n; k++)
+			if (flow_reaches(&flows[k], &s->at_port[i])) {
+				(*ret)[(*ret_n)++] = s->at_port[i];
+				break;
+			}
+	return 0;
+}
+
+static struct sockets *sockets_close(struct sockets *s)
+{
+	free(s);
+	return NULL;
+}
+
+int sim_sockets(struct nic_backend *b, struct sockets **ret)
+{
+	static const struct sockets_ops ops = {
+		.find = sockets_find,
+		.receiver = sockets_receiver,
+		.at_flows = sockets_at_flows,
+		.close = sockets_close,
+	};
+	struct sim_sockets *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	*s = (struct sim_sockets) { .sockets.ops = &ops, .sim = sim_of(b) };
+	*ret = &s->sockets;
+	return 0;
+}
+
+/* --------------------------------------------------------------------------- from outside */
+
+int sim_set_port_sockets(struct nic_backend *b, const struct port_socket *sockets, size_t n)
 {
 	struct sim *s = sim_of(b);
-	int r = sim_operation(s, "look at the port", NULL);
+	struct port_socket *copy = calloc(n + 1, sizeof(*copy));
 
-	(void)port;
-	if (r != 0)
-		return r < 0 ? r : -s->fail_error;
-	*ret = NULL;
-	*ret_n = 0;
+	if (!copy)
+		return -ENOMEM;
+	if (n > 0)
+		memcpy(copy, sockets, n * sizeof(*copy));
+	SIM_LOCK(s);
+	free(s->at_port);
+	s->at_port = copy;
+	s->n_at_port = n;
 	return 0;
 }
 
 void sim_set_clients_root(struct nic_backend *b, bool root)
 {
 	sim_of(b)->clients_are_root = root;
+}
+
+void sim_set_socket_delay(struct nic_backend *b, unsigned milliseconds)
+{
+	atomic_store(&sim_of(b)->socket_delay, milliseconds);
+}
+
+unsigned sim_socket_looks(struct nic_backend *b)
+{
+	struct sim *s = sim_of(b);
+
+	SIM_LOCK(s);
+	return s->n_looks;
+}
+
+unsigned sim_awaited_sockets(struct nic_backend *b)
+{
+	struct sim *s = sim_of(b);
+
+	SIM_LOCK(s);
+	return s->n_awaited;
 }
 
 void sim_stray_socket(struct nic_backend *b, uint64_t cookie)
@@ -144,32 +345,30 @@ void sim_stray_socket(struct nic_backend *b, uint64_t cookie)
 int sim_add_socket(struct nic_backend *b, int fd, const struct socket_facts *facts)
 {
 	struct sim *s = sim_of(b);
-	struct sim_socket *sockets;
+	struct sim_socket *known;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	SIM_LOCK(s);
-	sockets = reallocarray(s->sockets, s->n_sockets + 1, sizeof(*sockets));
-	if (!sockets)
-		return -ENOMEM;
-	s->sockets = sockets;
-	s->sockets[s->n_sockets++] =
-		(struct sim_socket) { .dev = st.st_dev, .ino = st.st_ino, .facts = *facts };
+	known = find_cookie(s, facts->cookie);
+	if (!known)
+		return append_socket(s, &(struct sim_socket) { st.st_dev, st.st_ino, *facts });
+	*known = (struct sim_socket) { st.st_dev, st.st_ino, *facts };
 	return 0;
 }
 
 int sim_close_socket(struct nic_backend *b, uint64_t cookie)
 {
 	struct sim *s = sim_of(b);
+	struct sim_socket *known;
 
 	SIM_LOCK(s);
-	for (size_t i = 0; i < s->n_sockets; i++)
-		if (s->sockets[i].facts.cookie == cookie) {
-			s->sockets[i] = s->sockets[--s->n_sockets];
-			return sim_push(s, NIC_EVENT_SOCKET_GONE, 0, cookie);
-		}
-	return -ENOENT;
+	known = find_cookie(s, cookie);
+	if (!known)
+		return -ENOENT;
+	*known = s->sockets[--s->n_sockets];
+	return sim_push(s, NIC_EVENT_SOCKET_GONE, 0, cookie);
 }
 
 int sim_check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,

@@ -219,6 +219,7 @@ static struct nic_backend *backend_free(struct nic_backend *b)
 		sim_nic_done(&s->nics[i]);
 	free(s->netkits);
 	free(s->sockets);
+	free(s->at_port);
 	free(s->events);
 	free(s->features.release);
 	if (s->event_fd >= 0)
@@ -253,9 +254,9 @@ static const struct nic_backend_ops backend_ops = {
 	.get_fd = get_fd,
 	.dispatch = dispatch,
 	.socket_facts = sim_socket_facts,
-	.socket_exists = sim_socket_exists,
-	.socket_receives = sim_socket_receives,
-	.sockets_at_port = sim_sockets_at_port,
+	.await_socket = sim_await_socket,
+	.forget_socket = sim_forget_socket,
+	.sockets = sim_sockets,
 	.check_area = sim_check_area,
 	.register_ifq = sim_register_ifq,
 	.kill_client = kill_client,

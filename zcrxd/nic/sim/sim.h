@@ -67,12 +67,19 @@ int sim_remove_rule(struct nic_backend *b, unsigned ifindex, uint32_t location);
 int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound);
 #define sim_ring_closed(b, ifindex, queue) sim_set_bound(b, ifindex, queue, false)
 
-/* What socket_facts answers for this descriptor and for every other one of the same socket. Sockets
- * that nobody told about are asked by getsockopt, so that loopback sockets work too. */
+/* What there is to be said of this descriptor and of every other one of the same socket. Sockets that
+ * nobody told about are asked by getsockopt when they are shown, so that loopback sockets work too. */
 int sim_add_socket(struct nic_backend *b, int fd, const struct socket_facts *facts);
 int sim_close_socket(struct nic_backend *b, uint64_t cookie); /* -ENOENT */
 /* Nobody is told, but what comes in is for another socket from now on; 0 for all as it should be. */
 void sim_stray_socket(struct nic_backend *b, uint64_t cookie);
+/* What else is at ports: other users' sockets, listeners with something switched on. */
+int sim_set_port_sockets(struct nic_backend *b, const struct port_socket *sockets, size_t n);
+/* Going through them takes this long from now on, looks under way included. */
+void sim_set_socket_delay(struct nic_backend *b, unsigned milliseconds);
+/* How often all sockets were gone through; the ends of how many are waited for. */
+unsigned sim_socket_looks(struct nic_backend *b);
+unsigned sim_awaited_sockets(struct nic_backend *b);
 
 /* Clients are what those who connected could not kill. */
 void sim_set_clients_root(struct nic_backend *b, bool root);
@@ -87,8 +94,8 @@ void sim_set_nothing_while_down(struct nic_backend *b);
 /*
  * The n-th operation from now (1 is the next; 0 cancels) fails and does nothing: with
  * KERNEL_REJECTED and this text for a positive errno, with the error itself for a negative one.
- * Every call of nic_ops and nic_backend_ops counts, but not get_fd, dispatch, features,
- * socket_receives (a timer asks it), close and free. The text is not copied: a literal.
+ * Every call of nic_ops, nic_backend_ops and sockets_ops counts, but not get_fd, dispatch, features,
+ * receiver and at_flows (a timer asks them), close and free. The text is not copied: a literal.
  */
 int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text);
 /* So many from the n-th on. */

@@ -143,7 +143,7 @@ static bool thread_is_in_kernel(const struct worker *w)
 
 static unsigned worker_progress(const struct worker *w)
 {
-	return atomic_load(&w->n_begun) + atomic_load(&w->nic->n_done);
+	return atomic_load(&w->n_begun) + (w->nic ? atomic_load(&w->nic->n_done) : 0);
 }
 
 static void worker_tell(struct worker *w, bool stands, bool in_kernel)

@@ -16,16 +16,30 @@
 #include "manager.h"
 #include "recovery.h"
 
-/* A socket that proved flows. */
+struct socket_check;
+
+enum proof_question {
+	PROOF_STILL,
+	PROOF_MORE,
+	_PROOF_QUESTION_MAX,
+};
+
+/* A socket that proved flows, or is about to. */
 struct proof {
 	LIST_ENTRY(proof) entry;
 	struct lease *lease;
 	unsigned queue;
+	uid_t uid; /* who showed it */
 	unsigned n_flows;
 	struct socket_facts facts;
+	bool proved;   /* else it is being asked about for the first time */
 	bool wildcard; /* follows the addresses of the interface */
 	bool gone;     /* destroyed, or not what it was */
 	bool asked;    /* by an AddFlow that has not succeeded yet: without a flow it is freed */
+	bool awaited;  /* its end is an event */
+	/* Under way: whether its flows are proved still; whether those of new addresses are. */
+	struct socket_check *questions[_PROOF_QUESTION_MAX];
+	bool addresses_changed; /* once more, after the second */
 	bool stored;   /* the epoll is in the service manager's store */
 	int epoll_fd;
 	sd_event_source *source;
@@ -264,8 +278,10 @@ void flow_list_done(struct flow_list *list);
 /* ---- proofs (proof.c) */
 /* Watches the socket without keeping it open; the proof belongs to the lease. QUOTA_EXCEEDED past
  * LEASE_PROOFS_MAX. Until one of its flows is installed it is only `asked`. */
-int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret,
-	      struct fault *reterr);
+int proof_new(struct lease *l, int socket_fd, const struct socket_facts *facts, unsigned queue,
+	      uid_t uid, struct proof **ret, struct fault *reterr);
+/* Its end is an event from now on. */
+int proof_await(struct proof *p);
 /* Stores it for the next daemon. A lease has one proof for a socket and a queue: if there is one with
  * the same facts, that one is *ret and `p` is freed. WRONG_STATE while rules for other facts of this
  * socket are being removed. `p` is freed on failure, too. */
@@ -287,16 +303,24 @@ void proof_ref_flow(struct proof *p);
 void proof_stop_following(struct proof *p);
 struct proof *proof_free(struct proof *p);
 DEFINE_CLEANUP(struct proof *, proof_free)
+/* ---- a socket is shown (leases/proof-show.c) */
+/* If r is 0 `flows` are proved, and `proof` lives as long as this runs, then by its flows. */
+typedef void (*proof_shown)(struct lease *lease, int r, struct fault *fault, struct proof *proof,
+			    const struct flow *flows, size_t n, void *userdata);
+/* Does not keep the descriptor. `shown` is called once, unless this fails. */
+int proof_show(struct lease *l, int fd, unsigned queue, uid_t uid, proof_shown shown, void *userdata,
+	       struct fault *reterr);
+/* FLOW_NOT_PROVED where no socket proves anything. */
+int proof_check_master(const struct device *d, struct fault *reterr);
+
 /* ---- whether they still prove (leases/proof-check.c) */
-/* FLOW_NOT_PROVED if anybody but this socket, or `uid`, who sent it, receives by these flows. */
-int proof_check_flows(const struct lease *l, const struct socket_facts *facts, uid_t uid,
-		      const struct flow *flows, size_t n, struct fault *reterr);
 void proof_set_gone(struct proof *p, const char *why);
-/* Now, and from now on as long as there are any. */
+/* Now, and from now on as long as there are any: the whole of what was asked when they were shown. */
 void proofs_check(struct manager *m);
 int proofs_watch(struct manager *m);
 void proofs_socket_gone(struct manager *m, uint64_t cookie);
 void proofs_addresses_changed(struct device *d);
+/* Now, and the end of none was told. */
 void proofs_verify_all(struct manager *m);
 
 /* ---- after a start (leases/resume.c) */

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Do the sockets that proved flows still prove them? Their end and the interface's addresses are
- * told by the kernel. That a socket listens elsewhere by now, was bound to another device, or that
- * the interface was put under another one is told by nobody: so as long as there are proofs, all of
- * them are looked at once a second.
+ * told by the kernel. That a socket listens elsewhere by now, was bound to another device, that somebody
+ * else got to its port while it did not listen, that keys were set, or that the interface was put under
+ * another one is told by nobody: so as long as there are proofs, all that was asked when they were shown
+ * is asked again once a second, of all of them together (leases/prover.c).
  */
 #include <errno.h>
-#include <netinet/tcp.h>
 
 #include "leases.h"
 #include "log.h"
+#include "prover.h"
 
 #define CHECK_USEC (1000 * 1000ULL)
 
@@ -50,6 +51,8 @@ void proof_set_gone(struct proof *p, const char *why)
 	if (p->gone)
 		return;
 	p->gone = true;
+	if (!p->proved)
+		return; /* who shows it hears of it */
 	log_message(LOG_INFO, &(struct log_fields) { .lease = l->id },
 		    "Lease %08x: the rules for port %u go, as their proof is over: %s", l->id,
 		    p->facts.local_port, why);
@@ -84,81 +87,94 @@ void proofs_socket_gone(struct manager *m, uint64_t cookie)
 	for_each_proof(m, match_cookie, &cookie);
 }
 
-static void verify(struct proof *p, void *data)
-{
-	struct manager *m = data;
-	bool exists;
-	int r;
-
-	r = m->backend->ops->socket_exists(m->backend, p->facts.cookie, &exists);
-	if (r < 0)
-		log_errno(r, "Cannot look for the socket of lease %08x", p->lease->id);
-	else if (!exists)
-		proof_set_gone(p, "The socket is closed.");
-}
-
-void proofs_verify_all(struct manager *m)
-{
-	for_each_proof(m, verify, m);
-}
-
 /* ------------------------------------------------------------------------- receiving */
 
-int proof_check_flows(const struct lease *l, const struct socket_facts *facts, uid_t uid,
-		      const struct flow *flows, size_t n, struct fault *reterr)
+/* What was asked when the socket was shown, by the same prover and as the same user. */
+static struct socket_check *question_new(struct proof *p, enum proof_question which, size_t n,
+					 void (*done)(struct socket_check *c))
 {
-	struct nic_backend *b = l->manager->backend;
-	_cleanup_free_ struct port_socket *sockets = NULL;
-	size_t n_sockets;
-	int r;
+	_cleanup_(socket_check_freep) struct socket_check *c = calloc(1, sizeof(*c));
 
-	r = b->ops->socket_receives(b, facts, l->ifindex, flows, n, reterr);
-	/* A connection's flow is nobody else's, and root may see everything. */
-	if (r != 0 || facts->tcp_state != TCP_LISTEN || uid == 0)
-		return r;
-	r = b->ops->sockets_at_port(b, facts->local_port, &sockets, &n_sockets);
-	if (r < 0)
-		return fault_kernel(reterr, -r, NULL, "look for other sockets at the port",
-				    "Try again.");
-	return flow_check_port(flows, n, l->ifindex, facts->uid, uid, sockets, n_sockets,
-			       reterr);
+	if (!c)
+		return NULL;
+	*c = (struct socket_check) { .facts = p->facts, .known = true, .ifindex = p->lease->ifindex,
+				     .uid = p->uid, .done = done, .userdata = p };
+	c->flows = calloc(n + 1, sizeof(*c->flows));
+	if (!c->flows)
+		return NULL;
+	p->questions[which] = c;
+	return TAKE_PTR(c);
 }
+
+/* Of whom it is: NULL if it is not there any more. */
+static struct proof *question_end(struct socket_check *c, enum proof_question which)
+{
+	struct proof *p = c->userdata;
+
+	if (p)
+		p->questions[which] = NULL;
+	return p;
+}
+
+static void on_checked(struct socket_check *c)
+{
+	struct proof *p = question_end(c, PROOF_STILL);
+
+	if (p && c->r > 0)
+		proof_set_gone(p, c->fault.message);
+	else if (p && c->r < 0 && c->r != -ECANCELED)
+		log_errno(c->r, "Cannot check the socket of lease %08x", p->lease->id);
+	socket_check_free(c);
+}
+
+struct checking {
+	bool any;
+	bool look_for; /* also those that no flow shows to be there */
+};
 
 static void check_one(struct proof *p, void *data)
 {
 	_cleanup_fault_ struct fault fault = {};
-	struct nic_backend *b = p->lease->manager->backend;
-	_cleanup_free_ struct flow *flows = calloc(p->lease->n_flows + 1, sizeof(*flows));
+	struct checking *checking = data;
 	struct lease *l = p->lease;
-	size_t n = 0;
-	int r = -ENOMEM;
+	struct socket_check *c;
 
-	*(bool *)data = true;
-	if (is_ending(l))
+	checking->any = true;
+	if (is_ending(l) || !p->proved || p->questions[PROOF_STILL])
 		return;
 	if (p->gone) { /* a removal that failed */
 		remove_flows(p, NULL, NULL);
 		return;
 	}
-	for (size_t i = 0; flows && i < l->n_flows; i++)
-		if (l->flows[i]->proof == p)
-			flows[n++] = l->flows[i]->flow;
-	if (flows)
-		r = b->ops->socket_receives(b, &p->facts, l->ifindex, flows, n, &fault);
-	if (r > 0)
+	if (proof_check_master(l->device, &fault) > 0) {
 		proof_set_gone(p, fault.message);
-	else if (r < 0)
-		log_errno(r, "Cannot check the socket of lease %08x", l->id);
+		return;
+	}
+	c = question_new(p, PROOF_STILL, l->n_flows, on_checked);
+	if (!c)
+		return; /* the next time */
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i]->proof == p)
+			c->flows[c->n_flows++] = l->flows[i]->flow;
+	c->look_for = checking->look_for && c->n_flows == 0;
+	prover_ask(l->manager->prover, c);
+}
+
+void proofs_verify_all(struct manager *m)
+{
+	struct checking checking = { .look_for = true };
+
+	for_each_proof(m, check_one, &checking);
 }
 
 static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 {
-	bool any = false;
+	struct checking checking = {};
 	int r;
 
 	(void)usec;
-	for_each_proof(userdata, check_one, &any);
-	if (!any)
+	for_each_proof(userdata, check_one, &checking);
+	if (!checking.any)
 		return 0;
 	r = sd_event_source_set_time_relative(s, CHECK_USEC);
 	return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
@@ -166,9 +182,9 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 
 void proofs_check(struct manager *m)
 {
-	bool any;
+	struct checking checking = {};
 
-	for_each_proof(m, check_one, &any);
+	for_each_proof(m, check_one, &checking);
 }
 
 int proofs_watch(struct manager *m)
@@ -190,12 +206,6 @@ int proofs_watch(struct manager *m)
 }
 
 /* ------------------------------------------------------------------------- addresses */
-
-struct addresses {
-	struct device *device;
-	struct local_address *list;
-	size_t n;
-};
 
 struct flow_set {
 	struct flow *flows;
@@ -220,16 +230,44 @@ static bool lease_has_flow(const struct lease *l, const struct flow *flow)
 	return false;
 }
 
-static void add_flow(struct proof *p, const struct flow *flow)
+static bool is_followed(const struct proof *p)
+{
+	return p->proved && !p->gone &&
+	       (p->lease->state == LEASE_STEERED || p->lease->state == LEASE_BOUND);
+}
+
+struct addresses {
+	struct device *device;
+	struct local_address *list;
+	size_t n;
+};
+
+static int read_addresses(struct device *d, struct addresses *ret)
+{
+	struct nic_backend *b = d->manager->backend;
+	struct addresses a = { .device = d };
+	int r;
+
+	r = b->ops->addresses(b, d->ifindex, &a.list, &a.n);
+	if (r == -ENODEV)
+		return r; /* the message that it is gone is on its way */
+	if (r != 0) {
+		log_error("Cannot read the addresses of %s: %s", d->name,
+			  strerror(r < 0 ? -r : EIO));
+		return r < 0 ? r : -EIO;
+	}
+	*ret = a;
+	return 0;
+}
+
+static void add_flows(struct proof *p, const struct flow_set *more)
 {
 	_cleanup_fault_ struct fault fault = {};
 	struct lease *l = p->lease;
 	struct flow_list list = {};
 	int r;
 
-	r = proof_check_flows(l, &p->facts, l->owner_uid, flow, 1, &fault);
-	if (r == 0)
-		r = lease_flows_note(l, p->queue, flow, 1, p, &list, &fault);
+	r = lease_flows_note(l, p->queue, more->flows, more->n, p, &list, &fault);
 	if (r == 0) {
 		r = lease_flows_install(l, &list, NULL, NULL);
 		if (r < 0)
@@ -242,42 +280,87 @@ static void add_flow(struct proof *p, const struct flow *flow)
 			    r > 0 ? fault.message : strerror(-r));
 }
 
+static void follow_again(struct proof *p);
+
+static void on_more_checked(struct socket_check *c)
+{
+	struct proof *p = question_end(c, PROOF_MORE);
+	struct flow_set more = { .flows = c->flows };
+
+	if (!p || !is_followed(p) || !p->wildcard || c->r == -ECANCELED) {
+		/* nobody waits for it any more */
+	} else if (p->addresses_changed)
+		follow_again(p);
+	else if (c->r != 0)
+		log_message(LOG_WARNING, &(struct log_fields) { .lease = p->lease->id },
+			    "Lease %08x: a new address of the interface is not steered: %s",
+			    p->lease->id, c->r > 0 ? c->fault.message : strerror(-c->r));
+	else {
+		for (size_t i = 0; i < c->n_flows; i++)
+			if (!lease_has_flow(p->lease, &c->flows[i]))
+				more.flows[more.n++] = c->flows[i];
+		if (more.n > 0)
+			add_flows(p, &more);
+	}
+	socket_check_free(c);
+}
+
+/* A wildcard's flows follow the addresses: those that came are asked about as all others were. */
+static void follow_more(struct proof *p, const struct flow_set *set)
+{
+	struct socket_check *c;
+
+	p->addresses_changed = p->questions[PROOF_MORE] != NULL;
+	if (p->addresses_changed)
+		return;
+	c = question_new(p, PROOF_MORE, set->n, on_more_checked);
+	if (!c)
+		return;
+	for (size_t i = 0; i < set->n; i++)
+		if (!lease_has_flow(p->lease, &set->flows[i]))
+			c->flows[c->n_flows++] = set->flows[i];
+	if (c->n_flows > 0)
+		prover_ask(p->lease->manager->prover, c);
+	else {
+		(void)question_end(c, PROOF_MORE);
+		socket_check_free(c);
+	}
+}
+
 static void follow(struct proof *p, void *data)
 {
 	const struct addresses *a = data;
 	_cleanup_free_ struct flow *flows = NULL;
 	struct flow_set set = {};
-	struct lease *l = p->lease;
 	bool wildcard;
 
-	if (l->device != a->device || p->gone ||
-	    (l->state != LEASE_STEERED && l->state != LEASE_BOUND))
+	if (p->lease->device != a->device || !is_followed(p))
 		return;
 	/* Refused now: no address is left. Then no flow is. */
 	(void)flow_prove(&p->facts, a->device->ifindex, a->list, a->n, &flows, &set.n, &wildcard,
 			 NULL);
 	set.flows = flows;
-	for (size_t i = 0; p->wildcard && i < set.n; i++)
-		if (!lease_has_flow(l, &flows[i]))
-			add_flow(p, &flows[i]);
+	if (p->wildcard)
+		follow_more(p, &set);
 	remove_flows(p, want_outside, &set);
+}
+
+static void follow_again(struct proof *p)
+{
+	struct addresses a;
+
+	if (read_addresses(p->lease->device, &a) < 0)
+		return;
+	follow(p, &a);
+	free(a.list);
 }
 
 void proofs_addresses_changed(struct device *d)
 {
-	struct nic_backend *b = d->manager->backend;
-	struct addresses a = { .device = d };
-	_cleanup_free_ struct local_address *list = NULL;
-	int r;
+	struct addresses a;
 
-	r = b->ops->addresses(b, d->ifindex, &a.list, &a.n);
-	if (r == -ENODEV)
-		return; /* the message that it is gone is on its way */
-	if (r != 0) {
-		log_error("Cannot read the addresses of %s: %s", d->name,
-			  strerror(r < 0 ? -r : EIO));
+	if (read_addresses(d, &a) < 0)
 		return;
-	}
-	list = a.list;
 	for_each_proof(d->manager, follow, &a);
+	free(a.list);
 }

@@ -3,8 +3,8 @@
  * Sockets that prove flows. A rule stays only as long as the socket that proved it: the kernel says
  * when it is destroyed (sock_diag), and an epoll of its own says when it leaves its state (shut
  * down, disconnected). The socket itself is not kept open: a registration in an epoll lives as long
- * as somebody has the socket, and keeps nobody's socket alive. Whether it still proves its flows is
- * leases/proof-check.c's.
+ * as somebody has the socket, and keeps nobody's socket alive. Whether it proves its flows is asked by
+ * leases/proof-show.c, and again and again by leases/proof-check.c.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -12,13 +12,15 @@
 #include "fdstore.h"
 #include "leases.h"
 #include "log.h"
+#include "prover.h"
 
 static struct proof *find_same_socket(const struct proof *p, uint64_t cookie)
 {
 	struct proof *other;
 
 	LIST_FOREACH(other, &p->lease->proofs, entry) {
-		if (other != p && other->queue == p->queue && other->facts.cookie == cookie)
+		if (other != p && other->proved && other->queue == p->queue &&
+		    other->facts.cookie == cookie)
 			return other;
 	}
 	return NULL;
@@ -57,6 +59,7 @@ int proof_settle(struct proof *p, const struct socket_facts *facts, bool wildcar
 	}
 	p->facts = *facts;
 	p->wildcard = wildcard;
+	p->proved = true;
 	fdstore_proof_name(p->lease->id, facts->cookie, p->queue, name);
 	r = lease_check_store(p->lease, 1, reterr);
 	if (r == 0)
@@ -97,6 +100,12 @@ struct proof *proof_free(struct proof *p)
 		fdstore_proof_name(p->lease->id, p->facts.cookie, p->queue, name);
 		fdstore_remove(name);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(p->questions); i++)
+		if (p->questions[i])
+			p->questions[i]->userdata = NULL; /* nobody is there to be answered */
+	if (p->awaited)
+		p->lease->manager->backend->ops->forget_socket(p->lease->manager->backend,
+							       p->facts.cookie);
 	LIST_REMOVE(p, entry);
 	p->lease->n_proofs--;
 	sd_event_source_disable_unref(p->source);
@@ -152,8 +161,10 @@ int proof_adopt(struct lease *l, int epoll_fd, const struct record_proof *record
 		return -ENOMEM;
 	*p = (struct proof) { .lease = l,
 			      .queue = record->queue,
+			      .uid = record->uid,
 			      .facts = record->facts,
 			      .wildcard = record->wildcard,
+			      .proved = true,
 			      .epoll_fd = -EBADF };
 	if (epoll_fd >= 0) {
 		r = sd_event_add_io(l->manager->event, &p->source, epoll_fd, EPOLLIN, on_socket, p);
@@ -179,11 +190,30 @@ void proofs_leave(struct lease *l)
 	p->stored = false;
 }
 
-int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret,
-	      struct fault *reterr)
+int proof_await(struct proof *p)
+{
+	struct nic_backend *b = p->lease->manager->backend;
+	int r = b->ops->await_socket(b, p->facts.cookie);
+
+	p->awaited = r == 0;
+	return r;
+}
+
+static int proof_watch(struct proof *p, int socket_fd)
 {
 	/* Edge triggered, and only what is reported always: hang-up and error. */
 	struct epoll_event event = { .events = EPOLLET };
+
+	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (p->epoll_fd < 0 || epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, socket_fd, &event) < 0)
+		return -errno;
+	return sd_event_add_io(p->lease->manager->event, &p->source, p->epoll_fd, EPOLLIN, on_socket,
+			       p);
+}
+
+int proof_new(struct lease *l, int socket_fd, const struct socket_facts *facts, unsigned queue,
+	      uid_t uid, struct proof **ret, struct fault *reterr)
+{
 	struct proof *p;
 	int r;
 
@@ -195,16 +225,13 @@ int proof_new(struct lease *l, int socket_fd, unsigned queue, struct proof **ret
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	*p = (struct proof) { .lease = l, .queue = queue, .epoll_fd = -EBADF, .asked = true };
+	*p = (struct proof) { .lease = l, .queue = queue, .uid = uid, .facts = *facts,
+			      .epoll_fd = -EBADF, .asked = true };
 	LIST_INSERT_HEAD(&l->proofs, p, entry);
 	l->n_proofs++;
-	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	r = p->epoll_fd < 0 ? -errno : 0;
-	if (r == 0 && epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, socket_fd, &event) < 0)
-		r = -errno;
+	r = proof_await(p);
 	if (r == 0)
-		r = sd_event_add_io(l->manager->event, &p->source, p->epoll_fd, EPOLLIN, on_socket,
-				    p);
+		r = proof_watch(p, socket_fd);
 	if (r < 0) {
 		proof_free(p);
 		return r;

@@ -52,51 +52,6 @@ static void on_added(struct lease *l, int r, struct fault *fault, const struct f
 					 SD_JSON_BUILD_PAIR_VARIANT("flows", flows));
 }
 
-/* Watch first, read the facts then: what changes in between is seen. */
-static int prove(sd_varlink *link, struct lease *l, const struct flow_parameters *p,
-		 unsigned queue, uid_t uid, struct proof **ret_proof, struct flow **ret,
-		 size_t *ret_n, struct fault *reterr)
-{
-	struct nic_backend *b = l->manager->backend;
-	_cleanup_close_ int fd = -EBADF;
-	_cleanup_(proof_freep) struct proof *proof = NULL;
-	_cleanup_free_ struct local_address *addresses = NULL;
-	_cleanup_free_ struct flow *flows = NULL;
-	struct socket_facts facts;
-	size_t n_addresses = 0, n = 0;
-	bool wildcard = false;
-	int r;
-
-	r = request_take_fd(link, p->socket, "socketFileDescriptor", &fd, reterr);
-	if (r == 0) /* refuses everything that is no TCP socket, before it is touched further */
-		r = b->ops->socket_facts(b, fd, &facts, reterr);
-	if (r == 0)
-		r = proof_new(l, fd, queue, &proof, reterr);
-	if (r == 0)
-		r = b->ops->socket_facts(b, fd, &facts, reterr);
-	if (r == 0) {
-		r = b->ops->addresses(b, l->device->ifindex, &addresses, &n_addresses);
-		if (r < 0)
-			r = fault_kernel(reterr, -r, NULL, "read the addresses of the interface",
-					 "Try again.");
-	}
-	if (r == 0)
-		r = flow_prove(&facts, l->device->ifindex, addresses, n_addresses, &flows, &n,
-			       &wildcard, reterr);
-	if (r == 0)
-		r = proof_check_flows(l, &facts, uid, flows, n, reterr);
-	if (r == 0)
-		r = proofs_watch(l->manager);
-	if (r != 0)
-		return r;
-	r = proof_settle(TAKE_PTR(proof), &facts, wildcard, ret_proof, reterr);
-	if (r != 0)
-		return r;
-	*ret = TAKE_PTR(flows);
-	*ret_n = n;
-	return 0;
-}
-
 static int by_value(struct manager *m, const struct peer *peer, const struct flow_parameters *p,
 		    struct flow **ret, size_t *ret_n, struct fault *reterr)
 {
@@ -136,6 +91,13 @@ static int check_bound(const struct lease *l, unsigned queue, struct fault *rete
 				   l->n_queues, n);
 }
 
+static int check_lease(struct lease *l, unsigned queue, struct fault *reterr)
+{
+	int r = lease_event(l, l->self_registered ? LEASE_ADD_FLOW_EARLY : LEASE_ADD_FLOW, NULL, reterr);
+
+	return r == 0 ? check_bound(l, queue, reterr) : r;
+}
+
 static int check_target(struct lease *l, const struct flow_parameters *p, unsigned *ret_queue,
 			struct fault *reterr)
 {
@@ -144,14 +106,11 @@ static int check_target(struct lease *l, const struct flow_parameters *p, unsign
 						0;
 	int r;
 
-	r = lease_event(l, l->self_registered ? LEASE_ADD_FLOW_EARLY : LEASE_ADD_FLOW, NULL, reterr);
-	if (r != 0)
-		return r;
 	if (p->queue != NO_INDEX && p->queue >= l->n_queues)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queue",
 				 "The lease has %u queues, counted from 0; there is no queue %llu.",
 				 l->n_queues, (unsigned long long)p->queue);
-	r = check_bound(l, queue, reterr);
+	r = check_lease(l, queue, reterr);
 	if (r != 0)
 		return r;
 	if ((p->socket == NO_INDEX) == !p->flow)
@@ -161,26 +120,13 @@ static int check_target(struct lease *l, const struct flow_parameters *p, unsign
 	return 0;
 }
 
-static int add_flow(sd_varlink *link, struct manager *m, const struct flow_parameters *p,
-		    const struct peer *peer, struct lease *l, struct fault *reterr)
+/* They are allowed; the rest is the rules. */
+static int install(sd_varlink *link, const struct peer *peer, struct lease *l, unsigned queue,
+		   const struct flow *flows, size_t n, struct proof *proof, struct fault *reterr)
 {
-	_cleanup_free_ struct flow *flows = NULL;
 	struct flow_list list = {};
-	struct proof *proof = NULL;
-	unsigned queue = 0;
-	size_t n = 0;
 	int r;
 
-	if (l->grant.kind == GRANT_SOFTWARE)
-		return refuse_steering(reterr);
-	r = check_target(l, p, &queue, reterr);
-	if (r == 0)
-		r = p->flow ? by_value(m, peer, p, &flows, &n, reterr)
-			    : prove(link, l, p, queue, peer->uid, &proof, &flows, &n, reterr);
-	if (r != 0)
-		return r;
-	if (proof)
-		proof_ref_flow(proof); /* ours, until it is the flows' */
 	r = lease_flows_check_quota(l, peer, n, reterr);
 	if (r == 0)
 		r = lease_flows_note(l, queue, flows, n, proof, &list, reterr);
@@ -194,9 +140,77 @@ static int add_flow(sd_varlink *link, struct manager *m, const struct flow_param
 		}
 	}
 	flow_list_done(&list);
-	if (proof)
-		proof_unref_flow(proof); /* and the end of it, if no flow came of it */
 	return r;
+}
+
+/* Who waits for the answer about a socket. Its policy is asked then, even if it has hung up. */
+struct asker {
+	sd_varlink *link;
+	struct peer peer;
+};
+
+static struct asker *asker_free(struct asker *a)
+{
+	if (!a)
+		return NULL;
+	sd_varlink_unref(a->link);
+	peer_done(&a->peer);
+	free(a);
+	return NULL;
+}
+DEFINE_CLEANUP(struct asker *, asker_free)
+
+/* The lease may have lost its queue, or be over, since it was asked. */
+static void on_shown(struct lease *l, int r, struct fault *fault, struct proof *proof,
+		     const struct flow *flows, size_t n, void *userdata)
+{
+	_cleanup_(asker_freep) struct asker *a = userdata;
+
+	if (r == 0)
+		r = check_lease(l, proof->queue, fault);
+	if (r == 0)
+		r = install(a->link, &a->peer, l, proof->queue, flows, n, proof, fault);
+	if (r != 0)
+		(void)reply_fault(a->link, r, fault);
+}
+
+/* Takes the peer over. */
+static int show(sd_varlink *link, struct lease *l, const struct flow_parameters *p, unsigned queue,
+		struct peer *peer, struct fault *reterr)
+{
+	_cleanup_(asker_freep) struct asker *a = calloc(1, sizeof(*a));
+	_cleanup_close_ int fd = -EBADF;
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	a->link = sd_varlink_ref(link);
+	a->peer = *peer;
+	*peer = (struct peer){};
+	r = request_take_fd(link, p->socket, "socketFileDescriptor", &fd, reterr);
+	if (r == 0)
+		r = proof_show(l, fd, queue, a->peer.uid, on_shown, a, reterr);
+	if (r == 0)
+		TAKE_PTR(a);
+	return r;
+}
+
+static int add_flow(sd_varlink *link, struct manager *m, const struct flow_parameters *p,
+		    struct peer *peer, struct lease *l, struct fault *reterr)
+{
+	_cleanup_free_ struct flow *flows = NULL;
+	unsigned queue = 0;
+	size_t n = 0;
+	int r;
+
+	if (l->grant.kind == GRANT_SOFTWARE)
+		return refuse_steering(reterr);
+	r = check_target(l, p, &queue, reterr);
+	if (r == 0 && !p->flow)
+		return show(link, l, p, queue, peer, reterr);
+	if (r == 0)
+		r = by_value(m, peer, p, &flows, &n, reterr);
+	return r == 0 ? install(link, peer, l, queue, flows, n, NULL, reterr) : r;
 }
 
 #define ID_FIELD                                                                                   \

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "adopt.h"
+#include "adopt-proofs.h"
 #include "clock.h"
 #include "leases.h"
 #include "links.h"
@@ -23,6 +24,7 @@ struct adoption {
 	unsigned ifindex;
 	struct nic_state *nic;
 	unsigned n_adopted, n_taken_back;
+	struct proof_checks *checks;
 };
 
 static const struct nic_link *find_link(const struct adoption *a, unsigned ifindex, const char *name)
@@ -106,81 +108,6 @@ static void hang_up(struct adoption *a, uint32_t lease, const char *reason)
 	}
 }
 
-static int take_proof_fd(struct adoption *a, uint32_t lease, const struct record_proof *p)
-{
-	char name[64];
-	int fd;
-
-	fdstore_proof_name(lease, p->facts.cookie, p->queue, name);
-	fd = stored_fds_take(a->fds, name);
-	if (fd >= 0)
-		return fd;
-	fdstore_old_proof_name(lease, p->facts.cookie, name);
-	fd = stored_fds_take(a->fds, name);
-	if (fd >= 0) { /* under the name that the next daemon looks for */
-		fdstore_remove(name);
-		fdstore_proof_name(lease, p->facts.cookie, p->queue, name);
-		(void)fdstore_push(name, fd);
-	}
-	return fd;
-}
-
-static bool proves_a_flow(const struct record_lease *l, const struct record_proof *p)
-{
-	for (size_t i = 0; i < l->n_flows; i++)
-		if (l->flows[i].proof == p->facts.cookie && l->flows[i].queue == p->queue)
-			return true;
-	return false;
-}
-
-/* An older zcrxd kept the proof of each AddFlow that it refused, one more at each call. */
-static bool is_surplus(const struct lease *l, const struct record_lease *saved, size_t i)
-{
-	const struct record_proof *p = &saved->proofs[i];
-
-	for (size_t k = 0; k < i; k++)
-		if (saved->proofs[k].facts.cookie == p->facts.cookie &&
-		    saved->proofs[k].queue == p->queue)
-			return true;
-	return l->n_proofs >= LEASE_PROOFS_MAX ||
-	       (saved->n_proofs > LEASE_PROOFS_MAX && !proves_a_flow(saved, p));
-}
-
-static int adopt_proofs(struct adoption *a, struct lease *l, const struct record_lease *saved)
-{
-	struct nic_backend *b = a->manager->backend;
-
-	for (size_t i = 0; i < saved->n_proofs; i++) {
-		const struct record_proof *p = &saved->proofs[i];
-		struct proof *proof;
-		bool exists = false;
-		int fd, r;
-
-		if (is_surplus(l, saved, i))
-			continue;
-		r = b->ops->socket_exists(b, p->facts.cookie, &exists);
-		if (r >= 0)
-			r = proofs_watch(a->manager);
-		if (r < 0)
-			return r;
-		fd = take_proof_fd(a, saved->id, p);
-		r = proof_adopt(l, fd, p, &proof);
-		if (r < 0) {
-			if (fd >= 0)
-				close(fd);
-			return r;
-		}
-		if (exists && fd < 0)
-			log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id },
-				    "Lease %08x: the watch on the socket at port %u did not come back from "
-				    "the service manager; it is only looked at once a second.",
-				    l->id, p->facts.local_port);
-		if (!exists)
-			proof_set_gone(proof, "The socket was closed meanwhile.");
-	}
-	return 0;
-}
-
 static void adopt_clients(struct adoption *a, struct lease *l, const struct record_lease *saved)
 {
 	char name[64];
@@ -250,7 +177,7 @@ static int adopt_objects(struct adoption *a, struct lease *l, const struct recor
 	adopt_clients(a, l, saved);
 	r = adopt_handles(a, l);
 	if (r == 0)
-		r = adopt_proofs(a, l, saved);
+		r = adopt_proofs(a->checks, l, saved, a->fds);
 	for (size_t i = 0; r == 0 && i < saved->n_flows; i++)
 		r = adopt_flow(a, l, saved, &saved->flows[i]);
 	drop_untold_proofs(l, saved);
@@ -359,6 +286,30 @@ static void sweep(struct adoption *a)
 	}
 }
 
+static int adopt_all(struct adoption *a, const struct record *record)
+{
+	struct manager *m = a->manager;
+	int r;
+
+	r = manager_links(m, &a->links, &a->n_links);
+	if (r >= 0)
+		r = proof_checks_new(m, record, &a->checks);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < record->n_strays; i++)
+		stray_adopt(m, &record->strays[i]);
+	for (size_t i = 0; i < record->n_leases; i++) {
+		r = adopt_lease(a, &record->leases[i]);
+		if (r < 0)
+			log_errno(r, "Cannot adopt lease %08x", record->leases[i].id);
+	}
+	sweep(a);
+	if (record->n_leases > 0)
+		log_info("Of %zu leases on record, %u go on and %u are taken back.",
+			 record->n_leases, a->n_adopted, a->n_taken_back);
+	return 0;
+}
+
 int manager_adopt(struct manager *m, struct stored_fds *fds)
 {
 	struct adoption a = { .manager = m, .fds = fds };
@@ -375,21 +326,9 @@ int manager_adopt(struct manager *m, struct stored_fds *fds)
 			  "theirs (of %zu leases).", set_aside, record.n_strays);
 	m->state_set_aside = TAKE_PTR(set_aside);
 	m->last_flow_id = record.last_flow_id;
-	r = manager_links(m, &a.links, &a.n_links);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < record.n_strays; i++)
-		stray_adopt(m, &record.strays[i]);
-	for (size_t i = 0; i < record.n_leases; i++) {
-		r = adopt_lease(&a, &record.leases[i]);
-		if (r < 0)
-			log_errno(r, "Cannot adopt lease %08x", record.leases[i].id);
-	}
-	sweep(&a);
-	if (record.n_leases > 0)
-		log_info("Of %zu leases on record, %u go on and %u are taken back.",
-			 record.n_leases, a.n_adopted, a.n_taken_back);
+	r = adopt_all(&a, &record);
+	proof_checks_free(a.checks);
 	nic_state_free(a.nic);
 	nic_links_free(a.links, a.n_links);
-	return leases_save(m);
+	return r < 0 ? r : leases_save(m);
 }

@@ -138,6 +138,9 @@ static void parse_proof(struct reader *r, sd_json_variant *v, const struct recor
 	f->remote_port = (uint16_t)get_unsigned(r, v, "remotePort", UINT16_MAX);
 	f->uid = (uid_t)get_unsigned(r, v, "uid", UINT32_MAX);
 	f->cookie = get_unsigned(r, v, "cookie", UINT64_MAX);
+	ret->uid = sd_json_variant_by_key(v, "provedBy")
+			   ? (uid_t)get_unsigned(r, v, "provedBy", UINT32_MAX)
+			   : l->owner_uid;
 }
 
 /* Optional likewise. */

@@ -54,7 +54,8 @@ static int build_proof(const struct proof *p, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_HEX("local", f->local, 16),
 		SD_JSON_BUILD_PAIR_HEX("remote", f->remote, 16),
 		UNSIGNED("localPort", f->local_port), UNSIGNED("remotePort", f->remote_port),
-		UNSIGNED("uid", f->uid), UNSIGNED("cookie", f->cookie));
+		UNSIGNED("uid", f->uid), UNSIGNED("cookie", f->cookie),
+		UNSIGNED("provedBy", p->uid));
 }
 
 static int append(sd_json_variant **array, int r, sd_json_variant *v)
