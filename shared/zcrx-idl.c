@@ -61,7 +61,7 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(FlowProtocol,
 
 static SD_VARLINK_DEFINE_ENUM_TYPE(AreaType,
 	DOC("A memfd sealed with F_SEAL_SHRINK"), SD_VARLINK_DEFINE_ENUM_VALUE(memory),
-	DOC("A dma-buf; payload that cannot be placed by the NIC is an error, not a copy"),
+	DOC("A whole dma-buf; payload that cannot be placed by the NIC is an error, not a copy"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(dmabuf));
 
 static SD_VARLINK_DEFINE_ENUM_TYPE(LandingShare,
@@ -198,7 +198,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("What is steered to it, or will be once it is bound"), TYPED(flows, LeaseFlow, A),
 	DOC("When it was acquired; realtime clock, microseconds"), FIELD(creationUSec, INT, 0),
 	DOC("When it ends by itself, likewise; null for never"), FIELD(expiryUSec, INT, N),
-	DOC("Bytes of all areas registered for it"), FIELD(areaBytes, INT, 0));
+	DOC("Bytes of all areas registered through zcrxd. What clients add to their queues by themselves "
+	    "(Linux 7.3) is not among them: it counts against their own limit of locked memory"),
+	FIELD(areaBytes, INT, 0));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Landing,
 	DOC("How much of the flow"), TYPED(share, LandingShare, 0),

@@ -89,15 +89,16 @@ int run_facts_locked(struct nic_backend *b, char **argv, struct fault *reterr)
 static int make_udmabuf(void)
 {
 	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	struct udmabuf_create create = { .size = PAGE };
+	struct udmabuf_create create = { .size = 2 * PAGE };
 
 	create.memfd = (uint32_t)memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (device < 0 || ftruncate((int)create.memfd, PAGE) < 0 ||
+	if (device < 0 || ftruncate((int)create.memfd, 2 * PAGE) < 0 ||
 	    fcntl((int)create.memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
 		return -1;
 	return ioctl(device, UDMABUF_CREATE, &create);
 }
 
+/* dmabuf PATH|udmabuf OFFSET SIZE: of two pages, if it is ours. */
 int run_dmabuf(struct nic_backend *b, char **argv, struct fault *reterr)
 {
 	int fd = streq(argv[0], "udmabuf") ? make_udmabuf() : open(argv[0], O_RDWR | O_CLOEXEC);
@@ -105,7 +106,8 @@ int run_dmabuf(struct nic_backend *b, char **argv, struct fault *reterr)
 
 	if (fd < 0)
 		return -errno;
-	r = b->ops->check_area(b, fd, 0, PAGE, true, reterr);
+	r = b->ops->check_area(b, fd, strtoull(argv[1], NULL, 10), strtoull(argv[2], NULL, 10), true,
+			       reterr);
 	if (r == 0)
 		puts("dmabuf good");
 	return r;

@@ -213,10 +213,13 @@ expect "end of a socket" "0 ^2\$" grep -c "^socket gone" /tmp/facts
 
 expect "facts of a socket whose lock is held" "0 ^locked facts state 1 port [0-9]+ after [0-9]{1,3} ms" nic facts-locked
 modprobe -q udmabuf
-expect "dma-buf" "0 ^dmabuf good" nic dmabuf udmabuf
+expect "dma-buf" "0 ^dmabuf good" nic dmabuf udmabuf 0 8192
+expect "first half of a dma-buf" "1 8192 bytes; they are 0 and 4096" nic dmabuf udmabuf 0 4096
+expect "second half of a dma-buf" "1 8192 bytes; they are 4096 and 4096" nic dmabuf udmabuf 4096 4096
+expect "more than a dma-buf" "1 8192 bytes; they are 0 and 12288" nic dmabuf udmabuf 0 12288
 echo "no dma-buf, but named like one" >"/dmabuf:x"
 truncate -s 4096 "/dmabuf:x"
-expect "file named like a dma-buf" "1 no dma-buf" nic dmabuf "/dmabuf:x"
+expect "file named like a dma-buf" "1 no dma-buf" nic dmabuf "/dmabuf:x" 0 4096
 rm "/dmabuf:x"
 
 leaks none

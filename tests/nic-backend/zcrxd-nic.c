@@ -402,7 +402,7 @@ static const struct command commands[] = {
 	{ "register", "IFINDEX|software QUEUE BUFFER-LENGTH SECONDS [enabled|small-cqe|no-ring]", 4,
 	  run_register },
 	{ "facts-locked", "", 0, run_facts_locked },
-	{ "dmabuf", "PATH|udmabuf", 1, run_dmabuf },
+	{ "dmabuf", "PATH|udmabuf OFFSET SIZE", 3, run_dmabuf },
 };
 
 static int report(int r, const struct fault *fault)

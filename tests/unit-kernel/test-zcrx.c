@@ -43,6 +43,9 @@ static void test_refusals(void **state)
 					   .queue = 7,
 					   .buffer_length = 65536 };
 	const struct ifq_request software = { .kind = GRANT_SOFTWARE };
+	const struct ifq_request dmabuf = { .queue = 7, .dmabuf = true, .area_size = 12288 };
+	const struct ifq_request large_dmabuf = { .queue = 7, .dmabuf = true,
+						  .buffer_length = 65536 };
 	const struct {
 		int error;
 		const struct ifq_request *request;
@@ -56,6 +59,10 @@ static void test_refusals(void **state)
 		{ EINVAL, &direct, ZCRX_KERNEL_REJECTED, "header/data split" },
 		{ EINVAL, &large, ZCRX_KERNEL_REJECTED, "power of two" },
 		{ EINVAL, &software, ZCRX_KERNEL_REJECTED, "7.1" },
+		{ EINVAL, &dmabuf, ZCRX_KERNEL_REJECTED, "not all of its 12288 bytes" },
+		{ EOPNOTSUPP, &dmabuf, ZCRX_KERNEL_REJECTED, "exporter" },
+		{ ERANGE, &dmabuf, ZCRX_KERNEL_REJECTED, "no receive queue 7" },
+		{ ERANGE, &large_dmabuf, ZCRX_INVALID_AREA, "in pieces of 65536 bytes" },
 		{ EFAULT, &direct, ZCRX_INVALID_AREA, "pinned" },
 		{ ERANGE, &direct, ZCRX_KERNEL_REJECTED, "no receive queue 7" },
 		{ ERANGE, &large, ZCRX_INVALID_AREA, "huge pages" },

@@ -126,6 +126,13 @@ static int check_dmabuf(int fd, uint64_t offset, uint64_t size, struct fault *re
 	if (!named || (st.stx_mode & S_IFMT) != 0)
 		return fault_set(reterr, ZCRX_INVALID_AREA, NULL,
 				 "The area is no dma-buf. Send a memfd as areaType memory.");
+	/* The kernel takes no part of one, and would say no more than EINVAL. */
+	if (offset != 0 || size != st.stx_size)
+		return fault_set(reterr, ZCRX_INVALID_AREA, NULL,
+				 "A dma-buf is an area as a whole: areaOffset must be 0 and areaSize the "
+				 "size of the dma-buf, %llu bytes; they are %llu and %llu.",
+				 (unsigned long long)st.stx_size, (unsigned long long)offset,
+				 (unsigned long long)size);
 	return check_extent(offset, size, (uint64_t)sysconf(_SC_PAGESIZE), st.stx_size, reterr);
 }
 

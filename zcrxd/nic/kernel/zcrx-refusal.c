@@ -8,6 +8,22 @@
 
 #define OPERATION "register an interface queue on the client's ring"
 
+/* What the exporter of a dma-buf says comes through as it is. */
+static int refuse_dmabuf(int error, const struct ifq_request *request, struct fault *reterr)
+{
+	if (error == ERANGE)
+		return fault_set(reterr, ZCRX_INVALID_AREA, NULL,
+				 "Cannot " OPERATION ": the dma-buf's memory is not contiguous in pieces "
+				 "of %u bytes (receiveBufferLength). Leave receiveBufferLength out, or "
+				 "have it made of larger pages.",
+				 request->buffer_length);
+	return fault_kernel(reterr, error, NULL, OPERATION,
+			    "The area is a dma-buf. Either its exporter does not map it for this NIC, "
+			    "or not all of its %llu bytes, or what holds for every area is missing: "
+			    "a memfd as areaType memory tells which.",
+			    (unsigned long long)request->area_size);
+}
+
 static int refuse_unsupported(const struct ifq_request *request, struct fault *reterr)
 {
 	if (request->kind == GRANT_SOFTWARE)
@@ -67,6 +83,9 @@ static int refuse_range(const struct ifq_request *request, struct fault *reterr)
 
 int zcrx_refusal(int error, const struct ifq_request *request, struct fault *reterr)
 {
+	if (request->dmabuf && (error == EINVAL || error == EOPNOTSUPP ||
+				(error == ERANGE && request->buffer_length != 0)))
+		return refuse_dmabuf(error, request, reterr);
 	switch (error) {
 	case EOPNOTSUPP:
 		return refuse_unsupported(request, reterr);
