@@ -361,11 +361,26 @@ static int check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t s
 }
 
 static int register_ifq(struct nic_backend *b, const struct ifq_request *request, struct ifq *ret,
-			struct fault *f)
+			int *ret_ring, struct fault *f)
 {
 	struct nic_backend *inner = INNER(b, crash_backend);
 
-	return POINTS(inner->ops->register_ifq(inner, request, ret, f));
+	return POINTS(inner->ops->register_ifq(inner, request, ret, ret_ring, f));
+}
+
+static int export_ifq(struct nic_backend *b, int ring, uint32_t zcrx_id, int *ret)
+{
+	struct nic_backend *inner = INNER(b, crash_backend);
+
+	return POINTS(inner->ops->export_ifq(inner, ring, zcrx_id, ret));
+}
+
+static int wait_for_areas(struct nic_backend *b, const int *exports, size_t n,
+			  void (*begin)(void *userdata), void *userdata)
+{
+	struct nic_backend *inner = INNER(b, crash_backend);
+
+	return POINTS(inner->ops->wait_for_areas(inner, exports, n, begin, userdata));
 }
 
 static int kill_client(struct nic_backend *b, int pidfd, uid_t uid)
@@ -416,6 +431,8 @@ static const struct nic_backend_ops backend_ops = {
 	.check_area = check_area,
 	.register_ifq = register_ifq,
 	.kill_client = kill_client,
+	.export_ifq = export_ifq,
+	.wait_for_areas = wait_for_areas,
 	.rings = rings,
 	.open = open_nic,
 	.free = backend_free,

@@ -132,8 +132,10 @@ static void print_links(FILE *out, struct world *w)
 	for (size_t i = 0; i < n; i++)
 		netkits += streq(links[i].kind, "netkit");
 	nic_links_free(links, n);
-	fprintf(out, "%zu netkit devices; stored: %u handles, %u proofs, %u clients\n", netkits,
-		store_count("handle-"), store_count("proof-"), store_count("client-"));
+	fprintf(out, "%zu netkit devices; stored: %u handles, %u proofs, %u clients%s\n", netkits,
+		store_count("handle-"), store_count("proof-"), store_count("client-"),
+		/* A lease goes on without its export, if the crash came before it was stored. */
+		store_count("ifq-") > store_count("client-") ? ", exports of nobody" : "");
 }
 
 /* ----------------------------------------------------------------------------- the leases */

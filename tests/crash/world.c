@@ -240,6 +240,7 @@ void world_new(struct world *w, const char *config)
 	shared_heap_enter();
 	daemon_prepare(&w->d, config);
 	shared_heap_leave();
+	sim_features(w->d.sim)->added_areas = true; /* with what is asked before each deletion */
 	machine = sim_of(w->d.sim);
 	shared_heap_set_lock(&machine->lock);
 	assert_int_equal(dup2(machine->event_fd, KEPT_FD), KEPT_FD);

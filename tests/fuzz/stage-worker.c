@@ -179,14 +179,15 @@ struct registrar {
 
 static LIST_HEAD(, registrar) registrars;
 
-static void registrar_end(struct registrar *g, int r, const struct ifq *ifq, struct fault *fault)
+static void registrar_end(struct registrar *g, int r, const struct ifq *ifq, int export_fd,
+			  struct fault *fault)
 {
 	LIST_REMOVE(g, entry);
 	sd_event_source_disable_unref(g->turn);
 	sd_event_source_disable_unref(g->deadline);
 	close(g->request.pidfd);
 	close(g->request.area_fd);
-	g->done(r, ifq, fault, g->userdata);
+	g->done(r, ifq, export_fd, fault, g->userdata);
 	fault_done(fault);
 	free(g);
 }
@@ -195,12 +196,15 @@ static int on_registrar(sd_event_source *s, void *userdata)
 {
 	struct registrar *g = userdata;
 	struct fault fault = {};
+	int ring = -EBADF, export_fd = -EBADF, r;
 	struct ifq ifq = {};
-	int r;
 
 	(void)s;
-	r = g->backend->ops->register_ifq(g->backend, &g->request, &ifq, &fault);
-	registrar_end(g, r, &ifq, &fault);
+	r = g->backend->ops->register_ifq(g->backend, &g->request, &ifq, &ring, &fault);
+	if (r == 0 && g->request.export)
+		(void)g->backend->ops->export_ifq(g->backend, ring, ifq.zcrx_id, &export_fd);
+	closep(&ring);
+	registrar_end(g, r, &ifq, export_fd, &fault);
 	return 0;
 }
 
@@ -213,7 +217,7 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)s;
 	(void)usec;
 	r = fault_set(&fault, ZCRX_INVALID_RING, NULL, "The ring's lock was not free.");
-	registrar_end(userdata, r, &ifq, &fault);
+	registrar_end(userdata, r, &ifq, -EBADF, &fault);
 	return 0;
 }
 

@@ -185,7 +185,7 @@ static int register_for(struct nic_backend *b, pid_t pid, int say, char **argv,
 	request.area_fd = area;
 	r = b->ops->check_area(b, area, 0, request.area_size, false, reterr);
 	if (r == 0)
-		r = b->ops->register_ifq(b, &request, &ifq, reterr);
+		r = b->ops->register_ifq(b, &request, &ifq, NULL, reterr);
 	if (r == 0)
 		printf("ifq %u entries %u size %llu map %llx stats %llu length %u\n", ifq.zcrx_id,
 		       ifq.refill_entries, (unsigned long long)ifq.refill_size,

@@ -10,9 +10,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include "harness.h"
 
@@ -85,72 +83,6 @@ static void test_last_close_ends_it(void **state)
 		wait_until_clean(d);
 		client_close(&c);
 	}
-}
-
-/* A client in a process of its own, bound, that waits there to be killed. */
-static pid_t start_bound(struct daemon *d, char *ret_id)
-{
-	struct client c;
-	int ends[2];
-	pid_t pid;
-
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (!client_open(d, &c, CLIENT_BOUND) &&
-		    write(ends[1], c.id, sizeof(c.id)) == sizeof(c.id))
-			pause();
-		_exit(EXIT_FAILURE);
-	}
-	close(ends[1]);
-	assert_int_equal(read(ends[0], ret_id, sizeof(c.id)), sizeof(c.id));
-	close(ends[0]);
-	return pid;
-}
-
-static unsigned operations_until_gone(struct daemon *d, const char *id, unsigned before)
-{
-	while (strcmp(lease_state(d, id), "gone") != 0)
-		usleep(1000);
-	return sim_operations(d->sim) - before;
-}
-
-/* Before its device is deleted, the ring of a client that died is looked for again and again, but not
- * for ever: here a fork keeps it. Less often that of one that lives and has let go; of one that has
- * not, nothing is expected. */
-static void test_a_ring_that_closes_goes_first(void **state)
-{
-	struct daemon *d = *state;
-	_cleanup_(sd_varlink_close_unrefp) sd_varlink *root = daemon_connect(d);
-	char id[sizeof(((struct client *)NULL)->id)];
-	struct client c;
-	unsigned before, dead, let_go, revoked;
-	pid_t pid;
-
-	pid = start_bound(d, id);
-	before = sim_operations(d->sim);
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	dead = operations_until_gone(d, id, before);
-
-	assert_null(client_open(d, &c, CLIENT_BOUND));
-	before = sim_operations(d->sim);
-	close(c.handle);
-	c.handle = -EBADF;
-	let_go = operations_until_gone(d, c.id, before);
-	client_close(&c);
-
-	assert_null(client_open(d, &c, CLIENT_BOUND));
-	before = sim_operations(d->sim);
-	assert_null(call(root, "Revoke", NULL, "{\"leaseId\":\"%s\"}", c.id));
-	revoked = operations_until_gone(d, c.id, before);
-	client_close(&c);
-	wait_until_clean(d);
-
-	/* Looks at the ring, and a few others for other reasons. */
-	assert_true(let_go > revoked + 3);
-	assert_true(dead > let_go + 6);
 }
 
 static void test_order(void **state)
@@ -364,7 +296,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_last_close_ends_it),
-		cmocka_unit_test(test_a_ring_that_closes_goes_first),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_all_queues),
 		cmocka_unit_test(test_handle_is_authority),

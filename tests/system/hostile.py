@@ -182,16 +182,18 @@ def hold_lock(ring):
 
 class BottomlessFile:
     """A file of a FUSE server that answers no more than it must for the file to be opened: whoever
-    reads, maps or only closes it waits for ever."""
+    reads, maps or only closes it waits for ever. With `answers_flush` closing is answered, so that
+    processes can be started meanwhile."""
 
-    LOOKUP, GETATTR, OPEN, FLUSH, INIT = 1, 3, 14, 25, 26
+    LOOKUP, GETATTR, OPEN, READ, FLUSH, INIT = 1, 3, 14, 15, 25, 26
     OUT = struct.Struct("=IiQ")
     IN = struct.Struct("=IIQQIIII")
     ATTR = "6Q3I7I"  # 88 bytes
     MODES = {1: 0o40777}
 
-    def __init__(self):
+    def __init__(self, answers_flush=False):
         self.asked = []
+        self.answers_flush = answers_flush
         self.directory = tempfile.mkdtemp()
         self.device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
         self.stop, stopped = os.pipe()
@@ -241,4 +243,6 @@ class BottomlessFile:
             return struct.pack("=QII", 1000, 0, 0) + self._attr(node)
         if opcode == self.OPEN:
             return struct.pack("=QII", 1, 0, 0)
+        if opcode == self.FLUSH and self.answers_flush:
+            return b""
         return None

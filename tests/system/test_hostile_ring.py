@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 
 import machine
 import pytest
@@ -203,6 +204,22 @@ def test_what_is_left_of_a_client_keeps_no_queue(area):
             assert lease.queues == [queue]
             lease.register(ring, area)
         os.close(exported)
+
+
+def test_a_ring_that_goes_before_its_lease(alice, area):
+    """The queue stays the lease's, and comes back with it; the export that keeps it goes, too."""
+    stored = int(machine.show("zcrxd", "NFileDescriptorStore"))
+    with others_are_served():
+        with alice.acquire() as lease:
+            queue, = lease.queues
+            with new_ring() as ring:
+                lease.register(ring, area)
+            time.sleep(0.5)  # its end comes through a workqueue
+            assert machine.held(queue) == {"io_uring", "lease"}
+            with new_ring() as ring, refused("WrongState", "has an ifq already"):
+                lease.register(ring, area)
+        until(lambda: not machine.held(queue))
+    until(lambda: int(machine.show("zcrxd", "NFileDescriptorStore")) == stored)
 
 
 def test_a_ring_that_polls(area):

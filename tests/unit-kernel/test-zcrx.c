@@ -97,7 +97,7 @@ static void refused(const struct ifq_request *request, enum zcrx_error kind, con
 	_cleanup_fault_ struct fault fault = {};
 	struct ifq ifq;
 
-	assert_int_equal(zcrx_register(request, &ifq, &fault), kind);
+	assert_int_equal(zcrx_register(request, &ifq, NULL, &fault), kind);
 	CHECK_CONTAINS(fault.message, text);
 }
 

@@ -25,7 +25,7 @@ static int register_queue(const struct grant *g, uint32_t q, struct ifq *ret, st
 				       .refill_entries = 100,
 				       .events = true };
 
-	return backend->ops->register_ifq(backend, &request, ret, reterr);
+	return backend->ops->register_ifq(backend, &request, ret, NULL, reterr);
 }
 
 static void test_netkit(void **state)
@@ -127,6 +127,37 @@ static void test_other_process(void **state)
 	assert_true(queue(7).io_uring);
 }
 
+/* What was exported is bound until its ring and all copies of the export are gone; but the device that it
+ * goes through takes it with it. */
+static void test_export(void **state)
+{
+	static const uint32_t seven = 7;
+	struct grant g = grant(GRANT_NETKIT, &seven, 1);
+	struct ifq_request request = { .kind = GRANT_NETKIT, .ifindex = g.ifindex, .queue = 1,
+				       .refill_entries = 100, .export = true };
+	int ring = -EBADF, export, copy;
+	struct ifq ifq;
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &ring, NULL), 0);
+		assert_int_equal(backend->ops->export_ifq(backend, ring, ifq.zcrx_id + 1, &export), -ENXIO);
+		assert_int_equal(backend->ops->export_ifq(backend, ring, ifq.zcrx_id, &export), 0);
+		close(ring);
+		copy = dup(export);
+		assert_int_equal(sim_ring_closed(backend, IFINDEX, 7), 0);
+		close(export);
+		assert_true(queue(7).io_uring);
+		if (round == 0)
+			close(copy);
+		else
+			assert_int_equal(nic->ops->ungrant(nic, &g, NULL), 0);
+		assert_false(queue(7).io_uring);
+	}
+	close(copy);
+	assert_true(is_clean(7));
+}
+
 static void test_down(void **state)
 {
 	static const uint32_t seven = 7;
@@ -191,29 +222,29 @@ static void test_register_mistakes(void **state)
 
 	(void)state;
 	request.ring = -1;
-	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f),
+	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, NULL, &f),
 			 ZCRX_INVALID_RING);
 	request.ring = 4;
 	request.refill_entries = REFILL_ENTRIES_MAX + 1;
-	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f),
+	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, NULL, &f),
 			 ZCRX_KERNEL_REJECTED);
 	request.refill_entries = 1;
 	request.queue = 8;
-	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f),
+	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, NULL, &f),
 			 ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EOPNOTSUPP);
 	request.queue = 7;
 	assert_int_equal(nic->ops->apply(nic, &off, NULL), 0);
-	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f),
+	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, NULL, &f),
 			 ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EINVAL);
 	request.kind = GRANT_SOFTWARE;
 	request.ifindex = SOFTWARE_IFINDEX;
 	assert_int_equal(backend->ops->open(backend, SOFTWARE_IFINDEX, &software, NULL), 0);
 	software->ops->close(software);
-	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f), 0);
+	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, NULL, &f), 0);
 	sim_features(backend)->software = false;
-	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &f),
+	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, NULL, &f),
 			 ZCRX_NOT_SUPPORTED);
 }
 
@@ -262,7 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_contexts),
 		TEST(test_netkit), TEST(test_direct), TEST(test_other_process),
-		TEST(test_down),   TEST(test_unplug), TEST(test_register_mistakes),
+		TEST(test_export), TEST(test_down),   TEST(test_unplug), TEST(test_register_mistakes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

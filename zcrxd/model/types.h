@@ -47,5 +47,7 @@ struct kernel_features {
 	bool software;		/* 7.1: ZCRX_REG_NODEV */
 	bool queue_leasing;	/* 7.1: netkit queue leases */
 	bool events;		/* 7.2: events and copy statistics */
+	bool added_areas;	/* 7.3: whoever has a ring adds areas to its ifqs, under a lock that the
+				 * deletion of a netkit device needs: leases/deletion.h */
 	bool ptrace_denied;	/* kernel.yama.ptrace_scope is 3: clients' rings are out of reach */
 };

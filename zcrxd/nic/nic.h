@@ -4,9 +4,10 @@
  * one that can fail at any step (nic/sim). Above it there is no netlink, no ioctl and no io_uring.
  *
  * Three objects. A backend is the machine: it is used from the event loop only, and none of its calls
- * but register_ifq waits for a driver. A nic is one interface: its calls may take seconds; they come
- * from one thread at a time, the interface's worker, and share nothing with other nics. What sockets
- * there are takes the kernel the longer the more there are, of whomever: a thread of its own asks.
+ * but those for disposable processes waits for a driver. A nic is one interface: its calls may take
+ * seconds; they come from one thread at a time, the interface's worker, and share nothing with other
+ * nics. What sockets there are takes the kernel the longer the more there are, of whomever: a thread
+ * of its own asks.
  *
  * All calls return 0, a positive enum zcrx_error with *reterr filled, or a negative errno.
  */
@@ -89,6 +90,8 @@ struct ifq_request {
 	bool statistics;      /* both need the kernel's events */
 	bool events;
 	uint64_t event_user_data;
+	bool export;	      /* the ring is wanted for export_ifq */
+	bool must_export;     /* refused where the ring does not let that happen */
 };
 
 /* Trivially copyable: it comes back from another process. */
@@ -216,7 +219,19 @@ struct nic_backend_ops {
 	 * it likes, so this is only called in a disposable process, which owns nothing else.
 	 */
 	int (*register_ifq)(struct nic_backend *b, const struct ifq_request *request,
-			    struct ifq *ret, struct fault *reterr);
+			    struct ifq *ret, int *ret_ring, struct fault *reterr);
+	/*
+	 * A descriptor that stands for the ifq and keeps it, whatever becomes of its ring; which has to
+	 * be the very one that register_ifq returned. Likewise.
+	 */
+	int (*export_ifq)(struct nic_backend *b, int ring, uint32_t zcrx_id, int *ret);
+	/*
+	 * Waits until none of these ifqs, which are given by their exports, has an area being added to
+	 * it: for ever, if whoever adds it can have its memory missing for ever. `begin` is called once,
+	 * when all but the waiting is done. Likewise.
+	 */
+	int (*wait_for_areas)(struct nic_backend *b, const int *exports, size_t n,
+			      void (*begin)(void *userdata), void *userdata);
 
 	/*
 	 * SIGKILL for a client, unless it runs as somebody by now whom `uid` could not kill himself

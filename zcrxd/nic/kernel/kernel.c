@@ -90,10 +90,23 @@ static int kernel_check_area(struct nic_backend *b, int fd, uint64_t offset, uin
 }
 
 static int kernel_register_ifq(struct nic_backend *b, const struct ifq_request *request,
-			       struct ifq *ret, struct fault *reterr)
+			       struct ifq *ret, int *ret_ring, struct fault *reterr)
 {
 	(void)b;
-	return zcrx_register(request, ret, reterr);
+	return zcrx_register(request, ret, ret_ring, reterr);
+}
+
+static int kernel_export_ifq(struct nic_backend *b, int ring, uint32_t zcrx_id, int *ret)
+{
+	(void)b;
+	return zcrx_export(ring, zcrx_id, ret);
+}
+
+static int kernel_wait_for_areas(struct nic_backend *b, const int *exports, size_t n,
+				 void (*begin)(void *userdata), void *userdata)
+{
+	(void)b;
+	return zcrx_wait_for_areas(exports, n, begin, userdata);
 }
 
 static int kernel_kill_client(struct nic_backend *b, int pidfd, uid_t uid)
@@ -150,6 +163,8 @@ static const struct nic_backend_ops kernel_ops = {
 	.check_area = kernel_check_area,
 	.register_ifq = kernel_register_ifq,
 	.kill_client = kernel_kill_client,
+	.export_ifq = kernel_export_ifq,
+	.wait_for_areas = kernel_wait_for_areas,
 	.rings = kernel_rings,
 	.open = kernel_open,
 	.free = kernel_free,

@@ -65,6 +65,7 @@ int probe_kernel(struct netlink *route, const struct netlink_family *netdev,
 	f.zero_copy_receive = has_zcrx(r >= 0);
 	if (f.zero_copy_receive) {
 		f.control = zcrx.nr_ctrl_opcodes > UAPI_ZCRX_CTRL_EXPORT;
+		f.added_areas = zcrx.nr_ctrl_opcodes > UAPI_ZCRX_CTRL_ADD_AREA;
 		f.large_buffers = zcrx.features & UAPI_ZCRX_FEATURE_RX_PAGE_SIZE;
 		f.software = zcrx.register_flags & UAPI_ZCRX_REG_NODEV;
 		f.events = zcrx.features & UAPI_ZCRX_FEATURE_EVENT;

@@ -54,11 +54,14 @@ static_assert(sizeof(struct uapi_pidfd_info) == 64, "ABI");
 
 #define UAPI_IORING_REGISTER_ZCRX_IFQ 32 /* 6.15 */
 #define UAPI_IORING_REGISTER_QUERY    35 /* 6.18 */
+#define UAPI_IORING_REGISTER_ZCRX_CTRL 36 /* 6.19 */
 
 #define UAPI_ZCRX_AREA_DMABUF 1 /* 6.16 */
+#define UAPI_ZCRX_REG_IMPORT  1 /* 6.19 */
 #define UAPI_ZCRX_REG_NODEV   2 /* 7.1 */
 
 #define UAPI_ZCRX_CTRL_EXPORT		1
+#define UAPI_ZCRX_CTRL_ADD_AREA		3 /* 7.3 */
 #define UAPI_ZCRX_FEATURE_RX_PAGE_SIZE	(1U << 0) /* 7.0 */
 #define UAPI_ZCRX_FEATURE_EVENT		(1U << 1) /* 7.2 */
 #define UAPI_ZCRX_EVENT_ALLOC_FAIL	0
@@ -102,6 +105,17 @@ struct uapi_zcrx_ifq_reg {
 	uint64_t reserved[2];
 };
 
+/* What follows the two words depends on the operation. */
+struct uapi_zcrx_ctrl {
+	uint32_t zcrx_id, op;
+	uint64_t reserved[2];
+	union {
+		uint32_t exported_fd;
+		uint64_t area_ptr;
+		uint64_t words[6];
+	};
+};
+
 struct uapi_region_desc {
 	uint64_t user_addr, size;
 	uint32_t flags, id;
@@ -127,6 +141,7 @@ static_assert(sizeof(struct uapi_zcrx_rqe) == 16, "kernel ABI");
 static_assert(sizeof(struct uapi_zcrx_area_reg) == 48, "kernel ABI");
 static_assert(sizeof(struct uapi_zcrx_event_desc) == 96, "kernel ABI");
 static_assert(sizeof(struct uapi_zcrx_ifq_reg) == 96, "kernel ABI");
+static_assert(sizeof(struct uapi_zcrx_ctrl) == 72, "kernel ABI");
 static_assert(sizeof(struct uapi_region_desc) == 64, "kernel ABI");
 static_assert(sizeof(struct uapi_query_hdr) == 40, "kernel ABI");
 static_assert(sizeof(struct uapi_query_zcrx) == 40, "kernel ABI");

@@ -175,7 +175,7 @@ static int check_ring(int ring, struct fault *reterr)
 	case -EACCES:
 		return fault_set(reterr, ZCRX_INVALID_RING, NULL,
 				 "The ring's restrictions forbid registering an interface queue; "
-				 "allow IORING_REGISTER_ZCRX_IFQ (32).");
+				 "allow IORING_REGISTER_ZCRX_IFQ (32) and IORING_REGISTER_ZCRX_CTRL (36).");
 	case -EPERM:
 		return fault_kernel(reterr, EPERM, NULL, "register an interface queue",
 				    "zcrxd needs CAP_NET_ADMIN in the initial user namespace.");
@@ -186,6 +186,16 @@ static int check_ring(int ring, struct fault *reterr)
 	default:
 		return fault_kernel(reterr, -r, NULL, "register an interface queue", "%s", "");
 	}
+}
+
+/* Restrictions come before the number of arguments, of which this has one too many. */
+static int check_control(int ring, struct fault *reterr)
+{
+	if (io_uring_register(ring, UAPI_IORING_REGISTER_ZCRX_CTRL, NULL, 1) != -EACCES)
+		return 0;
+	return fault_set(reterr, ZCRX_INVALID_RING, NULL,
+			 "The ring's restrictions forbid what zcrxd needs to take the queue back; allow "
+			 "IORING_REGISTER_ZCRX_IFQ (32) and IORING_REGISTER_ZCRX_CTRL (36).");
 }
 
 static int map_area(const struct ifq_request *request, struct mapping *ret, struct fault *reterr)
@@ -275,7 +285,8 @@ static int register_software(int *ring, const struct ifq_request *request, void 
 	return r;
 }
 
-int zcrx_register(const struct ifq_request *request, struct ifq *ret, struct fault *reterr)
+int zcrx_register(const struct ifq_request *request, struct ifq *ret, int *ret_ring,
+		  struct fault *reterr)
 {
 	_cleanup_(mapping_done) struct mapping area = {};
 	_cleanup_close_ int ring = -EBADF;
@@ -288,11 +299,16 @@ int zcrx_register(const struct ifq_request *request, struct ifq *ret, struct fau
 	r = take_ring(request, &ring, reterr);
 	if (r == 0)
 		r = check_ring(ring, reterr);
+	if (r == 0 && request->must_export)
+		r = check_control(ring, reterr);
 	if (r == 0 && !request->dmabuf)
 		r = map_area(request, &area, reterr);
 	if (r != 0)
 		return r;
-	return request->kind == GRANT_SOFTWARE
-		       ? register_software(&ring, request, area.address, ret, reterr)
-		       : do_register(ring, request, area.address, ret, reterr);
+	r = request->kind == GRANT_SOFTWARE
+		    ? register_software(&ring, request, area.address, ret, reterr)
+		    : do_register(ring, request, area.address, ret, reterr);
+	if (r == 0 && request->export)
+		*ret_ring = TAKE_FD(ring);
+	return r;
 }

@@ -7,9 +7,11 @@
 
 #include "nic.h"
 
-/* As nic_backend_ops.register_ifq. */
-int zcrx_register(const struct ifq_request *request, struct ifq *ret, struct fault *reterr);
-/* As nic_backend_ops.kill_client. */
+/* As the calls of nic_backend_ops; *ret_ring is only set if request->export. */
+int zcrx_register(const struct ifq_request *request, struct ifq *ret, int *ret_ring,
+		  struct fault *reterr);
+int zcrx_export(int ring, uint32_t zcrx_id, int *ret);
+int zcrx_wait_for_areas(const int *exports, size_t n, void (*begin)(void *userdata), void *userdata);
 int zcrx_kill_client(int pidfd, uid_t uid);
 
 /* The refill region for so many entries, rounded up to a power of two: ring header, entries, and

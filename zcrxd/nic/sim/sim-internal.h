@@ -20,6 +20,8 @@ struct sim_owner {
 	atomic_bool io_uring;
 	atomic_uint lease_ifindex; /* of the netkit device, 0 for none */
 	atomic_uint lease_queue;   /* as that device counts it */
+	atomic_uint zcrx_id;	   /* of the ifq */
+	atomic_bool exported;	   /* once: sim-export.c knows whether it still is */
 };
 
 /* Mapped shared and without a lock: the process that registers an ifq is a copy of one that may
@@ -29,6 +31,7 @@ struct sim_shared {
 	atomic_uint fail_at; /* the first operation that fails, 0 for none */
 	atomic_uint fail_count;
 	atomic_uint next_zcrx_id;
+	atomic_bool areas_held; /* somebody adds an area to every ifq, and is not done */
 	struct {
 		atomic_uint ifindex; /* 0: there is none (any more) */
 		atomic_uint n_queues;
@@ -66,6 +69,7 @@ struct sim {
 	struct kernel_features features;
 	pthread_mutex_t lock;
 	struct sim_shared *shared;
+	pid_t maker;
 	struct sim_nic nics[SIM_NICS_MAX]; /* slots are not used again: a handle stays dead */
 	size_t n_nics;
 	struct sim_netkit *netkits;
@@ -152,4 +156,10 @@ int sim_sockets(struct nic_backend *b, struct sockets **ret);
 int sim_check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,
 		   struct fault *reterr);
 int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, struct ifq *ret,
-		     struct fault *reterr);
+		     int *ret_ring, struct fault *reterr);
+/* sim-export.c */
+bool sim_is_bound(struct sim *s, const struct sim_owner *o);
+void sim_unbind(struct sim_owner *o); /* whoever keeps the ring, or the ifq */
+int sim_export_ifq(struct nic_backend *b, int ring, uint32_t zcrx_id, int *ret);
+int sim_wait_for_areas(struct nic_backend *b, const int *exports, size_t n,
+		       void (*begin)(void *userdata), void *userdata);

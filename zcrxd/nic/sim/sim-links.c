@@ -118,7 +118,7 @@ int sim_plug_back(struct nic_backend *b, const struct nic_state *state)
 	nic_state_free(TAKE_PTR(s->nics[slot].away));
 	s->nics[slot].state = copy;
 	for (size_t q = 0; q < SIM_QUEUES_MAX; q++)
-		s->shared->nics[slot].queues[q].io_uring = false;
+		sim_unbind(&s->shared->nics[slot].queues[q]);
 	sim_sync(s, slot);
 	return sim_push(s, NIC_EVENT_LINK, state->ifindex, 0);
 }

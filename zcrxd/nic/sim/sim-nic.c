@@ -360,6 +360,12 @@ int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct f
 	r = ifindex == SOFTWARE_IFINDEX ? sim_find_software(s, &slot) : sim_find(s, ifindex, &slot);
 	if (r == -ENOMEM)
 		return r;
+	/* A netkit device can be deleted through itself. */
+	for (size_t i = 0; r < 0 && i < s->n_netkits; i++)
+		if (s->netkits[i].ifindex == ifindex) {
+			slot = s->netkits[i].slot;
+			r = 0;
+		}
 	if (r < 0)
 		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, NULL,
 				 "There is no interface with index %u.", ifindex);

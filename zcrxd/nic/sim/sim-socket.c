@@ -414,7 +414,8 @@ static struct sim_owner *find_queue(struct sim_shared *shared, const struct ifq_
 	return NULL;
 }
 
-static int bind_queue(struct sim *s, const struct ifq_request *request, struct fault *reterr)
+static int bind_queue(struct sim *s, const struct ifq_request *request, uint32_t zcrx_id,
+		      struct fault *reterr)
 {
 	static const char operation[] = "register the interface queue";
 	struct sim_owner *o;
@@ -429,16 +430,21 @@ static int bind_queue(struct sim *s, const struct ifq_request *request, struct f
 	if (!split && request->kind != GRANT_SOFTWARE)
 		return fault_kernel(reterr, EINVAL, NULL, operation,
 				    "tcp-data-split has to be on and hds-threshold 0.");
-	if (atomic_exchange(&o->io_uring, true))
+	if (sim_is_bound(s, o) || atomic_exchange(&o->io_uring, true))
 		return fault_kernel(reterr, EEXIST, NULL, operation, "The queue is bound already.");
-	return 0;
+	o->zcrx_id = zcrx_id;
+	o->exported = false;
+	if (find_queue(s->shared, request, &split) == o)
+		return 0;
+	sim_unbind(o);
+	return fault_kernel(reterr, ENODEV, NULL, operation, "The device has just gone.");
 }
 
 int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, struct ifq *ret,
-		     struct fault *reterr)
+		     int *ret_ring, struct fault *reterr)
 {
 	struct sim *s = sim_of(b);
-	uint32_t entries = 1;
+	uint32_t entries = 1, id;
 	int r;
 
 	r = sim_operation(s, "register the interface queue", reterr);
@@ -449,13 +455,19 @@ int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, s
 	if (request->refill_entries == 0 || request->refill_entries > REFILL_ENTRIES_MAX)
 		return fault_kernel(reterr, EINVAL, NULL, "register the interface queue",
 				    "Ask for 1 to %d refill entries.", REFILL_ENTRIES_MAX);
-	r = bind_queue(s, request, reterr);
+	id = atomic_fetch_add(&s->shared->next_zcrx_id, 1);
+	r = bind_queue(s, request, id, reterr);
 	if (r != 0)
 		return r;
+	if (request->export) {
+		*ret_ring = open("/dev/null", O_RDWR | O_CLOEXEC); /* the number is what counts */
+		if (*ret_ring < 0)
+			return -errno;
+	}
 	while (entries < request->refill_entries)
 		entries *= 2;
 	*ret = (struct ifq) {
-		.zcrx_id = atomic_fetch_add(&s->shared->next_zcrx_id, 1),
+		.zcrx_id = id,
 		.refill_entries = entries,
 		.refill_size = (64 + entries * 16ULL + PAGE - 1) / PAGE * PAGE,
 		.tail_offset = 4,

@@ -72,7 +72,7 @@ void sim_sync(struct sim *s, size_t slot)
 
 		if (state->queues[q].interrupt.irq == 0 && !state->software)
 			state->queues[q].interrupt = (struct irq_affinity){ 64 + (uint32_t)q, SIM_ALL_CPUS };
-		state->queues[q].io_uring = o->io_uring;
+		state->queues[q].io_uring = sim_is_bound(s, o);
 		state->queues[q].lease_ifindex = o->lease_ifindex;
 		state->queues[q].leased = o->lease_ifindex != 0;
 	}
@@ -92,8 +92,8 @@ void sim_delete_netkit(struct sim *s, size_t index)
 
 		if (o->lease_ifindex != gone.ifindex)
 			continue;
-		o->io_uring = false;
-		o->lease_ifindex = 0;
+		o->lease_ifindex = 0; /* before a process that registers just now looks again */
+		sim_unbind(o);
 	}
 	s->netkits[index] = s->netkits[--s->n_netkits];
 	(void)sim_push(s, NIC_EVENT_LINK_GONE, gone.ifindex, 0);
@@ -260,6 +260,8 @@ static const struct nic_backend_ops backend_ops = {
 	.check_area = sim_check_area,
 	.register_ifq = sim_register_ifq,
 	.kill_client = kill_client,
+	.export_ifq = sim_export_ifq,
+	.wait_for_areas = sim_wait_for_areas,
 	.rings = rings,
 	.open = sim_open,
 	.free = backend_free,
@@ -311,6 +313,7 @@ struct nic_backend *sim_new(void)
 		.events = true,
 	};
 	pthread_mutex_init(&s->lock, NULL);
+	s->maker = getpid();
 	s->next_ifindex = 1000;
 	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	shared = mmap(NULL, sizeof(*s->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,

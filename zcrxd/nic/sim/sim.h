@@ -65,7 +65,10 @@ void sim_set_silent(struct nic_backend *b, bool silent);
 int sim_remove_rule(struct nic_backend *b, unsigned ifindex, uint32_t location);
 /* An ifq on a queue begins (somebody else's) or ends (a ring was closed). */
 int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound);
+/* What was exported stays bound until the export is closed, too. */
 #define sim_ring_closed(b, ifindex, queue) sim_set_bound(b, ifindex, queue, false)
+/* Clients add areas to their ifqs from now on, and do not come to an end. */
+void sim_hold_areas(struct nic_backend *b, bool held);
 
 /* What there is to be said of this descriptor and of every other one of the same socket. Sockets that
  * nobody told about are asked by getsockopt when they are shown, so that loopback sockets work too. */

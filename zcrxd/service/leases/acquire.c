@@ -72,7 +72,7 @@ static struct lease *lease_new(struct manager *m, struct device *d, uint32_t id,
 	l->device = d;
 	l->id = id;
 	for (unsigned i = 0; i < LEASE_QUEUES_MAX; i++)
-		l->per_queue[i].client_pidfd = -EBADF;
+		l->per_queue[i].client_pidfd = l->per_queue[i].export_fd = -EBADF;
 	LIST_INIT(&l->proofs);
 	LIST_INIT(&l->handles);
 	STAILQ_INIT(&l->waiters);

@@ -11,7 +11,8 @@
 #include <poll.h>
 
 #include "clock.h"
-#include "fdstore.h"
+#include "deletion.h"
+#include "export.h"
 #include "leases.h"
 #include "log.h"
 #include "record.h"
@@ -25,10 +26,10 @@
 #define QUARANTINE_POLL_USEC (2 * 1000000ULL)
 /* A NIC that goes takes what leases from it with it, first: which of the two it was shows soon. */
 #define GRANT_LOST_USEC (100 * 1000ULL)
-/* What the kernel is given to close the rings of a client that let go of its lease, or died, before
- * the device that they go through is deleted: at the same time the two may meet in
- * netif_mp_close_rxq(), which warns then (7.2). Who keeps the ring all the same, the client or a fork
- * of it, keeps the queue no longer than this. */
+/* Without an export of ours (leases of earlier daemons): what the kernel is given to close the rings of a
+ * client that let go of its lease, or died, before the device that they go through is deleted: at the
+ * same time the two may meet in netif_mp_close_rxq(), which warns then (7.2). Who keeps the ring all the
+ * same, the client or a fork of it, keeps the queue no longer than this. */
 #define RING_POLL_USEC (10 * 1000ULL) /* then 20 ms, 40 ms, and 80 ms from there on */
 #define RING_TRIES 6		      /* 310 ms */
 #define RING_TRIES_DEAD 16	      /* 1.1 s: the kernel is at it, or a fork has it */
@@ -41,6 +42,7 @@ struct drain {
 	uint32_t queues[LEASE_QUEUES_MAX];
 	struct tuning found[LEASE_QUEUES_MAX];
 	unsigned n_queues;
+	struct deletion deletion;
 	int r;
 	struct fault fault;
 };
@@ -135,6 +137,20 @@ static void drain_again(struct lease *l, const char *why)
 	drain_in(l, stuck ? QUARANTINE_POLL_USEC : DRAIN_POLL_USEC);
 }
 
+/* Nothing of the lease leads to its queues any more, so that nobody needs to hurry but who waits for
+ * them: its client has until the next try. */
+static void drain_held(struct lease *l)
+{
+	l->draining = false;
+	if (!l->killed && (l->force || ++l->area_tries > 1)) {
+		l->killed = true;
+		kill_clients(l);
+	}
+	if (l->state == LEASE_DRAINING)
+		(void)lease_event(l, LEASE_STUCK, DELETION_HELD, NULL);
+	drain_in(l, QUARANTINE_POLL_USEC);
+}
+
 /* ------------------------------------------------------- the grant and the queues */
 
 /* 0 if nobody holds the queue. One that the device has no more, because its channels were lowered,
@@ -183,7 +199,9 @@ static void take_back_run(struct nic *nic, void *data)
 	/* Somebody's rule may keep the context; the queues are taken from the client all the same. */
 	if (t->context)
 		held = nic->ops->context_delete(nic, t->context, t->queues, t->n_queues, &fault);
-	if (t->granted)
+	if (!t->gone)
+		t->r = deletion_check(nic, &t->deletion, &t->fault);
+	if (t->r == 0 && t->granted)
 		t->r = nic->ops->ungrant(nic, &t->grant, &t->fault);
 	if (t->gone)
 		return;
@@ -209,6 +227,10 @@ static void take_back_done(void *data)
 		l->spread = SPREAD_NONE;
 		record_forget(l);
 	}
+	if (!t->deletion.held)
+		question_abandon(&l->question);
+	if (t->deletion.unanswered)
+		lease_forget_exports(l);
 	if (t->waits) {
 		drain_in(l, RING_POLL_USEC << (l->ring_tries < 3 ? l->ring_tries : 3));
 		l->ring_tries++;
@@ -217,9 +239,12 @@ static void take_back_done(void *data)
 			stray_note(l);
 		l->draining = false;
 		(void)lease_event(l, LEASE_CLEAN, NULL, NULL);
-	} else
+	} else if (t->deletion.held)
+		drain_held(l);
+	else
 		drain_again(l, t->r > 0 ? t->fault.message : strerror(-t->r));
 	fault_done(&t->fault);
+	deletion_done(&t->deletion);
 	free(t);
 	lease_unref(l);
 	device_job_done(d);
@@ -239,7 +264,7 @@ static bool client_is_dead(const struct lease *l)
 /* A client closes handle and ring in either order, and both when it ends, a moment before it is dead. */
 static bool ring_may_be_closing(const struct lease *l)
 {
-	if (!l->granted || l->grant.kind != GRANT_NETKIT)
+	if (!l->granted || l->grant.kind != GRANT_NETKIT || lease_has_exports(l))
 		return false;
 	if (client_is_dead(l))
 		return l->ring_tries < RING_TRIES_DEAD;
@@ -270,10 +295,20 @@ static void drain_take_back(struct lease *l)
 		memcpy(t->queues, l->queues, sizeof(t->queues));
 		for (unsigned i = 0; i < l->n_queues; i++)
 			t->found[i] = l->per_queue[i].found;
-		r = device_submit_reclaim(l->device, take_back_run, take_back_done, t);
+		r = deletion_prepare(l, &t->deletion);
 	}
-	if (r < 0) {
+	if (r == -EAGAIN) {
 		free(t);
+		drain_held(l);
+		return;
+	}
+	if (r == 0)
+		r = device_submit_reclaim(l->device, take_back_run, take_back_done, t);
+	if (r < 0) {
+		if (t)
+			deletion_done(&t->deletion);
+		free(t);
+		question_abandon(&l->question);
 		drain_again(l, strerror(-r));
 	} else
 		lease_ref(l);
@@ -358,29 +393,6 @@ void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *
 	(void)lease_event(l, LEASE_REVOKE, reason, NULL);
 	if (again)
 		lease_drain(l);
-}
-
-int lease_set_client(struct lease *l, unsigned queue, int pidfd, uid_t uid, bool store)
-{
-	char name[64];
-
-	fdstore_client_name(l->id, queue, name);
-	if (l->per_queue[queue].client_pidfd >= 0)
-		close(l->per_queue[queue].client_pidfd);
-	l->per_queue[queue].client_pidfd = pidfd;
-	l->per_queue[queue].client_uid = uid;
-	return store && pidfd >= 0 ? fdstore_push(name, pidfd) : 0;
-}
-
-void lease_forget_client(struct lease *l, unsigned queue)
-{
-	char name[64];
-
-	if (l->per_queue[queue].client_pidfd < 0)
-		return;
-	fdstore_client_name(l->id, queue, name);
-	fdstore_remove(name);
-	(void)lease_set_client(l, queue, -EBADF, l->owner_uid, false);
 }
 
 void leases_recheck(struct device *d)

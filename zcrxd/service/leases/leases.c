@@ -6,6 +6,8 @@
 #include <errno.h>
 
 #include "attach.h"
+#include "deletion.h"
+#include "export.h"
 #include "fdstore.h"
 #include "leases.h"
 #include "log.h"
@@ -30,9 +32,14 @@ static void lease_free(struct lease *l)
 	assert(l->n_busy == 0 && LIST_EMPTY(&l->handles) && l->n_flows == 0);
 	sd_event_source_disable_unref(l->expiry);
 	sd_event_source_disable_unref(l->drain_timer);
-	for (unsigned i = 0; i < LEASE_QUEUES_MAX; i++)
+	for (unsigned i = 0; i < LEASE_QUEUES_MAX; i++) {
 		if (l->per_queue[i].client_pidfd >= 0)
 			close(l->per_queue[i].client_pidfd);
+		/* The daemon ends; the store has a copy. */
+		if (l->per_queue[i].export_fd >= 0)
+			close(l->per_queue[i].export_fd);
+	}
+	question_abandon(&l->question);
 	free(l->flows);
 	free(l->name);
 	free(l->reason);
@@ -175,6 +182,7 @@ static void lease_forget(struct lease *l)
 	lease_handles_shut(l);
 	for (unsigned i = 0; i < l->n_queues; i++)
 		lease_forget_client(l, i);
+	lease_forget_exports(l);
 	inventory_give(&d->inventory, l->id);
 	TAILQ_REMOVE(&m->leases, l, entry);
 	l->expiry = sd_event_source_disable_unref(l->expiry);

@@ -75,6 +75,7 @@ struct lease_queue {
 	struct tuning found; /* what Tune has changed, as it was */
 	uid_t client_uid; /* as whom the client connected */
 	int client_pidfd; /* the process that registers; -EBADF if none did, or it is not known */
+	int export_fd;	  /* of its ifq, export.h; -EBADF if there is none */
 };
 
 /* Called when the lease is FREE or QUARANTINED. */
@@ -126,6 +127,8 @@ struct lease {
 	bool draining;	      /* leases/drain.c is at work */
 	unsigned drain_tries;
 	unsigned ring_tries; /* that waited for the client's rings to close */
+	unsigned area_tries; /* that found an area being added */
+	struct question *question; /* of the last of them, as long as it is not answered */
 	uint64_t grace_until; /* CLOCK_MONOTONIC, us: a revoked client may go on, unsteered, until then */
 	bool force;	      /* its client is killed if the queue does not come back otherwise */
 	bool killed;	      /* it was */

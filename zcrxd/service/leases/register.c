@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "export.h"
 #include "fdstore.h"
 #include "leases.h"
 #include "log.h"
@@ -133,7 +134,8 @@ static void look_done(void *data)
 
 /* ------------------------------------------------------ stage 2: the client's ring */
 
-static void on_registered(int r, const struct ifq *ifq, struct fault *fault, void *userdata)
+static void on_registered(int r, const struct ifq *ifq, int export_fd, struct fault *fault,
+			  void *userdata)
 {
 	struct registration *g = userdata;
 
@@ -141,6 +143,10 @@ static void on_registered(int r, const struct ifq *ifq, struct fault *fault, voi
 		g->ifq = *ifq;
 		/* Bound from here on, whatever follows: draining has to know. */
 		g->lease->per_queue[g->queue].bound = true;
+		lease_set_export(g->lease, g->queue, export_fd, true);
+		if (g->request.must_export && export_fd < 0)
+			(void)lease_event(g->lease, LEASE_REVOKE,
+					  "its client kept its ring from zcrxd", NULL);
 		r = device_submit(g->lease->device, look_run, look_done, g);
 		if (r == 0)
 			return;
@@ -309,6 +315,7 @@ static int registration_note_ways(struct registration *g)
 int lease_register(struct lease *l, unsigned queue, const struct ifq_request *request,
 		   register_done done, void *userdata, struct fault *reterr)
 {
+	const struct kernel_features *k = l->manager->backend->ops->features(l->manager->backend);
 	struct registration *g;
 	int r;
 
@@ -327,6 +334,8 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	g->request.kind = l->grant.kind;
 	g->request.ifindex = l->grant.ifindex;
 	g->request.queue = l->grant.queues[queue];
+	g->request.export = l->grant.kind == GRANT_NETKIT && k->control;
+	g->request.must_export = g->request.export && k->added_areas;
 	g->request.rings_fd = l->grant.kind == GRANT_SOFTWARE ? l->manager->rings_fd : -EBADF;
 	r = registration_dup_fds(g, request);
 	if (r == 0)

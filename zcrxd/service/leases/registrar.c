@@ -5,17 +5,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "disposable.h"
 #include "log.h"
 #include "registrar.h"
 
 /* What the child says, in one datagram: the answer, then the strings of the fault, each with its
- * terminating zero. */
+ * terminating zero. If an export was asked for and there is an ifq, a second one follows, with the export
+ * or without: in between the client may hold the ring's lock, and then the ifq is known all the same. */
 struct answer {
 	int r;
 	int error;
@@ -67,25 +67,23 @@ static size_t put_string(char *text, size_t at, const char *s)
 	return at + n + (at + n + 1 < ANSWER_TEXT_MAX);
 }
 
-static int compare_fds(const void *a, const void *b)
+static void send_export(struct nic_backend *backend, int ring, uint32_t zcrx_id, int answer_fd)
 {
-	return *(const int *)a - *(const int *)b;
-}
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+				  .cmsg_len = CMSG_LEN(sizeof(int)) } };
+	int export = -EBADF, r = backend->ops->export_ifq(backend, ring, zcrx_id, &export);
+	struct iovec iov = { &r, sizeof(r) };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-/* A child that is held up would hold up the end of everybody's connections, sockets and handles. */
-static void keep_only(int *fds, size_t n)
-{
-	unsigned first = STDERR_FILENO + 1;
-
-	qsort(fds, n, sizeof(*fds), compare_fds);
-	for (size_t i = 0; i < n; i++) {
-		if (fds[i] < (int)first)
-			continue;
-		if ((unsigned)fds[i] > first)
-			(void)close_range(first, (unsigned)fds[i] - 1, 0);
-		first = (unsigned)fds[i] + 1;
+	if (r == 0) {
+		memcpy(CMSG_DATA(&control.header), &export, sizeof(export));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
 	}
-	(void)close_range(first, UINT_MAX, 0);
+	(void)sendmsg(answer_fd, &message, MSG_NOSIGNAL);
 }
 
 _Noreturn static void child_main(struct nic_backend *backend, const struct ifq_request *request,
@@ -98,13 +96,10 @@ _Noreturn static void child_main(struct nic_backend *backend, const struct ifq_r
 	struct iovec iov[] = { { &answer, sizeof(answer) }, { text, 0 } };
 	struct msghdr message = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
 	int fds[] = { answer_fd, request->pidfd, request->area_fd, request->rings_fd };
+	int ring = -EBADF;
 
-	/* Not one of ours is left running if the daemon dies. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != daemon)
-		_exit(0); /* it was dead before we said so */
-	keep_only(fds, ARRAY_SIZE(fds));
-	answer.r = backend->ops->register_ifq(backend, request, &answer.ifq, &fault);
+	disposable_begin(daemon, fds, ARRAY_SIZE(fds));
+	answer.r = backend->ops->register_ifq(backend, request, &answer.ifq, &ring, &fault);
 	answer.error = fault.error;
 	n = put_string(text, n, fault.subject);
 	n = put_string(text, n, fault.operation);
@@ -112,6 +107,8 @@ _Noreturn static void child_main(struct nic_backend *backend, const struct ifq_r
 	n = put_string(text, n, fault.message);
 	iov[1].iov_len = n;
 	(void)sendmsg(answer_fd, &message, MSG_NOSIGNAL);
+	if (answer.r == 0 && request->export)
+		send_export(backend, ring, answer.ifq.zcrx_id, answer_fd);
 	_exit(0);
 }
 
@@ -145,6 +142,29 @@ static int registrar_read(struct registrar *g, struct answer *ret, struct fault 
 		reterr->message = take_string(&p, end);
 	}
 	return ret->r;
+}
+
+/* -EBADF: there is none. The child is ours, and says nothing that a client could have made up. */
+static int registrar_read_export(struct registrar *g)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {};
+	int r = -EIO, fd = -EBADF;
+	struct iovec iov = { &r, sizeof(r) };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+
+	if (recvmsg(g->answer_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+		return -EBADF;
+	c = CMSG_FIRSTHDR(&message);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	if (r < 0)
+		log_errno(r, "An interface queue cannot be exported");
+	return fd;
 }
 
 static int refuse_locked(struct fault *reterr)
@@ -181,7 +201,7 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 	else if (r == -EIO)
 		log_error("The registration process ended without an answer (status %d).",
 			  si->si_status);
-	g->done(r, &answer.ifq, &fault, g->userdata);
+	g->done(r, &answer.ifq, r == 0 ? registrar_read_export(g) : -EBADF, &fault, g->userdata);
 	return 0;
 }
 
@@ -207,7 +227,8 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct registrar *g = userdata;
 	_cleanup_fault_ struct fault fault = {};
-	const struct ifq none = {};
+	struct answer answer = {};
+	int r;
 
 	(void)usec;
 	if (g->overdue == 0 && g->excused(g->userdata))
@@ -222,7 +243,10 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 	default:
 		log_warning("Another process keeps the lock of the client's ring; leaving "
 			    "registration process %d to it.", (int)g->pid);
-		g->done(refuse_locked(&fault), &none, &fault, g->userdata);
+		r = registrar_read(g, &answer, &fault);
+		if (r == -EIO)
+			r = refuse_locked(&fault);
+		g->done(r, &answer.ifq, -EBADF, &fault, g->userdata);
 		registrar_abandon(g);
 		return 0;
 	}

@@ -21,8 +21,11 @@
 /* Asked past the deadline, and every second from then on: is it the driver that takes so long? */
 typedef bool (*registrar_excused)(void *userdata);
 
-/* r as from nic_backend_ops.register_ifq; `ifq` is valid if it is 0, `fault` if it is positive. */
-typedef void (*registrar_done)(int r, const struct ifq *ifq, struct fault *fault, void *userdata);
+/* r as from nic_backend_ops.register_ifq; `ifq` is valid if it is 0, `fault` if it is positive. The
+ * export becomes the callee's; it may be -EBADF although it was asked for: the client can keep its ring
+ * from us once the ifq is there. */
+typedef void (*registrar_done)(int r, const struct ifq *ifq, int export_fd, struct fault *fault,
+			       void *userdata);
 
 /*
  * Borrows the request's descriptors until it returns. `done` is called exactly once unless an error

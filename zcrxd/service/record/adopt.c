@@ -8,6 +8,8 @@
 #include "adopt.h"
 #include "adopt-proofs.h"
 #include "clock.h"
+#include "deletion.h"
+#include "export.h"
 #include "leases.h"
 #include "links.h"
 #include "log.h"
@@ -118,6 +120,8 @@ static void adopt_clients(struct adoption *a, struct lease *l, const struct reco
 		fdstore_client_name(l->id, i, name);
 		(void)lease_set_client(l, i, stored_fds_take(a->fds, name), saved->client_uids[i],
 				       false);
+		fdstore_export_name(l->id, i, name);
+		lease_set_export(l, i, stored_fds_take(a->fds, name), false);
 	}
 }
 
@@ -257,6 +261,29 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 
 /* ----------------------------------------------------------------------------- the rest */
 
+/* If not, the exports that tell stay where they are stored: the next daemon asks them again. */
+static bool may_delete(struct adoption *a, uint32_t lease)
+{
+	struct stored_fd *found[LEASE_QUEUES_MAX];
+	int exports[LEASE_QUEUES_MAX];
+	unsigned id, queue;
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->fds->n && n < LEASE_QUEUES_MAX; i++) {
+		struct stored_fd *s = &a->fds->list[i];
+
+		if (s->fd < 0 || sscanf(s->name, FDSTORE_EXPORT "%8x-%u", &id, &queue) != 2 || id != lease)
+			continue;
+		found[n] = s;
+		exports[n++] = s->fd;
+	}
+	if (deletion_is_safe(a->manager, exports, n))
+		return true;
+	for (size_t i = 0; i < n; i++)
+		close(TAKE_FD(found[i]->fd));
+	return false;
+}
+
 /* A netkit device that bears our name and that no lease has. */
 static void sweep(struct adoption *a)
 {
@@ -273,6 +300,11 @@ static void sweep(struct adoption *a)
 		    lease_id_from_device(a->links[i].name, &id) < 0 ||
 		    leases_find(a->manager, id))
 			continue;
+		if (!may_delete(a, id)) {
+			log_error("%s, which no lease owns, cannot be deleted: a process is adding memory "
+				  "to a queue of it that is not there yet.", a->links[i].name);
+			continue;
+		}
 		r = b->ops->open(b, grant.ifindex, &nic, &fault);
 		if (r == 0) {
 			r = nic->ops->ungrant(nic, &grant, &fault);

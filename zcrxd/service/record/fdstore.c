@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <systemd/sd-daemon.h>
 
+#include "export.h"
 #include "fdstore.h"
 #include "log.h"
 
@@ -46,7 +47,10 @@ void stored_fds_done(struct stored_fds *s)
 			log_debug("Nobody owns the stored descriptor %s; closing it.",
 				  s->list[i].name);
 			fdstore_remove(s->list[i].name);
-			close(s->list[i].fd);
+			if (strncmp(s->list[i].name, FDSTORE_EXPORT, strlen(FDSTORE_EXPORT)) == 0)
+				export_close(s->list[i].fd);
+			else
+				close(s->list[i].fd);
 		}
 		free(s->list[i].name);
 	}
@@ -84,6 +88,11 @@ uint64_t fdstore_size(void)
 		return UINT64_MAX;
 	n = strtoull(text, &end, 10);
 	return end != text && *end == '\0' ? n : UINT64_MAX;
+}
+
+void fdstore_export_name(uint32_t lease, unsigned queue, char ret[64])
+{
+	snprintf(ret, 64, FDSTORE_EXPORT "%08x-%u", lease, queue);
 }
 
 int fdstore_push(const char *name, int fd)

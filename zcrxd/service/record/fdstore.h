@@ -33,7 +33,9 @@ void fdstore_proof_name(uint32_t lease, uint64_t cookie, unsigned queue, char re
 void fdstore_old_proof_name(uint32_t lease, uint64_t cookie, char ret[64]);
 
 void fdstore_client_name(uint32_t lease, unsigned queue, char ret[64]);
+void fdstore_export_name(uint32_t lease, unsigned queue, char ret[64]);
 
+#define FDSTORE_EXPORT "ifq-"
 #define FDSTORE_RINGS "rings" /* nic_backend_ops.rings() */
 
 /* How many the service manager keeps; UINT64_MAX: there is none, and nothing is stored. */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Our export of each ifq that goes through a netkit device: a descriptor that stands for it, made by the
+ * process that registered it, so that it is this lease's by construction. It is kept, here and in the
+ * service manager's store, until the queue is nobody's, which is after the device was deleted: so the
+ * ring is never the last that holds the ifq, and can close at any time without meeting the deletion; and
+ * the deletion can be asked for first (deletion.h).
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <systemd/sd-daemon.h>
+
+#include "export.h"
+#include "fdstore.h"
+#include "log.h"
+
+#define STORE_PATIENCE_USEC (5 * 1000000ULL)
+
+/* The last close gives back the memory of the area, a tenth of a second a GiB: not on the loop, and not
+ * in the service manager, which has a copy until it has read that it should not. */
+static void *close_main(void *userdata)
+{
+	(void)sd_notify_barrier(0, STORE_PATIENCE_USEC);
+	close((int)(intptr_t)userdata);
+	return NULL;
+}
+
+void export_close(int fd)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r;
+
+	/* Signals are the loop's (signalfd): a thread that takes one would lose it. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&thread, &attr, close_main, (void *)(intptr_t)fd);
+	(void)pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r != 0)
+		close(fd);
+}
+
+void lease_set_export(struct lease *l, unsigned queue, int fd, bool store)
+{
+	char name[64];
+
+	l->per_queue[queue].export_fd = fd;
+	fdstore_export_name(l->id, queue, name);
+	/* Without, it is one that the next daemon does not have. */
+	if (store && fd >= 0)
+		(void)fdstore_push(name, fd);
+}
+
+void lease_forget_exports(struct lease *l)
+{
+	char name[64];
+
+	for (unsigned i = 0; i < l->n_queues; i++) {
+		if (l->per_queue[i].export_fd < 0)
+			continue;
+		fdstore_export_name(l->id, i, name);
+		fdstore_remove(name);
+		export_close(TAKE_FD(l->per_queue[i].export_fd));
+	}
+}
+
+bool lease_has_exports(const struct lease *l)
+{
+	for (unsigned i = 0; i < l->n_queues; i++)
+		if (l->per_queue[i].bound && l->per_queue[i].export_fd < 0)
+			return false;
+	return true;
+}
+
+/* ------------------------------------------------------ the process that registered it */
+
+int lease_set_client(struct lease *l, unsigned queue, int pidfd, uid_t uid, bool store)
+{
+	char name[64];
+
+	fdstore_client_name(l->id, queue, name);
+	if (l->per_queue[queue].client_pidfd >= 0)
+		close(l->per_queue[queue].client_pidfd);
+	l->per_queue[queue].client_pidfd = pidfd;
+	l->per_queue[queue].client_uid = uid;
+	return store && pidfd >= 0 ? fdstore_push(name, pidfd) : 0;
+}
+
+void lease_forget_client(struct lease *l, unsigned queue)
+{
+	char name[64];
+
+	if (l->per_queue[queue].client_pidfd < 0)
+		return;
+	fdstore_client_name(l->id, queue, name);
+	fdstore_remove(name);
+	(void)lease_set_client(l, queue, -EBADF, l->owner_uid, false);
+}

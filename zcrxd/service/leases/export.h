@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Exports of a lease's ifqs; see export.c.
+ */
+#pragma once
+
+#include "leases.h"
+
+/* Takes fd over, which may be -EBADF. `store`: unless it comes from the store. */
+void lease_set_export(struct lease *l, unsigned queue, int fd, bool store);
+/* The queues are nobody's. */
+void lease_forget_exports(struct lease *l);
+/* Every ifq of the lease has one: leases of earlier daemons have none. */
+bool lease_has_exports(const struct lease *l);
+/* On a thread of its own, after the store's copy. */
+void export_close(int fd);
