@@ -102,7 +102,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Kernel,
 	DOC("Device-less ifqs (7.1)"), FIELD(software, BOOL, 0),
 	DOC("Queues can be leased to netkit devices (7.1): grants can be taken back at once"),
 	FIELD(queueLeasing, BOOL, 0),
-	DOC("Events and copy statistics on the ring (7.2)"), FIELD(events, BOOL, 0));
+	DOC("Events and copy statistics on the ring (7.2)"), FIELD(events, BOOL, 0),
+	DOC("Whoever has a ring can add areas to its ifq by itself (7.3), past max-area; null from a zcrxd "
+	    "that does not know"),
+	FIELD(addedAreas, BOOL, N));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Queue,
 	DOC("Index of the hardware receive queue"), FIELD(queue, INT, 0),

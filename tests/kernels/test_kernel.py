@@ -14,7 +14,7 @@ from client import Connection, Error
 RELEASE = tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
 # Since when each is there.
 FEATURES = {"zeroCopyReceive": (6, 15), "control": (6, 19), "largeBuffers": (7, 0),
-            "software": (7, 1), "queueLeasing": (7, 1), "events": (7, 2)}
+            "software": (7, 1), "queueLeasing": (7, 1), "events": (7, 2), "addedAreas": (7, 3)}
 CONFIG = ("interfaces:\n  - name: vnet0\n    zero-copy-queues: 1\nsoftware:\n  queues: 1\n"
           + machine.POLICY)
 BACKEND = "/build/release/tests/nic-backend/zcrxd-nic"
@@ -87,6 +87,8 @@ def test_check():
     assert has or found["zero-copy-receive"]["remedy"].startswith("Run Linux 6.15 or later")
     assert found["queue-leasing"]["verdict"] == (
         "yes" if RELEASE >= FEATURES["queueLeasing"] else "no")
+    assert ("clients cannot add" in found["added-areas"]["found"]) == (
+        RELEASE < FEATURES["addedAreas"])
     assert (found["io-uring-allowed"]["verdict"], found["zcrxd"]["verdict"]) == ("yes", "yes")
     assert found["tcp-data-split"]["verdict"] == "no"
 

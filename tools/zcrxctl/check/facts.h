@@ -15,6 +15,8 @@ struct machine_facts {
 	char *config_file;	  /* where they were read; NULL if nowhere */
 	int io_uring_disabled;	  /* sysctl */
 	int ptrace_scope;	  /* sysctl of yama */
+	int fuse_timeout;	  /* sysctl: seconds that a FUSE server may take; 0 for ever */
+	bool fuse_users;	  /* users without privilege can mount FUSE, as far as it shows */
 	bool irqbalance;	  /* runs */
 	uint64_t memlock;	  /* bytes, of this process; UINT64_MAX: no limit */
 	unsigned huge_free;	  /* huge pages of the default size */

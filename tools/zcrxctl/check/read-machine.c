@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "read.h"
@@ -42,6 +43,20 @@ static bool runs(const char *command)
 			return true;
 	}
 	return false;
+}
+
+/* By a set-uid program, or in a user namespace of their own. */
+static bool can_users_mount_fuse(void)
+{
+	struct stat device, helper;
+
+	if (stat("/dev/fuse", &device) < 0 || !(device.st_mode & S_IWOTH))
+		return false;
+	if (stat("/usr/bin/fusermount3", &helper) == 0 && helper.st_mode & S_ISUID)
+		return true;
+	return read_number("/proc/sys/user/max_user_namespaces") != 0 &&
+	       read_number("/proc/sys/kernel/unprivileged_userns_clone") != 0 &&
+	       read_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") != 1;
 }
 
 static unsigned read_huge_free(void)
@@ -123,6 +138,8 @@ int read_machine(struct machine_facts *ret)
 	struct machine_facts m = {
 		.io_uring_disabled = read_number("/proc/sys/kernel/io_uring_disabled"),
 		.ptrace_scope = read_number("/proc/sys/kernel/yama/ptrace_scope"),
+		.fuse_timeout = read_number("/proc/sys/fs/fuse/max_request_timeout"),
+		.fuse_users = can_users_mount_fuse(),
 		.irqbalance = runs("irqbalance"),
 		.huge_free = read_huge_free(),
 		.memlock = UINT64_MAX,

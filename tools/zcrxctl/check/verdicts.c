@@ -158,6 +158,30 @@ static void judge_leasing(const struct machine_facts *m, struct report *report)
 		advise(report, q, "Run this as root to ask the kernel.");
 }
 
+/* Whoever has a ring may add areas to its queue, and taking the queue back waits for their memory
+ * (leases/deletion.h): zcrxd looks first, so that what is left is a moment. */
+static void judge_added_areas(const struct machine_facts *m, struct report *report)
+{
+	bool can = m->kernel.features.added_areas, bounded = m->fuse_timeout > 0;
+	struct requirement *q;
+
+	if (!can) {
+		require(report, NULL, "added-areas", VERDICT_YES,
+			"clients cannot add memory to their queues");
+		return;
+	}
+	q = require(report, NULL, "added-areas", yes_if(bounded || !m->fuse_users),
+		    "clients can add memory to their queues (Linux 7.3); fs.fuse.max_request_timeout is "
+		    "%d, and users %s mount FUSE", m->fuse_timeout < 0 ? 0 : m->fuse_timeout,
+		    m->fuse_users ? "can" : "cannot");
+	q->optional = true;
+	advise(report, q, "A client whose memory never comes can hold up the network configuration of the "
+			  "whole machine if it adds it in the very moment in which its lease ends. A bound "
+			  "on what FUSE servers may take ends that (sysctl fs.fuse.max_request_timeout=10); "
+			  "so does `grants: direct`, by which a queue comes back when its client closes the "
+			  "ring, and not before.");
+}
+
 static void judge_netlink(const struct machine_facts *m, struct report *report)
 {
 	const struct kernel_inspection *k = &m->kernel;
@@ -233,6 +257,7 @@ void judge_machine(const struct machine_facts *m, struct report *report)
 		     m->kernel.ring_made && m->kernel.features.zero_copy_receive);
 	judge_option(m, report, "CONFIG_NETKIT", m->config_netkit, true);
 	judge_leasing(m, report);
+	judge_added_areas(m, report);
 	judge_netlink(m, report);
 	judge_sysctls(m, report);
 	judge_surroundings(m, report);

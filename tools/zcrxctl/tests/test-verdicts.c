@@ -73,6 +73,11 @@ static void world_init(struct world *w)
 	CASE(unknown_netkit, (KERNEL.privileged = false, MACHINE.config_netkit = CONFIG_UNKNOWN),  \
 	     "CONFIG_NETKIT=unknown queue-leasing=unknown", "not readable", "Look where")          \
 	CASE(netkit_by_config, KERNEL.privileged = false, "", NULL, NULL)                          \
+	CASE(added_areas, (KERNEL.features.added_areas = true, MACHINE.fuse_users = true),         \
+	     "added-areas=advice", "max_request_timeout is 0, and users can", "grants: direct")    \
+	CASE(added_areas_bounded, (KERNEL.features.added_areas = true, MACHINE.fuse_users = true,  \
+				   MACHINE.fuse_timeout = 5), "", NULL, NULL)                      \
+	CASE(added_areas_without_fuse, KERNEL.features.added_areas = true, "", NULL, NULL)         \
 	CASE(no_netdev, KERNEL.has_netdev = false, "netlink=no", "netdev: no", "ETHTOOL_NETLINK")  \
 	CASE(no_ethtool, KERNEL.has_ethtool = false, "netlink=no", "ethtool: no", "ETHTOOL_NETLINK") \
 	CASE(no_tcp_diag, KERNEL.has_tcp_diag = false, "tcp-diag=no", "does not answer",           \

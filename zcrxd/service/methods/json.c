@@ -24,7 +24,8 @@ int json_kernel(const struct kernel_features *k, sd_json_variant **ret)
 			      BOOLEAN("largeBuffers", k->large_buffers),
 			      BOOLEAN("software", k->software),
 			      BOOLEAN("queueLeasing", k->queue_leasing),
-			      BOOLEAN("events", k->events));
+			      BOOLEAN("events", k->events),
+			      BOOLEAN("addedAreas", k->added_areas));
 }
 
 int json_loop(const struct turn_times *t, sd_json_variant **ret)
