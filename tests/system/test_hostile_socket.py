@@ -328,7 +328,7 @@ def test_a_listener_of_another_protocol_beside_it(bobs):
             beside.listen()
             machine.until(lambda: not machine.rule_count())
             refusal(bobs, his, "MPTCP on top of TCP")
-            refusal(bobs, beside, "not plain TCP")
+            refusal(bobs, beside, "no TCP socket")
         assert len(bobs.add_socket(his)["flows"]) == 1
 
 

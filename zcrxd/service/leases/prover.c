@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <systemd/sd-daemon.h>
 
+#include "log.h"
 #include "prover.h"
 #include "worker.h"
 
@@ -240,6 +242,19 @@ void prover_ask_now(struct prover *p, struct socket_check *checks, size_t n)
 	check_all(p->sockets, &list);
 }
 
+static void on_standstill(bool stands, bool in_kernel, void *userdata)
+{
+	(void)userdata;
+	if (!stands) {
+		log_info("The kernel answers about sockets again.");
+		return;
+	}
+	log_warning("The kernel has not answered about sockets for %llu s. Until it does, no socket proves a "
+		    "flow, and proofs end only as their sockets do.", WORKER_PATIENCE_USEC / 1000000);
+	if (!in_kernel) /* as where an interface's worker stands still (devices/standstill.c) */
+		(void)sd_notify(0, "WATCHDOG=trigger");
+}
+
 int prover_new(sd_event *event, struct nic_backend *backend, struct prover **ret)
 {
 	struct prover *p = calloc(1, sizeof(*p));
@@ -256,6 +271,7 @@ int prover_new(sd_event *event, struct nic_backend *backend, struct prover **ret
 		prover_free(p);
 		return r;
 	}
+	worker_watch(p->worker, WORKER_PATIENCE_USEC, on_standstill, p);
 	*ret = p;
 	return 0;
 }

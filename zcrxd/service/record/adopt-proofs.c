@@ -3,6 +3,7 @@
  * See adopt-proofs.h. First the end of each socket is an event, then it is looked for: none goes unseen.
  */
 #include <errno.h>
+#include <systemd/sd-daemon.h>
 
 #include "adopt-proofs.h"
 #include "log.h"
@@ -56,6 +57,8 @@ int proof_checks_new(struct manager *m, const struct record *record, struct proo
 		proof_checks_free(p);
 		return r;
 	}
+	/* It takes the longer the more sockets there are on the machine, of whomever. */
+	(void)sd_notify(0, "EXTEND_TIMEOUT_USEC=120000000");
 	prover_ask_now(m->prover, p->checks, p->n);
 	*ret = p;
 	return 0;
