@@ -105,7 +105,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Kernel,
 	DOC("Events and copy statistics on the ring (7.2)"), FIELD(events, BOOL, 0),
 	DOC("Whoever has a ring can add areas to its ifq by itself (7.3), past max-area; null from a zcrxd "
 	    "that does not know"),
-	FIELD(addedAreas, BOOL, N));
+	FIELD(addedAreas, BOOL, N),
+	DOC("Segments on which the kernel panics can be kept from steered flows (nf_tables at the ingress "
+	    "of a NIC); null from a zcrxd that does not know"),
+	FIELD(guard, BOOL, N));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Queue,
 	DOC("Index of the hardware receive queue"), FIELD(queue, INT, 0),
@@ -162,6 +165,11 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Interface,
 	FIELD(hdsThreshold, INT, N),
 	DOC("How many queues the default RSS table leads to"), FIELD(rssQueues, INT, 0),
 	DOC("ntuple rules that are not ours"), FIELD(foreignRules, INT, 0),
+	DOC("Urgent TCP segments to steered flows that lost their flag, so that the kernel does not panic, "
+	    "since the first flow; null if none is steered"),
+	FIELD(urgentSegments, INT, N),
+	DOC("TCP segments to steered flows that were dropped for a signature (MD5 or AO), likewise"),
+	FIELD(signedSegments, INT, N),
 	DOC("Every receive queue, by index"), TYPED(queues, Queue, A));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Flow,
@@ -270,7 +278,10 @@ static SD_VARLINK_DEFINE_METHOD(Describe,
 	DOC("How long the turns of its event loop took; always there, but for older versions"),
 	OUT_TYPED(loop, Loop, N),
 	DOC("When this zcrxd started, its record of leases could not be used: the file, where it was "
-	    "put aside, and what is wrong with it"), OUT(stateSetAside, STRING, N));
+	    "put aside, and what is wrong with it"), OUT(stateSetAside, STRING, N),
+	DOC("What makes this kernel dangerous for steering flows, and what follows by the configuration's "
+	    "unsafe-kernel, in sentences; null if nothing does"),
+	OUT(unsafeKernel, STRING, N));
 
 static SD_VARLINK_DEFINE_METHOD_FULL(ListLeases, SD_VARLINK_SUPPORTS_MORE,
 	DOC("Only this one; NoSuchLease if there is none"), IN(leaseId, STRING, N),

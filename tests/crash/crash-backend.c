@@ -19,6 +19,8 @@ static struct crash {
 	void (*last_act)(void);
 } *crash;
 
+static const struct crash_witness *witness;
+
 struct crash_backend {
 	struct nic_backend base;
 	struct nic_backend *inner;
@@ -33,6 +35,11 @@ struct crash_sockets {
 	struct sockets base;
 	struct sockets *inner;
 };
+
+void crash_set_witness(const struct crash_witness *w)
+{
+	witness = w;
+}
 
 void crash_arm(unsigned n)
 {
@@ -188,8 +195,12 @@ static int nic_rule_insert(struct nic *nic, const struct flow *flow,
 			   struct fault *f)
 {
 	struct nic *n = INNER(nic, crash_nic);
+	int r;
 
-	return POINTS(n->ops->rule_insert(n, flow, target, held, ret_location, f));
+	r = POINTS(n->ops->rule_insert(n, flow, target, held, ret_location, f));
+	if (r == 0 && witness)
+		witness->after_rule(n, flow);
+	return r;
 }
 
 static int nic_rule_delete(struct nic *nic, uint32_t location, const struct flow *flow,
@@ -198,6 +209,26 @@ static int nic_rule_delete(struct nic *nic, uint32_t location, const struct flow
 	struct nic *n = INNER(nic, crash_nic);
 
 	return POINTS(n->ops->rule_delete(n, location, flow, target, f));
+}
+
+static int nic_guard_set(struct nic *nic, const struct flow *flows, size_t count, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+	int r;
+
+	if (witness)
+		witness->before_guard(n);
+	r = POINTS(n->ops->guard_set(n, flows, count, f));
+	if (witness)
+		witness->after_guard(n);
+	return r;
+}
+
+static int nic_guard_keep(struct nic *nic, bool *ret_lost, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return n->ops->guard_keep(n, ret_lost, f); /* once a second, and it changes nothing */
 }
 
 static int nic_napi_get(struct nic *nic, uint32_t queue, struct napi_settings *ret, struct fault *f)
@@ -250,6 +281,8 @@ static const struct nic_ops nic_ops = {
 	.context_delete = nic_context_delete,
 	.rule_insert = nic_rule_insert,
 	.rule_delete = nic_rule_delete,
+	.guard_set = nic_guard_set,
+	.guard_keep = nic_guard_keep,
 	.napi_get = nic_napi_get,
 	.napi_set = nic_napi_set,
 	.irq_get = nic_irq_get,
@@ -388,6 +421,13 @@ static int kill_client(struct nic_backend *b, int pidfd, uid_t uid)
 	return INNER(b, crash_backend)->ops->kill_client(INNER(b, crash_backend), pidfd, uid);
 }
 
+static int guard_sweep(struct nic_backend *b, bool (*is_needed)(unsigned ifindex, void *userdata),
+		       void *userdata)
+{
+	return INNER(b, crash_backend)
+		->ops->guard_sweep(INNER(b, crash_backend), is_needed, userdata);
+}
+
 static int rings(struct nic_backend *b, int stored)
 {
 	return INNER(b, crash_backend)->ops->rings(INNER(b, crash_backend), stored);
@@ -433,6 +473,7 @@ static const struct nic_backend_ops backend_ops = {
 	.kill_client = kill_client,
 	.export_ifq = export_ifq,
 	.wait_for_areas = wait_for_areas,
+	.guard_sweep = guard_sweep,
 	.rings = rings,
 	.open = open_nic,
 	.free = backend_free,

@@ -17,5 +17,12 @@ void crash_arm(unsigned n);
 /* Since then. */
 unsigned crash_passed(void);
 void crash_point(void);
+/* Around changes of the guard and of rules, in the daemon: `nic` is the one of the backend inside. */
+struct crash_witness {
+	void (*before_guard)(struct nic *nic);
+	void (*after_guard)(struct nic *nic);
+	void (*after_rule)(struct nic *nic, const struct flow *flow);
+};
+void crash_set_witness(const struct crash_witness *w);
 /* Takes over `inner`. It is the calling process that dies. */
 struct nic_backend *crash_backend_new(struct nic_backend *inner);

@@ -125,6 +125,51 @@ static void test_keep(void **state)
 	wait_until_clean(&w.d);
 }
 
+static void open_steered(struct client *c)
+{
+	assert_null(client_open(&w.d, c, CLIENT_BOUND));
+	assert_null(call_fds(c->link, "AddFlow", &c->handle, 1, NULL,
+			     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,\"flow\":"
+			     "{\"protocol\":\"tcp4\",\"destinationPort\":7}}", c->id));
+}
+
+/* While there is no daemon anybody may take the guard of its flows away. */
+static void test_guard(void **state)
+{
+	const struct flow flow = { .protocol = FLOW_TCP4, .destination_port = 7 };
+	struct client c;
+
+	(void)state;
+	open_steered(&c);
+	end_by(SIGUSR1);
+	assert_true(sim_is_guarded(w.d.sim, SIM0, &flow));
+	assert_int_equal(sim_remove_guard(w.d.sim, SIM0), 0);
+	start_again();
+	assert_true(sim_is_guarded(w.d.sim, SIM0, &flow));
+	assert_string_equal(lease_state(&w.d, c.id), "steered");
+	client_close(&c);
+	wait_until_clean(&w.d);
+}
+
+/* Another kernel, as it were: what an earlier daemon has steered is not left unguarded. */
+static void test_guard_impossible(void **state)
+{
+	struct client c;
+
+	(void)state;
+	open_steered(&c);
+	world_kill(&w);
+	sim_features(w.d.sim)->guard = false;
+	start_again();
+	wait_for_hangup(c.handle);
+	wait_for_rules(&w.d, 0);
+	client_close(&c);
+	wait_until_clean(&w.d);
+	end_by(SIGUSR1);
+	sim_features(w.d.sim)->guard = true;
+	start_again();
+}
+
 /* Who restored it wants it so until the next start; and a crash is none of his doing. */
 static void test_held(void **state)
 {
@@ -390,6 +435,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_guard),
+		cmocka_unit_test(test_guard_impossible),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_unconfirmed),
 		cmocka_unit_test(test_unconfirmed_and_gone),

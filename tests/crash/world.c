@@ -70,6 +70,48 @@ static void hold_machine(void)
 	(void)pthread_mutex_lock(&machine->lock);
 }
 
+/* ------------------------------------------------- never a rule of ours without the guard */
+
+#define WATCHED_MAX 64
+
+static struct flow watched[WATCHED_MAX]; /* the daemon's rules that are guarded */
+static size_t n_watched;
+
+static struct nic_state *state_of(struct nic *nic)
+{
+	return machine->nics[((struct sim_handle *)nic)->slot].state;
+}
+
+static void before_guard(struct nic *nic)
+{
+	const struct nic_state *s = state_of(nic);
+
+	n_watched = 0;
+	for (size_t i = 0; s && i < s->n_rules && n_watched < WATCHED_MAX; i++)
+		if (s->rules[i].understood &&
+		    sim_is_guarded(&machine->backend, nic->ifindex, &s->rules[i].flow))
+			watched[n_watched++] = s->rules[i].flow;
+}
+
+static void after_guard(struct nic *nic)
+{
+	for (size_t i = 0; i < n_watched; i++)
+		if (!sim_is_guarded(&machine->backend, nic->ifindex, &watched[i])) {
+			fprintf(stderr, "the guard goes before its rule\n");
+			abort();
+		}
+}
+
+static void after_rule(struct nic *nic, const struct flow *flow)
+{
+	if (sim_is_guarded(&machine->backend, nic->ifindex, flow))
+		return;
+	fprintf(stderr, "a rule comes before its guard\n");
+	abort();
+}
+
+static const struct crash_witness witness = { before_guard, after_guard, after_rule };
+
 /* --------------------------------------------------------------------------- the daemon */
 
 static int listen_on(const char *path)
@@ -247,6 +289,7 @@ void world_new(struct world *w, const char *config)
 	close(machine->event_fd);
 	machine->event_fd = KEPT_FD;
 	assert_int_equal(crash_setup(NULL, hold_machine), 0);
+	crash_set_witness(&witness);
 	assert_true(asprintf(&w->notify_path, "%s/notify", w->d.directory) > 0);
 	assert_int_equal(setenv("NOTIFY_SOCKET", w->notify_path, true), 0);
 	store_start(w->notify_path);

@@ -46,7 +46,8 @@ static void change_after_looks(struct daemon *d, unsigned n, const struct step *
 	sim_set_silent(d->sim, false);
 	sim_set_delay(d->sim, 300);
 	change(d, first);
-	while (sim_operations(d->sim) < before + n)
+	/* The first of them asks for the ways, and then for the guard. */
+	while (sim_operations(d->sim) < before + 2 * n - 1)
 		usleep(1000);
 	usleep(10000); /* it is counted, and then it looks; the next waits its time */
 	sim_set_silent(d->sim, true);

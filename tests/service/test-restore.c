@@ -306,7 +306,7 @@ static void test_every_failure(void **state)
 		assert_null(call(admin, "Restore", NULL, "{\"interface\":\"sim0\"}"));
 		expect_as_found();
 	}
-	assert_int_equal(failed, total);
+	assert_int_equal(failed, total - 1); /* a guard that does not go is tried again by itself */
 	stop();
 }
 
@@ -421,7 +421,7 @@ static void test_put_back_fails(void **state)
 	(void)state;
 	start_guarded();
 	assert_null(try_for(HOUR, NULL));
-	assert_int_equal(sim_fail_at(d.sim, 3, EIO, "simulated failure"), 0);
+	assert_int_equal(sim_fail_at(d.sim, 4, EIO, "simulated failure"), 0);
 	assert_non_null(call(admin, "Confirm", NULL, "{\"keep\":false}"));
 	assert_null(call(admin, "Confirm", NULL, "{\"keep\":false}"));
 	expect_as_found();

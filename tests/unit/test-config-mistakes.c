@@ -49,12 +49,12 @@ static const struct mistake mistakes[] = {
 	{ "- a", "1:1: document: found a list, expected a mapping" },
 	{ "interface: []",
 	  "1:1: interface: found an unknown key, expected one of on-stop, on-drift, "
-	  "grants, interfaces, software, policy (did you mean interfaces?)" },
+	  "grants, unsafe-kernel, interfaces, software, policy (did you mean interfaces?)" },
 	{ "zzzzzzzzzz: 1",
 	  "1:1: zzzzzzzzzz: found an unknown key, expected one of on-stop, on-drift, "
-	  "grants, interfaces, software, policy" },
+	  "grants, unsafe-kernel, interfaces, software, policy" },
 	{ "<<: {}", "1:1: <<: found an unknown key, expected one of on-stop, on-drift, grants, "
-		    "interfaces, software, policy" },
+		    "unsafe-kernel, interfaces, software, policy" },
 	{ "[a]: b", "1:1: document: found a list, expected a key" },
 	{ "? \n: b", "1:2: document: found nothing, expected a key" },
 	{ "on-stop: keep\n\non-stop: keep\n",
@@ -63,6 +63,9 @@ static const struct mistake mistakes[] = {
 	{ "on-stop:", "1:9: on-stop: found nothing, expected keep or restore" },
 	{ "on-stop: [keep]", "1:10: on-stop: found a list, expected keep or restore" },
 	{ "on-drift: ignore", "1:11: on-drift: found \"ignore\", expected repair or report" },
+	{ "unsafe-kernel: yes", "1:16: unsafe-kernel: found \"yes\", expected refuse or allow" },
+	{ "unsafe-kernel: [allow]",
+	  "1:16: unsafe-kernel: found a list, expected refuse or allow" },
 	{ "grants: netkit", "1:9: grants: found \"netkit\", expected auto or direct" },
 	{ "interfaces: eth0", "1:13: interfaces: found \"eth0\", expected a list of interfaces" },
 	{ "interfaces:", "1:12: interfaces: found nothing, expected a list of interfaces" },

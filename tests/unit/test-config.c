@@ -23,6 +23,7 @@ static void check_defaults(const char *text)
 	assert_int_equal(c->on_stop, ON_STOP_KEEP);
 	assert_int_equal(c->on_drift, ON_DRIFT_REPAIR);
 	assert_int_equal(c->grants, GRANTS_AUTO);
+	assert_int_equal(c->unsafe_kernel, UNSAFE_KERNEL_REFUSE);
 	assert_int_equal(c->n_interfaces, 0);
 	assert_int_equal(c->software.zero_copy_queues, 0);
 	assert_int_equal(c->n_policy, 1);
@@ -47,7 +48,7 @@ static void test_empty(void **state)
 	check_defaults("{}");
 	check_defaults("%YAML 1.1\n---\n");
 	check_defaults("interfaces: []\n");
-	check_defaults("on-stop: keep\non-drift: repair\ngrants: auto\n");
+	check_defaults("on-stop: keep\non-drift: repair\ngrants: auto\nunsafe-kernel: refuse\n");
 	assert_null(config_free(NULL));
 }
 
@@ -57,6 +58,7 @@ static void test_example(void **state)
 	_cleanup_(config_freep) struct config *c = parse("on-stop: restore\n"
 							 "on-drift: report\n"
 							 "grants: direct\n"
+							 "unsafe-kernel: allow\n"
 							 "interfaces:\n"
 							 "  - name: eth0\n"
 							 "    channels: 32\n"
@@ -90,6 +92,7 @@ static void test_example(void **state)
 	assert_int_equal(c->on_stop, ON_STOP_RESTORE);
 	assert_int_equal(c->on_drift, ON_DRIFT_REPORT);
 	assert_int_equal(c->grants, GRANTS_DIRECT);
+	assert_int_equal(c->unsafe_kernel, UNSAFE_KERNEL_ALLOW);
 	assert_int_equal(c->software.zero_copy_queues, 8);
 	assert_int_equal(c->n_interfaces, 4);
 	assert_string_equal(i[0].name, "eth0");
@@ -115,13 +118,13 @@ static void test_example(void **state)
 	assert_int_equal(c->n_policy, 2);
 	assert_string_equal(c->policy[0].user, "root");
 	assert_false(c->policy[0].resolved);
-	assert_int_equal(c->policy[0].line, 22);
+	assert_int_equal(c->policy[0].line, 23);
 	assert_int_equal(c->policy[0].flows, POLICY_FLOWS_ANY);
 	assert_true(c->policy[0].administer);
 	assert_null(c->policy[0].interfaces);
 	assert_true(c->policy[0].max_area == POLICY_UNLIMITED);
 	assert_true(c->policy[0].max_lease_time == POLICY_UNLIMITED);
-	assert_int_equal(c->policy[1].line, 25);
+	assert_int_equal(c->policy[1].line, 26);
 	assert_string_equal(c->policy[1].group, "zcrx");
 	assert_null(c->policy[1].user);
 	assert_string_equal(c->policy[1].interfaces[0], "eth0");

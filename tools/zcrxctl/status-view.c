@@ -95,6 +95,8 @@ static enum ink interface_ink(const char *state)
 static void write_facts(FILE *f, sd_json_variant *interface)
 {
 	uint64_t foreign = field_unsigned(interface, "foreignRules", 0);
+	uint64_t urgent = field_unsigned(interface, "urgentSegments", 0);
+	uint64_t signed_segments = field_unsigned(interface, "signedSegments", 0);
 	_cleanup_free_ char *facts = NULL;
 	size_t size;
 	FILE *m = open_memstream(&facts, &size);
@@ -116,6 +118,12 @@ static void write_facts(FILE *f, sd_json_variant *interface)
 	if (foreign > 0)
 		fprintf(m, "; %" PRIu64 " ntuple rule%s of others", foreign,
 			foreign == 1 ? "" : "s");
+	if (urgent > 0)
+		fprintf(m, "; %" PRIu64 " urgent segment%s made ordinary", urgent,
+			urgent == 1 ? "" : "s");
+	if (signed_segments > 0)
+		fprintf(m, "; %" PRIu64 " signed segment%s dropped", signed_segments,
+			signed_segments == 1 ? "" : "s");
 	fclose(m);
 	write_wrapped(f, "%s", facts);
 }
@@ -184,13 +192,16 @@ static void write_problems(FILE *f, sd_json_variant *description, const struct l
 {
 	const char *set_aside = field_string(description, "stateSetAside");
 	sd_json_variant *interface, *queue;
-	bool any = set_aside;
+	const char *unsafe = field_string(description, "unsafeKernel");
+	bool any = set_aside || unsafe;
 
-	if (set_aside) {
+	if (any)
 		put_problem_heading(f, view->colour);
+	if (unsafe)
+		write_wrapped(f, "%s", unsafe);
+	if (set_aside)
 		write_wrapped(f, "%s. Leases from before are not known to zcrxd; their rules may still be "
 			      "there (ethtool --show-ntuple).", set_aside);
-	}
 	array_foreach(interface, field_array(description, "interfaces"))
 	{
 		array_foreach(queue, field_array(interface, "queues"))

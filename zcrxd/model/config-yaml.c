@@ -298,12 +298,27 @@ static int read_grants(struct config_reader *r, const struct yaml_node *value, v
 	return ret;
 }
 
+static int read_unsafe_kernel(struct config_reader *r, const struct yaml_node *value, void *into)
+{
+	static const char *const words[] = {
+		[UNSAFE_KERNEL_REFUSE] = "refuse", [UNSAFE_KERNEL_ALLOW] = "allow", NULL
+	};
+	unsigned word;
+	int ret;
+
+	ret = config_read_word(r, value, words, &word);
+	if (ret == 0)
+		((struct config *)into)->unsafe_kernel = (enum unsafe_kernel)word;
+	return ret;
+}
+
 static int read_document(struct config_reader *r, const struct yaml_node *root, struct config *c)
 {
 	static const struct config_key keys[] = {
 		{ "on-stop", read_on_stop },   { "on-drift", read_on_drift },
-		{ "grants", read_grants },     { "interfaces", read_interfaces },
-		{ "software", read_software }, { "policy", config_read_policy },
+		{ "grants", read_grants },     { "unsafe-kernel", read_unsafe_kernel },
+		{ "interfaces", read_interfaces }, { "software", read_software },
+		{ "policy", config_read_policy },
 	};
 	int ret;
 

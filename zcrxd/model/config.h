@@ -17,6 +17,7 @@ enum channels_mode {
 
 enum on_stop { ON_STOP_KEEP, ON_STOP_RESTORE };
 enum on_drift { ON_DRIFT_REPAIR, ON_DRIFT_REPORT };
+enum unsafe_kernel { UNSAFE_KERNEL_REFUSE, UNSAFE_KERNEL_ALLOW };
 enum grants_mode { GRANTS_AUTO, GRANTS_DIRECT };
 
 /* Exactly one of name, driver, mac, path is set: how the device is found. */
@@ -68,6 +69,7 @@ struct config {
 	enum on_stop on_stop;
 	enum on_drift on_drift;
 	enum grants_mode grants;
+	enum unsafe_kernel unsafe_kernel;
 	struct config_interface *interfaces;
 	size_t n_interfaces;
 	struct config_interface software; /* queues without a NIC; their number is 0: not offered */

@@ -317,11 +317,38 @@ static int find_lost_context(const struct nic_state *s, const struct drift_conte
 	return 0;
 }
 
+static bool lease_has_flow(const struct drift_expected *e, uint32_t lease)
+{
+	for (size_t i = 0; i < e->n_flows; i++)
+		if (e->flows[i].lease == lease)
+			return true;
+	return false;
+}
+
+static int find_guard(const struct nic_state *s, const struct drift_expected *e, struct drift *d)
+{
+	struct deviation *v;
+	int r;
+
+	if (!s->guard_lost || e->n_flows == 0)
+		return 0;
+	r = add(d, e, DRIFT_GUARD, strdup("what keeps urgent and signed segments from its flows, on which "
+					  "the kernel panics, was gone"), &v);
+	if (r < 0)
+		return r;
+	v->severity = DRIFT_OPEN;
+	for (size_t i = 0; i < e->n_queues; i++)
+		v->affected[i] = lease_has_flow(e, e->queues[i].lease);
+	return 0;
+}
+
 int drift_find_ways(const struct nic_state *s, const struct drift_expected *e, struct drift *d)
 {
 	int r;
 
 	r = find_table(s, e, d);
+	if (r == 0)
+		r = find_guard(s, e, d);
 	for (size_t i = 0; r == 0 && i < s->n_rules; i++)
 		r = find_rule(s, &s->rules[i], e, d);
 	if (r == 0)
@@ -340,14 +367,6 @@ static bool has_kind(const struct drift *d, enum drift_kind kind)
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (d->list[i].kind == kind)
-			return true;
-	return false;
-}
-
-static bool lease_has_flow(const struct drift_expected *e, uint32_t lease)
-{
-	for (size_t i = 0; i < e->n_flows; i++)
-		if (e->flows[i].lease == lease)
 			return true;
 	return false;
 }

@@ -14,13 +14,15 @@
 enum drift_severity {
 	DRIFT_NOTED,   /* somebody else's, and in nobody's way yet */
 	DRIFT_CHANGED, /* not as it should be */
-	DRIFT_OPEN,    /* ordinary traffic gets into a bound queue: to be closed at once */
+	DRIFT_OPEN,    /* ordinary traffic gets into a bound queue, or what the kernel panics on into a
+			* steered flow: to be closed at once */
 };
 
 enum drift_kind {
 	DRIFT_TABLE,	 /* the default RSS table leads to carved-out queues */
 	DRIFT_CONTEXT,	 /* somebody's RSS context does */
 	DRIFT_RULE,	 /* somebody's rule does */
+	DRIFT_GUARD,	 /* nothing keeps dangerous segments from steered flows */
 	DRIFT_RULE_LOST, /* a lease's own rule is gone */
 	DRIFT_CONTEXT_LOST, /* a lease's own RSS context is */
 	DRIFT_SETTING,	 /* what a step of the plan would put right */

@@ -128,6 +128,11 @@ struct nic_state {
 	struct rss_table *contexts; /* extra ones */
 	size_t n_contexts;
 
+	/* Segments that nic_ops.guard_set() has kept from TCP, since it was set first. */
+	uint64_t guarded_urgent, guarded_signed;
+
+	bool guard_lost; /* it was not as it had been set when somebody looked */
+
 	bool has_rules;
 	struct nic_rule *rules;
 	size_t n_rules;

@@ -49,5 +49,6 @@ struct kernel_features {
 	bool events;		/* 7.2: events and copy statistics */
 	bool added_areas;	/* 7.3: whoever has a ring adds areas to its ifqs, under a lock that the
 				 * deletion of a netkit device needs: leases/deletion.h */
+	bool guard;		/* nf_tables at a NIC's ingress: nic_ops.guard_set() works */
 	bool ptrace_denied;	/* kernel.yama.ptrace_scope is 3: clients' rings are out of reach */
 };

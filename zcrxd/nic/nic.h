@@ -150,6 +150,16 @@ struct nic_ops {
 	int (*rule_delete)(struct nic *nic, uint32_t location, const struct flow *flow,
 			   const struct rule_target *target, struct fault *reterr);
 
+	/*
+	 * Keeps from TCP those segments of these flows that the kernel panics on when their payload is
+	 * in a client's memory: all flows of the interface at once, from one packet to the next; none:
+	 * nothing is left of it. It outlives the daemon. Only where kernel_features has `guard`.
+	 */
+	int (*guard_set)(struct nic *nic, const struct flow *flows, size_t n,
+			 struct fault *reterr);
+	/* If it is not as this nic has set it last, it is set so again, and *ret_lost says so. */
+	int (*guard_keep)(struct nic *nic, bool *ret_lost, struct fault *reterr);
+
 	/* How the NAPI of a queue is polled. NOT_SUPPORTED if the queue has none of its own (another
 	 * receive queue shares it), or the kernel has no such settings (before 6.13). */
 	int (*napi_get)(struct nic *nic, uint32_t queue, struct napi_settings *ret,
@@ -232,6 +242,10 @@ struct nic_backend_ops {
 	 */
 	int (*wait_for_areas)(struct nic_backend *b, const int *exports, size_t n,
 			      void (*begin)(void *userdata), void *userdata);
+
+	/* Guards that earlier daemons have left on interfaces with which nobody has to do any more. */
+	int (*guard_sweep)(struct nic_backend *b,
+			   bool (*is_needed)(unsigned ifindex, void *userdata), void *userdata);
 
 	/*
 	 * SIGKILL for a client, unless it runs as somebody by now whom `uid` could not kill himself

@@ -13,6 +13,7 @@
 #include "answers.h"
 #include "clock.h"
 #include "events.h"
+#include "flow-guard.h"
 #include "leases.h"
 #include "links.h"
 #include "listener.h"
@@ -353,6 +354,14 @@ static void manager_keep_rings(struct manager *m, struct stored_fds *passed)
 	m->rings_fd = m->backend->ops->rings(m->backend, stored);
 }
 
+static void manager_warn_unsafe(const struct manager *m)
+{
+	_cleanup_free_ char *unsafe = NULL;
+
+	if (flow_guard_explain(m, &unsafe) == 0 && unsafe)
+		log_error("%s", unsafe);
+}
+
 static int manager_take_up(struct manager *m, const char *socket_path, struct stored_fds *passed)
 {
 	int r;
@@ -360,6 +369,7 @@ static int manager_take_up(struct manager *m, const char *socket_path, struct st
 	if (m->backend->ops->features(m->backend)->ptrace_denied)
 		log_error("sysctl kernel.yama.ptrace_scope is 3, which keeps zcrxd from the rings of its "
 			  "clients: no queue can be registered. Only a reboot can change it.");
+	manager_warn_unsafe(m);
 	origin_sweep(m->origin_directory);
 	manager_keep_rings(m, passed);
 	r = server_new(m, socket_path, passed);

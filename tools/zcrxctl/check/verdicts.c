@@ -182,6 +182,26 @@ static void judge_added_areas(const struct machine_facts *m, struct report *repo
 			  "ring, and not before.");
 }
 
+/* Without privilege the kernel is not asked. */
+static void judge_guard(const struct machine_facts *m, struct report *report)
+{
+	const struct kernel_inspection *k = &m->kernel;
+	bool has = k->features.guard;
+	enum verdict v = has ? VERDICT_YES : k->privileged ? VERDICT_NO : VERDICT_UNKNOWN;
+	struct requirement *q = require(report, NULL, "unsafe-kernel", v, "%s",
+					v == VERDICT_YES ? "nf_tables keeps from steered flows what it panics on" :
+					v == VERDICT_NO	 ? "no nf_tables at a NIC's ingress" :
+							   "cannot be asked");
+
+	if (v == VERDICT_NO)
+		advise(report, q, "Urgent or signed TCP segments to a steered flow panic this kernel, and "
+				  "zcrxd cannot keep them away: modprobe nf_tables, or run a kernel built "
+				  "with CONFIG_NF_TABLES_NETDEV. Until then it steers no flow, unless its "
+				  "configuration says \"unsafe-kernel: allow\".");
+	else
+		advise(report, q, "Run this as root to ask the kernel.");
+}
+
 static void judge_netlink(const struct machine_facts *m, struct report *report)
 {
 	const struct kernel_inspection *k = &m->kernel;
@@ -258,6 +278,7 @@ void judge_machine(const struct machine_facts *m, struct report *report)
 	judge_option(m, report, "CONFIG_NETKIT", m->config_netkit, true);
 	judge_leasing(m, report);
 	judge_added_areas(m, report);
+	judge_guard(m, report);
 	judge_netlink(m, report);
 	judge_sysctls(m, report);
 	judge_surroundings(m, report);

@@ -29,7 +29,8 @@ static void world_init(struct world *w)
 	*w = (struct world) {
 		.machine = {
 			.kernel = { .features = { .release = (char *)"7.2.0", .zero_copy_receive = true,
-						  .queue_leasing = true },
+						  .queue_leasing = true,
+						  .guard = true },
 				    .ring_made = true, .privileged = true, .has_ethtool = true,
 				    .has_netdev = true, .has_tcp_diag = true },
 			.config_zcrx = CONFIG_PRESENT, .config_netkit = CONFIG_PRESENT,
@@ -78,6 +79,10 @@ static void world_init(struct world *w)
 	CASE(added_areas_bounded, (KERNEL.features.added_areas = true, MACHINE.fuse_users = true,  \
 				   MACHINE.fuse_timeout = 5), "", NULL, NULL)                      \
 	CASE(added_areas_without_fuse, KERNEL.features.added_areas = true, "", NULL, NULL)         \
+	CASE(no_guard, KERNEL.features.guard = false, "unsafe-kernel=no", "no nf_tables",         \
+	     "modprobe nf_tables")                                                               \
+	CASE(unknown_guard, (KERNEL.privileged = false, KERNEL.features.guard = false),            \
+	     "unsafe-kernel=needed-unknown", "cannot be asked", "as root")                        \
 	CASE(no_netdev, KERNEL.has_netdev = false, "netlink=no", "netdev: no", "ETHTOOL_NETLINK")  \
 	CASE(no_ethtool, KERNEL.has_ethtool = false, "netlink=no", "ethtool: no", "ETHTOOL_NETLINK") \
 	CASE(no_tcp_diag, KERNEL.has_tcp_diag = false, "tcp-diag=no", "does not answer",           \

@@ -197,9 +197,12 @@ static int kernel_nic_rule_delete(struct nic *base, uint32_t location, const str
 static struct nic *kernel_nic_close(struct nic *base)
 {
 	struct kernel_nic *nic = kernel_nic(base);
+	char name[IFNAMSIZ];
 
 	if (!nic)
 		return NULL;
+	/* With the interface, its index ends: nobody would know the table again. */
+	nft_guard_done(&nic->guard, !if_indextoname(base->ifindex, name) && errno == ENXIO);
 	netlink_done(&nic->route);
 	netlink_done(&nic->genl);
 	closep(&nic->ioctl_fd);
@@ -218,6 +221,8 @@ static const struct nic_ops kernel_nic_ops = {
 	.context_delete = kernel_nic_context_delete,
 	.rule_insert = kernel_nic_rule_insert,
 	.rule_delete = kernel_nic_rule_delete,
+	.guard_set = kernel_nic_guard_set,
+	.guard_keep = kernel_nic_guard_keep,
 	.napi_get = kernel_nic_napi_get,
 	.napi_set = kernel_nic_napi_set,
 	.irq_get = kernel_nic_irq_get,
@@ -240,6 +245,7 @@ int kernel_nic_open(unsigned ifindex, const struct netlink_family *ethtool,
 	if (!nic)
 		return -ENOMEM;
 	nic->nic = (struct nic) { .ops = &kernel_nic_ops, .ifindex = ifindex };
+	nic->guard.ifindex = ifindex;
 	nic->ethtool = *ethtool;
 	nic->netdev = *netdev;
 	/* SIOCETHTOOL takes a socket of any family; the daemon may open no Internet ones. */

@@ -10,12 +10,14 @@
 #include "netdev.h"
 #include "nic.h"
 #include "netlink.h"
+#include "nft-guard.h"
 
 struct kernel_nic {
 	struct nic nic;
 	struct netlink route, genl;
 	int ioctl_fd;
 	struct netlink_family ethtool, netdev;
+	struct nft_guard guard;
 	char name[IFNAMSIZ]; /* as of the begin of this operation: devices are renamed */
 };
 
@@ -61,3 +63,6 @@ int kernel_nic_context_create(struct nic *nic, const uint32_t *queues, size_t n,
 			      uint32_t *ret_context, struct fault *reterr);
 int kernel_nic_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,
 			      struct fault *reterr);
+int kernel_nic_guard_set(struct nic *nic, const struct flow *flows, size_t n,
+			 struct fault *reterr);
+int kernel_nic_guard_keep(struct nic *nic, bool *ret_lost, struct fault *reterr);

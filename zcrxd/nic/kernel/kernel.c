@@ -115,6 +115,13 @@ static int kernel_kill_client(struct nic_backend *b, int pidfd, uid_t uid)
 	return zcrx_kill_client(pidfd, uid);
 }
 
+static int kernel_guard_sweep(struct nic_backend *base,
+			      bool (*is_needed)(unsigned ifindex, void *userdata), void *userdata)
+{
+	(void)base;
+	return nft_guard_sweep(is_needed, userdata);
+}
+
 static int kernel_rings(struct nic_backend *base, int stored)
 {
 	struct kernel_backend *b = kernel_backend(base);
@@ -165,6 +172,7 @@ static const struct nic_backend_ops kernel_ops = {
 	.kill_client = kernel_kill_client,
 	.export_ifq = kernel_export_ifq,
 	.wait_for_areas = kernel_wait_for_areas,
+	.guard_sweep = kernel_guard_sweep,
 	.rings = kernel_rings,
 	.open = kernel_open,
 	.free = kernel_free,

@@ -242,6 +242,20 @@ int netlink_dump(struct netlink *nl, struct nl_msg *m, netlink_handler handler,
 	return r == -EINTR ? -EAGAIN : r;
 }
 
+int netlink_batch(struct netlink *nl, void *batch, size_t size)
+{
+	const uint32_t seq = nl_socket_use_seq(nl->socket);
+	int rem = (int)size;
+
+	netlink_forget_refusal(nl);
+	for (struct nlmsghdr *m = batch; nlmsg_ok(m, rem); m = nlmsg_next(m, &rem))
+		m->nlmsg_seq = seq;
+	errno = 0;
+	if (nl_sendto(nl->socket, batch, size) < 0)
+		return errno ? -errno : -EIO;
+	return receive_answer(nl, seq, false, NULL, NULL);
+}
+
 int netlink_fault(const struct netlink *nl, int r, struct fault *reterr, const char *operation,
 		  const char *format, ...)
 {

@@ -51,6 +51,12 @@ int netlink_call(struct netlink *nl, struct nl_msg *m, netlink_handler handler, 
 int netlink_dump(struct netlink *nl, struct nl_msg *m, netlink_handler handler,
 		 void (*reset)(void *userdata), void *userdata);
 
+/*
+ * Several messages that the kernel takes as one (nfnetlink): `batch` is overwritten with their sequence
+ * number. One of them, the last that it acts on, asks for an acknowledgement.
+ */
+int netlink_batch(struct netlink *nl, void *batch, size_t size);
+
 /* Before something that fails in other ways than by netlink. */
 void netlink_forget_refusal(struct netlink *nl);
 /* What failed call `r` becomes: a fault if the kernel refused, `r` itself if the machine failed. */

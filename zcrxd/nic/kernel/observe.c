@@ -162,6 +162,13 @@ static int observe_queues(struct kernel_nic *nic, struct nic_state *state)
 	return is_lacking(&nic->genl, r) ? 0 : r; /* counters are optional for drivers */
 }
 
+/* They decide nothing: where they cannot be read they are not told. */
+static int observe_guard(struct kernel_nic *nic, struct nic_state *state)
+{
+	(void)nft_guard_count(&nic->guard, &state->guarded_urgent, &state->guarded_signed);
+	return 0;
+}
+
 typedef int (*observe_part)(struct kernel_nic *nic, struct nic_state *state);
 
 static int observe(struct kernel_nic *nic, const observe_part *parts, size_t n,
@@ -194,7 +201,7 @@ static int observe(struct kernel_nic *nic, const observe_part *parts, size_t n,
 int kernel_nic_observe(struct nic *base, struct nic_state **ret, struct fault *reterr)
 {
 	static const observe_part parts[] = { observe_link, observe_settings, observe_rss,
-					      observe_rules, observe_queues };
+					      observe_rules, observe_queues, observe_guard };
 
 	return observe(kernel_nic(base), parts, ARRAY_SIZE(parts), ret, reterr);
 }

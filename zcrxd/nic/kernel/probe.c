@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 #include "netkit.h"
+#include "nft-guard.h"
 #include "probe.h"
 #include "uapi.h"
 #include "zcrx.h"
@@ -76,6 +77,9 @@ int probe_kernel(struct netlink *route, const struct netlink_family *netdev,
 			return r;
 	}
 	f.queue_leasing = netkit;
+	r = nft_guard_probe(&f.guard);
+	if (r < 0 && r != -EPERM) /* who may not ask, as `zcrxctl check`, is told so elsewhere */
+		return r;
 	f.ptrace_denied = is_ptrace_denied();
 	if (uname(&name) < 0)
 		return -errno;

@@ -50,6 +50,9 @@ struct sim_nic {
 	size_t n_addresses;
 	size_t contexts_max; /* extra ones */
 	size_t rules_max;    /* 0: as many as any */
+	struct flow *guard; /* the flows that it stands for */
+	size_t n_guard;
+	unsigned guard_owner; /* the handle that has set it */
 };
 
 struct sim_netkit {
@@ -74,7 +77,7 @@ struct sim {
 	size_t n_nics;
 	struct sim_netkit *netkits;
 	size_t n_netkits;
-	unsigned next_ifindex;
+	unsigned next_ifindex, next_handle;
 	struct sim_socket *sockets;
 	size_t n_sockets;
 	uint64_t strayed; /* cookie */
@@ -127,6 +130,9 @@ struct sim_handle {
 	struct nic nic;
 	struct sim *sim;
 	size_t slot;
+	unsigned id;
+	struct flow *guard; /* as it was set last */
+	size_t n_guard;
 };
 
 /* sim-nic.c. sim_begin() before the lock is taken: a driver that is slow holds up its own NIC only.
@@ -146,6 +152,11 @@ int sim_context_create(struct nic *nic, const uint32_t *queues, size_t n, uint32
 		       struct fault *reterr);
 int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,
 		       struct fault *reterr);
+/* sim-guard.c */
+int sim_guard_set(struct nic *nic, const struct flow *flows, size_t n, struct fault *reterr);
+int sim_guard_keep(struct nic *nic, bool *ret_lost, struct fault *reterr);
+int sim_guard_sweep(struct nic_backend *b, bool (*is_needed)(unsigned ifindex, void *userdata),
+		    void *userdata);
 /* sim-nic.c */
 int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct fault *reterr);
 /* sim-socket.c */

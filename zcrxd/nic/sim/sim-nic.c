@@ -324,6 +324,8 @@ static int rule_delete(struct nic *nic, uint32_t location, const struct flow *fl
 
 static struct nic *nic_close(struct nic *nic)
 {
+	if (nic)
+		free(handle_of(nic)->guard);
 	free(nic ? handle_of(nic) : NULL);
 	return NULL;
 }
@@ -339,6 +341,8 @@ static const struct nic_ops nic_ops = {
 	.context_delete = sim_context_delete,
 	.rule_insert = rule_insert,
 	.rule_delete = rule_delete,
+	.guard_set = sim_guard_set,
+	.guard_keep = sim_guard_keep,
 	.napi_get = sim_napi_get,
 	.napi_set = sim_napi_set,
 	.irq_get = sim_irq_get,
@@ -372,7 +376,8 @@ int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct f
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
-	*h = (struct sim_handle) { .nic = { &nic_ops, ifindex }, .sim = s, .slot = slot };
+	*h = (struct sim_handle) { .nic = { &nic_ops, ifindex }, .sim = s, .slot = slot,
+				    .id = ++s->next_handle };
 	*ret = &h->nic;
 	return 0;
 }

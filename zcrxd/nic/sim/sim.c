@@ -206,6 +206,7 @@ static void sim_nic_done(struct sim_nic *n)
 	free(n->path);
 	free(n->altnames);
 	free(n->addresses);
+	free(n->guard);
 	*n = (struct sim_nic) {};
 }
 
@@ -262,6 +263,7 @@ static const struct nic_backend_ops backend_ops = {
 	.kill_client = kill_client,
 	.export_ifq = sim_export_ifq,
 	.wait_for_areas = sim_wait_for_areas,
+	.guard_sweep = sim_guard_sweep,
 	.rings = rings,
 	.open = sim_open,
 	.free = backend_free,
@@ -311,6 +313,7 @@ struct nic_backend *sim_new(void)
 		.software = true,
 		.queue_leasing = true,
 		.events = true,
+		.guard = true,
 	};
 	pthread_mutex_init(&s->lock, NULL);
 	s->maker = getpid();

@@ -63,6 +63,11 @@ int sim_reset(struct nic_backend *b, unsigned ifindex);
 /* From now on nobody is told of any of these: old ioctls, careless drivers. */
 void sim_set_silent(struct nic_backend *b, bool silent);
 int sim_remove_rule(struct nic_backend *b, unsigned ifindex, uint32_t location);
+/* What nobody can do but the kernel itself, when it renames the interface. */
+int sim_remove_guard(struct nic_backend *b, unsigned ifindex);
+/* The guard stands for every packet of this flow; for how many flows it stands at all. */
+bool sim_is_guarded(struct nic_backend *b, unsigned ifindex, const struct flow *flow);
+size_t sim_count_guarded(struct nic_backend *b, unsigned ifindex);
 /* An ifq on a queue begins (somebody else's) or ends (a ring was closed). */
 int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound);
 /* What was exported stays bound until the export is closed, too. */

@@ -39,6 +39,7 @@ static void device_set_missing(struct device *d, const char *reason)
 {
 	drift_forget(d);
 	device_retry_over(d);
+	flow_guard_forget(d);
 	worker_retire(TAKE_PTR(d->worker));
 	d->observed = nic_state_free(d->observed);
 	d->memory = (struct nic_memory){};
@@ -115,8 +116,11 @@ void device_attach(struct device *d)
 		d->manager->starting++;
 	else
 		d->configured_once = true;
+	/* Before anything else: the guard that these may have is for no other flow; ... */
 	strays_remove(d);
-	/* Before anything else: what an earlier daemon's leases were opened to meanwhile is closed. */
+	/* ... what an earlier daemon's leases have is guarded again, ... */
+	flow_guard_set(d);
+	/* ... and what these were opened to meanwhile is closed. */
 	drift_look(d, false);
 	if (d->leaving)
 		on_first_configured(d, NULL, NULL);

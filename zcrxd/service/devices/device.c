@@ -60,6 +60,7 @@ static void device_free(struct device *d)
 {
 	drift_forget(d);
 	device_retry_over(d);
+	flow_guard_forget(d);
 	sd_event_source_disable_unref(d->recheck);
 	sd_event_source_disable_unref(d->confirm_timer);
 	inventory_done(&d->inventory);
@@ -98,6 +99,7 @@ int device_new(struct manager *m, const struct config_interface *config, struct 
 void device_drop(struct device *d)
 {
 	assert(d->n_leases == 0);
+	flow_guard_set(d);
 	TAILQ_REMOVE(&d->manager->devices, d, entry);
 	worker_retire(TAKE_PTR(d->worker));
 	d->dropped = true;

@@ -8,6 +8,7 @@
 
 #include "bring.h"
 #include "drift-watch.h"
+#include "flow-guard.h"
 #include "inventory.h"
 #include "manager.h"
 #include "worker.h"
@@ -88,6 +89,7 @@ struct device {
 	uint64_t retry_usec;	/* when, CLOCK_MONOTONIC; 0: it is not */
 	unsigned n_retries;	/* in a row */
 	char *refused;		/* the plan that the NIC cannot carry out, in words */
+	struct flow_guard guard;
 };
 
 /* Missing at first. `config` NULL: leaving at once. */

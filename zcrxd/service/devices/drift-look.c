@@ -18,6 +18,7 @@ struct look *look_free(struct look *k)
 	nic_state_free(k->state);
 	fault_done(&k->fault);
 	fault_done(&k->close_fault);
+	fault_done(&k->guard_fault);
 	leases_ways_done(&k->ways);
 	drift_done(&k->drift);
 	free(k);
@@ -50,6 +51,10 @@ static void look_run(struct nic *nic, void *data)
 	k->r = nic->ops->observe_ways(nic, &k->state, &k->fault);
 	if (k->r == 0 && drift_table_leads(k->state, k->bound, k->n_bound))
 		look_close(nic, k);
+	if (k->r == 0 && k->guarded)
+		k->guard_r = nic->ops->guard_keep(nic, &k->state->guard_lost, &k->guard_fault);
+	if (k->r == 0 && k->guard_r != 0)
+		k->state->guard_lost = true;
 }
 
 /* What a restarting daemon has not looked at yet is judged by the leases alone. */
@@ -81,6 +86,8 @@ int look_start(struct device *d, bool settings, void (*done)(void *look), struct
 	}
 	k->device = d;
 	k->settings = settings;
+	k->guarded = d->manager->backend->ops->features(d->manager->backend)->guard &&
+		     d->manager->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE;
 	k->bound = calloc(w.expected.n_queues + 1, sizeof(*k->bound));
 	r = -ENOMEM;
 	if (k->bound) {
@@ -93,6 +100,17 @@ int look_start(struct device *d, bool settings, void (*done)(void *look), struct
 	}
 	*ret = k;
 	return 0;
+}
+
+bool look_is_all_closed(const struct look *k)
+{
+	for (size_t i = 0; i < k->drift.n; i++) {
+		enum drift_kind kind = k->drift.list[i].kind;
+
+		if (!(kind == DRIFT_TABLE && k->closed) && !(kind == DRIFT_GUARD && k->guard_r == 0))
+			return false;
+	}
+	return k->drift.n > 0;
 }
 
 int look_judge(struct look *k)

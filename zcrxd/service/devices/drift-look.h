@@ -21,6 +21,9 @@ struct look {
 	bool open, closed; /* the RSS table led to a bound queue; it does not any more */
 	int close_r;	   /* why not */
 	struct fault close_fault;
+	bool guarded;	 /* there has to be a guard */
+	int guard_r;	 /* why there is none */
+	struct fault guard_fault;
 
 	struct lease_ways ways; /* when it was seen */
 	struct drift drift;
@@ -28,7 +31,9 @@ struct look {
 
 struct look *look_free(struct look *k);
 
-/* On the device's worker: looks, and closes a table. `done` gets it, to be freed. */
+/* All that was found open is closed, and it was nothing else. */
+bool look_is_all_closed(const struct look *k);
+/* On the device's worker: looks, closes a table, and sets a guard again that is gone. `done` gets it, to be freed. */
 int look_start(struct device *d, bool settings, void (*done)(void *look), struct look **ret);
 /* On the loop: what is wrong with the ways. Takes the leases' queues back where a way that is not ours
  * to close leads. */

@@ -132,11 +132,6 @@ static void repair(struct look *k)
 
 /* ---------------------------------------------------------------------------- judging */
 
-static bool is_all_closed(const struct look *k)
-{
-	return k->drift.n == 1 && k->drift.list[0].kind == DRIFT_TABLE && k->closed;
-}
-
 static void conclude(struct look *k)
 {
 	_cleanup_free_ char *text = NULL;
@@ -154,7 +149,7 @@ static void conclude(struct look *k)
 		drift_tell(d, text, from > now);
 		may = w->asked || (from <= now && (w->repairs == 0 || now >= w->due));
 		w->due = may ? now + backoff(w->repairs++) : from > now ? from : w->due;
-		if (is_all_closed(k))
+		if (look_is_all_closed(k))
 			drift_over(d);
 		else if (may && (w->asked || d->manager->config->on_drift == ON_DRIFT_REPAIR)) {
 			w->asked = false;
@@ -225,18 +220,27 @@ static void on_observed(struct device *d, const struct device_report *report, vo
 	conclude(k);
 }
 
-/* A table that cannot be closed at its beginning is closed at its end, as a rule is. */
-static void judge_table(struct look *k)
+/* A table that cannot be closed at its beginning is closed at its end, as a rule is; so is a flow that
+ * cannot be guarded. */
+static void judge_open(struct look *k)
 {
 	struct drift_watch *w = &k->device->drift;
+	bool table = k->open && !k->closed;
 
-	if (!k->open || k->closed) {
+	if (!table && k->guard_r == 0) {
 		w->open_tries = 0;
 		return;
 	}
-	drift_tell_failure(k->device, k->close_r, &k->close_fault);
-	if (++w->open_tries >= OPEN_TRIES)
+	if (table)
+		drift_tell_failure(k->device, k->close_r, &k->close_fault);
+	else
+		drift_tell_failure(k->device, k->guard_r, &k->guard_fault);
+	if (++w->open_tries < OPEN_TRIES)
+		return;
+	if (table)
 		look_take_back(k, DRIFT_TABLE);
+	if (k->guard_r != 0)
+		look_take_back(k, DRIFT_GUARD);
 }
 
 static void look_done(void *data)
@@ -262,9 +266,9 @@ static void look_done(void *data)
 		w->failures = 0;
 		if (!w->found)
 			drift_replace(&w->failure, NULL);
-		judge_table(k);
-		k->settings |= k->open || !drift_same(ways, w->ways);
-		drift_replace(&w->ways, k->closed ? NULL : ways);
+		judge_open(k);
+		k->settings |= k->open || k->state->guard_lost || !drift_same(ways, w->ways);
+		drift_replace(&w->ways, k->closed || look_is_all_closed(k) ? NULL : ways);
 	} else if (r != ZCRX_NO_SUCH_INTERFACE) {
 		look_failed(k, r, &k->fault);
 		device_job_done(d);

@@ -166,8 +166,10 @@ static void back_submit(struct back *b)
 		r = fault_set(&b->job.fault, ZCRX_WRONG_STATE, "leased",
 			      "A lease of %s cannot be ended; see zcrxctl status. What keeps its ring "
 			      "open has to end first.", d->name);
-	else
+	else {
+		flow_guard_set(d); /* for no flow: there is nothing left of it then */
 		r = device_submit(d, run_back, on_back, b);
+	}
 	if (r == 0)
 		return; /* the job is the worker's now */
 	b->job.r = r;
@@ -291,6 +293,8 @@ static void stop_one(struct device *d, bool restart)
 
 	if (!d->worker || d->gone || d->going_back || d->confirming)
 		return;
+	if (d->n_leases == 0)
+		flow_guard_set(d);
 	m->n_stopping++;
 	if (d->confirm_until > 0)
 		r = device_go_back(d, &request, on_stopped, m, &fault);

@@ -159,6 +159,7 @@ struct rule_job {
 		uint32_t location;
 		size_t held; /* as nic_ops.rule_insert takes it */
 	} *rules;
+	struct guard_job guard;
 	size_t n_inserted;
 	bool gone; /* the interface, with rules that were to be removed */
 	int r;
@@ -173,6 +174,7 @@ static struct rule_job *rule_job_free(struct rule_job *j)
 		return NULL;
 	flow_list_done(&j->list);
 	fault_done(&j->fault);
+	guard_job_done(&j->guard);
 	free(j->rules);
 	free(j);
 	return NULL;
@@ -235,6 +237,8 @@ static void insert_run(struct nic *nic, void *data)
 {
 	struct rule_job *j = data;
 
+	/* No packet may come by a rule before it. */
+	j->r = guard_job_run(nic, &j->guard, &j->fault);
 	for (size_t i = 0; i < j->list.n && j->r == 0; i++) {
 		nic_progress(nic);
 		j->r = nic->ops->rule_insert(nic, &j->rules[i].flow, &j->rules[i].target,
@@ -274,6 +278,7 @@ static void inserted(struct rule_job *j, size_t i)
 	bool stays = f->lost && !f->unproved && !(f->proof && f->proof->gone);
 
 	if (j->r != 0 && !stays) {
+		flow_guard_linger(j->lease->device, &f->flow);
 		lease_flow_forget(j->lease, f);
 		return;
 	}
@@ -323,6 +328,8 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 		list->flows[i]->state = FLOW_INSTALLING;
 	}
 	r = rule_job_new(l, list, done, userdata, &j);
+	if (r == 0)
+		r = guard_job_prepare(l->device, &j->guard);
 	if (r == 0)
 		r = lease_save(l);
 	if (r >= 0)
@@ -428,9 +435,10 @@ static void remove_done(void *data)
 	if (j->gone)
 		stray_note(l);
 	for (size_t i = 0; i < j->list.n; i++) {
-		if (j->r == 0)
+		if (j->r == 0) {
+			flow_guard_linger(d, &j->list.flows[i]->flow);
 			lease_flow_forget(l, j->list.flows[i]);
-		else /* it may still be there: kept, so that draining tries again */
+		} else /* it may still be there: kept, so that draining tries again */
 			j->list.flows[i]->state = FLOW_INSTALLED;
 	}
 	(void)lease_save(l);

@@ -25,7 +25,8 @@ int json_kernel(const struct kernel_features *k, sd_json_variant **ret)
 			      BOOLEAN("software", k->software),
 			      BOOLEAN("queueLeasing", k->queue_leasing),
 			      BOOLEAN("events", k->events),
-			      BOOLEAN("addedAreas", k->added_areas));
+			      BOOLEAN("addedAreas", k->added_areas),
+			      BOOLEAN("guard", k->guard));
 }
 
 int json_loop(const struct turn_times *t, sd_json_variant **ret)
@@ -152,6 +153,7 @@ int json_interface(struct device *d, sd_json_variant **ret)
 	const struct nic_state *s = d->observed;
 	const struct carve_out *c = &d->inventory.carve_out;
 	_cleanup_free_ char *reason = NULL;
+	bool guarded = flow_guard_stands(d);
 	int r;
 
 	if (!s)
@@ -175,6 +177,8 @@ int json_interface(struct device *d, sd_json_variant **ret)
 		UNSIGNED_IF(s->has_hds_threshold, "hdsThreshold", s->hds_threshold),
 		UNSIGNED("rssQueues", nic_state_rss_queues(s)),
 		UNSIGNED("foreignRules", count_foreign_rules(d)),
+		UNSIGNED_IF(guarded, "urgentSegments", s->guarded_urgent),
+		UNSIGNED_IF(guarded, "signedSegments", s->guarded_signed),
 		SD_JSON_BUILD_PAIR_VARIANT("queues", queues));
 }
 

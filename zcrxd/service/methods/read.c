@@ -40,11 +40,14 @@ static int describe_build(struct describe *q, sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *kernel = NULL, *array = NULL;
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *loop = NULL;
+	_cleanup_free_ char *unsafe = NULL;
 	struct manager *m = q->manager;
 	struct device *d;
 	int r;
 
-	r = json_kernel(m->backend->ops->features(m->backend), &kernel);
+	r = flow_guard_explain(m, &unsafe);
+	if (r >= 0)
+		r = json_kernel(m->backend->ops->features(m->backend), &kernel);
 	if (r >= 0)
 		r = json_loop(&m->loop.times, &loop);
 	if (r >= 0)
@@ -66,7 +69,9 @@ static int describe_build(struct describe *q, sd_json_variant **ret)
 			      SD_JSON_BUILD_PAIR_VARIANT("interfaces", array),
 			      SD_JSON_BUILD_PAIR_VARIANT("loop", loop),
 			      SD_JSON_BUILD_PAIR_CONDITION(m->state_set_aside != NULL, "stateSetAside",
-						SD_JSON_BUILD_STRING(m->state_set_aside)));
+						SD_JSON_BUILD_STRING(m->state_set_aside)),
+			      SD_JSON_BUILD_PAIR_CONDITION(unsafe != NULL, "unsafeKernel",
+						SD_JSON_BUILD_STRING(unsafe)));
 }
 
 static void describe_answer(struct describe *q)

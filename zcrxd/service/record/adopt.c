@@ -336,6 +336,7 @@ static int adopt_all(struct adoption *a, const struct record *record)
 			log_errno(r, "Cannot adopt lease %08x", record->leases[i].id);
 	}
 	sweep(a);
+	flow_guard_sweep(m);
 	if (record->n_leases > 0)
 		log_info("Of %zu leases on record, %u go on and %u are taken back.",
 			 record->n_leases, a->n_adopted, a->n_taken_back);

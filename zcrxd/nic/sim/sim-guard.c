@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The guard of a simulated NIC: the flows that it stands for, and who has set it.
+ */
+#include "sim-internal.h"
+
+static int copy_flows(struct flow **to, size_t *to_n, const struct flow *flows, size_t n)
+{
+	struct flow *copy = calloc(n + 1, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	if (n > 0)
+		memcpy(copy, flows, n * sizeof(*copy));
+	free(*to);
+	*to = copy;
+	*to_n = n;
+	return 0;
+}
+
+/* With the lock held. */
+static int set(struct sim_handle *h)
+{
+	struct sim_nic *nic = &h->sim->nics[h->slot];
+
+	nic->guard_owner = h->id;
+	return copy_flows(&nic->guard, &nic->n_guard, h->guard, h->n_guard);
+}
+
+int sim_guard_set(struct nic *nic, const struct flow *flows, size_t n, struct fault *reterr)
+{
+	struct sim_handle *h = (struct sim_handle *)nic;
+	struct nic_state *s;
+	int r;
+
+	r = sim_begin(h, "guard the flows", reterr);
+	if (r != 0)
+		return r;
+	SIM_LOCK(h->sim);
+	r = sim_enter(h, &s, reterr);
+	if (r == 0 && !h->sim->features.guard)
+		return fault_kernel(reterr, EOPNOTSUPP, NULL, "guard the flows",
+				    "There is no nf_tables.");
+	if (r == 0)
+		r = copy_flows(&h->guard, &h->n_guard, flows, n);
+	return r == 0 ? set(h) : r;
+}
+
+int sim_guard_keep(struct nic *nic, bool *ret_lost, struct fault *reterr)
+{
+	struct sim_handle *h = (struct sim_handle *)nic;
+	const struct sim_nic *there = &h->sim->nics[h->slot];
+	struct nic_state *s;
+	int r;
+
+	r = sim_begin(h, "look at the guard", reterr);
+	if (r != 0)
+		return r;
+	SIM_LOCK(h->sim);
+	r = sim_enter(h, &s, reterr);
+	if (r != 0)
+		return r;
+	*ret_lost = h->n_guard > 0 && (there->guard_owner != h->id || there->n_guard == 0);
+	return *ret_lost ? set(h) : 0;
+}
+
+int sim_guard_sweep(struct nic_backend *b, bool (*is_needed)(unsigned ifindex, void *userdata),
+		    void *userdata)
+{
+	struct sim *s = sim_of(b);
+	int r = sim_operation(s, "sweep guards", NULL);
+
+	if (r != 0)
+		return r < 0 ? r : -s->fail_error;
+	SIM_LOCK(s);
+	for (size_t i = 0; i < s->n_nics; i++)
+		if (s->nics[i].state && !is_needed(s->nics[i].state->ifindex, userdata))
+			s->nics[i].n_guard = 0;
+	return 0;
+}
+
+/* ------------------------------------------------------------------- the world outside */
+
+int sim_remove_guard(struct nic_backend *b, unsigned ifindex)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r == 0)
+		s->nics[slot].n_guard = 0;
+	return r;
+}
+
+bool sim_is_guarded(struct nic_backend *b, unsigned ifindex, const struct flow *flow)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+
+	SIM_LOCK(s);
+	if (sim_find(s, ifindex, &slot) < 0)
+		return false;
+	for (size_t i = 0; i < s->nics[slot].n_guard; i++)
+		if (flow_covers(&s->nics[slot].guard[i], flow))
+			return true;
+	return false;
+}
+
+size_t sim_count_guarded(struct nic_backend *b, unsigned ifindex)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+
+	SIM_LOCK(s);
+	return sim_find(s, ifindex, &slot) < 0 ? 0 : s->nics[slot].n_guard;
+}
