@@ -165,6 +165,21 @@ static void test_store_has_room_for_others(void **state)
 	assert_int_equal(lease_check_store(&roots, 1, &fault), 0);
 	full.n_handles = 15;
 	assert_int_equal(lease_check_store(&other, 1, &fault), ZCRX_QUOTA_EXCEEDED);
+	fault_done(&fault);
+	/* The process that registered a queue, and the export of it, from when it is on its way. */
+	full.n_handles = 13;
+	assert_int_equal(lease_check_store(&roots, 2, &fault), 0);
+	full.n_queues = 1;
+	full.per_queue[0] = (struct lease_queue){ .client_pidfd = -EBADF, .export_fd = -EBADF,
+						  .registering = true };
+	full.grant.kind = GRANT_NETKIT;
+	assert_int_equal(lease_check_store(&roots, 1, &fault), 0);
+	assert_int_equal(lease_check_store(&roots, 2, &fault), ZCRX_QUOTA_EXCEEDED);
+	fault_done(&fault);
+	full.per_queue[0].export_fd = 0;
+	assert_int_equal(lease_check_store(&roots, 1, &fault), 0);
+	full.per_queue[0].client_pidfd = 0;
+	assert_int_equal(lease_check_store(&roots, 1, &fault), ZCRX_QUOTA_EXCEEDED);
 	assert_int_equal(unsetenv("FDSTORE"), 0);
 	assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
 }

@@ -46,15 +46,13 @@ void export_close(int fd)
 		close(fd);
 }
 
-void lease_set_export(struct lease *l, unsigned queue, int fd, bool store)
+int lease_set_export(struct lease *l, unsigned queue, int fd, bool store)
 {
 	char name[64];
 
 	l->per_queue[queue].export_fd = fd;
 	fdstore_export_name(l->id, queue, name);
-	/* Without, it is one that the next daemon does not have. */
-	if (store && fd >= 0)
-		(void)fdstore_push(name, fd);
+	return store && fd >= 0 ? fdstore_push(name, fd) : 0;
 }
 
 void lease_forget_exports(struct lease *l)

@@ -6,8 +6,9 @@
 
 #include "leases.h"
 
-/* Takes fd over, which may be -EBADF. `store`: unless it comes from the store. */
-void lease_set_export(struct lease *l, unsigned queue, int fd, bool store);
+/* Takes fd over, which may be -EBADF. `store`: unless it comes from the store. Negative errno: it is not
+ * stored, and the next daemon would not have it. */
+int lease_set_export(struct lease *l, unsigned queue, int fd, bool store);
 /* The queues are nobody's. */
 void lease_forget_exports(struct lease *l);
 /* Every ifq of the lease has one: leases of earlier daemons have none. */

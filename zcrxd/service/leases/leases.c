@@ -91,8 +91,13 @@ static uint64_t stored_descriptors(const struct lease *l)
 {
 	uint64_t n = l->n_handles + l->n_proofs;
 
-	for (unsigned i = 0; i < l->n_queues; i++)
-		n += l->per_queue[i].client_pidfd >= 0;
+	for (unsigned i = 0; i < l->n_queues; i++) {
+		const struct lease_queue *q = &l->per_queue[i];
+
+		n += q->client_pidfd >= 0;
+		/* While it registers there is going to be one. */
+		n += q->export_fd >= 0 || (q->registering && l->grant.kind == GRANT_NETKIT);
+	}
 	return n;
 }
 

@@ -134,6 +134,19 @@ static void look_done(void *data)
 
 /* ------------------------------------------------------ stage 2: the client's ring */
 
+/* A lease that the next daemon could not end safely is ended by this one. */
+static void take_export(struct registration *g, int fd)
+{
+	struct lease *l = g->lease;
+	int r = lease_set_export(l, g->queue, fd, true);
+
+	if (r < 0)
+		(void)lease_event(l, LEASE_REVOKE,
+				  "the service manager does not store the export of its queue", NULL);
+	else if (g->request.must_export && fd < 0)
+		(void)lease_event(l, LEASE_REVOKE, "its client kept its ring from zcrxd", NULL);
+}
+
 static void on_registered(int r, const struct ifq *ifq, int export_fd, struct fault *fault,
 			  void *userdata)
 {
@@ -143,10 +156,7 @@ static void on_registered(int r, const struct ifq *ifq, int export_fd, struct fa
 		g->ifq = *ifq;
 		/* Bound from here on, whatever follows: draining has to know. */
 		g->lease->per_queue[g->queue].bound = true;
-		lease_set_export(g->lease, g->queue, export_fd, true);
-		if (g->request.must_export && export_fd < 0)
-			(void)lease_event(g->lease, LEASE_REVOKE,
-					  "its client kept its ring from zcrxd", NULL);
+		take_export(g, export_fd);
 		r = device_submit(g->lease->device, look_run, look_done, g);
 		if (r == 0)
 			return;

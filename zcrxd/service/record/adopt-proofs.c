@@ -95,10 +95,11 @@ static int take_fd(struct stored_fds *fds, uint32_t lease, const struct record_p
 		return fd;
 	fdstore_old_proof_name(lease, p->facts.cookie, name);
 	fd = stored_fds_take(fds, name);
-	if (fd >= 0) { /* under the name that the next daemon looks for */
+	/* Under the name that the next daemon looks for first. */
+	fdstore_proof_name(lease, p->facts.cookie, p->queue, name);
+	if (fd >= 0 && fdstore_push(name, fd) == 0) {
+		fdstore_old_proof_name(lease, p->facts.cookie, name);
 		fdstore_remove(name);
-		fdstore_proof_name(lease, p->facts.cookie, p->queue, name);
-		(void)fdstore_push(name, fd);
 	}
 	return fd;
 }

@@ -121,7 +121,7 @@ static void adopt_clients(struct adoption *a, struct lease *l, const struct reco
 		(void)lease_set_client(l, i, stored_fds_take(a->fds, name), saved->client_uids[i],
 				       false);
 		fdstore_export_name(l->id, i, name);
-		lease_set_export(l, i, stored_fds_take(a->fds, name), false);
+		(void)lease_set_export(l, i, stored_fds_take(a->fds, name), false);
 	}
 }
 
