@@ -152,6 +152,27 @@ static const char *act_revoke_by_force(struct world *w, struct subject *s, unsig
 	return call(w->link, "Revoke", NULL, "{\"leaseId\":\"%s\",\"force\":true}", s->id);
 }
 
+/* The deletion waits for a client's area, and then it does not. */
+static const char *act_revoke_held(struct world *w, struct subject *s, unsigned n)
+{
+	const char *error;
+
+	sim_set_clients_root(w->d.sim, true); /* we are the client, and are not to be killed for it */
+	sim_hold_areas(w->d.sim, true);
+	world_arm(w, n);
+	error = call(w->link, "Revoke", NULL, "{\"leaseId\":\"%s\"}", s->id);
+	sim_hold_areas(w->d.sim, false);
+	usleep(20000); /* until who asks has seen it */
+	if (!error) /* which looks at once */
+		error = call(w->link, "Revoke", NULL, "{\"leaseId\":\"%s\"}", s->id);
+	return error;
+}
+
+static void undo_held(struct world *w)
+{
+	sim_set_clients_root(w->d.sim, false);
+}
+
 static const char *act_device_deleted(struct world *w, struct subject *s, unsigned n)
 {
 	bool over = n > 0;
@@ -236,6 +257,8 @@ const struct scenario lease_scenarios[] = {
 	{ "Release, not registered", .prepare = pending, .act = act_release },
 	{ "Revoke with grace", .prepare = steered_and_closed, .act = act_revoke },
 	{ "Revoke by force", .prepare = steered_and_closed, .act = act_revoke_by_force },
+	{ "Revoke while an area is added", .netkit_only = true, .prepare = steered,
+	  .act = act_revoke_held, .undo = undo_held },
 	{ "its device deleted", .certain = true, .netkit_only = true, .prepare = steered,
 	  .act = act_device_deleted },
 	{ "expiry", .prepare = steered_and_closed, .act = act_expire },

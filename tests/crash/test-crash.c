@@ -18,7 +18,7 @@
 #include "scenarios.h"
 
 #define POINTS_MAX   500
-#define TESTS_MAX    64
+#define TESTS_MAX    80
 #define POINTS_LEAST 350
 /* Of the points, one in so many has a second crash, at one of the next start's first points. */
 #define PAIRS_EVERY 4
