@@ -119,8 +119,9 @@ def main_pid():
         with open("/sys/fs/cgroup/system.slice/zcrxd.service/cgroup.procs", encoding="ascii") as f:
             for pid in f.read().split():
                 status = status_of(pid)
-                # A session that closes what never lets it go outlives its daemon.
-                if status["PPid"] == "1" and status["Name"] != "zcrxd-session":
+                # A session that closes what never lets it go outlives its daemon, as does a process
+                # that a client keeps from ending.
+                if status["PPid"] == "1" and status["Name"] == "zcrxd":
                     return int(pid)
     except OSError as error:  # it ends: its group, the group while it is read, its process
         if error.errno not in (errno.ENOENT, errno.ENODEV, errno.ESRCH):

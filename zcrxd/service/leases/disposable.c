@@ -15,10 +15,11 @@ static int compare_fds(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-void disposable_begin(pid_t daemon, int *fds, size_t n)
+void disposable_begin(pid_t daemon, const char *name, int *fds, size_t n)
 {
 	unsigned first = STDERR_FILENO + 1;
 
+	prctl(PR_SET_NAME, name);
 	/* Not one of ours is left running if the daemon dies. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != daemon)

@@ -9,5 +9,6 @@
 
 /* In the child, first of all: it dies with the daemon, and has no other descriptors than these and the
  * standard streams, because one that is held up would hold up the end of everybody's connections,
- * sockets and handles. The array is sorted; what is negative in it is none. */
-void disposable_begin(pid_t daemon, int *fds, size_t n);
+ * sockets and handles. The array is sorted; what is negative in it is none. The name is for whoever
+ * finds one that hangs. */
+void disposable_begin(pid_t daemon, const char *name, int *fds, size_t n);

@@ -52,7 +52,7 @@ _Noreturn static void child_main(struct nic_backend *backend, const int *exports
 
 	memcpy(fds, exports, n * sizeof(*fds));
 	fds[n] = fd;
-	disposable_begin(daemon, fds, n + 1);
+	disposable_begin(daemon, "zcrxd-question", fds, n + 1);
 	r = backend->ops->wait_for_areas(backend, exports, n, wait_for_word, &fd);
 	(void)send(fd, &r, sizeof(r), MSG_NOSIGNAL);
 	_exit(0);

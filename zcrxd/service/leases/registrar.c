@@ -98,7 +98,7 @@ _Noreturn static void child_main(struct nic_backend *backend, const struct ifq_r
 	int fds[] = { answer_fd, request->pidfd, request->area_fd, request->rings_fd };
 	int ring = -EBADF;
 
-	disposable_begin(daemon, fds, ARRAY_SIZE(fds));
+	disposable_begin(daemon, "zcrxd-registrar", fds, ARRAY_SIZE(fds));
 	answer.r = backend->ops->register_ifq(backend, request, &answer.ifq, &ring, &fault);
 	answer.error = fault.error;
 	n = put_string(text, n, fault.subject);
