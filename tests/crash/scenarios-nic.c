@@ -125,7 +125,8 @@ void write_config(struct world *w, unsigned queues)
 	snprintf(text, sizeof(text),
 		 "interfaces:\n  - name: sim0\n    channels: 8\n    zero-copy-queues: %u\n"
 		 "software:\n  queues: 1\n"
-		 "policy:\n  - user: \"%u\"\n    flows: any\n    administer: true\n%s", queues,
+		 "policy:\n  - user: \"%u\"\n    flows: any\n    administer: true\n"
+		 "    max-area: 1G\n%s", queues, /* so that rings are watched */
 		 (unsigned)getuid(), getenv("ZCRXD_GRANTS_DIRECT") ? "grants: direct\n" : "");
 	daemon_write_config(&w->d, text);
 }

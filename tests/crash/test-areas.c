@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A daemon finds leases of the one before it whose device must not be deleted now: an area is being added
- * to a queue of it (Linux 7.3), or that cannot be told, because an older daemon has left no export.
+ * to a queue of it (Linux 7.3), or that cannot be told, because an older daemon has left no export. And
+ * areas of leases that are over.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "lease.h"
 #include "store.h"
 #include "subject.h"
 
@@ -18,8 +20,14 @@ static struct subject subject;
 
 static int setup(void **state)
 {
+	char config[512];
+
 	(void)state;
-	world_new(&world, NULL);
+	snprintf(config, sizeof(config),
+		 "interfaces:\n  - name: sim0\n    channels: 8\n    zero-copy-queues: 4\n"
+		 "policy:\n  - user: \"%u\"\n    flows: any\n    administer: true\n"
+		 "    max-area: 128K\n", (unsigned)getuid());
+	world_new(&world, config);
 	return 0;
 }
 
@@ -55,6 +63,7 @@ static int end_all(void **state)
 {
 	(void)state;
 	(void)sim_ring_closed(world.d.sim, SIM0, 4);
+	(void)sim_ring_closed(world.d.sim, SIM0, 5);
 	subject_end(&world, &subject);
 	wait_until_clean(&world.d);
 	for (unsigned i = 0; i < 5000 && store_count("ifq-") > 0; i++)
@@ -124,12 +133,36 @@ static void test_older_lease_ends(void **state)
 	assert_false(is_leased());
 }
 
+/* Until the ring goes, also if that happens while no daemon is there. */
+static void test_lingering_area(void **state)
+{
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(lease_id_parse(subject.id, &id), 0);
+	assert_null(subject_call(&world, &subject, "Release"));
+	wait_for_state("gone");
+	close(TAKE_FD(subject.handle));
+	for (unsigned i = 0; i < 2; i++) {
+		world_kill(&world);
+		assert_true(world_start(&world, 0));
+	}
+	assert_null(subject_acquire(&world, &subject, "{\"queues\":2}"));
+	assert_null(subject_register(&world, &subject, 0));
+	assert_string_equal(subject_register(&world, &subject, 1), "io.zcrx.Manager.QuotaExceeded");
+	world_kill(&world);
+	sim_watched_ring_closed(world.d.sim, nic_ring_key(id, 0));
+	assert_true(world_start(&world, 0));
+	assert_null(subject_register(&world, &subject, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_held_over_restarts, start_steered, end_all),
 		cmocka_unit_test_setup_teardown(test_older_lease_goes_on, start_without_export, end_all),
 		cmocka_unit_test_setup_teardown(test_older_lease_ends, start_without_export, end_all),
+		cmocka_unit_test_setup_teardown(test_lingering_area, start_steered, end_all),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -3,6 +3,7 @@
 
 #include "check-record.h"
 #include "leases.h"
+#include "lingering.h"
 #include "record.h"
 
 static void check_flows(const struct lease *l, const struct record_lease *r)
@@ -61,6 +62,7 @@ void check_record(struct manager *m, const char *text)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	_cleanup_record_ struct record record = {};
+	const struct lingering *g;
 	const struct lease *l;
 	size_t n = 0;
 
@@ -72,6 +74,13 @@ void check_record(struct manager *m, const char *text)
 			check_lease(l, &record.leases[n++]);
 		}
 	assert(n == record.n_leases);
+	n = 0;
+	TAILQ_FOREACH(g, &m->lingering, entry) {
+		assert(n < record.n_lingering && record.lingering[n].ring_key == g->ring_key);
+		assert(record.lingering[n].uid == g->uid && record.lingering[n].area == g->area);
+		n++;
+	}
+	assert(n == record.n_lingering);
 	for (size_t i = 0; i < record.n_strays; i++)
 		assert(!record.strays[i].damaged);
 }

@@ -12,6 +12,7 @@
 
 #include "harness.h"
 #include "leases.h"
+#include "lingering.h"
 #include "share.h"
 #include "state-file.h"
 
@@ -49,6 +50,16 @@ static int teardown(void **state)
 {
 	daemon_stop(*state);
 	return 0;
+}
+
+static int setup_two_areas(void **state)
+{
+	return setup(state, "    max-area: 128K\n");
+}
+
+static int setup_many_areas(void **state)
+{
+	return setup(state, "    max-area: 1G\n");
 }
 
 static const char *add(struct client *c, unsigned port)
@@ -124,6 +135,67 @@ static void test_administrators_may_fill_the_table(void **state)
 	wait_until_clean(d);
 }
 
+/* The lease is over, and its client keeps the ring. */
+static uint64_t leave_ring(struct daemon *d)
+{
+	struct client c;
+	uint32_t id;
+
+	assert_null(client_open(d, &c, CLIENT_BOUND));
+	assert_int_equal(lease_id_parse(c.id, &id), 0);
+	assert_null(call_fds(c.link, "Release", &c.handle, 1, NULL,
+			     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0}", c.id));
+	wait_for_hangup(c.handle);
+	client_close(&c);
+	wait_until_clean(d);
+	return nic_ring_key(id, 0);
+}
+
+/* Its area is pinned still, whatever has become of the queue. */
+static void test_areas_count_while_their_rings_live(void **state)
+{
+	struct daemon *d = *state;
+	uint64_t ring = leave_ring(d);
+	struct client a, b;
+
+	assert_null(client_open(d, &a, CLIENT_BOUND));
+	assert_string_equal(client_open(d, &b, CLIENT_BOUND), OURS("QuotaExceeded"));
+	sim_watched_ring_closed(d->sim, ring);
+	assert_null(client_register(&b));
+	client_close(&a);
+	client_close(&b);
+	wait_until_clean(d);
+}
+
+/* What goes in time counts no longer than its lease. */
+static void test_rings_that_close_count_no_longer(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+
+	for (unsigned i = 0; i < 4; i++) {
+		assert_null(client_open(d, &c, CLIENT_BOUND));
+		client_close(&c);
+		wait_until_clean(d);
+	}
+}
+
+/* However small they are. */
+static void test_rings_that_stay_are_few(void **state)
+{
+	struct daemon *d = *state;
+	uint64_t last = 0;
+	struct client c;
+
+	for (unsigned i = 0; i < LINGERING_MAX; i++)
+		last = leave_ring(d);
+	assert_string_equal(client_open(d, &c, CLIENT_BOUND), OURS("QuotaExceeded"));
+	sim_watched_ring_closed(d->sim, last);
+	assert_null(client_register(&c));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 static void test_share(void **state)
 {
 	(void)state;
@@ -192,6 +264,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_last_rules_are_for_others, setup_default, teardown),
 		cmocka_unit_test_setup_teardown(test_administrators_may_fill_the_table,
 						setup_administrator, teardown),
+		cmocka_unit_test_setup_teardown(test_areas_count_while_their_rings_live,
+						setup_two_areas, teardown),
+		cmocka_unit_test_setup_teardown(test_rings_that_close_count_no_longer,
+						setup_two_areas, teardown),
+		cmocka_unit_test_setup_teardown(test_rings_that_stay_are_few, setup_many_areas,
+						teardown),
 		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_store_has_room_for_others),
 	};

@@ -74,6 +74,25 @@ def test_max_area_is_of_all_leases_of_a_user(alice):
         assert alice.leases()[0]["areaBytes"] == 2 << 20
 
 
+def test_an_area_counts_until_its_ring_is_gone():
+    """What a lease leaves behind is pinned as long as the client keeps the ring: over a restart, too."""
+    def refused_beside(area, ring):
+        with Connection("alice") as alice, alice.acquire() as lease:
+            error = refusal(lease.register, ring, area, areaSize=1 << 20)
+        assert (error.name, error.parameters["limit"]) == ("QuotaExceeded", "max-area")
+
+    with new_area(2 << 20) as area, new_ring() as ring:
+        with new_ring() as kept:
+            with Connection("alice") as alice, alice.acquire() as lease:
+                lease.register(kept, area, areaSize=2 << 20)
+            machine.until(lambda: not machine.leases())
+            refused_beside(area, ring)
+            machine.run("systemctl", "restart", "zcrxd")
+            refused_beside(area, ring)
+        with Connection("alice") as alice, alice.acquire() as lease:
+            lease.register(ring, area, areaSize=2 << 20)
+
+
 def test_max_lease_time_caps(alice, root):
     for asked in {}, {"timeToLiveUSec": 1000 * HOUR}:
         with alice.acquire(**asked) as lease:

@@ -111,11 +111,12 @@ static void test_default(void **state)
 	struct peer p = peer(0, 0);
 	struct flow f = { .destination_port = 1 };
 	struct policy_usage used = { .queues = 1000, .area = 1ULL << 40 };
+	bool limited;
 
 	(void)state;
 	assert_int_equal(config_parse("", 0, "test", &c, NULL), 0);
 	assert_int_equal(policy_check_acquire(c, &p, "eth0", 64, &used, NULL), 0);
-	assert_int_equal(policy_check_area(c, &p, 1ULL << 40, &used, NULL), 0);
+	assert_int_equal(policy_check_area(c, &p, 1ULL << 40, &used, &limited, NULL), 0);
 	assert_int_equal(policy_check_flow(c, &p, &f, NULL), 0);
 	assert_int_equal(policy_check_administer(c, &p, "apply plans", NULL), 0);
 	assert_true(policy_lease_time(c, &p, UINT64_MAX) == UINT64_MAX);
@@ -179,20 +180,23 @@ static void test_area(void **state)
 	struct peer bob = peer(BOB, ZCRX), root = peer(0, 0), none = peer(BOB, 1);
 	struct policy_usage used = { .area = 128 << 20 };
 	_cleanup_fault_ struct fault f = {};
+	bool limited = false;
 
 	(void)state;
-	assert_int_equal(policy_check_area(config, &bob, 128 << 20, &used, &f), 0);
-	assert_int_equal(policy_check_area(config, &bob, (128 << 20) + 1, &used, &f),
+	assert_int_equal(policy_check_area(config, &bob, 128 << 20, &used, &limited, &f), 0);
+	assert_true(limited);
+	assert_int_equal(policy_check_area(config, &bob, (128 << 20) + 1, &used, &limited, &f),
 			 ZCRX_QUOTA_EXCEEDED);
 	assert_string_equal(f.subject, "max-area");
 	CHECK_CONTAINS(f.message, "sets max-area to 268435456");
-	assert_int_equal(policy_check_area(config, &bob, UINT64_MAX, &used, &f),
+	assert_int_equal(policy_check_area(config, &bob, UINT64_MAX, &used, &limited, &f),
 			 ZCRX_QUOTA_EXCEEDED);
 	used.area = UINT64_MAX;
-	assert_int_equal(policy_check_area(config, &bob, 1, &used, &f), ZCRX_QUOTA_EXCEEDED);
+	assert_int_equal(policy_check_area(config, &bob, 1, &used, &limited, &f), ZCRX_QUOTA_EXCEEDED);
 	used.area = 0;
-	assert_int_equal(policy_check_area(config, &root, UINT64_MAX, &used, &f), 0);
-	assert_int_equal(policy_check_area(config, &none, 1, &used, &f), ZCRX_PERMISSION_DENIED);
+	assert_int_equal(policy_check_area(config, &root, UINT64_MAX, &used, &limited, &f), 0);
+	assert_false(limited);
+	assert_int_equal(policy_check_area(config, &none, 1, &used, &limited, &f), ZCRX_PERMISSION_DENIED);
 }
 
 static struct flow flow(enum flow_protocol p, const char *destination, unsigned port)

@@ -113,7 +113,7 @@ int policy_check_acquire(const struct config *c, const struct peer *peer, const 
 }
 
 int policy_check_area(const struct config *c, const struct peer *peer, uint64_t size,
-		      const struct policy_usage *usage, struct fault *reterr)
+		      const struct policy_usage *usage, bool *ret_limited, struct fault *reterr)
 {
 	const struct policy_rule *rule = NULL;
 	int r;
@@ -121,6 +121,7 @@ int policy_check_area(const struct config *c, const struct peer *peer, uint64_t 
 	r = decide(c, peer, "register memory", &rule, reterr);
 	if (r != 0)
 		return r;
+	*ret_limited = rule->max_area != POLICY_UNLIMITED;
 	return quota(rule, "max-area", "bytes of area", usage->area, size, rule->max_area, reterr);
 }
 

@@ -25,8 +25,9 @@ const struct policy_rule *policy_match(const struct config *c, const struct peer
  * "no rule"), QUOTA_EXCEEDED (subject: the key), with a message that says who may help. */
 int policy_check_acquire(const struct config *c, const struct peer *peer, const char *interface,
 			 unsigned queues, const struct policy_usage *usage, struct fault *reterr);
+/* *ret_limited: there is a max-area, so that what the peer has pinned has to be known. */
 int policy_check_area(const struct config *c, const struct peer *peer, uint64_t size,
-		      const struct policy_usage *usage, struct fault *reterr);
+		      const struct policy_usage *usage, bool *ret_limited, struct fault *reterr);
 /* So many flows more, however they are proved; *ret_limit is what the rule says. */
 int policy_check_flows(const struct config *c, const struct peer *peer, uint64_t n,
 		       const struct policy_usage *usage, uint64_t *ret_limit, struct fault *reterr);

@@ -33,6 +33,7 @@ void record_done(struct record *r)
 		record_lease_done(&r->strays[i]);
 	free(r->leases);
 	free(r->strays);
+	free(r->lingering);
 	*r = (struct record){};
 }
 

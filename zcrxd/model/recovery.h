@@ -79,12 +79,21 @@ struct record_lease {
 	const char *damaged; /* the key that could not be read; NULL: it is whole */
 };
 
+/* An area of a lease that is over, which a ring kept pinned. */
+struct record_lingering {
+	uid_t uid;
+	uint64_t area;
+	uint64_t ring_key;
+};
+
 struct record {
 	uint64_t last_flow_id;
 	struct record_lease *leases;
 	size_t n_leases;
 	struct record_lease *strays; /* which are over, but their interface went with what was on it */
 	size_t n_strays;
+	struct record_lingering *lingering;
+	size_t n_lingering;
 	size_t n_dropped; /* leases that could not be read at all */
 };
 

@@ -79,7 +79,9 @@ struct ifq_request {
 	gid_t gid;
 	int ring;	      /* number of the ring's descriptor in the client */
 	int area_fd;	      /* memfd or dma-buf */
-	int rings_fd;	      /* GRANT_SOFTWARE: what nic_backend_ops.rings() gave */
+	bool watched;	      /* whether the ring is still there can be asked by its key: find_rings */
+	uint64_t ring_key;    /* GRANT_SOFTWARE: the queue, always watched; else nic_ring_key() */
+	int rings_fd;	      /* watched: what nic_backend_ops.rings() gave */
 	uint64_t area_offset, area_size;
 	bool dmabuf;
 	enum grant_kind kind;
@@ -93,6 +95,12 @@ struct ifq_request {
 	bool export;	      /* the ring is wanted for export_ifq */
 	bool must_export;     /* refused where the ring does not let that happen */
 };
+
+/* Of a queue of a lease on a NIC. The lowest numbers are software queues. */
+static inline uint64_t nic_ring_key(uint32_t lease, unsigned queue)
+{
+	return UINT64_C(1) << 63 | (uint64_t)lease << 16 | queue;
+}
 
 /* Trivially copyable: it comes back from another process. */
 struct ifq {
@@ -254,12 +262,14 @@ struct nic_backend_ops {
 	int (*kill_client)(struct nic_backend *b, int pidfd, uid_t uid);
 
 	/*
-	 * Nothing in the kernel shows which queues without a NIC are in use. What does is a descriptor,
-	 * which has to outlive the daemon, and keeps no ring open: borrowed, or -EBADF if there is
-	 * nothing to keep. Asked once, before any other call; `stored` is an earlier daemon's, taken
-	 * over, or -EBADF.
+	 * Nothing in the kernel shows which queues without a NIC are in use, nor which rings keep areas
+	 * pinned after their queue was taken back. What does is a descriptor, which has to outlive the
+	 * daemon, and keeps no ring open: borrowed, or -EBADF if there is nothing to keep. Asked
+	 * once, before any other call; `stored` is an earlier daemon's, taken over, or -EBADF.
 	 */
 	int (*rings)(struct nic_backend *b, int stored);
+	/* Which of these watched rings somebody keeps. Cheap. */
+	int (*find_rings)(struct nic_backend *b, const uint64_t *keys, size_t n, bool *ret);
 
 	/* SOFTWARE_IFINDEX: the queues without a NIC, which are no link. */
 	int (*open)(struct nic_backend *b, unsigned ifindex, struct nic **ret,

@@ -25,6 +25,7 @@
 #include "reload.h"
 #include "restore.h"
 #include "server.h"
+#include "lingering.h"
 #include "strays.h"
 
 /* What is under way at SIGTERM is finished; a client that holds its ring's lock is not waited for. */
@@ -290,6 +291,7 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 	TAILQ_INIT(&m->devices);
 	TAILQ_INIT(&m->leases);
 	TAILQ_INIT(&m->strays);
+	TAILQ_INIT(&m->lingering);
 	LIST_INIT(&m->watchers);
 	STAILQ_INIT(&m->answers);
 	LIST_INIT(&m->registrars);
@@ -328,6 +330,7 @@ struct manager *manager_free(struct manager *m)
 	registrars_free(&m->registrars);
 	leases_leave(m);
 	strays_free(m);
+	lingering_free(m);
 	while ((d = TAILQ_FIRST(&m->devices)))
 		device_drop(d);
 	sd_event_source_disable_unref(m->backend_source);

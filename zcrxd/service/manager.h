@@ -31,6 +31,7 @@ TAILQ_HEAD(connection_list, connection);
 TAILQ_HEAD(device_list, device);
 TAILQ_HEAD(lease_list, lease);
 TAILQ_HEAD(stray_list, stray);
+TAILQ_HEAD(lingering_list, lingering);
 STAILQ_HEAD(answer_list, answer);
 LIST_HEAD(listener_list, listener);
 LIST_HEAD(session_list, session_process);
@@ -57,6 +58,7 @@ struct manager {
 	struct device_list devices;
 	struct lease_list leases;
 	struct stray_list strays; /* what went with a NIC: leases/strays.h */
+	struct lingering_list lingering; /* areas of leases that are over: leases/lingering.h */
 	char *state_set_aside; /* what became of a state file that could not be read */
 	int rings_fd;	 /* nic_backend_ops.rings(); borrowed */
 	bool rings_stored; /* the service manager has a copy */

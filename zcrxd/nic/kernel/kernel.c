@@ -13,6 +13,7 @@
 #include "link.h"
 #include "monitor.h"
 #include "probe.h"
+#include "rings.h"
 #include "software.h"
 #include "sockdiag.h"
 #include "sockets.h"
@@ -26,7 +27,7 @@ struct kernel_backend {
 	struct monitor monitor;
 	struct kernel_features features;
 	uint64_t netns; /* our network namespace's cookie */
-	int rings;	/* software.h */
+	int rings;	/* rings.h */
 };
 
 static struct kernel_backend *kernel_backend(struct nic_backend *b)
@@ -133,6 +134,11 @@ static int kernel_rings(struct nic_backend *base, int stored)
 	return b->rings;
 }
 
+static int kernel_find_rings(struct nic_backend *base, const uint64_t *keys, size_t n, bool *ret)
+{
+	return rings_find(kernel_backend(base)->rings, keys, n, ret);
+}
+
 static int kernel_open(struct nic_backend *base, unsigned ifindex, struct nic **ret,
 		       struct fault *reterr)
 {
@@ -174,6 +180,7 @@ static const struct nic_backend_ops kernel_ops = {
 	.wait_for_areas = kernel_wait_for_areas,
 	.guard_sweep = kernel_guard_sweep,
 	.rings = kernel_rings,
+	.find_rings = kernel_find_rings,
 	.open = kernel_open,
 	.free = kernel_free,
 };

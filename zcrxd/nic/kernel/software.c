@@ -2,10 +2,9 @@
 /*
  * See software.h. Nothing here can be set or steered; what is left of a NIC is who has which queue.
  */
-#include <fcntl.h>
 #include <inttypes.h>
-#include <sys/epoll.h>
 
+#include "rings.h"
 #include "software.h"
 
 struct software_nic {
@@ -19,48 +18,19 @@ static const struct software_nic *software_nic(const struct nic *nic)
 	return (const struct software_nic *)nic; /* its first member */
 }
 
-int software_watch_ring(int rings, int *ring, uint32_t queue)
+static void mark_used(uint64_t key, void *userdata)
 {
-	/* No events: what completes on the ring wakes nobody of ours. */
-	struct epoll_event event = { .data.u64 = queue };
+	bool *used = userdata;
 
-	/* A ring that has a queue already is there under the same number: ours is its lowest free. */
-	while (epoll_ctl(rings, EPOLL_CTL_ADD, *ring, &event) < 0) {
-		int copy;
-
-		if (errno != EEXIST)
-			return -errno;
-		copy = fcntl(*ring, F_DUPFD_CLOEXEC, *ring + 1);
-		if (copy < 0)
-			return -errno;
-		close(*ring);
-		*ring = copy;
-	}
-	return 0;
-}
-
-void software_forget_ring(int rings, int ring)
-{
-	(void)epoll_ctl(rings, EPOLL_CTL_DEL, ring, NULL);
+	if (key < SOFTWARE_QUEUES_MAX)
+		used[key] = true;
 }
 
 /* Which queues have a ring, one byte each. */
 static int read_rings(int rings, bool ret[SOFTWARE_QUEUES_MAX])
 {
-	_cleanup_fclose_ FILE *f = NULL;
-	char path[64], line[256];
-	uint64_t queue;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", rings);
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
 	memset(ret, 0, SOFTWARE_QUEUES_MAX * sizeof(*ret));
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "tfd: %*d events: %*x data: %" SCNx64, &queue) == 1 &&
-		    queue < SOFTWARE_QUEUES_MAX)
-			ret[queue] = true;
-	return ferror(f) ? -EIO : 0;
+	return rings_read(rings, mark_used, ret);
 }
 
 static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr)

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "software.h"
+#include "rings.h"
 #include "uapi.h"
 #include "zcrx.h"
 
@@ -271,17 +271,17 @@ static int do_register(int ring, const struct ifq_request *request, void *area_a
 	return 0;
 }
 
-/* Known by its queue before the kernel pins anything for it. */
-static int register_software(int *ring, const struct ifq_request *request, void *area_address,
-			     struct ifq *ret, struct fault *reterr)
+/* Known by its key before the kernel pins anything for it. */
+static int register_watched(int *ring, const struct ifq_request *request, void *area_address,
+			    struct ifq *ret, struct fault *reterr)
 {
-	int r = software_watch_ring(request->rings_fd, ring, request->queue);
+	int r = rings_watch(request->rings_fd, ring, request->ring_key);
 
 	if (r < 0)
 		return r;
 	r = do_register(*ring, request, area_address, ret, reterr);
 	if (r != 0)
-		software_forget_ring(request->rings_fd, *ring);
+		rings_forget(request->rings_fd, *ring);
 	return r;
 }
 
@@ -305,8 +305,8 @@ int zcrx_register(const struct ifq_request *request, struct ifq *ret, int *ret_r
 		r = map_area(request, &area, reterr);
 	if (r != 0)
 		return r;
-	r = request->kind == GRANT_SOFTWARE
-		    ? register_software(&ring, request, area.address, ret, reterr)
+	r = request->watched
+		    ? register_watched(&ring, request, area.address, ret, reterr)
 		    : do_register(ring, request, area.address, ret, reterr);
 	if (r == 0 && request->export)
 		*ret_ring = TAKE_FD(ring);

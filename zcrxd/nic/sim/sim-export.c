@@ -96,6 +96,11 @@ int sim_wait_for_areas(struct nic_backend *b, const int *exports, size_t n,
 	return 0;
 }
 
+void sim_hold_rings(struct nic_backend *b, bool held)
+{
+	sim_of(b)->shared->rings_held = held;
+}
+
 void sim_hold_areas(struct nic_backend *b, bool held)
 {
 	sim_of(b)->shared->areas_held = held;

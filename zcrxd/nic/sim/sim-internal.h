@@ -13,6 +13,7 @@
 #define SIM_NICS_MAX   17 /* with the queues without a NIC */
 #define SIM_QUEUES_MAX 512
 #define SIM_SOFTWARE_QUEUES 64
+#define SIM_RINGS_MAX  1024
 #define SIM_CPUS       8
 #define SIM_ALL_CPUS   "0-7"
 
@@ -31,6 +32,12 @@ struct sim_shared {
 	atomic_uint fail_at; /* the first operation that fails, 0 for none */
 	atomic_uint fail_count;
 	atomic_uint next_zcrx_id;
+	struct {
+		atomic_bool open;
+		atomic_ullong key;
+		_Atomic(struct sim_owner *) owner; /* the queue that it was registered for */
+	} rings[SIM_RINGS_MAX]; /* that are watched */
+	atomic_bool rings_held; /* by somebody who never lets go: registrations wait */
 	atomic_bool areas_held; /* somebody adds an area to every ifq, and is not done */
 	struct {
 		atomic_uint ifindex; /* 0: there is none (any more) */
@@ -171,6 +178,7 @@ int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, s
 /* sim-export.c */
 bool sim_is_bound(struct sim *s, const struct sim_owner *o);
 void sim_unbind(struct sim_owner *o); /* whoever keeps the ring, or the ifq */
+void sim_close_rings(struct sim *s, const struct sim_owner *o);
 int sim_export_ifq(struct nic_backend *b, int ring, uint32_t zcrx_id, int *ret);
 int sim_wait_for_areas(struct nic_backend *b, const int *exports, size_t n,
 		       void (*begin)(void *userdata), void *userdata);

@@ -414,6 +414,33 @@ static struct sim_owner *find_queue(struct sim_shared *shared, const struct ifq_
 	return NULL;
 }
 
+static int watch_ring(struct sim_shared *shared, struct sim_owner *o, uint64_t key)
+{
+	for (size_t i = 0; i < SIM_RINGS_MAX; i++)
+		if (!atomic_exchange(&shared->rings[i].open, true)) {
+			shared->rings[i].owner = o;
+			shared->rings[i].key = key;
+			return 0;
+		}
+	return -ENOSPC;
+}
+
+void sim_close_rings(struct sim *s, const struct sim_owner *o)
+{
+	for (size_t i = 0; i < SIM_RINGS_MAX; i++)
+		if (s->shared->rings[i].owner == o)
+			s->shared->rings[i].open = false;
+}
+
+void sim_watched_ring_closed(struct nic_backend *b, uint64_t key)
+{
+	struct sim *s = sim_of(b);
+
+	for (size_t i = 0; i < SIM_RINGS_MAX; i++)
+		if (s->shared->rings[i].key == key)
+			s->shared->rings[i].open = false;
+}
+
 static int bind_queue(struct sim *s, const struct ifq_request *request, uint32_t zcrx_id,
 		      struct fault *reterr)
 {
@@ -435,7 +462,7 @@ static int bind_queue(struct sim *s, const struct ifq_request *request, uint32_t
 	o->zcrx_id = zcrx_id;
 	o->exported = false;
 	if (find_queue(s->shared, request, &split) == o)
-		return 0;
+		return request->watched ? watch_ring(s->shared, o, request->ring_key) : 0;
 	sim_unbind(o);
 	return fault_kernel(reterr, ENODEV, NULL, operation, "The device has just gone.");
 }
@@ -455,6 +482,11 @@ int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, s
 	if (request->refill_entries == 0 || request->refill_entries > REFILL_ENTRIES_MAX)
 		return fault_kernel(reterr, EINVAL, NULL, "register the interface queue",
 				    "Ask for 1 to %d refill entries.", REFILL_ENTRIES_MAX);
+	if (s->shared->rings_held) {
+		while (s->shared->rings_held)
+			usleep(1000);
+		_exit(EXIT_FAILURE); /* it was to die all the while */
+	}
 	id = atomic_fetch_add(&s->shared->next_zcrx_id, 1);
 	r = bind_queue(s, request, id, reterr);
 	if (r != 0)

@@ -214,6 +214,8 @@ int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool 
 	if (queue >= s->nics[slot].state->n_queues)
 		return -ERANGE;
 	s->shared->nics[slot].queues[queue].io_uring = bound;
+	if (!bound)
+		sim_close_rings(s, &s->shared->nics[slot].queues[queue]);
 	return sim_push(s, NIC_EVENT_POOL, ifindex, 0);
 }
 

@@ -10,6 +10,7 @@
 #include "export.h"
 #include "fdstore.h"
 #include "leases.h"
+#include "lingering.h"
 #include "log.h"
 #include "policy.h"
 #include "record.h"
@@ -85,6 +86,7 @@ void leases_usage(struct manager *m, uid_t uid, struct policy_usage *ret)
 		ret->flows += l->n_flows;
 		ret->area += lease_area(l);
 	}
+	ret->area += lingering_area(m, uid);
 }
 
 static uint64_t stored_descriptors(const struct lease *l)
@@ -185,6 +187,7 @@ static void lease_forget(struct lease *l)
 	while (!LIST_EMPTY(&l->proofs))
 		proof_free(LIST_FIRST(&l->proofs));
 	lease_handles_shut(l);
+	lingering_note(l);
 	for (unsigned i = 0; i < l->n_queues; i++)
 		lease_forget_client(l, i);
 	lease_forget_exports(l);

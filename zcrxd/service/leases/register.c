@@ -346,7 +346,10 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	g->request.queue = l->grant.queues[queue];
 	g->request.export = l->grant.kind == GRANT_NETKIT && k->control;
 	g->request.must_export = g->request.export && k->added_areas;
-	g->request.rings_fd = l->grant.kind == GRANT_SOFTWARE ? l->manager->rings_fd : -EBADF;
+	g->request.watched |= l->grant.kind == GRANT_SOFTWARE;
+	g->request.ring_key = l->grant.kind == GRANT_SOFTWARE ? g->request.queue
+							      : nic_ring_key(l->id, queue);
+	g->request.rings_fd = g->request.watched ? l->manager->rings_fd : -EBADF;
 	r = registration_dup_fds(g, request);
 	if (r == 0)
 		r = registration_note_ways(g);

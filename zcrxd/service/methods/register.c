@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "json.h"
+#include "lingering.h"
 #include "methods.h"
 #include "policy.h"
 
@@ -87,21 +88,24 @@ static int register_check(const struct register_parameters *p, struct fault *ret
 /* The area is charged to who acquired the lease, and the rules that hold are that uid's: a handle
  * that was passed on gives no more room than its giver had. */
 static int register_authorise(struct manager *m, const struct register_parameters *p,
-			      const struct peer *peer, struct lease **ret, sd_varlink *link,
-			      struct fault *reterr)
+			      const struct peer *peer, struct lease **ret, bool *ret_limited,
+			      sd_varlink *link, struct fault *reterr)
 {
 	struct policy_usage usage;
 	int r;
 
 	r = request_lease(link, m, peer, p->id, p->handle, ret, reterr);
+	if (r == 0)
+		r = lingering_check(m, (*ret)->owner_uid, reterr);
 	if (r != 0)
 		return r;
 	leases_usage(m, (*ret)->owner_uid, &usage);
-	return policy_check_area(m->config, peer, p->area_size, &usage, reterr);
+	return policy_check_area(m->config, peer, p->area_size, &usage, ret_limited, reterr);
 }
 
 static int register_act(sd_varlink *link, struct manager *m, const struct register_parameters *p,
-			const struct peer *peer, struct lease *l, struct fault *reterr)
+			const struct peer *peer, struct lease *l, bool limited,
+			struct fault *reterr)
 {
 	_cleanup_close_ int area = -EBADF, pidfd = -EBADF;
 	struct ifq_request request;
@@ -125,6 +129,7 @@ static int register_act(sd_varlink *link, struct manager *m, const struct regist
 		.pidfd = pidfd, .uid = peer->uid, .gid = peer->gid,
 		.ring = (int)p->ring, .area_fd = area,
 		.area_offset = p->area_offset, .area_size = p->area_size, .dmabuf = dmabuf,
+		.watched = limited,
 		.refill_entries = (uint32_t)p->refill, .buffer_length = (uint32_t)p->buffer_length,
 		/* A kernel that cannot do it is no reason to refuse: the client sees that there are
 		 * no statistics. */
@@ -169,6 +174,7 @@ int vl_method_register(sd_varlink *link, sd_json_variant *parameters,
 	_cleanup_peer_ struct peer peer = {};
 	struct manager *m = userdata;
 	struct lease *l;
+	bool limited;
 	int r;
 
 	(void)flags;
@@ -179,8 +185,8 @@ int vl_method_register(sd_varlink *link, sd_json_variant *parameters,
 	if (r == 0)
 		r = register_check(&p, &fault);
 	if (r == 0)
-		r = register_authorise(m, &p, &peer, &l, link, &fault);
+		r = register_authorise(m, &p, &peer, &l, &limited, link, &fault);
 	if (r == 0)
-		r = register_act(link, m, &p, &peer, l, &fault);
+		r = register_act(link, m, &p, &peer, l, limited, &fault);
 	return r != 0 ? reply_fault(link, r, &fault) : 0;
 }

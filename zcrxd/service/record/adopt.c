@@ -11,6 +11,7 @@
 #include "deletion.h"
 #include "export.h"
 #include "leases.h"
+#include "lingering.h"
 #include "links.h"
 #include "log.h"
 #include "recovery.h"
@@ -205,6 +206,14 @@ static void set_grant(struct lease *l, const struct record_lease *saved, unsigne
 	l->grant.ifindex = saved->grant == GRANT_NETKIT ? device_ifindex : saved->ifindex;
 }
 
+/* Its queue is nobody's, and its ring may be there all the same. */
+static void keep_area(struct adoption *a, const struct record_lease *saved, size_t queue)
+{
+	if (saved->grant != GRANT_SOFTWARE)
+		lingering_add(a->manager, saved->owner_uid, saved->areas[queue],
+			      nic_ring_key(saved->id, (unsigned)queue));
+}
+
 static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 {
 	char device_name[IFNAMSIZ];
@@ -228,6 +237,8 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 		log_info("Lease %08x is over: %s.", saved->id, verdict.reason);
 		hang_up(a, saved->id, verdict.reason);
 		stray_adopt(a->manager, saved);
+		for (size_t i = 0; i < saved->n_queues; i++)
+			keep_area(a, saved, i);
 		return 0;
 	}
 	r = manager_claim_device(a->manager, link, &d);
@@ -247,8 +258,10 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	l->spread = recovery_decide_spread(saved, a->nic, &l->context);
 	for (size_t i = 0; i < saved->n_queues; i++) {
 		l->per_queue[i].bound = recovery_is_bound(saved, i, a->nic);
-		if (!l->per_queue[i].bound)
-			l->per_queue[i].area = 0;
+		if (l->per_queue[i].bound)
+			continue;
+		l->per_queue[i].area = 0;
+		keep_area(a, saved, i);
 	}
 	a->n_adopted += verdict.verdict == RECOVERY_ADOPT;
 	a->n_taken_back += verdict.verdict == RECOVERY_TAKE_BACK;
@@ -330,6 +343,9 @@ static int adopt_all(struct adoption *a, const struct record *record)
 		return r;
 	for (size_t i = 0; i < record->n_strays; i++)
 		stray_adopt(m, &record->strays[i]);
+	for (size_t i = 0; i < record->n_lingering; i++)
+		lingering_add(m, record->lingering[i].uid, record->lingering[i].area,
+			      record->lingering[i].ring_key);
 	for (size_t i = 0; i < record->n_leases; i++) {
 		r = adopt_lease(a, &record->leases[i]);
 		if (r < 0)

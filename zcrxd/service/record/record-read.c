@@ -402,6 +402,28 @@ static int parse_strays(sd_json_variant *v, struct record *record)
 	return 0;
 }
 
+/* One that cannot be read counts for nobody. */
+static void parse_lingering(sd_json_variant *v, struct record *record)
+{
+	struct reader ignored = {};
+	sd_json_variant *array;
+	void *list;
+	size_t n = get_array(&ignored, v, "lingering", sizeof(*record->lingering), &list, &array);
+
+	record->lingering = list;
+	for (size_t i = 0; i < n; i++) {
+		sd_json_variant *one = sd_json_variant_by_index(array, i);
+		struct reader r = {};
+
+		record->lingering[record->n_lingering] = (struct record_lingering){
+			.uid = (uid_t)get_unsigned(&r, one, "uid", UINT32_MAX),
+			.area = get_unsigned(&r, one, "area", INT64_MAX),
+			.ring_key = get_unsigned(&r, one, "ring", UINT64_MAX),
+		};
+		record->n_lingering += !r.bad;
+	}
+}
+
 int record_parse(sd_json_variant *v, struct record *ret)
 {
 	_cleanup_record_ struct record record = {};
@@ -412,6 +434,7 @@ int record_parse(sd_json_variant *v, struct record *ret)
 	k = parse_leases(&r, v, &record);
 	if (k == 0)
 		k = parse_strays(v, &record);
+	parse_lingering(v, &record);
 	if (k < 0 || r.bad)
 		return k < 0 ? k : -EBADMSG;
 	*ret = record;

@@ -7,6 +7,7 @@
 
 #include "cpus.h"
 #include "leases.h"
+#include "lingering.h"
 #include "record.h"
 #include "strays.h"
 
@@ -169,6 +170,7 @@ int record_format(struct manager *m, char **ret)
 	const char *separator = "";
 	size_t size;
 	struct lease *l;
+	const struct lingering *g;
 	struct stray *s;
 	int r;
 
@@ -191,6 +193,13 @@ int record_format(struct manager *m, char **ret)
 	TAILQ_FOREACH(s, &m->strays, entry) {
 		fputs(separator, f);
 		fputs(s->text, f);
+		separator = ",";
+	}
+	fputs("],\"lingering\":[", f);
+	separator = "";
+	TAILQ_FOREACH(g, &m->lingering, entry) {
+		fprintf(f, "%s{\"uid\":%u,\"area\":%" PRIu64 ",\"ring\":%" PRIu64 "}", separator,
+			(unsigned)g->uid, g->area, g->ring_key);
 		separator = ",";
 	}
 	fputs("]}", f);
