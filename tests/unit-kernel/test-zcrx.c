@@ -4,9 +4,14 @@
  * meaning of every errno, and clients that name something that is no ring.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
+#include "rings.h"
 #include "testlib.h"
 #include "zcrx.h"
 
@@ -125,12 +130,99 @@ static void test_no_ring(void **state)
 		close(fds[i]);
 }
 
+/* Of descriptors that are no rings, for which it is the same. */
+static void test_watched_rings(void **state)
+{
+	const uint64_t keys[] = { nic_ring_key(0xffffffff, 63), 3, nic_ring_key(1, 0) };
+	int rings = epoll_create1(EPOLL_CLOEXEC), ring = eventfd(0, EFD_CLOEXEC), fork;
+	bool found[ARRAY_SIZE(keys)];
+
+	(void)state;
+	assert_true(rings >= 0 && ring >= 0);
+	assert_int_equal(rings_find(rings, keys, ARRAY_SIZE(keys), found), 0);
+	assert_false(found[0] || found[1] || found[2]);
+	/* Two queues on one ring: the second is known by another number. */
+	assert_int_equal(rings_watch(rings, &ring, keys[0]), 0);
+	fork = dup(ring);
+	assert_int_equal(rings_watch(rings, &ring, keys[1]), 0);
+	assert_int_equal(rings_find(rings, keys, ARRAY_SIZE(keys), found), 0);
+	assert_true(found[0] && found[1] && !found[2]);
+	rings_forget(rings, ring);
+	close(ring);
+	assert_int_equal(rings_find(rings, keys, ARRAY_SIZE(keys), found), 0);
+	assert_true(found[0] && !found[1]);
+	/* Whoever has the last copy. */
+	close(fork);
+	assert_int_equal(rings_find(rings, keys, ARRAY_SIZE(keys), found), 0);
+	assert_false(found[0]);
+	close(rings);
+}
+
+/* A client, with these ids, as they are if it has started a set-uid program. */
+static pid_t start_client(uid_t real, uid_t effective, uid_t saved)
+{
+	int ready[2];
+	char c;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if ((real == getuid() && saved == real) || setresuid(real, effective, saved) == 0)
+			(void)!write(ready[1], "x", 1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static void check_kill(pid_t pid, uid_t uid, int expected)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	siginfo_t ended = {};
+
+	assert_true(pidfd >= 0);
+	assert_int_equal(zcrx_kill_client(pidfd, uid), expected);
+	if (expected != 0) {
+		assert_int_equal(waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+		assert_int_equal(ended.si_pid, 0);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+	}
+	assert_int_equal(waitid(P_PID, (id_t)pid, &ended, WEXITED), 0);
+	assert_int_equal(ended.si_status, SIGKILL);
+	close(pidfd);
+}
+
+/* Whom its user could not kill is not killed for him. */
+static void test_kill(void **state)
+{
+	const uid_t us = getuid(), alice = us + 1000;
+
+	(void)state;
+	check_kill(start_client(us, us, us), us, 0);
+	check_kill(start_client(us, us, us), alice, -EPERM);
+	if (us != 0)
+		return; /* nobody else can be made */
+	check_kill(start_client(alice, alice, alice), alice, 0);
+	check_kill(start_client(alice, 0, 0), alice, 0);   /* a set-uid program: kill(2) reaches it */
+	check_kill(start_client(0, 0, 0), alice, -EPERM);  /* which has called setuid(0): su, sudo */
+	check_kill(start_client(0, alice, 0), alice, -EPERM);
+	check_kill(start_client(alice + 1, 0, 0), alice, -EPERM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_region),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_no_ring),
+		cmocka_unit_test(test_watched_rings),
+		cmocka_unit_test(test_kill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
