@@ -138,7 +138,7 @@ def registrations():
     main = machine.main_pid()
     with open(f"/proc/{main}/task/{main}/children", encoding="ascii") as f:
         return [pid for pid in f.read().split()
-                if pathlib.Path(f"/proc/{pid}/comm").read_text() == "zcrxd\n"]
+                if pathlib.Path(f"/proc/{pid}/comm").read_text() == "zcrxd-registrar\n"]
 
 
 def test_a_ring_whose_lock_is_never_free(unprivileged_faults):
@@ -164,8 +164,8 @@ def test_a_ring_whose_lock_is_never_free(unprivileged_faults):
         assert not machine.held(queue)
         os.killpg(process.pid, 0)  # the lock is still held
         left_behind, = registrations()
-        # Standard streams, pidfd, area, ring and answer, but nobody else's connection or socket.
-        assert len(os.listdir(f"/proc/{left_behind}/fd")) <= 7
+        # Standard streams, pidfd, area, ring, rings and answer, but nobody else's connection or socket.
+        assert len(os.listdir(f"/proc/{left_behind}/fd")) <= 8
     until(lambda: not os.path.exists(f"/proc/{left_behind}"))
 
 
