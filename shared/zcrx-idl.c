@@ -55,6 +55,11 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(Spread,
 	    "to give"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(dealt));
 
+static SD_VARLINK_DEFINE_ENUM_TYPE(Where,
+	DOC("In zcrxd's own network, user and process namespaces"), SD_VARLINK_DEFINE_ENUM_VALUE(host),
+	DOC("In another of these, or in one that the kernel does not show"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(container));
+
 static SD_VARLINK_DEFINE_ENUM_TYPE(FlowProtocol,
 	DOC("TCP over IPv4"), SD_VARLINK_DEFINE_ENUM_VALUE(tcp4),
 	DOC("TCP over IPv6"), SD_VARLINK_DEFINE_ENUM_VALUE(tcp6));
@@ -270,6 +275,16 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Event,
 	DOC("Index of the attached handle; null for the owner of a persistent lease"),             \
 		IN(handleFileDescriptor, INT, N)
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Caller,
+	DOC("The user, in zcrxd's user namespace; from the socket"), FIELD(uid, INT, 0),
+	DOC("Where the process that connected runs; what `where` in the policy is compared with"),
+	TYPED(where, Where, 0),
+	DOC("Which of network, user, process are namespaces other than zcrxd's; null for none"),
+	FIELD(otherNamespaces, STRING, A | N),
+	DOC("The uid is one that another user's namespace has given out: rules that name no user do not "
+	    "match it unless they say where"),
+	FIELD(assumed, BOOL, 0));
+
 static SD_VARLINK_DEFINE_METHOD(Describe,
 	DOC("Version of zcrxd"), OUT(version, STRING, 0),
 	DOC("The kernel, as it was probed when zcrxd started"), OUT_TYPED(kernel, Kernel, 0),
@@ -281,7 +296,8 @@ static SD_VARLINK_DEFINE_METHOD(Describe,
 	    "put aside, and what is wrong with it"), OUT(stateSetAside, STRING, N),
 	DOC("What makes this kernel dangerous for steering flows, and what follows by the configuration's "
 	    "unsafe-kernel, in sentences; null if nothing does"),
-	OUT(unsafeKernel, STRING, N));
+	OUT(unsafeKernel, STRING, N),
+	DOC("Who asks, as the policy sees it"), OUT_TYPED(caller, Caller, 0));
 
 static SD_VARLINK_DEFINE_METHOD_FULL(ListLeases, SD_VARLINK_SUPPORTS_MORE,
 	DOC("Only this one; NoSuchLease if there is none"), IN(leaseId, STRING, N),
@@ -482,6 +498,7 @@ SD_VARLINK_DEFINE_INTERFACE(io_zcrx_Manager, ZCRX_INTERFACE,
 	SD_VARLINK_SYMBOL_COMMENT("How the kernel holds leased queues"), &vl_type_GrantKind,
 	SD_VARLINK_SYMBOL_COMMENT("How the flows of a lease reach its queues"), &vl_type_Spread,
 	SD_VARLINK_SYMBOL_COMMENT("What carries a flow"), &vl_type_FlowProtocol,
+	SD_VARLINK_SYMBOL_COMMENT("Whose namespaces a process is in"), &vl_type_Where,
 	SD_VARLINK_SYMBOL_COMMENT("Memory to receive into"), &vl_type_AreaType,
 	SD_VARLINK_SYMBOL_COMMENT("What can happen"), &vl_type_EventKind,
 	SD_VARLINK_SYMBOL_COMMENT("What the running kernel can do"), &vl_type_Kernel,
@@ -498,6 +515,7 @@ SD_VARLINK_DEFINE_INTERFACE(io_zcrx_Manager, ZCRX_INTERFACE,
 	SD_VARLINK_SYMBOL_COMMENT("How long zcrxd was busy with one thing, while others waited"),
 	&vl_type_Loop,
 	SD_VARLINK_SYMBOL_COMMENT("Something happened"), &vl_type_Event,
+	SD_VARLINK_SYMBOL_COMMENT("Who calls, by the kernel's word"), &vl_type_Caller,
 	SD_VARLINK_SYMBOL_COMMENT("The daemon, the kernel and every interface"),
 	&vl_method_Describe,
 	SD_VARLINK_SYMBOL_COMMENT("The leases that exist"), &vl_method_ListLeases,

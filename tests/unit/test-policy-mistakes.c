@@ -21,8 +21,8 @@ static const struct mistake mistakes[] = {
 	  "1:18: policy[0].group: found a list, expected the name or number of a group of 1 to 255 "
 	  "characters without blanks" },
 	{ "policy: [{users: alice}]",
-	  "1:11: policy[0].users: found an unknown key, expected one of user, group, interfaces, "
-	  "max-queues, max-area, max-flows, max-lease-time, flows, tune, administer (did you mean user?)" },
+	  "1:11: policy[0].users: found an unknown key, expected one of user, group, where, "
+	  "interfaces, max-queues, max-area, max-flows, max-lease-time, flows, tune, administer (did you mean user?)" },
 	{ RULE "- group: zcrx\n- user: alice\n  flows: any\n",
 	  "4:3: policy[2]: found a rule that never decides, expected it before the rule at line 2, "
 	  "which matches the same users first" },
@@ -32,6 +32,16 @@ static const struct mistake mistakes[] = {
 	{ "policy: [{group: g}, {user: a, group: g}]",
 	  "1:22: policy[1]: found a rule that never decides, expected it before the rule at line "
 	  "1, "
+	  "which matches the same users first" },
+	{ RULE "  where: hosts\n",
+	  "3:10: policy[0].where: found \"hosts\", expected host or container or any" },
+	{ RULE "  where: [host]\n",
+	  "3:10: policy[0].where: found a list, expected host or container or any" },
+	{ "policy:\n- where: container\n- group: g\n- user: a\n  where: container\n",
+	  "4:3: policy[2]: found a rule that never decides, expected it before the rule at line 2, "
+	  "which matches the same users first" },
+	{ "policy:\n- where: any\n- user: root\n",
+	  "3:3: policy[1]: found a rule that never decides, expected it before the rule at line 2, "
 	  "which matches the same users first" },
 	{ RULE "  interfaces: eth0\n",
 	  "3:15: policy[0].interfaces: found \"eth0\", expected a list of interfaces" },

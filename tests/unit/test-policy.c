@@ -32,7 +32,7 @@ static struct config *config;
 
 static struct peer peer(uid_t uid, gid_t gid)
 {
-	return (struct peer) { .uid = uid, .gid = gid, .pid = 1 };
+	return (struct peer) { .uid = uid, .gid = gid, .pid = 1, .where = WHERE_HOST };
 }
 
 static int setup(void **state)

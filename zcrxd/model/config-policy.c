@@ -72,6 +72,19 @@ static int read_interfaces(struct config_reader *r, const struct yaml_node *valu
 	return ret;
 }
 
+static int read_where(struct config_reader *r, const struct yaml_node *value, void *into)
+{
+	static const char *const words[] = { "host", "container", "any", NULL };
+	static const unsigned sets[] = { WHERE_HOST, WHERE_CONTAINER | WHERE_ASSUMED, WHERE_ANY };
+	unsigned word;
+	int ret;
+
+	ret = config_read_word(r, value, words, &word);
+	if (ret == 0)
+		((struct policy_rule *)into)->where = sets[word];
+	return ret;
+}
+
 static int read_max_queues(struct config_reader *r, const struct yaml_node *value, void *into)
 {
 	unsigned v = 0;
@@ -252,6 +265,7 @@ static int read_rule(struct config_reader *r, const struct yaml_node *value, voi
 	static const struct config_key keys[] = {
 		{ "user", read_user },
 		{ "group", read_group },
+		{ "where", read_where },
 		{ "interfaces", read_interfaces },
 		{ "max-queues", read_max_queues },
 		{ "max-area", read_max_area },
@@ -278,8 +292,12 @@ static int read_rule(struct config_reader *r, const struct yaml_node *value, voi
 /* Whoever `b` matches, `a` matches before. */
 static bool shadows(const struct policy_rule *a, const struct policy_rule *b)
 {
+	/* Nobody writes a rule for assumed uids alone without saying so. */
+	unsigned wanted = policy_rule_where(b) & ~(b->where ? 0U : (unsigned)WHERE_ASSUMED);
+
 	return (!a->user || (b->user && streq(a->user, b->user))) &&
-	       (!a->group || (b->group && streq(a->group, b->group)));
+	       (!a->group || (b->group && streq(a->group, b->group))) &&
+	       (wanted & ~policy_rule_where(a)) == 0;
 }
 
 static int check_reachable(struct config_reader *r, const struct yaml_node *list,

@@ -43,6 +43,22 @@ struct config *config_free(struct config *c)
 	return NULL;
 }
 
+static bool is_root(const struct policy_rule *rule)
+{
+	if (!rule->user)
+		return false;
+	return rule->resolved ? rule->uid == 0 : streq(rule->user, "root") || streq(rule->user, "0");
+}
+
+unsigned policy_rule_where(const struct policy_rule *rule)
+{
+	if (rule->where != 0)
+		return rule->where;
+	if (rule->administer || is_root(rule))
+		return WHERE_HOST;
+	return rule->user ? WHERE_ANY : WHERE_HOST | WHERE_CONTAINER;
+}
+
 int config_interface_describe(const struct config_interface *c, char **ret)
 {
 	static const char *const modes[] = { [CHANNELS_KEEP] = "keep", [CHANNELS_MAX] = "max",

@@ -54,6 +54,7 @@ struct policy_rule {
 	bool resolved;	  /* uid and gid below are valid; else the rule matches nobody */
 	uid_t uid;
 	gid_t gid;
+	unsigned where; /* as written, a set of enum where; 0: not, see policy_rule_where() */
 	char **interfaces; /* NULL-terminated; NULL for all */
 	uint64_t max_queues, max_area /* bytes, of all areas of a uid */, max_lease_time /* us */;
 	uint64_t max_flows; /* of all leases of a uid */
@@ -64,6 +65,14 @@ struct policy_rule {
 	bool tune; /* may set how its queues are polled */
 	bool administer;
 };
+
+/*
+ * From where the rule matches, a set of enum where. What is not written depends on what the rule gives:
+ * root and administrators have to be processes of the host, because root of a container is uid 0, too;
+ * rules that name no user take no uid that somebody made up in a user namespace of his own, because each
+ * of 65536 such uids has quotas of its own.
+ */
+unsigned policy_rule_where(const struct policy_rule *rule);
 
 struct config {
 	enum on_stop on_stop;

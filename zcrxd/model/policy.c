@@ -14,7 +14,8 @@ static bool in_group(const struct peer *peer, gid_t gid)
 	return false;
 }
 
-static bool rule_matches(const struct policy_rule *rule, const struct peer *peer)
+/* Whether the peer is whom the rule names; from wherever he speaks. */
+static bool names(const struct policy_rule *rule, const struct peer *peer)
 {
 	/* A name that nobody has yet must not match uid 0, which is what an unset uid reads as. */
 	if ((rule->user || rule->group) && !rule->resolved)
@@ -24,10 +25,39 @@ static bool rule_matches(const struct policy_rule *rule, const struct peer *peer
 	return !rule->group || in_group(peer, rule->gid);
 }
 
+static bool is_from_where(const struct policy_rule *rule, const struct peer *peer)
+{
+	return (policy_rule_where(rule) & peer->where) != 0;
+}
+
 const struct policy_rule *policy_match(const struct config *c, const struct peer *peer)
 {
 	for (size_t i = 0; i < c->n_policy; i++)
-		if (rule_matches(&c->policy[i], peer))
+		if (names(&c->policy[i], peer) && is_from_where(&c->policy[i], peer))
+			return &c->policy[i];
+	return NULL;
+}
+
+bool policy_is_owner(const struct config *c, const struct peer *peer, uid_t owner)
+{
+	struct peer at_home = *peer;
+	const struct policy_rule *rule;
+
+	if (peer->uid != owner)
+		return false;
+	if (peer->where == WHERE_HOST)
+		return true;
+	at_home.where = WHERE_HOST;
+	rule = policy_match(c, &at_home);
+	return rule ? is_from_where(rule, peer) : policy_match(c, peer) != NULL;
+}
+
+/* The first rule before `end` (NULL: of all) that names the peer and is not for where he is. */
+static const struct policy_rule *policy_passed_over(const struct config *c, const struct peer *peer,
+						    const struct policy_rule *end)
+{
+	for (size_t i = 0; i < c->n_policy && &c->policy[i] != end; i++)
+		if (names(&c->policy[i], peer) && !is_from_where(&c->policy[i], peer))
 			return &c->policy[i];
 	return NULL;
 }
@@ -51,6 +81,58 @@ static char *describe(const struct policy_rule *rule)
 	return r < 0 ? NULL : s;
 }
 
+/* "another network and user namespace than zcrxd's" */
+static char *describe_foreign(const struct peer *peer)
+{
+	static const char *const words[] = {
+		[NAMESPACE_NETWORK] = "network",
+		[NAMESPACE_USER] = "user",
+		[NAMESPACE_PROCESS] = "process",
+	};
+	const char *list[_NAMESPACE_MAX];
+	size_t n = 0;
+	char *s;
+	int r;
+
+	for (int i = 0; i < _NAMESPACE_MAX; i++)
+		if (peer->foreign[i])
+			list[n++] = words[i];
+	if (n == 0)
+		r = asprintf(&s, "none but zcrxd's own namespaces");
+	else
+		r = asprintf(&s, "another %s%s%s%s%s namespace than zcrxd's", list[0],
+			     n > 2 ? ", " : "", n > 2 ? list[1] : "", n > 1 ? " and " : "",
+			     n > 1 ? list[n - 1] : "");
+	return r < 0 ? NULL : s;
+}
+
+/* "", or why the rule that names the peer has been passed over: which predicate, and what it saw. */
+static char *explain_where(const struct config *c, const struct peer *peer,
+			   const struct policy_rule *end)
+{
+	const struct policy_rule *rule = policy_passed_over(c, peer, end);
+	_cleanup_free_ char *words = NULL, *seen = NULL;
+	char *s;
+	int r;
+
+	if (!rule)
+		return strdup("");
+	words = describe(rule);
+	seen = describe_foreign(peer);
+	if (!words || !seen)
+		return NULL;
+	if (policy_rule_where(rule) == WHERE_HOST)
+		r = asprintf(&s, " The rule at %s is for processes of the host (where: host), and this "
+				 "process is in %s.", words, seen);
+	else if (peer->where == WHERE_HOST)
+		r = asprintf(&s, " The rule at %s is for containers (where: container), and this "
+				 "process is in %s.", words, seen);
+	else
+		r = asprintf(&s, " The rule at %s takes no uid that another user's namespace has given "
+				 "out (where: any would), and this process is in %s.", words, seen);
+	return r < 0 ? NULL : s;
+}
+
 #define ASK "ask an administrator to change the policy in the configuration"
 
 /* The deciding rule, or PERMISSION_DENIED. */
@@ -59,10 +141,14 @@ static int decide(const struct config *c, const struct peer *peer, const char *w
 {
 	const struct policy_rule *rule = policy_match(c, peer);
 
-	if (!rule)
+	_cleanup_free_ char *passed = NULL;
+
+	if (!rule) {
+		passed = explain_where(c, peer, NULL);
 		return fault_set(reterr, ZCRX_PERMISSION_DENIED, "no rule",
-				 "No rule of the policy lets uid %u %s; " ASK ".",
-				 (unsigned)peer->uid, what);
+				 "No rule of the policy lets uid %u %s; " ASK ".%s",
+				 (unsigned)peer->uid, what, passed ?: "");
+	}
 	*ret = rule;
 	return 0;
 }
@@ -234,7 +320,7 @@ int policy_check_cpus(const struct config *c, const struct peer *peer, const str
 int policy_check_administer(const struct config *c, const struct peer *peer, const char *what,
 			    struct fault *reterr)
 {
-	_cleanup_free_ char *words = NULL;
+	_cleanup_free_ char *words = NULL, *passed = NULL;
 	const struct policy_rule *rule = NULL;
 	int r;
 
@@ -242,10 +328,11 @@ int policy_check_administer(const struct config *c, const struct peer *peer, con
 	if (r != 0 || rule->administer)
 		return r;
 	words = describe(rule);
+	passed = explain_where(c, peer, rule);
 	return fault_set(reterr, ZCRX_PERMISSION_DENIED, words,
 			 "Only administrators may %s, and the policy's rule at %s makes none of "
-			 "this user; " ASK ".",
-			 what, words ?: "?");
+			 "this user; " ASK ".%s",
+			 what, words ?: "?", passed ?: "");
 }
 
 uint64_t policy_lease_time(const struct config *c, const struct peer *peer, uint64_t asked)

@@ -2,7 +2,7 @@
 /*
  * May this peer do this? The first rule that matches decides; nothing matches: denied. uid 0 is
  * subject to the rules like everybody; a configuration without a policy gives it the one rule
- * {user: root, flows: any, administer: true}. Pure: usage is counted by the caller.
+ * {user: root, flows: any, administer: true}, which is for processes of the host. Pure: usage is counted by the caller.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ struct policy_usage {
 	uint64_t flows;
 };
 
-/* NULL if nothing matches. */
+/* NULL if nothing matches. Who a rule is for but for its where: is not matched by it. */
 const struct policy_rule *policy_match(const struct config *c, const struct peer *peer);
 
 /* All of these: 0, or PERMISSION_DENIED (subject: the rule in words, "line 12 (group zcrx)" or
@@ -42,6 +42,12 @@ int policy_check_cpus(const struct config *c, const struct peer *peer, const str
 bool policy_administers(const struct config *c, const struct peer *peer);
 int policy_check_administer(const struct config *c, const struct peer *peer, const char *what,
 			    struct fault *reterr);
+
+/*
+ * Whether the peer is, where he is, whom his uid belongs to: may he act on what that uid owns? A process of the
+ * host is. In a container he is if the rule that he would have on the host is for containers as well.
+ */
+bool policy_is_owner(const struct config *c, const struct peer *peer, uid_t owner);
 
 /* The time to live that a request gets: the asked one capped by max-lease-time; with a limit, no
  * wish becomes the limit. UINT64_MAX: for ever. */

@@ -29,6 +29,23 @@ enum grant_kind {
 	_GRANT_KIND_MAX,
 };
 
+/* Where a process runs, as far as the policy cares; a set of these in a rule. 0 is nowhere, so that what
+ * was not read matches no rule. */
+enum where {
+	WHERE_HOST = 1 << 0,	  /* in the daemon's own network, user and process namespaces */
+	WHERE_CONTAINER = 1 << 1, /* in another of any of these */
+	WHERE_ASSUMED = 1 << 2,	  /* likewise, under a uid that somebody else's user namespace gave it */
+	WHERE_ANY = WHERE_HOST | WHERE_CONTAINER | WHERE_ASSUMED,
+};
+
+/* The namespaces that decide it. */
+enum namespace {
+	NAMESPACE_NETWORK,
+	NAMESPACE_USER,
+	NAMESPACE_PROCESS,
+	_NAMESPACE_MAX,
+};
+
 /* Who speaks: the kernel's word about the process that connected. */
 struct peer {
 	uid_t uid;
@@ -36,6 +53,8 @@ struct peer {
 	pid_t pid;
 	gid_t *groups; /* supplementary */
 	size_t n_groups;
+	enum where where;
+	bool foreign[_NAMESPACE_MAX]; /* not the daemon's, or not to be seen; none: WHERE_HOST */
 };
 
 /* What the running kernel can do; probed once at start. */

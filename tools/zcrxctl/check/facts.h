@@ -22,6 +22,8 @@ struct machine_facts {
 	unsigned huge_free;	  /* huge pages of the default size */
 	const char *daemon_error; /* why zcrxd does not answer; NULL if it does */
 	char *daemon_version;
+	char *caller; /* "the host", or of what else zcrxd takes this process; NULL: not known */
+	bool caller_is_host;
 };
 
 /* What the daemon, or without one its configuration, says about an interface. */
@@ -48,6 +50,7 @@ static inline void machine_facts_done(struct machine_facts *m)
 	free(m->kernel.features.release);
 	free(m->config_file);
 	free(m->daemon_version);
+	free(m->caller);
 }
 
 static inline void interface_facts_done(struct interface_facts *f)

@@ -25,6 +25,33 @@ void authority_done(struct authority *a)
 
 /* ---------------------------------------------------------------------- the daemon */
 
+/* "a container: network, user"; a daemon of before says nothing of it. */
+static int read_caller(sd_json_variant *caller, struct machine_facts *m)
+{
+	_cleanup_free_ char *list = NULL;
+	sd_json_variant *one;
+
+	if (!caller)
+		return 0;
+	m->caller_is_host = streq(field_string(caller, "where") ?: "", "host");
+	array_foreach(one, field_array(caller, "otherNamespaces")) {
+		char *more;
+
+		if (asprintf(&more, "%s%s%s", list ?: "", list ? ", " : "",
+			     sd_json_variant_string(one) ?: "?") < 0)
+			return -ENOMEM;
+		free(list);
+		list = more;
+	}
+	if (m->caller_is_host)
+		m->caller = strdup("of the host");
+	else if (asprintf(&m->caller, "of a container: another %s namespace%s", list ?: "?",
+			  field_boolean(caller, "assumed") ?
+				  ", and a uid that another user's namespace gave out" : "") < 0)
+		m->caller = NULL;
+	return m->caller ? 0 : -ENOMEM;
+}
+
 static int ask_daemon(const char *socket, struct machine_facts *m, sd_json_variant **ret)
 {
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = NULL;
@@ -46,7 +73,7 @@ static int ask_daemon(const char *socket, struct machine_facts *m, sd_json_varia
 	if (!m->daemon_version)
 		return -ENOMEM;
 	*ret = sd_json_variant_ref(reply);
-	return 0;
+	return read_caller(sd_json_variant_by_key(reply, "caller"), m);
 }
 
 static sd_json_variant *find_described(sd_json_variant *description, const char *name)
@@ -164,7 +191,10 @@ static int is_listed(const struct config *c, const char *name)
 static int view_of_config(const struct config *c, struct interface_facts *f)
 {
 	static const struct policy_usage nothing;
-	struct peer self = { .uid = geteuid(), .gid = getegid(), .pid = getpid() };
+	/* Which namespaces zcrxd will have is not known without one. */
+	struct peer self = {
+		.uid = geteuid(), .gid = getegid(), .pid = getpid(), .where = WHERE_HOST
+	};
 	_cleanup_fault_ struct fault fault = {};
 	_cleanup_free_ gid_t *groups = NULL;
 	int n = getgroups(0, NULL), r = is_listed(c, f->nic.name);

@@ -268,6 +268,12 @@ static void judge_surroundings(const struct machine_facts *m, struct report *rep
 		    m->daemon_error ? "" : "runs, version ",
 		    m->daemon_error ?: m->daemon_version ?: "?");
 	advise(report, q, "systemctl enable --now zcrxd.socket zcrxd");
+	if (!m->caller)
+		return;
+	q = require(report, NULL, "where", yes_if(m->caller_is_host), "a process %s", m->caller);
+	q->optional = true;
+	advise(report, q, "Rules of the policy that are for processes of the host do not match this one: "
+			  "those of root, of administrators, and with `where: host`. See zcrxd.yaml(5).");
 }
 
 void judge_machine(const struct machine_facts *m, struct report *report)

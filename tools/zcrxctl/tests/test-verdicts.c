@@ -111,6 +111,10 @@ static void world_init(struct world *w)
 	CASE(no_huge, MACHINE.huge_free = 0, "huge-pages=advice", "0 free", "nr_hugepages")        \
 	CASE(balanced, MACHINE.irqbalance = true, "irq-affinity=advice", "irqbalance runs",        \
 	     "--banirq")                                                                           \
+	CASE(of_the_host, (MACHINE.caller = (char *)"of the host", MACHINE.caller_is_host = true), "", \
+	     NULL, NULL)                                                                           \
+	CASE(of_a_container, MACHINE.caller = (char *)"of a container: another user namespace",     \
+	     "where=advice", "another user namespace", "where: host")                              \
 	CASE(no_daemon, MACHINE.daemon_error = "nobody listens", "zcrxd=no", "nobody listens",     \
 	     "systemctl")                                                                          \
 	CASE(down, NIC.up = false,                                                                 \

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "connection.h"
 #include "peer.h"
+#include "peer-where.h"
 #include "policy.h"
 #include "session-process.h"
 #include "user.h"
@@ -295,6 +296,8 @@ int connection_new(struct manager *m, int *fd)
 	c->manager = m;
 	c->pidfd = peer_pidfd_fd(*fd);
 	r = c->pidfd == -EMFILE || c->pidfd == -ENFILE ? c->pidfd : peer_read_fd(*fd, &c->peer);
+	if (r >= 0)
+		r = peer_read_where(*fd, c->pidfd, &c->peer);
 	if (r >= 0) {
 		c->user = user_get(m, c->peer.uid);
 		r = c->user ? hand_over(m, c->peer.uid, fd, &c->session, &link) : -ENOMEM;

@@ -69,6 +69,8 @@ int peer_read(sd_varlink *link, struct peer *ret)
 	ret->uid = p->uid;
 	ret->gid = p->gid;
 	ret->pid = p->pid;
+	ret->where = p->where;
+	memcpy(ret->foreign, p->foreign, sizeof(ret->foreign));
 	return 0;
 }
 

@@ -48,6 +48,30 @@ int json_loop(const struct turn_times *t, sd_json_variant **ret)
 			      SD_JSON_BUILD_PAIR_VARIANT("buckets", buckets));
 }
 
+int json_caller(const struct peer *p, sd_json_variant **ret)
+{
+	static const char *const names[] = {
+		[NAMESPACE_NETWORK] = "network",
+		[NAMESPACE_USER] = "user",
+		[NAMESPACE_PROCESS] = "process",
+	};
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *others = NULL;
+	bool host = p->where == WHERE_HOST;
+
+	for (int i = 0; i < _NAMESPACE_MAX; i++) {
+		int r = p->foreign[i] ? sd_json_variant_append_arrayb(
+						&others, SD_JSON_BUILD_STRING(names[i])) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return sd_json_buildo(ret, UNSIGNED("uid", p->uid),
+			      STRING("where", host ? "host" : "container"),
+			      SD_JSON_BUILD_PAIR_CONDITION(others != NULL, "otherNamespaces",
+							   SD_JSON_BUILD_VARIANT(others)),
+			      BOOLEAN("assumed", p->where == WHERE_ASSUMED));
+}
+
 /* ------------------------------------------------------------------------ interfaces */
 
 static int json_queue(struct device *d, uint32_t queue, sd_json_variant **ret)

@@ -39,7 +39,7 @@ static int add_refusal(const struct describe *q, const struct device *d, sd_json
 static int describe_build(struct describe *q, sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *kernel = NULL, *array = NULL;
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *loop = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *loop = NULL, *caller = NULL;
 	_cleanup_free_ char *unsafe = NULL;
 	struct manager *m = q->manager;
 	struct device *d;
@@ -50,6 +50,8 @@ static int describe_build(struct describe *q, sd_json_variant **ret)
 		r = json_kernel(m->backend->ops->features(m->backend), &kernel);
 	if (r >= 0)
 		r = json_loop(&m->loop.times, &loop);
+	if (r >= 0)
+		r = json_caller(&q->peer, &caller);
 	if (r >= 0)
 		r = sd_json_variant_new_array(&array, NULL, 0);
 	TAILQ_FOREACH(d, &m->devices, entry) {
@@ -71,7 +73,8 @@ static int describe_build(struct describe *q, sd_json_variant **ret)
 			      SD_JSON_BUILD_PAIR_CONDITION(m->state_set_aside != NULL, "stateSetAside",
 						SD_JSON_BUILD_STRING(m->state_set_aside)),
 			      SD_JSON_BUILD_PAIR_CONDITION(unsafe != NULL, "unsafeKernel",
-						SD_JSON_BUILD_STRING(unsafe)));
+						SD_JSON_BUILD_STRING(unsafe)),
+			      SD_JSON_BUILD_PAIR_VARIANT("caller", caller));
 }
 
 static void describe_answer(struct describe *q)

@@ -105,10 +105,11 @@ int request_lease(sd_varlink *link, struct manager *m, const struct peer *peer, 
 		r = check_handle(link, l, handle_index, reterr);
 		if (r != 0)
 			return r;
-	} else if (!l->persistent || l->owner_uid != peer->uid)
+	} else if (!l->persistent || !policy_is_owner(m->config, peer, l->owner_uid))
 		return fault_set(reterr, ZCRX_PERMISSION_DENIED, NULL,
 				 l->persistent
-					 ? "Lease %s belongs to another user. Only its owner, whoever "
+					 ? "Lease %s belongs to another user, or to the same one outside of "
+					   "this container. Only its owner, whoever "
 					   "has its handle, and an administrator (zcrxctl revoke) may end "
 					   "or use it."
 					 : "Lease %s is its handle's: send the handle with the call. An "
