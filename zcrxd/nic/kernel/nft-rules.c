@@ -12,7 +12,8 @@
 #include "nft-table.h"
 
 enum { TCP_OPTION_MD5 = 19, TCP_OPTION_AO = 29 };
-enum { TCP_FLAGS = 13, TCP_URG = 0x20 }; /* the byte's offset; the bit in it */
+enum { TCP_FLAGS = 13, TCP_URGENT_POINTER = 18 }; /* offsets */
+enum { TCP_URG = 0x20 };
 
 void nft_put_table(struct nft_batch *b, uint8_t type, const struct nft_table *c)
 {
@@ -95,14 +96,25 @@ static void put_ingress(struct nft_batch *b, const struct nft_table *c)
 	}
 }
 
-/* The flag in its 16 bits of the header: a checksum is over words. */
+/*
+ * nf_tables corrects the checksum for whole words only, and the word of the flag has the header's length
+ * in it, which Linux 7.3 lets nobody write. The urgent pointer means nothing without the flag: it gets the
+ * word as it shall be, with the checksum corrected for that; then the two change places, which leaves the
+ * sum as it is. The flag goes last but one: if anything before fails, it is there still.
+ */
 static void clear_urgent(struct nft_batch *b)
 {
 	static const uint8_t mask[] = { 0xff, (uint8_t)~TCP_URG };
+	enum { BEFORE, AFTER, FLAGS };
 
-	nft_load(b, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS - 1, 2, NFT_REGISTER(0));
-	nft_mask(b, NFT_REGISTER(0), mask, 2);
-	nft_store_tcp(b, TCP_FLAGS - 1, 2, NFT_REGISTER(0));
+	nft_load(b, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS - 1, 2, NFT_REGISTER(BEFORE));
+	nft_load(b, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS - 1, 2, NFT_REGISTER(AFTER));
+	nft_mask(b, NFT_REGISTER(AFTER), mask, 2);
+	nft_load(b, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS, 1, NFT_REGISTER(FLAGS));
+	nft_mask(b, NFT_REGISTER(FLAGS), mask + 1, 1);
+	nft_store_tcp(b, TCP_URGENT_POINTER, 2, NFT_REGISTER(AFTER), true);
+	nft_store_tcp(b, TCP_FLAGS, 1, NFT_REGISTER(FLAGS), false);
+	nft_store_tcp(b, TCP_URGENT_POINTER, 2, NFT_REGISTER(BEFORE), false);
 }
 
 /* The first NFT_TABLE_COUNTERS rules count; they go on from what was counted. */

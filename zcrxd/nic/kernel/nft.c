@@ -208,7 +208,7 @@ void nft_load(struct nft_batch *b, uint32_t base, uint32_t offset, uint32_t leng
 	end(b, &e);
 }
 
-void nft_store_tcp(struct nft_batch *b, uint32_t offset, uint32_t length, uint32_t reg)
+void nft_store_tcp(struct nft_batch *b, uint32_t offset, uint32_t length, uint32_t reg, bool correct)
 {
 	struct expression e = begin(b, "payload");
 
@@ -216,8 +216,10 @@ void nft_store_tcp(struct nft_batch *b, uint32_t offset, uint32_t length, uint32
 	nft_put_u32(b, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
 	nft_put_u32(b, NFTA_PAYLOAD_OFFSET, offset);
 	nft_put_u32(b, NFTA_PAYLOAD_LEN, length);
-	nft_put_u32(b, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
-	nft_put_u32(b, NFTA_PAYLOAD_CSUM_OFFSET, TCP_CHECKSUM);
+	if (correct) {
+		nft_put_u32(b, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
+		nft_put_u32(b, NFTA_PAYLOAD_CSUM_OFFSET, TCP_CHECKSUM);
+	}
 	end(b, &e);
 }
 

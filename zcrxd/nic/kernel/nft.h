@@ -43,8 +43,8 @@ void nft_rule(struct nft_batch *b, const char *table, const char *chain);
 void nft_rule_end(struct nft_batch *b);
 void nft_meta(struct nft_batch *b, uint32_t key, uint32_t reg);
 void nft_load(struct nft_batch *b, uint32_t base, uint32_t offset, uint32_t length, uint32_t reg);
-/* Into the TCP header, with its checksum. */
-void nft_store_tcp(struct nft_batch *b, uint32_t offset, uint32_t length, uint32_t reg);
+/* Into the TCP header; its checksum is corrected, or left as it is. */
+void nft_store_tcp(struct nft_batch *b, uint32_t offset, uint32_t length, uint32_t reg, bool correct);
 void nft_mask(struct nft_batch *b, uint32_t reg, const void *mask, uint32_t length);
 /* The rule goes on if the register has (or has not) this value. */
 void nft_compare(struct nft_batch *b, uint32_t reg, bool equal, const void *value, size_t length);
