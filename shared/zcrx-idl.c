@@ -366,7 +366,9 @@ static SD_VARLINK_DEFINE_METHOD(AddFlow,
 	    "lease's RSS context, which there is once every queue is bound; WrongState before. Without "
 	    "a context each flow goes to the queue with the fewest"),
 	IN(queue, INT, N),
-	DOC("Index of the attached TCP socket, listening or established, whose flows these are"),
+	DOC("Index of the attached TCP socket, listening or established, whose flows these are. WrongState "
+	    "if there are other connections already that would be steered along, or urgent data is on its "
+	    "way to it, unless the configuration has \"unsafe-kernel: allow\""),
 	IN(socketFileDescriptor, INT, N),
 	DOC("By value instead: for root, and for ports and addresses that the policy lists"),
 	IN_TYPED(flow, Flow, N),

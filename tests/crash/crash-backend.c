@@ -312,6 +312,14 @@ static int sockets_at_flows(struct sockets *s, const struct flow *flows, size_t 
 	return INNER(s, crash_sockets)->ops->at_flows(INNER(s, crash_sockets), flows, n, ret, ret_n);
 }
 
+static int sockets_connection(struct sockets *s, const struct flow *flows, size_t n, uint64_t but,
+			      struct socket_facts *ret, bool *ret_found)
+{
+	struct sockets *inner = INNER(s, crash_sockets);
+
+	return POINTS(inner->ops->connection(inner, flows, n, but, ret, ret_found));
+}
+
 static struct sockets *sockets_close(struct sockets *s)
 {
 	INNER(s, crash_sockets)->ops->close(INNER(s, crash_sockets));
@@ -323,6 +331,7 @@ static const struct sockets_ops sockets_ops = {
 	.find = sockets_find,
 	.receiver = sockets_receiver,
 	.at_flows = sockets_at_flows,
+	.connection = sockets_connection,
 	.close = sockets_close,
 };
 

@@ -14,7 +14,8 @@ import machine
 import nft
 import pytest
 import simnic
-from machine import HOST4, HOST6, run
+from client import Connection, Error, new_area, new_ring
+from machine import HOST4, HOST6, impersonate, listener, run
 
 CONFIG = machine.config()
 PORT, ORDINARY, OTHER = 9101, 9102, 9103
@@ -211,6 +212,24 @@ def test_a_table_that_no_lease_needs_goes_at_the_start():
     assert nft.guards() == {4711: False}
     run("systemctl", "start", "zcrxd")
     assert nft.guards() == {}
+
+
+def test_connections_from_before_are_not_steered_along():
+    """Urgent data may have been announced to them; the one that proves itself is asked about."""
+    with impersonate("alice"):
+        listening = listener(port=PORT)
+    with listening, Connection("alice") as alice, alice.acquire(interface="zc0") as lease, \
+            new_ring() as ring, new_area() as area, simnic.peer_socket() as far:
+        lease.register(ring, area)
+        far.connect((HOST4, PORT))
+        with listening.accept()[0] as near:
+            with pytest.raises(Error) as refused:
+                lease.add_socket(listening)
+            assert refused.value.name == "WrongState"
+            assert "a connection already" in refused.value.message
+            added = lease.add_socket(near)
+            assert machine.rule_count() == 1
+            lease.call("RemoveFlow", flowId=added["flowIds"][0])
 
 
 def test_restore_takes_it_away():

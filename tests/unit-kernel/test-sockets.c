@@ -241,6 +241,42 @@ static void test_at_flows(void **state)
 	assert_int_equal(at_flows(&flow, 1, found, 4), 0);
 }
 
+/* One that is there already when a flow is to be steered. */
+static void test_connection(void **state)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	_cleanup_close_ int l = -EBADF, c = -EBADF, s = -EBADF;
+	struct socket_facts facts, found = {};
+	uint16_t port = 0;
+	struct flow flow;
+	bool any = true;
+
+	(void)state;
+	l = bound(AF_INET, v4_loopback, &port, true);
+	flow = flow_to(FLOW_TCP4, v4_loopback, port);
+	assert_int_equal(listen(l, 2), 0);
+	assert_int_equal(sockets->ops->connection(sockets, &flow, 1, 0, &found, &any), 0);
+	assert_false(any);
+	sin.sin_port = htons(port);
+	c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(c, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	/* Nobody has to have it. */
+	assert_int_equal(sockets->ops->connection(sockets, &flow, 1, 0, &found, &any), 0);
+	assert_true(any);
+	assert_int_equal(found.local_port, port);
+	assert_true(found.remote_port != 0);
+	s = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	read_facts(s, &facts);
+	assert_int_equal(sockets->ops->connection(sockets, &flow, 1, facts.cookie, &found, &any), 0);
+	assert_false(any);
+	flow.destination_port = 0;
+	assert_int_equal(sockets->ops->connection(sockets, &flow, 1, 0, &found, &any), 0);
+	assert_true(any);
+	flow = flow_to(FLOW_TCP4, v4_loopback, (uint16_t)(port + 1));
+	assert_int_equal(sockets->ops->connection(sockets, &flow, 1, 0, &found, &any), 0);
+	assert_false(any);
+}
+
 /* What no flow reaches is not told. */
 static void test_other_ports_and_addresses(void **state)
 {
@@ -477,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_receiver_moves),
 		cmocka_unit_test(test_receiver_of_another_user),
 		cmocka_unit_test(test_at_flows),
+		cmocka_unit_test(test_connection),
 		cmocka_unit_test(test_other_ports_and_addresses),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_nobody_hides_others),

@@ -237,6 +237,22 @@ bool flow_reaches(const struct flow *flow, const struct port_socket *s)
 					 flow_address_bits(flow->protocol) / 8));
 }
 
+bool flow_has_connection(const struct flow *flow, const struct socket_facts *connection)
+{
+	const struct local_side side = local_side(connection->domain, connection->local, true);
+	enum flow_protocol p = side.tcp4 ? FLOW_TCP4 : FLOW_TCP6;
+	const bool mapped = p == FLOW_TCP4 && connection->domain == AF_INET6;
+	const struct flow its = {
+		.protocol = p,
+		.source = whole_address(p, connection->remote + (mapped ? 12 : 0)),
+		.destination = whole_address(p, side.bytes),
+		.source_port = connection->remote_port,
+		.destination_port = connection->local_port,
+	};
+
+	return flow_covers(flow, &its);
+}
+
 static int check_extension(const struct port_socket *s, struct fault *reterr)
 {
 	if (!s->listening)

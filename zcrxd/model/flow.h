@@ -107,6 +107,9 @@ enum socket_extension {
 	_SOCKET_EXTENSION_MAX,
 };
 
+/* What comes to this connection can come by this flow. */
+bool flow_has_connection(const struct flow *flow, const struct socket_facts *connection);
+
 /* A TCP socket that holds a local port, in whatever state, or many that differ in nothing here. */
 struct port_socket {
 	int domain;

@@ -201,6 +201,10 @@ struct sockets_ops {
 	 * Those that no process has are left out, but for listeners. */
 	int (*at_flows)(struct sockets *s, const struct flow *flows, size_t n,
 			struct port_socket **ret, size_t *ret_n);
+	/* A connection to which one of these flows brings something, whoever has it, or nobody; not the
+	 * one with this cookie, none that is half made or in time-wait. *ret_found: there is one. */
+	int (*connection)(struct sockets *s, const struct flow *flows, size_t n, uint64_t but,
+			  struct socket_facts *ret, bool *ret_found);
 	struct sockets *(*close)(struct sockets *s); /* returns NULL */
 };
 

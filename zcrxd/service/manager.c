@@ -329,6 +329,7 @@ struct manager *manager_free(struct manager *m)
 	answers_free(m);
 	registrars_free(&m->registrars);
 	leases_leave(m);
+	urgent_free_all(m);
 	strays_free(m);
 	lingering_free(m);
 	while ((d = TAILQ_FIRST(&m->devices)))

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "loop.h"
 #include "nic.h"
+#include "urgent.h"
 
 struct answer;
 struct connection;
@@ -65,6 +66,7 @@ struct manager {
 	int state_error; /* why the last write of the state file failed, and that was said; or 0 */
 	sd_event_source *proof_timer;
 	struct prover *prover; /* leases/prover.h */
+	struct urgent_slot urgent[URGENT_MAX];
 	struct watcher_list watchers;
 	struct answer_list answers; /* to calls that only read: methods/answers.h */
 	sd_event_source *answer_source;

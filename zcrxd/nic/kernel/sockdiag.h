@@ -21,6 +21,9 @@
 	(1U << TCP_ESTABLISHED | 1U << TCP_SYN_SENT | 1U << TCP_FIN_WAIT1 | 1U << TCP_FIN_WAIT2 |  \
 	 1U << TCP_CLOSE_WAIT | 1U << TCP_LAST_ACK | 1U << TCP_CLOSING)
 
+/* What TCP keeps of segments that came is with these only. */
+#define SOCKDIAG_ESTABLISHED (SOCKDIAG_CONNECTED & ~(1U << TCP_SYN_SENT))
+
 struct sockdiag_socket {
 	int family; /* AF_INET, AF_INET6 */
 	int state;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "sockdiag.h"
+#include "sockdiag-connection.h"
 #include "sockets.h"
 
 struct kernel_sockets {
@@ -339,6 +340,12 @@ static int kernel_at_flows(struct sockets *s, const struct flow *flows, size_t n
 	return r;
 }
 
+static int kernel_connection(struct sockets *s, const struct flow *flows, size_t n, uint64_t but,
+			     struct socket_facts *ret, bool *ret_found)
+{
+	return connection_find(diag_of(s), flows, n, but, ret, ret_found);
+}
+
 static struct sockets *kernel_sockets_close(struct sockets *s)
 {
 	if (!s)
@@ -352,6 +359,7 @@ static const struct sockets_ops kernel_sockets_ops = {
 	.find = kernel_find,
 	.receiver = kernel_receiver,
 	.at_flows = kernel_at_flows,
+	.connection = kernel_connection,
 	.close = kernel_sockets_close,
 };
 

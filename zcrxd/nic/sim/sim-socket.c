@@ -267,6 +267,28 @@ static int sockets_at_flows(struct sockets *sockets, const struct flow *flows, s
 	return 0;
 }
 
+static int sockets_connection(struct sockets *sockets, const struct flow *flows, size_t n, uint64_t but,
+			      struct socket_facts *ret, bool *ret_found)
+{
+	struct sim *s = sim_of_sockets(sockets);
+	int r = timed_operation(s, "look for older connections");
+
+	if (r < 0)
+		return r;
+	SIM_LOCK(s);
+	*ret_found = false;
+	for (size_t i = 0; i < s->n_sockets && !*ret_found; i++) {
+		const struct socket_facts *f = &s->sockets[i].facts;
+
+		for (size_t k = 0; k < n && !*ret_found; k++)
+			*ret_found = f->tcp_state == TCP_ESTABLISHED && f->cookie != but &&
+				     f->protocol == IPPROTO_TCP && flow_has_connection(&flows[k], f);
+		if (*ret_found)
+			*ret = *f;
+	}
+	return 0;
+}
+
 static struct sockets *sockets_close(struct sockets *s)
 {
 	free(s);
@@ -279,6 +301,7 @@ int sim_sockets(struct nic_backend *b, struct sockets **ret)
 		.find = sockets_find,
 		.receiver = sockets_receiver,
 		.at_flows = sockets_at_flows,
+		.connection = sockets_connection,
 		.close = sockets_close,
 	};
 	struct sim_sockets *s = calloc(1, sizeof(*s));

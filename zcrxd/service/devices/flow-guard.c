@@ -19,6 +19,7 @@
 struct guard_linger {
 	struct flow flow;
 	uint64_t until; /* CLOCK_MONOTONIC */
+	bool was_steered; /* all its connections have been guarded since they began, or since they were asked */
 };
 
 static bool is_possible(const struct manager *m)
@@ -233,7 +234,7 @@ static void set_again_in(struct device *d, uint64_t usec)
 		log_errno(r, "Cannot arm a timer for %s", device_name(d));
 }
 
-void flow_guard_linger(struct device *d, const struct flow *flow)
+void flow_guard_linger(struct device *d, const struct flow *flow, bool was_steered)
 {
 	struct flow_guard *g = &d->guard;
 	uint64_t until = now_usec(CLOCK_MONOTONIC) + LINGER_USEC;
@@ -245,6 +246,7 @@ void flow_guard_linger(struct device *d, const struct flow *flow)
 	for (size_t i = 0; i < g->n_lingering; i++)
 		if (flow_equal(&g->lingering[i].flow, flow)) {
 			g->lingering[i].until = until;
+			g->lingering[i].was_steered |= was_steered;
 			return;
 		}
 	grown = reallocarray(g->lingering, g->n_lingering + 1, sizeof(*grown));
@@ -253,13 +255,29 @@ void flow_guard_linger(struct device *d, const struct flow *flow)
 		return;
 	}
 	g->lingering = grown;
-	g->lingering[g->n_lingering++] = (struct guard_linger){ *flow, until };
+	g->lingering[g->n_lingering++] = (struct guard_linger){ *flow, until, was_steered };
 }
 
 void flow_guard_set(struct device *d)
 {
 	d->guard.n_lingering = 0;
 	submit(d);
+}
+
+bool flow_guard_decides(const struct device *d)
+{
+	return is_needed(d) && is_possible(d->manager) &&
+	       d->manager->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE;
+}
+
+bool flow_guard_has_been_on(const struct device *d, const struct flow *flow)
+{
+	const struct flow_guard *g = &d->guard;
+
+	for (size_t i = 0; i < g->n_lingering; i++)
+		if (flow_equal(&g->lingering[i].flow, flow))
+			return g->lingering[i].was_steered;
+	return false;
 }
 
 bool flow_guard_stands(const struct device *d)

@@ -40,8 +40,12 @@ void guard_job_done(struct guard_job *j);
 /* On the worker. Positive or negative: no rule may be inserted. */
 int guard_job_run(struct nic *nic, const struct guard_job *j, struct fault *reterr);
 
-/* This flow has no rule any more. */
-void flow_guard_linger(struct device *d, const struct flow *flow);
+/* This flow has no rule any more, or never got one. */
+void flow_guard_linger(struct device *d, const struct flow *flow, bool was_steered);
+/* No flow may be steered without it. */
+bool flow_guard_decides(const struct device *d);
+/* When the last guard_job_prepare() was called, it stood for this flow, and had since it was steered. */
+bool flow_guard_has_been_on(const struct device *d, const struct flow *flow);
 /* At once for the flows that there are now, and never again for others. */
 void flow_guard_set(struct device *d);
 /* There are flows for which it stands. */

@@ -29,7 +29,8 @@ int deletion_prepare(struct lease *l, struct deletion *ret)
 	}
 	ret->n_asked = n;
 	if (n > 0)
-		r = question_new(l->manager->event, b, exports, n, &l->question);
+		r = question_new(l->manager->event, b->ops->wait_for_areas, b, exports, n,
+				 &l->question);
 	if (n > 0 && r == 0)
 		r = question_asking(l->question, &ret->asking);
 	if (r < 0)
@@ -96,7 +97,7 @@ bool deletion_is_safe(struct manager *m, const int *exports, size_t n)
 
 	if (n == 0 || !m->backend->ops->features(m->backend)->added_areas)
 		return true;
-	r = question_new(m->event, m->backend, exports, n, &question);
+	r = question_new(m->event, m->backend->ops->wait_for_areas, m->backend, exports, n, &question);
 	if (r == 0)
 		r = question_asking(question, &asking);
 	if (r == 0)

@@ -6,6 +6,7 @@
 
 #include "leases.h"
 #include "log.h"
+#include "older.h"
 #include "policy.h"
 #include "record.h"
 #include "strays.h"
@@ -160,6 +161,7 @@ struct rule_job {
 		size_t held; /* as nic_ops.rule_insert takes it */
 	} *rules;
 	struct guard_job guard;
+	struct older older;
 	size_t n_inserted;
 	bool gone; /* the interface, with rules that were to be removed */
 	int r;
@@ -175,6 +177,7 @@ static struct rule_job *rule_job_free(struct rule_job *j)
 	flow_list_done(&j->list);
 	fault_done(&j->fault);
 	guard_job_done(&j->guard);
+	older_done(&j->older);
 	free(j->rules);
 	free(j);
 	return NULL;
@@ -239,6 +242,8 @@ static void insert_run(struct nic *nic, void *data)
 
 	/* No packet may come by a rule before it. */
 	j->r = guard_job_run(nic, &j->guard, &j->fault);
+	if (j->r == 0)
+		j->r = older_check(&j->older, &j->fault);
 	for (size_t i = 0; i < j->list.n && j->r == 0; i++) {
 		nic_progress(nic);
 		j->r = nic->ops->rule_insert(nic, &j->rules[i].flow, &j->rules[i].target,
@@ -278,7 +283,7 @@ static void inserted(struct rule_job *j, size_t i)
 	bool stays = f->lost && !f->unproved && !(f->proof && f->proof->gone);
 
 	if (j->r != 0 && !stays) {
-		flow_guard_linger(j->lease->device, &f->flow);
+		flow_guard_linger(j->lease->device, &f->flow, false);
 		lease_flow_forget(j->lease, f);
 		return;
 	}
@@ -330,6 +335,8 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 	r = rule_job_new(l, list, done, userdata, &j);
 	if (r == 0)
 		r = guard_job_prepare(l->device, &j->guard);
+	if (r == 0)
+		r = older_prepare(l, list, &j->older);
 	if (r == 0)
 		r = lease_save(l);
 	if (r >= 0)
@@ -436,7 +443,7 @@ static void remove_done(void *data)
 		stray_note(l);
 	for (size_t i = 0; i < j->list.n; i++) {
 		if (j->r == 0) {
-			flow_guard_linger(d, &j->list.flows[i]->flow);
+			flow_guard_linger(d, &j->list.flows[i]->flow, true);
 			lease_flow_forget(l, j->list.flows[i]);
 		} else /* it may still be there: kept, so that draining tries again */
 			j->list.flows[i]->state = FLOW_INSTALLED;

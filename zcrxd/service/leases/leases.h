@@ -40,6 +40,7 @@ struct proof {
 	/* Under way: whether its flows are proved still; whether those of new addresses are. */
 	struct socket_check *questions[_PROOF_QUESTION_MAX];
 	bool addresses_changed; /* once more, after the second */
+	struct urgent urgent;	/* of a connection: until its first flow is steered */
 	bool stored;   /* the epoll is in the service manager's store */
 	int epoll_fd;
 	sd_event_source *source;

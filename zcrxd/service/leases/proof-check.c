@@ -90,8 +90,8 @@ void proofs_socket_gone(struct manager *m, uint64_t cookie)
 /* ------------------------------------------------------------------------- receiving */
 
 /* What was asked when the socket was shown, by the same prover and as the same user. */
-static struct socket_check *question_new(struct proof *p, enum proof_question which, size_t n,
-					 void (*done)(struct socket_check *c))
+static struct socket_check *proof_question_new(struct proof *p, enum proof_question which, size_t n,
+					        void (*done)(struct socket_check *c))
 {
 	_cleanup_(socket_check_freep) struct socket_check *c = calloc(1, sizeof(*c));
 
@@ -150,7 +150,7 @@ static void check_one(struct proof *p, void *data)
 		proof_set_gone(p, fault.message);
 		return;
 	}
-	c = question_new(p, PROOF_STILL, l->n_flows, on_checked);
+	c = proof_question_new(p, PROOF_STILL, l->n_flows, on_checked);
 	if (!c)
 		return; /* the next time */
 	for (size_t i = 0; i < l->n_flows; i++)
@@ -313,7 +313,7 @@ static void follow_more(struct proof *p, const struct flow_set *set)
 	p->addresses_changed = p->questions[PROOF_MORE] != NULL;
 	if (p->addresses_changed)
 		return;
-	c = question_new(p, PROOF_MORE, set->n, on_more_checked);
+	c = proof_question_new(p, PROOF_MORE, set->n, on_more_checked);
 	if (!c)
 		return;
 	for (size_t i = 0; i < set->n; i++)

@@ -5,6 +5,7 @@
  * is kept meanwhile.
  */
 #include <errno.h>
+#include <netinet/tcp.h>
 
 #include "leases.h"
 #include "links.h"
@@ -156,6 +157,12 @@ int proof_show(struct lease *l, int fd, unsigned queue, uid_t uid, proof_shown s
 	r = proof_new(l, fd, &facts, queue, uid, &s->proof, reterr);
 	if (r != 0)
 		return r < 0 ? fault_kernel(reterr, -r, NULL, "watch the socket", "Try again.") : r;
+	if (facts.tcp_state != TCP_LISTEN && flow_guard_decides(l->device))
+		r = urgent_begin(l->manager, uid, fd, &s->proof->urgent, reterr);
+	if (r != 0) {
+		proof_free(s->proof);
+		return r;
+	}
 	s->shown = shown;
 	s->userdata = userdata;
 	proof_ref_flow(s->proof);

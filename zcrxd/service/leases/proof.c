@@ -44,6 +44,9 @@ int proof_settle(struct proof *p, const struct socket_facts *facts, bool wildcar
 
 	if (other && !other->gone && same_facts(&other->facts, facts)) {
 		other->wildcard = wildcard;
+		urgent_end(&other->urgent);
+		other->urgent = p->urgent;
+		p->urgent = (struct urgent) {};
 		proof_free(p);
 		*ret = other;
 		return 0;
@@ -106,6 +109,7 @@ struct proof *proof_free(struct proof *p)
 	if (p->awaited)
 		p->lease->manager->backend->ops->forget_socket(p->lease->manager->backend,
 							       p->facts.cookie);
+	urgent_end(&p->urgent);
 	LIST_REMOVE(p, entry);
 	p->lease->n_proofs--;
 	sd_event_source_disable_unref(p->source);

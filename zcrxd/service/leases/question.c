@@ -45,15 +45,15 @@ static void wait_for_word(void *userdata)
 		_exit(0); /* nobody asks any more */
 }
 
-_Noreturn static void child_main(struct nic_backend *backend, const int *exports, size_t n,
-				 pid_t daemon, int fd)
+_Noreturn static void child_main(question_ask ask, struct nic_backend *backend, const int *asked,
+				 size_t n, pid_t daemon, int fd)
 {
 	int fds[LEASE_QUEUES_MAX + 1], r;
 
-	memcpy(fds, exports, n * sizeof(*fds));
+	memcpy(fds, asked, n * sizeof(*fds));
 	fds[n] = fd;
 	disposable_begin(daemon, "zcrxd-question", fds, n + 1);
-	r = backend->ops->wait_for_areas(backend, exports, n, wait_for_word, &fd);
+	r = ask(backend, asked, n, wait_for_word, &fd);
 	(void)send(fd, &r, sizeof(r), MSG_NOSIGNAL);
 	_exit(0);
 }
@@ -72,8 +72,8 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 	return 0;
 }
 
-static int question_fork(struct question *q, struct nic_backend *backend, const int *exports,
-			 size_t n)
+static int question_fork(struct question *q, question_ask ask, struct nic_backend *backend,
+			 const int *fds, size_t n)
 {
 	_cleanup_close_ int child_end = -EBADF;
 	pid_t daemon = getpid();
@@ -87,12 +87,12 @@ static int question_fork(struct question *q, struct nic_backend *backend, const 
 	if (q->pid < 0)
 		return -errno;
 	if (q->pid == 0)
-		child_main(backend, exports, n, daemon, child_end);
+		child_main(ask, backend, fds, n, daemon, child_end);
 	return 0;
 }
 
-int question_new(sd_event *event, struct nic_backend *backend, const int *exports, size_t n,
-		 struct question **slot)
+int question_new(sd_event *event, question_ask ask, struct nic_backend *backend, const int *fds,
+		 size_t n, struct question **slot)
 {
 	_cleanup_(question_freep) struct question *q = NULL;
 	int r;
@@ -103,7 +103,7 @@ int question_new(sd_event *event, struct nic_backend *backend, const int *export
 	if (!q)
 		return -ENOMEM;
 	*q = (struct question){ .slot = slot, .fd = -EBADF };
-	r = question_fork(q, backend, exports, n);
+	r = question_fork(q, ask, backend, fds, n);
 	if (r < 0)
 		return r;
 	r = sd_event_add_child(event, &q->child, q->pid, WEXITED, on_child, q);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The question whether areas are being added to ifqs, asked in a process that may hang: as long as one
- * is, the deletion of their device would hang instead, and with it the network configuration of the
- * whole machine. Made on the loop, asked on a worker right before the deletion.
+ * A question to the kernel that may hang, because a client holds the lock that its answer needs: asked in
+ * a process of its own. Made on the loop, asked on a worker, right before what depends on the answer:
+ * whether areas are being added to ifqs (leases/deletion.h), whether urgent data is announced on a socket
+ * (leases/urgent.h).
  */
 #pragma once
 
@@ -12,9 +13,13 @@
 
 struct question;
 
-/* Borrows the exports. *slot is the question until its process has ended, NULL from then on. */
-int question_new(sd_event *event, struct nic_backend *backend, const int *exports, size_t n,
-		 struct question **slot);
+/* In the process: gets ready, calls `wait`, asks. 0 or a negative errno is the answer. */
+typedef int (*question_ask)(struct nic_backend *backend, const int *fds, size_t n,
+			    void (*wait)(void *userdata), void *userdata);
+/* Borrows the descriptors that it is about. *slot is the question until its process has ended, NULL from
+ * then on. */
+int question_new(sd_event *event, question_ask ask, struct nic_backend *backend, const int *fds,
+		 size_t n, struct question **slot);
 /* Nobody waits for it any more; its process is reaped whenever it ends. */
 void question_abandon(struct question **slot);
 
@@ -31,5 +36,5 @@ enum question_answer {
 	QUESTION_HELD, /* it hangs */
 };
 /* Takes a fifth of a second at most, unless the machine is too busy to run the process. Negative errno:
- * it could not be asked. */
+ * it could not be asked, or that is its answer. */
 int asking_answer(const struct asking *a);
