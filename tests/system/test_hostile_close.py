@@ -17,6 +17,7 @@ from silent import SilentFile, enter_namespaces, in_a_socket, send_whole
 DESCRIBE = b'{"method":"io.zcrx.Manager.Describe"}\0'
 CONNECTIONS = 520  # more than one user may have
 PACKET_SOCKETS, MEMORY = 1500, 512 << 20
+SIZE = 1 << 20
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -118,6 +119,7 @@ def test_nobody_waits(attack):
     with Process(work, user) as process:
         with others_are_served():
             assert process.hear() == ("done",)
+        machine.assert_zero_copy(machine.transfer(9001, SIZE, user="bob"), SIZE)
         before = machine.main_pid()
         started = time.monotonic()
         machine.run("systemctl", "reset-failed", "zcrxd")  # it counts starts

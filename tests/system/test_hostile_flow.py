@@ -187,3 +187,25 @@ def test_a_listed_flow_can_be_taken_by_value(bobs):
     added = bobs.add_flow(protocol="tcp4", destination=HOST4, destinationPort=9309)
     assert len(machine.rules_to(bobs.queues[0])) == 1
     bobs.call("RemoveFlow", flowId=added["flowIds"][0])
+
+
+def test_refused_calls_leave_nothing(bobs, alices):
+    """Each left a descriptor, and a proof on record; of so many the next zcrxd took its whole record for
+    damaged, and ended everybody's leases."""
+    bobs.add_flow(protocol="tcp4", destination=HOST4, destinationPort=9302)
+    with impersonate("alice"):
+        hers = listener(address="0.0.0.0", port=9302)
+    with hers:
+        stored = machine.show("zcrxd", "NFileDescriptorStore")
+        for _ in range(260):  # a lease may have 256 proofs
+            assert refusal(alices.add_socket, hers).name == "FlowConflict"
+        assert machine.show("zcrxd", "NFileDescriptorStore") == stored
+    machine.run("systemctl", "restart", "zcrxd")
+    for lease, user in (bobs, "bob"), (alices, "alice"):
+        lease.connection.close()
+        lease.connection = Connection(user)
+        assert lease.state() == ("steered" if lease is bobs else "bound")
+    assert "stateSetAside" not in bobs.connection.call("Describe")
+    flow, = (flow for lease in machine.leases() for flow in lease["flows"])
+    assert machine.rule_count() == 1
+    bobs.call("RemoveFlow", flowId=flow["flowId"])
