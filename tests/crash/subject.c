@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "lease.h"
 #include "subject.h"
 
 const char *subject_acquire(struct world *w, struct subject *s, const char *parameters)
@@ -76,6 +77,11 @@ const char *subject_call(struct world *w, struct subject *s, const char *method)
 
 void subject_end(struct world *w, struct subject *s)
 {
+	uint32_t id;
+
+	/* Also of a NIC that went meanwhile. */
+	for (unsigned q = 0; q < SUBJECT_QUEUES_MOST && lease_id_parse(s->id, &id) == 0; q++)
+		sim_watched_ring_closed(w->d.sim, nic_ring_key(id, q));
 	for (uint32_t q = 0; q < SUBJECT_QUEUES_MOST; q++)
 		(void)sim_ring_closed(w->d.sim, SIM0, SUBJECT_QUEUE + q);
 	(void)sim_ring_closed(w->d.sim, SOFTWARE_IFINDEX, 0);
