@@ -222,7 +222,9 @@ def test_connections_from_before_are_not_steered_along():
             new_ring() as ring, new_area() as area, simnic.peer_socket() as far:
         lease.register(ring, area)
         far.connect((HOST4, PORT))
-        with listening.accept()[0] as near:
+        with impersonate("alice"):
+            near = listening.accept()[0]
+        with near:
             with pytest.raises(Error) as refused:
                 lease.add_socket(listening)
             assert refused.value.name == "WrongState"
