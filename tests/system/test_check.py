@@ -81,7 +81,7 @@ def test_no_such_interface():
 def test_without_the_daemon():
     """It has to be started; the NIC is judged all the same, and so is the policy's file."""
     with stopped():
-        for user, refused in (None, {}), ("mallory", {"policy": "no"}):
+        for user, refused in (None, {}), ("mallory", {"policy": "no", "unsafe-kernel": "unknown"}):
             missing, found = check(user=user, status=1)  # all that are configured
             assert missing == dict(UNPROVED, zcrxd="no", configured="no", **refused)
             assert found["zcrxd"]["found"] == "nobody listens"

@@ -14,8 +14,8 @@ NOT_A_NAME = "of 1 to 127 characters without blanks"
 # What is in the file, and what is said of it behind the file's name.
 MISTAKES = [
     ("interface: []\n",
-     "1:1: interface: found an unknown key, expected one of on-stop, on-drift, grants, interfaces, "
-     "software, policy (did you mean interfaces?)"),
+     "1:1: interface: found an unknown key, expected one of on-stop, on-drift, grants, "
+     "unsafe-kernel, interfaces, software, policy (did you mean interfaces?)"),
     ("on-stop: leave\n", '1:10: on-stop: found "leave", expected keep or restore'),
     ("grants: netkit\n", '1:9: grants: found "netkit", expected auto or direct'),
     ("on-stop: keep\non-stop: keep\n",

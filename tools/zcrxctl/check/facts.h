@@ -24,6 +24,7 @@ struct machine_facts {
 	char *daemon_version;
 	char *caller; /* "the host", or of what else zcrxd takes this process; NULL: not known */
 	bool caller_is_host;
+	bool daemon_guards; /* what panics the kernel is kept from steered flows, by its word */
 };
 
 /* What the daemon, or without one its configuration, says about an interface. */

@@ -73,6 +73,8 @@ static int ask_daemon(const char *socket, struct machine_facts *m, sd_json_varia
 	if (!m->daemon_version)
 		return -ENOMEM;
 	*ret = sd_json_variant_ref(reply);
+	/* A daemon of before says neither. */
+	m->daemon_guards = sd_json_variant_by_key(reply, "caller") && !field_string(reply, "unsafeKernel");
 	return read_caller(sd_json_variant_by_key(reply, "caller"), m);
 }
 

@@ -186,7 +186,7 @@ static void judge_added_areas(const struct machine_facts *m, struct report *repo
 static void judge_guard(const struct machine_facts *m, struct report *report)
 {
 	const struct kernel_inspection *k = &m->kernel;
-	bool has = k->features.guard;
+	bool has = k->features.guard || m->daemon_guards;
 	enum verdict v = has ? VERDICT_YES : k->privileged ? VERDICT_NO : VERDICT_UNKNOWN;
 	struct requirement *q = require(report, NULL, "unsafe-kernel", v, "%s",
 					v == VERDICT_YES ? "nf_tables keeps from steered flows what it panics on" :

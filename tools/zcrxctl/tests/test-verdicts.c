@@ -111,6 +111,8 @@ static void world_init(struct world *w)
 	CASE(no_huge, MACHINE.huge_free = 0, "huge-pages=advice", "0 free", "nr_hugepages")        \
 	CASE(balanced, MACHINE.irqbalance = true, "irq-affinity=advice", "irqbalance runs",        \
 	     "--banirq")                                                                           \
+	CASE(guard_by_the_daemon,                                                                   \
+	     (KERNEL.features.guard = false, KERNEL.privileged = false, MACHINE.daemon_guards = true), "", NULL, NULL) \
 	CASE(of_the_host, (MACHINE.caller = (char *)"of the host", MACHINE.caller_is_host = true), "", \
 	     NULL, NULL)                                                                           \
 	CASE(of_a_container, MACHINE.caller = (char *)"of a container: another user namespace",     \
