@@ -189,6 +189,17 @@ static unsigned count_descriptors(void)
 	return n;
 }
 
+/* An export of an ifq is closed by a thread of its own (leases/export.c); a leak stays for ever. */
+static bool descriptors_come_down_to(unsigned n)
+{
+	for (unsigned i = 0; i < 1000; i++) {
+		if (count_descriptors() == n)
+			return true;
+		usleep(5000);
+	}
+	return false;
+}
+
 /* Leases that need nobody are an administrator's to end. */
 static void revoke_all(void)
 {
@@ -243,6 +254,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	stage_check_degraded();
 	stage_check_clean();
 	stage_stop();
-	assert(count_descriptors() == before);
+	assert(descriptors_come_down_to(before));
 	return 0;
 }
