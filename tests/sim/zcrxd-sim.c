@@ -101,6 +101,7 @@ static int run(const struct arguments *a)
 	if (!backend)
 		return -ENOMEM;
 	sim_set_delay(backend, a->delay);
+	sim_set_short_rings(backend, true); /* its clients have none at all */
 	r = add_nic(backend);
 	if (r == 0)
 		r = manager_new(backend, a->config, state, &m);

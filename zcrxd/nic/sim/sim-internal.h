@@ -93,6 +93,7 @@ struct sim {
 	size_t n_at_port;
 	unsigned n_looks;   /* into the tables of sockets */
 	unsigned n_awaited; /* sockets whose end somebody waits for */
+	bool short_rings; /* end with their queues */
 	bool silent; /* other administrators use ioctls that tell nobody */
 	int event_fd;
 	bool quiet;	    /* no events */

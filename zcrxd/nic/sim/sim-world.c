@@ -83,6 +83,12 @@ void sim_set_silent(struct nic_backend *b, bool silent)
 	sim_of(b)->silent = silent;
 }
 
+void sim_set_short_rings(struct nic_backend *b, bool set)
+{
+	SIM_LOCK(sim_of(b));
+	sim_of(b)->short_rings = set;
+}
+
 int sim_foreign_step(struct nic_backend *b, unsigned ifindex, const struct step *step)
 {
 	struct sim *s = sim_of(b);

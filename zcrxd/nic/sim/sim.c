@@ -94,6 +94,8 @@ void sim_delete_netkit(struct sim *s, size_t index)
 			continue;
 		o->lease_ifindex = 0; /* before a process that registers just now looks again */
 		sim_unbind(o);
+		if (s->short_rings)
+			sim_close_rings(s, o);
 	}
 	s->netkits[index] = s->netkits[--s->n_netkits];
 	(void)sim_push(s, NIC_EVENT_LINK_GONE, gone.ifindex, 0);

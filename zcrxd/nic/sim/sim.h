@@ -74,6 +74,8 @@ int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool 
 #define sim_ring_closed(b, ifindex, queue) sim_set_bound(b, ifindex, queue, false)
 /* The same of one that is watched, whatever has become of its queue. */
 void sim_watched_ring_closed(struct nic_backend *b, uint64_t key);
+/* From now on nobody keeps a watched ring when its queue is taken back. */
+void sim_set_short_rings(struct nic_backend *b, bool set);
 /* Their locks are not free: registrations do not come to an end. */
 void sim_hold_rings(struct nic_backend *b, bool held);
 /* Clients add areas to their ifqs from now on, and do not come to an end. */
