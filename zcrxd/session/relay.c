@@ -117,6 +117,16 @@ bool relay_reads(const struct relay *y)
 	       outbox_is_empty(&y->to_client);
 }
 
+/* Of the message that comes next, which need not be whole to be too much. */
+static int relay_check_first(struct relay *y)
+{
+	if (inbox_first_fds(&y->from_client) > MESSAGE_FDS_MAX)
+		return relay_complain(y, SESSION_MANY_DESCRIPTORS);
+	if (y->from_client.n > MESSAGE_MAX && !inbox_has_message(&y->from_client))
+		return relay_complain(y, SESSION_LONG_MESSAGE);
+	return 0;
+}
+
 static int relay_read_client(struct relay *y)
 {
 	struct received in;
@@ -137,11 +147,7 @@ static int relay_read_client(struct relay *y)
 			session_close(y->session, in.fds[i]);
 	if (r < 0)
 		return r;
-	if (in.truncated || inbox_first_fds(&y->from_client) > MESSAGE_FDS_MAX)
-		return relay_complain(y, SESSION_MANY_DESCRIPTORS);
-	if (y->from_client.n > MESSAGE_MAX && !inbox_has_message(&y->from_client))
-		return relay_complain(y, SESSION_LONG_MESSAGE);
-	return 0;
+	return in.truncated ? relay_complain(y, SESSION_MANY_DESCRIPTORS) : relay_check_first(y);
 }
 
 /* ---------------------------------------------------------------------------- zcrxd -> client */
@@ -243,7 +249,10 @@ static int relay_move(struct relay *y)
 		if (r >= 0)
 			r = outbox_send(&y->to_link, y->link);
 	}
-	return r;
+	/* It may have come along with the one before it. */
+	if (r < 0 || y->calling || y->gone || !outbox_is_empty(&y->to_client))
+		return r;
+	return relay_check_first(y);
 }
 
 static void relay_proceed(struct relay *y, int r)

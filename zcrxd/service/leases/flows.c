@@ -118,6 +118,7 @@ static int check_quota(struct lease *l, size_t n, struct fault *reterr)
 int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
 		     struct proof *proof, struct flow_list *ret, struct fault *reterr)
 {
+	const uint64_t last_id = l->manager->last_flow_id;
 	size_t before = l->n_flows;
 	int r = 0;
 
@@ -145,6 +146,7 @@ int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, 
 		while (l->n_flows > before)
 			lease_flow_forget(l, l->flows[l->n_flows - 1]);
 		flow_list_done(ret);
+		l->manager->last_flow_id = last_id; /* what is refused leaves nothing to be saved */
 	}
 	return r;
 }

@@ -8,6 +8,7 @@
 #include "json.h"
 #include "methods.h"
 #include "policy.h"
+#include "record.h"
 
 struct flow_parameters {
 	const char *id, *flow_id;
@@ -124,12 +125,17 @@ static int check_target(struct lease *l, const struct flow_parameters *p, unsign
 static int install(sd_varlink *link, const struct peer *peer, struct lease *l, unsigned queue,
 		   const struct flow *flows, size_t n, struct proof *proof, struct fault *reterr)
 {
+	const uint64_t max_flows = l->max_flows;
 	struct flow_list list = {};
 	int r;
 
 	r = lease_flows_check_quota(l, peer, n, reterr);
 	if (r == 0)
 		r = lease_flows_note(l, queue, flows, n, proof, &list, reterr);
+	if (r != 0) {
+		l->max_flows = max_flows; /* as it is on record */
+		record_forget(l);
+	}
 	for (size_t i = 0; i < list.n; i++)
 		list.flows[i]->asked = true;
 	if (r == 0) {
