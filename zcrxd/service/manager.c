@@ -12,6 +12,7 @@
 #include "adopt.h"
 #include "answers.h"
 #include "clock.h"
+#include "connection.h"
 #include "events.h"
 #include "flow-guard.h"
 #include "leases.h"
@@ -32,8 +33,9 @@
 #define STOP_DEADLINE_USEC (8 * 1000000ULL)
 /* Some drivers take seconds for each setting; systemd waits for 90 s. */
 #define RESTORE_DEADLINE_USEC (75 * 1000000ULL)
-/* Who connected before SIGTERM, and is about to send its call, is still answered. */
-#define LAST_CALLS_USEC (100 * 1000ULL)
+/* Who connected before SIGTERM is still answered, if that does not take long. */
+#define LAST_CALLS_USEC	    (100 * 1000ULL)
+#define LAST_CALLS_MAX_USEC (2 * 1000000ULL)
 
 struct device *manager_find_device(struct manager *m, const char *name)
 {
@@ -180,8 +182,12 @@ static int on_last_calls(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct manager *m = userdata;
 
-	(void)s;
 	(void)usec;
+	if (connections_have_calls(m) &&
+	    now_usec(CLOCK_MONOTONIC) < m->stop_usec + LAST_CALLS_MAX_USEC &&
+	    sd_event_source_set_time_relative(s, LAST_CALLS_USEC) >= 0 &&
+	    sd_event_source_set_enabled(s, SD_EVENT_ONESHOT) >= 0)
+		return 0;
 	m->stopped_listening = true;
 	manager_idle(m);
 	return 0;
@@ -208,6 +214,7 @@ static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, v
 	if (m->stopping)
 		return 0;
 	m->stopping = true;
+	m->stop_usec = now_usec(CLOCK_MONOTONIC);
 	(void)sd_notify(0, "STOPPING=1");
 	listeners_free(m);
 	/* systemd tells a restart from a stop by the signal (RestartKillSignal=). */

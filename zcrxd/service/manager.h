@@ -82,6 +82,7 @@ struct manager {
 	char *status;		/* as it was told last */
 	bool stopped_listening; /* ... and the last calls have been heard */
 	bool stopping;		/* SIGTERM: what is under way is finished, then the loop ends */
+	uint64_t stop_usec;	/* when that came; CLOCK_MONOTONIC */
 };
 
 /* Takes over `backend` on success. */

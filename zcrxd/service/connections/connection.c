@@ -18,6 +18,8 @@
 /* Of one connection in a row, before others have their turn: a call takes about four steps. */
 #define STEPS_MAX  32
 #define STEPS_USEC 5000
+/* Whoever connects calls right away, but a busy machine may be slow to start the session. */
+#define FIRST_CALL_USEC (2 * 1000000ULL)
 
 struct connection {
 	TAILQ_ENTRY(connection) entry;
@@ -28,8 +30,10 @@ struct connection {
 	int pidfd;	  /* or why there is none */
 	sd_varlink *link; /* the server's reference */
 	sd_event_source *io;
-	int waiting; /* for these events */
-	bool again;  /* others' turn came before all was done */
+	uint64_t since; /* it connected; CLOCK_MONOTONIC */
+	int waiting;	/* for these events */
+	bool again;	/* others' turn came before all was done */
+	bool called;	/* at least once */
 };
 
 /* ----------------------------------------------------------------------------- serving */
@@ -106,6 +110,7 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	TAILQ_REMOVE(&m->connections, c, entry);
 	TAILQ_INSERT_TAIL(&m->connections, c, entry);
 	c->again = false;
+	c->called = c->called || (revents & EPOLLIN);
 	m->loop.doing = "a client's connection";
 	r = connection_serve(c, link, turn.since);
 	/* Nothing to read or to write means that a call is under way, whose caller is gone. */
@@ -281,6 +286,7 @@ static void connection_begin(struct connection *c, int link_taken)
 		return;
 	}
 	(void)TAKE_FD(link);
+	c->since = now_usec(CLOCK_MONOTONIC);
 	c->user->n_connections++;
 	m->n_connections++;
 	TAILQ_INSERT_TAIL(&m->connections, c, entry);
@@ -374,6 +380,24 @@ void connection_ended(struct manager *m, sd_varlink *link)
 	/* Whoever comes next may be hours away: what served the last ones goes back until then. */
 	if (m->n_connections == 0)
 		(void)malloc_trim(0);
+}
+
+/* Watch is a call that has no end. */
+bool connections_have_calls(struct manager *m)
+{
+	const uint64_t now = now_usec(CLOCK_MONOTONIC);
+	unsigned busy = 0, watching = 0;
+	const struct connection *c;
+	const struct user *u;
+
+	LIST_FOREACH(u, &m->users, entry)
+		watching += u->n_watchers;
+	TAILQ_FOREACH(c, &m->connections, entry) {
+		if (!c->called && now < c->since + FIRST_CALL_USEC)
+			return true;
+		busy += !sd_varlink_is_idle(c->link);
+	}
+	return busy > watching;
 }
 
 void connections_close(struct manager *m)

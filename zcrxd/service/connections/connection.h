@@ -34,6 +34,8 @@ int connection_new(struct manager *m, int *fd);
 void connection_refuse(struct manager *m, int fd);
 /* The server's callback: sd-varlink has ended it, or we did. */
 void connection_ended(struct manager *m, sd_varlink *link);
+/* True if a call is being answered, or a client has only just connected and has not called yet. */
+bool connections_have_calls(struct manager *m);
 /* What can be sent at once still is. Nobody is waited for. */
 void connections_close(struct manager *m);
 
