@@ -428,7 +428,7 @@ static SD_VARLINK_DEFINE_METHOD(Plan,
 
 static SD_VARLINK_DEFINE_METHOD(Apply,
 	DOC("Only this one; null for all"), IN(interface, STRING, N),
-	DOC("Also where it interrupts the default route"), IN(force, BOOL, N),
+	DOC("Also where it interrupts the default route, or who is logged in by ssh"), IN(force, BOOL, N),
 	DOC("Put everything back after so many microseconds unless Confirm comes before: 1 s to 1 day"),
 	IN(confirmWithinUSec, INT, N),
 	DOC("What was changed, each with its outcome; empty if all was as configured"),
@@ -444,7 +444,7 @@ static SD_VARLINK_DEFINE_METHOD(Confirm,
 
 static SD_VARLINK_DEFINE_METHOD(Restore,
 	DOC("Which one"), IN(interface, STRING, 0),
-	DOC("Also where leases have to end for it, or the default route is interrupted"),
+	DOC("Also where leases have to end for it, or the default route or who is logged in by ssh is interrupted"),
 	IN(force, BOOL, N),
 	DOC("What was put back, each with its outcome; empty if all was as it was found"),
 	OUT_TYPED(changes, Change, A));

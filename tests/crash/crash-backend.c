@@ -144,6 +144,13 @@ static int nic_observe_ways(struct nic *nic, struct nic_state **ret, struct faul
 	return POINTS(n->ops->observe_ways(n, ret, f));
 }
 
+static int nic_reach(struct nic *nic, struct reach *ret, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->reach(n, ret, f));
+}
+
 static int nic_apply(struct nic *nic, const struct step *step, struct fault *f)
 {
 	struct nic *n = INNER(nic, crash_nic);
@@ -273,6 +280,7 @@ static struct nic *nic_close(struct nic *nic)
 static const struct nic_ops nic_ops = {
 	.observe = nic_observe,
 	.observe_ways = nic_observe_ways,
+	.reach = nic_reach,
 	.apply = nic_apply,
 	.queues = nic_queues,
 	.grant = nic_grant,

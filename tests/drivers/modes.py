@@ -47,7 +47,7 @@ HABITS = {
     "bounces": (
         "bnxt", "The device is closed and opened to set channels, rings or RSS.",
         "Changes nothing that is as it should be, says so in the plan, and never does it to the "
-        "interface that carries the default route unless forced."),
+        "interface that carries the default route, or by which somebody is logged in, unless forced."),
     "bind-stops-all": (
         "mlx5, gve", "All queues stop for a moment whenever one is bound or given back.",
         "Nothing: packets wait meanwhile."),

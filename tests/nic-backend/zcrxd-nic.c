@@ -109,6 +109,7 @@ static int run_observe(struct nic_backend *b, char **argv, struct fault *reterr)
 {
 	static const char *const features[] = { "absent", "off", "on", "fixed-off", "fixed-on" };
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	_cleanup_free_ struct reach *reach = malloc(sizeof(*reach));
 	_cleanup_nic_ struct nic *nic = NULL;
 	struct timespec from, to;
 	int r = open_nic(b, argv[0], &nic, reterr);
@@ -117,10 +118,12 @@ static int run_observe(struct nic_backend *b, char **argv, struct fault *reterr)
 	if (r == 0)
 		r = nic->ops->observe(nic, &s, reterr);
 	clock_gettime(CLOCK_MONOTONIC, &to);
+	if (r == 0)
+		r = reach ? nic->ops->reach(nic, reach, reterr) : -ENOMEM;
 	if (r != 0)
 		return r;
 	printf("name %s index %u driver '%s' %s default-route %d numa %d\n", s->name, s->ifindex,
-	       s->driver, s->up ? "up" : "down", s->default_route, s->numa_node);
+	       s->driver, s->up ? "up" : "down", reach->default_route[FLOW_TCP4] || reach->default_route[FLOW_TCP6], s->numa_node);
 	if (s->has_channels)
 		printf("channels combined %u/%u rx %u/%u tx %u/%u other %u/%u\n",
 		       s->channels.combined, s->channels.combined_max, s->channels.rx,

@@ -83,6 +83,37 @@ static void test_guard(void **state)
 	daemon_stop(&d);
 }
 
+/* The default route in halves, and the way back to who is logged in: the same. */
+static void test_other_ways(void **state)
+{
+	static const struct flow_address halves[] = { { .prefix = 1 }, { { 128 }, 1 } };
+	static const struct flow_address peer = { { 10, 9, 0, 2 }, 32 };
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	sd_json_variant *reply;
+	struct daemon d;
+
+	(void)state;
+	daemon_prepare(&d, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(halves); i++)
+		assert_int_equal(sim_add_route(d.sim, SIM0, FLOW_TCP4, &halves[i]), 0);
+	daemon_run(&d);
+	link = daemon_connect(&d);
+	assert_string_equal(call(link, "Apply", &reply, "{}"), WRONG_STATE);
+	assert_string_equal(text_of(reply, "state"), "default-route");
+	expect_refusal_text(text_of(reply, "message"));
+	expect_untouched(&d);
+
+	assert_int_equal(sim_set_default_route(d.sim, SIM0, false), 0);
+	assert_int_equal(sim_add_login(d.sim, SIM0, FLOW_TCP4, &peer), 0);
+	assert_string_equal(call(link, "Apply", &reply, "{}"), WRONG_STATE);
+	assert_string_equal(text_of(reply, "state"), "ssh");
+	assert_non_null(strstr(text_of(reply, "message"), "The way back to 10.9.0.2"));
+	expect_untouched(&d);
+	assert_null(call(link, "Apply", NULL, "{\"force\":true}"));
+	expect_interface(link, "configured");
+	daemon_stop(&d);
+}
+
 /* What interrupts nothing needs no force. */
 static void test_harmless(void **state)
 {
@@ -105,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_guard),
+		cmocka_unit_test(test_other_ways),
 		cmocka_unit_test(test_harmless),
 	};
 

@@ -3,12 +3,14 @@
 of waits for them, and they do not notice; what drivers make different is met by steps."""
 
 import contextlib
+import socket
+import subprocess
 
 import machine
 import nl
 import pytest
 import simnic
-from client import Connection, new_area, new_ring
+from client import Connection, Error, new_area, new_ring
 
 CONFIG = machine.config(zc0="    rx-ring: 256\n")
 STEPS = ["tcp-data-split", "hds-threshold", "ntuple-feature", "rings", "rss", "channels"]
@@ -98,6 +100,79 @@ def carve_out(link, queues):
     """Has so many queues for zero-copy receive; what is said of that."""
     machine.write_config(CONFIG.replace("zero-copy-queues: 4", f"zero-copy-queues: {queues}"))
     return link.call("Reload").get("warnings", [])
+
+
+@contextlib.contextmanager
+def configured_by(*commands):
+    """Routes and devices, for some time: what is to be run, and what takes it back."""
+    with contextlib.ExitStack() as undo:
+        for do, back in commands:
+            machine.run("ip", *do.split())
+            undo.callback(machine.run, "ip", *back.split())
+        yield
+
+
+@contextlib.contextmanager
+def logged_in(port, address="0.0.0.0", family=socket.AF_INET):
+    """Somebody of the peer has a connection to this port."""
+    with machine.listener(family, address, port), simnic.peer_socket(socket.AF_INET, socket.SOCK_STREAM) as peer:
+        peer.connect((machine.HOST4, port))
+        yield
+
+
+SERVER = "import socket; s = socket.create_server(('', {})); c = s.accept(); c[0].recv(1)"
+
+
+@contextlib.contextmanager
+def ssh_service(port):
+    """A server at another port is sshd's by the service that it is."""
+    machine.run("systemd-run", "--unit=ssh", "python3", "-c", SERVER.format(port))
+    try:
+        with simnic.peer_socket(socket.AF_INET, socket.SOCK_STREAM) as peer:
+            machine.until(lambda: peer.connect_ex((machine.HOST4, port)) == 0)
+            yield
+    finally:
+        subprocess.run(["systemctl", "stop", "ssh"])  # it may have ended
+
+
+def route(words):
+    return (f"route add {words}", f"route del {words}")
+
+
+WAYS = {
+    "halves": (lambda: configured_by(route("0.0.0.0/1 dev zc0"), route("128.0.0.0/1 dev zc0")),
+               "default-route", "zc0 carries routes to 100 % of all IPv4 addresses"),
+    "halves of IPv6": (lambda: configured_by(route("::/1 dev zc0"), route("8000::/1 dev zc0")),
+                       "default-route", "zc0 carries routes to 100 % of all IPv6 addresses"),
+    "a table": (lambda: configured_by(
+        route("default dev zc0 table 77"), ("rule add from 10.9.0.1 lookup 77",
+                                            "rule del from 10.9.0.1 lookup 77")),
+        "default-route", "zc0 carries the default route"),
+    "a VLAN": (lambda: configured_by(
+        ("link add link zc0 name zc0.5 type vlan id 5", "link del zc0.5"),
+        ("link set zc0.5 up", "link set zc0.5 down"), ("route add default dev zc0.5 metric 9", "link set zc0.5 up")),
+        "default-route", "zc0 carries the default route"),
+    "ssh": (lambda: logged_in(22), "ssh", "The way back to 10.9.0.2, from where somebody is logged in"),
+    "ssh by IPv6": (lambda: logged_in(22, "::", socket.AF_INET6), "ssh", "The way back to 10.9.0.2, from"),
+    "sshd at another port": (lambda: ssh_service(2222), "ssh", "The way back to 10.9.0.2, from where"),
+    "nothing": (lambda: logged_in(2223), None, None),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_would_be_cut(root, found, way):
+    """Whatever leads out by zc0, or back to who is logged in, is not interrupted without force."""
+    how, subject, words = WAYS[way]
+    with how():
+        if not subject:
+            root.call("Apply", interface="zc0")
+            return
+        with pytest.raises(Error) as refused:
+            root.call("Apply", interface="zc0")
+        assert refused.value.parameters["state"] == subject
+        assert words in refused.value.message
+        assert "zcrxctl apply --force --confirm-within 60s zc0" in refused.value.message
+        assert picture() == found
 
 
 @contextlib.contextmanager

@@ -103,7 +103,6 @@ struct nic_state {
 	char *driver; /* "" if unknown */
 	bool software; /* queues without a NIC: of all that follows there are only queues */
 	bool up;
-	bool default_route; /* carries one: think before bouncing it */
 	int numa_node;	    /* -1 if none */
 
 	bool has_channels;

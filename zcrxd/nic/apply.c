@@ -93,3 +93,19 @@ int plan_apply(struct nic *nic, const struct plan *plan, size_t first, struct st
 	}
 	return 0;
 }
+
+int plan_check_reach(struct nic *nic, const struct plan *plan, const struct nic_state *state,
+		     bool set_before, const char *remedy, struct fault *reterr)
+{
+	_cleanup_free_ struct reach *reach = NULL;
+	int r;
+
+	if (!plan_disturbs(plan, state->driver))
+		return 0;
+	reach = malloc(sizeof(*reach));
+	if (!reach)
+		return -ENOMEM;
+	nic_progress(nic);
+	r = nic->ops->reach(nic, reach, reterr);
+	return r == 0 ? guard_check(plan, state, reach, set_before, remedy, reterr) : r;
+}

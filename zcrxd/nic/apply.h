@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "guard.h"
 #include "nic.h"
 
 enum step_outcome {
@@ -37,3 +38,7 @@ int plan_apply(struct nic *nic, const struct plan *plan, size_t first, struct st
 	       struct fault *reterr);
 /* Those that are done, backwards. */
 void plan_undo(struct nic *nic, const struct plan *plan, struct step_result *results);
+
+/* guard_check() of a plan, with what is reached by way of the NIC now. Asked only for what disturbs. */
+int plan_check_reach(struct nic *nic, const struct plan *plan, const struct nic_state *state,
+		     bool set_before, const char *remedy, struct fault *reterr);

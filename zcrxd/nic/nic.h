@@ -19,6 +19,7 @@
 #include "flow.h"
 #include "nic-state.h"
 #include "plan.h"
+#include "reach.h"
 #include "types.h"
 
 struct nic_backend;
@@ -36,6 +37,7 @@ struct nic_link {
 	char kind[IFNAMSIZ]; /* rtnetlink's kind: "netkit", "veth"...; "" for hardware */
 	char *path;	  /* udev's ID_PATH, NULL if it has none */
 	unsigned master;  /* the bridge, bond or VRF that it is a port of; 0 for none */
+	unsigned below;	  /* what it was made on: of a VLAN, a macvlan, a tunnel; 0 for none */
 	bool up;
 	bool xdp;	  /* an XDP program is attached: no queue of it can be registered */
 };
@@ -120,6 +122,9 @@ struct nic_ops {
 
 	/* Of that, only what nic_state_check_ways() looks at: the link, RSS and the rules. */
 	int (*observe_ways)(struct nic *nic, struct nic_state **ret, struct fault *reterr);
+
+	/* What is reached by way of it and of all that is stacked on it: bridges, bonds, VLANs... */
+	int (*reach)(struct nic *nic, struct reach *ret, struct fault *reterr);
 
 	/* One step of a plan, and read back: a step that "succeeded" without effect is
 	 * KERNEL_REJECTED too. */

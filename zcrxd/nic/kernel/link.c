@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Links, addresses and default routes by rtnetlink; see link.h.
+ * Links and addresses by rtnetlink; see link.h.
  */
 #include <ctype.h>
 #include <linux/if_addr.h>
@@ -41,6 +41,14 @@ static bool read_xdp(struct nlattr *xdp)
 	       attr_u32(tb[IFLA_XDP_ATTACHED], XDP_ATTACHED_NONE) != XDP_ATTACHED_NONE;
 }
 
+/* Of pairs it is the other end; what is in another network namespace has another's number. */
+static unsigned read_below(struct nlattr *const *tb, const char *kind)
+{
+	if (tb[IFLA_LINK_NETNSID] || streq(kind, "veth") || streq(kind, "netkit"))
+		return 0;
+	return attr_u32(tb[IFLA_LINK], 0);
+}
+
 int link_read(const struct nlmsghdr *m, struct nic_link *ret)
 {
 	struct nlattr *tb[IFLA_PERM_ADDRESS + 1];
@@ -63,6 +71,7 @@ int link_read(const struct nlmsghdr *m, struct nic_link *ret)
 	read_mac(tb[IFLA_PERM_ADDRESS], link.permanent_mac);
 	read_kind(tb[IFLA_LINKINFO], link.kind, sizeof(link.kind));
 	link.xdp = read_xdp(tb[IFLA_XDP]);
+	link.below = read_below(tb, link.kind);
 	*ret = link;
 	return 0;
 }
@@ -245,62 +254,6 @@ int link_addresses(struct netlink *route, unsigned ifindex, struct local_address
 	}
 	*ret = all.list;
 	*ret_n = all.n;
-	return 0;
-}
-
-static int take_route(const struct nlmsghdr *m, void *userdata)
-{
-	const struct rtmsg *route = nlmsg_data(m);
-
-	if ((size_t)nlmsg_datalen(m) < sizeof(*route))
-		return -EBADMSG;
-	if (m->nlmsg_type == RTM_NEWROUTE && route->rtm_dst_len == 0 &&
-	    route->rtm_type == RTN_UNICAST)
-		*(bool *)userdata = true;
-	return 0;
-}
-
-static void forget_route(void *userdata)
-{
-	*(bool *)userdata = false;
-}
-
-/* The kernel filters by device, so that a full routing table stays where it is. */
-static int has_default_route(struct netlink *route, unsigned ifindex, bool *ret)
-{
-	static const uint8_t families[] = { AF_INET, AF_INET6 };
-	bool found = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families) && !found; i++) {
-		const struct rtmsg info = { .rtm_family = families[i] };
-		_cleanup_nl_msg_ struct nl_msg *m = nlmsg_alloc_simple(RTM_GETROUTE, 0);
-		int r;
-
-		if (!m || nlmsg_append(m, (void *)&info, sizeof(info), NLMSG_ALIGNTO) < 0 ||
-		    nla_put_u32(m, RTA_OIF, ifindex) < 0)
-			return -ENOMEM;
-		r = netlink_dump(route, TAKE_PTR(m), take_route, forget_route, &found);
-		/* No such table, or no IPv6 at all: no route either. */
-		if (r < 0 && r != -ENOENT && r != -EOPNOTSUPP && r != -EAFNOSUPPORT)
-			return r;
-	}
-	*ret = found;
-	return 0;
-}
-
-int link_has_default_route(struct netlink *route, unsigned ifindex, const char *name, bool *ret)
-{
-	unsigned stack[32] = { ifindex };
-	size_t n = 1;
-	int r;
-
-	n += sysfs_uppers(name, stack + 1, ARRAY_SIZE(stack) - 1);
-	*ret = false;
-	for (size_t i = 0; i < n && !*ret; i++) {
-		r = has_default_route(route, stack[i], ret);
-		if (r < 0 && (i == 0 || r != -ENODEV)) /* an upper one may go at any time */
-			return r;
-	}
 	return 0;
 }
 

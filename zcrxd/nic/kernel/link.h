@@ -16,8 +16,6 @@ int link_complete(struct nic_link *link);
 int link_get(struct netlink *route, unsigned ifindex, struct nic_link *ret);
 int link_addresses(struct netlink *route, unsigned ifindex, struct local_address **ret,
 		   size_t *ret_n);
-/* By itself or through something stacked on it: a VLAN, a bond, a bridge. */
-int link_has_default_route(struct netlink *route, unsigned ifindex, const char *name, bool *ret);
 int link_numa_node(const char *name); /* -1 if it has none */
 
 /* The pure halves, for tests. */

@@ -34,9 +34,7 @@ static int observe_link(struct kernel_nic *nic, struct nic_state *state)
 	state->up = link.up;
 	state->numa_node = link_numa_node(link.name);
 	state->driver = strdup(link.driver);
-	if (!state->driver)
-		return -ENOMEM;
-	return link_has_default_route(&nic->route, link.ifindex, link.name, &state->default_route);
+	return state->driver ? 0 : -ENOMEM;
 }
 
 /* Whether the driver could split at all: GET does not tell, and it is too late to learn it when

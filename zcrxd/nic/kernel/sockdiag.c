@@ -30,13 +30,13 @@ static void read_extension(struct nlattr *const *tb, struct sockdiag_socket *s)
 
 int sockdiag_read(const struct nlmsghdr *m, struct sockdiag_socket *ret)
 {
-	struct nlattr *tb[INET_DIAG_ULP_INFO + 1];
+	struct nlattr *tb[INET_DIAG_CGROUP_ID + 1];
 	struct inet_diag_msg d;
 	int r;
 
 	if (m->nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return -EBADMSG;
-	r = netlink_parse(m, sizeof(d), tb, INET_DIAG_ULP_INFO);
+	r = netlink_parse(m, sizeof(d), tb, INET_DIAG_CGROUP_ID);
 	if (r < 0)
 		return r;
 	memcpy(&d, nlmsg_data(m), sizeof(d));
@@ -50,6 +50,7 @@ int sockdiag_read(const struct nlmsghdr *m, struct sockdiag_socket *ret)
 		.uid = d.idiag_uid,
 		.held = d.idiag_inode != 0,
 		.cookie = d.id.idiag_cookie[0] | (uint64_t)d.id.idiag_cookie[1] << 32,
+		.cgroup = attr_uint(tb[INET_DIAG_CGROUP_ID], 0),
 	};
 	memcpy(ret->local, d.id.idiag_src, d.idiag_family == AF_INET ? 4 : 16);
 	memcpy(ret->remote, d.id.idiag_dst, d.idiag_family == AF_INET ? 4 : 16);

@@ -34,6 +34,7 @@ struct sockdiag_socket {
 	uid_t uid;
 	bool held; /* a process has it; not one that is orphaned, or not accepted yet */
 	uint64_t cookie;
+	uint64_t cgroup; /* of who made it; 0 if the kernel does not tell */
 	/* Of a listener that was dumped with sockdiag_dump_extensions only. */
 	enum socket_extension extension;
 	char ulp[sizeof(((struct port_socket *)0)->ulp)];

@@ -221,6 +221,15 @@ static int irq_set(struct nic *nic, uint32_t queue, const struct irq_affinity *a
 	return nothing_to("interrupt", reterr);
 }
 
+/* Nothing of it carries traffic of others. */
+static int reach(struct nic *nic, struct reach *ret, struct fault *reterr)
+{
+	(void)nic;
+	(void)reterr;
+	*ret = (struct reach) {};
+	return 0;
+}
+
 static struct nic *nic_close(struct nic *nic)
 {
 	free(nic);
@@ -230,6 +239,7 @@ static struct nic *nic_close(struct nic *nic)
 static const struct nic_ops software_ops = {
 	.observe = observe,
 	.observe_ways = observe,
+	.reach = reach,
 	.apply = apply,
 	.queues = queues,
 	.grant = grant,

@@ -2,7 +2,6 @@
 /*
  * Small files under /sys/class/net; see sysfs.h.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,14 +10,6 @@
 
 #include "macro.h"
 #include "sysfs.h"
-
-#define UPPER_PREFIX "upper_"
-
-static inline void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
 
 /* The directory stays the interface's, whatever that is called; the name only led there. */
 static int open_interface(const char *ifname, unsigned ifindex)
@@ -71,48 +62,6 @@ int sysfs_numa_node(const char *ifname)
 	if (!f || fscanf(f, "%d", &node) != 1 || node < 0)
 		return -1;
 	return node;
-}
-
-static bool is_known(const unsigned *list, size_t n, unsigned ifindex)
-{
-	for (size_t i = 0; i < n; i++)
-		if (list[i] == ifindex)
-			return true;
-	return false;
-}
-
-static size_t direct_uppers(const char *ifname, unsigned *list, size_t n, size_t max)
-{
-	_cleanup_free_ char *path = NULL;
-	_cleanup_(closedirp) DIR *d = NULL;
-	const struct dirent *e;
-	unsigned ifindex;
-
-	if (asprintf(&path, "/sys/class/net/%s", ifname) < 0) {
-		path = NULL;
-		return n;
-	}
-	d = opendir(path);
-	while (d && n < max && (e = readdir(d))) {
-		if (strncmp(e->d_name, UPPER_PREFIX, strlen(UPPER_PREFIX)) != 0)
-			continue;
-		ifindex = if_nametoindex(e->d_name + strlen(UPPER_PREFIX));
-		if (ifindex > 0 && !is_known(list, n, ifindex))
-			list[n++] = ifindex;
-	}
-	return n;
-}
-
-size_t sysfs_uppers(const char *ifname, unsigned *ret, size_t max)
-{
-	size_t n = direct_uppers(ifname, ret, 0, max);
-	char name[IFNAMSIZ];
-
-	/* Those found last may have uppers of their own; each is looked at once. */
-	for (size_t i = 0; i < n; i++)
-		if (if_indextoname(ret[i], name))
-			n = direct_uppers(name, ret, n, max);
-	return n;
 }
 
 void irq_read_affinity(struct irq_affinity *a)

@@ -11,7 +11,5 @@
 /* "" if it has none, or one with a longer name than fits, or if this is another interface's name by now. */
 void sysfs_driver(const char *ifname, unsigned ifindex, char *ret, size_t size);
 int sysfs_numa_node(const char *ifname); /* -1 if it has none */
-/* Indices of all devices stacked on this one, directly or not; at most `max`. */
-size_t sysfs_uppers(const char *ifname, unsigned *ret, size_t max);
 /* The CPUs that the interrupt a->irq may go to, as /proc/irq lists them; "" if that does not fit. */
 void irq_read_affinity(struct irq_affinity *a);

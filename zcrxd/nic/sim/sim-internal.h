@@ -14,6 +14,7 @@
 #define SIM_QUEUES_MAX 512
 #define SIM_SOFTWARE_QUEUES 64
 #define SIM_RINGS_MAX  1024
+#define SIM_ROUTES_MAX 8
 #define SIM_CPUS       8
 #define SIM_ALL_CPUS   "0-7"
 
@@ -53,6 +54,11 @@ struct sim_nic {
 	char mac[18], permanent_mac[18];
 	char *path, *altnames;
 	unsigned master;
+	struct sim_route {
+		enum flow_protocol protocol;
+		struct flow_address destination;
+	} routes[SIM_ROUTES_MAX], logins[SIM_ROUTES_MAX];
+	size_t n_routes, n_logins;
 	struct local_address *addresses;
 	size_t n_addresses;
 	size_t contexts_max; /* extra ones */
@@ -165,6 +171,8 @@ int sim_guard_set(struct nic *nic, const struct flow *flows, size_t n, struct fa
 int sim_guard_keep(struct nic *nic, bool *ret_lost, struct fault *reterr);
 int sim_guard_sweep(struct nic_backend *b, bool (*is_needed)(unsigned ifindex, void *userdata),
 		    void *userdata);
+/* sim-links.c */
+int sim_reach(struct nic *nic, struct reach *ret, struct fault *reterr);
 /* sim-nic.c */
 int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct fault *reterr);
 /* sim-socket.c */

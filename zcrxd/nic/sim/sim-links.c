@@ -216,6 +216,8 @@ int sim_set_master(struct nic_backend *b, unsigned ifindex, unsigned master)
 	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 
+/* --------------------------------------------------------------- what is reached by them */
+
 int sim_set_default_route(struct nic_backend *b, unsigned ifindex, bool carries)
 {
 	struct sim *s = sim_of(b);
@@ -224,7 +226,64 @@ int sim_set_default_route(struct nic_backend *b, unsigned ifindex, bool carries)
 
 	SIM_LOCK(s);
 	r = sim_find(s, ifindex, &slot);
-	if (r == 0)
-		s->nics[slot].state->default_route = carries;
-	return r;
+	if (r < 0)
+		return r;
+	s->nics[slot].routes[0] = (struct sim_route) { .protocol = FLOW_TCP4 };
+	s->nics[slot].n_routes = carries;
+	return 0;
+}
+
+static int append(struct sim_route *list, size_t *n, enum flow_protocol p, const struct flow_address *a)
+{
+	if (*n == SIM_ROUTES_MAX)
+		return -ENOSPC;
+	list[(*n)++] = (struct sim_route) { .protocol = p, .destination = *a };
+	return 0;
+}
+
+int sim_add_route(struct nic_backend *b, unsigned ifindex, enum flow_protocol p,
+		  const struct flow_address *destination)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	return r < 0 ? r : append(s->nics[slot].routes, &s->nics[slot].n_routes, p, destination);
+}
+
+int sim_add_login(struct nic_backend *b, unsigned ifindex, enum flow_protocol p,
+		  const struct flow_address *address)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	return r < 0 ? r : append(s->nics[slot].logins, &s->nics[slot].n_logins, p, address);
+}
+
+int sim_reach(struct nic *nic, struct reach *ret, struct fault *reterr)
+{
+	struct sim_handle *h = (struct sim_handle *)nic;
+	const struct sim_nic *n = &h->sim->nics[h->slot];
+	struct nic_state *s;
+	int r;
+
+	r = sim_begin(h, "look at routes", reterr);
+	if (r != 0)
+		return r;
+	SIM_LOCK(h->sim);
+	r = sim_enter(h, &s, reterr);
+	if (r != 0)
+		return r;
+	*ret = (struct reach) {};
+	for (size_t i = 0; i < n->n_routes; i++)
+		reach_add_route(ret, n->routes[i].protocol, n->routes[i].destination.bytes,
+				n->routes[i].destination.prefix);
+	for (size_t i = 0; i < n->n_logins; i++)
+		reach_add_login(ret, n->logins[i].protocol, n->logins[i].destination.bytes);
+	return 0;
 }

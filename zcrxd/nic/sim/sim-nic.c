@@ -333,6 +333,7 @@ static struct nic *nic_close(struct nic *nic)
 static const struct nic_ops nic_ops = {
 	.observe = observe,
 	.observe_ways = observe,
+	.reach = sim_reach,
 	.apply = apply,
 	.queues = queues,
 	.grant = grant,

@@ -31,8 +31,13 @@ int sim_add_nic(struct nic_backend *b, const struct nic_state *state, const char
 /* All of these: -ENODEV if there is no such NIC. */
 int sim_unplug(struct nic_backend *b, unsigned ifindex);
 int sim_set_up(struct nic_backend *b, unsigned ifindex, bool up);
-/* It carries the default route, or no longer. */
+/* It carries the default route and no other, or none any longer. */
 int sim_set_default_route(struct nic_backend *b, unsigned ifindex, bool carries);
+/* One more; the way back to one more who is logged in. -ENOSPC after 8. */
+int sim_add_route(struct nic_backend *b, unsigned ifindex, enum flow_protocol p,
+		  const struct flow_address *destination);
+int sim_add_login(struct nic_backend *b, unsigned ifindex, enum flow_protocol p,
+		  const struct flow_address *address);
 int sim_rename(struct nic_backend *b, unsigned ifindex, const char *name);
 int sim_set_altnames(struct nic_backend *b, unsigned ifindex, const char *altnames);
 int sim_set_path(struct nic_backend *b, unsigned ifindex, const char *path);

@@ -6,7 +6,6 @@
 
 #include "clock.h"
 #include "configure-run.h"
-#include "guard.h"
 
 /* -------------------------------------------------------------------- what is remembered */
 
@@ -128,8 +127,8 @@ static void apply(struct nic *nic, struct configure *c)
 		return;
 	/* The way by which the administrator came in is not cut. */
 	if (c->mode != CONFIGURE_FORCE)
-		c->r = guard_default_route(b->plan, b->state, c->origin.has_found,
-					   "zcrxctl apply --force --confirm-within 60s", &c->fault);
+		c->r = plan_check_reach(nic, b->plan, b->state, c->origin.has_found,
+					"zcrxctl apply --force --confirm-within 60s", &c->fault);
 	if (c->r == 0)
 		c->r = note_before(nic, c);
 	if (c->r != 0)

@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "go-back.h"
-#include "guard.h"
 #include "origin.h"
 
 void go_back_done(struct go_back *g)
@@ -79,7 +78,7 @@ static int apply(struct nic *nic, struct go_back *g, const struct nic_settings *
 	return r != 0 ? r : observe(nic, g);
 }
 
-static int change(struct go_back *g, const struct nic_settings *to)
+static int change(struct nic *nic, struct go_back *g, const struct nic_settings *to)
 {
 	int r;
 
@@ -93,7 +92,7 @@ static int change(struct go_back *g, const struct nic_settings *to)
 	if (!g->results)
 		return -ENOMEM;
 	if (!g->force)
-		r = guard_default_route(g->plan, g->state, false, "zcrxctl restore --force", &g->fault);
+		r = plan_check_reach(nic, g->plan, g->state, false, "zcrxctl restore --force", &g->fault);
 	return r;
 }
 
@@ -159,7 +158,7 @@ void go_back_run(struct nic *nic, struct go_back *g)
 				 "What was there before is not known any more; %s stays as it is. See zcrxctl "
 				 "plan, ethtool.", g->state->name);
 	if (g->r == 0)
-		g->r = change(g, to);
+		g->r = change(nic, g, to);
 	if (g->r == 0)
 		g->r = note_decision(nic, g, &o);
 	if (g->r != 0)
