@@ -170,6 +170,13 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Interface,
 	FIELD(hdsThreshold, INT, N),
 	DOC("How many queues the default RSS table leads to"), FIELD(rssQueues, INT, 0),
 	DOC("ntuple rules that are not ours"), FIELD(foreignRules, INT, 0),
+	DOC("The bond that it is a port of, whose sockets and addresses prove flows here; null if of none"),
+	FIELD(bond, STRING, N),
+	DOC("The bond does not receive by it at the moment; null if it is a port of none"),
+	FIELD(standby, BOOL, N),
+	DOC("What of the traffic here is not steered, or reaches no lease at the moment, though somebody may "
+	    "expect it; a sentence each"),
+	FIELD(problems, STRING, N | A),
 	DOC("Urgent TCP segments to steered flows that lost their flag, so that the kernel does not panic, "
 	    "since the first flow; null if none is steered"),
 	FIELD(urgentSegments, INT, N),

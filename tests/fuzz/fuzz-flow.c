@@ -73,7 +73,7 @@ static void try_proof(const uint8_t **data, size_t *size)
 	struct {
 		uint8_t domain, protocol, tcp_state, flags, bound, n;
 	} head;
-	struct local_address addresses[4];
+	struct local_address addresses[4] = {};
 	struct socket_facts facts = { .type = 1 };
 	struct flow *flows;
 	bool wildcard;
@@ -92,9 +92,10 @@ static void try_proof(const uint8_t **data, size_t *size)
 	take(&facts.remote_port, 2, data, size);
 	for (size_t i = 0; i < 4; i++) {
 		addresses[i].protocol = head.n & (16 << i) ? FLOW_TCP6 : FLOW_TCP4;
+		addresses[i].place = head.bound & (4U << i) ? ADDRESS_VLAN : ADDRESS_HERE;
 		take(addresses[i].bytes, 16, data, size);
 	}
-	if (flow_prove(&facts, 1, addresses, head.n & 3, &flows, &n, &wildcard, NULL) != 0)
+	if (flow_prove(&facts, 1, "zc0", addresses, head.n & 3, &flows, &n, &wildcard, NULL) != 0)
 		return;
 	assert(n > 0 && facts.same_netns && facts.bound_index <= 1);
 	for (size_t i = 0; i < n; i++) {

@@ -96,6 +96,44 @@ static void test_link(void **state)
 	assert_int_equal(link_read(message_header(&m), &link), -EBADMSG);
 }
 
+/* What it is for a bond, and what it lies on. */
+static struct nic_link read_stacked(const char *kind, const char *master, unsigned state, unsigned below,
+				    bool elsewhere)
+{
+	const struct ifinfomsg info = { .ifi_index = 5 };
+	struct nic_link link;
+	struct message m;
+	size_t nest, data;
+
+	message_begin(&m, RTM_NEWLINK, &info, sizeof(info));
+	message_string(&m, IFLA_IFNAME, "eth0");
+	message_u32(&m, IFLA_LINK, below);
+	if (elsewhere)
+		message_u32(&m, IFLA_LINK_NETNSID, 0);
+	nest = message_nest(&m, IFLA_LINKINFO);
+	if (*kind)
+		message_string(&m, IFLA_INFO_KIND, kind);
+	message_string(&m, IFLA_INFO_SLAVE_KIND, master);
+	data = message_nest(&m, IFLA_INFO_SLAVE_DATA);
+	message_attr(&m, IFLA_BOND_SLAVE_STATE, &(uint8_t) { (uint8_t)state }, 1);
+	message_end(&m, data);
+	message_end(&m, nest);
+	assert_int_equal(link_read(message_header(&m), &link), 0);
+	return link;
+}
+
+static void test_link_stacked(void **state)
+{
+	(void)state;
+	assert_true(read_stacked("", "bond", 1, 0, false).standby);
+	assert_false(read_stacked("", "bond", 0, 0, false).standby);
+	assert_false(read_stacked("", "bridge", 1, 0, false).standby);
+	assert_int_equal(read_stacked("vlan", "bond", 0, 3, false).below, 3);
+	assert_int_equal(read_stacked("vlan", "bond", 0, 3, true).below, 0);
+	assert_int_equal(read_stacked("veth", "bond", 0, 3, false).below, 0);
+	assert_int_equal(read_stacked("netkit", "bond", 0, 3, false).below, 0);
+}
+
 /* A name that is too long or has no end must not become a shorter one. */
 static void test_link_name(void **state)
 {
@@ -116,6 +154,23 @@ static void address_message(struct message *m, int family, unsigned ifindex, uin
 
 	message_begin(m, RTM_NEWADDR, &info, sizeof(info));
 	message_u32(m, IFA_FLAGS, flags);
+}
+
+static void test_addresses_of_all(void **state)
+{
+	struct link_addresses all = { .ifindex = 0 };
+	struct message m;
+
+	(void)state;
+	for (unsigned i = 3; i < 5; i++) {
+		address_message(&m, AF_INET, i, 0);
+		message_attr(&m, IFA_LOCAL, "\x0a\x09\x00\x01", 4);
+		assert_int_equal(link_read_address(message_header(&m), &all), 0);
+	}
+	assert_int_equal(all.n, 2);
+	assert_int_equal(all.list[0].ifindex, 3);
+	assert_int_equal(all.list[1].ifindex, 4);
+	free(all.list);
 }
 
 static size_t count_address(const struct message *m)
@@ -372,6 +427,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_link),
 		cmocka_unit_test(test_link_xdp),
+		cmocka_unit_test(test_link_stacked),
+		cmocka_unit_test(test_addresses_of_all),
 		cmocka_unit_test(test_link_name),
 		cmocka_unit_test(test_link_table),
 		cmocka_unit_test(test_address),

@@ -56,7 +56,7 @@ static void refuse(const struct socket_facts *f, const char *why)
 	bool wildcard = true;
 	size_t n = 77;
 
-	assert_int_equal(flow_prove(f, IFINDEX, addresses, ARRAY_SIZE(addresses), &flows, &n,
+	assert_int_equal(flow_prove(f, IFINDEX, "zc0", addresses, ARRAY_SIZE(addresses), &flows, &n,
 				    &wildcard, &fault),
 			 ZCRX_FLOW_NOT_PROVED);
 	assert_null(flows);
@@ -74,7 +74,7 @@ static void prove(const struct socket_facts *f, size_t n_addresses, bool expect_
 	size_t n;
 
 	assert_int_equal(
-		flow_prove(f, IFINDEX, addresses, n_addresses, &flows, &n, &wildcard, NULL), 0);
+		flow_prove(f, IFINDEX, "zc0", addresses, n_addresses, &flows, &n, &wildcard, NULL), 0);
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_free_ char *s = NULL;
 
@@ -177,7 +177,7 @@ static void test_address_not_owned(void **state)
 
 	(void)state;
 	f = facts(AF_INET, "10.9.0.77", 9000, TCP_LISTEN);
-	refuse(&f, "none of the interface's");
+	refuse(&f, "none of the interface's; bind it to one that ip address show zc0 lists.");
 	f = facts(AF_INET6, "fd09::77", 9000, TCP_LISTEN);
 	refuse(&f, "none of the interface's");
 	f = facts(AF_INET6, "::ffff:10.9.0.77", 9000, TCP_LISTEN);
@@ -187,6 +187,81 @@ static void test_address_not_owned(void **state)
 	/* The first four bytes of an IPv6 address are not an IPv4 address. */
 	f = facts(AF_INET6, "a09:1::", 9000, TCP_LISTEN);
 	refuse(&f, "none of the interface's");
+}
+
+/* Another device has it: which, and what can be done. */
+static void test_address_elsewhere(void **state)
+{
+	static struct local_address others[] = {
+		{ FLOW_TCP4, { 10, 9, 5, 1 }, ADDRESS_VLAN, 8, "zc0.5" },
+		{ FLOW_TCP4, { 10, 99, 0, 1 }, ADDRESS_HOST, 1, "lo" },
+		{ FLOW_TCP6, { 0xfd, 0x77, [15] = 1 }, ADDRESS_ELSEWHERE, 9, "eth5" },
+		{ FLOW_TCP4, { 127, 0, 0, 1 }, ADDRESS_HOST, 1, "lo" },
+		{ FLOW_TCP6, { 0xfe, 0x80, [15] = 1 }, ADDRESS_VLAN, 8, "zc0.5" },
+		{ FLOW_TCP4, { 10, 9, 0, 1 }, ADDRESS_ELSEWHERE, 9, "eth5" },
+		{ FLOW_TCP4, { 10, 9, 0, 1 }, ADDRESS_HERE, 7, "zc0" }, /* on both */
+	};
+	static const struct {
+		int domain;
+		const char *local, *why; /* NULL: accepted */
+	} cases[] = {
+		{ AF_INET, "10.9.5.1", "10.9.5.1 is an address of zc0.5, a VLAN of zc0, and the rules that zcrxd "
+				       "sets do not say which VLAN they are for: no socket proves a flow there. "
+				       "Bind it to an address of zc0, or, if the NIC's rules look behind VLAN tags, "
+				       "name the flow by value (tcp4,dst=10.9.5.1,dst-port=80), which the policy has "
+				       "to allow (flows: in zcrxd.yaml(5))." },
+		{ AF_INET, "10.99.0.1", "10.99.0.1 is an address of lo, not of zc0: no socket proves that what is "
+					"sent there comes in by zc0. Bind it to an address of zc0, or name the flow "
+					"by value (tcp4,dst=10.99.0.1,dst-port=80), which the policy has to allow" },
+		{ AF_INET6, "fd77::1", "fd77::1 is an address of eth5, not of zc0" },
+		{ AF_INET6, "::ffff:10.99.0.1", "10.99.0.1 is an address of lo, not of zc0" },
+		{ AF_INET, "10.9.0.1", NULL },
+		{ AF_INET, "0.0.0.0", NULL },
+		{ AF_INET6, "::", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct socket_facts f = facts(cases[i].domain, cases[i].local, 80, TCP_LISTEN);
+		_cleanup_fault_ struct fault fault = {};
+		_cleanup_free_ struct flow *flows = NULL;
+		bool wildcard;
+		size_t n = 0;
+		int r = flow_prove(&f, IFINDEX, "zc0", others, ARRAY_SIZE(others), &flows, &n, &wildcard,
+				   &fault);
+
+		assert_int_equal(r, cases[i].why ? ZCRX_FLOW_NOT_PROVED : 0);
+		assert_int_equal(n, !cases[i].why);
+		if (cases[i].why)
+			CHECK_CONTAINS(fault.message, cases[i].why);
+	}
+}
+
+/* What listeners on all addresses miss: nothing that only the host itself can send to. */
+static void test_left_out(void **state)
+{
+	static const struct local_address all[] = {
+		{ FLOW_TCP4, { 10, 9, 0, 1 }, ADDRESS_HERE, 7, "zc0" },
+		{ FLOW_TCP4, { 127, 0, 0, 1 }, ADDRESS_HOST, 1, "lo" },
+		{ FLOW_TCP6, { [15] = 1 }, ADDRESS_HOST, 1, "lo" },
+		{ FLOW_TCP6, { 0xfe, 0x80, [15] = 1 }, ADDRESS_VLAN, 8, "zc0.5" },
+		{ FLOW_TCP4, { 10, 8, 0, 1 }, ADDRESS_ELSEWHERE, 9, "eth5" },
+		{ FLOW_TCP4, { 10, 9, 5, 1 }, ADDRESS_VLAN, 8, "zc0.5" },
+		{ FLOW_TCP6, { 0xfd, 0x99, [15] = 1 }, ADDRESS_HOST, 1, "lo" },
+	};
+	struct local_address many[9];
+	char *text = (char *)"";
+
+	(void)state;
+	assert_int_equal(local_addresses_left_out(all, 5, &text), 0);
+	assert_null(text);
+	assert_int_equal(local_addresses_left_out(all, ARRAY_SIZE(all), &text), 0);
+	take_and_compare(text, "10.9.5.1 (zc0.5), fd99::1 (lo)");
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = all[5];
+	assert_int_equal(local_addresses_left_out(many, ARRAY_SIZE(many), &text), 0);
+	CHECK_CONTAINS(text, "(zc0.5) and others");
+	free(text);
 }
 
 static void test_address(void **state)
@@ -281,7 +356,7 @@ static void test_wildcard_without_addresses(void **state)
 		int r;
 
 		f.v6_only = cases[i].v6_only;
-		r = flow_prove(&f, IFINDEX, addresses + cases[i].from, cases[i].n, &flows, &n,
+		r = flow_prove(&f, IFINDEX, "zc0", addresses + cases[i].from, cases[i].n, &flows, &n,
 			       &wildcard, &fault);
 		assert_int_equal(r, cases[i].why ? ZCRX_FLOW_NOT_PROVED : 0);
 		assert_int_equal(n, !cases[i].why);
@@ -296,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_not_tcp),	 cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_states),	 cmocka_unit_test(test_address_not_owned),
 		cmocka_unit_test(test_address),	 cmocka_unit_test(test_connected),
+		cmocka_unit_test(test_address_elsewhere), cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_wildcard), cmocka_unit_test(test_wildcard_without_addresses),
 	};
 

@@ -50,7 +50,8 @@ static void test_links(void **state)
 {
 	struct nic_link *links;
 	struct local_address *found;
-	const struct local_address a = { .protocol = FLOW_TCP4, .bytes = { 10, 9, 0, 1 } };
+	const struct local_address a = { .protocol = FLOW_TCP4, .bytes = { 10, 9, 0, 1 },
+					 .ifindex = IFINDEX };
 	size_t n;
 
 	(void)state;
@@ -69,6 +70,9 @@ static void test_links(void **state)
 	assert_int_equal(backend->ops->addresses(backend, IFINDEX, &found, &n), 0);
 	assert_int_equal(n, 1);
 	assert_memory_equal(found, &a, sizeof(a));
+	free(found);
+	assert_int_equal(backend->ops->addresses(backend, 0, &found, &n), 0);
+	assert_int_equal(n, 1);
 	free(found);
 	assert_int_equal(backend->ops->addresses(backend, 99, &found, &n), 0);
 	assert_int_equal(n, 0);

@@ -64,10 +64,79 @@ static void test_above(void **state)
 	assert_int_equal(stack_above(NULL, 0, 3, few, 2), 1);
 }
 
+/* ------------------------------------------------------------------------- who receives */
+
+static void expect_receiver(unsigned nic, unsigned receiver, const char *refusal)
+{
+	_cleanup_fault_ struct fault fault = {};
+	const struct nic_link *link = links_find(links, ARRAY_SIZE(links), nic);
+	struct stack_receiver r = {};
+	int e = stack_receiver(links, ARRAY_SIZE(links), link, &r, &fault);
+
+	assert_int_equal(e, refusal ? ZCRX_FLOW_NOT_PROVED : 0);
+	if (refusal) {
+		CHECK_CONTAINS(fault.message, refusal);
+		return;
+	}
+	assert_int_equal(r.ifindex, receiver);
+	assert_string_equal(r.name, links_find(links, ARRAY_SIZE(links), receiver)->name);
+	assert_int_equal(r.bond, nic != receiver);
+}
+
+static void test_receiver(void **state)
+{
+	static const struct nic_link strange = { .ifindex = 99, .name = "eth9", .master = 98 };
+	_cleanup_fault_ struct fault fault = {};
+	struct stack_receiver r;
+
+	(void)state;
+	expect_receiver(2, 2, NULL);
+	expect_receiver(20, 22, NULL);
+	expect_receiver(3, 0, "bond0 belongs to br0, whose sockets receive in its place");
+	expect_receiver(9, 0, "switched belongs to ovs-system, whose");
+	expect_receiver(23, 0, "inner belongs to br0, whose");
+	/* Its master is not known (yet). */
+	assert_int_equal(stack_receiver(links, ARRAY_SIZE(links), &strange, &r, &fault), ZCRX_FLOW_NOT_PROVED);
+	CHECK_CONTAINS(fault.message, "eth9 belongs to another device");
+}
+
+static void test_place(void **state)
+{
+	static const struct {
+		unsigned receiver, nic, at;
+		enum address_place place;
+	} rows[] = {
+		{ 2, 2, 2, ADDRESS_HERE },
+		{ 2, 2, 8, ADDRESS_VLAN },
+		{ 2, 2, 27, ADDRESS_VLAN }, /* in a VLAN */
+		{ 2, 2, 1, ADDRESS_HOST },
+		{ 2, 2, 26, ADDRESS_HOST },
+		{ 2, 2, 22, ADDRESS_ELSEWHERE },
+		{ 2, 2, 24, ADDRESS_ELSEWHERE }, /* another one's VLAN */
+		{ 2, 2, 99, ADDRESS_ELSEWHERE },
+		{ 2, 2, 28, ADDRESS_ELSEWHERE }, /* a circle, as no kernel has it */
+		{ 22, 20, 22, ADDRESS_HERE },
+		{ 22, 20, 20, ADDRESS_ELSEWHERE }, /* the port's own: nobody receives there */
+		{ 22, 20, 24, ADDRESS_VLAN },
+		{ 22, 20, 25, ADDRESS_VLAN }, /* of the port itself */
+		{ 22, 21, 25, ADDRESS_ELSEWHERE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct stack_receiver r = { .ifindex = rows[i].receiver };
+
+		if (stack_place(links, ARRAY_SIZE(links), &r, rows[i].nic, rows[i].at) != rows[i].place)
+			fail_msg("row %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_above),
+		cmocka_unit_test(test_receiver),
+		cmocka_unit_test(test_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,9 @@ static void write_facts(FILE *f, sd_json_variant *interface)
 	if (foreign > 0)
 		fprintf(m, "; %" PRIu64 " ntuple rule%s of others", foreign,
 			foreign == 1 ? "" : "s");
+	if (field_has(interface, "bond"))
+		fprintf(m, "; port of %s%s", field_string(interface, "bond") ?: "?",
+			field_boolean(interface, "standby") ? " (standby)" : "");
 	if (urgent > 0)
 		fprintf(m, "; %" PRIu64 " urgent segment%s made ordinary", urgent,
 			urgent == 1 ? "" : "s");
@@ -191,7 +194,7 @@ static void write_problem_of_queue(FILE *f, sd_json_variant *interface, sd_json_
 static void write_problems(FILE *f, sd_json_variant *description, const struct lease_view *view)
 {
 	const char *set_aside = field_string(description, "stateSetAside");
-	sd_json_variant *interface, *queue;
+	sd_json_variant *interface, *queue, *problem;
 	const char *unsafe = field_string(description, "unsafeKernel");
 	bool any = set_aside || unsafe;
 
@@ -204,6 +207,14 @@ static void write_problems(FILE *f, sd_json_variant *description, const struct l
 			      "there (ethtool --show-ntuple).", set_aside);
 	array_foreach(interface, field_array(description, "interfaces"))
 	{
+		array_foreach(problem, field_array(interface, "problems"))
+		{
+			if (!any)
+				put_problem_heading(f, view->colour);
+			any = true;
+			write_wrapped(f, "%s: %s", field_string(interface, "name") ?: "?",
+				      sd_json_variant_string(problem) ?: "?");
+		}
 		array_foreach(queue, field_array(interface, "queues"))
 		{
 			if (!field_string(queue, "reason"))

@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include "flow.h"
+#include "flow-elsewhere.h"
 
 #define NOT_PROVED(reterr, ...) fault_set(reterr, ZCRX_FLOW_NOT_PROVED, NULL, __VA_ARGS__)
 
@@ -94,14 +94,26 @@ static struct local_side local_side(int domain, const uint8_t *local, bool v6_on
 	return side;
 }
 
+/* NULL if the host does not have it; the device's own before others. */
+static const struct local_address *find_address(const struct local_address *addresses, size_t n,
+						 enum flow_protocol p, const uint8_t *bytes)
+{
+	const struct local_address *found = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (addresses[i].protocol == p &&
+		    !memcmp(addresses[i].bytes, bytes, flow_address_bits(p) / 8) &&
+		    (!found || addresses[i].place < found->place))
+			found = &addresses[i];
+	return found;
+}
+
 static bool owned(const struct local_address *addresses, size_t n, enum flow_protocol p,
 		  const uint8_t *bytes)
 {
-	for (size_t i = 0; i < n; i++)
-		if (addresses[i].protocol == p &&
-		    !memcmp(addresses[i].bytes, bytes, flow_address_bits(p) / 8))
-			return true;
-	return false;
+	const struct local_address *a = find_address(addresses, n, p, bytes);
+
+	return a && a->place == ADDRESS_HERE;
 }
 
 static struct flow_address whole_address(enum flow_protocol p, const uint8_t *bytes)
@@ -114,7 +126,7 @@ static struct flow_address whole_address(enum flow_protocol p, const uint8_t *by
 
 /* One flow for each address; never one without, because forwarded traffic is nobody's. */
 static int prove_wildcard(const struct socket_facts *facts, const struct local_side *side,
-			  const struct local_address *addresses, size_t n_addresses,
+			  const char *name, const struct local_address *addresses, size_t n_addresses,
 			  struct flow **ret, size_t *ret_n, struct fault *reterr)
 {
 	_cleanup_free_ struct flow *flows = calloc(n_addresses ?: 1, sizeof(*flows));
@@ -125,7 +137,7 @@ static int prove_wildcard(const struct socket_facts *facts, const struct local_s
 	for (size_t i = 0; i < n_addresses; i++) {
 		const struct local_address *a = &addresses[i];
 
-		if (!(a->protocol == FLOW_TCP4 ? side->tcp4 : side->tcp6) ||
+		if (a->place != ADDRESS_HERE || !(a->protocol == FLOW_TCP4 ? side->tcp4 : side->tcp6) ||
 		    owned(addresses, i, a->protocol, a->bytes))
 			continue; /* the same address with another prefix length is one flow */
 		flows[n++] = (struct flow) {
@@ -135,19 +147,15 @@ static int prove_wildcard(const struct socket_facts *facts, const struct local_s
 		};
 	}
 	if (n == 0)
-		return NOT_PROVED(reterr,
-				  "The interface has no %s address that the listener could "
-				  "be reached at; give it one.",
-				  side->tcp4 && side->tcp6 ? "IP"
-				  : side->tcp4		   ? "IPv4"
-							   : "IPv6");
+		return flow_refuse_wildcard(side->tcp4, side->tcp6, name, addresses, n_addresses,
+					    reterr);
 	*ret = TAKE_PTR(flows);
 	*ret_n = n;
 	return 0;
 }
 
 static int prove_address(const struct socket_facts *facts, const struct local_side *side,
-			 const struct local_address *addresses, size_t n_addresses,
+			 const char *name, const struct local_address *addresses, size_t n_addresses,
 			 struct flow **ret, size_t *ret_n, struct fault *reterr)
 {
 	enum flow_protocol p = side->tcp4 ? FLOW_TCP4 : FLOW_TCP6;
@@ -157,8 +165,8 @@ static int prove_address(const struct socket_facts *facts, const struct local_si
 
 	/* IP_FREEBIND lets anybody bind an address of a container or a host behind this one. */
 	if (!owned(addresses, n_addresses, p, side->bytes))
-		return NOT_PROVED(reterr, "The socket's local address is none of the interface's; "
-					  "bind it to one that ip address show lists there.");
+		return flow_refuse_address(find_address(addresses, n_addresses, p, side->bytes), name,
+					   facts->local_port, reterr);
 	if (facts->tcp_state == TCP_ESTABLISHED &&
 	    (facts->remote_port == 0 || is_zero(remote, flow_address_bits(p) / 8) ||
 	     (facts->domain == AF_INET6 && is_mapped(facts->remote) != side->tcp4)))
@@ -180,7 +188,7 @@ static int prove_address(const struct socket_facts *facts, const struct local_si
 	return 0;
 }
 
-int flow_prove(const struct socket_facts *facts, unsigned ifindex,
+int flow_prove(const struct socket_facts *facts, unsigned ifindex, const char *name,
 	       const struct local_address *addresses, size_t n_addresses, struct flow **ret,
 	       size_t *ret_n, bool *ret_wildcard, struct fault *reterr)
 {
@@ -194,9 +202,9 @@ int flow_prove(const struct socket_facts *facts, unsigned ifindex,
 	if (side.wildcard && facts->tcp_state != TCP_LISTEN)
 		return NOT_PROVED(reterr, "The socket is connected without a local address.");
 	if (side.wildcard)
-		r = prove_wildcard(facts, &side, addresses, n_addresses, ret, ret_n, reterr);
+		r = prove_wildcard(facts, &side, name, addresses, n_addresses, ret, ret_n, reterr);
 	else
-		r = prove_address(facts, &side, addresses, n_addresses, ret, ret_n, reterr);
+		r = prove_address(facts, &side, name, addresses, n_addresses, ret, ret_n, reterr);
 	if (r == 0)
 		*ret_wildcard = side.wildcard;
 	return r;

@@ -50,10 +50,22 @@ bool flow_overlaps(const struct flow *a, const struct flow *b);
 /* Every packet that matches b matches a. */
 bool flow_covers(const struct flow *a, const struct flow *b);
 
-/* An address that the host owns on the NIC. */
+/* Where the host has an address, seen from the device whose sockets receive what comes in at the NIC:
+ * the NIC itself, or the bond that it is a port of. */
+enum address_place {
+	ADDRESS_HERE,	   /* on that device: the only ones that prove something */
+	ADDRESS_VLAN,	   /* on a VLAN of it, or of the NIC: no rule says which VLAN it is for */
+	ADDRESS_HOST,	   /* on lo or a dummy: reached by way of any NIC */
+	ADDRESS_ELSEWHERE, /* on another device */
+};
+
+/* An address that the host owns. */
 struct local_address {
 	enum flow_protocol protocol;
 	uint8_t bytes[16];
+	enum address_place place;
+	unsigned ifindex; /* of the device that has it, */
+	char device[IFNAMSIZ]; /* and its name */
 };
 
 /* What the kernel says about a socket that a client sent: what its descriptor tells, read by
@@ -74,14 +86,19 @@ struct socket_facts {
 };
 
 /*
- * The flows that this socket proves on the NIC with this index and these addresses of its own. A
+ * The flows that this socket proves on a NIC. `ifindex` and `name` are those of the device whose sockets
+ * receive what comes in there; the addresses are all that the host has. A
  * listener on the wildcard gives one flow for each address; *ret_wildcard says that the list has to
  * follow the addresses. FLOW_NOT_PROVED with the reason otherwise; also when the list would be
  * empty.
  */
-int flow_prove(const struct socket_facts *facts, unsigned ifindex,
+int flow_prove(const struct socket_facts *facts, unsigned ifindex, const char *name,
 	       const struct local_address *addresses, size_t n_addresses, struct flow **ret,
 	       size_t *ret_n, bool *ret_wildcard, struct fault *reterr);
+
+/* Of these addresses those on VLANs, on lo and on dummies, which listeners on all addresses are reached
+ * at, too, but not steered: "10.9.5.1 (zc0.5), 10.99.0.1 (lo)". NULL if there are none. -ENOMEM only. */
+int local_addresses_left_out(const struct local_address *addresses, size_t n, char **ret);
 
 /* Whom the kernel gives a packet of a flow to; all zero: nobody. */
 struct socket_receiver {

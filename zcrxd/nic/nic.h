@@ -39,6 +39,7 @@ struct nic_link {
 	unsigned master;  /* the bridge, bond or VRF that it is a port of; 0 for none */
 	unsigned below;	  /* what it was made on: of a VLAN, a macvlan, a tunnel; 0 for none */
 	bool up;
+	bool standby;	  /* a port of a bond that receives by others at the moment */
 	bool xdp;	  /* an XDP program is attached: no queue of it can be registered */
 };
 
@@ -218,6 +219,7 @@ struct nic_backend_ops {
 
 	/* Every link of this network namespace. The caller frees with nic_links_free. */
 	int (*links)(struct nic_backend *b, struct nic_link **ret, size_t *ret_n);
+	/* Those of one link, or of all (0); place and device are not told. */
 	int (*addresses)(struct nic_backend *b, unsigned ifindex, struct local_address **ret,
 			 size_t *ret_n);
 

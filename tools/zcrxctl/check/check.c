@@ -13,9 +13,13 @@ static int check_interface(const char *name, const struct machine_facts *m,
 
 	if (r < 0)
 		return r;
-	r = read_view(authority, &f);
+	if (!is_stacked(&f.nic))
+		r = read_view(authority, &f);
 	if (r >= 0)
 		judge_interface(&f, report);
+	/* A bond has no queues: those of its ports are meant. */
+	for (size_t i = 0; r >= 0 && streq(f.nic.kind, "bond") && i < f.nic.n_under; i++)
+		r = check_interface(f.nic.under[i], m, authority, report);
 	interface_facts_done(&f);
 	return r;
 }

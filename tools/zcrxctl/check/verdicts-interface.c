@@ -222,6 +222,58 @@ static void judge_view(const struct subject *s)
 	ADVISE(s, q, "%s", f->why_not ?: "See policy: in zcrxd.yaml(5).");
 }
 
+static void judge_receiver(const struct subject *s)
+{
+	const struct nic_inspection *nic = &s->facts->nic;
+	struct requirement *q = REQUIRE(s, "receiver", yes_if(!nic->no_receiver), "%s%s",
+					nic->no_receiver ? "another device, of which it is a port" :
+					nic->receiver.bond ? "as a port, the sockets of " : "its own sockets",
+					!nic->no_receiver && nic->receiver.bond ? nic->receiver.name : "");
+
+	ADVISE(s, q, "%s", nic->no_receiver);
+}
+
+static char *join(char *const *names, size_t n, const char *before, const char *between)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	size_t size;
+
+	f = open_memstream(&text, &size);
+	for (size_t i = 0; f && i < n; i++)
+		fprintf(f, "%s%s%s", i > 0 ? between : "", before, names[i]);
+	return !f || fclose(TAKE_PTR(f)) != 0 ? NULL : TAKE_PTR(text);
+}
+
+bool is_stacked(const struct nic_inspection *nic)
+{
+	return streq(nic->kind, "bond") || nic->n_under > 0;
+}
+
+/* It has no queues to lease: which NICs have, and what of it zcrxd can do. */
+static void judge_stacked(const struct subject *s)
+{
+	const struct nic_inspection *nic = &s->facts->nic;
+	const char *kind = nic->kind[0] ? nic->kind : "device";
+	_cleanup_free_ char *names = join(nic->under, nic->n_under, "", ", ");
+	_cleanup_free_ char *checks = join(nic->under, nic->n_under, "zcrxctl check ", "; ");
+	const bool bond = streq(kind, "bond");
+	struct requirement *q = REQUIRE(s, "hardware", yes_if(bond && nic->n_under > 0 && !nic->no_receiver),
+					"a %s of %s", kind, nic->n_under > 0 ? names ?: "?" : "nothing");
+
+	if (nic->n_under == 0)
+		ADVISE(s, q, "Put NICs into it: ip link set NIC down; ip link set NIC master %s", s->name);
+	else if (bond)
+		ADVISE(s, q, "%s", nic->no_receiver ?: "");
+	else if (streq(kind, "vlan"))
+		ADVISE(s, q, "The queues are those of what it lies on: %s. No socket on a VLAN's address proves "
+			     "a flow; name such flows by value, if the NIC's rules look behind VLAN tags.",
+		       checks ?: "?");
+	else
+		ADVISE(s, q, "The queues are those of what it lies on: %s. No socket there proves a flow, for "
+			     "those of %s receive; name flows by value.", checks ?: "?", s->name);
+}
+
 void judge_interface(const struct interface_facts *f, struct report *report)
 {
 	static void (*const judges[])(const struct subject *) = {
@@ -230,10 +282,15 @@ void judge_interface(const struct interface_facts *f, struct report *report)
 	struct subject s = { f->nic.name, f->nic.state, f, NULL, report };
 	struct requirement *q;
 
+	if (is_stacked(&f->nic)) {
+		judge_stacked(&s);
+		return;
+	}
 	if (s.state) {
 		s.driver = driver_facts_of(s.state->driver ?: "");
 		for (size_t i = 0; i < ARRAY_SIZE(judges); i++)
 			judges[i](&s);
+		judge_receiver(&s);
 	} else {
 		q = REQUIRE(&s, "link", VERDICT_NO, "%s", f->nic.failure ?: "it cannot be read");
 		ADVISE(&s, q, "`ip link` lists the interfaces that there are.");

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 struct interface_facts;
+struct nic_inspection;
 struct machine_facts;
 
 enum verdict { VERDICT_YES, VERDICT_NO, VERDICT_UNKNOWN };
@@ -32,6 +33,8 @@ void report_done(struct report *r);
 /* Append to the report. */
 void judge_machine(const struct machine_facts *m, struct report *report);
 void judge_interface(const struct interface_facts *f, struct report *report);
+/* It has no queues of its own, but what it lies on may: a bond, a bridge, a VLAN. */
+bool is_stacked(const struct nic_inspection *nic);
 
 /* Something that is needed is missing. Advice does not count, nor what is unknown. */
 bool report_has_no(const struct report *report);

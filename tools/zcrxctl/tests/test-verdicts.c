@@ -174,6 +174,10 @@ static void world_init(struct world *w)
 	     "queue-counters=advice", "0 queues", "zcrxctl status")                                \
 	CASE(xdp, FACTS.nic.xdp = true, "no-xdp=no", "is attached", "ip link set eth0 xdp off")    \
 	CASE(af_xdp, w->queues[0].xsk = true, "no-af-xdp=no", "1 queues", "ss --xdp")              \
+	CASE(bridged, FACTS.nic.no_receiver = (char *)"eth0 belongs to br0.", "receiver=no",       \
+	     "another device", "eth0 belongs to br0.")                                            \
+	CASE(bonded, FACTS.nic.receiver = ((struct stack_receiver) { 5, "bond0", true }), "",      \
+	     NULL, NULL)                                                                           \
 	CASE(foreign, FACTS.view = VIEW_FOREIGN, "configured=no", "not in /etc/zcrxd.yaml", "reload") \
 	CASE(listed, FACTS.view = VIEW_LISTED, "configured=no", "listed in", "systemctl")          \
 	CASE(degraded, (FACTS.view = VIEW_DEGRADED, FACTS.reason = (char *)"It is so."),           \
@@ -252,6 +256,44 @@ static void test_every_cell(void **state)
 		check_scenario(&scenarios[i]);
 }
 
+/* What has no queues of its own leads to what has. */
+static void test_stacked(void **state)
+{
+	static const struct {
+		const char *kind;
+		size_t n;
+		const char *no_receiver;
+		const char *found, *remedy; /* NULL: a yes */
+	} rows[] = {
+		{ "bond", 2, NULL, "a bond of zc0, zc1", NULL },
+		{ "bond", 2, "bond0 belongs to br0.", "a bond of zc0, zc1", "bond0 belongs to br0." },
+		{ "bond", 0, NULL, "a bond of nothing", "ip link set NIC down; ip link set NIC master eth0" },
+		{ "vlan", 1, NULL, "a vlan of zc0", "The queues are those of what it lies on: zcrxctl check zc0. "
+						    "No socket on a VLAN's address proves a flow" },
+		{ "bridge", 2, NULL, "a bridge of zc0, zc1", "zcrxctl check zc0; zcrxctl check zc1. No socket" },
+		{ "", 1, NULL, "a device of zc0", "zcrxctl check zc0" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(report_done) struct report report = {};
+		struct interface_facts f = { .nic = { .name = "eth0", .under = { (char *)"zc0", (char *)"zc1" },
+						      .n_under = rows[i].n,
+						      .no_receiver = (char *)rows[i].no_receiver } };
+
+		snprintf(f.nic.kind, sizeof(f.nic.kind), "%s", rows[i].kind);
+		judge_interface(&f, &report);
+		assert_int_equal(report.n, 1);
+		assert_string_equal(report.list[0].name, "hardware");
+		assert_string_equal(report.list[0].found, rows[i].found);
+		assert_int_equal(report.list[0].verdict, rows[i].remedy ? VERDICT_NO : VERDICT_YES);
+		if (rows[i].remedy)
+			assert_non_null(strstr(report.list[0].remedy, rows[i].remedy));
+		else
+			assert_null(report.list[0].remedy);
+	}
+}
+
 static void test_order_and_owner(void **state)
 {
 	_cleanup_(report_done) struct report report = {};
@@ -276,6 +318,7 @@ static void test_order_and_owner(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_cell),
+					    cmocka_unit_test(test_stacked),
 					    cmocka_unit_test(test_order_and_owner) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,30 +90,75 @@ static void read_driver_info(unsigned ifindex, struct nic_inspection *nic)
 		snprintf(nic->firmware, sizeof(nic->firmware), "%.31s", info.fw_version);
 }
 
-static int observe(unsigned ifindex, struct nic_inspection *nic, struct fault *reterr)
+static int observe(const struct nic_link *link, struct nic_inspection *nic, struct fault *reterr)
 {
-	_cleanup_(netlink_done) struct netlink genl = {}, route = {};
+	_cleanup_(netlink_done) struct netlink genl = {};
 	struct netlink_family ethtool = {}, netdev = {};
-	struct nic_link link = {};
 	struct nic *open;
 	int r = resolve(&genl, &ethtool, &netdev);
 
-	if (r >= 0)
-		r = netlink_open(&route, NETLINK_ROUTE);
-	if (r >= 0)
-		r = link_get(&route, ifindex, &link);
-	free(link.path);
 	if (r < 0)
 		return r;
-	nic->xdp = link.xdp;
+	nic->xdp = link->xdp;
 	if (!ethtool.id || !netdev.id)
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "netlink",
 				 "this kernel does not tell of NICs by netlink");
-	r = kernel_nic_open(ifindex, &ethtool, &netdev, &open, reterr);
+	r = kernel_nic_open(link->ifindex, &ethtool, &netdev, &open, reterr);
 	if (r != 0)
 		return r;
 	r = open->ops->observe(open, &nic->state, reterr);
 	open->ops->close(open);
+	return r;
+}
+
+static int find_under(const struct nic_link *links, size_t n, const struct nic_link *link,
+		      struct nic_inspection *nic)
+{
+	for (size_t i = 0; i < n && nic->n_under < UNDER_MAX; i++) {
+		if (links[i].master != link->ifindex && links[i].ifindex != link->below)
+			continue;
+		nic->under[nic->n_under] = strdup(links[i].name);
+		if (!nic->under[nic->n_under])
+			return -ENOMEM;
+		nic->n_under++;
+	}
+	return 0;
+}
+
+static int look(const struct nic_link *links, size_t n, const struct nic_link *link,
+		struct nic_inspection *nic, struct fault *reterr)
+{
+	_cleanup_fault_ struct fault fault = {};
+	int r;
+
+	memcpy(nic->kind, link->kind, sizeof(nic->kind));
+	if (stack_receiver(links, n, link, &nic->receiver, &fault) != 0)
+		nic->no_receiver = TAKE_PTR(fault.message);
+	r = find_under(links, n, link, nic);
+	if (r < 0 || nic->n_under > 0 || streq(nic->kind, "bond"))
+		return r;
+	r = observe(link, nic, reterr);
+	if (r == 0)
+		read_driver_info(link->ifindex, nic);
+	return r;
+}
+
+static int inspect(const char *name, struct nic_inspection *nic, struct fault *reterr)
+{
+	_cleanup_(netlink_done) struct netlink route = {};
+	struct nic_link *links = NULL, *link = NULL;
+	size_t n = 0;
+	int r = netlink_open(&route, NETLINK_ROUTE);
+
+	if (r >= 0)
+		r = link_list(&route, &links, &n);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && !link; i++)
+		if (nic_link_is_called(&links[i], name))
+			link = &links[i];
+	r = link ? look(links, n, link, nic, reterr) : -ENODEV;
+	nic_links_free(links, n);
 	return r;
 }
 
@@ -122,19 +167,15 @@ int inspect_nic(const char *name, const struct kernel_inspection *kernel,
 {
 	struct nic_inspection nic = { .name = name, .split_was_asked = kernel->privileged };
 	_cleanup_fault_ struct fault fault = {};
-	unsigned ifindex = if_nametoindex(name);
-	int r = ifindex ? 0 : -ENODEV;
+	int r = inspect(name, &nic, &fault);
 
-	if (r == 0)
-		r = observe(ifindex, &nic, &fault);
-	if (r == -ENOMEM)
-		return r;
-	if (r != 0) {
+	if (r != 0 && r != -ENOMEM) {
 		nic.failure = strdup(fault.message ?: r < 0 ? strerror(-r) : "it cannot be read");
-		if (!nic.failure)
-			return -ENOMEM;
-	} else {
-		read_driver_info(ifindex, &nic);
+		r = nic.failure ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		nic_inspection_done(&nic);
+		return r;
 	}
 	*ret = nic;
 	return 0;
@@ -143,6 +184,9 @@ int inspect_nic(const char *name, const struct kernel_inspection *kernel,
 void nic_inspection_done(struct nic_inspection *nic)
 {
 	nic_state_free(nic->state);
+	for (size_t i = 0; i < nic->n_under; i++)
+		free(nic->under[i]);
+	free(nic->no_receiver);
 	free(nic->failure);
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "nic.h"
+#include "stack.h"
 
 struct kernel_inspection {
 	struct kernel_features features; /* release is to be freed; NULL if nothing could be read */
@@ -15,10 +16,18 @@ struct kernel_inspection {
 	bool has_ethtool, has_netdev, has_tcp_diag;
 };
 
+#define UNDER_MAX 64
+
 struct nic_inspection {
 	const char *name;	 /* borrowed */
 	struct nic_state *state; /* NULL: see `failure` */
 	char *failure;
+	char kind[IFNAMSIZ];	  /* as struct nic_link has it: of what has one and lies on others there is no
+				   * state, but what it lies on: ports, or what a VLAN was made on */
+	char *under[UNDER_MAX];
+	size_t n_under;
+	struct stack_receiver receiver; /* whose sockets receive what comes in there; else: */
+	char *no_receiver;
 	bool xdp;		  /* a program is attached, of whichever kind */
 	bool split_was_asked;	  /* whether state->split_refusal tells anything */
 	char version[32], firmware[32]; /* as `ethtool -i` prints them; "" if unknown */

@@ -13,14 +13,25 @@
 
 #define LINKS_MAX     65536
 #define ADDRESSES_MAX 65536
+/* Of linux/if_bonding.h, which does not go with <net/if.h> either. */
+#define BOND_ACTIVE 0
+#define BOND_BACKUP 1
 #define ALTNAME_SIZE  128 /* ALTIFNAMSIZ of <linux/if.h>, which does not go with <net/if.h> */
 
-static void read_kind(struct nlattr *linkinfo, char *ret, size_t size)
+/* What kind it is, and what it is for a bond. */
+static void read_kind(struct nlattr *linkinfo, struct nic_link *link)
 {
-	struct nlattr *tb[IFLA_INFO_KIND + 1];
+	struct nlattr *tb[IFLA_INFO_SLAVE_DATA + 1], *port[IFLA_BOND_SLAVE_STATE + 1];
+	char master[IFNAMSIZ];
 
-	if (linkinfo && netlink_parse_nested(linkinfo, tb, IFLA_INFO_KIND) >= 0)
-		(void)attr_string(tb[IFLA_INFO_KIND], ret, size);
+	if (!linkinfo || netlink_parse_nested(linkinfo, tb, IFLA_INFO_SLAVE_DATA) < 0)
+		return;
+	(void)attr_string(tb[IFLA_INFO_KIND], link->kind, sizeof(link->kind));
+	if (tb[IFLA_INFO_SLAVE_DATA] && attr_string(tb[IFLA_INFO_SLAVE_KIND], master, sizeof(master)) &&
+	    streq(master, "bond") &&
+	    netlink_parse_nested(tb[IFLA_INFO_SLAVE_DATA], port, IFLA_BOND_SLAVE_STATE) >= 0)
+		link->standby = attr_u32(port[IFLA_BOND_SLAVE_STATE], BOND_ACTIVE) ==
+				BOND_BACKUP;
 }
 
 static void read_mac(const struct nlattr *a, char ret[18])
@@ -69,7 +80,7 @@ int link_read(const struct nlmsghdr *m, struct nic_link *ret)
 	link.master = attr_u32(tb[IFLA_MASTER], 0);
 	read_mac(tb[IFLA_ADDRESS], link.mac);
 	read_mac(tb[IFLA_PERM_ADDRESS], link.permanent_mac);
-	read_kind(tb[IFLA_LINKINFO], link.kind, sizeof(link.kind));
+	read_kind(tb[IFLA_LINKINFO], &link);
 	link.xdp = read_xdp(tb[IFLA_XDP]);
 	link.below = read_below(tb, link.kind);
 	*ret = link;
@@ -208,13 +219,14 @@ int link_read_address(const struct nlmsghdr *m, void *addresses)
 	if (r < 0)
 		return r;
 	info = nlmsg_data(m);
-	if (m->nlmsg_type != RTM_NEWADDR || info->ifa_index != all->ifindex ||
+	if (m->nlmsg_type != RTM_NEWADDR || (all->ifindex > 0 && info->ifa_index != all->ifindex) ||
 	    (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
 		return 0;
 	/* Not ours before duplicate detection is through; a notification will tell. */
 	flags = attr_u32(tb[IFA_FLAGS], info->ifa_flags);
 	if (flags & IFA_F_DADFAILED || (flags & IFA_F_TENTATIVE && !(flags & IFA_F_OPTIMISTIC)))
 		return 0;
+	address.ifindex = info->ifa_index;
 	address.protocol = info->ifa_family == AF_INET ? FLOW_TCP4 : FLOW_TCP6;
 	length = flow_address_bits(address.protocol) / 8;
 	/* On point-to-point links IFA_ADDRESS is the other end, IFA_LOCAL is ours. */

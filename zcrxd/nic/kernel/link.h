@@ -23,7 +23,7 @@ int link_read(const struct nlmsghdr *m, struct nic_link *ret);
 /* What link_read leaves out because it takes memory. */
 int link_read_altnames(const struct nlmsghdr *m, char **ret);
 struct link_addresses {
-	unsigned ifindex;
+	unsigned ifindex; /* 0: of all links */
 	struct local_address *list;
 	size_t n;
 };

@@ -15,6 +15,7 @@
 #define SIM_SOFTWARE_QUEUES 64
 #define SIM_RINGS_MAX  1024
 #define SIM_ROUTES_MAX 8
+#define SIM_OTHERS_MAX 8
 #define SIM_CPUS       8
 #define SIM_ALL_CPUS   "0-7"
 
@@ -54,6 +55,7 @@ struct sim_nic {
 	char mac[18], permanent_mac[18];
 	char *path, *altnames;
 	unsigned master;
+	bool standby;
 	struct sim_route {
 		enum flow_protocol protocol;
 		struct flow_address destination;
@@ -66,6 +68,13 @@ struct sim_nic {
 	struct flow *guard; /* the flows that it stands for */
 	size_t n_guard;
 	unsigned guard_owner; /* the handle that has set it */
+};
+
+/* What is no NIC: bonds, VLANs, lo. */
+struct sim_other {
+	struct nic_link link;
+	struct local_address *addresses;
+	size_t n_addresses;
 };
 
 struct sim_netkit {
@@ -88,6 +97,8 @@ struct sim {
 	pid_t maker;
 	struct sim_nic nics[SIM_NICS_MAX]; /* slots are not used again: a handle stays dead */
 	size_t n_nics;
+	struct sim_other others[SIM_OTHERS_MAX];
+	size_t n_others;
 	struct sim_netkit *netkits;
 	size_t n_netkits;
 	unsigned next_ifindex, next_handle;
@@ -138,6 +149,8 @@ int sim_find(struct sim *s, unsigned ifindex, size_t *ret);
 /* That of the queues without a NIC, from when it is opened first: among the NICs, and no link. */
 int sim_find_software(struct sim *s, size_t *ret);
 void sim_delete_netkit(struct sim *s, size_t index);
+/* NULL if there is none. */
+struct sim_other *sim_find_other(struct sim *s, unsigned ifindex);
 
 /* What a struct nic of the simulation is. */
 struct sim_handle {
@@ -172,6 +185,7 @@ int sim_guard_keep(struct nic *nic, bool *ret_lost, struct fault *reterr);
 int sim_guard_sweep(struct nic_backend *b, bool (*is_needed)(unsigned ifindex, void *userdata),
 		    void *userdata);
 /* sim-links.c */
+int sim_addresses(struct nic_backend *b, unsigned ifindex, struct local_address **ret, size_t *ret_n);
 int sim_reach(struct nic *nic, struct reach *ret, struct fault *reterr);
 /* sim-nic.c */
 int sim_open(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct fault *reterr);

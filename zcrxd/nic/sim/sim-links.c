@@ -216,6 +216,100 @@ int sim_set_master(struct nic_backend *b, unsigned ifindex, unsigned master)
 	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 
+int sim_set_standby(struct nic_backend *b, unsigned ifindex, bool standby)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+	int r;
+
+	SIM_LOCK(s);
+	r = sim_find(s, ifindex, &slot);
+	if (r < 0)
+		return r;
+	s->nics[slot].standby = standby;
+	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
+}
+
+struct sim_other *sim_find_other(struct sim *s, unsigned ifindex)
+{
+	for (size_t i = 0; i < s->n_others; i++)
+		if (s->others[i].link.ifindex == ifindex)
+			return &s->others[i];
+	return NULL;
+}
+
+int sim_set_link(struct nic_backend *b, const struct nic_link *link)
+{
+	struct sim *s = sim_of(b);
+	struct sim_other *o;
+
+	SIM_LOCK(s);
+	o = sim_find_other(s, link->ifindex);
+	if (!o && s->n_others == SIM_OTHERS_MAX)
+		return -ENOSPC;
+	if (!o)
+		o = &s->others[s->n_others++];
+	o->link = *link;
+	return sim_push(s, NIC_EVENT_LINK, link->ifindex, 0);
+}
+
+int sim_remove_link(struct nic_backend *b, unsigned ifindex)
+{
+	struct sim *s = sim_of(b);
+	struct sim_other *o;
+
+	SIM_LOCK(s);
+	o = sim_find_other(s, ifindex);
+	if (!o)
+		return -ENODEV;
+	free(o->addresses);
+	*o = s->others[--s->n_others];
+	return sim_push(s, NIC_EVENT_LINK_GONE, ifindex, 0);
+}
+
+static void append_addresses(struct local_address *to, size_t *n, unsigned wanted, unsigned ifindex,
+			     const struct local_address *list, size_t n_list)
+{
+	if ((wanted != 0 && wanted != ifindex) || n_list == 0)
+		return;
+	if (to)
+		memcpy(to + *n, list, n_list * sizeof(*to));
+	*n += n_list;
+}
+
+/* `to` NULL: only how many. As a dump does it: an index that is gone has no addresses. */
+static size_t collect_addresses(const struct sim *s, unsigned ifindex, struct local_address *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_nics; i++)
+		if (s->nics[i].state)
+			append_addresses(to, &n, ifindex, s->nics[i].state->ifindex, s->nics[i].addresses,
+					 s->nics[i].n_addresses);
+	for (size_t i = 0; i < s->n_others; i++)
+		append_addresses(to, &n, ifindex, s->others[i].link.ifindex, s->others[i].addresses,
+				 s->others[i].n_addresses);
+	return n;
+}
+
+int sim_addresses(struct nic_backend *b, unsigned ifindex, struct local_address **ret, size_t *ret_n)
+{
+	struct sim *s = sim_of(b);
+	struct local_address *list;
+	int r;
+
+	r = sim_operation(s, "list addresses", NULL);
+	if (r != 0)
+		return r < 0 ? r : -s->fail_error;
+	SIM_LOCK(s);
+	list = calloc(collect_addresses(s, ifindex, NULL) + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	*ret_n = collect_addresses(s, ifindex, list);
+	*ret = list;
+	return 0;
+}
+
 /* --------------------------------------------------------------- what is reached by them */
 
 int sim_set_default_route(struct nic_backend *b, unsigned ifindex, bool carries)

@@ -53,22 +53,25 @@ int sim_set_addresses(struct nic_backend *b, unsigned ifindex,
 		      const struct local_address *addresses, size_t n)
 {
 	struct sim *s = sim_of(b);
-	struct local_address *copy;
+	struct local_address *copy, **list;
+	struct sim_other *other;
 	size_t slot;
-	int r;
 
 	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
+	other = sim_find_other(s, ifindex);
+	if (!other && sim_find(s, ifindex, &slot) < 0)
+		return -ENODEV;
 	copy = calloc(n + 1, sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;
-	if (n)
-		memcpy(copy, addresses, n * sizeof(*copy));
-	free(s->nics[slot].addresses);
-	s->nics[slot].addresses = copy;
-	s->nics[slot].n_addresses = n;
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = addresses[i];
+		copy[i].ifindex = ifindex;
+	}
+	list = other ? &other->addresses : &s->nics[slot].addresses;
+	free(*list);
+	*list = copy;
+	*(other ? &other->n_addresses : &s->nics[slot].n_addresses) = n;
 	return sim_push(s, NIC_EVENT_ADDRESSES, ifindex, 0);
 }
 

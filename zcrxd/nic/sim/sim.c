@@ -111,7 +111,7 @@ static const struct kernel_features *features(struct nic_backend *b)
 static int add_link(struct nic_link *to, const struct sim_nic *n)
 {
 	*to = (struct nic_link) { .ifindex = n->state->ifindex, .up = n->state->up,
-				  .master = n->master };
+				  .master = n->master, .standby = n->standby };
 	memcpy(to->name, n->state->name, sizeof(to->name));
 	snprintf(to->driver, sizeof(to->driver), "%s", n->state->driver);
 	memcpy(to->mac, n->mac, sizeof(to->mac));
@@ -132,7 +132,7 @@ static int links(struct nic_backend *b, struct nic_link **ret, size_t *ret_n)
 	if (r != 0)
 		return r < 0 ? r : -s->fail_error;
 	SIM_LOCK(s);
-	list = calloc(s->n_nics + s->n_netkits + 1, sizeof(*list));
+	list = calloc(s->n_nics + s->n_netkits + s->n_others + 1, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n_nics; i++)
@@ -146,31 +146,8 @@ static int links(struct nic_backend *b, struct nic_link **ret, size_t *ret_n)
 		*l = (struct nic_link) { .ifindex = s->netkits[i].ifindex, .kind = "netkit" };
 		memcpy(l->name, s->netkits[i].name, sizeof(l->name));
 	}
-	*ret = list;
-	*ret_n = n;
-	return 0;
-}
-
-static int addresses(struct nic_backend *b, unsigned ifindex, struct local_address **ret,
-		     size_t *ret_n)
-{
-	struct sim *s = sim_of(b);
-	struct local_address *list;
-	size_t slot, n = 0;
-	int r;
-
-	r = sim_operation(s, "list addresses", NULL);
-	if (r != 0)
-		return r < 0 ? r : -s->fail_error;
-	SIM_LOCK(s);
-	/* As a dump does it: an index that is gone has no addresses. */
-	if (sim_find(s, ifindex, &slot) == 0)
-		n = s->nics[slot].n_addresses;
-	list = calloc(n + 1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	if (n)
-		memcpy(list, s->nics[slot].addresses, n * sizeof(*list));
+	for (size_t i = 0; i < s->n_others; i++)
+		list[n++] = s->others[i].link;
 	*ret = list;
 	*ret_n = n;
 	return 0;
@@ -220,6 +197,8 @@ static struct nic_backend *backend_free(struct nic_backend *b)
 		return NULL;
 	for (size_t i = 0; i < s->n_nics; i++)
 		sim_nic_done(&s->nics[i]);
+	for (size_t i = 0; i < s->n_others; i++)
+		free(s->others[i].addresses);
 	free(s->netkits);
 	free(s->sockets);
 	free(s->at_port);
@@ -265,7 +244,7 @@ static int find_rings(struct nic_backend *b, const uint64_t *keys, size_t n, boo
 static const struct nic_backend_ops backend_ops = {
 	.features = features,
 	.links = links,
-	.addresses = addresses,
+	.addresses = sim_addresses,
 	.get_fd = get_fd,
 	.dispatch = dispatch,
 	.socket_facts = sim_socket_facts,

@@ -43,6 +43,12 @@ int sim_set_altnames(struct nic_backend *b, unsigned ifindex, const char *altnam
 int sim_set_path(struct nic_backend *b, unsigned ifindex, const char *path);
 int sim_set_mac(struct nic_backend *b, unsigned ifindex, const char *mac);
 int sim_set_master(struct nic_backend *b, unsigned ifindex, unsigned master);
+/* Its bond receives by other ports, or by this one again. */
+int sim_set_standby(struct nic_backend *b, unsigned ifindex, bool standby);
+/* A link that is no NIC, of which only index, name, kind, master and below are told; another one under its
+ * index is replaced. It can have addresses. -ENOSPC after 8. */
+int sim_set_link(struct nic_backend *b, const struct nic_link *link);
+int sim_remove_link(struct nic_backend *b, unsigned ifindex);
 /* To another network namespace, and back under the same index. */
 int sim_move_away(struct nic_backend *b, unsigned ifindex);
 int sim_move_back(struct nic_backend *b, unsigned ifindex);

@@ -32,7 +32,7 @@ int device_set_link(struct device *d, const struct nic_link *link)
 	d->link.path = TAKE_PTR(path);
 	d->ifindex = link->ifindex;
 	memcpy(d->name, link->name, sizeof(d->name));
-	return 0;
+	return receiver_begin(d);
 }
 
 static void device_set_missing(struct device *d, const char *reason)
@@ -49,6 +49,7 @@ static void device_set_missing(struct device *d, const char *reason)
 	device_forget_confirmation(d);
 	d->gone = false;
 	d->held = false;
+	receiver_done(&d->receiver);
 	d->ifindex = 0;
 	d->name[0] = '\0';
 	d->state = DEVICE_MISSING;

@@ -66,6 +66,7 @@ static void device_free(struct device *d)
 	inventory_done(&d->inventory);
 	nic_state_free(d->observed);
 	free(d->match);
+	receiver_done(&d->receiver);
 	free(d->link.altnames);
 	free(d->link.path);
 	free(d->reason);

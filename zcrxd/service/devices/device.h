@@ -11,6 +11,7 @@
 #include "flow-guard.h"
 #include "inventory.h"
 #include "manager.h"
+#include "receiver.h"
 #include "worker.h"
 
 enum device_state {
@@ -49,6 +50,7 @@ struct device {
 	struct config_interface config; /* the strings belong to manager->config */
 	char *match;			/* "zc0", "driver mlx5_core": for people */
 	struct nic_link link;		/* as it was seen last */
+	struct receiver receiver;
 
 	enum device_state state;
 	char *reason; /* of a state that is not configured */

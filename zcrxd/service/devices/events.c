@@ -63,8 +63,7 @@ void manager_on_nic_event(const struct nic_event *event, void *userdata)
 			leases_link_gone(m, event->ifindex);
 		break;
 	case NIC_EVENT_ADDRESSES:
-		if (d)
-			proofs_addresses_changed(d);
+		receivers_addresses_changed(m, event->ifindex);
 		break;
 	case NIC_EVENT_SOCKET_GONE:
 		proofs_socket_gone(m, event->cookie);

@@ -222,6 +222,8 @@ static int sync_once(struct manager *m)
 	if (r >= 0)
 		r = manager_create_devices(m);
 	if (r >= 0)
+		r = receivers_review(m, links, n);
+	if (r >= 0)
 		review_missing(m, links, n);
 	nic_links_free(links, n);
 	return r;
@@ -290,6 +292,7 @@ int manager_sync_devices(struct manager *m)
 		r = sync_once(m);
 	} while (r >= 0 && m->sync_again);
 	m->syncing = false;
+	receivers_tell(m);
 	if (r < 0 || m->open_failed)
 		sync_again_later(m);
 	else

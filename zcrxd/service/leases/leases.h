@@ -314,8 +314,6 @@ typedef void (*proof_shown)(struct lease *lease, int r, struct fault *fault, str
 /* Does not keep the descriptor. `shown` is called once, unless this fails. */
 int proof_show(struct lease *l, int fd, unsigned queue, uid_t uid, proof_shown shown, void *userdata,
 	       struct fault *reterr);
-/* FLOW_NOT_PROVED where no socket proves anything. */
-int proof_check_master(const struct device *d, struct fault *reterr);
 
 /* ---- whether they still prove (leases/proof-check.c) */
 void proof_set_gone(struct proof *p, const char *why);

@@ -97,7 +97,7 @@ static struct socket_check *proof_question_new(struct proof *p, enum proof_quest
 
 	if (!c)
 		return NULL;
-	*c = (struct socket_check) { .facts = p->facts, .known = true, .ifindex = p->lease->ifindex,
+	*c = (struct socket_check) { .facts = p->facts, .known = true, .ifindex = p->lease->device->receiver.at.ifindex,
 				     .uid = p->uid, .done = done, .userdata = p };
 	c->flows = calloc(n + 1, sizeof(*c->flows));
 	if (!c->flows)
@@ -146,7 +146,7 @@ static void check_one(struct proof *p, void *data)
 		remove_flows(p, NULL, NULL);
 		return;
 	}
-	if (proof_check_master(l->device, &fault) > 0) {
+	if (device_check_receiver(l->device, &fault) > 0) {
 		proof_set_gone(p, fault.message);
 		return;
 	}
@@ -244,16 +244,13 @@ struct addresses {
 
 static int read_addresses(struct device *d, struct addresses *ret)
 {
-	struct nic_backend *b = d->manager->backend;
 	struct addresses a = { .device = d };
+	_cleanup_fault_ struct fault fault = {};
 	int r;
 
-	r = b->ops->addresses(b, d->ifindex, &a.list, &a.n);
-	if (r == -ENODEV)
-		return r; /* the message that it is gone is on its way */
+	r = device_addresses(d, &a.list, &a.n, &fault);
 	if (r != 0) {
-		log_error("Cannot read the addresses of %s: %s", d->name,
-			  strerror(r < 0 ? -r : EIO));
+		log_error("%s: %s", d->name, r > 0 ? fault.message : strerror(-r));
 		return r < 0 ? r : -EIO;
 	}
 	*ret = a;
@@ -337,8 +334,8 @@ static void follow(struct proof *p, void *data)
 	if (p->lease->device != a->device || !is_followed(p))
 		return;
 	/* Refused now: no address is left. Then no flow is. */
-	(void)flow_prove(&p->facts, a->device->ifindex, a->list, a->n, &flows, &set.n, &wildcard,
-			 NULL);
+	(void)flow_prove(&p->facts, a->device->receiver.at.ifindex, a->device->receiver.at.name, a->list,
+			 a->n, &flows, &set.n, &wildcard, NULL);
 	set.flows = flows;
 	if (p->wildcard)
 		follow_more(p, &set);

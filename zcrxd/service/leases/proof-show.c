@@ -8,7 +8,6 @@
 #include <netinet/tcp.h>
 
 #include "leases.h"
-#include "links.h"
 #include "prover.h"
 
 struct showing {
@@ -17,38 +16,10 @@ struct showing {
 	void *userdata;
 };
 
-/* In a VRF or under a bridge, packets are for the sockets of that device, not for those that are
- * bound to none: the kernel's lookup would name the wrong ones. */
-int proof_check_master(const struct device *d, struct fault *reterr)
+static void set_receiver(struct socket_check *c, const struct device *d)
 {
-	const char *name = "another device";
-	struct nic_link *links = NULL;
-	size_t n = 0;
-	int r;
-
-	if (d->link.master == 0)
-		return 0;
-	(void)manager_links(d->manager, &links, &n);
-	for (size_t i = 0; i < n; i++)
-		if (links[i].ifindex == d->link.master)
-			name = links[i].name;
-	r = fault_set(reterr, ZCRX_FLOW_NOT_PROVED, NULL,
-		      "The interface belongs to %s, whose sockets receive in its place: no socket proves "
-		      "a flow here. Take it out of there, or have an administrator name the flow by "
-		      "value.", name);
-	nic_links_free(links, n);
-	return r;
-}
-
-static int read_addresses(struct lease *l, struct local_address **ret, size_t *ret_n,
-			  struct fault *reterr)
-{
-	struct nic_backend *b = l->manager->backend;
-	int r = b->ops->addresses(b, l->device->ifindex, ret, ret_n);
-
-	return r >= 0 ? r
-		      : fault_kernel(reterr, -r, NULL, "read the addresses of the interface",
-				     "Try again.");
+	c->ifindex = d->receiver.at.ifindex;
+	memcpy(c->name, d->receiver.at.name, sizeof(c->name));
 }
 
 /* While it was asked about the addresses have changed: it proves other flows now. */
@@ -58,10 +29,10 @@ static int check_addresses(struct lease *l, struct socket_check *c, bool *ret_ag
 	size_t n;
 	int r;
 
-	r = read_addresses(l, &addresses, &n, &c->fault);
+	r = device_addresses(l->device, &addresses, &n, &c->fault);
 	if (r != 0)
 		return r;
-	*ret_again = n != c->n_addresses ||
+	*ret_again = c->ifindex != l->device->receiver.at.ifindex || n != c->n_addresses ||
 		     (n > 0 && memcmp(addresses, c->addresses, n * sizeof(*addresses)) != 0);
 	free(c->addresses);
 	c->addresses = addresses;
@@ -79,7 +50,7 @@ static int on_answer(struct socket_check *c, struct lease *l, struct proof *p, b
 		r = fault_set(&c->fault, ZCRX_FLOW_NOT_PROVED, NULL,
 			      "The socket was closed or shut down meanwhile.");
 	if (r == 0)
-		r = proof_check_master(l->device, &c->fault);
+		r = device_check_receiver(l->device, &c->fault);
 	if (r == 0)
 		r = check_addresses(l, c, ret_again);
 	if (r == 0 && !*ret_again)
@@ -89,6 +60,7 @@ static int on_answer(struct socket_check *c, struct lease *l, struct proof *p, b
 
 static void ask_again(struct socket_check *c, struct lease *l)
 {
+	set_receiver(c, l->device);
 	free(TAKE_PTR(c->flows));
 	c->n_flows = 0;
 	prover_ask(l->manager->prover, c);
@@ -130,10 +102,13 @@ static int prepare(struct lease *l, const struct socket_facts *facts, uid_t uid,
 	if (!c)
 		return -ENOMEM;
 	c->facts = *facts;
-	c->ifindex = l->device->ifindex;
+	set_receiver(c, l->device);
 	c->uid = uid;
 	c->done = on_shown;
-	r = read_addresses(l, &c->addresses, &c->n_addresses, reterr);
+	/* Why no socket proves anything there comes before what is wrong with this one. */
+	r = device_check_receiver(l->device, reterr);
+	if (r == 0)
+		r = device_addresses(l->device, &c->addresses, &c->n_addresses, reterr);
 	if (r == 0)
 		*ret = TAKE_PTR(c);
 	return r;

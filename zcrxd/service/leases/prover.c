@@ -101,8 +101,8 @@ static void prove_all(const struct check_list *list)
 
 	STAILQ_FOREACH(c, list, entry)
 		if (!c->known && c->r == 0)
-			c->r = flow_prove(&c->facts, c->ifindex, c->addresses, c->n_addresses, &c->flows,
-					  &c->n_flows, &c->wildcard, &c->fault);
+			c->r = flow_prove(&c->facts, c->ifindex, c->name, c->addresses, c->n_addresses,
+					  &c->flows, &c->n_flows, &c->wildcard, &c->fault);
 }
 
 /* A connection's flow is nobody else's. */

@@ -21,9 +21,10 @@ struct socket_check {
 	struct socket_facts facts; /* known: all of them; else what the descriptor tells, until it ran */
 	bool known;
 	bool look_for;		   /* known, but that it is still there is shown by no flow */
-	unsigned ifindex;
+	unsigned ifindex;	   /* of the device whose sockets receive (devices/receiver.h), */
+	char name[IFNAMSIZ];	   /* and its name, unless known */
 	uid_t uid;		   /* who shows it */
-	struct local_address *addresses; /* of the interface, unless known */
+	struct local_address *addresses; /* of the host, unless known */
 	size_t n_addresses;
 	struct flow *flows;	   /* known: those to be checked; else those it proves */
 	size_t n_flows;

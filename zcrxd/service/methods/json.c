@@ -171,8 +171,22 @@ static int json_missing(struct device *d, sd_json_variant **ret)
 			      SD_JSON_BUILD_PAIR("queues", SD_JSON_BUILD_EMPTY_ARRAY));
 }
 
+static int json_problems(struct device *d, sd_json_variant **ret)
+{
+	char *problems[PROBLEMS_MAX];
+	int r = device_problems(d, problems);
+
+	for (size_t i = 0; r >= 0 && i < PROBLEMS_MAX && problems[i]; i++)
+		r = sd_json_variant_append_arrayb(ret, SD_JSON_BUILD_STRING(problems[i]));
+	for (size_t i = 0; i < PROBLEMS_MAX; i++)
+		free(problems[i]);
+	return r;
+}
+
 int json_interface(struct device *d, sd_json_variant **ret)
 {
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *problems = NULL;
+	const char *bond = d->receiver.at.bond ? d->receiver.at.name : NULL;
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *queues = NULL;
 	const struct nic_state *s = d->observed;
 	const struct carve_out *c = &d->inventory.carve_out;
@@ -185,6 +199,8 @@ int json_interface(struct device *d, sd_json_variant **ret)
 	r = json_queues(d, &queues);
 	if (r >= 0)
 		r = json_reason(d, &reason);
+	if (r >= 0)
+		r = json_problems(d, &problems);
 	if (r < 0)
 		return r;
 	return sd_json_buildo(
@@ -200,7 +216,10 @@ int json_interface(struct device *d, sd_json_variant **ret)
 		STRING("tcpDataSplit", data_split_to_string(s->has_split ? s->split : SPLIT_UNKNOWN)),
 		UNSIGNED_IF(s->has_hds_threshold, "hdsThreshold", s->hds_threshold),
 		UNSIGNED("rssQueues", nic_state_rss_queues(s)),
-		UNSIGNED("foreignRules", count_foreign_rules(d)),
+		UNSIGNED("foreignRules", count_foreign_rules(d)), STRING_IF("bond", bond),
+		SD_JSON_BUILD_PAIR_CONDITION(bond != NULL, "standby",
+					     SD_JSON_BUILD_BOOLEAN(d->link.standby)),
+		SD_JSON_BUILD_PAIR_CONDITION(problems != NULL, "problems", SD_JSON_BUILD_VARIANT(problems)),
 		UNSIGNED_IF(guarded, "urgentSegments", s->guarded_urgent),
 		UNSIGNED_IF(guarded, "signedSegments", s->guarded_signed),
 		SD_JSON_BUILD_PAIR_VARIANT("queues", queues));

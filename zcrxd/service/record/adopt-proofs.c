@@ -8,22 +8,35 @@
 #include "adopt-proofs.h"
 #include "log.h"
 #include "prover.h"
+#include "stack.h"
 
 struct proof_checks {
 	struct manager *manager;
+	const struct nic_link *links;
+	size_t n_links;
 	const struct record *record;
 	struct socket_check *checks; /* of the leases in their order, and of their proofs in theirs */
 	bool *awaited;
 	size_t n;
 };
 
+/* Where something refuses now, that is said when the proofs are asked about again. */
+static unsigned find_receiver(const struct proof_checks *p, unsigned ifindex)
+{
+	const struct nic_link *link = links_find(p->links, p->n_links, ifindex);
+	struct stack_receiver receiver;
+
+	return link && stack_receiver(p->links, p->n_links, link, &receiver, NULL) == 0 ? receiver.ifindex
+											 : ifindex;
+}
+
 static int prepare(struct proof_checks *p, const struct record_lease *l, const struct record_proof *proof)
 {
 	struct nic_backend *b = p->manager->backend;
 	struct socket_check *c = &p->checks[p->n];
 
-	*c = (struct socket_check){ .facts = proof->facts, .known = true, .ifindex = l->ifindex,
-				    .uid = proof->uid };
+	*c = (struct socket_check){ .facts = proof->facts, .known = true,
+				    .ifindex = find_receiver(p, l->ifindex), .uid = proof->uid };
 	c->flows = calloc(l->n_flows + 1, sizeof(*c->flows));
 	if (!c->flows)
 		return -ENOMEM;
@@ -36,7 +49,8 @@ static int prepare(struct proof_checks *p, const struct record_lease *l, const s
 	return 0;
 }
 
-int proof_checks_new(struct manager *m, const struct record *record, struct proof_checks **ret)
+int proof_checks_new(struct manager *m, const struct nic_link *links, size_t n_links,
+		     const struct record *record, struct proof_checks **ret)
 {
 	struct proof_checks *p = calloc(1, sizeof(*p));
 	size_t n = 0;
@@ -46,7 +60,7 @@ int proof_checks_new(struct manager *m, const struct record *record, struct proo
 		return -ENOMEM;
 	for (size_t i = 0; i < record->n_leases; i++)
 		n += record->leases[i].n_proofs;
-	*p = (struct proof_checks){ .manager = m, .record = record,
+	*p = (struct proof_checks){ .manager = m, .links = links, .n_links = n_links, .record = record,
 				    .checks = calloc(n + 1, sizeof(*p->checks)),
 				    .awaited = calloc(n + 1, sizeof(*p->awaited)) };
 	r = p->checks && p->awaited ? 0 : -ENOMEM;

@@ -10,7 +10,9 @@
 
 struct proof_checks;
 
-int proof_checks_new(struct manager *m, const struct record *record, struct proof_checks **ret);
+/* The links are borrowed. */
+int proof_checks_new(struct manager *m, const struct nic_link *links, size_t n_links,
+		     const struct record *record, struct proof_checks **ret);
 struct proof_checks *proof_checks_free(struct proof_checks *c);
 /* Of one lease: as they were found. */
 int adopt_proofs(const struct proof_checks *c, struct lease *l, const struct record_lease *saved,

@@ -338,7 +338,7 @@ static int adopt_all(struct adoption *a, const struct record *record)
 
 	r = manager_links(m, &a->links, &a->n_links);
 	if (r >= 0)
-		r = proof_checks_new(m, record, &a->checks);
+		r = proof_checks_new(m, a->links, a->n_links, record, &a->checks);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < record->n_strays; i++)
