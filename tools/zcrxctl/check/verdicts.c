@@ -262,8 +262,9 @@ static void judge_surroundings(const struct machine_facts *m, struct report *rep
 	q = require(report, NULL, "irq-affinity", yes_if(!m->irqbalance), "irqbalance %s",
 		    m->irqbalance ? "runs" : "does not run");
 	q->optional = true;
-	advise(report, q, "It moves the interrupts of leased queues about: tell it to leave them alone "
-			  "(irqbalance --banirq=N), as `zcrxctl status --json` numbers them.");
+	advise(report, q, "It moves the interrupts of leased queues about: tell it to leave them alone, all of "
+			  "the NIC's driver (irqbalance --banmod=MODULE), or single ones (--banirq=N), as "
+			  "`zcrxctl status --json` numbers them until the channels change.");
 	q = require(report, NULL, "zcrxd", yes_if(!m->daemon_error), "%s%s",
 		    m->daemon_error ? "" : "runs, version ",
 		    m->daemon_error ?: m->daemon_version ?: "?");
