@@ -114,6 +114,8 @@ def test_the_unit():
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     assert os.stat(machine.SOCKET).st_mode & 0o777 == 0o666
     assert os.path.samefile("/run/varlink/registry/io.zcrx.Manager", machine.SOCKET)
+    # networkd takes the first file that matches, and Type=ether matches what holds a lease.
+    assert min(os.listdir("/usr/lib/systemd/network")) == "05-zcrxd.network"
 
 
 def test_the_status_counts(root):
