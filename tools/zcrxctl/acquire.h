@@ -13,3 +13,5 @@ enum exit_status ctl_acquire(const struct ctl *ctl, sd_varlink *link, const char
 
 /* A Flow. Negative errno. */
 int flow_to_json(const struct flow_spec *flow, sd_json_variant **ret);
+/* Release; in cmd-release.c. */
+enum exit_status ctl_release(sd_varlink *link, const char *id);

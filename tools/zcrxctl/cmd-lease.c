@@ -3,6 +3,7 @@
  * zcrxctl lease: a persistent lease, for programs that know nothing of zcrxd.
  */
 #include <errno.h>
+#include <signal.h>
 
 #include "acquire.h"
 #include "commands.h"
@@ -22,13 +23,37 @@ static int print_lease(const struct ctl *ctl, sd_json_variant *lease)
 	return table_write(t, stdout, ctl->legend, ctl->colour);
 }
 
+static enum exit_status print(const struct ctl *ctl, sd_json_variant *lease)
+{
+	enum exit_status status = CTL_DONE;
+
+	if (ctl->json != JSON_OFF)
+		status = ctl_print_json(ctl, lease);
+	else if (print_lease(ctl, lease) < 0)
+		status = ctl_oom();
+	return status == CTL_DONE ? ctl_flush() : status;
+}
+
+/* Nobody knows of it who could release it. */
+static enum exit_status take_back(sd_varlink *link, sd_json_variant *lease)
+{
+	const char *id = field_string(lease, "leaseId") ?: "?";
+
+	if (ctl_release(link, id) == CTL_DONE)
+		return ctl_fail(CTL_FAILED, "Lease %s was released again.", id);
+	return ctl_fail(CTL_FAILED, "Lease %s is still there. To end it: zcrxctl release %s", id, id);
+}
+
 static enum exit_status run(const struct ctl *ctl, char **arguments)
 {
 	_cleanup_link_ sd_varlink *link = NULL;
 	_cleanup_json_ sd_json_variant *reply = NULL;
 	sd_json_variant *lease;
-	enum exit_status status = ctl_connect(ctl, &link);
+	enum exit_status status;
 
+	/* A reader that is gone is an error like any other: something is to be done about it. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	status = ctl_connect(ctl, &link);
 	if (status == CTL_DONE)
 		status = ctl_acquire(ctl, link, arguments[0], true, &reply);
 	if (status != CTL_DONE)
@@ -36,9 +61,8 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 	lease = field_object(reply, "lease");
 	if (!lease)
 		return ctl_fail(CTL_FAILED, "zcrxd answered without a lease.");
-	if (ctl->json != JSON_OFF)
-		return ctl_print_json(ctl, lease);
-	return print_lease(ctl, lease) < 0 ? ctl_oom() : CTL_DONE;
+	status = print(ctl, lease);
+	return status == CTL_DONE ? CTL_DONE : take_back(link, lease);
 }
 
 const struct command command_lease = {

@@ -4,10 +4,11 @@
  */
 #include <stdint.h>
 
+#include "acquire.h"
 #include "call.h"
 #include "commands.h"
 
-static enum exit_status release(sd_varlink *link, const char *id)
+enum exit_status ctl_release(sd_varlink *link, const char *id)
 {
 	_cleanup_json_ sd_json_variant *parameters = NULL;
 
@@ -31,7 +32,7 @@ static enum exit_status release_mine(sd_varlink *link)
 		if (!id || !field_boolean(lease, "persistent") ||
 		    field_unsigned(lease, "ownerUid", UINT64_MAX) != getuid())
 			continue;
-		status = release(link, id);
+		status = ctl_release(link, id);
 		if (status > worst)
 			worst = status;
 	}
@@ -51,7 +52,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 	if (ctl->all_mine)
 		return release_mine(link);
 	for (; *arguments; arguments++) {
-		enum exit_status status = release(link, *arguments);
+		enum exit_status status = ctl_release(link, *arguments);
 
 		if (status > worst)
 			worst = status;

@@ -5,6 +5,7 @@
  * what `check` sees: zcrxctl can do nothing that another program of the same user could not.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdarg.h>
 
@@ -61,6 +62,27 @@ static bool wants_colour(void)
 	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && streq(term, "dumb"));
 }
 
+enum exit_status ctl_flush(void)
+{
+	if (fflush(stdout) != EOF && !ferror(stdout))
+		return CTL_DONE;
+	clearerr(stdout); /* it is told once */
+	return ctl_fail(CTL_FAILED, "Cannot write the output: %s.", strerror(errno));
+}
+
+/* Were one of them closed, the connection to zcrxd would take its number, and what is printed would be sent
+ * there. What cannot be written to fails, so that nobody takes it for printed. */
+static void occupy_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct command_line line = {
@@ -68,13 +90,12 @@ int main(int argc, char **argv)
 	};
 	enum exit_status status;
 
+	occupy_standard_descriptors();
 	setlocale(LC_CTYPE, "");
 	status = options_parse(argc, argv, &line);
 	if (status == CTL_DONE && line.command)
 		status = line.command->run(&line.ctl, line.arguments);
 	ctl_done(&line.ctl);
 	/* A full disk or a closed pipe must not look like success. */
-	if ((fflush(stdout) == EOF || ferror(stdout)) && status == CTL_DONE)
-		status = ctl_fail(CTL_FAILED, "Cannot write the output: %s.", strerror(errno));
-	return (int)status;
+	return (int)(status == CTL_DONE ? ctl_flush() : status);
 }

@@ -101,4 +101,7 @@ const struct command *command_find(const char *name);
 enum exit_status ctl_fail(enum exit_status status, const char *format, ...) _printf_(2, 3);
 enum exit_status ctl_oom(void);
 
+/* What was printed is out; or says why not. */
+enum exit_status ctl_flush(void);
+
 void ctl_done(struct ctl *ctl);

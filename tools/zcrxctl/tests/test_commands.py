@@ -125,6 +125,45 @@ def test_lease(server):
     assert json.loads(good(server.ctl("lease", "--json=short"))) == LEASE
 
 
+def lease_into(server, stdout, *arguments, **kwargs):
+    return subprocess.run([ZCRXCTL, "--socket", server.socket, "lease", *arguments],
+                          env=ENVIRONMENT, stdout=stdout, stderr=subprocess.PIPE, text=True,
+                          timeout=60, check=False, **kwargs)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json=short",)])
+@pytest.mark.parametrize("where, why", [("/dev/full", "No space left on device"),
+                                        ("a closed pipe", "Broken pipe"),
+                                        ("closed", "Bad file descriptor")])
+def test_lease_that_nobody_sees(server, where, why, arguments):
+    """Its id was to be printed, and is what it takes to end it: so it ends now."""
+    server.answer(Acquire={"parameters": {"lease": LEASE}}, Release={"parameters": {}})
+    if where == "/dev/full":
+        with open(where, "w", encoding="ascii") as full:
+            result = lease_into(server, full, *arguments)
+    elif where == "closed":
+        result = lease_into(server, None, *arguments, preexec_fn=lambda: os.close(1))
+    else:
+        reader, writer = os.pipe()
+        os.close(reader)
+        result = lease_into(server, writer, *arguments)
+        os.close(writer)
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (
+        1, "zcrxctl: Lease 3f9a01c2 was released again.")
+    assert why in result.stderr
+    assert server.calls()[-1] == ("Release", {"leaseId": "3f9a01c2"})
+
+
+def test_lease_that_cannot_be_released(server):
+    server.answer(Acquire={"parameters": {"lease": LEASE}},
+                  Release={"error": OURS + "WrongState", "parameters": {"message": "Not now."}})
+    with open("/dev/full", "w", encoding="ascii") as full:
+        result = lease_into(server, full)
+    assert (result.returncode, result.stderr) == (
+        1, "zcrxctl: Cannot write the output: No space left on device.\nzcrxctl: Not now.\n"
+        "zcrxctl: Lease 3f9a01c2 is still there. To end it: zcrxctl release 3f9a01c2\n")
+
+
 def test_release(server):
     mine = dict(LEASE, persistent=True, ownerUid=os.getuid())
     leases = [dict(mine, leaseId="00000001"), dict(mine, leaseId="00000002", persistent=False),
