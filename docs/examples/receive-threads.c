@@ -9,6 +9,7 @@
  *
  * Build: cc -pthread receive-threads.c $(pkg-config --cflags --libs libzcrx-client)
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -30,12 +31,19 @@ struct worker {
 
 static int listen_on(int port)
 {
-	struct sockaddr_in6 address = { .sin6_family = AF_INET6,
-					.sin6_port = htons((uint16_t)port) };
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	struct sockaddr *address = (struct sockaddr *)&six; /* of IPv4, too */
+	socklen_t size = sizeof(six);
 	int one = 1, fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	if (fd < 0 && errno == EAFNOSUPPORT) { /* a machine without IPv6 */
+		address = (struct sockaddr *)&four;
+		size = sizeof(four);
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	}
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 128) < 0) {
+	    bind(fd, address, size) < 0 || listen(fd, 128) < 0) {
 		perror("Cannot listen");
 		exit(1);
 	}

@@ -42,22 +42,44 @@ void session_end(struct connection *c, const char *reason)
 	close(TAKE_FD(c->socket));
 }
 
-/* Dual-stack if no address is given, so that one port serves tcp4 and tcp6. */
-static int make_listener(const struct options *o, int *ret)
+static int look_up(const struct options *o, int family, struct addrinfo **ret)
 {
-	const struct addrinfo hints = { .ai_family = o->address ? AF_UNSPEC : AF_INET6,
+	const struct addrinfo hints = { .ai_family = family,
 					.ai_socktype = SOCK_STREAM,
 					.ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST };
-	_cleanup_close_ int fd = -EBADF;
-	struct addrinfo *address;
 	char port[8];
-	int one = 1, zero = 0, r;
+	int r;
 
 	snprintf(port, sizeof(port), "%u", o->port);
-	r = getaddrinfo(o->address, port, &hints, &address);
-	if (r != 0)
-		return fail("\"%s\" is not an address: %s.", o->address, gai_strerror(r));
-	fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	r = getaddrinfo(o->address, port, &hints, ret);
+	return r == 0 ? STATUS_DONE :
+			fail("\"%s\" is not an address: %s.", o->address ?: "*", gai_strerror(r));
+}
+
+static int make_socket(const struct addrinfo *address)
+{
+	return socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+/* Dual-stack if no address is given, so that one port serves tcp4 and tcp6; tcp4 alone where there is no
+ * IPv6 (ipv6.disable=1, RestrictAddressFamilies=). */
+static int make_listener(const struct options *o, int *ret)
+{
+	_cleanup_close_ int fd = -EBADF;
+	struct addrinfo *address;
+	int one = 1, zero = 0, r;
+
+	r = look_up(o, o->address ? AF_UNSPEC : AF_INET6, &address);
+	if (r != STATUS_DONE)
+		return r;
+	fd = make_socket(address);
+	if (fd < 0 && errno == EAFNOSUPPORT && !o->address) {
+		freeaddrinfo(address);
+		r = look_up(o, AF_INET, &address);
+		if (r != STATUS_DONE)
+			return r;
+		fd = make_socket(address);
+	}
 	r = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 	    (address->ai_family == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) < 0) ||

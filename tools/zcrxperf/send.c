@@ -47,24 +47,37 @@ static int bind_source(int fd, const struct options *o, const struct addrinfo *t
 		     : STATUS_DONE;
 }
 
+/* Of another family, on a machine without it, or where nobody listens: the next may do. */
+static bool has_another(const struct options *o, const struct addrinfo *address)
+{
+	return address->ai_next && (!o->address || errno == EAFNOSUPPORT);
+}
+
 static int make_connection(const struct options *o, const struct addrinfo *address,
 			   struct sender *x)
 {
 	int r;
 
-	x->buffer = malloc(CHUNK);
+	x->buffer = x->buffer ?: malloc(CHUNK);
+	if (!x->buffer || getrandom(&x->seed, sizeof(x->seed), 0) < 0)
+		return fail("Cannot make a connection: %s.", strerror(errno));
 	x->socket = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (!x->buffer || x->socket < 0 || getrandom(&x->seed, sizeof(x->seed), 0) < 0)
+	if (x->socket < 0 && has_another(o, address))
+		return make_connection(o, address->ai_next, x);
+	if (x->socket < 0)
 		return fail("Cannot make a socket: %s.", strerror(errno));
 	if (o->address) {
 		r = bind_source(x->socket, o, address);
 		if (r != STATUS_DONE)
 			return r;
 	}
-	if (connect(x->socket, address->ai_addr, address->ai_addrlen) < 0)
-		return fail("Cannot connect to %s, port %u: %s.", o->host, o->port,
-			    strerror(errno));
-	return STATUS_DONE;
+	if (connect(x->socket, address->ai_addr, address->ai_addrlen) == 0)
+		return STATUS_DONE;
+	if (has_another(o, address)) {
+		close(TAKE_FD(x->socket));
+		return make_connection(o, address->ai_next, x);
+	}
+	return fail("Cannot connect to %s, port %u: %s.", o->host, o->port, strerror(errno));
 }
 
 /* The next piece of the stream, when the last one is written. */

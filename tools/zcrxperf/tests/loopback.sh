@@ -6,6 +6,7 @@ set -eu
 perf=$1
 work=$(mktemp -d)
 pids=
+on=() # on what machine the receiver runs: a command's first words
 trap 'kill $pids 2>/dev/null || true; rm -rf "$work"' EXIT
 
 die() {
@@ -19,7 +20,7 @@ start() {
 	local port=$1
 	shift
 	: >"$work/out"
-	"$perf" receive --port "$port" "$@" >"$work/out" 2>&1 &
+	"${on[@]}" "$perf" receive --port "$port" "$@" >"$work/out" 2>&1 &
 	pid=$!
 	pids="$pids $pid"
 	for _ in {1..200}; do
@@ -42,7 +43,7 @@ for mode in read copy; do
 	port=$((port + 1))
 
 	start $port --mode $mode --verify --connections 5
-	"$perf" send ::1 --port $port --bytes 100001 --connections 5 >"$work/sent"
+	"$perf" send "[::1]" --port $port --bytes 100001 --connections 5 >"$work/sent"
 	wait $pid || die "$mode: exit status $?"
 	grep -q '^received   500005 bytes on 5 connections ' "$work/out" || die "$mode: wrong count"
 	grep -q '^verified   every byte$' "$work/out" || die "$mode: wrong bytes"
@@ -72,6 +73,21 @@ for mode in read copy; do
 	wait $pid || die "$mode: exit status $? after SIGTERM"
 	port=$((port + 1))
 done
+
+# On a machine without IPv6 it is IPv4: the receiver listens so, and the sender takes what addresses there are.
+on=("$(dirname "$0")/without_ipv6.py")
+"${on[@]}" python3 -c 'import socket; socket.socket(socket.AF_INET6)' 2>"$work/out" && die "there is IPv6"
+start $port --mode read --verify
+"${on[@]}" "$perf" send localhost --port $port --bytes 100001 >"$work/sent" || die "cannot send without IPv6"
+wait $pid || die "without IPv6: exit status $?"
+grep -q '^received   100001 bytes on 1 connection ' "$work/out" || die "without IPv6: wrong count"
+port=$((port + 1))
+# Nobody listens on ::1 then, which is the first address of localhost elsewhere.
+start $port --mode read --verify
+"$perf" send localhost --port $port --bytes 100001 >"$work/sent" || die "the sender gave up at the first address"
+wait $pid || die "without IPv6: exit status $?"
+port=$((port + 1))
+on=()
 
 status() {
 	local want=$1 got=0
