@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/memfd.h> /* before <sys/mman.h>, which knows no MFD_HUGE_2MB */
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <systemd/sd-json.h>
 
@@ -18,8 +19,30 @@
 #define SUBMISSIONS	256U
 #define MIN_COMPLETIONS 64U
 
+/*
+ * The kernel counts areas that zcrxd registers as locked memory of who made the ring, though it compares them
+ * with zcrxd's limit. What the user's programs have locked next is compared with theirs; on some kernels a
+ * ring, which has a few pages, fails with ENOMEM then. NULL: there is no limit, or no memory for the sentence.
+ */
+static char *explain_locked(const struct zcrx_queue *q)
+{
+	uint64_t needed = q->area_size + ((uint64_t)1 << 20);
+	struct rlimit limit;
+	char *s;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return NULL;
+	if (asprintf(&s, "If there is memory: this user's limit of locked memory is %llu KiB, and the areas of "
+			 "all its leases count. Raise it by %llu KiB for each of them, or lift it "
+			 "(LimitMEMLOCK=infinity in the unit, ulimit -l unlimited).",
+		     (unsigned long long)limit.rlim_cur / 1024, (unsigned long long)needed / 1024) < 0)
+		return NULL;
+	return s;
+}
+
 static int make_ring(struct zcrx_queue *q, uint64_t n_buffers)
 {
+	_cleanup_free_ char *locked = NULL;
 	struct zcrx_client *c = q->lease->client;
 	struct io_uring_params p = {
 		/* Disabled: while it is, it belongs to no task yet, and zcrxd may register on it.
@@ -38,8 +61,10 @@ static int make_ring(struct zcrx_queue *q, uint64_t n_buffers)
 	if (r >= 0)
 		return 0;
 	q->ring = (struct io_uring) {};
+	locked = r == -ENOMEM ? explain_locked(q) : NULL;
 	return client_fail(c, r, "Cannot create an io_uring: %s. %s", strerror(-r),
-			   r == -EPERM ? "See sysctl kernel.io_uring_disabled and the container's "
+			   locked     ? locked
+			   : r == -EPERM ? "See sysctl kernel.io_uring_disabled and the container's "
 					 "seccomp filter."
 			   : r == -ENOSYS ? "The kernel or the container's seccomp filter lacks it."
 					  : "It needs Linux 6.15 or later and some memory.");

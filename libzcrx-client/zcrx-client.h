@@ -161,7 +161,11 @@ int zcrx_queue_set_buffer_length(struct zcrx_queue *queue, size_t bytes);
 int zcrx_queue_set_huge_pages(struct zcrx_queue *queue, int huge);
 int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries);
 
-/* Makes the ring and the area, and has zcrxd bind the hardware queue to them. Since: 0.1 */
+/* Makes the ring and the area, and has zcrxd bind the hardware queue to them. Unless the process has
+ * CAP_IPC_LOCK, the area counts as locked memory of its user (RLIMIT_MEMLOCK): not for this call, which is
+ * zcrxd's, but for what the user's programs lock next, as io_uring_register_buffers(3) and MSG_ZEROCOPY:
+ * ENOMEM or ENOBUFS, if the areas of all leases and that are more than the limit (LimitMEMLOCK= in a unit,
+ * ulimit -l). Since: 0.1 */
 int zcrx_queue_register(struct zcrx_queue *queue);
 
 /* How the NAPI of the queue is polled, until the lease ends; for programs that busy poll. How many

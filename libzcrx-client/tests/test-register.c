@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Registering a queue: what zcrxd is sent, and what of its answers is believed. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -16,6 +18,16 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 		return (int)syscall(SYS_getsockopt, fd, level, name, value, length);
 	memcpy(value, &arrives_by, sizeof(arrives_by));
 	return 0;
+}
+
+static int ring_error; /* what making a ring fails with, unless 0 */
+
+int io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *p)
+{
+	int (*real)(unsigned, struct io_uring *, struct io_uring_params *) =
+		(__typeof__(real))dlsym(RTLD_NEXT, "io_uring_queue_init_params");
+
+	return ring_error ? ring_error : real(entries, ring, p);
 }
 
 #define REGISTRATION(entries, head, stats, length)                                                 \
@@ -151,6 +163,33 @@ static void test_queue_limits(void **state)
 	zcrx_queue_unref(q);
 }
 
+/* The area of the lease before has used up what the user may lock: that is no lack of memory. */
+static void test_locked_memory(void **state)
+{
+	struct fixture *x = *state;
+	struct zcrx_queue *q = NULL;
+	struct rlimit before, low;
+
+	fixture_acquire(x);
+	assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &before), 0);
+	low = (struct rlimit) { .rlim_cur = 8 << 20, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &low), 0);
+	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), 0);
+	ring_error = -ENOMEM;
+	assert_int_equal(zcrx_queue_register(q), -ENOMEM);
+	assert_string_equal(zcrx_client_error(x->client),
+			    "Cannot create an io_uring: Cannot allocate memory. If there is memory: this "
+			    "user's limit of locked memory is 8192 KiB, and the areas of all its leases count. "
+			    "Raise it by 17408 KiB for each of them, or lift it (LimitMEMLOCK=infinity in the "
+			    "unit, ulimit -l unlimited).");
+	ring_error = -EPERM;
+	assert_int_equal(zcrx_queue_register(q), -EPERM);
+	assert_non_null(strstr(zcrx_client_error(x->client), "io_uring_disabled"));
+	ring_error = 0;
+	assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &before), 0);
+	zcrx_queue_unref(q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +197,7 @@ int main(void)
 		TEST(test_register_without_statistics),
 		TEST(test_register_bad_replies),
 		TEST(test_queue_limits),
+		TEST(test_locked_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The main job: a program of an ordinary user receives by zero copy on a queue leased to it."""
 
+import contextlib
+import ctypes
+import errno
 import grp
+import mmap
 import pwd
+import resource
+import struct
 
 import machine
 import pytest
+from client import new_area, new_ring
 from machine import HOST4, HOST6
 from simnic import counted
 
@@ -61,3 +68,51 @@ def test_several_connections_on_one_queue():
         with machine.sender(HOST4, 9001, 2 << 20, "--connections", "3") as sending:
             assert sending.finish() == 0, sending.said
         machine.assert_zero_copy(receiving.result(), 6 << 20)
+
+
+def test_the_example_without_ipv6():
+    """Where there is none, what people copy listens on IPv4."""
+    example = machine.with_sanitizers("zcrxperf").replace(
+        "tools/zcrxperf/zcrxperf", "libzcrx-client/zcrx-receive-example")
+    with machine.Program("/src/tools/zcrxperf/tests/without_ipv6.py", example, "9001",
+                         user="alice") as receiving:
+        machine.until(lambda: [lease["state"] for lease in machine.leases()] == ["steered"])
+        with machine.sender(HOST4, 9001, 1 << 20) as sending:
+            assert sending.finish() == 0, sending.said
+        receiving.wait_for("^1048576 bytes received, 0 of them copied$")
+        assert receiving.finish() == 0
+
+
+@contextlib.contextmanager
+def locked_memory(limit):
+    """As ulimit -l; what is ours is alice's."""
+    before = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, before)
+
+
+def register_buffer(ring):
+    """A page, by IORING_REGISTER_BUFFERS; the errno."""
+    page = mmap.mmap(-1, mmap.PAGESIZE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    iovec = struct.pack("PN", address, mmap.PAGESIZE)
+    syscall = ctypes.CDLL(None, use_errno=True).syscall
+    return ctypes.get_errno() if syscall(427, ring, 0, iovec, 1) < 0 else 0
+
+
+def test_locked_memory(alice):
+    """An area counts as what its user has locked, though it is registered by zcrxd; so the manual says."""
+    size = 16 << 20
+    with contextlib.ExitStack() as stack:
+        with machine.impersonate("alice"):  # a ring of root's, with its capabilities, counts nothing
+            ring, other, another = (stack.enter_context(new_ring()) for _ in range(3))
+        lease = stack.enter_context(alice.acquire())
+        stack.enter_context(locked_memory(8 << 20))
+        assert register_buffer(other) == 0
+        lease.register(ring, stack.enter_context(new_area(size)))
+        assert register_buffer(another) == errno.ENOMEM
+        with locked_memory((8 << 20) + size):
+            assert register_buffer(another) == 0

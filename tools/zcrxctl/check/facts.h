@@ -19,6 +19,7 @@ struct machine_facts {
 	bool fuse_users;	  /* users without privilege can mount FUSE, as far as it shows */
 	bool irqbalance;	  /* runs */
 	uint64_t memlock;	  /* bytes, of this process; UINT64_MAX: no limit */
+	bool may_lock;		  /* CAP_IPC_LOCK: it does not count */
 	unsigned huge_free;	  /* huge pages of the default size */
 	const char *daemon_error; /* why zcrxd does not answer; NULL if it does */
 	char *daemon_version;

@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <dirent.h>
+#include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -133,6 +134,19 @@ static int read_config(struct machine_facts *m)
 	return m->config_file ? 0 : -ENOMEM;
 }
 
+/* By /proc, so that no library is needed for one bit. */
+static bool has_ipc_lock(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/status", "re");
+	unsigned long long effective;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "CapEff: %llx", &effective) == 1)
+			return effective >> CAP_IPC_LOCK & 1;
+	return false;
+}
+
 int read_machine(struct machine_facts *ret)
 {
 	struct machine_facts m = {
@@ -143,6 +157,7 @@ int read_machine(struct machine_facts *ret)
 		.irqbalance = runs("irqbalance"),
 		.huge_free = read_huge_free(),
 		.memlock = UINT64_MAX,
+		.may_lock = has_ipc_lock(),
 	};
 	struct rlimit limit;
 	int r = inspect_kernel(&m.kernel);

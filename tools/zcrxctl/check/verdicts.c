@@ -10,7 +10,8 @@
 #include "text.h"
 #include "verdicts-internal.h"
 
-#define MEMLOCK_ENOUGH (UINT64_C(64) << 20)
+#define AREA_DEFAULT   (UINT64_C(16) << 20) /* of libzcrx-client */
+#define MEMLOCK_ENOUGH (4 * AREA_DEFAULT)
 
 void report_done(struct report *r)
 {
@@ -250,12 +251,16 @@ static void judge_surroundings(const struct machine_facts *m, struct report *rep
 	struct requirement *q;
 
 	report->failed |= !memlock;
-	q = require(report, NULL, "memlock", yes_if(m->memlock >= MEMLOCK_ENOUGH), "%s",
-		    memlock ?: "?");
+	q = require(report, NULL, "memlock", yes_if(m->memlock >= MEMLOCK_ENOUGH || m->may_lock), "%s%s",
+		    memlock ?: "?", m->may_lock ? ", which does not bind this user (CAP_IPC_LOCK)" :
+				    m->memlock < AREA_DEFAULT ? ", less than one area of 16M" : "");
 	q->optional = true;
-	advise(report, q, "Receive memory that zcrxd registers is counted as this user's, so that an "
-			  "io_uring of its own may find the limit used up: LimitMEMLOCK= of its unit, or "
-			  "/etc/security/limits.conf.");
+	advise(report, q, "The areas of this user's leases count as its locked memory: %s. Give it 16M for each "
+			  "queue and what it locks itself: LimitMEMLOCK=64M in its unit, `ulimit -l 65536`, "
+			  "or memlock in /etc/security/limits.conf.",
+	       m->memlock < AREA_DEFAULT ?
+		       "with the first one, its next registration of buffers fails with ENOMEM" :
+		       "with a few, its next registration of buffers fails with ENOMEM");
 	q = require(report, NULL, "huge-pages", yes_if(m->huge_free > 0), "%u free", m->huge_free);
 	q->optional = true;
 	advise(report, q, "Large receive buffers take an area of huge pages: sysctl vm.nr_hugepages");

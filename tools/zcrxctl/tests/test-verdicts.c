@@ -106,7 +106,9 @@ static void world_init(struct world *w)
 	CASE(ptrace_3, MACHINE.ptrace_scope = 3, "ptrace-scope=no", "is 3", "reboot")              \
 	CASE(ptrace_2, MACHINE.ptrace_scope = 2, "", NULL, NULL)                                   \
 	CASE(no_yama, MACHINE.ptrace_scope = -1, "", NULL, NULL)                                   \
-	CASE(memlock_low, MACHINE.memlock = 8 << 20, "memlock=advice", "8M", "LimitMEMLOCK")       \
+	CASE(memlock_low, MACHINE.memlock = 8 << 20, "memlock=advice", "8M, less than one area of 16M", "LimitMEMLOCK=64M")       \
+	CASE(memlock_few, MACHINE.memlock = 32 << 20, "memlock=advice", "32M", "ulimit -l 65536")       \
+	CASE(memlock_privileged, (MACHINE.memlock = 8 << 20, MACHINE.may_lock = true), "", NULL, NULL)       \
 	CASE(memlock_enough, MACHINE.memlock = 64 << 20, "", NULL, NULL)                           \
 	CASE(no_huge, MACHINE.huge_free = 0, "huge-pages=advice", "0 free", "nr_hugepages")        \
 	CASE(balanced, MACHINE.irqbalance = true, "irq-affinity=advice", "irqbalance runs",        \
