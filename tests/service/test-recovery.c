@@ -115,6 +115,12 @@ static void test_over(void **state)
 	scene_init(&s);
 	s.facts.device_ifindex = 0;
 	expect(&s, RECOVERY_TAKE_BACK, "its netkit device was deleted while zcrxd was away");
+	s.queues[5].lease_elsewhere = true;
+	expect(&s, RECOVERY_TAKE_BACK,
+	       "its netkit device was moved to another network namespace while zcrxd was away");
+	s.queues[4].lease_elsewhere = true; /* somebody else's */
+	s.queues[5].lease_elsewhere = false;
+	expect(&s, RECOVERY_TAKE_BACK, "its netkit device was deleted while zcrxd was away");
 	scene_init(&s);
 	s.queues[5].lease_ifindex = DEVICE + 1;
 	expect(&s, RECOVERY_TAKE_BACK, "its queues are not leased to its netkit device");

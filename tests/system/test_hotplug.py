@@ -236,6 +236,38 @@ def test_another_namespace(root):
         pass
 
 
+def test_netkit_renamed(root):
+    """A lease's device under another name is still the lease's: for this daemon by its index, for the
+    next one by its alias. It goes with the lease."""
+    configure("name")
+    with steered(root) as lease:
+        run("ip", "link", "set", machine.netkits()[0], "name", "mine0")
+        run("systemctl", "restart", "zcrxd")
+        assert [found["state"] for found in machine.leases()] == ["steered"]
+        assert "mine0" in links()
+        lease.close()
+        machine.until(lambda: "mine0" not in links() and machine.is_clean())
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_netkit_moved(root, running):
+    """In another network namespace it is not deleted, and says so: the lease ends for that reason, and
+    the device is deleted there, for otherwise the queue would stay where nobody looks."""
+    configure("name")
+    with steered(root) as lease:
+        netkit = machine.netkits()[0]
+        if not running:
+            run("systemctl", "stop", "zcrxd")
+        run("ip", "link", "set", netkit, "netns", "peer")
+        if not running:
+            run("systemctl", "start", "zcrxd")
+        end = said_on(lease.handle)
+        assert "its netkit device was moved to another network namespace" in end["reason"], end
+        machine.until(machine.is_clean)
+        assert netkit not in run("ip", "-n", "peer", "-br", "link")
+        assert not machine.leases()
+
+
 def waits(pid):
     """In the kernel, for a lock."""
     stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii")

@@ -20,7 +20,7 @@ static void queue_reply(struct message *m, uint32_t id, uint32_t type)
 	message_u32(m, 4, 8200 + id);
 }
 
-static void bound_reply(struct message *m, uint32_t id)
+static void bound_reply_to(struct message *m, uint32_t id, bool elsewhere)
 {
 	size_t lease, queue, io_uring;
 
@@ -34,7 +34,14 @@ static void bound_reply(struct message *m, uint32_t id)
 	message_u32(m, 1, 1);
 	message_u32(m, 3, 0);
 	message_end(m, queue);
+	if (elsewhere)
+		message_u32(m, 3, 5);
 	message_end(m, lease);
+}
+
+static void bound_reply(struct message *m, uint32_t id)
+{
+	bound_reply_to(m, id, false);
 }
 
 static void test_queue(void **state)
@@ -54,6 +61,12 @@ static void test_queue(void **state)
 	assert_true(q[7].io_uring);
 	assert_true(q[7].leased);
 	assert_int_equal(q[7].lease_ifindex, 42);
+	assert_false(q[7].lease_elsewhere);
+	bound_reply_to(&m, 7, true);
+	assert_int_equal(netdev_read_queue(message_header(&m), &all), 0);
+	assert_int_equal(q[7].lease_ifindex, 42);
+	assert_true(q[7].lease_elsewhere);
+	assert_int_equal(q[7].lease_namespace, 5);
 
 	queue_reply(&m, 3, 0);
 	message_attr(&m, 7 | NLA_F_NESTED, NULL, 0); /* xsk is an empty nest */

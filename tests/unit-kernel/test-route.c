@@ -86,6 +86,14 @@ static void test_link(void **state)
 	free(link.altnames);
 	assert_string_equal(link.kind, "netkit");
 	assert_true(link.up);
+	assert_false(link.labelled);
+	message_attr(&m, IFLA_IFALIAS, "zcrxd lease of eth0", strlen("zcrxd lease of eth0"));
+	assert_int_equal(link_read(message_header(&m), &link), 0);
+	assert_true(link.labelled);
+	link_message(&m, RTM_NEWLINK, 5, IFF_UP);
+	message_attr(&m, IFLA_IFALIAS, "zcrxd lease o", strlen("zcrxd lease o"));
+	assert_int_equal(link_read(message_header(&m), &link), 0);
+	assert_false(link.labelled);
 
 	link_message(&m, RTM_NEWLINK, 5, 0);
 	assert_int_equal(link_read(message_header(&m), &link), 0);
@@ -342,6 +350,12 @@ static void test_route_events(void **state)
 	link_message(&m, RTM_DELLINK, 5, 0);
 	assert_true(monitor_read_route(message_header(&m), &e));
 	assert_int_equal(e.type, NIC_EVENT_LINK_GONE);
+	assert_false(e.moved);
+	/* The kernel says where it went, if it did not end. */
+	message_u32(&m, IFLA_NEW_NETNSID, 3);
+	assert_true(monitor_read_route(message_header(&m), &e));
+	assert_int_equal(e.type, NIC_EVENT_LINK_GONE);
+	assert_true(e.moved);
 	/* Leaving a bridge is not leaving the machine. */
 	message_begin(&m, RTM_DELLINK, &port, sizeof(port));
 	assert_false(monitor_read_route(message_header(&m), &e));

@@ -86,6 +86,8 @@ struct nic_queue {
 	bool io_uring, dmabuf, xsk;
 	bool leased;
 	unsigned lease_ifindex; /* the netkit device it is leased to */
+	bool lease_elsewhere;	/* that is in another network namespace, where this is its index */
+	int lease_namespace;	/* ... by the id that this one has for it */
 	bool has_napi;
 	struct napi_settings napi;
 	bool has_counters;

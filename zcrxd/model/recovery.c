@@ -55,6 +55,14 @@ static bool grant_is_whole(const struct record_lease *l, const struct recovery_f
 	return true;
 }
 
+bool recovery_is_elsewhere(const struct record_lease *l, const struct nic_state *nic)
+{
+	for (size_t i = 0; i < l->n_queues; i++)
+		if (l->queues[i] < nic->n_queues && nic->queues[l->queues[i]].lease_elsewhere)
+			return true;
+	return false;
+}
+
 static bool is_bound(const struct record_lease *l, const struct nic_state *nic)
 {
 	for (size_t i = 0; i < l->n_queues; i++)
@@ -86,6 +94,9 @@ struct recovery recovery_decide(const struct record_lease *l, const struct recov
 		return take_back("its handle was closed while zcrxd was away");
 	if (l->expiry_usec != 0 && l->expiry_usec <= f->now_usec)
 		return take_back("its time to live ended while zcrxd was away");
+	if (l->grant == GRANT_NETKIT && f->device_ifindex == 0 && recovery_is_elsewhere(l, f->nic))
+		return take_back("its netkit device was moved to another network namespace while zcrxd was "
+				 "away");
 	if (l->grant == GRANT_NETKIT && f->device_ifindex == 0)
 		return take_back("its netkit device was deleted while zcrxd was away");
 	/* A NIC that is down does not tell. */

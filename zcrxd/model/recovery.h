@@ -121,6 +121,10 @@ struct recovery {
 	enum lease_state state; /* of an adopted one */
 };
 
+/* The netkit device that its queues are leased to is in another network namespace: whose it is can only be
+ * asked there (nic_ops.ungrant). */
+bool recovery_is_elsewhere(const struct record_lease *l, const struct nic_state *nic);
+
 struct recovery recovery_decide(const struct record_lease *l, const struct recovery_facts *facts);
 
 /* The queue has an ifq. */

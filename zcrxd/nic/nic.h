@@ -35,6 +35,7 @@ struct nic_link {
 	char mac[18];	  /* lower case, colons; "" if it has none */
 	char permanent_mac[18]; /* what the hardware came with; "" if it does not tell */
 	char kind[IFNAMSIZ]; /* rtnetlink's kind: "netkit", "veth"...; "" for hardware */
+	bool labelled;	  /* it bears the label of a lease's device, whatever it is called now */
 	char *path;	  /* udev's ID_PATH, NULL if it has none */
 	unsigned master;  /* the bridge, bond or VRF that it is a port of; 0 for none */
 	unsigned below;	  /* what it was made on: of a VLAN, a macvlan, a tunnel; 0 for none */
@@ -57,6 +58,7 @@ struct nic_event {
 	enum nic_event_type type;
 	unsigned ifindex;
 	uint64_t cookie;
+	bool moved; /* LINK_GONE: it is in another network namespace now */
 };
 
 typedef void (*nic_event_handler)(const struct nic_event *event, void *userdata);
@@ -72,6 +74,7 @@ struct grant_request {
 struct grant {
 	enum grant_kind kind;
 	unsigned ifindex; /* the device to register through: the netkit's, or the NIC itself */
+	uint32_t hardware[LEASE_QUEUES_MAX]; /* the NIC's own */
 	uint32_t queues[LEASE_QUEUES_MAX]; /* the same queues as that device counts them */
 	size_t n_queues;
 };

@@ -169,7 +169,7 @@ static int kernel_nic_ungrant(struct nic *base, const struct grant *grant, struc
 	if (grant->kind != GRANT_NETKIT)
 		return 0;
 	/* Also when the NIC is gone: the netkit device may be there for a moment longer. */
-	return netkit_ungrant(&nic->route, grant->ifindex, reterr);
+	return netkit_ungrant(&nic->route, &nic->genl, &nic->netdev, base->ifindex, grant, reterr);
 }
 
 static int kernel_nic_rule_insert(struct nic *base, const struct flow *flow,

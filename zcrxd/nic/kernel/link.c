@@ -44,6 +44,13 @@ static void read_mac(const struct nlattr *a, char ret[18])
 	snprintf(ret, 18, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
 }
 
+static bool read_label(const struct nlattr *alias)
+{
+	size_t n = strlen(LEASE_LABEL);
+
+	return alias && (size_t)nla_len(alias) >= n && memcmp(nla_data(alias), LEASE_LABEL, n) == 0;
+}
+
 static bool read_xdp(struct nlattr *xdp)
 {
 	struct nlattr *tb[IFLA_XDP_ATTACHED + 1];
@@ -83,6 +90,7 @@ int link_read(const struct nlmsghdr *m, struct nic_link *ret)
 	read_kind(tb[IFLA_LINKINFO], &link);
 	link.xdp = read_xdp(tb[IFLA_XDP]);
 	link.below = read_below(tb, link.kind);
+	link.labelled = read_label(tb[IFLA_IFALIAS]);
 	*ret = link;
 	return 0;
 }

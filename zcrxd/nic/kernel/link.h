@@ -9,6 +9,9 @@
 #include "nic.h"
 #include "netlink.h"
 
+/* What the alias of a lease's device begins with, for people who read `ip link`; the NIC's name follows. */
+#define LEASE_LABEL "zcrxd lease of "
+
 /* Without driver and path, which link_complete reads, lock or no lock. nic_links_free frees it. */
 int link_list(struct netlink *route, struct nic_link **ret, size_t *ret_n);
 int link_complete(struct nic_link *link);

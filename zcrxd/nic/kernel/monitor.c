@@ -18,6 +18,16 @@
 /* A flood on one socket must not keep the event loop: the rest is read in the next round. */
 #define DATAGRAMS_PER_ROUND 64
 
+/* The kernel says the same of a device that goes and of one that goes elsewhere, but for where to. */
+static bool is_moved(const struct nlmsghdr *m)
+{
+	struct nlattr *tb[IFLA_NEW_IFINDEX + 1];
+
+	return m->nlmsg_type == RTM_DELLINK &&
+	       netlink_parse(m, sizeof(struct ifinfomsg), tb, IFLA_NEW_IFINDEX) >= 0 &&
+	       (tb[IFLA_NEW_NETNSID] || tb[IFLA_NEW_IFINDEX]);
+}
+
 bool monitor_read_route(const struct nlmsghdr *m, struct nic_event *ret)
 {
 	const struct ifinfomsg *link = nlmsg_data(m);
@@ -33,6 +43,7 @@ bool monitor_read_route(const struct nlmsghdr *m, struct nic_event *ret)
 		*ret = (struct nic_event) {
 			.type = m->nlmsg_type == RTM_NEWLINK ? NIC_EVENT_LINK : NIC_EVENT_LINK_GONE,
 			.ifindex = (unsigned)link->ifi_index,
+			.moved = is_moved(m),
 		};
 		return true;
 	case RTM_NEWADDR:

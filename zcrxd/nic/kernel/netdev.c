@@ -98,7 +98,7 @@ struct nl_msg *netdev_create_queue(const struct netlink_family *family, unsigned
 
 int netdev_read_queue(const struct nlmsghdr *m, void *queues)
 {
-	struct nlattr *tb[UAPI_NETDEV_A_QUEUE_MAX + 1], *lease[UAPI_NETDEV_A_LEASE_IFINDEX + 1];
+	struct nlattr *tb[UAPI_NETDEV_A_QUEUE_MAX + 1], *lease[UAPI_NETDEV_A_LEASE_NETNS_ID + 1];
 	struct netdev_queues *all = queues;
 	struct nic_queue *q;
 	uint32_t id;
@@ -116,8 +116,11 @@ int netdev_read_queue(const struct nlmsghdr *m, void *queues)
 	q->xsk = tb[UAPI_NETDEV_A_QUEUE_XSK];
 	q->leased = tb[UAPI_NETDEV_A_QUEUE_LEASE];
 	if (q->leased && netlink_parse_nested(tb[UAPI_NETDEV_A_QUEUE_LEASE], lease,
-					      UAPI_NETDEV_A_LEASE_IFINDEX) >= 0)
+					      UAPI_NETDEV_A_LEASE_NETNS_ID) >= 0) {
 		q->lease_ifindex = attr_u32(lease[UAPI_NETDEV_A_LEASE_IFINDEX], 0);
+		q->lease_elsewhere = lease[UAPI_NETDEV_A_LEASE_NETNS_ID];
+		q->lease_namespace = (int)attr_u32(lease[UAPI_NETDEV_A_LEASE_NETNS_ID], 0);
+	}
 	return 0;
 }
 

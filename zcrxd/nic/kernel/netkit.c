@@ -13,8 +13,6 @@
 
 #define KIND	     "netkit"
 #define NAME_PREFIX  "zcrx-"		 /* model/lease.h */
-#define ALIAS	     "zcrxd lease of %s" /* for people who read `ip link` */
-#define ALIAS_PREFIX "zcrxd lease of "
 
 static struct nl_msg *link_message(int type, int flags, unsigned ifindex)
 {
@@ -94,7 +92,7 @@ static void label(struct netlink *route, unsigned ifindex, const char *ifname)
 	_cleanup_nl_msg_ struct nl_msg *m = link_message(RTM_SETLINK, 0, ifindex);
 	_cleanup_free_ char *alias = NULL;
 
-	if (!m || asprintf(&alias, ALIAS, ifname) < 0) {
+	if (!m || asprintf(&alias, LEASE_LABEL "%s", ifname) < 0) {
 		alias = NULL;
 		return;
 	}
@@ -165,6 +163,7 @@ int netkit_grant(struct netlink *route, struct netlink *genl, const struct netli
 		(void)delete_device(route, grant.ifindex);
 		return r;
 	}
+	memcpy(grant.hardware, request->queues, request->n_queues * sizeof(*grant.hardware));
 	*ret = grant;
 	return 0;
 }
@@ -172,42 +171,94 @@ int netkit_grant(struct netlink *route, struct netlink *genl, const struct netli
 /* Ours by its name, or by its label if somebody renamed it. */
 static int take_ours(const struct nlmsghdr *m, void *userdata)
 {
-	struct nlattr *tb[IFLA_IFALIAS + 1], *alias;
 	struct nic_link link;
 	int r = link_read(m, &link);
 
-	if (r >= 0)
-		r = netlink_parse(m, sizeof(struct ifinfomsg), tb, IFLA_IFALIAS);
 	if (r < 0)
 		return r;
-	alias = tb[IFLA_IFALIAS];
 	*(bool *)userdata = streq(link.kind, KIND) &&
-			    (strncmp(link.name, NAME_PREFIX, strlen(NAME_PREFIX)) == 0 ||
-			     (alias && nla_len(alias) >= (int)strlen(ALIAS_PREFIX) &&
-			      memcmp(nla_data(alias), ALIAS_PREFIX, strlen(ALIAS_PREFIX)) == 0));
+			    (strncmp(link.name, NAME_PREFIX, strlen(NAME_PREFIX)) == 0 || link.labelled);
 	return 0;
 }
 
-int netkit_ungrant(struct netlink *route, unsigned ifindex, struct fault *reterr)
+static struct nl_msg *link_message_to(int type, unsigned ifindex, int namespace)
+{
+	_cleanup_nl_msg_ struct nl_msg *m = link_message(type, 0, ifindex);
+
+	if (!m || nla_put_s32(m, IFLA_TARGET_NETNSID, namespace) < 0)
+		return NULL;
+	return TAKE_PTR(m);
+}
+
+static int delete_fault(struct netlink *route, int r, unsigned ifindex, const char *where,
+			struct fault *reterr)
 {
 	_cleanup_free_ char *operation = NULL;
-	bool ours = false;
-	int r = netlink_call(route, link_message(RTM_GETLINK, 0, ifindex), take_ours, &ours);
 
-	/* Gone; or the index went round and belongs to something else by now. */
-	if (r == -ENODEV || (r >= 0 && !ours))
-		return 0;
-	if (r >= 0)
-		r = delete_device(route, ifindex);
-	if (r >= 0)
-		return 0;
-	if (asprintf(&operation, "delete the netkit device with index %u", ifindex) < 0) {
+	if (asprintf(&operation, "delete the netkit device with index %u%s", ifindex, where) < 0) {
 		operation = NULL;
 		return -ENOMEM;
 	}
 	return netlink_fault(route, r, reterr, operation,
 			     "Its queues stay with their user until it is "
 			     "gone: ip link del, or restart the client.");
+}
+
+/* Somebody moved it to another network namespace, and the kernel says of the queue where that is. */
+static int ungrant_elsewhere(struct netlink *route, const struct nic_queue *q, struct fault *reterr)
+{
+	bool ours = false;
+	int r = netlink_call(route, link_message_to(RTM_GETLINK, q->lease_ifindex, q->lease_namespace),
+			     take_ours, &ours);
+
+	if (r == -ENODEV || (r >= 0 && !ours))
+		return 0;
+	if (r >= 0)
+		r = netlink_call(route, link_message_to(RTM_DELLINK, q->lease_ifindex, q->lease_namespace),
+				 NULL, NULL);
+	return r >= 0 || r == -ENODEV ? 0 :
+					delete_fault(route, r, q->lease_ifindex,
+						     " in another network namespace, where somebody moved it",
+						     reterr);
+}
+
+/* The kernel's word on one of the grant's own queues; what cannot be read is nobody's. */
+static void read_queue(struct netlink *genl, const struct netlink_family *netdev, unsigned ifindex,
+		       uint32_t queue, struct nic_queue *ret)
+{
+	_cleanup_free_ struct nic_queue *all = calloc((size_t)queue + 1, sizeof(*all));
+	struct netdev_queues queues = { .queues = all, .n = (size_t)queue + 1 };
+
+	*ret = (struct nic_queue) {};
+	if (all && netlink_call(genl, netdev_get_queue(netdev, ifindex, queue), netdev_read_queue,
+				&queues) >= 0)
+		*ret = all[queue];
+}
+
+int netkit_ungrant(struct netlink *route, struct netlink *genl, const struct netlink_family *netdev,
+		   unsigned ifindex, const struct grant *grant, struct fault *reterr)
+{
+	bool ours = false;
+	int r = grant->ifindex == 0 ? -ENODEV :
+				      netlink_call(route, link_message(RTM_GETLINK, 0, grant->ifindex),
+						   take_ours, &ours);
+
+	if (r >= 0 && ours)
+		r = delete_device(route, grant->ifindex);
+	if (r < 0 && r != -ENODEV)
+		return delete_fault(route, r, grant->ifindex, "", reterr);
+	if (ours)
+		return 0;
+	/* Gone; or the index went round and belongs to something else by now. Unless it is elsewhere. */
+	r = 0;
+	for (size_t i = 0; r == 0 && i < grant->n_queues; i++) {
+		struct nic_queue q;
+
+		read_queue(genl, netdev, ifindex, grant->hardware[i], &q);
+		if (q.leased && q.lease_elsewhere)
+			r = ungrant_elsewhere(route, &q, reterr);
+	}
+	return r;
 }
 
 int netkit_probe(struct netlink *route, bool *ret)

@@ -13,7 +13,8 @@
 int netkit_grant(struct netlink *route, struct netlink *genl, const struct netlink_family *netdev,
 		 unsigned ifindex, const char *ifname, const struct grant_request *request,
 		 struct grant *ret, struct fault *reterr);
-int netkit_ungrant(struct netlink *route, unsigned ifindex, struct fault *reterr);
+int netkit_ungrant(struct netlink *route, struct netlink *genl, const struct netlink_family *netdev,
+		   unsigned ifindex, const struct grant *grant, struct fault *reterr);
 
 /* Has this kernel netkit devices at all? Asks without creating one. */
 int netkit_probe(struct netlink *route, bool *ret);

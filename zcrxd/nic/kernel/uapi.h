@@ -36,6 +36,7 @@ static_assert(sizeof(struct uapi_pidfd_info) == 64, "ABI");
 #define UAPI_NETDEV_A_QUEUE_MAX		8
 #define UAPI_NETDEV_A_LEASE_IFINDEX	1
 #define UAPI_NETDEV_A_LEASE_QUEUE	2
+#define UAPI_NETDEV_A_LEASE_NETNS_ID	3
 #define UAPI_NETDEV_A_PAGE_POOL_IFINDEX 2
 #define UAPI_NETDEV_CMD_NAPI_SET	14 /* 6.13 */
 #define UAPI_NETDEV_A_NAPI_DEFER_HARD_IRQS 5

@@ -81,6 +81,7 @@ struct sim_netkit {
 	unsigned ifindex;
 	char name[IFNAMSIZ];
 	size_t slot; /* of the NIC that its queues are leased from */
+	bool moved;  /* to another network namespace */
 };
 
 struct sim_socket {

@@ -77,6 +77,33 @@ int sim_move_away(struct nic_backend *b, unsigned ifindex)
 	return sim_push(s, NIC_EVENT_LINK_GONE, ifindex, 0);
 }
 
+int sim_rename_netkit(struct nic_backend *b, const char *name)
+{
+	struct sim *s = sim_of(b);
+
+	SIM_LOCK(s);
+	if (s->n_netkits == 0)
+		return -ENODEV;
+	snprintf(s->netkits[0].name, sizeof(s->netkits[0].name), "%s", name);
+	return sim_push(s, NIC_EVENT_LINK, s->netkits[0].ifindex, 0);
+}
+
+int sim_move_netkit(struct nic_backend *b)
+{
+	struct sim *s = sim_of(b);
+	int r;
+
+	SIM_LOCK(s);
+	if (s->n_netkits == 0)
+		return -ENODEV;
+	s->netkits[0].moved = true;
+	sim_sync(s, s->netkits[0].slot);
+	r = sim_push(s, NIC_EVENT_LINK_GONE, s->netkits[0].ifindex, 0);
+	if (r == 0 && s->n_events > 0)
+		s->events[s->n_events - 1].moved = true;
+	return r;
+}
+
 static int find_away(struct sim *s, unsigned ifindex, size_t *ret)
 {
 	for (size_t i = 0; i < s->n_nics; i++)

@@ -167,6 +167,7 @@ static int make_netkit(struct sim_handle *h, const struct grant_request *request
 		struct sim_owner *o = &s->shared->nics[h->slot].queues[request->queues[i]];
 
 		grant->queues[i] = (uint32_t)i + 1; /* its queue 0 is never leased */
+		grant->hardware[i] = request->queues[i];
 		o->lease_queue = (unsigned)i + 1;
 		o->lease_ifindex = grant->ifindex;
 	}
@@ -204,6 +205,17 @@ static int grant(struct nic *nic, const struct grant_request *request, struct gr
 	return r;
 }
 
+/* The one that is meant; or, as it is not there, that which has its queues elsewhere. */
+static bool is_of_grant(const struct sim_handle *h, const struct sim_netkit *n, const struct grant *g)
+{
+	if (!n->moved)
+		return n->ifindex == g->ifindex;
+	for (size_t i = 0; i < g->n_queues; i++)
+		if (h->sim->shared->nics[h->slot].queues[g->hardware[i]].lease_ifindex == n->ifindex)
+			return true;
+	return false;
+}
+
 static int ungrant(struct nic *nic, const struct grant *g, struct fault *reterr)
 {
 	struct sim_handle *h = handle_of(nic);
@@ -214,7 +226,7 @@ static int ungrant(struct nic *nic, const struct grant *g, struct fault *reterr)
 		return r;
 	SIM_LOCK(h->sim);
 	for (size_t i = 0; i < h->sim->n_netkits; i++)
-		if (h->sim->netkits[i].ifindex == g->ifindex) {
+		if (is_of_grant(h, &h->sim->netkits[i], g)) {
 			sim_delete_netkit(h->sim, i);
 			break;
 		}

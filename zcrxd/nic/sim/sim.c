@@ -44,7 +44,7 @@ int sim_push(struct sim *s, enum nic_event_type type, unsigned ifindex, uint64_t
 	if (!events)
 		return -ENOMEM;
 	s->events = events;
-	s->events[s->n_events++] = (struct nic_event) { type, ifindex, cookie };
+	s->events[s->n_events++] = (struct nic_event) { type, ifindex, cookie, false };
 	return eventfd_write(s->event_fd, 1) < 0 ? -errno : 0;
 }
 
@@ -63,6 +63,14 @@ int sim_find(struct sim *s, unsigned ifindex, size_t *ret)
 	return -ENODEV;
 }
 
+static bool sim_is_elsewhere(const struct sim *s, unsigned ifindex)
+{
+	for (size_t i = 0; i < s->n_netkits; i++)
+		if (s->netkits[i].ifindex == ifindex)
+			return s->netkits[i].moved;
+	return false;
+}
+
 void sim_sync(struct sim *s, size_t slot)
 {
 	struct nic_state *state = s->nics[slot].state;
@@ -75,6 +83,7 @@ void sim_sync(struct sim *s, size_t slot)
 		state->queues[q].io_uring = sim_is_bound(s, o);
 		state->queues[q].lease_ifindex = o->lease_ifindex;
 		state->queues[q].leased = o->lease_ifindex != 0;
+		state->queues[q].lease_elsewhere = sim_is_elsewhere(s, o->lease_ifindex);
 	}
 	s->shared->nics[slot].ifindex = state->ifindex;
 	s->shared->nics[slot].n_queues = (unsigned)state->n_queues;
@@ -141,9 +150,13 @@ static int links(struct nic_backend *b, struct nic_link **ret, size_t *ret_n)
 			return -ENOMEM;
 		}
 	for (size_t i = 0; i < s->n_netkits; i++) {
-		struct nic_link *l = &list[n++];
+		struct nic_link *l;
 
-		*l = (struct nic_link) { .ifindex = s->netkits[i].ifindex, .kind = "netkit" };
+		if (s->netkits[i].moved)
+			continue;
+		l = &list[n++];
+		*l = (struct nic_link) { .ifindex = s->netkits[i].ifindex, .kind = "netkit",
+					 .labelled = true };
 		memcpy(l->name, s->netkits[i].name, sizeof(l->name));
 	}
 	for (size_t i = 0; i < s->n_others; i++)

@@ -54,6 +54,9 @@ int sim_move_away(struct nic_backend *b, unsigned ifindex);
 int sim_move_back(struct nic_backend *b, unsigned ifindex);
 /* It was not away, but unplugged, and is as new. */
 int sim_plug_back(struct nic_backend *b, const struct nic_state *state);
+/* The netkit device of the first lease: it is called otherwise; it goes to another namespace. -ENODEV. */
+int sim_rename_netkit(struct nic_backend *b, const char *name);
+int sim_move_netkit(struct nic_backend *b);
 int sim_set_addresses(struct nic_backend *b, unsigned ifindex,
 		      const struct local_address *addresses, size_t n);
 /* Somebody else's ethtool. -EINVAL where the kernel would refuse. */

@@ -60,7 +60,7 @@ void manager_on_nic_event(const struct nic_event *event, void *userdata)
 		if (d)
 			device_detach(d);
 		else
-			leases_link_gone(m, event->ifindex);
+			leases_link_gone(m, event->ifindex, event->moved);
 		break;
 	case NIC_EVENT_ADDRESSES:
 		receivers_addresses_changed(m, event->ifindex);

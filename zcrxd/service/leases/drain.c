@@ -63,7 +63,9 @@ static int on_drain_timer(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)s;
 	(void)usec;
 	if (l->state != LEASE_DRAINING && l->state != LEASE_QUARANTINED) {
-		(void)lease_event(l, LEASE_REVOKE, "its netkit device was deleted", NULL);
+		(void)lease_event(l, LEASE_REVOKE, l->grant_moved ?
+				  "its netkit device was moved to another network namespace" :
+				  "its netkit device was deleted", NULL);
 		return 0;
 	}
 	/* Nobody is there to be asked, and the kernel took it all with the interface. */
@@ -92,8 +94,9 @@ static void drain_in(struct lease *l, uint64_t wait)
 		log_errno(r, "Cannot arm the drain timer of lease %08x", l->id);
 }
 
-void lease_grant_lost(struct lease *l)
+void lease_grant_lost(struct lease *l, bool moved)
 {
+	l->grant_moved = moved;
 	drain_in(l, GRANT_LOST_USEC);
 }
 
@@ -168,11 +171,14 @@ static int check_free(struct nic *nic, uint32_t queue, struct fault *reterr)
 	if (r != 0 || (!q.io_uring && !q.dmabuf && !q.xsk && !q.leased))
 		return r;
 	return fault_set(reterr, ZCRX_WRONG_STATE, "bound",
-			 "Queue %u is still held by %s: some process keeps the ring open.", queue,
-			 q.io_uring ? "an io_uring" :
-			 q.leased   ? "a queue lease" :
-			 q.dmabuf   ? "a dma-buf binding" :
-				      "an AF_XDP socket");
+			 "Queue %u is still held by %s.", queue,
+			 q.lease_elsewhere ? "a device in another network namespace, which is none of "
+					     "zcrxd's by its name and its alias" :
+			 q.leased	   ? "a device that is none of zcrxd's (the kernel has leased it "
+					     "there)" :
+			 q.io_uring	   ? "an io_uring: some process keeps the ring open" :
+			 q.dmabuf	   ? "a dma-buf binding: some process keeps it open" :
+					     "an AF_XDP socket: some process keeps it open");
 }
 
 static bool has_ring(struct nic *nic, const struct drain *t)

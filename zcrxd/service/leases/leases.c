@@ -294,7 +294,7 @@ void leases_interface_gone(struct device *d)
 	}
 }
 
-void leases_link_gone(struct manager *m, unsigned ifindex)
+void leases_link_gone(struct manager *m, unsigned ifindex, bool moved)
 {
 	struct lease *l, *next;
 
@@ -303,7 +303,7 @@ void leases_link_gone(struct manager *m, unsigned ifindex)
 		/* Draining deletes it, too: that is no news then. */
 		if (l->granted && l->grant.kind == GRANT_NETKIT && l->grant.ifindex == ifindex &&
 		    l->state != LEASE_DRAINING && l->state != LEASE_QUARANTINED)
-			lease_grant_lost(l);
+			lease_grant_lost(l, moved);
 	}
 }
 
@@ -324,7 +324,7 @@ int leases_check_links(struct manager *m)
 		for (size_t i = 0; i < n && !found; i++)
 			found = links[i].ifindex == l->grant.ifindex;
 		if (!found)
-			leases_link_gone(m, l->grant.ifindex);
+			leases_link_gone(m, l->grant.ifindex, false);
 	}
 	nic_links_free(links, n);
 	return 0;

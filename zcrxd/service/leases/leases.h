@@ -110,6 +110,7 @@ struct lease {
 	uint32_t context; /* SPREAD_CONTEXT */
 	struct grant grant;
 	bool granted;
+	bool grant_moved; /* its netkit device went to another network namespace, as it was lost */
 
 	struct lease_flow **flows;
 	size_t n_flows;
@@ -333,7 +334,7 @@ void leases_resume(struct device *d);
 /* ---- draining (leases/drain.c) */
 void lease_drain(struct lease *l);
 /* Somebody deleted its netkit device: it is revoked, unless it turns out that the NIC is gone. */
-void lease_grant_lost(struct lease *l);
+void lease_grant_lost(struct lease *l, bool moved);
 /* An administrator takes it back: rules now, the rest after the grace. Again: with less grace, or with
  * force. */
 void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *reason);
@@ -346,6 +347,6 @@ void lease_forget_client(struct lease *l, unsigned queue);
 void leases_recheck(struct device *d);
 void leases_interface_gone(struct device *d);
 /* Some link is gone: if it was a lease's netkit device, somebody took the queues from it. */
-void leases_link_gone(struct manager *m, unsigned ifindex);
+void leases_link_gone(struct manager *m, unsigned ifindex, bool moved);
 /* The same for every link that is not there, should we not have been told. */
 int leases_check_links(struct manager *m);

@@ -6,9 +6,9 @@
 #include <sys/socket.h>
 
 #include "adopt.h"
+#include "adopt-orphans.h"
 #include "adopt-proofs.h"
 #include "clock.h"
-#include "deletion.h"
 #include "export.h"
 #include "leases.h"
 #include "lingering.h"
@@ -194,16 +194,36 @@ static int adopt_objects(struct adoption *a, struct lease *l, const struct recor
 	return r;
 }
 
-static void set_grant(struct lease *l, const struct record_lease *saved, unsigned device_ifindex)
+static void set_grant(struct adoption *a, struct lease *l, const struct record_lease *saved,
+		      unsigned device_ifindex)
 {
-	l->granted = device_ifindex > 0 || (saved->granted && saved->grant != GRANT_NETKIT);
+	l->granted = device_ifindex > 0 ||
+		     (saved->granted &&
+		      (saved->grant != GRANT_NETKIT || recovery_is_elsewhere(saved, a->nic)));
 	l->grant.kind = saved->grant;
 	l->grant.n_queues = saved->n_queues;
 	for (size_t i = 0; i < saved->n_queues; i++)
 		/* A netkit device counts the queues that were leased to it from 1, in their order. */
 		l->grant.queues[i] = saved->grant == GRANT_NETKIT ? (uint32_t)i + 1
 								  : saved->queues[i];
+	memcpy(l->grant.hardware, saved->queues, saved->n_queues * sizeof(*saved->queues));
 	l->grant.ifindex = saved->grant == GRANT_NETKIT ? device_ifindex : saved->ifindex;
+}
+
+/* By its name; or, if somebody renamed it, by its label, and by the lease's queues being leased to it. */
+static const struct nic_link *find_netkit(const struct adoption *a, const struct record_lease *saved)
+{
+	char device_name[IFNAMSIZ];
+	const struct nic_link *netkit;
+	uint32_t first = saved->queues[0];
+
+	lease_device_name(saved->id, device_name);
+	netkit = find_link(a, 0, device_name);
+	if (netkit || !a->nic || saved->n_queues == 0 || first >= a->nic->n_queues ||
+	    a->nic->queues[first].lease_elsewhere || a->nic->queues[first].lease_ifindex == 0)
+		return netkit;
+	netkit = find_link(a, a->nic->queues[first].lease_ifindex, NULL);
+	return netkit && netkit->labelled && streq(netkit->kind, "netkit") ? netkit : NULL;
 }
 
 /* Its queue is nobody's, and its ring may be there all the same. */
@@ -216,7 +236,6 @@ static void keep_area(struct adoption *a, const struct record_lease *saved, size
 
 static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 {
-	char device_name[IFNAMSIZ];
 	const struct nic_link *link = find_link(a, saved->ifindex, NULL), *netkit;
 	struct recovery_facts facts = { .has_handle = has_handle(a, saved->id),
 					.now_usec = now_usec(CLOCK_REALTIME) };
@@ -228,8 +247,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	r = observe(a, saved->ifindex);
 	if (r != 0)
 		return r < 0 ? r : -EIO;
-	lease_device_name(saved->id, device_name);
-	netkit = find_link(a, 0, device_name);
+	netkit = find_netkit(a, saved);
 	facts.nic = a->nic;
 	facts.device_ifindex = netkit ? netkit->ifindex : 0;
 	verdict = recovery_decide(saved, &facts);
@@ -254,7 +272,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	if (r < 0)
 		return r;
 	l->force = saved->force;
-	set_grant(l, saved, facts.device_ifindex);
+	set_grant(a, l, saved, facts.device_ifindex);
 	l->spread = recovery_decide_spread(saved, a->nic, &l->context);
 	for (size_t i = 0; i < saved->n_queues; i++) {
 		l->per_queue[i].bound = recovery_is_bound(saved, i, a->nic);
@@ -273,63 +291,6 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 }
 
 /* ----------------------------------------------------------------------------- the rest */
-
-/* If not, the exports that tell stay where they are stored: the next daemon asks them again. */
-static bool may_delete(struct adoption *a, uint32_t lease)
-{
-	struct stored_fd *found[LEASE_QUEUES_MAX];
-	int exports[LEASE_QUEUES_MAX];
-	unsigned id, queue;
-	size_t n = 0;
-
-	for (size_t i = 0; i < a->fds->n && n < LEASE_QUEUES_MAX; i++) {
-		struct stored_fd *s = &a->fds->list[i];
-
-		if (s->fd < 0 || sscanf(s->name, FDSTORE_EXPORT "%8x-%u", &id, &queue) != 2 || id != lease)
-			continue;
-		found[n] = s;
-		exports[n++] = s->fd;
-	}
-	if (deletion_is_safe(a->manager, exports, n))
-		return true;
-	for (size_t i = 0; i < n; i++)
-		close(TAKE_FD(found[i]->fd));
-	return false;
-}
-
-/* A netkit device that bears our name and that no lease has. */
-static void sweep(struct adoption *a)
-{
-	struct nic_backend *b = a->manager->backend;
-
-	for (size_t i = 0; i < a->n_links; i++) {
-		_cleanup_fault_ struct fault fault = {};
-		struct grant grant = { .kind = GRANT_NETKIT, .ifindex = a->links[i].ifindex };
-		struct nic *nic;
-		uint32_t id;
-		int r;
-
-		if (!streq(a->links[i].kind, "netkit") ||
-		    lease_id_from_device(a->links[i].name, &id) < 0 ||
-		    leases_find(a->manager, id))
-			continue;
-		if (!may_delete(a, id)) {
-			log_error("%s, which no lease owns, cannot be deleted: a process is adding memory "
-				  "to a queue of it that is not there yet.", a->links[i].name);
-			continue;
-		}
-		r = b->ops->open(b, grant.ifindex, &nic, &fault);
-		if (r == 0) {
-			r = nic->ops->ungrant(nic, &grant, &fault);
-			nic->ops->close(nic);
-		}
-		if (r == 0)
-			log_info("Deleted %s: no lease owns it.", a->links[i].name);
-		else
-			log_error("Cannot delete %s, which no lease owns: %s", a->links[i].name,
-				  r > 0 ? fault.message : strerror(-r));
-	}
-}
 
 static int adopt_all(struct adoption *a, const struct record *record)
 {
@@ -351,7 +312,7 @@ static int adopt_all(struct adoption *a, const struct record *record)
 		if (r < 0)
 			log_errno(r, "Cannot adopt lease %08x", record->leases[i].id);
 	}
-	sweep(a);
+	netkits_sweep(m, a->fds, a->links, a->n_links);
 	flow_guard_sweep(m);
 	if (record->n_leases > 0)
 		log_info("Of %zu leases on record, %u go on and %u are taken back.",
