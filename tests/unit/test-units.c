@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Sizes and times as text. */
+#include <errno.h>
+
 #include "testlib.h"
 
-#include "config.h"
+#include "units.h"
 
 static void test_sizes(void **state)
 {
@@ -27,7 +29,12 @@ static void test_sizes(void **state)
 		{ "", -EINVAL, 0 },
 		{ "M", -EINVAL, 0 },
 		{ "1m", -EINVAL, 0 },
+		{ "1Ki", 0, 1024 },
+		{ "256MiB", 0, 256ULL << 20 },
 		{ "1KB", -EINVAL, 0 },
+		{ "1Kib", -EINVAL, 0 },
+		{ "1KiBB", -EINVAL, 0 },
+		{ "1i", -EINVAL, 0 },
 		{ "1 K", -EINVAL, 0 },
 		{ " 1", -EINVAL, 0 },
 		{ "+1", -EINVAL, 0 },
@@ -62,17 +69,36 @@ static void test_times(void **state)
 		{ "1d", 0, 86400000000 },
 		{ "2w", 0, 1209600000000 },
 		{ "1d12h", 0, 129600000000 },
-		{ "18446744073709551615us", 0, UINT64_MAX },
+		{ "9223372036854775807us", 0, INT64_MAX },
+		{ "9223372036854775808us", -ERANGE, 0 },
+		{ "9223372036854775807us 1us", -ERANGE, 0 },
 		{ "18446744073709551615", -ERANGE, 0 },
-		{ "18446744073709551615us1us", -ERANGE, 0 },
+		{ "18446744073709551616", -ERANGE, 0 },
+		{ "99999999999999d", -ERANGE, 0 },
+		/* As systemd writes them. */
+		{ "1h 30min", 0, 5400000000 },
+		{ "1h 30min ", 0, 5400000000 },
+		{ "5m", 0, 300000000 },
+		{ "1 h", 0, 3600000000 },
+		{ "1day", 0, 86400000000 },
+		{ "2days 1hour", 0, 176400000000 },
+		{ "90sec", 0, 90000000 },
+		{ "10msec", 0, 10000 },
+		{ "3usec", 0, 3 },
+		{ "3\302\265s", 0, 3 },
 		{ "", -EINVAL, 0 },
 		{ "h", -EINVAL, 0 },
 		{ "1h30", -EINVAL, 0 },
-		{ "1m", -EINVAL, 0 },
-		{ "1h ", -EINVAL, 0 },
-		{ "1 h", -EINVAL, 0 },
+		{ " ", -EINVAL, 0 },
+		{ "s", -EINVAL, 0 },
+		{ "1x", -EINVAL, 0 },
+		{ "1s5", -EINVAL, 0 },
+		{ "1S", -EINVAL, 0 },
+		{ "0x5", -EINVAL, 0 },
+		{ "1h-1s", -EINVAL, 0 },
+		{ "1h\t1s", -EINVAL, 0 },
 		{ "-1s", -EINVAL, 0 },
-		{ "1hour", -EINVAL, 0 },
+		{ "1ho", -EINVAL, 0 },
 		{ "1.5h", -EINVAL, 0 },
 	};
 
@@ -80,7 +106,7 @@ static void test_times(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint64_t v = 77;
 
-		assert_int_equal(parse_time(cases[i].text, &v), cases[i].r);
+		assert_int_equal(parse_span(cases[i].text, &v), cases[i].r);
 		assert_int_equal(v, cases[i].r == 0 ? cases[i].value : 77);
 	}
 }

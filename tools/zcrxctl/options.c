@@ -9,6 +9,7 @@
 
 #include "options.h"
 #include "text.h"
+#include "units.h"
 
 /* Where getopt_long's values begin: beyond every character. */
 #define CODE(option) (0x100 + (int)(option))

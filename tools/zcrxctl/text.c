@@ -209,50 +209,6 @@ char *text_time(uint64_t realtime_usec)
 		      tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-static const struct unit *find_unit(const char *s, size_t length)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-		if (strlen(units[i].name) == length && memcmp(units[i].name, s, length) == 0)
-			return &units[i];
-	return NULL;
-}
-
-int parse_span(const char *s, uint64_t *ret_usec)
-{
-	uint64_t sum = 0;
-	bool bare = s[0] && s[strspn(s, "0123456789")] == '\0';
-
-	s += strspn(s, " ");
-	if (!*s)
-		return -EINVAL;
-	while (*s) {
-		uint64_t count = 0, scale = USEC_PER_SEC;
-
-		if (!isdigit((unsigned char)*s))
-			return -EINVAL;
-		for (; isdigit((unsigned char)*s); s++)
-			if (__builtin_mul_overflow(count, 10, &count) ||
-			    __builtin_add_overflow(count, (uint64_t)(*s - '0'), &count))
-				return -ERANGE;
-		if (!bare) {
-			size_t length = strspn(s, "abcdefghijklmnopqrstuvwxyz");
-			const struct unit *unit = find_unit(s, length);
-
-			if (!unit)
-				return -EINVAL;
-			scale = unit->usec;
-			s += length;
-		}
-		/* The daemon counts in signed 64 bits, as JSON integers do. */
-		if (__builtin_mul_overflow(count, scale, &count) ||
-		    __builtin_add_overflow(sum, count, &sum) || sum > INT64_MAX)
-			return -ERANGE;
-		s += strspn(s, " ");
-	}
-	*ret_usec = sum;
-	return 0;
-}
-
 int parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 {
 	uint64_t number = 0;

@@ -56,8 +56,5 @@ char *text_size(uint64_t bytes);
 /* "2026-11-21 01:10:03", local time. */
 char *text_time(uint64_t realtime_usec);
 
-/* "1h30min", "30s", "1d"; a bare number is seconds. -EINVAL: not a time; -ERANGE: too long. */
-int parse_span(const char *s, uint64_t *ret_usec);
-
 /* Decimal digits only. -EINVAL: not a number; -ERANGE: not in [min, max]. */
 int parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *ret);

@@ -6,6 +6,7 @@
 #include <getopt.h>
 
 #include "macro.h"
+#include "units.h"
 
 static const char usage[] =
 	"Usage: zcrxperf receive --port PORT [OPTION]...\n"
@@ -84,29 +85,6 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
-int options_parse_size(const char *text, uint64_t *ret)
-{
-	static const char units[] = "KMGT";
-	unsigned long long n;
-	const char *unit;
-	uint64_t bytes;
-	char *end;
-
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (errno || end == text || strchr(text, '-'))
-		return -EINVAL;
-	bytes = n;
-	if (*end) {
-		unit = strchr(units, *end);
-		if (!unit || end[1] ||
-		    __builtin_mul_overflow(bytes, UINT64_C(1) << 10 * (unit - units + 1), &bytes))
-			return -EINVAL;
-	}
-	*ret = bytes;
-	return 0;
-}
-
 static int complain(const char *what, const char *value, const char *expected)
 {
 	fprintf(stderr, "zcrxperf: %s is \"%s\"; expected %s. See zcrxperf --help.\n", what, value,
@@ -166,29 +144,40 @@ static int set_number(struct options *o, int option, const char *value)
 		o->queues = (unsigned int)n;
 		return 0;
 	case 'b':
-		if (options_parse_size(value, &o->bytes) < 0 || o->bytes == 0)
+		if (parse_size(value, &o->bytes) < 0 || o->bytes == 0)
 			return complain("--bytes", value, "a size such as 64M");
 		return 0;
 	case OPT_AREA:
-		if (options_parse_size(value, &n) < 0 || n == 0)
+		if (parse_size(value, &n) < 0 || n == 0)
 			return complain("--area", value, "a size such as 16M");
 		o->area = n;
 		return 0;
 	default: /* OPT_BUFFER_LENGTH */
-		if (options_parse_size(value, &n) < 0 || n == 0 || (n & (n - 1)))
+		if (parse_size(value, &n) < 0 || n == 0 || (n & (n - 1)))
 			return complain("--buffer-length", value, "a power of two such as 64K");
 		o->buffer_length = n;
 		return 0;
 	}
 }
 
-static int set_option(struct options *o, int option, const char *value)
+/* "[fd09::1]", as URLs have it. */
+static const char *strip_brackets(char *address)
+{
+	size_t n = strlen(address);
+
+	if (n < 2 || address[0] != '[' || address[n - 1] != ']')
+		return address;
+	address[n - 1] = '\0';
+	return address + 1;
+}
+
+static int set_option(struct options *o, int option, char *value)
 {
 	int r;
 
 	switch (option) {
 	case 'a':
-		o->address = value;
+		o->address = strip_brackets(value);
 		return 0;
 	case 'j':
 		o->json = true;
@@ -245,7 +234,7 @@ static int set_command(struct options *o, int n, char **words)
 	if (!o->send && !streq(words[0], "receive"))
 		return complain("The command", words[0], "receive or send");
 	if (o->send && n > 1)
-		o->host = words[1];
+		o->host = strip_brackets(words[1]);
 	if (o->send && !o->host) {
 		fputs("zcrxperf: send needs a HOST. See zcrxperf --help.\n", stderr);
 		return -EINVAL;

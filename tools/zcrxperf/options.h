@@ -50,8 +50,5 @@ struct options {
 /* 0; 1: help or version was printed, exit successfully; -EINVAL: exit with the status for usage. */
 int options_parse(struct options *o, int argc, char **argv);
 
-/* "64M" -> 67108864. */
-int options_parse_size(const char *text, uint64_t *ret);
-
 const char *mode_to_string(enum mode m);
 const char *stage_to_string(enum stage s);

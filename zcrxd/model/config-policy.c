@@ -5,6 +5,7 @@
 #include <ctype.h>
 
 #include "config-reader.h"
+#include "units.h"
 
 #define RULES_MOST   1024
 #define NAMES_MOST   256 /* interfaces, flows, addresses of one rule */
@@ -124,7 +125,7 @@ static int read_max_lease_time(struct config_reader *r, const struct yaml_node *
 {
 	struct policy_rule *rule = into;
 
-	if (value->kind != YAML_TEXT || parse_time(value->text, &rule->max_lease_time) < 0 ||
+	if (value->kind != YAML_TEXT || parse_span(value->text, &rule->max_lease_time) < 0 ||
 	    rule->max_lease_time == 0 || rule->max_lease_time == POLICY_UNLIMITED)
 		return config_bad(r, value, "a time in seconds or like 30min, 12h, 1d");
 	return 0;

@@ -99,8 +99,3 @@ DEFINE_CLEANUP(struct config *, config_free)
  */
 int config_parse(const char *text, size_t length, const char *file, struct config **ret,
 		 struct fault *reterr);
-
-/* "256M" -> bytes; K, M, G, T are powers of 1024. -EINVAL, -ERANGE. */
-int parse_size(const char *s, uint64_t *ret);
-/* "90", "30s", "5min", "1h30min", "1d" -> microseconds; bare numbers are seconds. */
-int parse_time(const char *s, uint64_t *ret);

@@ -117,42 +117,6 @@ static void test_time(void **state)
 	check_string(text_time(UINT64_MAX), "586524-01-19 08:01:49");
 }
 
-static void test_parse_span(void **state)
-{
-	static const struct {
-		const char *text;
-		uint64_t usec;
-	} good[] = {
-		{ "0", 0 },
-		{ "30", 30 * USEC_PER_SEC },
-		{ "30s", 30 * USEC_PER_SEC },
-		{ "5min", 5 * USEC_PER_MIN },
-		{ "1h30min", 90 * USEC_PER_MIN },
-		{ "1h 30min ", 90 * USEC_PER_MIN },
-		{ "1d", USEC_PER_DAY },
-		{ "2w", 14 * USEC_PER_DAY },
-		{ "250ms", 250000 },
-		{ "7us", 7 },
-		{ "9223372036854775807us", INT64_MAX },
-	};
-	static const char *const bad[] = { "",	 " ",	 "s",	"1x", "-1s", "1.5h",
-					   "5m", "30 s", "1s5", "1S", "0x5", "1h-1s" };
-	static const char *const long_ones[] = { "9223372036854775808us", "18446744073709551616",
-						 "99999999999999d", "9223372036854775807us 1us" };
-	uint64_t usec;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-		assert_int_equal(parse_span(good[i].text, &usec), 0);
-		assert_int_equal(usec, good[i].usec);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		if (parse_span(bad[i], &usec) != -EINVAL)
-			fail_msg("'%s' was taken", bad[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(long_ones); i++)
-		assert_int_equal(parse_span(long_ones[i], &usec), -ERANGE);
-}
-
 static void test_parse_number(void **state)
 {
 	uint64_t n = 42;
@@ -176,7 +140,7 @@ int main(void)
 		cmocka_unit_test(test_escape),	   cmocka_unit_test(test_width),
 		cmocka_unit_test(test_wrap),	   cmocka_unit_test(test_span),
 		cmocka_unit_test(test_size),	   cmocka_unit_test(test_time),
-		cmocka_unit_test(test_parse_span), cmocka_unit_test(test_parse_number),
+		cmocka_unit_test(test_parse_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

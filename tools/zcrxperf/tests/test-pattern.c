@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "macro.h"
-#include "options.h"
 #include "pattern.h"
 
 #define SEED UINT64_C(0x0123456789abcdef)
@@ -90,36 +89,12 @@ static void test_moved_blocks(void **state)
 	assert_true(check(data, SIZE).wrong > 450);
 }
 
-static void test_sizes(void **state)
-{
-	static const char *const bad[] = { "",	       "M",   "1X",   "1MB",
-					   "-1",       " -1", "1.5G", "18446744073709551616",
-					   "16777216T" };
-	uint64_t n = 0;
-
-	(void)state;
-	assert_int_equal(options_parse_size("64M", &n), 0);
-	assert_int_equal(n, 64 << 20);
-	assert_int_equal(options_parse_size("3", &n), 0);
-	assert_int_equal(n, 3);
-	assert_int_equal(options_parse_size("4K", &n), 0);
-	assert_int_equal(n, 4096);
-	assert_int_equal(options_parse_size("2G", &n), 0);
-	assert_true(n == UINT64_C(2) << 30);
-	assert_int_equal(options_parse_size("1T", &n), 0);
-	assert_true(n == UINT64_C(1) << 40);
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_not_equal(options_parse_size(bad[i], &n), 0);
-	assert_true(n == UINT64_C(1) << 40);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_any_cut),
 		cmocka_unit_test(test_one_byte),
 		cmocka_unit_test(test_moved_blocks),
-		cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
