@@ -293,6 +293,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Caller,
 	FIELD(assumed, BOOL, 0));
 
 static SD_VARLINK_DEFINE_METHOD(Describe,
+	DOC("Only this one, by any of its names; null for all. NoSuchInterface if there is none"),
+	IN(interface, STRING, N),
 	DOC("Version of zcrxd"), OUT(version, STRING, 0),
 	DOC("The kernel, as it was probed when zcrxd started"), OUT_TYPED(kernel, Kernel, 0),
 	DOC("Every interface that the configuration names"),
@@ -431,7 +433,10 @@ static SD_VARLINK_DEFINE_METHOD(Explain,
 static SD_VARLINK_DEFINE_METHOD(Plan,
 	DOC("Only this one; null for all"), IN(interface, STRING, N),
 	DOC("In the order in which they would be made; empty if all is as configured"),
-	OUT_TYPED(changes, Change, A));
+	OUT_TYPED(changes, Change, A),
+	DOC("What in the configuration is for no interface that there is, or that it names: a sentence each; "
+	    "null if one interface was asked for"),
+	OUT(warnings, STRING, A | N));
 
 static SD_VARLINK_DEFINE_METHOD(Apply,
 	DOC("Only this one; null for all"), IN(interface, STRING, N),

@@ -7,9 +7,12 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "accounts.h"
+#include "kernel/inspect.h"
 #include "kernel/kernel.h"
 #include "log.h"
 #include "manager.h"
+#include "match.h"
 #include "reload.h"
 #include "zcrx-idl.h"
 
@@ -36,6 +39,30 @@ static int usage(FILE *to)
 	return to == stdout ? EXIT_SUCCESS : 2;
 }
 
+/* It may be for another machine, or for what is plugged in later. */
+static void warn_of_unmatched(const struct config *c, const char *path)
+{
+	struct nic_link *links;
+	char **warnings;
+	size_t n_links, n;
+	int r = inspect_links(&links, &n_links);
+
+	if (r >= 0) {
+		r = config_find_unmatched(c, links, n_links, &warnings, &n);
+		nic_links_free(links, n_links);
+	}
+	if (r < 0) {
+		fprintf(stderr, "%s: cannot be compared with the interfaces of this machine: %s\n", path,
+			strerror(-r));
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		fprintf(stderr, "%s: warning: %s\n", path, warnings[i]);
+		free(warnings[i]);
+	}
+	free(warnings);
+}
+
 static int check_config(const char *path)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
@@ -46,6 +73,9 @@ static int check_config(const char *path)
 	if (r == 0) {
 		printf("%s is good: %zu interface%s, %zu policy rule%s.\n", path, c->n_interfaces,
 		       c->n_interfaces == 1 ? "" : "s", c->n_policy, c->n_policy == 1 ? "" : "s");
+		fflush(stdout);
+		accounts_look_up(c, path);
+		warn_of_unmatched(c, path);
 		return EXIT_SUCCESS;
 	}
 	fprintf(stderr, "%s\n", r > 0 ? fault.message : strerror(-r));

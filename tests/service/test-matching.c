@@ -163,6 +163,77 @@ static void test_alternative_name(void **state)
 	await("wan0", "none");
 }
 
+/* Whoever takes the name of an interface takes the others as well. */
+static void test_named_to_methods(void **state)
+{
+	static const char *const names[] = { "sim0", "enp1s0", "a-long-alternative-name" };
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	sd_json_variant *reply, *one;
+	char policy[256];
+
+	(void)state;
+	snprintf(policy, sizeof(policy), "interfaces:\n" ENTRY("name: sim?") "policy:\n"
+		 "  - user: \"%u\"\n    interfaces: [a-long-alternative-name]\n    administer: true\n",
+		 (unsigned)getuid());
+	daemon_start(&d, policy);
+	assert_int_equal(sim_set_altnames(d.sim, SIM0, "enp1s0 a-long-alternative-name"), 0);
+	add_nic(SIM1, "sim1", MAC1, NULL); /* with the notification comes the news of the other, too */
+	await("sim1", "configured");
+	link = daemon_connect(&d);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		assert_null(call(link, "Describe", &reply, "{\"interface\":\"%s\"}", names[i]));
+		one = sd_json_variant_by_key(reply, "interfaces");
+		assert_int_equal(sd_json_variant_elements(one), 1);
+		one = sd_json_variant_by_index(one, 0);
+		assert_string_equal(text_of(one, "name"), "sim0");
+		assert_null(sd_json_variant_by_key(one, "leaseRefusal"));
+		assert_null(call(link, "Plan", &reply, "{\"interface\":\"%s\"}", names[i]));
+		assert_null(sd_json_variant_by_key(reply, "warnings"));
+		assert_null(call(link, "Apply", NULL, "{\"interface\":\"%s\"}", names[i]));
+		assert_null(call(link, "Explain", NULL,
+				 "{\"interface\":\"%s\",\"flow\":{\"protocol\":\"tcp4\",\"destinationPort\":80}}", names[i]));
+		assert_null(acquire(names[i]));
+		wait_until_clean(&d); /* it was closed again */
+		assert_null(call(link, "Restore", NULL, "{\"interface\":\"%s\"}", names[i]));
+		assert_null(call(link, "Apply", NULL, "{\"interface\":\"%s\",\"confirmWithinUSec\":60000000}",
+				 names[i]));
+		assert_null(call(link, "Confirm", NULL, "{\"interface\":\"%s\"}", names[i]));
+	}
+	assert_string_equal(call(link, "Describe", &reply, "{\"interface\":\"enp1s0:\"}"),
+			    OURS("NoSuchInterface"));
+	assert_string_equal(text_of(reply, "message"),
+			    "enp1s0: is not in the configuration; did you mean sim0? See zcrxctl status.");
+	assert_string_equal(call(link, "Describe", &reply, "{\"interface\":\"enp1\"}"),
+			    OURS("NoSuchInterface"));
+	assert_string_equal(text_of(reply, "message"),
+			    "enp1 is not in the configuration. See zcrxctl status.");
+	/* sim1 matches the entry as well, but not the policy. */
+	assert_string_equal(acquire("sim1"), "org.varlink.service.PermissionDenied");
+}
+
+/* What is for nothing is no mistake, and no silence either. */
+static void test_matches_nothing(void **state)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	sd_json_variant *reply, *list;
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof(text), "interfaces:\n" ENTRY("driver: simul") ENTRY("name: sim0") "policy:\n"
+		 "  - user: \"%u\"\n    interfaces: [sim0, smi0]\n", (unsigned)getuid());
+	daemon_start(&d, text);
+	link = daemon_connect(&d);
+	assert_null(call(link, "Plan", &reply, "{}"));
+	list = sd_json_variant_by_key(reply, "warnings");
+	assert_int_equal(sd_json_variant_elements(list), 2);
+	assert_string_equal(sd_json_variant_string(sd_json_variant_by_index(list, 0)),
+			    "interfaces[0].driver: no interface of this machine matches \"simul\" now. Here "
+			    "there are: simulated.");
+	assert_string_equal(sd_json_variant_string(sd_json_variant_by_index(list, 1)),
+			    "policy[0].interfaces[1]: no entry under interfaces: is for \"smi0\", so that the "
+			    "rule at line 9 allows nothing there.");
+}
+
 /* The record of a lease that was on sim0 when that was called so. */
 static void start_with_lease(const char *interface)
 {
@@ -300,6 +371,8 @@ int main(void)
 		TEST(test_renamed_by_path),
 		TEST(test_path_comes_later),
 		TEST(test_alternative_name),
+		TEST(test_named_to_methods),
+		TEST(test_matches_nothing),
 		TEST(test_renamed_while_away),
 		TEST(test_not_configured_while_away),
 		TEST(test_two_entries_for_one),

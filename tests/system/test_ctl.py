@@ -33,6 +33,32 @@ def test_status(root):
     assert [interface["name"] for interface in ctl_json("status", "zc0")["interfaces"]] == ["zc0"]
 
 
+def test_alternative_name(root):
+    """Whoever can name an interface can name it so; what is printed is its name."""
+    alternative = "a-long-alternative-name"
+    machine.run("ip", "link", "property", "add", "dev", "zc0", "altname", alternative)
+    try:
+        until(lambda: root.call("Describe", interface=alternative)["interfaces"])
+        assert [found["name"] for found in ctl_json("status", alternative)["interfaces"]] == ["zc0"]
+        made = ctl_json("lease", alternative)
+        assert made["interface"] == "zc0" and made["leaseId"] in ctl("status", alternative).stdout
+        assert ctl_json("explain", FLOW, alternative)["interface"] == "zc0"
+        assert ctl_json("plan", alternative) == []
+        checked = {one["requirement"]: one for one in ctl_json("check", alternative)}
+        assert (checked["configured"]["interface"], checked["configured"]["verdict"]) == (
+            "zc0", "yes")
+        # As `ip link` shows it.
+        ctl("release", "zcrx-" + made["leaseId"])
+    finally:
+        machine.run("ip", "link", "property", "del", "dev", "zc0", "altname", alternative)
+    # Nor does anybody keep a lease whose id nobody has seen.
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run(["zcrxctl", "lease", "zc0"], stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False)
+    assert done.returncode == FAILED and "was released again" in done.stderr
+    assert machine.leases() == []
+
+
 def test_lease_leases_release():
     made = ctl_json("lease", "zc0", "--queues", "2", "--name", "backup", "--ttl", "1h")
     assert (made["persistent"], made["name"], made["state"]) == (True, "backup", "reserved")

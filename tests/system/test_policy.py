@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The policy decides by user and group: which interface, how much, which flows, who administers."""
 
+import pwd
+import subprocess
+
 import pytest
 import machine
 from client import Connection, Error, new_area, new_ring
@@ -155,3 +158,37 @@ def test_a_persistent_lease_is_its_users(alice, bob, root):
         assert later.handler.received[0] is not None
         later.call("Release", leaseId=lease["leaseId"])
     assert root.leases() == []
+
+
+def test_an_account_that_comes_and_goes(root):
+    """The file may name it before there is one; and when it is gone, its number is somebody else's."""
+    text = CONFIG + "  - user: late\n    interfaces: [zc0]\n"
+    machine.write_config(text)
+    root.call("Reload")
+    with Connection("mallory") as mallory:
+        assert "(user late) is for an account that does not exist now" in refusal(
+            mallory.call, "Acquire", interface="zc0").message
+    machine.run("useradd", "-M", "-U", "late")
+    uid = str(pwd.getpwnam("late").pw_uid)
+    try:
+        with Connection("late") as late:
+            machine.until(lambda: may_lease(late))
+        machine.run("userdel", "late")
+        machine.run("useradd", "-M", "-U", "-u", uid, "other")
+        with Connection("other") as other:
+            machine.until(lambda: not may_lease(other))
+    finally:
+        for name in "late", "other":
+            subprocess.run(["userdel", name], check=False)
+        machine.configure.current = None
+        machine.configure(CONFIG)
+
+
+def may_lease(user):
+    """Whether it could; by a lease that ends at once."""
+    try:
+        with user.acquire(interface="zc0"):
+            return True
+    except Error as error:
+        assert error.name == "PermissionDenied"
+        return False

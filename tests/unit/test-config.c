@@ -28,8 +28,8 @@ static void check_defaults(const char *text)
 	assert_int_equal(c->software.zero_copy_queues, 0);
 	assert_int_equal(c->n_policy, 1);
 	assert_string_equal(c->policy[0].user, "root");
-	assert_true(c->policy[0].resolved);
-	assert_int_equal(c->policy[0].uid, 0);
+	assert_true(c->policy[0].user_number.known);
+	assert_int_equal(c->policy[0].user_number.id, 0);
 	assert_null(c->policy[0].group);
 	assert_int_equal(c->policy[0].line, 0);
 	assert_int_equal(c->policy[0].flows, POLICY_FLOWS_ANY);
@@ -117,7 +117,7 @@ static void test_example(void **state)
 
 	assert_int_equal(c->n_policy, 2);
 	assert_string_equal(c->policy[0].user, "root");
-	assert_false(c->policy[0].resolved);
+	assert_true(c->policy[0].user_number.fixed);
 	assert_int_equal(c->policy[0].line, 23);
 	assert_int_equal(c->policy[0].flows, POLICY_FLOWS_ANY);
 	assert_true(c->policy[0].administer);
@@ -213,6 +213,36 @@ static void test_styles(void **state)
 	assert_int_equal(c->on_stop, ON_STOP_RESTORE);
 }
 
+/* As templates, other tools and other systems write it. */
+static void test_pasted(void **state)
+{
+	_cleanup_(config_freep) struct config *c = parse(
+		"\xef\xbb\xbfinterfaces:\r\n"
+		"  - mac: 02-00-5E-10-00-0A\r\n"
+		"    channels: '8'\r\n"
+		"    zero-copy-queues: \"4\"\r\n"
+		"    tcp-data-split: 'true'\r\n"
+		"policy:\r\n"
+		"  - group: app team@corp.example\r\n"
+		"    max-queues: '4'\r\n"
+		"    max-area: 256MiB\r\n"
+		"    max-lease-time: 1h 30min\r\n"
+		"  - user: \"CORP\\\\svc app\"\r\n"
+		"    flows: [{ports: '9000'}]\r\n"
+		"    administer: 'false'\r\n");
+
+	(void)state;
+	assert_string_equal(c->interfaces[0].mac, "02:00:5e:10:00:0a");
+	assert_int_equal(c->interfaces[0].channels, 8);
+	assert_int_equal(c->interfaces[0].zero_copy_queues, 4);
+	assert_string_equal(c->policy[0].group, "app team@corp.example");
+	assert_int_equal(c->policy[0].max_queues, 4);
+	assert_int_equal(c->policy[0].max_area, 256 << 20);
+	assert_true(c->policy[0].max_lease_time == 5400000000);
+	assert_string_equal(c->policy[1].user, "CORP\\svc app");
+	assert_int_equal(c->policy[1].flow_list[0].port_first, 9000);
+}
+
 static void read_file(const char *path, char **ret, size_t *ret_n)
 {
 	_cleanup_fclose_ FILE *f = fopen(path, "re");
@@ -274,7 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty),	     cmocka_unit_test(test_example),
 		cmocka_unit_test(test_flow_lists),   cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_least),	     cmocka_unit_test(test_styles),
+		cmocka_unit_test(test_least),	     cmocka_unit_test(test_styles), cmocka_unit_test(test_pasted),
 		cmocka_unit_test(test_default_file),
 	};
 

@@ -12,14 +12,42 @@ static const struct mistake mistakes[] = {
 	{ "policy: [{}]", "1:10: policy[0]: found an empty rule, expected at least one key" },
 	{ "policy: [{user: }]",
 	  "1:17: policy[0].user: found nothing, expected the name or number of a "
-	  "user of 1 to 255 characters without blanks" },
+	  "user of 1 to 255 characters without blanks at the ends" },
+	{ "policy: [{user: ' a'}]",
+	  "1:17: policy[0].user: found \" a\", expected the name or number of a "
+	  "user of 1 to 255 characters without blanks at the ends" },
+	{ "policy: [{group: \"a\\tb\"}]",
+	  "1:18: policy[0].group: found \"a?b\", expected the name or number of a "
+	  "group of 1 to 255 characters without blanks at the ends" },
+	/* What chown, sudoers and limits.conf take; and what comes along out of a page. */
 	{ "policy: [{user: 'a:b'}]",
-	  "1:17: policy[0].user: found \"a:b\", expected the name or number of a user" },
+	  "1:17: policy[0].user: found \"a:b\", expected the name or number of a user (user: and group: are "
+	  "keys of their own)" },
+	{ "policy: [{group: '%zcrx'}]",
+	  "1:18: policy[0].group: found \"%zcrx\", expected the name or number of a group, without the % "
+	  "that other files put in front of a group" },
+	{ "policy: [{group: '@zcrx'}]",
+	  "1:18: policy[0].group: found \"@zcrx\", expected the name or number of a group, without the @ "
+	  "that other files put in front of a group" },
+	{ "policy: [{user: alice\u00a0}]",
+	  "1:17: policy[0].user: found \"alice\u00a0\" with an invisible character in it (U+00A0), expected "
+	  "the name or number of a user without it" },
+	{ RULE "  flows: [{addresses: ['fe80::1%eth0']}]\n",
+	  "3:24: policy[0].flows[0].addresses[0]: found \"fe80::1%eth0\", expected " ADDRESS
+	  " (\"fe80::1%eth0\" is no IPv6 address. Leave the zone (from the % on) out: a flow is on the "
+	  "interface of its lease.)" },
+	{ RULE "  flows: [{addresses: ['10.0.0.1:80']}]\n",
+	  "3:24: policy[0].flows[0].addresses[0]: found \"10.0.0.1:80\", expected " ADDRESS
+	  " (\"10.0.0.1:80\" is no IPv6 address. Leave the port out: it is said apart from the address.)" },
+	{ RULE "  flows: [{addresses: ['[fd09::1]:80']}]\n",
+	  "3:24: policy[0].flows[0].addresses[0]: found \"[fd09::1]:80\", expected " ADDRESS
+	  " (\"[fd09::1]:80\" is no IPv6 address. Leave the brackets out; a port is said apart from the "
+	  "address.)" },
 	{ "policy: [{group: a/b}]",
 	  "1:18: policy[0].group: found \"a/b\", expected the name or number of a group" },
 	{ "policy: [{group: [a, b]}]",
 	  "1:18: policy[0].group: found a list, expected the name or number of a group of 1 to 255 "
-	  "characters without blanks" },
+	  "characters without blanks at the ends" },
 	{ "policy: [{users: alice}]",
 	  "1:11: policy[0].users: found an unknown key, expected one of user, group, where, "
 	  "interfaces, max-queues, max-area, max-flows, max-lease-time, flows, tune, administer (did you mean user?)" },
@@ -63,7 +91,7 @@ static const struct mistake mistakes[] = {
 	{ RULE "  max-area: 99999999T\n", "3:13: policy[0].max-area: found \"99999999T\", expected "
 					  "a size in bytes or like 256M (K, "
 					  "M, G, T)" },
-	{ RULE "  max-lease-time: 1 day\n", "3:19: policy[0].max-lease-time: found \"1 day\", "
+	{ RULE "  max-lease-time: 1 month\n", "3:19: policy[0].max-lease-time: found \"1 month\", "
 					    "expected a time in seconds or like 30min, "
 					    "12h, 1d" },
 	{ RULE "  max-lease-time: 0\n",

@@ -2,6 +2,8 @@
 /* From where a rule of the policy matches, and who is whom in a container. */
 #include "testlib.h"
 
+#define NUMBER(n) ((struct policy_number){ .known = true, .id = (n) })
+
 #include "policy.h"
 
 enum { ALICE = 1001, BOB = 1002, INSIDE = 1003, ZCRX = 500, OTHERS = 600 };
@@ -46,11 +48,10 @@ static void test_where(void **state)
 
 			snprintf(line, sizeof(line), "policy: [{%s%s}]", kinds[i].rule, keys[k]);
 			assert_int_equal(config_parse(line, strlen(line), "test", &c, NULL), 0);
-			c->policy[0].resolved = true;
-			c->policy[0].uid = strstr(line, "alice") ? ALICE : 0;
-			c->policy[0].gid = ZCRX;
+			c->policy[0].user_number = NUMBER(strstr(line, "alice") ? ALICE : 0);
+			c->policy[0].group_number = NUMBER(ZCRX);
 			for (size_t w = 0; w < ARRAY_SIZE(from); w++) {
-				struct peer p = peer(c->policy[0].uid, ZCRX);
+				struct peer p = peer(c->policy[0].user_number.id, ZCRX);
 
 				p.where = from[w];
 				if (policy_match(c, &p))
@@ -79,12 +80,10 @@ static void test_owner(void **state)
 
 	(void)state;
 	assert_int_equal(config_parse(text_, strlen(text_), "test", &c, NULL), 0);
-	for (size_t i = 0; i < c->n_policy; i++)
-		c->policy[i].resolved = true;
-	c->policy[1].uid = ALICE;
-	c->policy[2].gid = ZCRX;
-	c->policy[3].gid = OTHERS;
-	c->policy[4].uid = INSIDE;
+	c->policy[1].user_number = NUMBER(ALICE);
+	c->policy[2].group_number = NUMBER(ZCRX);
+	c->policy[3].group_number = NUMBER(OTHERS);
+	c->policy[4].user_number = NUMBER(INSIDE);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct peer p = peer(cases[i].uid, cases[i].gid);
 
@@ -118,7 +117,7 @@ static void test_where_of_uid_0(void **state)
 
 	(void)state;
 	assert_int_equal(config_parse(toor, strlen(toor), "test", &c, NULL), 0);
-	c->policy[0].resolved = true;
+	c->policy[0].user_number = NUMBER(0);
 	assert_ptr_equal(policy_match(c, &p), &c->policy[0]);
 	p.where = WHERE_CONTAINER;
 	assert_null(policy_match(c, &p));
@@ -169,10 +168,8 @@ static void test_where_is_explained(void **state)
 		memcpy(p.foreign, cases[i].foreign, sizeof(p.foreign));
 		assert_int_equal(config_parse(cases[i].policy, strlen(cases[i].policy), "test", &c, NULL),
 				 0);
-		for (size_t k = 0; k < c->n_policy; k++) {
-			c->policy[k].resolved = true;
-			c->policy[k].gid = 7;
-		}
+		for (size_t k = 0; k < c->n_policy; k++)
+			c->policy[k].group_number = NUMBER(7);
 		assert_int_equal(policy_check_administer(c, &p, "apply", &f), ZCRX_PERMISSION_DENIED);
 		assert_string_equal(f.message, cases[i].message);
 	}

@@ -2,6 +2,8 @@
 /* Who may do what. The rules are parsed from text, as they are in life, and looked up by hand. */
 #include "testlib.h"
 
+#define NUMBER(n) ((struct policy_number){ .known = true, .id = (n) })
+
 #include "policy.h"
 
 enum { ALICE = 1001, BOB = 1002, ZCRX = 500, OTHERS = 600 };
@@ -40,16 +42,12 @@ static int setup(void **state)
 	(void)state;
 	assert_int_equal(config_parse(text, strlen(text), "test", &config, NULL), 0);
 	assert_int_equal(config->n_policy, 5);
-	config->policy[0].resolved = true;
-	config->policy[0].uid = 0;
-	config->policy[1].resolved = true;
-	config->policy[1].uid = ALICE;
-	config->policy[1].gid = ZCRX;
-	config->policy[2].resolved = true;
-	config->policy[2].gid = ZCRX;
+	config->policy[0].user_number = NUMBER(0);
+	config->policy[1].user_number = NUMBER(ALICE);
+	config->policy[1].group_number = NUMBER(ZCRX);
+	config->policy[2].group_number = NUMBER(ZCRX);
 	/* policy[3] is nobody on this machine: uid stays 0. */
-	config->policy[4].resolved = true;
-	config->policy[4].gid = OTHERS;
+	config->policy[4].group_number = NUMBER(OTHERS);
 	return 0;
 }
 
@@ -84,11 +82,13 @@ static void test_match(void **state)
 	p.n_groups = 3;
 	assert_ptr_equal(policy_match(config, &p), &config->policy[2]);
 	/* uid 0 is subject to the rules; one that is not resolved is not uid 0's. */
-	config->policy[0].resolved = false;
+	config->policy[0].user_number.known = false;
 	p = peer(0, 0);
 	assert_null(policy_match(config, &p));
-	config->policy[0].resolved = true;
+	config->policy[0].user_number.known = true;
 }
+
+static const struct interface_names eth0 = { .name = "eth0" };
 
 static void test_everybody(void **state)
 {
@@ -101,7 +101,7 @@ static void test_everybody(void **state)
 	(void)state;
 	assert_int_equal(config_parse(everybody, strlen(everybody), "test", &c, NULL), 0);
 	assert_ptr_equal(policy_match(c, &p), &c->policy[0]);
-	assert_int_equal(policy_check_acquire(c, &p, "eth0", 1, &used, &f), ZCRX_QUOTA_EXCEEDED);
+	assert_int_equal(policy_check_acquire(c, &p, &eth0, 1, &used, &f), ZCRX_QUOTA_EXCEEDED);
 	CHECK_CONTAINS(f.message, "line 1 (everybody)");
 }
 
@@ -115,13 +115,13 @@ static void test_default(void **state)
 
 	(void)state;
 	assert_int_equal(config_parse("", 0, "test", &c, NULL), 0);
-	assert_int_equal(policy_check_acquire(c, &p, "eth0", 64, &used, NULL), 0);
+	assert_int_equal(policy_check_acquire(c, &p, &eth0, 64, &used, NULL), 0);
 	assert_int_equal(policy_check_area(c, &p, 1ULL << 40, &used, &limited, NULL), 0);
 	assert_int_equal(policy_check_flow(c, &p, &f, NULL), 0);
 	assert_int_equal(policy_check_administer(c, &p, "apply plans", NULL), 0);
 	assert_true(policy_lease_time(c, &p, UINT64_MAX) == UINT64_MAX);
 	p.uid = ALICE;
-	assert_int_equal(policy_check_acquire(c, &p, "eth0", 1, &used, NULL),
+	assert_int_equal(policy_check_acquire(c, &p, &eth0, 1, &used, NULL),
 			 ZCRX_PERMISSION_DENIED);
 	assert_int_equal(policy_check_administer(c, &p, "apply plans", NULL),
 			 ZCRX_PERMISSION_DENIED);
@@ -162,11 +162,11 @@ static void test_acquire(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct peer p = peer(cases[i].uid, cases[i].gid);
+		struct interface_names names = { .name = cases[i].interface };
 		struct policy_usage used = { .queues = cases[i].held };
 		_cleanup_fault_ struct fault f = {};
 
-		assert_int_equal(policy_check_acquire(config, &p, cases[i].interface,
-						      cases[i].queues, &used, &f),
+		assert_int_equal(policy_check_acquire(config, &p, &names, cases[i].queues, &used, &f),
 				 cases[i].r);
 		if (cases[i].r == 0)
 			continue;

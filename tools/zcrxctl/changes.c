@@ -86,6 +86,15 @@ static enum exit_status report_failures(sd_json_variant *changes)
 	return status;
 }
 
+/* Nothing failed, but nothing will come of it either. */
+static void print_warnings(sd_json_variant *warnings)
+{
+	sd_json_variant *warning;
+
+	array_foreach(warning, warnings) if (sd_json_variant_is_string(warning))
+		ctl_fail(CTL_DONE, "Warning: %s", sd_json_variant_string(warning));
+}
+
 enum exit_status ctl_changes(const struct ctl *ctl, const char *method, const char *interface)
 {
 	_cleanup_link_ sd_varlink *link = NULL;
@@ -125,5 +134,6 @@ enum exit_status ctl_changes_on(const struct ctl *ctl, sd_varlink *link, const c
 	else if (ctl->legend)
 		puts("Nothing to change.");
 	fflush(stdout); /* in front of the failures, if both go to one place */
+	print_warnings(field_array(reply, "warnings"));
 	return status == CTL_DONE ? report_failures(changes) : status;
 }

@@ -10,28 +10,26 @@
 #include "status-view.h"
 #include "view.h"
 
-/* Leaves only the interface with this name in the reply of Describe. */
-static enum exit_status keep_interface(sd_json_variant **description, const char *name)
+/* zcrxd knows by which names it is called. */
+static enum exit_status describe(sd_varlink *link, const char *interface, sd_json_variant **ret)
 {
-	_cleanup_json_ sd_json_variant *kept = NULL;
+	_cleanup_json_ sd_json_variant *parameters = NULL;
+
+	if (sd_json_buildo(&parameters,
+			   SD_JSON_BUILD_PAIR_CONDITION(interface != NULL, "interface",
+							SD_JSON_BUILD_STRING(interface))) < 0)
+		return ctl_oom();
+	return ctl_call(link, "Describe", parameters, ret);
+}
+
+/* The one that was asked for, by the name under which leases have it. */
+static const char *described_name(sd_json_variant *description)
+{
 	sd_json_variant *interface;
 
-	array_foreach(interface, field_array(*description, "interfaces"))
-	{
-		const char *other = field_string(interface, "name");
-
-		if (other && streq(other, name) &&
-		    sd_json_variant_append_array(&kept, interface) < 0)
-			return ctl_oom();
-	}
-	if (!kept)
-		return ctl_fail(
-			CTL_FAILED,
-			"zcrxd manages no interface %s; zcrxctl status lists those that it does.",
-			name);
-	if (sd_json_variant_set_field(description, "interfaces", kept) < 0)
-		return ctl_oom();
-	return CTL_DONE;
+	array_foreach(interface, field_array(description, "interfaces"))
+		return field_string(interface, "name");
+	return NULL;
 }
 
 /* The leases on one interface. */
@@ -75,9 +73,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 	enum exit_status status = ctl_connect(ctl, &link);
 
 	if (status == CTL_DONE)
-		status = ctl_call(link, "Describe", NULL, &description);
-	if (status == CTL_DONE && arguments[0])
-		status = keep_interface(&description, arguments[0]);
+		status = describe(link, arguments[0], &description);
 	if (status != CTL_DONE)
 		return status;
 	if (ctl->json != JSON_OFF)
@@ -85,7 +81,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 
 	status = ctl_list_leases(link, NULL, &leases);
 	if (status == CTL_DONE && arguments[0])
-		status = keep_leases(&leases, arguments[0]);
+		status = keep_leases(&leases, described_name(description) ?: "");
 	if (status != CTL_DONE)
 		return status;
 	if (status_write(stdout, description, leases, &view) < 0)

@@ -95,6 +95,22 @@ static bool mask_address(struct flow_address *address, enum flow_protocol protoc
 	return changed;
 }
 
+/* What other tools print around an address. */
+static const char *explain_pasted(enum flow_protocol protocol, const char *host)
+{
+	if (strchr(host, '%'))
+		return ": leave the zone out, a flow is on the interface of its lease";
+	if (strpbrk(host, "[]"))
+		return ": leave the brackets out; a port is given as dst-port or src-port";
+	if (strchr(host, ':') && strchr(host, ':') == strrchr(host, ':'))
+		return ": a port is given as dst-port or src-port";
+	if (protocol == FLOW_TCP4 && strchr(host, ':'))
+		return ": an IPv6 address goes with tcp6";
+	if (streq(host, "*") || streq(host, "any"))
+		return ": leave dst or src out to mean any";
+	return "";
+}
+
 static int parse_address(struct parser *p, struct part value, struct flow_address *ret)
 {
 	enum flow_protocol protocol = p->spec.protocol;
@@ -109,8 +125,9 @@ static int parse_address(struct parser *p, struct part value, struct flow_addres
 	if (!host)
 		return -ENOMEM;
 	if (inet_pton(family, host, &address.ipv4) != 1)
-		return wrong(p, value, "'%.*s' is not an %s address", (int)value.length,
-			     value.start, protocol == FLOW_TCP4 ? "IPv4" : "IPv6");
+		return wrong(p, value, "'%.*s' is not an %s address%s", (int)value.length,
+			     value.start, protocol == FLOW_TCP4 ? "IPv4" : "IPv6",
+			     explain_pasted(protocol, host));
 	if (slash) {
 		prefix.start = slash + 1;
 		prefix.length = value.length - strlen(host) - 1;

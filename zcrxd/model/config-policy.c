@@ -13,26 +13,58 @@
 #define FLOWS_MOST   1000000
 #define ACCOUNT_MOST 255
 
-static int read_account(struct config_reader *r, const struct yaml_node *value, const char *what,
+static int read_account(struct config_reader *r, const struct yaml_node *value, enum account_kind kind,
 			char **ret)
 {
+	const char *what = kind == ACCOUNT_USER ? "the name or number of a user" :
+						  "the name or number of a group";
+
 	/* A colon or a slash is in no account's name; here it is most likely another mistake. */
 	if (value->kind == YAML_TEXT && strpbrk(value->text, ":/"))
-		return config_bad(r, value, "the name or number of a %s", what);
-	return config_read_name(r, value,
-				streq(what, "user") ? "the name or number of a user"
-						    : "the name or number of a group",
-				ACCOUNT_MOST, ret);
+		return config_bad(r, value, "%s%s", what,
+				  strchr(value->text, ':') ? " (user: and group: are keys of their own)" : "");
+	if (value->kind == YAML_TEXT && (*value->text == '%' || *value->text == '@'))
+		return config_bad(r, value, "%s, without the %c that other files put in front of a group",
+				  what, *value->text);
+	/* Those of a domain have blanks and @ in them. */
+	return config_read_words(r, value, what, ACCOUNT_MOST, ret);
+}
+
+/* "1000". UINT32_MAX is nobody's: the kernel means "no change" by it. */
+static struct policy_number number_in(const char *s)
+{
+	struct policy_number none = {};
+	uint64_t v = 0;
+
+	for (const char *c = s; *c; c++) {
+		if (!isdigit((unsigned char)*c) || v >= UINT32_MAX)
+			return none;
+		v = v * 10 + (uint64_t)(*c - '0');
+	}
+	if (v >= UINT32_MAX)
+		return none;
+	return (struct policy_number){ .fixed = true, .known = true, .id = (uint32_t)v };
 }
 
 static int read_user(struct config_reader *r, const struct yaml_node *value, void *into)
 {
-	return read_account(r, value, "user", &((struct policy_rule *)into)->user);
+	struct policy_rule *rule = into;
+	int ret = read_account(r, value, ACCOUNT_USER, &rule->user);
+
+	/* Whatever nss says, and also while it says nothing. */
+	if (ret == 0)
+		rule->user_number = number_in(streq(rule->user, "root") ? "0" : rule->user);
+	return ret;
 }
 
 static int read_group(struct config_reader *r, const struct yaml_node *value, void *into)
 {
-	return read_account(r, value, "group", &((struct policy_rule *)into)->group);
+	struct policy_rule *rule = into;
+	int ret = read_account(r, value, ACCOUNT_GROUP, &rule->group);
+
+	if (ret == 0)
+		rule->group_number = number_in(rule->group);
+	return ret;
 }
 
 static int check_length(struct config_reader *r, const struct yaml_node *value, const char *what,
@@ -49,7 +81,7 @@ static int check_length(struct config_reader *r, const struct yaml_node *value, 
 
 static int read_interface(struct config_reader *r, const struct yaml_node *value, void *into)
 {
-	return config_read_interface_name(r, value, IFNAMSIZ - 1, into);
+	return config_read_interface_name(r, value, into);
 }
 
 static int read_interfaces(struct config_reader *r, const struct yaml_node *value, void *into)
@@ -343,8 +375,7 @@ int config_default_policy(struct config *c)
 	c->n_policy = 1;
 	c->policy[0] = (struct policy_rule) {
 		.user = strdup("root"),
-		.resolved = true,
-		.uid = 0,
+		.user_number = { .fixed = true, .known = true, .id = 0 },
 		.max_queues = POLICY_UNLIMITED,
 		.max_area = POLICY_UNLIMITED,
 		.max_flows = POLICY_UNLIMITED,

@@ -4,8 +4,10 @@
  */
 #include <ctype.h>
 #include <stdarg.h>
+#include <strings.h>
 
 #include "config-reader.h"
+#include "names.h"
 
 #define SHOWN_MAX 48 /* bytes of a value that a complaint repeats */
 
@@ -247,15 +249,14 @@ int config_read_number(struct config_reader *r, const struct yaml_node *value, u
 	const char *s = value->text;
 	unsigned v = 0;
 
-	/* "010" would be 8 to some readers of YAML and 10 to others. */
-	if (value->kind != YAML_TEXT || !value->plain || !*s || strlen(s) > 9 ||
-	    (*s == '0' && s[1]))
+	/* In quotes, too: so templates write them, and nothing else than a number is wanted here. */
+	if (value->kind != YAML_TEXT || !*s || strlen(s) > 9 || s[strspn(s, "0123456789")] != '\0')
 		return config_bad(r, value, "a number from %u to %u", min, max);
-	for (; *s; s++) {
-		if (!isdigit((unsigned char)*s))
-			return config_bad(r, value, "a number from %u to %u", min, max);
+	/* "010" would be 8 to some readers of YAML and 10 to others. */
+	if (*s == '0' && s[1])
+		return config_bad(r, value, "a number from %u to %u, without zeros in front", min, max);
+	for (; *s; s++)
 		v = v * 10 + (unsigned)(*s - '0');
-	}
 	if (v < min || v > max)
 		return config_bad(r, value, "a number from %u to %u", min, max);
 	*ret = v;
@@ -264,11 +265,15 @@ int config_read_number(struct config_reader *r, const struct yaml_node *value, u
 
 int config_read_bool(struct config_reader *r, const struct yaml_node *value, bool *ret)
 {
+	bool is_text = value->kind == YAML_TEXT;
+
 	/* Not YAML 1.1's yes, on, y: they surprise more people than they please. */
-	if (value->kind == YAML_TEXT && value->plain && streq(value->text, "true"))
+	if (is_text && streq(value->text, "true"))
 		*ret = true;
-	else if (value->kind == YAML_TEXT && value->plain && streq(value->text, "false"))
+	else if (is_text && streq(value->text, "false"))
 		*ret = false;
+	else if (is_text && (strcasecmp(value->text, "true") == 0 || strcasecmp(value->text, "false") == 0))
+		return config_bad(r, value, "true or false, in small letters");
 	else
 		return config_bad(r, value, "true or false");
 	return 0;
@@ -294,31 +299,86 @@ int config_read_word(struct config_reader *r, const struct yaml_node *value,
 	return config_bad(r, value, "%s", list);
 }
 
-int config_read_name(struct config_reader *r, const struct yaml_node *value, const char *what,
-		     size_t max, char **ret)
+/* The number of a character that looks like a blank, or like nothing; it comes along when text is copied
+ * out of a page. 0: there is none. */
+static unsigned find_invisible(const char *s)
 {
-	bool good = value->kind == YAML_TEXT && *value->text && strlen(value->text) <= max &&
-		    !(value->plain && (streq(value->text, "~") || streq(value->text, "null")));
+	static const struct {
+		const char *bytes;
+		unsigned number;
+	} list[] = { { "\xc2\xa0", 0xa0 },	  { "\xc2\xad", 0xad },	   { "\xe2\x80\x8b", 0x200b },
+		     { "\xe2\x80\x8c", 0x200c }, { "\xe2\x80\x8d", 0x200d }, { "\xe2\x80\x8e", 0x200e },
+		     { "\xe2\x80\x8f", 0x200f }, { "\xe2\x80\xaf", 0x202f }, { "\xe2\x81\xa0", 0x2060 },
+		     { "\xe3\x80\x80", 0x3000 } };
 
-	for (const char *s = value->text; good && *s; s++)
-		good = !isspace((unsigned char)*s) && !iscntrl((unsigned char)*s);
-	if (!good)
-		return config_bad(r, value, "%s of 1 to %zu characters without blanks", what, max);
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++)
+		if (strstr(s, list[i].bytes))
+			return list[i].number;
+	return 0;
+}
+
+/* With `blanks`, some may be inside. */
+static bool is_name(const struct yaml_node *value, size_t max, bool blanks)
+{
+	const char *s = value->text;
+	size_t n;
+
+	if (value->kind != YAML_TEXT || !*s || strlen(s) > max ||
+	    (value->plain && (streq(s, "~") || streq(s, "null"))))
+		return false;
+	n = strlen(s);
+	if (*s == ' ' || s[n - 1] == ' ')
+		return false;
+	for (; *s; s++)
+		if (iscntrl((unsigned char)*s) || (isspace((unsigned char)*s) && (*s != ' ' || !blanks)))
+			return false;
+	return true;
+}
+
+static int read_name(struct config_reader *r, const struct yaml_node *value, const char *what, size_t max,
+		     bool blanks, char **ret)
+{
+	unsigned invisible;
+
+	if (!is_name(value, max, blanks))
+		return config_bad(r, value, "%s of 1 to %zu characters without blanks%s", what, max,
+				  blanks ? " at the ends" : "");
+	invisible = find_invisible(value->text);
+	if (invisible > 0) {
+		_cleanup_free_ char *found = NULL;
+
+		if (asprintf(&found, "\"%s\" with an invisible character in it (U+%04X)", value->text,
+			     invisible) < 0)
+			return -ENOMEM;
+		return config_bad_found(r, value, found, "%s without it", what);
+	}
 	*ret = strdup(value->text);
 	return *ret ? 0 : -ENOMEM;
 }
 
-int config_read_interface_name(struct config_reader *r, const struct yaml_node *value, size_t max,
-			       char **ret)
+int config_read_name(struct config_reader *r, const struct yaml_node *value, const char *what,
+		     size_t max, char **ret)
+{
+	return read_name(r, value, what, max, false, ret);
+}
+
+int config_read_words(struct config_reader *r, const struct yaml_node *value, const char *what,
+		      size_t max, char **ret)
+{
+	return read_name(r, value, what, max, true, ret);
+}
+
+int config_read_interface_name(struct config_reader *r, const struct yaml_node *value, char **ret)
 {
 	_cleanup_free_ char *name = NULL;
 	int ret_name;
 
-	ret_name = config_read_name(r, value, "the name of an interface", max, &name);
+	ret_name = config_read_name(r, value, "the name of an interface", INTERFACE_NAME_MAX, &name);
 	if (ret_name != 0)
 		return ret_name;
 	if (strpbrk(name, "/:") || streq(name, ".") || streq(name, ".."))
-		return config_bad(r, value, "the name of an interface, as ip link shows it");
+		return config_bad(r, value, "the name of an interface, as ip link shows it%s",
+				  name[strlen(name) - 1] == ':' ? ", without the colon behind it" : "");
 	*ret = TAKE_PTR(name);
 	return 0;
 }

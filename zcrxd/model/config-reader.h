@@ -61,8 +61,11 @@ int config_read_word(struct config_reader *r, const struct yaml_node *value,
 /* A name without blanks or control characters, of 1 to max bytes. */
 int config_read_name(struct config_reader *r, const struct yaml_node *value, const char *what,
 		     size_t max, char **ret);
-int config_read_interface_name(struct config_reader *r, const struct yaml_node *value, size_t max,
-			       char **ret);
+/* The same, and there may be blanks inside. */
+int config_read_words(struct config_reader *r, const struct yaml_node *value, const char *what,
+		      size_t max, char **ret);
+/* Of an interface, or a pattern for several. */
+int config_read_interface_name(struct config_reader *r, const struct yaml_node *value, char **ret);
 
 /* config-policy.c */
 int config_read_policy(struct config_reader *r, const struct yaml_node *value, void *config);

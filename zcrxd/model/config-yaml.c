@@ -11,7 +11,6 @@
 #define RX_RING_MOST	   65536
 #define HDS_THRESHOLD_MOST 65535
 #define INTERFACES_MOST	   256
-#define ALTNAME_MOST	   127 /* an alternative name will do */
 
 static int read_name(struct config_reader *r, const struct yaml_node *value, void *into)
 {
@@ -21,7 +20,7 @@ static int read_name(struct config_reader *r, const struct yaml_node *value, voi
 	if (value->kind == YAML_TEXT && streq(value->text, SOFTWARE_NAME))
 		return config_bad(r, value,
 				  "a network device (the name " SOFTWARE_NAME " is taken)");
-	return config_read_interface_name(r, value, ALTNAME_MOST, &i->name);
+	return config_read_interface_name(r, value, &i->name);
 }
 
 static int read_driver(struct config_reader *r, const struct yaml_node *value, void *into)
@@ -38,7 +37,7 @@ static int read_mac(struct config_reader *r, const struct yaml_node *value, void
 	size_t n = 0;
 
 	if (value->kind == YAML_TEXT)
-		while (n < 17 && (n % 3 == 2 ? s[n] == ':' : isxdigit((unsigned char)s[n])))
+		while (n < 17 && (n % 3 == 2 ? s[n] == ':' || s[n] == '-' : isxdigit((unsigned char)s[n])))
 			n++;
 	if (n != 17 || s[n])
 		return config_bad(r, value, "an address like 02:00:5e:10:00:01");
@@ -46,7 +45,7 @@ static int read_mac(struct config_reader *r, const struct yaml_node *value, void
 	if (!i->mac)
 		return -ENOMEM;
 	for (char *c = i->mac; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
+		*c = *c == '-' ? ':' : (char)tolower((unsigned char)*c);
 	return 0;
 }
 
@@ -69,7 +68,7 @@ static int read_channels(struct config_reader *r, const struct yaml_node *value,
 		i->channels_mode = CHANNELS_MAX;
 		return 0;
 	}
-	if (value->kind == YAML_TEXT && value->plain && streq(value->text, "1"))
+	if (value->kind == YAML_TEXT && streq(value->text, "1"))
 		return config_bad(r, value, "at least 2: at least one queue must stay ordinary");
 	i->channels_mode = CHANNELS_COUNT;
 	/* Not config_read_number's own complaint: the two words belong to it. */
@@ -116,16 +115,6 @@ static int read_hds_threshold(struct config_reader *r, const struct yaml_node *v
 				  "0: the kernel refuses zero-copy receive with any other "
 				  "threshold");
 	return ret;
-}
-
-static const char *match_key(const struct config_interface *i)
-{
-	return i->name ? "name" : i->driver ? "driver" : i->mac ? "mac" : "path";
-}
-
-static const char *match_value(const struct config_interface *i)
-{
-	return i->name ?: i->driver ?: i->mac ?: i->path;
 }
 
 static int check_match(struct config_reader *r, const struct yaml_node *value,
@@ -206,12 +195,12 @@ static int check_duplicates(struct config_reader *r, const struct yaml_node *lis
 						    .path = &path,
 						    .reterr = r->reterr };
 			_cleanup_free_ char *found = NULL;
-			const char *key = match_key(b);
+			const char *key = config_interface_key(b);
 
-			if (!streq(match_key(a), key) || !streq(match_value(a), match_value(b)))
+			if (!streq(config_interface_key(a), key) || !streq(config_interface_text(a), config_interface_text(b)))
 				continue;
 			if (asprintf(&found, "\"%s\" a second time (first at line %u)",
-				     match_value(b), yaml_node_get(&list->items[i], key)->line) < 0)
+				     config_interface_text(b), yaml_node_get(&list->items[i], key)->line) < 0)
 				return -ENOMEM;
 			return config_bad_key(&at, yaml_node_get(&list->items[j], key), key, found,
 					      "another device");

@@ -47,7 +47,7 @@ static bool is_root(const struct policy_rule *rule)
 {
 	if (!rule->user)
 		return false;
-	return rule->resolved ? rule->uid == 0 : streq(rule->user, "root") || streq(rule->user, "0");
+	return rule->user_number.known && rule->user_number.id == 0;
 }
 
 unsigned policy_rule_where(const struct policy_rule *rule)
@@ -57,6 +57,16 @@ unsigned policy_rule_where(const struct policy_rule *rule)
 	if (rule->administer || is_root(rule))
 		return WHERE_HOST;
 	return rule->user ? WHERE_ANY : WHERE_HOST | WHERE_CONTAINER;
+}
+
+const char *config_interface_key(const struct config_interface *i)
+{
+	return i->name ? "name" : i->driver ? "driver" : i->mac ? "mac" : "path";
+}
+
+const char *config_interface_text(const struct config_interface *i)
+{
+	return i->name ?: i->driver ?: i->mac ?: i->path;
 }
 
 int config_interface_describe(const struct config_interface *c, char **ret)

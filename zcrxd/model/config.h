@@ -20,12 +20,12 @@ enum on_drift { ON_DRIFT_REPAIR, ON_DRIFT_REPORT };
 enum unsafe_kernel { UNSAFE_KERNEL_REFUSE, UNSAFE_KERNEL_ALLOW };
 enum grants_mode { GRANTS_AUTO, GRANTS_DIRECT };
 
-/* Exactly one of name, driver, mac, path is set: how the device is found. */
+/* Exactly one of name, driver, mac, path is set: how the device is found, by nic/match.h. */
 struct config_interface {
-	char *name;
+	char *name;   /* this and the next but mac may be patterns (names.h) */
 	char *driver;
-	char *mac;  /* lower case, colons */
-	char *path; /* as udev's ID_PATH */
+	char *path;   /* as udev's ID_PATH */
+	char *mac;    /* lower case, colons */
 	enum channels_mode channels_mode;
 	unsigned channels; /* CHANNELS_COUNT: receive queues in total */
 	unsigned zero_copy_queues;
@@ -48,14 +48,22 @@ struct policy_flow {
 #define POLICY_UNLIMITED UINT64_MAX
 #define POLICY_MAX_FLOWS 64 /* by default, of users who do not administer */
 
+enum account_kind { ACCOUNT_USER, ACCOUNT_GROUP, _ACCOUNT_KIND_MAX };
+
+/* Whose number it is may change while we run (account.h). */
+struct policy_number {
+	bool fixed; /* it is written as a number, or root's */
+	bool asked; /* somebody has looked for the name */
+	bool known;
+	uint32_t id;
+};
+
 struct policy_rule {
 	unsigned line;	  /* in the file, for "denied by the rule at line 12" */
 	char *user, *group; /* as written; either, both (both must match) or neither (everybody) */
-	bool resolved;	  /* uid and gid below are valid; else the rule matches nobody */
-	uid_t uid;
-	gid_t gid;
+	struct policy_number user_number, group_number; /* of these; not known: the rule matches nobody */
 	unsigned where; /* as written, a set of enum where; 0: not, see policy_rule_where() */
-	char **interfaces; /* NULL-terminated; NULL for all */
+	char **interfaces; /* names or patterns (names.h), NULL-terminated; NULL for all */
 	uint64_t max_queues, max_area /* bytes, of all areas of a uid */, max_lease_time /* us */;
 	uint64_t max_flows; /* of all leases of a uid */
 	bool has_max_flows; /* the rule says so */
@@ -86,6 +94,9 @@ struct config {
 	size_t n_policy;
 };
 
+/* By what an entry finds its device: the key, and what is written there. */
+const char *config_interface_key(const struct config_interface *c);
+const char *config_interface_text(const struct config_interface *c);
 /* What an entry says of its NIC, by whatever it is found; to be compared and read. -ENOMEM. */
 int config_interface_describe(const struct config_interface *c, char **ret);
 

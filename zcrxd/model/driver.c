@@ -49,6 +49,16 @@ enum effect driver_effect(const char *driver, enum step_op op)
 	return find(driver)->effects[op];
 }
 
+const char *driver_suggest(const char *text)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0; n > 1 && i < ARRAY_SIZE(drivers) - 1; i++)
+		if (strlen(drivers[i].name) > n && strncmp(drivers[i].name, text, n) == 0)
+			return drivers[i].name;
+	return NULL;
+}
+
 bool driver_splits_by_gro(const char *driver)
 {
 	return find(driver)->splits_by_gro;

@@ -21,5 +21,8 @@ enum effect driver_effect(const char *driver, enum step_op op);
 /* It refuses tcp-data-split while rx-gro-hw is off. */
 bool driver_splits_by_gro(const char *driver);
 
+/* Of what somebody took for a driver's name: the one that he means, as in mlx5; NULL if none begins so. */
+const char *driver_suggest(const char *text);
+
 /* The entries of its RSS table for so many channels; 0 where they do not depend on each other. */
 size_t driver_rss_entries(const char *driver, unsigned channels);

@@ -66,6 +66,22 @@ static bool bits_behind(const struct flow_address *a, unsigned bits)
 	return false;
 }
 
+/* What other tools print around an address; NULL: nothing of it. */
+static const char *explain_pasted(enum flow_protocol p, const char *text)
+{
+	if (strchr(text, '%'))
+		return "Leave the zone (from the % on) out: a flow is on the interface of its lease.";
+	if (strpbrk(text, "[]"))
+		return "Leave the brackets out; a port is said apart from the address.";
+	if (strchr(text, ':') && strchr(text, ':') == strrchr(text, ':'))
+		return "Leave the port out: it is said apart from the address.";
+	if (p == FLOW_TCP4 && strchr(text, ':'))
+		return "An IPv6 address goes with tcp6.";
+	if (streq(text, "*") || streq(text, "any"))
+		return "Leaving the address out means any.";
+	return NULL;
+}
+
 int flow_address_parse(enum flow_protocol p, const char *text, const char *field,
 		       struct flow_address *ret, struct fault *reterr)
 {
@@ -77,6 +93,9 @@ int flow_address_parse(enum flow_protocol p, const char *text, const char *field
 
 	if (!address)
 		return -ENOMEM;
+	if (inet_pton(family(p), address, a.bytes) != 1 && explain_pasted(p, text))
+		return fault_set(reterr, ZCRX_INVALID_FLOW, field, "\"%.64s\" is no %s address. %s", text,
+				 p == FLOW_TCP4 ? "IPv4" : "IPv6", explain_pasted(p, text));
 	if (inet_pton(family(p), address, a.bytes) != 1)
 		return fault_set(reterr, ZCRX_INVALID_FLOW, field,
 				 "\"%.64s\" is no %s address; write it like %s.", text,

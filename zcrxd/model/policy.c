@@ -17,17 +17,36 @@ static bool in_group(const struct peer *peer, gid_t gid)
 /* Whether the peer is whom the rule names; from wherever he speaks. */
 static bool names(const struct policy_rule *rule, const struct peer *peer)
 {
-	/* A name that nobody has yet must not match uid 0, which is what an unset uid reads as. */
-	if ((rule->user || rule->group) && !rule->resolved)
+	/* A name that nobody has (yet) must not match uid 0, which is what an unset number reads as. */
+	if (rule->user && (!rule->user_number.known || rule->user_number.id != peer->uid))
 		return false;
-	if (rule->user && rule->uid != peer->uid)
-		return false;
-	return !rule->group || in_group(peer, rule->gid);
+	return !rule->group || (rule->group_number.known && in_group(peer, rule->group_number.id));
 }
 
 static bool is_from_where(const struct policy_rule *rule, const struct peer *peer)
 {
 	return (policy_rule_where(rule) & peer->where) != 0;
+}
+
+/* Whoever has the names now may be somebody else than is known. */
+static bool may_change(const struct policy_rule *rule, const struct peer *peer)
+{
+	if (rule->user && rule->user_number.fixed && rule->user_number.id != peer->uid)
+		return false;
+	if (rule->group && rule->group_number.fixed && !in_group(peer, rule->group_number.id))
+		return false;
+	return (rule->user && !rule->user_number.fixed) || (rule->group && !rule->group_number.fixed);
+}
+
+bool policy_depends_on_names(const struct config *c, const struct peer *peer)
+{
+	for (size_t i = 0; i < c->n_policy; i++) {
+		if (may_change(&c->policy[i], peer))
+			return true;
+		if (names(&c->policy[i], peer) && is_from_where(&c->policy[i], peer))
+			return false;
+	}
+	return false;
 }
 
 const struct policy_rule *policy_match(const struct config *c, const struct peer *peer)
@@ -133,32 +152,59 @@ static char *explain_where(const struct config *c, const struct peer *peer,
 	return r < 0 ? NULL : s;
 }
 
+/* "", or that the names of a rule are nobody's: it may be the caller whom it means. */
+static char *explain_unknown(const struct config *c)
+{
+	const struct policy_rule *rule = NULL;
+	_cleanup_free_ char *words = NULL;
+	size_t n = 0;
+	char *s;
+
+	for (size_t i = c->n_policy; i-- > 0;) {
+		const struct policy_rule *one = &c->policy[i];
+
+		if ((!one->user || one->user_number.known) && (!one->group || one->group_number.known))
+			continue;
+		rule = one;
+		n++;
+	}
+	if (!rule)
+		return strdup("");
+	words = describe(rule);
+	if (!words)
+		return NULL;
+	if (asprintf(&s, " The rule at %s%s for an account that does not exist now; when it does, the rule "
+			 "holds without a reload.", words, n > 1 ? " and others are each" : " is") < 0)
+		return NULL;
+	return s;
+}
+
 #define ASK "ask an administrator to change the policy in the configuration"
 
 /* The deciding rule, or PERMISSION_DENIED. */
 static int decide(const struct config *c, const struct peer *peer, const char *what,
 		  const struct policy_rule **ret, struct fault *reterr)
 {
+	_cleanup_free_ char *passed = NULL, *unknown = NULL;
 	const struct policy_rule *rule = policy_match(c, peer);
-
-	_cleanup_free_ char *passed = NULL;
 
 	if (!rule) {
 		passed = explain_where(c, peer, NULL);
+		unknown = explain_unknown(c);
 		return fault_set(reterr, ZCRX_PERMISSION_DENIED, "no rule",
-				 "No rule of the policy lets uid %u %s; " ASK ".%s",
-				 (unsigned)peer->uid, what, passed ?: "");
+				 "No rule of the policy lets uid %u %s; " ASK ".%s%s",
+				 (unsigned)peer->uid, what, passed ?: "", unknown ?: "");
 	}
 	*ret = rule;
 	return 0;
 }
 
-static bool interface_allowed(const struct policy_rule *rule, const char *interface)
+static bool interface_allowed(const struct policy_rule *rule, const struct interface_names *interface)
 {
 	if (!rule->interfaces)
 		return true;
 	for (char **i = rule->interfaces; *i; i++)
-		if (streq(*i, interface))
+		if (interface_is_meant(interface, *i))
 			return true;
 	return false;
 }
@@ -179,8 +225,9 @@ static int quota(const struct policy_rule *rule, const char *key, const char *un
 			 (uintmax_t)limit);
 }
 
-int policy_check_acquire(const struct config *c, const struct peer *peer, const char *interface,
-			 unsigned queues, const struct policy_usage *usage, struct fault *reterr)
+int policy_check_acquire(const struct config *c, const struct peer *peer,
+			 const struct interface_names *interface, unsigned queues,
+			 const struct policy_usage *usage, struct fault *reterr)
 {
 	const struct policy_rule *rule = NULL;
 	int r;
@@ -193,7 +240,7 @@ int policy_check_acquire(const struct config *c, const struct peer *peer, const 
 
 		return fault_set(reterr, ZCRX_PERMISSION_DENIED, words,
 				 "The policy's rule at %s does not list interface %s; " ASK ".",
-				 words ?: "?", interface);
+				 words ?: "?", interface->name);
 	}
 	return quota(rule, "max-queues", "queues", usage->queues, queues, rule->max_queues, reterr);
 }

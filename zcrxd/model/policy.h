@@ -9,6 +9,7 @@
 #include "config.h"
 #include "cpus.h"
 #include "fault.h"
+#include "names.h"
 #include "types.h"
 
 /* What the peer's uid holds already. */
@@ -21,10 +22,14 @@ struct policy_usage {
 /* NULL if nothing matches. Who a rule is for but for its where: is not matched by it. */
 const struct policy_rule *policy_match(const struct config *c, const struct peer *peer);
 
+/* Whether what the peer may do depends on who bears the names in the policy now (account.h). */
+bool policy_depends_on_names(const struct config *c, const struct peer *peer);
+
 /* All of these: 0, or PERMISSION_DENIED (subject: the rule in words, "line 12 (group zcrx)" or
  * "no rule"), QUOTA_EXCEEDED (subject: the key), with a message that says who may help. */
-int policy_check_acquire(const struct config *c, const struct peer *peer, const char *interface,
-			 unsigned queues, const struct policy_usage *usage, struct fault *reterr);
+int policy_check_acquire(const struct config *c, const struct peer *peer,
+			 const struct interface_names *interface, unsigned queues,
+			 const struct policy_usage *usage, struct fault *reterr);
 /* *ret_limited: there is a max-area, so that what the peer has pinned has to be known. */
 int policy_check_area(const struct config *c, const struct peer *peer, uint64_t size,
 		      const struct policy_usage *usage, bool *ret_limited, struct fault *reterr);

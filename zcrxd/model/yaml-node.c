@@ -8,6 +8,8 @@
 
 #include "yaml-node.h"
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 struct frame {
 	struct yaml_node node;
 	size_t allocated;
@@ -87,8 +89,16 @@ static int check_text(const char *text, size_t length, const char *file, struct 
 
 	if (length > YAML_BYTES_MAX)
 		return bad_at(file, reterr, 1, 1, "a file of more than 1M", "a smaller one");
+	if (length >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+		return bad_at(file, reterr, 1, 1, "UTF-16", "text in UTF-8");
 	for (size_t i = 0; i < length; i += n) {
 		unsigned char c = (unsigned char)text[i];
+
+		if (length - i >= strlen(BYTE_ORDER_MARK) &&
+		    memcmp(text + i, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+			return bad_at(file, reterr, line, column,
+				      "a byte order mark (the start of another file?)",
+				      "one at the beginning at most");
 
 		n = utf8_length((const unsigned char *)text + i, length - i);
 		if (n == 0)
@@ -196,7 +206,8 @@ static int on_event(struct parser *p, const yaml_event_t *e)
 			return bad(p, e->start_mark, "a second document", "one in a file");
 		return 0;
 	case YAML_ALIAS_EVENT:
-		return bad(p, e->start_mark, "an alias", "plain YAML: write the value out");
+		return bad(p, e->start_mark, "an alias",
+			   "plain YAML: write the value out, or quote a text that begins with *");
 	case YAML_SCALAR_EVENT:
 		return on_text(p, e);
 	case YAML_SEQUENCE_START_EVENT:
@@ -253,6 +264,12 @@ int yaml_parse(const char *text, size_t length, const char *file, struct yaml_no
 	struct parser p = { .file = file, .reterr = reterr };
 	int r;
 
+	/* Editors of Windows put one in front, and do not show it. */
+	if (length >= strlen(BYTE_ORDER_MARK) &&
+	    memcmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
+		text += strlen(BYTE_ORDER_MARK);
+		length -= strlen(BYTE_ORDER_MARK);
+	}
 	r = check_text(text, length, file, reterr);
 	if (r != 0)
 		return r;

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 
+#include "accounts.h"
 #include "adopt.h"
 #include "answers.h"
 #include "clock.h"
@@ -330,6 +331,7 @@ struct manager *manager_free(struct manager *m)
 	if (!m)
 		return NULL;
 	server_free(m);
+	m->accounts = accounts_free(m->accounts);
 	prover_free(m->prover); /* first: what it answers may be jobs for the others */
 	TAILQ_FOREACH(d, &m->devices, entry)
 		worker_join(TAKE_PTR(d->worker));
@@ -416,6 +418,10 @@ int manager_start(struct manager *m, const char *socket_path)
 	}
 	if (r < 0)
 		return log_errno(r, "Cannot read %s", m->config_path);
+	r = accounts_new(m, &m->accounts);
+	if (r < 0)
+		return log_errno(r, "Cannot set up");
+	accounts_take_policy(m, NULL);
 	r = stored_fds_collect(&passed);
 	if (r < 0)
 		return log_errno(r, "Cannot take the descriptors that were passed");

@@ -16,6 +16,7 @@
 #include "nic.h"
 #include "urgent.h"
 
+struct accounts;
 struct answer;
 struct connection;
 struct device;
@@ -48,6 +49,7 @@ struct manager {
 	char *config_path, *state_path;
 	char *origin_directory; /* how each NIC was found: record/origin.h */
 	struct config *config;
+	struct accounts *accounts; /* whom its policy names: connections/accounts.h */
 	sd_varlink_server *server;
 	struct listener_list listeners;
 	struct connection_list connections; /* the longest idle first */

@@ -8,10 +8,11 @@
 #include <pwd.h>
 #include <sys/stat.h>
 
+#include "account.h"
 #include "field.h"
+#include "match.h"
 #include "policy.h"
 #include "read.h"
-#include "text.h"
 #include "zcrx-idl.h"
 
 #define CONFIG_SIZE_MAX (1U << 20)
@@ -105,35 +106,27 @@ static int view_of_daemon(sd_json_variant *interface, struct interface_facts *f)
 
 /* --------------------------------------------------------------- the configuration */
 
-static bool resolve_id(const char *name, unsigned *ret)
-{
-	uint64_t n;
-
-	if (parse_number(name, 0, UINT32_MAX - 1, &n) < 0)
-		return false;
-	*ret = (unsigned)n;
-	return true;
-}
-
 /* As the daemon does it: a rule for somebody who does not exist matches nobody. */
-static void resolve_rule(struct policy_rule *rule)
+static int resolve_accounts(struct config *c)
 {
-	const struct passwd *p = NULL;
-	const struct group *g = NULL;
+	struct account *list;
+	size_t n;
+	int r = config_list_accounts(c, &list, &n);
 
-	if (rule->resolved)
-		return;
-	rule->resolved = true;
-	if (rule->user && !resolve_id(rule->user, &rule->uid)) {
-		p = getpwnam(rule->user);
-		rule->uid = p ? p->pw_uid : 0;
-		rule->resolved = p;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		bool is_user = list[i].kind == ACCOUNT_USER;
+		const struct passwd *p = is_user ? getpwnam(list[i].name) : NULL;
+		const struct group *g = is_user ? NULL : getgrnam(list[i].name);
+
+		list[i].id = p ? p->pw_uid : g ? g->gr_gid : 0;
+		list[i].r = p || g ? 0 : -ENOENT;
+		for (size_t k = 0; k < c->n_policy; k++)
+			(void)policy_rule_learn(&c->policy[k], &list[i]);
 	}
-	if (rule->group && !resolve_id(rule->group, &rule->gid)) {
-		g = getgrnam(rule->group);
-		rule->gid = g ? g->gr_gid : 0;
-		rule->resolved = rule->resolved && g;
-	}
+	accounts_list_free(list, n);
+	return 0;
 }
 
 static int load_config(struct authority *a)
@@ -160,37 +153,18 @@ static int load_config(struct authority *a)
 		a->failure = strdup(fault.message ?: CHECK_CONFIG " has mistakes.");
 		return a->failure ? 0 : -ENOMEM;
 	}
-	for (size_t i = 0; i < a->config->n_policy; i++)
-		resolve_rule(&a->config->policy[i]);
-	return 0;
+	return resolve_accounts(a->config);
 }
 
-static bool matches(const struct config_interface *c, const struct nic_link *link)
+static bool is_named(const struct config *c, const struct interface_names *names)
 {
-	return c->name ? streq(c->name, link->name) :
-	       c->driver ? streq(c->driver, link->driver) :
-	       c->mac	 ? streq(c->mac, link->mac) :
-	       c->path	 ? link->path && streq(c->path, link->path) : false;
+	for (size_t i = 0; i < c->n_interfaces; i++)
+		if (c->interfaces[i].name && interface_is_meant(names, c->interfaces[i].name))
+			return true;
+	return false;
 }
 
-static int is_listed(const struct config *c, const char *name)
-{
-	struct nic_link *links;
-	size_t n;
-	int found = 0, r = inspect_links(&links, &n);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < c->n_interfaces; i++) {
-		found |= c->interfaces[i].name && streq(c->interfaces[i].name, name);
-		for (size_t k = 0; k < n; k++)
-			found |= streq(links[k].name, name) && matches(&c->interfaces[i], &links[k]);
-	}
-	nic_links_free(links, n);
-	return found;
-}
-
-static int view_of_config(const struct config *c, struct interface_facts *f)
+static int view_of_config(const struct config *c, const struct nic_link *link, struct interface_facts *f)
 {
 	static const struct policy_usage nothing;
 	/* Which namespaces zcrxd will have is not known without one. */
@@ -199,18 +173,20 @@ static int view_of_config(const struct config *c, struct interface_facts *f)
 	};
 	_cleanup_fault_ struct fault fault = {};
 	_cleanup_free_ gid_t *groups = NULL;
-	int n = getgroups(0, NULL), r = is_listed(c, f->nic.name);
+	/* Without a link it is one that an entry may name, and that is not there. */
+	struct interface_names names = link ? nic_link_names(link) :
+					      (struct interface_names){ .name = f->nic.name };
+	int n = getgroups(0, NULL), r;
 
-	if (r < 0)
-		return r;
-	f->view = r ? VIEW_LISTED : VIEW_FOREIGN;
+	f->view = (link ? nic_link_entry(link, c) != NULL : is_named(c, &names)) ? VIEW_LISTED :
+										   VIEW_FOREIGN;
 	groups = calloc(n > 0 ? (size_t)n : 1, sizeof(*groups));
 	if (!groups)
 		return -ENOMEM;
 	n = getgroups(n, groups);
 	self.groups = groups;
 	self.n_groups = n > 0 ? (size_t)n : 0;
-	r = policy_check_acquire(c, &self, f->nic.name, 1, &nothing, &fault);
+	r = policy_check_acquire(c, &self, &names, 1, &nothing, &fault);
 	if (r < 0)
 		return r;
 	f->may = r == 0 ? MAY_LEASE : MAY_NOT;
@@ -235,12 +211,12 @@ int read_authority(const char *socket, struct machine_facts *m, struct authority
 	return 0;
 }
 
-int read_view(const struct authority *a, struct interface_facts *f)
+int read_view(const struct authority *a, const struct nic_link *link, struct interface_facts *f)
 {
 	if (a->description)
 		return view_of_daemon(find_described(a->description, f->nic.name), f);
 	if (a->config)
-		return view_of_config(a->config, f);
+		return view_of_config(a->config, link, f);
 	f->view = VIEW_UNKNOWN;
 	f->reason = strdup(a->failure);
 	f->why_not = strdup(a->failure);
@@ -252,6 +228,14 @@ void names_free(char **names, size_t n)
 	for (size_t i = 0; i < n; i++)
 		free(names[i]);
 	free(names);
+}
+
+const struct nic_link *links_find_called(const struct links *links, const char *name)
+{
+	for (size_t i = 0; i < links->n; i++)
+		if (nic_link_is_called(&links->list[i], name))
+			return &links->list[i];
+	return NULL;
 }
 
 static int add_name(char ***names, size_t *n, const char *name)
@@ -279,36 +263,29 @@ static int add_described(const struct authority *a, char ***names, size_t *n)
 	return r;
 }
 
-static int add_links(const struct config *c, char ***names, size_t *n)
+static int add_links(const struct config *c, const struct links *links, char ***names, size_t *n)
 {
-	struct nic_link *links;
-	size_t n_links;
-	int r = inspect_links(&links, &n_links);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n_links && r >= 0; i++) {
-		bool wanted = !c;
+	for (size_t i = 0; i < links->n && r >= 0; i++) {
+		const struct nic_link *link = &links->list[i];
 
-		for (size_t k = 0; c && k < c->n_interfaces; k++)
-			wanted |= matches(&c->interfaces[k], &links[i]);
-		if (wanted)
-			r = add_name(names, n, links[i].name);
+		if (c ? nic_link_entry(link, c) != NULL : link->driver[0] != '\0')
+			r = add_name(names, n, link->name);
 	}
-	nic_links_free(links, n_links);
 	return r;
 }
 
-int read_names(const struct authority *a, char ***ret, size_t *ret_n)
+int read_names(const struct authority *a, const struct links *links, char ***ret, size_t *ret_n)
 {
 	char **names = NULL;
 	size_t n = 0;
 	int r = add_described(a, &names, &n);
 
 	if (r >= 0 && a->config)
-		r = add_links(a->config, &names, &n);
+		r = add_links(a->config, links, &names, &n);
 	if (r >= 0 && n == 0)
-		r = add_links(NULL, &names, &n);
+		r = add_links(NULL, links, &names, &n);
 	if (r < 0) {
 		names_free(names, n);
 		return r;

@@ -25,9 +25,17 @@ struct authority {
 int read_authority(const char *socket, struct machine_facts *m, struct authority *ret);
 void authority_done(struct authority *a);
 
-/* The authority's word on the interface in f->nic. */
-int read_view(const struct authority *a, struct interface_facts *f);
+/* What links there are; nic_links_free() frees the list. */
+struct links {
+	struct nic_link *list;
+	size_t n;
+};
+/* The one that somebody calls so, by any of its names; NULL for none. */
+const struct nic_link *links_find_called(const struct links *links, const char *name);
+
+/* The authority's word on the interface in f->nic; `link` NULL: it is not there. */
+int read_view(const struct authority *a, const struct nic_link *link, struct interface_facts *f);
 
 /* The names of the interfaces that are configured, or of all NICs if none is. */
-int read_names(const struct authority *a, char ***ret, size_t *ret_n);
+int read_names(const struct authority *a, const struct links *links, char ***ret, size_t *ret_n);
 void names_free(char **names, size_t n);

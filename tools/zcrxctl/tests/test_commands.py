@@ -26,16 +26,24 @@ def test_status(server):
 
 
 def test_status_of_one_interface(server):
-    server.answer(Describe={"parameters": DESCRIPTION},
+    """zcrxd finds it, by whatever name; its leases are those under the name that it has."""
+    only = dict(DESCRIPTION, interfaces=[OTHER])
+    server.answer(Describe={"parameters": only},
                   ListLeases=[{"parameters": {"lease": LEASE}},
                               {"parameters": {"lease": dict(LEASE, interface="zc9",
                                                             leaseId="00000009")}}])
-    out = good(server.ctl("status", "zc9"))
+    out = good(server.ctl("status", "a-long-alternative-name"))
+    assert server.calls()[0] == ("Describe", {"interface": "a-long-alternative-name"})
     assert "zc0" not in out and "00000009" in out and "3f9a01c2" not in out
-    bad(server.ctl("status", "nope"), 1, "zcrxctl: zcrxd manages no interface nope; zcrxctl status "
-        "lists those that it does.\n")
     shown = json.loads(good(server.ctl("status", "zc9", "--json=short")))
-    assert shown == dict(DESCRIPTION, interfaces=[OTHER])
+    assert shown == only
+
+
+def test_status_of_no_interface(server):
+    server.answer(Describe={"error": OURS + "NoSuchInterface", "parameters": {
+        "message": "nope is not in the configuration. See zcrxctl status."}})
+    bad(server.ctl("status", "nope"), 1,
+        "zcrxctl: nope is not in the configuration. See zcrxctl status.\n")
 
 
 def test_status_json(server):
@@ -276,6 +284,13 @@ def test_plan(server):
          "zc0        channels  8     32  the link bounces\n")
     assert server.calls() == [("Plan", {"interface": "zc0"})]
     assert json.loads(good(server.ctl("plan", "--json=short"))) == [CHANGE]
+
+
+def test_plan_warns(server):
+    """Of what is for nothing: where the changes go, it would be in the way."""
+    server.answer(Plan={"parameters": {"changes": [], "warnings": ["zco is nothing."]}})
+    bad(server.ctl("plan"), 0, "zcrxctl: Warning: zco is nothing.\n", "Nothing to change.\n")
+    bad(server.ctl("plan", "--json=short"), 0, "zcrxctl: Warning: zco is nothing.\n", "[]\n")
 
 
 def test_plan_waits(server):

@@ -194,24 +194,19 @@ int inspect_links(struct nic_link **ret, size_t *ret_n)
 {
 	_cleanup_(netlink_done) struct netlink route = {};
 	struct nic_link *links = NULL;
-	size_t n = 0, kept = 0;
+	size_t n = 0;
 	int r = netlink_open(&route, NETLINK_ROUTE);
 
 	if (r >= 0)
 		r = link_list(&route, &links, &n);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		if (link_complete(&links[i]) < 0) {
-			nic_links_free(links, kept);
+			nic_links_free(links, n);
 			return -ENOMEM;
 		}
-		if (links[i].driver[0])
-			links[kept++] = links[i];
-		else
-			free(links[i].path);
-	}
 	*ret = links;
-	*ret_n = kept;
+	*ret_n = n;
 	return 0;
 }

@@ -39,5 +39,5 @@ int inspect_nic(const char *name, const struct kernel_inspection *kernel,
 		struct nic_inspection *ret);
 void nic_inspection_done(struct nic_inspection *nic);
 
-/* The hardware NICs of this machine; the caller frees with nic_links_free. */
+/* All of this machine, with their drivers and paths; the caller frees with nic_links_free. */
 int inspect_links(struct nic_link **ret, size_t *ret_n);

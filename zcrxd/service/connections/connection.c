@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <malloc.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
+#include "accounts.h"
 #include "clock.h"
 #include "connection.h"
+#include "hand-over.h"
 #include "peer.h"
 #include "peer-where.h"
 #include "policy.h"
@@ -34,6 +35,7 @@ struct connection {
 	int waiting;	/* for these events */
 	bool again;	/* others' turn came before all was done */
 	bool called;	/* at least once */
+	bool kept;	/* it waits for who the policy names (accounts.h) */
 };
 
 /* ----------------------------------------------------------------------------- serving */
@@ -97,6 +99,25 @@ static void user_set_turn(struct manager *m, const struct user *u)
 			(void)sd_event_source_set_priority(c->io, user_priority(u));
 }
 
+/* Its calls stay where they are, in the link; so does one that is under way, and is not affected. */
+static bool connection_keep(struct connection *c)
+{
+	c->kept = sd_varlink_is_idle(c->link) && accounts_keep_waiting(c->manager, &c->peer) &&
+		  sd_event_source_set_enabled(c->io, SD_EVENT_OFF) >= 0;
+	return c->kept;
+}
+
+void connections_go_on(struct manager *m)
+{
+	struct connection *c;
+
+	TAILQ_FOREACH(c, &m->connections, entry)
+		if (c->kept) {
+			c->kept = false;
+			(void)sd_event_source_set_enabled(c->io, SD_EVENT_ON);
+		}
+}
+
 static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
 	struct connection *c = userdata;
@@ -107,6 +128,10 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	int r;
 
 	(void)fd;
+	if (connection_keep(c)) {
+		user_unref(u);
+		return 0;
+	}
 	TAILQ_REMOVE(&m->connections, c, entry);
 	TAILQ_INSERT_TAIL(&m->connections, c, entry);
 	c->again = false;
@@ -196,64 +221,6 @@ static struct connection *connection_free(struct connection *c)
 		user_unref(c->user);
 	free(c);
 	return NULL;
-}
-
-static int link_send_client(int link, int client)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} c = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
-			    .cmsg_len = CMSG_LEN(sizeof(int)) } };
-	struct iovec iov = { (char[]){ 0 }, 1 };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c,
-			    .msg_controllen = sizeof(c) };
-
-	memcpy(CMSG_DATA(&c.header), &client, sizeof(client));
-	return sendmsg(link, &h, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-/* No session takes it now: the client's socket comes back out of the link. */
-static int link_take_back(int link)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} c;
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c,
-			    .msg_controllen = sizeof(c) };
-	int client;
-
-	if (recvmsg(link, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&h))
-		return -EBADF;
-	memcpy(&client, CMSG_DATA(CMSG_FIRSTHDR(&h)), sizeof(client));
-	return client;
-}
-
-/* The client's socket goes to a session; what is left here is our end of the link. */
-static int hand_over(struct manager *m, uid_t uid, int *client, struct session_process **ret,
-		     int *ret_link)
-{
-	_cleanup_close_ int ours = -EBADF, theirs = -EBADF;
-	int pair[2], r;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return -errno;
-	ours = pair[0];
-	theirs = pair[1];
-	r = link_send_client(ours, *client);
-	if (r < 0)
-		return r;
-	close(TAKE_FD(*client));
-	r = session_send(m, uid, theirs, ret);
-	if (r < 0) {
-		*client = link_take_back(theirs);
-		return r;
-	}
-	*ret_link = TAKE_FD(ours);
-	return 0;
 }
 
 static int connection_attach(struct connection *c, int fd)
@@ -395,7 +362,7 @@ bool connections_have_calls(struct manager *m)
 	TAILQ_FOREACH(c, &m->connections, entry) {
 		if (!c->called && now < c->since + FIRST_CALL_USEC)
 			return true;
-		busy += !sd_varlink_is_idle(c->link);
+		busy += c->kept || !sd_varlink_is_idle(c->link);
 	}
 	return busy > watching;
 }

@@ -36,6 +36,8 @@ void connection_refuse(struct manager *m, int fd);
 void connection_ended(struct manager *m, sd_varlink *link);
 /* True if a call is being answered, or a client has only just connected and has not called yet. */
 bool connections_have_calls(struct manager *m);
+/* Those that wait for who the policy names (accounts.h) are served, or ask whether they still have to. */
+void connections_go_on(struct manager *m);
 /* What can be sent at once still is. Nobody is waited for. */
 void connections_close(struct manager *m);
 

@@ -11,6 +11,7 @@
 #include "flow-guard.h"
 #include "inventory.h"
 #include "manager.h"
+#include "names.h"
 #include "receiver.h"
 #include "worker.h"
 
@@ -110,6 +111,12 @@ void device_job_done(struct device *d);
 unsigned device_kernel_index(const struct device *d);
 const char *device_state_to_string(enum device_state s);
 const char *device_name(const struct device *d);
+/* All of them. */
+static inline struct interface_names device_names(const struct device *d)
+{
+	return (struct interface_names){ .name = device_name(d),
+					 .altnames = d->ifindex > 0 ? d->link.altnames : NULL };
+}
 /* It is there, and the configuration says what it is to be. */
 bool device_is_managed(const struct device *d);
 

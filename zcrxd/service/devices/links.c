@@ -8,6 +8,7 @@
 #include "attach.h"
 #include "links.h"
 #include "log.h"
+#include "match.h"
 
 /* ------------------------------------------------------------------------- whose is it */
 
@@ -24,20 +25,6 @@ bool device_is_of(const struct device *d, const struct config_interface *c)
 	       same_string(own->mac, c->mac) && same_string(own->path, c->path);
 }
 
-/* What bears a kind is made by software: only hardware is found by what it is. */
-static bool entry_matches(const struct config_interface *c, const struct nic_link *link)
-{
-	if (c->name)
-		return nic_link_is_called(link, c->name);
-	if (link->kind[0])
-		return false;
-	if (c->driver)
-		return streq(c->driver, link->driver);
-	if (c->mac)
-		return streq(c->mac, nic_link_hardware_address(link));
-	return c->path && link->path && streq(c->path, link->path);
-}
-
 const struct config_interface *config_find_interface(const struct config *c,
 						     const struct nic_link *link,
 						     const struct device *d)
@@ -48,7 +35,7 @@ const struct config_interface *config_find_interface(const struct config *c,
 		const struct config_interface *entry = &c->interfaces[i];
 
 		/* Without a permanent address it is still the same when it gets another one. */
-		if (entry_matches(entry, link) ||
+		if (nic_link_matches(link, entry) ||
 		    (d && entry->mac && device_is_of(d, entry) && !link->permanent_mac[0]))
 			return entry;
 	}
@@ -146,7 +133,7 @@ static void explain_missing(struct manager *m, struct device *d, const struct ni
 	const struct device *other = NULL;
 
 	for (size_t i = 0; i < n && !other; i++)
-		if (entry_matches(&d->config, &links[i]))
+		if (nic_link_matches(&links[i], &d->config))
 			other = manager_find_device_by_index(m, links[i].ifindex);
 	if (other && !other->gone && !other->leaving &&
 	    asprintf(&reason, "%s matches, but belongs to the entry with %s, which comes first",

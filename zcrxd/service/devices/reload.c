@@ -5,10 +5,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 
+#include "accounts.h"
 #include "attach.h"
 #include "leases.h"
 #include "links.h"
@@ -43,47 +42,6 @@ static int read_file(const char *path, char **ret, size_t *ret_size)
 	return 0;
 }
 
-static bool parse_id(const char *s, uint32_t *ret)
-{
-	unsigned long v;
-	char *end;
-
-	errno = 0;
-	v = strtoul(s, &end, 10);
-	if (errno || *s < '0' || *s > '9' || *end != '\0' || v >= UINT32_MAX)
-		return false;
-	*ret = (uint32_t)v;
-	return true;
-}
-
-/* A rule for somebody who does not exist (yet) matches nobody; it is said once. */
-static void resolve_rule(struct policy_rule *rule, const char *path)
-{
-	const struct passwd *p = NULL;
-	const struct group *g = NULL;
-	bool known = true;
-
-	if (rule->resolved)
-		return;
-	if (rule->user && !parse_id(rule->user, &rule->uid)) {
-		p = getpwnam(rule->user);
-		known = known && p;
-		if (p)
-			rule->uid = p->pw_uid;
-	}
-	if (rule->group && !parse_id(rule->group, &rule->gid)) {
-		g = getgrnam(rule->group);
-		known = known && g;
-		if (g)
-			rule->gid = g->gr_gid;
-	}
-	rule->resolved = known;
-	if (!known)
-		log_warning("%s:%u: there is no %s %s; the rule matches nobody.", path, rule->line,
-			    rule->user && !p ? "user" : "group",
-			    rule->user && !p ? rule->user : rule->group);
-}
-
 int config_load(const char *path, struct config **ret, struct fault *reterr)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
@@ -101,8 +59,6 @@ int config_load(const char *path, struct config **ret, struct fault *reterr)
 	r = config_parse(text ?: "", size, path, &c, reterr);
 	if (r != 0)
 		return r;
-	for (size_t i = 0; i < c->n_policy; i++)
-		resolve_rule(&c->policy[i], path);
 	*ret = TAKE_PTR(c);
 	return 0;
 }
@@ -237,6 +193,7 @@ int manager_reload(struct manager *m, reload_done done, void *userdata)
 	*q = (struct reload){ .manager = m, .n_waiting = 1, .done = done, .userdata = userdata };
 	old = m->config;
 	m->config = TAKE_PTR(c);
+	accounts_take_policy(m, old);
 	r = reload_devices(q);
 	if (r < 0)
 		add_warning(q, m->config_path, strerror(-r));

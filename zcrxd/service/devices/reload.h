@@ -7,7 +7,7 @@
 #include "device.h"
 #include "manager.h"
 
-/* The file, with users and groups looked up. A missing file is an empty configuration; so that the
+/* The file; whom its policy names is not known yet (connections/accounts.h). A missing file is an empty configuration; so that the
  * first start says what to do rather than fail. INVALID_PARAMETER with file, line, column, key. */
 int config_load(const char *path, struct config **ret, struct fault *reterr);
 

@@ -135,11 +135,11 @@ void planning_end(struct planning *q, int r, struct fault *fault)
 
 int planning_find(struct manager *m, const char *interface, struct device **ret, struct fault *reterr)
 {
-	struct device *d = manager_find_device(m, interface);
+	struct device *d;
+	int r = request_device(m, interface, &d, reterr);
 
-	if (!d)
-		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, interface,
-				 "%s is not in the configuration. See zcrxctl status.", interface);
+	if (r != 0)
+		return r;
 	if (!device_is_managed(d))
 		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, interface, "%s: %s.", interface,
 				 d->reason ?: "it is going away");
@@ -254,7 +254,6 @@ int vl_method_revoke(sd_varlink *link, sd_json_variant *parameters,
 	struct revoke_parameters p = {};
 	struct manager *m = userdata;
 	struct lease *l = NULL;
-	uint32_t number;
 	int r;
 
 	(void)flags;
@@ -262,8 +261,8 @@ int vl_method_revoke(sd_varlink *link, sd_json_variant *parameters,
 	if (r != 0)
 		return r;
 	r = check_administer(link, m, "revoke a lease", &fault);
-	if (r == 0 && lease_id_parse(p.id, &number) == 0)
-		l = leases_find(m, number);
+	if (r == 0)
+		l = request_find_lease(m, p.id);
 	if (r == 0 && !l)
 		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, p.id, "There is no such lease (any more).");
 	if (r != 0)

@@ -141,15 +141,15 @@ static int explain(const struct device *d, const struct flow *f, sd_json_variant
 static int find_device(struct manager *m, const char *name, struct device **ret,
 		       struct fault *reterr)
 {
-	struct device *d = name ? manager_find_device(m, name) : TAILQ_FIRST(&m->devices);
+	struct device *d = TAILQ_FIRST(&m->devices);
+	int r = name ? request_device(m, name, &d, reterr) : 0;
 
+	if (r != 0)
+		return r;
 	if (!name && (!d || TAILQ_NEXT(d, entry)))
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "interface",
 				 "Name the interface: there are several, or none. zcrxctl status lists "
 				 "them.");
-	if (!d)
-		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, name,
-				 "%s is not in the configuration. See zcrxctl status.", name);
 	if (d->ifindex == SOFTWARE_IFINDEX)
 		return refuse_steering(reterr);
 	if (!d->worker || d->gone)

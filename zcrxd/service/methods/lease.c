@@ -100,11 +100,12 @@ static int parse_flows(sd_json_variant *v, const struct config *c, const struct 
 static int check_device(struct device *d, const struct peer *peer, unsigned queues,
 			struct fault *reterr)
 {
+	struct interface_names names = device_names(d);
 	struct policy_usage usage;
 	int r;
 
 	leases_usage(d->manager, peer->uid, &usage);
-	r = policy_check_acquire(d->manager->config, peer, device_name(d), queues, &usage, reterr);
+	r = policy_check_acquire(d->manager->config, peer, &names, queues, &usage, reterr);
 	if (r != 0)
 		return r;
 	/* What waits for leases to end keeps nobody from the queues that stay carved out; nor does what has
@@ -145,12 +146,8 @@ static int choose_device(struct manager *m, const char *name, const struct peer 
 	int r = 0;
 
 	if (name) {
-		d = manager_find_device(m, name);
-		if (!d)
-			return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, name,
-					 "%s is not in the configuration. See zcrxctl status.", name);
-		*ret = d;
-		return check_device(d, peer, queues, reterr);
+		r = request_device(m, name, ret, reterr);
+		return r ?: check_device(*ret, peer, queues, reterr);
 	}
 	TAILQ_FOREACH(d, &m->devices, entry) {
 		_cleanup_fault_ struct fault fault = {};

@@ -67,6 +67,10 @@ int planning_find(struct manager *m, const char *interface, struct device **ret,
  * Returns 0: the call is answered. */
 int reply_fault(sd_varlink *link, int r, const struct fault *fault);
 
+/* The device that somebody calls so: by its name, by an alternative name, or by what the configuration
+ * matches a missing one by. NO_SUCH_INTERFACE. */
+int request_device(struct manager *m, const char *name, struct device **ret, struct fault *reterr);
+
 /* The queues without a NIC: what comes in through their rings does so without our help. */
 int refuse_steering(struct fault *reterr);
 
@@ -80,6 +84,8 @@ int request_take_fd(sd_varlink *link, uint64_t index, const char *field, int *re
 
 #define NO_INDEX UINT64_MAX /* a ...FileDescriptor that was not given */
 
+/* By its id, or by the name of its netkit device, which `ip link` shows; NULL. */
+struct lease *request_find_lease(struct manager *m, const char *id);
 /* The lease that a request names, if the caller may act on it: who sends a handle of it (it is
  * looked at and closed), or the owner of a persistent one. NO_SUCH_LEASE, PERMISSION_DENIED. */
 int request_lease(sd_varlink *link, struct manager *m, const struct peer *peer, const char *id,

@@ -7,6 +7,8 @@
 
 #include "answers.h"
 #include "json.h"
+#include "links.h"
+#include "match.h"
 #include "methods.h"
 
 struct plan_call {
@@ -53,9 +55,36 @@ static int append_all(struct plan_call *q, sd_json_variant **changes)
 	return 0;
 }
 
+/* What of the configuration is for nothing that is there: no change says so. */
+static int json_unmatched(struct manager *m, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+	struct nic_link *links;
+	char **warnings;
+	size_t n_links, n;
+	int r = manager_links(m, &links, &n_links);
+
+	if (r < 0)
+		return r;
+	r = config_find_unmatched(m->config, links, n_links, &warnings, &n);
+	nic_links_free(links, n_links);
+	if (r < 0)
+		return r;
+	r = sd_json_variant_new_array(&array, NULL, 0);
+	for (size_t i = 0; i < n; i++) {
+		if (r >= 0)
+			r = sd_json_variant_append_arrayb(&array, SD_JSON_BUILD_STRING(warnings[i]));
+		free(warnings[i]);
+	}
+	free(warnings);
+	if (r >= 0)
+		*ret = TAKE_PTR(array);
+	return r;
+}
+
 static void plan_answer(void *userdata)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *changes = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *changes = NULL, *warnings = NULL;
 	_cleanup_(plan_call_freep) struct plan_call *q = userdata;
 	int r = q->r;
 
@@ -63,10 +92,14 @@ static void plan_answer(void *userdata)
 		r = sd_json_variant_new_array(&changes, NULL, 0);
 	if (r >= 0 && q->r == 0)
 		r = append_all(q, &changes);
+	if (r == 0 && !q->interface)
+		r = json_unmatched(q->manager, &warnings);
 	if (r != 0)
 		(void)reply_fault(q->link, r, &q->fault);
 	else
-		(void)sd_varlink_replybo(q->link, SD_JSON_BUILD_PAIR_VARIANT("changes", changes));
+		(void)sd_varlink_replybo(q->link, SD_JSON_BUILD_PAIR_VARIANT("changes", changes),
+					 SD_JSON_BUILD_PAIR_CONDITION(warnings != NULL, "warnings",
+								      SD_JSON_BUILD_VARIANT(warnings)));
 }
 
 static void plan_finish(struct plan_call *q)

@@ -17,6 +17,7 @@
 struct describe {
 	struct manager *manager;
 	sd_varlink *link; /* NULL once it is answered */
+	char *interface; /* as the caller named it; NULL for all */
 	struct peer peer;
 	unsigned n_waiting;
 	sd_event_source *patience; /* somebody else's operation may take seconds */
@@ -25,26 +26,55 @@ struct describe {
 /* What the policy would say to an Acquire of one queue. */
 static int add_refusal(const struct describe *q, const struct device *d, sd_json_variant **v)
 {
+	struct interface_names names = device_names(d);
 	_cleanup_fault_ struct fault fault = {};
 	struct policy_usage usage;
 	int r;
 
 	leases_usage(q->manager, q->peer.uid, &usage);
-	r = policy_check_acquire(q->manager->config, &q->peer, device_name(d), 1, &usage, &fault);
+	r = policy_check_acquire(q->manager->config, &q->peer, &names, 1, &usage, &fault);
 	if (r <= 0 || !fault.message)
 		return r < 0 ? r : 0;
 	return sd_json_variant_set_field_string(v, "leaseRefusal", fault.message);
 }
 
-static int describe_build(struct describe *q, sd_json_variant **ret)
+/* It may have come and gone since it was named. */
+static int describe_interfaces(struct describe *q, sd_json_variant **ret, struct fault *reterr)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+	struct device *d, *only = NULL;
+	int r = q->interface ? request_device(q->manager, q->interface, &only, reterr) : 0;
+
+	if (r == 0)
+		r = sd_json_variant_new_array(&array, NULL, 0);
+	TAILQ_FOREACH(d, &q->manager->devices, entry) {
+		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+
+		if (r != 0 || (only && d != only))
+			continue;
+		r = json_interface(d, &v);
+		if (r >= 0)
+			r = add_refusal(q, d, &v);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&array, v);
+		if (r > 0)
+			r = 0;
+	}
+	if (r == 0)
+		*ret = TAKE_PTR(array);
+	return r;
+}
+
+static int describe_build(struct describe *q, sd_json_variant **ret, struct fault *reterr)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *kernel = NULL, *array = NULL;
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *loop = NULL, *caller = NULL;
 	_cleanup_free_ char *unsafe = NULL;
 	struct manager *m = q->manager;
-	struct device *d;
-	int r;
+	int r = describe_interfaces(q, &array, reterr);
 
+	if (r != 0)
+		return r;
 	r = flow_guard_explain(m, &unsafe);
 	if (r >= 0)
 		r = json_kernel(m->backend->ops->features(m->backend), &kernel);
@@ -52,21 +82,9 @@ static int describe_build(struct describe *q, sd_json_variant **ret)
 		r = json_loop(&m->loop.times, &loop);
 	if (r >= 0)
 		r = json_caller(&q->peer, &caller);
-	if (r >= 0)
-		r = sd_json_variant_new_array(&array, NULL, 0);
-	TAILQ_FOREACH(d, &m->devices, entry) {
-		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
-
-		if (r >= 0)
-			r = json_interface(d, &v);
-		if (r >= 0)
-			r = add_refusal(q, d, &v);
-		if (r >= 0)
-			r = sd_json_variant_append_array(&array, v);
-	}
 	if (r < 0)
 		return r;
-	return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("version", ZCRXD_VERSION),
+	r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("version", ZCRXD_VERSION),
 			      SD_JSON_BUILD_PAIR_VARIANT("kernel", kernel),
 			      SD_JSON_BUILD_PAIR_VARIANT("interfaces", array),
 			      SD_JSON_BUILD_PAIR_VARIANT("loop", loop),
@@ -75,20 +93,32 @@ static int describe_build(struct describe *q, sd_json_variant **ret)
 			      SD_JSON_BUILD_PAIR_CONDITION(unsafe != NULL, "unsafeKernel",
 						SD_JSON_BUILD_STRING(unsafe)),
 			      SD_JSON_BUILD_PAIR_VARIANT("caller", caller));
+	return r < 0 ? r : 0;
 }
 
 static void describe_answer(struct describe *q)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	_cleanup_fault_ struct fault fault = {};
 	int r;
 
-	r = describe_build(q, &v);
-	if (r < 0)
-		(void)reply_fault(q->link, r, NULL);
+	r = describe_build(q, &v, &fault);
+	if (r != 0)
+		(void)reply_fault(q->link, r, &fault);
 	else
 		(void)sd_varlink_reply(q->link, v);
 	q->link = sd_varlink_unref(q->link);
 }
+
+static void describe_free(struct describe *q)
+{
+	sd_varlink_unref(q->link);
+	sd_event_source_disable_unref(q->patience);
+	peer_done(&q->peer);
+	free(q->interface);
+	free(q);
+}
+DEFINE_CLEANUP(struct describe *, describe_free)
 
 static void describe_end(void *userdata)
 {
@@ -96,9 +126,7 @@ static void describe_end(void *userdata)
 
 	if (q->link)
 		describe_answer(q);
-	sd_event_source_disable_unref(q->patience);
-	peer_done(&q->peer);
-	free(q);
+	describe_free(q);
 }
 
 static void describe_finish(struct describe *q)
@@ -125,29 +153,36 @@ static void on_refreshed(struct device *d, const struct device_report *report, v
 int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
 		       sd_varlink_method_flags_t flags, void *userdata)
 {
-	static const sd_json_dispatch_field table[] = { {} };
+	static const sd_json_dispatch_field table[] = {
+		{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string, 0, 0 },
+		{}
+	};
+	_cleanup_(describe_freep) struct describe *new = NULL;
+	_cleanup_fault_ struct fault fault = {};
+	struct device *d, *only = NULL;
+	const char *interface = NULL;
 	struct manager *m = userdata;
 	struct describe *q;
-	struct device *d;
 	int r;
 
 	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, NULL);
+	r = sd_varlink_dispatch(link, parameters, table, &interface);
 	if (r != 0)
 		return r;
-	q = calloc(1, sizeof(*q));
-	if (!q)
+	new = calloc(1, sizeof(*new));
+	if (!new)
 		return -ENOMEM;
-	*q = (struct describe){ .manager = m, .n_waiting = 1 };
-	r = peer_read(link, &q->peer);
-	if (r < 0) {
-		peer_done(&q->peer);
-		free(q);
-		return r;
-	}
+	*new = (struct describe){ .manager = m, .n_waiting = 1 };
+	new->interface = interface ? strdup(interface) : NULL;
+	r = interface && !new->interface ? -ENOMEM : peer_read(link, &new->peer);
+	if (r == 0 && interface)
+		r = request_device(m, interface, &only, &fault);
+	if (r != 0)
+		return reply_fault(link, r, &fault);
+	q = TAKE_PTR(new);
 	q->link = sd_varlink_ref(link);
 	TAILQ_FOREACH(d, &m->devices, entry)
-		if (!device_is_held_up(d) && device_refresh(d, on_refreshed, q) == 0)
+		if ((!only || d == only) && !device_is_held_up(d) && device_refresh(d, on_refreshed, q) == 0)
 			q->n_waiting++;
 	if (q->n_waiting > 1) {
 		r = sd_event_add_time_relative(m->event, &q->patience, CLOCK_MONOTONIC,
@@ -248,14 +283,13 @@ int vl_method_list_leases(sd_varlink *link, sd_json_variant *parameters,
 	struct manager *m = userdata;
 	const char *id = NULL;
 	struct lease *l;
-	uint32_t number;
 	int r;
 
 	r = sd_varlink_dispatch(link, parameters, table, &id);
 	if (r != 0)
 		return r;
 	if (id) {
-		l = lease_id_parse(id, &number) == 0 ? leases_find(m, number) : NULL;
+		l = request_find_lease(m, id);
 		if (l)
 			return reply_lease(link, l);
 		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
@@ -277,8 +311,8 @@ int vl_method_watch(sd_varlink *link, sd_json_variant *parameters,
 	};
 	_cleanup_fault_ struct fault fault = {};
 	struct manager *m = userdata;
+	const struct lease *l = NULL;
 	const char *id = NULL;
-	uint32_t number = 0;
 	int r;
 
 	r = sd_varlink_dispatch(link, parameters, table, &id);
@@ -286,11 +320,13 @@ int vl_method_watch(sd_varlink *link, sd_json_variant *parameters,
 		return r;
 	if (!(flags & SD_VARLINK_METHOD_MORE))
 		return sd_varlink_error(link, SD_VARLINK_ERROR_EXPECTED_MORE, NULL);
-	if (id && (lease_id_parse(id, &number) < 0 || !leases_find(m, number))) {
+	if (id)
+		l = request_find_lease(m, id);
+	if (id && !l) {
 		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
 		return reply_fault(link, r, &fault);
 	}
-	r = watch_add(m, link, number);
+	r = watch_add(m, link, l ? l->id : 0);
 	if (r == -EBUSY) {
 		r = fault_set(&fault, ZCRX_QUOTA_EXCEEDED, "watchers",
 			      "This user has %d watchers already; close some of them.",

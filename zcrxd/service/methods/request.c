@@ -89,15 +89,20 @@ static int check_handle(sd_varlink *link, struct lease *l, uint64_t index, struc
 			 "The descriptor that was sent is not a handle of lease %s.", id);
 }
 
+struct lease *request_find_lease(struct manager *m, const char *id)
+{
+	uint32_t number;
+
+	return lease_id_parse(id, &number) == 0 || lease_id_from_device(id, &number) == 0 ?
+		       leases_find(m, number) : NULL;
+}
+
 int request_lease(sd_varlink *link, struct manager *m, const struct peer *peer, const char *id,
 		  uint64_t handle_index, struct lease **ret, struct fault *reterr)
 {
-	struct lease *l = NULL;
-	uint32_t number;
+	struct lease *l = request_find_lease(m, id);
 	int r;
 
-	if (lease_id_parse(id, &number) == 0)
-		l = leases_find(m, number);
 	if (!l)
 		return fault_set(reterr, ZCRX_NO_SUCH_LEASE, id,
 				 "There is no such lease (any more); see zcrxctl leases.");
@@ -116,6 +121,28 @@ int request_lease(sd_varlink *link, struct manager *m, const struct peer *peer, 
 					   "administrator may revoke it (zcrxctl revoke).", id);
 	*ret = l;
 	return 0;
+}
+
+/* As `ip address` and `ip link` print it: "zc0:", "zc0@if5". */
+static struct device *find_pasted(struct manager *m, const char *name)
+{
+	_cleanup_free_ char *start = strndup(name, strcspn(name, ":@ "));
+
+	return start && !streq(start, name) ? manager_find_device(m, start) : NULL;
+}
+
+int request_device(struct manager *m, const char *name, struct device **ret, struct fault *reterr)
+{
+	struct device *d = manager_find_device(m, name), *meant;
+
+	if (d) {
+		*ret = d;
+		return 0;
+	}
+	meant = find_pasted(m, name);
+	return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, name,
+			 "%s is not in the configuration%s%s%s See zcrxctl status.", name,
+			 meant ? "; did you mean " : "", meant ? device_name(meant) : "", meant ? "?" : ".");
 }
 
 int dispatch_optional_uint64(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,

@@ -41,7 +41,8 @@ static int take_affinity(const char *list, struct tuning *ret, struct fault *ret
 		return 0;
 	if (strlen(list) >= sizeof(ret->irq.cpus) || cpus_parse(list, &ignored) < 0)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "irqAffinity",
-				 "irqAffinity is a list of CPUs such as 0-3,8, of less than %zu bytes.",
+				 "irqAffinity is a list of CPUs such as 0-3,8, of less than %zu bytes; not a "
+				 "mask, as in smp_affinity.",
 				 sizeof(ret->irq.cpus));
 	strcpy(ret->irq.cpus, list);
 	return 0;

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See accounts.h. A look is an object that the loop and its thread share: whoever is the last to need it
+ * frees it, so that a thread that nss never lets go of is nobody's concern.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+
+#include "accounts.h"
+#include "clock.h"
+#include "connection.h"
+#include "log.h"
+#include "policy.h"
+
+struct look {
+	atomic_uint n_ref;
+	int done_fd; /* an eventfd */
+	struct account *list;
+	size_t n;
+};
+
+struct accounts {
+	struct manager *manager;
+	struct look *look; /* under way */
+	sd_event_source *done, *patience;
+	uint64_t started, ended; /* monotonic: the look under way, and the last one; 0: none */
+	bool outdated;		 /* the policy is another one since the look began */
+};
+
+static void look_unref(struct look *l)
+{
+	if (atomic_fetch_sub(&l->n_ref, 1) > 1)
+		return;
+	accounts_list_free(l->list, l->n);
+	if (l->done_fd >= 0)
+		close(l->done_fd);
+	free(l);
+}
+
+static void *look_main(void *userdata)
+{
+	struct look *l = userdata;
+
+	for (size_t i = 0; i < l->n; i++)
+		l->list[i].r = account_find(l->list[i].kind, l->list[i].name, &l->list[i].id);
+	(void)eventfd_write(l->done_fd, 1);
+	look_unref(l);
+	return NULL;
+}
+
+/* --------------------------------------------------------------------------- what came of it */
+
+static void say(const struct policy_rule *rule, const struct account *a, const char *path)
+{
+	const char *kind = a->kind == ACCOUNT_USER ? "user" : "group";
+
+	if (a->r == 0)
+		log_info("%s:%u: %s %s has the number %u now.", path, rule->line, kind, a->name, a->id);
+	else if (a->r == -ENOENT)
+		log_warning("%s:%u: there is no %s %s; the rule matches nobody until there is one.", path,
+			    rule->line, kind, a->name);
+	else
+		log_warning("%s:%u: %s %s cannot be looked up (%s); the rule matches whom it did before.",
+			    path, rule->line, kind, a->name, strerror(-a->r));
+}
+
+static void learn(struct config *c, const struct account *list, size_t n, const char *path)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < c->n_policy; k++)
+			if (policy_rule_learn(&c->policy[k], &list[i]))
+				say(&c->policy[k], &list[i], path);
+}
+
+void accounts_look_up(struct config *c, const char *path)
+{
+	struct account *list;
+	size_t n;
+
+	if (config_list_accounts(c, &list, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		list[i].r = account_find(list[i].kind, list[i].name, &list[i].id);
+	learn(c, list, n, path);
+	accounts_list_free(list, n);
+}
+
+/* ------------------------------------------------------------------------------------ the look */
+
+static void look_start(struct accounts *a);
+
+static void look_end(struct accounts *a)
+{
+	a->done = sd_event_source_disable_unref(a->done);
+	a->patience = sd_event_source_disable_unref(a->patience);
+	look_unref(TAKE_PTR(a->look));
+}
+
+static int on_done(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+{
+	struct accounts *a = userdata;
+	struct manager *m = a->manager;
+
+	(void)s;
+	(void)fd;
+	(void)revents;
+	m->loop.doing = "users and groups";
+	learn(m->config, a->look->list, a->look->n, m->config_path);
+	look_end(a);
+	a->ended = now_usec(CLOCK_MONOTONIC);
+	if (a->outdated)
+		look_start(a);
+	connections_go_on(m);
+	return 0;
+}
+
+static int on_patience_lost(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct accounts *a = userdata;
+
+	(void)s;
+	(void)usec;
+	connections_go_on(a->manager);
+	return 0;
+}
+
+static int look_new(const struct config *c, struct look **ret)
+{
+	struct look *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return -ENOMEM;
+	atomic_init(&l->n_ref, 1);
+	l->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = l->done_fd < 0 ? -errno : config_list_accounts(c, &l->list, &l->n);
+	if (r < 0) {
+		look_unref(l);
+		return r;
+	}
+	*ret = l;
+	return 0;
+}
+
+static int look_run(struct look *l)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int r = pthread_attr_init(&attributes);
+
+	if (r != 0)
+		return -r;
+	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	atomic_fetch_add(&l->n_ref, 1);
+	r = pthread_create(&thread, &attributes, look_main, l);
+	(void)pthread_attr_destroy(&attributes);
+	if (r != 0)
+		look_unref(l);
+	return -r;
+}
+
+/* What fails here is tried again with the next call that depends on it. */
+static void look_start(struct accounts *a)
+{
+	sd_event *event = a->manager->event;
+	int r = look_new(a->manager->config, &a->look);
+
+	a->outdated = false;
+	if (r < 0) {
+		log_errno(r, "Cannot look for users and groups");
+		return;
+	}
+	a->started = now_usec(CLOCK_MONOTONIC);
+	if (a->look->n == 0) {
+		look_end(a);
+		return;
+	}
+	r = sd_event_add_io(event, &a->done, a->look->done_fd, EPOLLIN, on_done, a);
+	if (r >= 0)
+		r = sd_event_add_time_relative(event, &a->patience, CLOCK_MONOTONIC,
+					       ACCOUNTS_PATIENCE_USEC, 0, on_patience_lost, a);
+	if (r >= 0)
+		r = look_run(a->look);
+	if (r >= 0)
+		return;
+	log_errno(r, "Cannot look for users and groups");
+	look_end(a);
+}
+
+/* --------------------------------------------------------------------------------- who asks */
+
+bool accounts_keep_waiting(struct manager *m, const struct peer *peer)
+{
+	struct accounts *a = m->accounts;
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
+
+	if (!policy_depends_on_names(m->config, peer))
+		return false;
+	if (!a->look && a->ended > 0 && now < a->ended + ACCOUNTS_FRESH_USEC)
+		return false;
+	if (!a->look)
+		look_start(a);
+	return a->look && now < a->started + ACCOUNTS_PATIENCE_USEC;
+}
+
+void accounts_take_policy(struct manager *m, const struct config *old)
+{
+	struct accounts *a = m->accounts;
+
+	if (old)
+		config_take_accounts(m->config, old);
+	a->ended = 0;
+	if (a->look)
+		a->outdated = true;
+	else
+		look_start(a);
+}
+
+int accounts_new(struct manager *m, struct accounts **ret)
+{
+	struct accounts *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return -ENOMEM;
+	a->manager = m;
+	*ret = a;
+	return 0;
+}
+
+struct accounts *accounts_free(struct accounts *a)
+{
+	if (a && a->look)
+		look_end(a);
+	free(a);
+	return NULL;
+}
