@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-sys.path.append(str(pathlib.Path(__file__).parent.parent / "nic"))
+for folder in "nic", "common":
+    sys.path.append(str(pathlib.Path(__file__).parent.parent / folder))
 
 pytest.register_assert_rewrite("machine")
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A FUSE server of an ordinary user's, in user and mount namespaces of his own, that stops answering;
-and what he makes of its file, so that whoever lets go of it waits for ever."""
+"""For the tests of floods and those of the system: a FUSE server that stops answering, and what a client
+makes of its file, so that whoever lets go of it waits for ever."""
 
 import contextlib
+import ctypes
 import errno
 import mmap
 import os
@@ -10,15 +11,19 @@ import socket
 import struct
 import tempfile
 
-from client import libc
-
 MIB = 1 << 20
+DEVICE = "/dev/fuse"
+
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def enter_namespaces(flags):
-    """Root in there, nobody outside. Before any thread is started."""
+    """An ordinary user makes them in a user namespace of his own: root in there, nobody outside. Before
+    any thread is started."""
     uid, gid = os.getuid(), os.getgid()
-    os.unshare(os.CLONE_NEWUSER | flags)
+    os.unshare((os.CLONE_NEWUSER if uid else 0) | flags)
+    if uid == 0:
+        return
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as f:
             f.write(text)
@@ -41,7 +46,7 @@ class SilentFile:
         self.shared = mmap.mmap(-1, mmap.PAGESIZE)
         directory = tempfile.mkdtemp()
         self.path = directory + "/file"
-        self.device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+        self.device = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
         options = f"fd={self.device},rootmode=40000,user_id=0,group_id=0"
         assert libc.mount(b"silent", directory.encode(), b"fuse", 0, options.encode()) == 0
         if os.fork():
