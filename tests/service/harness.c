@@ -192,6 +192,7 @@ static void unlink_found(struct daemon *d)
 
 void daemon_stop(struct daemon *d)
 {
+	assert_int_equal(sim_unguarded(d->sim), 0);
 	pthread_kill(running.thread, SIGTERM);
 	pthread_join(running.thread, NULL);
 	unlink(d->socket_path);

@@ -28,7 +28,7 @@ void daemon_run(struct daemon *d);
 void daemon_start(struct daemon *d, const char *config);
 /* The same after a daemon that has left this text as its record. */
 void daemon_start_with(struct daemon *d, const char *config, const char *state);
-/* SIGTERM's way out; checks that nothing of ours is left on the NIC. */
+/* SIGTERM's way out; checks that no rule stood without its guard, whatever the test did. */
 void daemon_stop(struct daemon *d);
 void daemon_write_config(struct daemon *d, const char *text);
 /* Its loop stands still, in the middle of nothing; and goes on, with all that has come meanwhile. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "clock.h"
 #include "harness.h"
 
 #define OURS(name) "io.zcrx.Manager." name
@@ -75,11 +76,13 @@ static sd_json_variant *describe(sd_varlink *link)
 	return reply;
 }
 
-/* What is on the way to the queue when the rule goes is guarded still. */
+/* What is on the way to the queue when the rule goes is guarded still. Clients poll once a second at
+ * least: it takes longer than that. */
 static void test_as_long_as_a_flow_is_steered(void **state)
 {
 	struct daemon *d = *state;
 	struct client a, b;
+	uint64_t begin;
 	uint16_t port;
 
 	assert_null(client_open(d, &a, CLIENT_STEERED));
@@ -87,10 +90,12 @@ static void test_as_long_as_a_flow_is_steered(void **state)
 	assert_true(is_guarded(d, a.port));
 	assert_true(is_guarded(d, b.port));
 	port = a.port;
+	begin = now_usec(CLOCK_MONOTONIC);
 	client_close(&a);
 	wait_for_rules(d, 1);
 	assert_true(is_guarded(d, port));
 	wait_for_guarded(d, 1);
+	assert_true(now_usec(CLOCK_MONOTONIC) - begin >= 3000000);
 	assert_true(is_guarded(d, b.port));
 	client_close(&b);
 	wait_until_clean(d);

@@ -18,11 +18,35 @@ static int copy_flows(struct flow **to, size_t *to_n, const struct flow *flows, 
 	return 0;
 }
 
+static bool is_among(const struct flow *flow, const struct flow *flows, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (flow_covers(&flows[i], flow))
+			return true;
+	return false;
+}
+
+bool sim_guards(const struct sim_nic *nic, const struct flow *flow)
+{
+	return is_among(flow, nic->guard, nic->n_guard);
+}
+
+static bool has_rule(const struct sim_nic *nic, const struct flow *flow)
+{
+	for (size_t i = 0; i < nic->state->n_rules; i++)
+		if (nic->state->rules[i].understood && flow_equal(&nic->state->rules[i].flow, flow))
+			return true;
+	return false;
+}
+
 /* With the lock held. */
 static int set(struct sim_handle *h)
 {
 	struct sim_nic *nic = &h->sim->nics[h->slot];
 
+	for (size_t i = 0; nic->state && i < nic->n_guard; i++)
+		if (has_rule(nic, &nic->guard[i]) && !is_among(&nic->guard[i], h->guard, h->n_guard))
+			h->sim->n_unguarded++;
 	nic->guard_owner = h->id;
 	return copy_flows(&nic->guard, &nic->n_guard, h->guard, h->n_guard);
 }
@@ -100,12 +124,15 @@ bool sim_is_guarded(struct nic_backend *b, unsigned ifindex, const struct flow *
 	size_t slot;
 
 	SIM_LOCK(s);
-	if (sim_find(s, ifindex, &slot) < 0)
-		return false;
-	for (size_t i = 0; i < s->nics[slot].n_guard; i++)
-		if (flow_covers(&s->nics[slot].guard[i], flow))
-			return true;
-	return false;
+	return sim_find(s, ifindex, &slot) == 0 && sim_guards(&s->nics[slot], flow);
+}
+
+unsigned sim_unguarded(struct nic_backend *b)
+{
+	struct sim *s = sim_of(b);
+
+	SIM_LOCK(s);
+	return s->n_unguarded;
 }
 
 size_t sim_count_guarded(struct nic_backend *b, unsigned ifindex)

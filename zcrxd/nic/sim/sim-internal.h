@@ -111,6 +111,7 @@ struct sim {
 	size_t n_at_port;
 	unsigned n_looks;   /* into the tables of sockets */
 	unsigned n_awaited; /* sockets whose end somebody waits for */
+	unsigned n_unguarded; /* rules that stood without a guard */
 	bool short_rings; /* end with their queues */
 	bool silent; /* other administrators use ioctls that tell nobody */
 	int event_fd;
@@ -181,6 +182,8 @@ int sim_context_create(struct nic *nic, const uint32_t *queues, size_t n, uint32
 int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,
 		       struct fault *reterr);
 /* sim-guard.c */
+/* With the lock held. */
+bool sim_guards(const struct sim_nic *nic, const struct flow *flow);
 int sim_guard_set(struct nic *nic, const struct flow *flows, size_t n, struct fault *reterr);
 int sim_guard_keep(struct nic *nic, bool *ret_lost, struct fault *reterr);
 int sim_guard_sweep(struct nic_backend *b, bool (*is_needed)(unsigned ifindex, void *userdata),

@@ -82,6 +82,8 @@ int sim_remove_guard(struct nic_backend *b, unsigned ifindex);
 /* The guard stands for every packet of this flow; for how many flows it stands at all. */
 bool sim_is_guarded(struct nic_backend *b, unsigned ifindex, const struct flow *flow);
 size_t sim_count_guarded(struct nic_backend *b, unsigned ifindex);
+/* How many rules were inserted before the guard stood for them, or lost it while they were there. */
+unsigned sim_unguarded(struct nic_backend *b);
 /* An ifq on a queue begins (somebody else's) or ends (a ring was closed). */
 int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound);
 /* What was exported stays bound until the export is closed, too. */
