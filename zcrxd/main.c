@@ -129,6 +129,10 @@ static int run(const struct arguments *a)
 	struct nic_backend *backend;
 	int r;
 
+	/* Until the loop reads them nothing may be ended half way, by a restart that is asked for now, say. */
+	r = manager_block_signals();
+	if (r < 0)
+		return log_errno(r, "Cannot block signals");
 	r = kernel_backend_new(&backend, &fault);
 	if (r > 0) {
 		log_error("%s", fault.message);

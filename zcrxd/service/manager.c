@@ -248,19 +248,24 @@ static int add_signal(struct manager *m, int number, sd_event_signal_handler_t h
 	return 0;
 }
 
-static int add_signals(struct manager *m)
+int manager_block_signals(void)
 {
 	static const int numbers[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGCHLD };
 	sigset_t mask;
-	int r;
 
-	/* Blocked here, before any thread exists: they are read from the loop. */
 	sigemptyset(&mask);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		sigaddset(&mask, numbers[i]);
-	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
-		return -errno;
-	r = add_signal(m, SIGTERM, on_terminate);
+	return sigprocmask(SIG_BLOCK, &mask, NULL) < 0 ? -errno : 0;
+}
+
+static int add_signals(struct manager *m)
+{
+	int r;
+
+	r = manager_block_signals();
+	if (r >= 0)
+		r = add_signal(m, SIGTERM, on_terminate);
 	if (r >= 0)
 		r = add_signal(m, SIGINT, on_terminate);
 	if (r >= 0)

@@ -87,6 +87,8 @@ struct manager {
 	uint64_t stop_usec;	/* when that came; CLOCK_MONOTONIC */
 };
 
+/* Those that the loop reads wait for it. First of all, before any thread exists. */
+int manager_block_signals(void);
 /* Takes over `backend` on success. */
 int manager_new(struct nic_backend *backend, const char *config_path, const char *state_path,
 		struct manager **ret);
