@@ -4,7 +4,9 @@ looked at. What is another's never reaches his queue."""
 
 import contextlib
 import errno
+import os
 import re
+import signal
 import socket
 import struct
 import threading
@@ -259,22 +261,30 @@ def test_it_is_bound_to_another_device(bobs):
         refusal(bobs, his, "bound to another device")
 
 
-def test_the_port_is_taken_while_it_does_not_listen(bobs):
+@pytest.mark.parametrize("busy", [False, True], ids=["at-once", "busy"])
+def test_the_port_is_taken_while_it_does_not_listen(bobs, busy):
     """bob disconnects his listener, alice comes to the port and connects from there, he listens
     again: the same socket, nothing was destroyed, and it receives what it did. Her connection would be
-    his for good."""
+    his for good. The kernel wakes up who watches the socket, but only who looks before he listens again
+    sees anything: a daemon that is busy meanwhile does not."""
     reuse = {"SO_REUSEADDR": 1}
+    daemon = machine.main_pid()
     with simnic.peer_socket(socket.AF_INET, socket.SOCK_STREAM) as peer, \
             listener_of("bob", address="0.0.0.0", port=PORT, **reuse) as his, \
             socket_of("alice") as hers:
         peer.bind((PEER4, 0))
         peer.listen()
         bobs.add_socket(his)
-        disconnect(his)
         hers.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        hers.bind((HOST4, PORT))
-        hers.connect(peer.getsockname())
-        his.listen()
+        if busy:
+            os.kill(daemon, signal.SIGSTOP)
+        try:
+            disconnect(his)
+            hers.bind((HOST4, PORT))
+            hers.connect(peer.getsockname())
+            his.listen()
+        finally:
+            os.kill(daemon, signal.SIGCONT)
         machine.until(lambda: not machine.rule_count())
         refusal(bobs, his, "A socket of another user")
         with simnic.counted() as grown, peer.accept()[0] as sender:
