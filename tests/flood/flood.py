@@ -150,7 +150,7 @@ class Client:
 
 
 class Daemon:
-    def __init__(self):
+    def __init__(self, *options):
         self.ended = False
         # Not pytest's: that one is closed to other users.
         self.directory = tempfile.TemporaryDirectory(prefix="zcrxd-flood-")
@@ -162,7 +162,7 @@ class Daemon:
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [os.environ["ZCRXD_SIM"], f"--config={directory}/zcrxd.yaml",
-                 f"--socket={self.path}"], stderr=log)
+                 f"--socket={self.path}", *options], stderr=log)
         until(lambda: "Ready." in self.log.read_text())
 
     def __enter__(self):
