@@ -25,16 +25,17 @@ static sd_json_variant *interface_of(sd_varlink *link)
 
 static void wait_until_configured(sd_varlink *link, unsigned channels, unsigned n)
 {
-	for (unsigned i = 0; i < 3000; i++) {
-		sd_json_variant *v = interface_of(link);
+	sd_json_variant *v = NULL;
 
+	for (unsigned i = 0; i < 3000; i++) {
+		v = interface_of(link);
 		if (streq(text_of(v, "state"), "configured") &&
 		    number_of(v, "combinedChannels") == channels)
 			return;
 		usleep(10000);
 	}
-	fail_msg("with operation %u failing it stays %s: \"%s\"", n, text_of(interface_of(link), "state"),
-		 text_of(interface_of(link), "reason"));
+	fail_msg("with operation %u failing it stays %s: \"%s\"", n, text_of(v, "state"),
+		 text_of(v, "reason"));
 }
 
 static void set_channels(struct daemon *d, unsigned channels)
