@@ -206,19 +206,74 @@ static void test_table_stays_wide(void **state)
 	watch_end(&w);
 }
 
-/* An ioctl that told nobody, while nobody cared: who registers is refused, and then it is repaired. */
+static void change_silently(struct daemon *d, const struct step *step)
+{
+	sim_set_silent(d->sim, true);
+	change(d, step);
+	sim_set_silent(d->sim, false);
+}
+
+/* An ioctl that told nobody, while nobody cared: it is repaired, and who registers need not know. */
 static void test_found_at_register(void **state)
 {
 	struct daemon *d = *state;
+	struct watching w;
 	struct client c;
 
 	assert_null(client_open(d, &c, CLIENT_RESERVED));
-	sim_set_silent(d->sim, true);
-	change(d, &wide_table);
-	sim_set_silent(d->sim, false);
-	assert_string_equal(client_register(&c), "io.zcrx.Manager.FlowConflict");
-	wait_until_narrow(d);
+	watch(d, &w);
+	change_silently(d, &wide_table);
 	assert_null(client_register(&c));
+	assert_false(leads_beyond(d, 4));
+	wait_for_events(&w, "drifted repaired");
+	client_close(&c);
+	wait_until_clean(d);
+	watch_end(&w);
+}
+
+/* With on-drift: report it is left alone, as nothing is in use behind it; and what the refusal says to do
+ * does it. */
+static void test_reported_at_register(void **state)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
+	struct daemon *d = *state;
+	struct client c;
+	char reason[1024];
+
+	link = daemon_connect(d);
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	change_silently(d, &wide_table);
+	assert_string_equal(client_register(&c), "io.zcrx.Manager.FlowConflict");
+	wait_for_state(d, "degraded", reason);
+	assert_contains(reason, "the RSS table leads ordinary traffic to queues 4, 5, 6 and 7");
+	assert_contains(reason, "zcrxctl apply sim0");
+	assert_string_equal(client_register(&c), "io.zcrx.Manager.FlowConflict");
+	assert_true(leads_beyond(d, 7 - 1));
+	assert_null(call(link, "Apply", NULL, "{}"));
+	assert_null(client_register(&c));
+	assert_false(leads_beyond(d, 4));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+/* What the table leads to is not granted, and the rest is: the table stays as somebody has set it. */
+static void test_reported_at_acquire(void **state)
+{
+	uint32_t entries[128];
+	struct daemon *d = *state;
+	struct step five = { .op = STEP_RSS, .to = { .rss = entries } };
+	struct nic_state *s = observe(d);
+	struct client c;
+
+	five.to.n_rss = s->rss.n;
+	nic_state_free(s);
+	assert_true(five.to.n_rss <= ARRAY_SIZE(entries));
+	for (size_t i = 0; i < five.to.n_rss; i++)
+		entries[i] = (uint32_t)(i % 5);
+	change_silently(d, &five);
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	assert_int_equal(c.rings[0], 5);
+	assert_true(leads_beyond(d, 4));
 	client_close(&c);
 	wait_until_clean(d);
 }
@@ -230,6 +285,7 @@ int main(void)
 		REPAIR(test_rules),	       REPAIR(test_reset),
 		REPAIR(test_foreign_rule),     REPAIR(test_foreign_context),
 		REPAIR(test_table_stays_wide), REPAIR(test_found_at_register),
+		REPORT(test_reported_at_register), REPORT(test_reported_at_acquire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

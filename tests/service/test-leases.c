@@ -194,6 +194,47 @@ static void test_foreign_queue(void **state)
 	assert_string_equal(text_of(queue, "state"), "free");
 }
 
+static void expect_queue(struct daemon *d, unsigned index, const char *state, const char *reason)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	sd_json_variant *reply, *queue;
+
+	assert_null(call(link, "Describe", &reply, "{}"));
+	reply = sd_json_variant_by_index(sd_json_variant_by_key(reply, "interfaces"), 0);
+	queue = sd_json_variant_by_index(sd_json_variant_by_key(reply, "queues"), index);
+	assert_string_equal(text_of(queue, "state"), state);
+	assert_string_equal(text_of(queue, "reason"), reason);
+}
+
+/* What Register would refuse is neither shown as free nor granted; what is clean is. Nobody has told. */
+static void test_ways_before_acquire(void **state)
+{
+	const struct nic_rule rule = { .location = 900, .action = RULE_TO_QUEUE, .target = 5 };
+	struct daemon *d = *state;
+	struct client c, other;
+
+	assert_int_equal(sim_foreign_context(d->sim, SIM0, 1, 4), 0);
+	assert_int_equal(sim_foreign_rule(d->sim, SIM0, &rule), 0);
+	assert_null(client_open_queues(d, &c, 2, CLIENT_BOUND));
+	assert_int_equal(c.rings[0], 6);
+	assert_int_equal(c.rings[1], 7);
+	expect_queue(d, 4, "quarantined", "RSS context 1 of sim0, which is not zcrxd's, leads to queue 4; narrow "
+		     "it, or remove it with: ethtool -X sim0 context 1 delete");
+	expect_queue(d, 5, "quarantined", "Rule 900 of sim0, which is not zcrxd's, leads to queue 5; remove it "
+		     "with: ethtool -N sim0 delete 900");
+	assert_string_equal(client_open(d, &other, CLIENT_RESERVED), OURS("NoQueueAvailable"));
+	client_close(&other);
+	assert_int_equal(sim_remove_context(d->sim, SIM0, 1), 0);
+	expect_queue(d, 4, "free", "");
+	assert_null(client_open(d, &other, CLIENT_BOUND));
+	assert_int_equal(other.rings[0], 4);
+	client_close(&other);
+	client_close(&c);
+	assert_int_equal(sim_remove_rule(d->sim, SIM0, 900), 0);
+	expect_queue(d, 5, "free", "");
+	wait_until_clean(d);
+}
+
 /* A way of others to the queue is refused before the ifq, and named. */
 static void test_foreign_way(void **state)
 {
@@ -203,8 +244,8 @@ static void test_foreign_way(void **state)
 	struct daemon *d = *state;
 	struct client c;
 
-	assert_int_equal(sim_foreign_rule(d->sim, SIM0, &rule), 0);
 	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_int_equal(sim_foreign_rule(d->sim, SIM0, &rule), 0);
 	assert_string_equal(client_register(&c), OURS("FlowConflict"));
 	assert_int_equal(sim_remove_rule(d->sim, SIM0, 900), 0);
 	assert_null(client_register(&c));
@@ -300,6 +341,7 @@ int main(void)
 		cmocka_unit_test(test_all_queues),
 		cmocka_unit_test(test_handle_is_authority),
 		cmocka_unit_test(test_foreign_queue),
+		cmocka_unit_test(test_ways_before_acquire),
 		cmocka_unit_test(test_foreign_way),
 		cmocka_unit_test(test_time_to_live),
 		cmocka_unit_test(test_persistent),

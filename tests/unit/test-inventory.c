@@ -163,6 +163,27 @@ static void test_lease_first(void **state)
 	assert_false(inventory_take(&i, 8, 1, queues));
 }
 
+/* Why there are too few. */
+static void test_refuse(void **state)
+{
+	_cleanup_fault_ struct fault free_ones = {}, withheld = {};
+	struct inventory i;
+
+	(void)state;
+	inventory_init(&i);
+	assert_int_equal(inventory_resize(&i, &(struct carve_out){ .zero_copy_first = 4,
+								   .zero_copy_count = 4 }), 0);
+	assert_int_equal(inventory_refuse(&i, "nic0", 5, "", &free_ones), ZCRX_NO_QUEUE_AVAILABLE);
+	assert_string_equal(free_ones.message, "nic0 has 4 of 4 zero-copy queues free, 5 asked. See zcrxctl "
+					       "status nic0.");
+	assert_int_equal(inventory_quarantine(&i, 5, "odd"), 0);
+	assert_int_equal(inventory_quarantine(&i, 6, "even"), 0);
+	assert_int_equal(inventory_refuse(&i, "nic0", 3, "More.", &withheld), ZCRX_NO_QUEUE_AVAILABLE);
+	assert_string_equal(withheld.message, "nic0 has 2 of 4 zero-copy queues free, 3 asked. 2 are withheld; "
+					      "of queue 5: odd. More. See zcrxctl status nic0.");
+	inventory_done(&i);
+}
+
 static void test_random_use(void **state)
 {
 	enum { QUEUES = 16, FIRST = 16 };
@@ -217,7 +238,7 @@ int main(void)
 		cmocka_unit_test(test_empty),	   cmocka_unit_test(test_take_and_give),
 		cmocka_unit_test(test_take_queue), cmocka_unit_test(test_quarantine),
 		cmocka_unit_test(test_resize),	   cmocka_unit_test(test_lease_first),
-		cmocka_unit_test(test_random_use),
+		cmocka_unit_test(test_refuse),	   cmocka_unit_test(test_random_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

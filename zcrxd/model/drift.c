@@ -163,21 +163,6 @@ static const struct rss_table *find_context(const struct nic_state *s, uint32_t 
 	return NULL;
 }
 
-const struct nic_rule *drift_rule_to(const struct nic_state *s, uint32_t queue)
-{
-	for (size_t i = 0; i < s->n_rules; i++) {
-		const struct nic_rule *rule = &s->rules[i];
-		const struct rss_table *t = rule->action == RULE_TO_CONTEXT
-						    ? find_context(s, rule->target)
-						    : NULL;
-
-		if ((rule->action == RULE_TO_QUEUE && rule->target == queue) ||
-		    (t && leads_to(t, queue)))
-			return rule;
-	}
-	return NULL;
-}
-
 static bool is_own_context(const struct nic_state *s, const struct rss_table *t,
 			   const struct drift_expected *e)
 {

@@ -94,8 +94,6 @@ int drift_add_setting(const char *text, const struct drift_expected *e, struct d
  * no drift at all. -ENOMEM only. */
 int drift_format(const struct drift *d, const struct drift_expected *e, char **ret);
 
-/* A rule that leads to this queue, by a context or straight; NULL if there is none. */
-const struct nic_rule *drift_rule_to(const struct nic_state *s, uint32_t queue);
 /* The default table leads to one of these. */
 bool drift_table_leads(const struct nic_state *s, const uint32_t *queues, size_t n);
 /* To make it lead to the first `ordinary` queues only. The caller frees step->to.rss. -ENOMEM. */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "fault.h"
 #include "plan.h"
 #include "types.h"
 
@@ -28,6 +29,9 @@ int inventory_resize(struct inventory *i, const struct carve_out *c);
 unsigned inventory_free_count(const struct inventory *i);
 /* The lowest free ones, marked as held by `lease`. False and no change if there are too few. */
 bool inventory_take(struct inventory *i, uint32_t lease, unsigned n, uint32_t *ret_queues);
+/* NO_QUEUE_AVAILABLE: so many were asked for, and why there are not; `more` may say more, or be "". */
+int inventory_refuse(const struct inventory *i, const char *interface, unsigned asked,
+		     const char *more, struct fault *reterr);
 /* Marks one particular queue; -EBUSY if somebody else has it, -ERANGE if it is not carved out. */
 int inventory_take_queue(struct inventory *i, uint32_t lease, uint32_t queue);
 /* Gives back every queue of the lease. */

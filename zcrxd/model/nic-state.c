@@ -251,7 +251,7 @@ int nic_state_check_ways(const struct nic_state *s, unsigned queue, const struct
 			"The RSS table of %s cannot be read, so ordinary traffic may reach "
 			"queue %u; this needs a driver with RSS.",
 			s->name, queue);
-	if (rss_table_leads_to(&s->rss, queue))
+	if (!own->table_is_seen_to && rss_table_leads_to(&s->rss, queue))
 		return fault_set(
 			reterr, ZCRX_FLOW_CONFLICT, NULL,
 			"The RSS table of %s leads ordinary traffic to queue %u; narrow it "

@@ -187,10 +187,11 @@ struct own_ways {
 	uint32_t context; /* RSS context, 0 if there is none, that spreads over: */
 	const uint32_t *queues;
 	size_t n_queues;
+	bool table_is_seen_to; /* the default table is narrowed before it matters: it is not asked about */
 };
 
 /*
- * Nobody else may reach a bound queue: 0 if no RSS table, no RSS context and no rule but its lease's
+ * Nobody else may reach a bound queue, and none is leased that could not be bound: 0 if no RSS table, no RSS context and no rule but its lease's
  * own leads to it. Else FLOW_CONFLICT with a message that names the way and how to close it.
  */
 int nic_state_check_ways(const struct nic_state *s, unsigned queue, const struct own_ways *own,

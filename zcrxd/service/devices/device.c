@@ -9,7 +9,6 @@
 
 #include "clock.h"
 #include "device.h"
-#include "drift.h"
 #include "leases.h"
 #include "log.h"
 #include "retry.h"
@@ -199,23 +198,29 @@ static void refresh_run(struct nic *nic, void *data)
 	f->r = nic->ops->observe(nic, &f->state, &f->fault);
 }
 
-/* A queue without a lease has no rule of ours. */
-static const char *why_withheld(const struct device *d, uint32_t queue, char text[128])
+bool device_sees_to_table(const struct device *d)
 {
-	const struct nic_rule *rule = drift_rule_to(d->observed, queue);
-	size_t n = d->observed->n_queues;
+	/* As long as it is not configured, a plan that narrows it is on its way. */
+	return !d->drift.armed ||
+	       (d->manager->config->on_drift == ON_DRIFT_REPAIR && !d->drift.failure);
+}
 
-	if (n > 0 && queue >= n) {
-		snprintf(text, 128, "%s has only %zu queues now", d->name, n);
-		return text;
-	}
-	if (!nic_state_queue_clean(d->observed, queue))
-		return "the kernel shows it in use by somebody else";
-	if (!rule)
-		return NULL;
-	snprintf(text, 128, "rule %u, which is not zcrxd's, leads to it; ethtool -N %s delete %u removes it",
-		 rule->location, d->name, rule->location);
-	return text;
+/* A queue without a lease has no rule, and no context, of ours: what Register would refuse it for. */
+static const char *why_withheld(const struct device *d, uint32_t queue, struct fault *fault)
+{
+	const struct own_ways none = { .table_is_seen_to = device_sees_to_table(d) };
+	size_t n = d->observed->n_queues;
+	int r = 0;
+
+	if (n > 0 && queue >= n)
+		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL, "%s has only %zu queues now", d->name,
+			      n);
+	else if (!nic_state_queue_clean(d->observed, queue))
+		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL,
+			      "the kernel shows it in use by somebody else");
+	else if (!d->observed->software)
+		r = nic_state_check_ways(d->observed, queue, &none, fault);
+	return r > 0 ? fault->message : NULL;
 }
 
 /* What nobody of ours holds is free exactly if the kernel shows it as nobody's. Nothing is said of
@@ -230,12 +235,12 @@ void device_review_queues(struct device *d)
 	for (unsigned i = 0; i < c->zero_copy_count; i++) {
 		uint32_t queue = c->zero_copy_first + i;
 		const struct inventory_queue *q = inventory_get(&d->inventory, queue);
-		char text[128];
+		_cleanup_fault_ struct fault fault = {};
 		const char *why;
 
 		if (q->lease)
 			continue;
-		why = why_withheld(d, queue, text);
+		why = why_withheld(d, queue, &fault);
 		if (why && !q->quarantine)
 			device_quarantine(d, queue, why);
 		if (why || !q->quarantine)

@@ -148,5 +148,8 @@ void device_unblock(struct device *d);
 /* Queues in an unknown state are looked at again now. */
 void device_recheck(struct device *d);
 void device_review_queues(struct device *d);
+/* An RSS table that leads to queues which are not in use is narrowed without being asked for, so that it
+ * keeps nobody from a lease. */
+bool device_sees_to_table(const struct device *d);
 /* Withhold a queue that the kernel says is somebody else's. */
 void device_quarantine(struct device *d, uint32_t queue, const char *reason);

@@ -13,6 +13,8 @@ struct acquire {
 	struct lease *lease;
 	struct grant_request request;
 	struct grant grant;
+	bool table_is_seen_to; /* as nic_state_check_ways() takes it */
+	bool taken;	       /* the queues are not free after all */
 	unsigned tries;
 	int r;
 	struct fault fault;
@@ -141,11 +143,27 @@ static enum grant_kind lease_grant_kind(const struct lease *l)
 		       : GRANT_DIRECT;
 }
 
+/* What Register would refuse is not granted. An interface that is down is asked when it is up. */
+static int check_ways(struct nic *nic, const struct acquire *a, struct fault *reterr)
+{
+	const struct own_ways own = { .table_is_seen_to = a->table_is_seen_to };
+	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
+	int r = nic->ops->observe_ways(nic, &state, reterr);
+
+	for (size_t i = 0; r == 0 && state->up && i < a->request.n_queues; i++)
+		r = nic_state_check_ways(state, a->request.queues[i], &own, reterr);
+	return r;
+}
+
 static void acquire_run(struct nic *nic, void *data)
 {
 	struct acquire *a = data;
 
-	a->r = nic->ops->grant(nic, &a->request, &a->grant, &a->fault);
+	a->r = a->request.kind == GRANT_SOFTWARE ? 0 : check_ways(nic, a, &a->fault);
+	if (a->r == 0)
+		a->r = nic->ops->grant(nic, &a->request, &a->grant, &a->fault);
+	a->taken = a->r == ZCRX_FLOW_CONFLICT ||
+		   (a->r == ZCRX_KERNEL_REJECTED && a->fault.error == EBUSY);
 }
 
 static void acquire_report(struct acquire *a, int r)
@@ -162,25 +180,29 @@ static void acquire_fail(struct acquire *a, int r)
 	acquire_report(a, r);
 }
 
-/* Somebody outside uses a queue that we thought free. The device has looked again and withholds it:
- * try what else is free. */
+/* Somebody outside uses a queue that we thought free, or leads to it. The device has looked again and
+ * withholds it: try what else is free. */
 static void on_looked_again(struct device *d, const struct device_report *report, void *userdata)
 {
 	struct acquire *a = userdata;
 	struct lease *l = a->lease;
+	unsigned n = (unsigned)a->request.n_queues;
 	int r = a->r;
 
 	(void)report;
-	if (l->state == LEASE_RESERVED &&
-	    inventory_take(&d->inventory, l->id, (unsigned)a->request.n_queues, l->queues)) {
-		l->n_queues = (unsigned)a->request.n_queues;
+	if (l->state == LEASE_RESERVED && inventory_take(&d->inventory, l->id, n, l->queues)) {
+		l->n_queues = n;
 		fault_done(&a->fault);
+		a->table_is_seen_to = device_sees_to_table(d);
 		(void)lease_save(l);
 		r = lease_check_saved(l, "grant a lease", &a->fault);
 		if (r == 0)
 			r = device_submit(d, acquire_run, acquire_done, a);
 		if (r == 0)
 			return;
+	} else if (l->state == LEASE_RESERVED) {
+		fault_done(&a->fault);
+		r = inventory_refuse(&d->inventory, device_name(d), n, "", &a->fault);
 	}
 	acquire_fail(a, r);
 }
@@ -252,7 +274,7 @@ static void acquire_done(void *data)
 
 	if (a->r == 0)
 		acquire_granted(a);
-	else if (a->r == ZCRX_KERNEL_REJECTED && a->fault.error == EBUSY && ++a->tries < 3) {
+	else if (a->taken && ++a->tries < 3) {
 		/* They are free for others while we look, so they are not the lease's any more. */
 		inventory_give(&d->inventory, l->id);
 		l->n_queues = 0;
@@ -284,6 +306,7 @@ static int acquire_prepare(struct lease *l, const struct acquire_request *q, str
 	a->request = (struct grant_request){ .kind = l->grant.kind, .queues = l->queues,
 					     .n_queues = l->n_queues };
 	lease_device_name(l->id, a->request.device);
+	a->table_is_seen_to = device_sees_to_table(l->device);
 	return 0;
 }
 
@@ -302,10 +325,7 @@ int lease_acquire(struct manager *m, const struct acquire_request *q, lease_done
 		return -ENOMEM;
 	}
 	if (!inventory_take(&d->inventory, l->id, l->n_queues, l->queues)) {
-		r = fault_set(reterr, ZCRX_NO_QUEUE_AVAILABLE, device_name(d),
-			      "%s has %u free zero-copy queues, %u asked. See zcrxctl status %s.",
-			      device_name(d), inventory_free_count(&d->inventory), l->n_queues,
-			      device_name(d));
+		r = inventory_refuse(&d->inventory, device_name(d), l->n_queues, "", reterr);
 		lease_unref(l);
 		free(a);
 		return r;

@@ -71,6 +71,7 @@ struct lease_handle {
 
 struct lease_queue {
 	bool registering;
+	bool binding; /* from here on, nobody else may reach it */
 	bool bound;
 	uint64_t area;	  /* bytes accounted to the owner */
 	struct tuning found; /* what Tune has changed, as it was */

@@ -6,11 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "drift.h"
 #include "export.h"
 #include "fdstore.h"
 #include "leases.h"
 #include "log.h"
 #include "registrar.h"
+
+/* Looks at the ways to the queue, while what leads to it is being closed. */
+#define WAYS_TRIES 3
 
 struct registration {
 	struct lease *lease;
@@ -24,6 +28,8 @@ struct registration {
 	int r;
 	struct fault fault;
 	struct inquiry *inquiry;
+	bool table; /* it was the RSS table that led to the queue */
+	unsigned tries;
 	bool asked;
 	unsigned answered; /* how often that was found */
 	register_done done;
@@ -56,7 +62,7 @@ static void registration_report(struct registration *g, int r)
 	struct register_reply reply = { .ifq = &g->ifq, .hardware_queue = g->hardware_queue,
 					.napi_id = g->found.napi_id };
 
-	l->per_queue[g->queue].registering = false;
+	l->per_queue[g->queue].registering = l->per_queue[g->queue].binding = false;
 	/* Not the client's doing: something is wrong with how this machine is set up. */
 	if (r == ZCRX_KERNEL_REJECTED && g->fault.error == EPERM)
 		log_message(LOG_ERR, &(struct log_fields){ .lease = l->id },
@@ -229,6 +235,7 @@ static void ways_run(struct nic *nic, void *data)
 				 state->name, state->name);
 	if (g->r == 0)
 		g->r = nic_state_check_ways(state, g->hardware_queue, &g->own, &g->fault);
+	g->table = g->r == ZCRX_FLOW_CONFLICT && drift_table_leads(state, &g->hardware_queue, 1);
 	nic_state_free(state);
 }
 
@@ -257,6 +264,23 @@ static int start_registrar(struct registration *g)
 	return registrar_start(m, &g->request, is_excused, on_registered, g, &g->fault);
 }
 
+static void ways_done(void *data);
+
+/* Somebody has opened a way, and an old ioctl tells nobody. Where the table is put right by ourselves it
+ * is looked at once more: nobody is told to do what is being done. With `on-drift: report` it is left
+ * alone, as nothing is in use behind it yet, and the refusal says what to do. */
+static bool look_again(struct registration *g)
+{
+	struct lease *l = g->lease;
+
+	drift_look(l->device, true);
+	if (!g->table || l->manager->config->on_drift != ON_DRIFT_REPAIR || ++g->tries >= WAYS_TRIES ||
+	    device_submit(l->device, ways_run, ways_done, g) < 0)
+		return false;
+	fault_done(&g->fault);
+	return true;
+}
+
 static void ways_done(void *data)
 {
 	struct registration *g = data;
@@ -264,12 +288,16 @@ static void ways_done(void *data)
 	struct device *d = l->device;
 	int r = g->r;
 
-	if (r == ZCRX_FLOW_CONFLICT)
-		drift_look(d, true); /* an old ioctl tells nobody */
+	if (r == ZCRX_FLOW_CONFLICT && look_again(g)) {
+		device_job_done(d);
+		return;
+	}
 	if (r == 0)
 		r = lease_event(l, LEASE_REGISTER, NULL, &g->fault);
-	if (r == 0)
+	if (r == 0) {
+		l->per_queue[g->queue].binding = true;
 		r = start_registrar(g);
+	}
 	if (r != 0)
 		registration_report(g, r);
 	device_job_done(d);
@@ -361,6 +389,8 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	}
 	lease_begin(l);
 	l->per_queue[queue].registering = true;
+	/* What is repaired anyway is closed at once, as for a queue in use. */
+	l->per_queue[queue].binding = l->manager->config->on_drift == ON_DRIFT_REPAIR;
 	l->per_queue[queue].area = request->area_size;
 	(void)lease_save(l);
 	return 0;

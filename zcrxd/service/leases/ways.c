@@ -13,7 +13,7 @@
 static bool queue_is_bound(const struct lease *l, unsigned queue)
 {
 	/* What registers by itself does not tell us when. */
-	return l->per_queue[queue].bound || l->per_queue[queue].registering ||
+	return l->per_queue[queue].bound || l->per_queue[queue].binding ||
 	       (l->self_registered && l->state == LEASE_STEERED);
 }
 

@@ -114,13 +114,8 @@ static int check_device(struct device *d, const struct peer *peer, unsigned queu
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, device_name(d), "%s is %s: %s",
 				 device_name(d), device_state_to_string(d->state), d->reason ?: "");
 	if (inventory_free_count(&d->inventory) < queues)
-		return fault_set(reterr, ZCRX_NO_QUEUE_AVAILABLE, device_name(d),
-				 "%s has %u of %u zero-copy queues free, %u asked.%s%s See zcrxctl "
-				 "status %s.",
-				 device_name(d), inventory_free_count(&d->inventory),
-				 d->inventory.carve_out.zero_copy_count, queues,
-				 d->blocked ? " " : "", d->blocked ? d->reason ?: "" : "",
-				 device_name(d));
+		return inventory_refuse(&d->inventory, device_name(d), queues,
+					d->blocked ? d->reason ?: "" : "", reterr);
 	return 0;
 }
 
