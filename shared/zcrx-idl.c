@@ -77,7 +77,10 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(LandingShare,
 static SD_VARLINK_DEFINE_ENUM_TYPE(EventKind,
 	DOC("A lease was acquired"), SD_VARLINK_DEFINE_ENUM_VALUE(acquired),
 	DOC("An ifq was registered for a lease"), SD_VARLINK_DEFINE_ENUM_VALUE(bound),
-	DOC("A flow was added to a lease"), SD_VARLINK_DEFINE_ENUM_VALUE(steered),
+	DOC("A flow was added to a lease, or what had taken one of its flows does so no more"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(steered),
+	DOC("Somebody else's rule takes flows of a lease before its own rules can; see the reason"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(taken),
 	DOC("A lease is being taken back"), SD_VARLINK_DEFINE_ENUM_VALUE(draining),
 	DOC("A lease's queues are free again"), SD_VARLINK_DEFINE_ENUM_VALUE(freed),
 	DOC("A queue is withheld from leasing until it is seen clean"),
@@ -177,6 +180,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Interface,
 	DOC("What of the traffic here is not steered, or reaches no lease at the moment, though somebody may "
 	    "expect it; a sentence each"),
 	FIELD(problems, STRING, N | A),
+	DOC("Flows of leases that others' rules take, or may take, before the lease's own rule can; null from "
+	    "a zcrxd that does not know"),
+	FIELD(takenFlows, INT, N),
 	DOC("Urgent TCP segments to steered flows that lost their flag, so that the kernel does not panic, "
 	    "since the first flow; null if none is steered"),
 	FIELD(urgentSegments, INT, N),
@@ -191,13 +197,28 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Flow,
 	DOC("Remote port, 1 to 65535; null for any"), FIELD(sourcePort, INT, N),
 	DOC("Local port, 1 to 65535; null for any"), FIELD(destinationPort, INT, N));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Landing,
+	DOC("How much of the flow"), TYPED(share, LandingShare, 0),
+	DOC("Location of the ntuple rule that decides; null if RSS does"), FIELD(rule, INT, N),
+	DOC("The RSS context that it spreads by; null for a rule to one queue, and for none"),
+	FIELD(rssContext, INT, N),
+	DOC("The lease that the rule belongs to; null if it is not zcrxd's"),
+	FIELD(leaseId, STRING, N),
+	DOC("Indices of the hardware queues; empty if they are dropped or it is not known"),
+	FIELD(queues, INT, A),
+	DOC("The same for a person"), FIELD(message, STRING, 0));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(LeaseFlow,
 	DOC("Names the flow within its lease, for RemoveFlow"), FIELD(flowId, STRING, 0),
 	DOC("This and the rest: as in Flow"), TYPED(protocol, FlowProtocol, 0),
 	DOC("Remote address"), FIELD(source, STRING, N),
 	DOC("Local address"), FIELD(destination, STRING, N),
 	DOC("Remote port"), FIELD(sourcePort, INT, N),
-	DOC("Local port"), FIELD(destinationPort, INT, N));
+	DOC("Local port"), FIELD(destinationPort, INT, N),
+	DOC("Somebody else's rule that takes it, all or in part, or may take it, before the lease's own "
+	    "rule can: its message says how to remove it. As it was seen within the last second or so; "
+	    "null if nothing does"),
+	TYPED(takenBy, Landing, N));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("Eight hexadecimal digits; its netkit device is named zcrx-LEASEID"),
@@ -224,17 +245,6 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("Bytes of all areas registered through zcrxd. What clients add to their queues by themselves "
 	    "(Linux 7.3) is not among them: it counts against their own limit of locked memory"),
 	FIELD(areaBytes, INT, 0));
-
-static SD_VARLINK_DEFINE_STRUCT_TYPE(Landing,
-	DOC("How much of the flow"), TYPED(share, LandingShare, 0),
-	DOC("Location of the ntuple rule that decides; null if RSS does"), FIELD(rule, INT, N),
-	DOC("The RSS context that it spreads by; null for a rule to one queue, and for none"),
-	FIELD(rssContext, INT, N),
-	DOC("The lease that the rule belongs to; null if it is not zcrxd's"),
-	FIELD(leaseId, STRING, N),
-	DOC("Indices of the hardware queues; empty if they are dropped or it is not known"),
-	FIELD(queues, INT, A),
-	DOC("The same for a person"), FIELD(message, STRING, 0));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Change,
 	DOC("Name of the interface"), FIELD(interface, STRING, 0),
@@ -382,7 +392,10 @@ static SD_VARLINK_DEFINE_METHOD(AddFlow,
 	DOC("By value instead: for root, and for ports and addresses that the policy lists"),
 	IN_TYPED(flow, Flow, N),
 	DOC("Names of the flows within the lease, for RemoveFlow"), OUT(flowIds, STRING, A),
-	DOC("The flows as they were understood, in the same order"), OUT_TYPED(flows, Flow, A));
+	DOC("The flows as they were understood, in the same order"), OUT_TYPED(flows, Flow, A),
+	DOC("Those of them that somebody else's rule takes before the lease's own rule can, so that they are "
+	    "copied, or not received at all; null if there are none"),
+	OUT_TYPED(taken, LeaseFlow, A | N));
 
 static SD_VARLINK_DEFINE_METHOD(RemoveFlow,
 	DOC("The lease"), IN(leaseId, STRING, 0),

@@ -161,10 +161,30 @@ static void ether(struct ethtool_rx_flow_spec *fs)
 	fs->flow_type = ETHER_FLOW;
 }
 
+static void ip_any(struct ethtool_rx_flow_spec *fs)
+{
+	fs->flow_type = IPV4_USER_FLOW;
+	fs->m_u.usr_ip4_spec.proto = 0;
+}
+
+static void ip_tcp(struct ethtool_rx_flow_spec *fs)
+{
+	fs->flow_type = IPV4_USER_FLOW;
+	fs->h_u.usr_ip4_spec.proto = IPPROTO_TCP;
+	fs->m_u.usr_ip4_spec.proto = 0xff;
+}
+
+static void ip_udp(struct ethtool_rx_flow_spec *fs)
+{
+	ip_tcp(fs);
+	fs->h_u.usr_ip4_spec.proto = IPPROTO_UDP;
+}
+
 static void test_not_understood(void **state)
 {
 	void (*const changes[])(struct ethtool_rx_flow_spec *) = {
-		mask_hole, mask_port, port_zero, type_of_service, vlan, mac, user_data, udp, ether,
+		mask_hole, mask_port, port_zero, type_of_service, vlan, mac, user_data, udp, ether, ip_udp,
+		ip_tcp, ip_any,
 	};
 	const struct flow flow = sample(FLOW_TCP4), none = {};
 	struct nic_rule rule;
@@ -177,6 +197,7 @@ static void test_not_understood(void **state)
 		changes[i](&nfc.fs);
 		rxnfc_to_rule(&nfc, &rule);
 		assert_false(rule.understood);
+		assert_int_equal(rule.other_protocol, changes[i] == udp || changes[i] == ip_udp);
 		assert_memory_equal(&rule.flow, &none, sizeof(none));
 		assert_int_equal(rule.target, 7); /* where it leads is known all the same */
 	}

@@ -103,6 +103,12 @@ static const struct row rows[] = {
 	  "RSS context 7, which is not zcrxd's, leads to queue 5 (ethtool -X nic0 context 7 delete "
 	  "removes it); affected: lease 00000001 of uid 1000 (queue 5)",
 	  DRIFT_CONTEXT, DRIFT_NOTED, { true, false } },
+	{ "a rule before ours", 4, { own, { 1, RULE_TO_QUEUE, 3, true, flow } }, 2, 0, 0,
+	  "rule 1, which is not zcrxd's, takes tcp4,dst-port=80 to queue 3 (ethtool -N nic0 delete 1 removes "
+	  "it); affected: lease 00000001 of uid 1000 (queue 5)",
+	  DRIFT_TAKEN, DRIFT_CHANGED, { true, false } },
+	{ "what may come before ours is nobody's change", 4, { own, { 1, RULE_TO_QUEUE, 3, false } }, 2, 0, 0,
+	  NULL },
 	{ "a lost rule", 4, {}, 0, 0, 0,
 	  "the rule tcp4,dst-port=80 to queue 5 is gone; "
 	  "affected: lease 00000001 of uid 1000 (queue 5)",
@@ -130,7 +136,8 @@ static void check_row(const struct row *row)
 	assert_int_equal(d.list[0].kind, row->kind);
 	assert_int_equal(d.list[0].severity, row->severity);
 	assert_memory_equal(d.list[0].affected, row->affected, sizeof(row->affected));
-	assert_int_equal(d.list[0].flow, row->kind == DRIFT_RULE_LOST ? 11 : 0);
+	assert_int_equal(d.list[0].flow, row->kind == DRIFT_RULE_LOST || row->kind == DRIFT_TAKEN ? 11 : 0);
+	assert_int_equal(drift_is_taken_only(&d), row->kind == DRIFT_TAKEN);
 }
 
 static void test_ways(void **state)

@@ -23,10 +23,10 @@ static struct nic_rule rule(uint32_t location, enum rule_action action, uint32_t
 }
 
 /* What the landings say, as text: "SHARE LOCATION|rss QUEUE,QUEUE". */
-static void expect(const struct nic_rule *rules, size_t n_rules, struct flow f, bool has_rss,
-		   const char *expected)
+static void expect_of(const char *driver, const struct nic_rule *rules, size_t n_rules, struct flow f,
+		      bool has_rss, const char *expected)
 {
-	struct nic_state s = { .rules = (struct nic_rule *)rules, .n_rules = n_rules,
+	struct nic_state s = { .driver = (char *)driver, .rules = (struct nic_rule *)rules, .n_rules = n_rules,
 			       .contexts = contexts, .n_contexts = 1, .has_rss = has_rss,
 			       .rss = { .entries = default_entries, .n = 5 } };
 	_cleanup_free_ struct landing *list = NULL;
@@ -39,7 +39,8 @@ static void expect(const struct nic_rule *rules, size_t n_rules, struct flow f, 
 		size_t n_queues;
 
 		assert_int_equal(landing_queues(&list[i], &queues, &n_queues), 0);
-		at += (size_t)snprintf(said + at, sizeof(said) - at, "%s%s ", i ? "; " : "",
+		at += (size_t)snprintf(said + at, sizeof(said) - at, "%s%s%s ", i ? "; " : "",
+				       list[i].tied ? "perhaps " : "",
 				       landing_share_to_string(list[i].share));
 		if (list[i].rule)
 			at += (size_t)snprintf(said + at, sizeof(said) - at, "%u",
@@ -51,6 +52,12 @@ static void expect(const struct nic_rule *rules, size_t n_rules, struct flow f, 
 					       queues[k]);
 	}
 	assert_string_equal(said, expected);
+}
+
+static void expect(const struct nic_rule *rules, size_t n_rules, struct flow f, bool has_rss,
+		   const char *expected)
+{
+	expect_of("", rules, n_rules, f, has_rss, expected);
 }
 
 static void test_no_rule(void **state)
@@ -122,6 +129,39 @@ static void test_the_lower_location_is_asked_first(void **state)
 	       "some 3; some 12 6; some 40 5; rest rss 0,1,3");
 }
 
+/* mlx5: more fields win, wherever the rule lies; of as many, nobody knows. */
+static void test_more_fields_are_asked_first(void **state)
+{
+	struct nic_rule rules[] = {
+		rule(0, RULE_TO_QUEUE, 7, to_port(80, 0)),
+		rule(9, RULE_TO_QUEUE, 6, to_port(80, 4000)),
+		rule(5, RULE_TO_QUEUE, 5, to_port(0, 4000)),
+	};
+
+	(void)state;
+	expect_of("mlx5_core", rules, 2, to_port(80, 4000), true, "all 9 6");
+	expect_of("mlx5_core", rules, 2, to_port(80, 0), true, "some 9 6; rest 0 7");
+	expect_of("mlx5_core", rules, 3, to_port(80, 0), true, "some 9 6; perhaps some 0 7; perhaps some 5 5");
+	rules[1].understood = false;
+	expect_of("mlx5_core", rules, 2, to_port(80, 0), true, "some 9 6; rest 0 7");
+	rules[1].other_protocol = true;
+	expect_of("mlx5_core", rules, 2, to_port(80, 0), true, "all 0 7");
+}
+
+/* bnxt: which of two wins is not known; of one there is no question. */
+static void test_no_order(void **state)
+{
+	const struct nic_rule rules[] = {
+		rule(3, RULE_TO_QUEUE, 7, to_port(80, 0)),
+		rule(9, RULE_TO_QUEUE, 6, to_port(80, 4000)),
+	};
+
+	(void)state;
+	expect_of("bnxt_en", rules, 1, to_port(80, 4000), true, "all 3 7");
+	expect_of("bnxt_en", rules, 2, to_port(80, 4000), true, "perhaps some 3 7; perhaps some 9 6");
+	expect_of("bnxt_en", rules + 1, 1, to_port(80, 0), true, "some 9 6; rest rss 0,1,3");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +169,8 @@ int main(void)
 		cmocka_unit_test(test_each_action),
 		cmocka_unit_test(test_part_of_it),
 		cmocka_unit_test(test_the_lower_location_is_asked_first),
+		cmocka_unit_test(test_more_fields_are_asked_first),
+		cmocka_unit_test(test_no_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

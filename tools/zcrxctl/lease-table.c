@@ -106,12 +106,45 @@ static char *flow_format_brief(sd_json_variant *flow)
 	return s;
 }
 
+unsigned taken_count(sd_json_variant *lease, sd_json_variant **ret_first)
+{
+	sd_json_variant *flow;
+	unsigned n = 0;
+
+	array_foreach(flow, field_array(lease, "flows"))
+	{
+		sd_json_variant *taken = field_object(flow, "takenBy");
+
+		if (taken && n++ == 0 && ret_first)
+			*ret_first = taken;
+	}
+	return n;
+}
+
+/* " (rule 0 takes it)": what is at FLOWS does not come to the lease. */
+static char *taken_format(sd_json_variant *lease, bool brief)
+{
+	sd_json_variant *first = NULL;
+	unsigned n = taken_count(lease, &first);
+	char *s = NULL;
+	int r;
+
+	if (n == 0)
+		return strdup("");
+	if (brief)
+		return strdup(" !");
+	r = n == 1 ? asprintf(&s, " (rule %" PRIu64 " takes it)", field_unsigned(first, "rule", 0))
+		   : asprintf(&s, " (others' rules take %u)", n);
+	return r < 0 ? NULL : s;
+}
+
 static void add_flows(struct table *t, sd_json_variant *lease, bool brief)
 {
 	sd_json_variant *flows = field_array(lease, "flows");
 	size_t n = flows ? sd_json_variant_elements(flows) : 0;
-	_cleanup_free_ char *first = NULL;
+	_cleanup_free_ char *first = NULL, *taken = taken_format(lease, brief);
 	sd_json_variant *flow;
+	enum ink ink = taken && *taken ? INK_BAD : INK_NONE;
 
 	if (n == 0) {
 		table_take(t, INK_NONE, strdup(""));
@@ -120,9 +153,10 @@ static void add_flows(struct table *t, sd_json_variant *lease, bool brief)
 	flow = sd_json_variant_by_index(flows, 0);
 	first = brief ? flow_format_brief(flow) : flow_object_format(flow);
 	if (n == 1)
-		table_take(t, INK_NONE, TAKE_PTR(first));
+		table_add(t, ink, "%s%s", first ?: "?", taken ?: "");
 	else
-		table_add(t, INK_NONE, brief ? "%s +%zu" : "%s and %zu more", first ?: "?", n - 1);
+		table_add(t, ink, brief ? "%s +%zu%s" : "%s and %zu more%s", first ?: "?", n - 1,
+			  taken ?: "");
 }
 
 static void add_spread(struct table *t, sd_json_variant *lease)

@@ -189,9 +189,33 @@ static void write_problem_of_queue(FILE *f, sd_json_variant *interface, sd_json_
 		      field_string(queue, "reason"));
 }
 
+/* Flows that do not come to their lease, though it is steered. */
+static void write_taken(FILE *f, sd_json_variant *leases, bool *any, bool colour)
+{
+	sd_json_variant *lease, *taken = NULL;
+
+	array_foreach(lease, leases)
+	{
+		_cleanup_free_ char *more = NULL;
+		unsigned n = taken_count(lease, &taken);
+
+		if (n == 0)
+			continue;
+		if (!*any)
+			put_problem_heading(f, colour);
+		*any = true;
+		if (n > 1 && asprintf(&more, "; and likewise %u more of its flows", n - 1) < 0)
+			more = NULL;
+		write_wrapped(f, "%s lease %s: %s%s", field_string(lease, "interface") ?: "?",
+			      field_string(lease, "leaseId") ?: "?",
+			      field_string(taken, "message") ?: "?", more ?: "");
+	}
+}
+
 /* What is wrong with the daemon's record, and what keeps queues from being leased, beside what their
  * interface says itself. */
-static void write_problems(FILE *f, sd_json_variant *description, const struct lease_view *view)
+static void write_problems(FILE *f, sd_json_variant *description, sd_json_variant *leases,
+			   const struct lease_view *view)
 {
 	const char *set_aside = field_string(description, "stateSetAside");
 	sd_json_variant *interface, *queue, *problem;
@@ -225,6 +249,7 @@ static void write_problems(FILE *f, sd_json_variant *description, const struct l
 			write_problem_of_queue(f, interface, queue);
 		}
 	}
+	write_taken(f, leases, &any, view->colour);
 }
 
 int status_write(FILE *f, sd_json_variant *description, sd_json_variant *leases,
@@ -255,6 +280,6 @@ int status_write(FILE *f, sd_json_variant *description, sd_json_variant *leases,
 	} else {
 		fputs("\nNo leases.\n", f);
 	}
-	write_problems(f, description, view);
+	write_problems(f, description, leases, view);
 	return 0;
 }

@@ -5,7 +5,7 @@
  */
 #include <stdarg.h>
 
-#include "drift.h"
+#include "drift-internal.h"
 
 void drift_done(struct drift *d)
 {
@@ -14,12 +14,12 @@ void drift_done(struct drift *d)
 		free(d->list[i].affected);
 	}
 	free(d->list);
+	free(d->taken);
 	*d = (struct drift) {};
 }
 
-/* `text` is taken over, and NULL if there was no memory for it. */
-static int add(struct drift *d, const struct drift_expected *e, enum drift_kind kind, char *text,
-	       struct deviation **ret)
+int drift_add(struct drift *d, const struct drift_expected *e, enum drift_kind kind, char *text,
+	      struct deviation **ret)
 {
 	struct deviation *list = reallocarray(d->list, d->n + 1, sizeof(*list));
 	bool *affected = calloc(e->n_queues + 1, sizeof(*affected));
@@ -38,7 +38,7 @@ static int add(struct drift *d, const struct drift_expected *e, enum drift_kind 
 	return 0;
 }
 
-_printf_(1, 2) static char *format(const char *format, ...)
+char *drift_text(const char *format, ...)
 {
 	va_list ap;
 	char *s;
@@ -148,8 +148,8 @@ static int find_table(const struct nic_state *s, const struct drift_expected *e,
 		return r;
 	r = format_queues(queues, n, &text);
 	if (r == 0)
-		r = add(d, e, DRIFT_TABLE,
-			format("the RSS table leads ordinary traffic to %s", text), &v);
+		r = drift_add(d, e, DRIFT_TABLE,
+			      drift_text("the RSS table leads ordinary traffic to %s", text), &v);
 	if (r == 0)
 		affect_queues(v, e, queues, n);
 	return r;
@@ -193,12 +193,12 @@ static int find_contexts(const struct nic_state *s, const struct drift_expected 
 		if (r == 0 && n > 0)
 			r = format_queues(queues, n, &text);
 		if (r == 0 && n > 0)
-			r = add(d, e, DRIFT_CONTEXT,
-				format("RSS context %u, which is not zcrxd's, leads to %s (ethtool "
-				       "-X %s context %u delete removes it)",
-				       s->contexts[i].context, text, s->name,
-				       s->contexts[i].context),
-				&v);
+			r = drift_add(d, e, DRIFT_CONTEXT,
+				      drift_text("RSS context %u, which is not zcrxd's, leads to %s (ethtool "
+						 "-X %s context %u delete removes it)",
+						 s->contexts[i].context, text, s->name,
+						 s->contexts[i].context),
+				      &v);
 		if (r < 0)
 			return r;
 		if (n > 0) {
@@ -209,15 +209,10 @@ static int find_contexts(const struct nic_state *s, const struct drift_expected 
 	return 0;
 }
 
-static bool is_own(const struct nic_rule *rule, const struct drift_flow *f)
-{
-	return nic_rule_is(rule, &f->flow, &f->target);
-}
-
 static bool is_anyones(const struct nic_rule *rule, const struct drift_expected *e)
 {
 	for (size_t i = 0; i < e->n_flows; i++)
-		if (is_own(rule, &e->flows[i]))
+		if (nic_rule_is(rule, &e->flows[i].flow, &e->flows[i].target))
 			return true;
 	return false;
 }
@@ -244,61 +239,16 @@ static int find_rule(const struct nic_state *s, const struct nic_rule *rule,
 		return r;
 	r = format_queues(queues, n, &text);
 	if (r == 0)
-		r = add(d, e, DRIFT_RULE,
-			format("rule %u, which is not zcrxd's, leads %s%s (ethtool -N %s delete %u "
-			       "removes it)", rule->location,
-			       t == &one ? "to " : "by its RSS context to ", text, s->name,
-			       rule->location),
-			&v);
+		r = drift_add(d, e, DRIFT_RULE,
+			      drift_text("rule %u, which is not zcrxd's, leads %s%s (ethtool -N %s delete %u "
+					 "removes it)",
+					 rule->location, t == &one ? "to " : "by its RSS context to ", text,
+					 s->name, rule->location),
+			      &v);
 	if (r < 0)
 		return r;
 	v->severity = DRIFT_NOTED;
 	affect_queues(v, e, queues, n);
-	return 0;
-}
-
-static int find_lost(const struct nic_state *s, const struct drift_flow *f,
-		     const struct drift_expected *e, struct drift *d)
-{
-	_cleanup_free_ char *text = NULL;
-	struct deviation *v;
-	int r;
-
-	for (size_t i = 0; i < s->n_rules; i++)
-		if (is_own(&s->rules[i], f))
-			return 0;
-	if (flow_format(&f->flow, &text) < 0)
-		return -ENOMEM;
-	r = add(d, e, DRIFT_RULE_LOST,
-		format("the rule %s to %s %u is gone", text,
-		       f->target.action == RULE_TO_QUEUE ? "queue" : "RSS context",
-		       f->target.number),
-		&v);
-	if (r < 0)
-		return r;
-	v->flow = f->id;
-	for (size_t i = 0; i < e->n_queues; i++)
-		v->affected[i] = e->queues[i].lease == f->lease &&
-				 (f->target.action != RULE_TO_QUEUE ||
-				  e->queues[i].queue == f->target.number);
-	return 0;
-}
-
-static int find_lost_context(const struct nic_state *s, const struct drift_context *c,
-			     const struct drift_expected *e, struct drift *d)
-{
-	struct deviation *v;
-	int r;
-
-	if (nic_state_own_context(s, c->context, c->queues, c->n_queues))
-		return 0;
-	r = add(d, e, DRIFT_CONTEXT_LOST, format("RSS context %u of lease %08x is gone or changed",
-						 c->context, c->lease), &v);
-	if (r < 0)
-		return r;
-	v->lease = c->lease;
-	for (size_t i = 0; i < e->n_queues; i++)
-		v->affected[i] = e->queues[i].lease == c->lease;
 	return 0;
 }
 
@@ -317,8 +267,10 @@ static int find_guard(const struct nic_state *s, const struct drift_expected *e,
 
 	if (!s->guard_lost || e->n_flows == 0)
 		return 0;
-	r = add(d, e, DRIFT_GUARD, strdup("what keeps urgent and signed segments from its flows, on which "
-					  "the kernel panics, was gone"), &v);
+	r = drift_add(d, e, DRIFT_GUARD,
+		      strdup("what keeps urgent and signed segments from its flows, on which the kernel panics, "
+			     "was gone"),
+		      &v);
 	if (r < 0)
 		return r;
 	v->severity = DRIFT_OPEN;
@@ -338,12 +290,7 @@ int drift_find_ways(const struct nic_state *s, const struct drift_expected *e, s
 		r = find_rule(s, &s->rules[i], e, d);
 	if (r == 0)
 		r = find_contexts(s, e, d);
-	for (size_t i = 0; r == 0 && i < e->n_contexts; i++)
-		r = find_lost_context(s, &e->contexts[i], e, d);
-	for (size_t i = 0; r == 0 && i < e->n_flows; i++)
-		if (e->flows[i].installed)
-			r = find_lost(s, &e->flows[i], e, d);
-	return r;
+	return r == 0 ? drift_find_own(s, e, d) : r;
 }
 
 /* --------------------------------------------------------------------------- settings */
@@ -359,7 +306,7 @@ static bool has_kind(const struct drift *d, enum drift_kind kind)
 int drift_add_setting(const char *text, const struct drift_expected *e, struct drift *d)
 {
 	struct deviation *v;
-	int r = add(d, e, DRIFT_SETTING, strdup(text), &v);
+	int r = drift_add(d, e, DRIFT_SETTING, strdup(text), &v);
 
 	for (size_t i = 0; r == 0 && i < e->n_queues; i++)
 		v->affected[i] = e->queues[i].bound;

@@ -25,6 +25,7 @@ enum drift_kind {
 	DRIFT_GUARD,	 /* nothing keeps dangerous segments from steered flows */
 	DRIFT_RULE_LOST, /* a lease's own rule is gone */
 	DRIFT_CONTEXT_LOST, /* a lease's own RSS context is */
+	DRIFT_TAKEN,	 /* somebody's rule takes what a lease's own rule is for (taken.h) */
 	DRIFT_SETTING,	 /* what a step of the plan would put right */
 };
 
@@ -65,16 +66,20 @@ struct drift_expected {
 struct deviation {
 	enum drift_kind kind;
 	enum drift_severity severity;
-	uint64_t flow;	/* RULE_LOST: the flow's id */
+	uint64_t flow;	/* RULE_LOST, TAKEN: the flow's id */
+	bool movable;	/* TAKEN: its own rule can be put before that one */
 	uint32_t lease; /* CONTEXT_LOST: whose */
 	char *text;	/* "rule 3, which is not zcrxd's, leads to queue 6" */
 	bool *affected; /* of expected->queues: whose owner suffers */
 };
 
+struct taken;
+
 struct drift {
 	struct deviation *list;
 	size_t n;
 	size_t n_queues; /* length of `affected` */
+	struct taken *taken; /* by drift_find_ways(): of each of expected->flows, who takes it; or NULL */
 };
 
 void drift_done(struct drift *d);
@@ -89,6 +94,9 @@ int drift_find_ways(const struct nic_state *s, const struct drift_expected *e, s
 int drift_find_settings(const struct plan *plan, const struct drift_expected *e, struct drift *d);
 /* A NIC that cannot be what it has to be any more, for this reason. */
 int drift_add_setting(const char *text, const struct drift_expected *e, struct drift *d);
+
+/* Nothing but what others had there first, perhaps: it is no change that somebody makes again and again. */
+bool drift_is_taken_only(const struct drift *d);
 
 /* "TEXT; TEXT; affected: lease 0badcafe of uid 1000 (queue 5)"; of the rest only how many. NULL for
  * no drift at all. -ENOMEM only. */

@@ -9,6 +9,7 @@ static const struct driver {
 	const char *name;
 	enum effect effects[_STEP_OP_MAX];
 	bool splits_by_gro;
+	enum rule_order rule_order;
 	size_t rss_entries_least; /* then the power of two from four times the channels up */
 } drivers[] = {
 #define EFFECTS(gro, rings, ntuple_feature, rss_table, channel_counts)                             \
@@ -22,9 +23,11 @@ static const struct driver {
 	{ "mlx5_core",
 	  EFFECTS(EFFECT_PAUSE, EFFECT_PAUSE, EFFECT_NONE, EFFECT_NONE, EFFECT_PAUSE),
 	  .splits_by_gro = true,
+	  .rule_order = RULES_BY_FIELDS,
 	  .rss_entries_least = 256 },
 	{ "bnxt_en",
-	  EFFECTS(EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE) },
+	  EFFECTS(EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE),
+	  .rule_order = RULES_BY_CHANCE },
 	{ "gve", EFFECTS(EFFECT_PAUSE, EFFECT_PAUSE, EFFECT_NONE, EFFECT_NONE, EFFECT_PAUSE) },
 	{ "fbnic", EFFECTS(EFFECT_PAUSE, EFFECT_PAUSE, EFFECT_NONE, EFFECT_NONE, EFFECT_PAUSE) },
 	{ "ice", EFFECTS(EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_NONE, EFFECT_NONE, EFFECT_BOUNCE) },
@@ -62,6 +65,11 @@ const char *driver_suggest(const char *text)
 bool driver_splits_by_gro(const char *driver)
 {
 	return find(driver)->splits_by_gro;
+}
+
+enum rule_order driver_rule_order(const char *driver)
+{
+	return find(driver)->rule_order;
 }
 
 size_t driver_rss_entries(const char *driver, unsigned channels)

@@ -24,5 +24,14 @@ bool driver_splits_by_gro(const char *driver);
 /* Of what somebody took for a driver's name: the one that he means, as in mlx5; NULL if none begins so. */
 const char *driver_suggest(const char *text);
 
+/* Of two rules that match a packet, which one it goes by. */
+enum rule_order {
+	RULES_BY_LOCATION, /* the lower one, as ethtool(8) has it */
+	RULES_BY_FIELDS,   /* the one with more fields, wherever it lies */
+	RULES_BY_CHANCE,   /* not known */
+	_RULE_ORDER_MAX,
+};
+enum rule_order driver_rule_order(const char *driver);
+
 /* The entries of its RSS table for so many channels; 0 where they do not depend on each other. */
 size_t driver_rss_entries(const char *driver, unsigned channels);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "driver.h"
 #include "landing.h"
 
 const char *landing_share_to_string(enum landing_share s)
@@ -17,12 +18,67 @@ const char *landing_share_to_string(enum landing_share s)
 	return names[s];
 }
 
-static int by_location(const void *a, const void *b)
+static unsigned count_fields(const struct flow *f)
 {
-	const struct nic_rule *x = *(const struct nic_rule *const *)a;
-	const struct nic_rule *y = *(const struct nic_rule *const *)b;
+	return (f->source.prefix > 0) + (f->destination.prefix > 0) + (f->source_port > 0) +
+	       (f->destination_port > 0);
+}
 
-	return (x->location > y->location) - (x->location < y->location);
+/* Ranks are asked from 0 up; which of two rules of one rank wins is not known. */
+static uint32_t rank_of(enum rule_order order, const struct nic_rule *rule)
+{
+	switch (order) {
+	case RULES_BY_LOCATION:
+		return rule->location;
+	case RULES_BY_FIELDS: /* four at most; one that is not understood may have any number */
+		return rule->understood ? 4 - count_fields(&rule->flow) : 0;
+	case RULES_BY_CHANCE:
+	case _RULE_ORDER_MAX:
+		break;
+	}
+	return 0;
+}
+
+bool landing_may_precede(const struct nic_state *s, const struct nic_rule *rule,
+			 const struct nic_rule *other, bool *ret_sure)
+{
+	enum rule_order order = driver_rule_order(s->driver);
+	uint32_t a = rank_of(order, rule), b = rank_of(order, other);
+
+	*ret_sure = a != b && (rule->understood || order == RULES_BY_LOCATION);
+	return a <= b;
+}
+
+bool landing_may_match(const struct nic_rule *rule, const struct flow *f)
+{
+	return !rule->other_protocol && (!rule->understood || flow_overlaps(&rule->flow, f));
+}
+
+struct ranked {
+	const struct nic_rule *rule;
+	uint32_t rank;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return (x->rule->location > y->rule->location) - (x->rule->location < y->rule->location);
+}
+
+/* Those that may match, in the order in which they are asked. */
+static size_t rank_rules(const struct nic_state *s, const struct flow *f, struct ranked *ret)
+{
+	enum rule_order order = driver_rule_order(s->driver);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_rules; i++)
+		if (landing_may_match(&s->rules[i], f))
+			ret[n++] = (struct ranked){ &s->rules[i], rank_of(order, &s->rules[i]) };
+	qsort(ret, n, sizeof(*ret), by_rank);
+	return n;
 }
 
 static const struct rss_table *rule_table(const struct nic_state *s, const struct nic_rule *rule)
@@ -38,28 +94,31 @@ static const struct rss_table *rule_table(const struct nic_state *s, const struc
 int landings_of(const struct nic_state *s, const struct flow *f, struct landing **ret,
 		size_t *ret_n)
 {
-	_cleanup_free_ const struct nic_rule **rules = calloc(s->n_rules + 1, sizeof(*rules));
+	_cleanup_free_ struct ranked *rules = calloc(s->n_rules + 1, sizeof(*rules));
 	_cleanup_free_ struct landing *list = calloc(s->n_rules + 1, sizeof(*list));
+	size_t n_rules, n = 0, end;
 	bool left = true;
-	size_t n = 0;
 
 	if (!rules || !list)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->n_rules; i++)
-		rules[i] = &s->rules[i];
-	qsort(rules, s->n_rules, sizeof(*rules), by_location);
+	n_rules = rank_rules(s, f, rules);
+	for (size_t first = 0; first < n_rules && left; first = end) {
+		bool alone;
 
-	for (size_t i = 0; i < s->n_rules && left; i++) {
-		const struct nic_rule *rule = rules[i];
+		for (end = first + 1; end < n_rules && rules[end].rank == rules[first].rank;)
+			end++;
+		alone = end == first + 1;
+		for (size_t i = first; i < end; i++) {
+			const struct nic_rule *rule = rules[i].rule;
+			bool whole = rule->understood && flow_covers(&rule->flow, f);
 
-		if (rule->understood && !flow_overlaps(&rule->flow, f))
-			continue;
-		left = !rule->understood || !flow_covers(&rule->flow, f);
-		list[n] = (struct landing){ .share = LANDING_SOME, .rule = rule,
-					    .table = rule_table(s, rule) };
-		if (!left)
-			list[n].share = n == 0 ? LANDING_ALL : LANDING_REST;
-		n++;
+			left = left && !whole;
+			list[n] = (struct landing){ .share = LANDING_SOME, .rule = rule, .tied = !alone,
+						    .table = rule_table(s, rule) };
+			if (whole && alone)
+				list[n].share = n == 0 ? LANDING_ALL : LANDING_REST;
+			n++;
+		}
 	}
 	if (left) {
 		list[n] = (struct landing){ .share = n == 0 ? LANDING_ALL : LANDING_REST,

@@ -17,6 +17,7 @@ enum landing_share {
 struct landing {
 	enum landing_share share;
 	const struct nic_rule *rule;   /* NULL: no rule, the default RSS table */
+	bool tied; /* with the landings beside it: the driver does not tell which of these rules wins */
 	const struct rss_table *table; /* that spreads it over its queues; NULL if none does, or where
 					* it could not be read */
 };
@@ -24,11 +25,17 @@ struct landing {
 const char *landing_share_to_string(enum landing_share s); /* all, some, rest */
 
 /*
- * In the order in which the NIC asks its rules: of two that match, the one with the lower location
- * wins. The last landing takes all that is left. Borrows of `s`. -ENOMEM only.
+ * In the order in which the NIC asks its rules, which is its driver's (driver_rule_order). The last
+ * landing takes all that is left. Borrows of `s`. -ENOMEM only.
  */
 int landings_of(const struct nic_state *s, const struct flow *f, struct landing **ret,
 		size_t *ret_n);
 
 /* The queues of a landing, each once, in rising order; none for a rule that drops. -ENOMEM only. */
 int landing_queues(const struct landing *l, uint32_t **ret, size_t *ret_n);
+
+/* Some packet of the flow may be this rule's. */
+bool landing_may_match(const struct nic_rule *rule, const struct flow *f);
+/* Of a packet that matches both, this rule may take what would be the other's; and surely does. */
+bool landing_may_precede(const struct nic_state *s, const struct nic_rule *rule,
+			 const struct nic_rule *other, bool *ret_sure);

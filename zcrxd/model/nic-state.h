@@ -51,6 +51,7 @@ struct nic_rule {
 	uint32_t target; /* queue or context */
 	bool understood; /* `flow` says exactly what it matches; else it may match anything */
 	struct flow flow;
+	bool other_protocol; /* not understood, but nothing that it matches is TCP */
 };
 
 /* Where a rule of ours leads: RULE_TO_QUEUE or RULE_TO_CONTEXT, and which. */
@@ -135,6 +136,7 @@ struct nic_state {
 	bool guard_lost; /* it was not as it had been set when somebody looked */
 
 	bool has_rules;
+	bool chooses_locations; /* the driver does, and takes none that it is told */
 	struct nic_rule *rules;
 	size_t n_rules;
 

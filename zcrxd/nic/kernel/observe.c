@@ -115,7 +115,8 @@ static int observe_rss(struct kernel_nic *nic, struct nic_state *state)
 static int observe_rules(struct kernel_nic *nic, struct nic_state *state)
 {
 	const struct ethtool_device device = kernel_nic_device(nic);
-	int r = rxnfc_list(&device, &state->rules, &state->n_rules);
+	int r = rxnfc_list(&device, &state->rules, &state->n_rules,
+			   &state->chooses_locations);
 
 	if (r == -EOPNOTSUPP || r == -EINVAL)
 		return 0;

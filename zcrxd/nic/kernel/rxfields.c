@@ -37,7 +37,7 @@ int rxnfc_refuse_fields(const struct ethtool_device *d, const struct flow *flow,
 	const struct nic_rule *other;
 	size_t n;
 
-	if ((error != EINVAL && error != EOPNOTSUPP) || rxnfc_list(d, &rules, &n) < 0)
+	if ((error != EINVAL && error != EOPNOTSUPP) || rxnfc_list(d, &rules, &n, NULL) < 0)
 		return 0;
 	other = rxnfc_other_fields(flow, rules, n);
 	if (!other)

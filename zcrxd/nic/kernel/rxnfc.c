@@ -92,7 +92,8 @@ static bool is_absent(int r)
 	return r == -ENOENT || r == -EINVAL || r == -ERANGE || r == -ENOSPC;
 }
 
-int rxnfc_list(const struct ethtool_device *d, struct nic_rule **ret, size_t *ret_n)
+int rxnfc_list(const struct ethtool_device *d, struct nic_rule **ret, size_t *ret_n,
+	       bool *ret_chooses)
 {
 	_cleanup_free_ struct nic_rule *rules = NULL;
 	_cleanup_free_ uint32_t *used = NULL;
@@ -115,6 +116,8 @@ int rxnfc_list(const struct ethtool_device *d, struct nic_rule **ret, size_t *re
 	}
 	*ret = TAKE_PTR(rules);
 	*ret_n = n;
+	if (ret_chooses)
+		*ret_chooses = table.chooses;
 	return 0;
 }
 

@@ -134,6 +134,30 @@ static bool to_flow(const struct ethtool_rx_flow_spec *fs, struct flow *ret)
 	}
 }
 
+/* A layer 4 other than TCP. */
+static bool is_other_protocol(const struct ethtool_rx_flow_spec *fs)
+{
+	switch (fs->flow_type & ~(FLOW_EXT | FLOW_MAC_EXT | FLOW_RSS)) {
+	case UDP_V4_FLOW:
+	case SCTP_V4_FLOW:
+	case AH_V4_FLOW:
+	case ESP_V4_FLOW:
+	case UDP_V6_FLOW:
+	case SCTP_V6_FLOW:
+	case AH_V6_FLOW:
+	case ESP_V6_FLOW:
+		return true;
+	case IPV4_USER_FLOW:
+		return fs->m_u.usr_ip4_spec.proto == 0xff &&
+		       fs->h_u.usr_ip4_spec.proto != IPPROTO_TCP;
+	case IPV6_USER_FLOW:
+		return fs->m_u.usr_ip6_spec.l4_proto == 0xff &&
+		       fs->h_u.usr_ip6_spec.l4_proto != IPPROTO_TCP;
+	default: /* the kernel's numbers */
+		return false;
+	}
+}
+
 void rxnfc_to_rule(const struct ethtool_rxnfc *nfc, struct nic_rule *ret)
 {
 	const struct ethtool_rx_flow_spec *fs = &nfc->fs;
@@ -155,5 +179,6 @@ void rxnfc_to_rule(const struct ethtool_rxnfc *nfc, struct nic_rule *ret)
 	rule.understood = to_flow(fs, &flow);
 	if (rule.understood)
 		rule.flow = flow;
+	rule.other_protocol = is_other_protocol(fs);
 	*ret = rule;
 }

@@ -121,6 +121,8 @@ int look_judge(struct look *k)
 	r = leases_ways(k->device, &k->ways);
 	if (r == 0)
 		r = drift_find_ways(k->state, &k->ways.expected, &k->drift);
+	if (r == 0)
+		leases_note_taken(k->device, k->drift.taken);
 	look_take_back(k, DRIFT_RULE);
 	return r;
 }

@@ -93,7 +93,7 @@ void drift_over(struct device *d)
 	if (w->quiet)
 		return;
 	drift_say(d, LOG_INFO, "repaired", NULL);
-	if (drift_pace_repaired(&w->pace, now_usec(CLOCK_MONOTONIC)))
+	if (!w->taken_only && drift_pace_repaired(&w->pace, now_usec(CLOCK_MONOTONIC)))
 		log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name },
 			    "Somebody changes %s again and again. From now on that is repaired and told "
 			    "every %llu s at most, until it has been quiet for %llu s; a way into a "

@@ -23,6 +23,7 @@ struct drift_watch {
 	char *ways;	      /* of that, the part that is polled */
 	bool quiet;	      /* `found` was not told: it has been too often */
 	bool asked;	      /* to repair it, whatever on-drift says */
+	bool taken_only;      /* `found` is only about flows that others' rules take */
 	char *failure;	      /* why it could not be repaired, as it was told */
 	unsigned failures;    /* of looks, in a row */
 	bool missed;	      /* one of them was to see the settings */

@@ -89,7 +89,7 @@ static int repair_one(struct device *d, const struct deviation *v)
 
 	if (v->kind == DRIFT_CONTEXT_LOST)
 		r = lease_context_return(d, v->lease, on_context);
-	else if (v->kind == DRIFT_RULE_LOST)
+	else if (v->kind == DRIFT_RULE_LOST || (v->kind == DRIFT_TAKEN && v->movable))
 		r = lease_rule_return(d, v->flow, on_rule, NULL);
 	else
 		return 0;
@@ -145,7 +145,9 @@ static void conclude(struct look *k)
 	if (!text) {
 		drift_over(d);
 	} else {
-		from = drift_pace_next(&w->pace, now);
+		/* A client need only listen where somebody has a rule: that is to slow nothing down. */
+		w->taken_only = drift_is_taken_only(&k->drift);
+		from = w->taken_only ? now : drift_pace_next(&w->pace, now);
 		drift_tell(d, text, from > now);
 		may = w->asked || (from <= now && (w->repairs == 0 || now >= w->due));
 		w->due = may ? now + backoff(w->repairs++) : from > now ? from : w->due;

@@ -10,6 +10,7 @@
 #include "policy.h"
 #include "record.h"
 #include "strays.h"
+#include "ways.h"
 
 /* ------------------------------------------------------------------- the list */
 
@@ -161,10 +162,12 @@ struct rule_job {
 		struct rule_target target;
 		uint32_t location;
 		size_t held; /* as nic_ops.rule_insert takes it */
+		bool again;  /* it was there before: where it was, it must not stay */
 	} *rules;
 	struct guard_job guard;
 	struct older older;
 	size_t n_inserted;
+	struct nic_state *seen; /* after the insertion; NULL: it could not be looked at */
 	bool gone; /* the interface, with rules that were to be removed */
 	int r;
 	struct fault fault;
@@ -180,6 +183,7 @@ static struct rule_job *rule_job_free(struct rule_job *j)
 	fault_done(&j->fault);
 	guard_job_done(&j->guard);
 	older_done(&j->older);
+	nic_state_free(j->seen);
 	free(j->rules);
 	free(j);
 	return NULL;
@@ -220,6 +224,7 @@ static int rule_job_new(struct lease *l, const struct flow_list *list, flows_don
 		/* One that was lost had its entry in the table before. */
 		j->rules[i] = (struct rule){ .flow = f->flow,
 					     .target = f->target, .location = f->location,
+					     .again = f->lost,
 					     .held = l->may_fill_table || f->lost ? 0 : held };
 	}
 	*ret = TAKE_PTR(j);
@@ -238,6 +243,26 @@ static void rule_job_report(struct rule_job *j, const struct flow_list *added)
 
 /* --------------------------------------------------------------------- inserting */
 
+static int insert_one(struct nic *nic, struct rule *rule, struct fault *reterr)
+{
+	int r = 0;
+
+	/* One that comes too late is removed first: its place is the first that is free. */
+	if (rule->again)
+		r = nic->ops->rule_delete(nic, rule->location, &rule->flow, &rule->target, reterr);
+	return r != 0 ? r : nic->ops->rule_insert(nic, &rule->flow, &rule->target, rule->held,
+						   &rule->location, reterr);
+}
+
+/* That a rule is there does not say that it gets anything. */
+static void look_after(struct nic *nic, struct rule_job *j)
+{
+	_cleanup_fault_ struct fault ignored = {};
+
+	if (nic->ops->observe_ways(nic, &j->seen, &ignored) != 0)
+		j->seen = NULL; /* the next look for drift tells */
+}
+
 static void insert_run(struct nic *nic, void *data)
 {
 	struct rule_job *j = data;
@@ -248,12 +273,13 @@ static void insert_run(struct nic *nic, void *data)
 		j->r = older_check(&j->older, &j->fault);
 	for (size_t i = 0; i < j->list.n && j->r == 0; i++) {
 		nic_progress(nic);
-		j->r = nic->ops->rule_insert(nic, &j->rules[i].flow, &j->rules[i].target,
-					     j->rules[i].held, &j->rules[i].location, &j->fault);
+		j->r = insert_one(nic, &j->rules[i], &j->fault);
 		j->n_inserted += j->r == 0;
 	}
-	if (j->r == 0)
+	if (j->r == 0) {
+		look_after(nic, j);
 		return;
+	}
 	while (j->n_inserted > 0) {
 		struct rule *u = &j->rules[--j->n_inserted];
 		struct fault ignored = {};
@@ -298,6 +324,14 @@ static void inserted(struct rule_job *j, size_t i)
 		f->location = j->rules[i].location;
 }
 
+static bool is_taken(const struct flow_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (taken_is_sure(&list->flows[i]->taken))
+			return true;
+	return false;
+}
+
 static void insert_done(void *data)
 {
 	struct rule_job *j = data;
@@ -315,8 +349,12 @@ static void insert_done(void *data)
 		(void)lease_save(l);
 	if (j->r == 0 && l->state != LEASE_DRAINING)
 		drop_unproved(l, &j->list);
+	if (j->seen)
+		leases_judge(d, j->seen);
 	if (returned)
 		lease_flows_review(l);
+	if (j->r == 0 && is_taken(&j->list))
+		drift_look(d, true);
 	rule_job_report(j, j->r == 0 ? &j->list : NULL);
 	device_job_done(d);
 }

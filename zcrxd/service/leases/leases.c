@@ -44,6 +44,7 @@ static void lease_free(struct lease *l)
 	free(l->flows);
 	free(l->name);
 	free(l->reason);
+	free(l->taken);
 	record_forget(l);
 	free(l);
 }

@@ -15,6 +15,7 @@
 #include "lease.h"
 #include "manager.h"
 #include "recovery.h"
+#include "taken.h"
 
 struct socket_check;
 
@@ -58,6 +59,7 @@ struct lease_flow {
 	struct proof *proof; /* the socket that proved it; NULL if it came by value */
 	bool unproved;	     /* it has to go as soon as it is installed */
 	bool lost;	     /* somebody took its rule away: if it cannot be put back, the flow stays */
+	struct taken taken;  /* FLOW_INSTALLED: what somebody else's rule does to it, when it was seen last */
 };
 
 /* Our end of a handle. */
@@ -117,6 +119,7 @@ struct lease {
 	size_t n_flows;
 	uint64_t max_flows;   /* of its owner, as the policy said when flows were last asked for */
 	bool may_fill_table;  /* likewise: the NIC's, to the last entry */
+	char *taken;	      /* what others' rules do to its flows, as it was told; NULL: nothing */
 	LIST_HEAD(, proof) proofs;
 	unsigned n_proofs;
 	LIST_HEAD(, lease_handle) handles;

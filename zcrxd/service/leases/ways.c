@@ -8,6 +8,7 @@
 
 #include "leases.h"
 #include "log.h"
+#include "watch.h"
 #include "ways.h"
 
 static bool queue_is_bound(const struct lease *l, unsigned queue)
@@ -89,6 +90,100 @@ int leases_ways(const struct device *d, struct lease_ways *ret)
 		if (l->device == d)
 			note_lease(ret, l);
 	return 0;
+}
+
+const struct lease *leases_find_rule(const struct device *d, const struct nic_rule *rule)
+{
+	const struct lease *l;
+
+	TAILQ_FOREACH(l, &d->manager->leases, entry)
+		for (size_t i = 0; l->device == d && i < l->n_flows; i++)
+			if (l->flows[i]->state != FLOW_PENDING &&
+			    nic_rule_is(rule, &l->flows[i]->flow, &l->flows[i]->target))
+				return l;
+	return NULL;
+}
+
+/* "TEXT, and 3 more of its flows"; NULL for none. */
+static int describe_taken(const struct lease *l, char **ret)
+{
+	_cleanup_free_ char *first = NULL;
+	size_t n = 0;
+
+	*ret = NULL;
+	for (size_t i = 0; i < l->n_flows; i++) {
+		const struct lease_flow *f = l->flows[i];
+
+		if (f->state != FLOW_INSTALLED || !f->taken.any)
+			continue;
+		if (n++ == 0 && taken_format(&f->taken, &f->flow, l->device->name, &first) < 0)
+			return -ENOMEM;
+	}
+	if (n == 1)
+		*ret = TAKE_PTR(first);
+	else if (n > 1 && asprintf(ret, "%s, and likewise %zu more of its flows", first, n - 1) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* What surely takes it is in the journal as drift of its interface. */
+static void tell_taken(struct lease *l, bool sure)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (l->state != LEASE_STEERED) {
+		free(TAKE_PTR(l->taken));
+		return;
+	}
+	if (describe_taken(l, &text) < 0 || (l->taken && text ? streq(l->taken, text) : l->taken == text))
+		return;
+	if (text && !sure)
+		log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id }, "Lease %08x: %s", l->id,
+			    text);
+	watch_announce_lease(l, text ? "taken" : "steered",
+			     text ?: "nobody else's rule takes its flows any more", 0);
+	free(l->taken);
+	l->taken = TAKE_PTR(text);
+}
+
+void leases_note_taken(struct device *d, const struct taken *taken)
+{
+	struct lease *l;
+	size_t n = 0;
+
+	TAILQ_FOREACH(l, &d->manager->leases, entry) {
+		bool sure = false;
+
+		for (size_t i = 0; l->device == d && i < l->n_flows; i++) {
+			struct lease_flow *f = l->flows[i];
+
+			if (f->state == FLOW_PENDING)
+				continue;
+			f->taken = taken[n++];
+			sure |= taken_is_sure(&f->taken);
+			/* Drivers and people move rules; it is to be found when it has to go. */
+			if (f->state == FLOW_INSTALLED && f->taken.has_own)
+				f->location = f->taken.own_location;
+		}
+		if (l->device == d)
+			tell_taken(l, sure);
+	}
+}
+
+void leases_judge(struct device *d, const struct nic_state *s)
+{
+	_cleanup_lease_ways_ struct lease_ways w = {};
+	_cleanup_free_ struct taken *taken = NULL;
+	int r = leases_ways(d, &w);
+
+	if (r == 0) {
+		taken = calloc(w.expected.n_flows + 1, sizeof(*taken));
+		r = taken ? taken_find(s, w.flows, w.expected.n_flows, taken) : -ENOMEM;
+	}
+	if (r == 0)
+		leases_note_taken(d, taken);
+	else
+		log_errno(r, "Cannot tell who takes flows of %s", device_name(d));
 }
 
 void lease_close_way(struct manager *m, uint32_t id, const char *reason)

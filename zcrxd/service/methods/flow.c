@@ -18,9 +18,10 @@ struct flow_parameters {
 
 /* ---------------------------------------------------------------------------- AddFlow */
 
-static int append_flow(const struct lease_flow *f, sd_json_variant **ids, sd_json_variant **flows)
+static int append_flow(const struct lease *l, const struct lease_flow *f, sd_json_variant **ids,
+		       sd_json_variant **flows, sd_json_variant **taken)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL, *lost = NULL;
 	char id[24];
 	int r;
 
@@ -30,6 +31,10 @@ static int append_flow(const struct lease_flow *f, sd_json_variant **ids, sd_jso
 		r = json_flow(&f->flow, &v);
 	if (r >= 0)
 		r = sd_json_variant_append_array(flows, v);
+	if (r >= 0 && f->taken.any)
+		r = json_lease_flow(l, f, &lost);
+	if (r >= 0 && lost)
+		r = sd_json_variant_append_array(taken, lost);
 	return r;
 }
 
@@ -37,11 +42,10 @@ static void on_added(struct lease *l, int r, struct fault *fault, const struct f
 		     void *userdata)
 {
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *ids = NULL, *flows = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *ids = NULL, *flows = NULL, *taken = NULL;
 
-	(void)l;
 	for (size_t i = 0; r == 0 && i < added->n; i++) {
-		int k = append_flow(added->flows[i], &ids, &flows);
+		int k = append_flow(l, added->flows[i], &ids, &flows, &taken);
 
 		if (k < 0)
 			r = k;
@@ -50,7 +54,9 @@ static void on_added(struct lease *l, int r, struct fault *fault, const struct f
 		(void)reply_fault(link, r, fault);
 	else
 		(void)sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("flowIds", ids),
-					 SD_JSON_BUILD_PAIR_VARIANT("flows", flows));
+					 SD_JSON_BUILD_PAIR_VARIANT("flows", flows),
+					 SD_JSON_BUILD_PAIR_CONDITION(!!taken, "taken",
+								      SD_JSON_BUILD_VARIANT(taken)));
 }
 
 static int by_value(struct manager *m, const struct peer *peer, const struct flow_parameters *p,

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "json.h"
 #include "retry.h"
+#include "ways.h"
 
 #define STRING(key, value) SD_JSON_BUILD_PAIR_STRING(key, value)
 #define UNSIGNED(key, value) SD_JSON_BUILD_PAIR_UNSIGNED(key, value)
@@ -134,14 +135,21 @@ static int json_queues(struct device *d, sd_json_variant **ret)
 
 static unsigned count_foreign_rules(const struct device *d)
 {
-	unsigned n = (unsigned)d->observed->n_rules;
-	struct lease *l;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < d->observed->n_rules; i++)
+		n += !leases_find_rule(d, &d->observed->rules[i]);
+	return n;
+}
+
+static unsigned count_taken_flows(const struct device *d)
+{
+	const struct lease *l;
+	unsigned n = 0;
 
 	TAILQ_FOREACH(l, &d->manager->leases, entry)
 		for (size_t i = 0; l->device == d && i < l->n_flows; i++)
-			for (size_t k = 0; l->flows[i]->state == FLOW_INSTALLED &&
-					   k < d->observed->n_rules; k++)
-				n -= d->observed->rules[k].location == l->flows[i]->location;
+			n += l->flows[i]->state == FLOW_INSTALLED && l->flows[i]->taken.any;
 	return n;
 }
 
@@ -220,6 +228,7 @@ int json_interface(struct device *d, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_CONDITION(bond != NULL, "standby",
 					     SD_JSON_BUILD_BOOLEAN(d->link.standby)),
 		SD_JSON_BUILD_PAIR_CONDITION(problems != NULL, "problems", SD_JSON_BUILD_VARIANT(problems)),
+		UNSIGNED("takenFlows", count_taken_flows(d)),
 		UNSIGNED_IF(guarded, "urgentSegments", s->guarded_urgent),
 		UNSIGNED_IF(guarded, "signedSegments", s->guarded_signed),
 		SD_JSON_BUILD_PAIR_VARIANT("queues", queues));
@@ -278,89 +287,6 @@ int json_waiting_change(const struct device *d, const struct waiting_step *w, bo
 	return json_change_with(d, &w->step, tried ? "waits" : NULL, message, array, ret);
 }
 
-/* ----------------------------------------------------------------------------- flows */
-
-static int json_flow_with_id(const struct flow *f, const uint64_t *id, sd_json_variant **ret)
-{
-	_cleanup_free_ char *source = NULL, *destination = NULL;
-	char digits[24] = "";
-	const char *flow_id = id ? digits : NULL;
-	int r = 0;
-
-	if (f->source.prefix > 0)
-		r = flow_address_format(f->protocol, &f->source, &source);
-	if (r == 0 && f->destination.prefix > 0)
-		r = flow_address_format(f->protocol, &f->destination, &destination);
-	if (r < 0)
-		return r;
-	if (id)
-		snprintf(digits, sizeof(digits), "%llu", (unsigned long long)*id);
-	return sd_json_buildo(ret, STRING_IF("flowId", flow_id),
-			      STRING("protocol", flow_protocol_to_string(f->protocol)),
-			      STRING_IF("source", source), STRING_IF("destination", destination),
-			      UNSIGNED_IF(f->source_port != 0, "sourcePort", f->source_port),
-			      UNSIGNED_IF(f->destination_port != 0, "destinationPort",
-					  f->destination_port));
-}
-
-int json_flow(const struct flow *f, sd_json_variant **ret)
-{
-	return json_flow_with_id(f, NULL, ret);
-}
-
-static int parse_port(sd_json_variant *v, const char *field, uint16_t *ret, struct fault *reterr)
-{
-	sd_json_variant *p = sd_json_variant_by_key(v, field);
-
-	*ret = 0;
-	if (!p || sd_json_variant_is_null(p))
-		return 0;
-	if (!sd_json_variant_is_unsigned(p) || sd_json_variant_unsigned(p) < 1 ||
-	    sd_json_variant_unsigned(p) > UINT16_MAX)
-		return fault_set(reterr, ZCRX_INVALID_FLOW, field,
-				 "%s of a flow is a number from 1 to 65535.", field);
-	*ret = (uint16_t)sd_json_variant_unsigned(p);
-	return 0;
-}
-
-static int parse_address(sd_json_variant *v, const char *field, enum flow_protocol protocol,
-			 struct flow_address *ret, struct fault *reterr)
-{
-	sd_json_variant *p = sd_json_variant_by_key(v, field);
-
-	*ret = (struct flow_address){};
-	if (!p || sd_json_variant_is_null(p))
-		return 0;
-	if (!sd_json_variant_is_string(p))
-		return fault_set(reterr, ZCRX_INVALID_FLOW, field,
-				 "%s of a flow is an address with an optional /prefix.", field);
-	return flow_address_parse(protocol, sd_json_variant_string(p), field, ret, reterr);
-}
-
-int json_parse_flow(sd_json_variant *v, struct flow *ret, struct fault *reterr)
-{
-	sd_json_variant *protocol = sd_json_variant_by_key(v, "protocol");
-	struct flow f = {};
-	int r;
-
-	if (!protocol || !sd_json_variant_is_string(protocol) ||
-	    flow_protocol_from_string(sd_json_variant_string(protocol), &f.protocol) < 0)
-		return fault_set(reterr, ZCRX_INVALID_FLOW, "protocol",
-				 "The protocol of a flow is tcp4 or tcp6.");
-	r = parse_address(v, "source", f.protocol, &f.source, reterr);
-	if (r == 0)
-		r = parse_address(v, "destination", f.protocol, &f.destination, reterr);
-	if (r == 0)
-		r = parse_port(v, "sourcePort", &f.source_port, reterr);
-	if (r == 0)
-		r = parse_port(v, "destinationPort", &f.destination_port, reterr);
-	if (r == 0)
-		r = flow_validate(&f, reterr);
-	if (r == 0)
-		*ret = f;
-	return r;
-}
-
 /* ---------------------------------------------------------------------------- leases */
 
 static int json_lease_flows(const struct lease *l, sd_json_variant **ret)
@@ -372,7 +298,7 @@ static int json_lease_flows(const struct lease *l, sd_json_variant **ret)
 	for (size_t i = 0; r >= 0 && i < l->n_flows; i++) {
 		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 
-		r = json_flow_with_id(&l->flows[i]->flow, &l->flows[i]->id, &v);
+		r = json_lease_flow(l, l->flows[i], &v);
 		if (r >= 0)
 			r = sd_json_variant_append_array(&array, v);
 	}
@@ -380,7 +306,7 @@ static int json_lease_flows(const struct lease *l, sd_json_variant **ret)
 	return r;
 }
 
-static int json_numbers(const uint32_t *numbers, size_t n, sd_json_variant **ret)
+int json_numbers(const uint32_t *numbers, size_t n, sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
 	int r;

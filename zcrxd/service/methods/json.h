@@ -7,6 +7,7 @@
 #include <systemd/sd-json.h>
 
 #include "device.h"
+#include "landing.h"
 #include "leases.h"
 #include "waiting.h"
 
@@ -15,7 +16,13 @@ int json_loop(const struct turn_times *t, sd_json_variant **ret);
 int json_caller(const struct peer *p, sd_json_variant **ret);
 int json_interface(struct device *d, sd_json_variant **ret);
 int json_lease(const struct lease *l, sd_json_variant **ret);
+int json_numbers(const uint32_t *numbers, size_t n, sd_json_variant **ret);
 int json_flow(const struct flow *f, sd_json_variant **ret);
+/* A LeaseFlow. */
+int json_lease_flow(const struct lease *l, const struct lease_flow *f, sd_json_variant **ret);
+int json_landing(const struct device *d, const struct landing *l, sd_json_variant **ret);
+/* The Landing that takes (some of) this flow; *ret is NULL if nothing does. */
+int json_taken(const struct lease *l, const struct lease_flow *f, sd_json_variant **ret);
 /* `result` NULL: not tried. */
 int json_change(const struct device *d, const struct step *step, const struct step_result *result,
 		sd_json_variant **ret);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What drift.c (ways that are others', settings) and drift-own.c (what leases have in the NIC) share.
+ */
+#pragma once
+
+#include "drift.h"
+
+/* `text` is taken over, and NULL if there was no memory for it. */
+int drift_add(struct drift *d, const struct drift_expected *e, enum drift_kind kind, char *text,
+	      struct deviation **ret);
+char *drift_text(const char *format, ...) _printf_(1, 2);
+
+/* Rules and contexts of leases that are gone, and rules that do not get what they are for. */
+int drift_find_own(const struct nic_state *s, const struct drift_expected *e, struct drift *d);
