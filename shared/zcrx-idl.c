@@ -240,6 +240,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("root's own: its program registers the ifq itself, on the hardware queue"),
 	FIELD(selfRegistered, BOOL, 0),
 	DOC("What is steered to it, or will be once it is bound"), TYPED(flows, LeaseFlow, A),
+	DOC("Which flows of a listener on all addresses are not steered, so that they are copied, and why, in a "
+	    "sentence; null if there are none"),
+	FIELD(notSteered, STRING, N),
 	DOC("When it was acquired; realtime clock, microseconds"), FIELD(creationUSec, INT, 0),
 	DOC("When it ends by itself, likewise; null for never"), FIELD(expiryUSec, INT, N),
 	DOC("Bytes of all areas registered through zcrxd. What clients add to their queues by themselves "
@@ -395,7 +398,11 @@ static SD_VARLINK_DEFINE_METHOD(AddFlow,
 	DOC("The flows as they were understood, in the same order"), OUT_TYPED(flows, Flow, A),
 	DOC("Those of them that somebody else's rule takes before the lease's own rule can, so that they are "
 	    "copied, or not received at all; null if there are none"),
-	OUT_TYPED(taken, LeaseFlow, A | N));
+	OUT_TYPED(taken, LeaseFlow, A | N),
+	DOC("Flows of a listener on all addresses for which the lease has no room, so that they are copied: the "
+	    "first 16; null if there are none"),
+	OUT_TYPED(leftOut, Flow, A | N),
+	DOC("How many these are, null if there are none"), OUT(leftOutCount, INT, N));
 
 static SD_VARLINK_DEFINE_METHOD(RemoveFlow,
 	DOC("The lease"), IN(leaseId, STRING, 0),

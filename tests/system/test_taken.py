@@ -150,6 +150,31 @@ def test_a_table_that_is_only_reported():
         machine.configure(machine.config())
 
 
+def test_more_addresses_than_flows():
+    """A listener on all of them: what fits into the lease is steered, and what does not is said."""
+    addresses = [f"10.9.{1 + i // 250}.{1 + i % 250}/32" for i in range(260)]
+    run("ip", "-batch", "-", input="".join(f"address add {a} dev zc0\n" for a in addresses))
+    try:
+        with machine.receiver(PORT, user="root") as program:
+            lease = machine.lease_of(program.pid)
+            assert len(lease["flows"]) == 256
+            said = re.fullmatch(
+                r"tcp[46],dst=\S+,dst-port=9301 and \d+ more flows of its listener are not steered, and "
+                r"copied: A lease has at most 256 flows\. The listener is on all addresses, which takes one "
+                r"flow for each address of zc0; one that is bound to an address takes one\.",
+                lease["notSteered"])
+            assert said and f"zc0 lease {lease['leaseId']}: {said[0]}" in status()
+            for address in addresses[:20]:
+                run("ip", "address", "delete", address, "dev", "zc0")
+            until(lambda: "notSteered" not in machine.lease_of(program.pid))
+        # An ordinary user has fewer, and the refusal says where they come from.
+        with machine.receiver(PORT, ready=False) as program:
+            program.wait_for("The listener is on all addresses, which takes one flow for each address of zc0")
+    finally:
+        run("ip", "-batch", "-", "-force",
+            input="".join(f"address delete {a} dev zc0\n" for a in addresses[20:]))
+
+
 def test_rules_of_a_record_that_was_lost():
     """Nothing can be made out of it: the old rule still takes the port from who comes next."""
     state = pathlib.Path("/run/zcrxd/state")

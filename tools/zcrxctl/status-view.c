@@ -189,26 +189,35 @@ static void write_problem_of_queue(FILE *f, sd_json_variant *interface, sd_json_
 		      field_string(queue, "reason"));
 }
 
+static void write_problem_of_lease(FILE *f, sd_json_variant *lease, const char *problem, unsigned more,
+				   bool *any, bool colour)
+{
+	_cleanup_free_ char *others = NULL;
+
+	if (!*any)
+		put_problem_heading(f, colour);
+	*any = true;
+	if (more > 0 && asprintf(&others, "; and likewise %u more of its flows", more) < 0)
+		others = NULL;
+	write_wrapped(f, "%s lease %s: %s%s", field_string(lease, "interface") ?: "?",
+		      field_string(lease, "leaseId") ?: "?", problem ?: "?", others ?: "");
+}
+
 /* Flows that do not come to their lease, though it is steered. */
-static void write_taken(FILE *f, sd_json_variant *leases, bool *any, bool colour)
+static void write_problems_of_leases(FILE *f, sd_json_variant *leases, bool *any, bool colour)
 {
 	sd_json_variant *lease, *taken = NULL;
 
 	array_foreach(lease, leases)
 	{
-		_cleanup_free_ char *more = NULL;
+		const char *not_steered = field_string(lease, "notSteered");
 		unsigned n = taken_count(lease, &taken);
 
-		if (n == 0)
-			continue;
-		if (!*any)
-			put_problem_heading(f, colour);
-		*any = true;
-		if (n > 1 && asprintf(&more, "; and likewise %u more of its flows", n - 1) < 0)
-			more = NULL;
-		write_wrapped(f, "%s lease %s: %s%s", field_string(lease, "interface") ?: "?",
-			      field_string(lease, "leaseId") ?: "?",
-			      field_string(taken, "message") ?: "?", more ?: "");
+		if (n > 0)
+			write_problem_of_lease(f, lease, field_string(taken, "message"), n - 1, any,
+					       colour);
+		if (not_steered)
+			write_problem_of_lease(f, lease, not_steered, 0, any, colour);
 	}
 }
 
@@ -249,7 +258,7 @@ static void write_problems(FILE *f, sd_json_variant *description, sd_json_varian
 			write_problem_of_queue(f, interface, queue);
 		}
 	}
-	write_taken(f, leases, &any, view->colour);
+	write_problems_of_leases(f, leases, &any, view->colour);
 }
 
 int status_write(FILE *f, sd_json_variant *description, sd_json_variant *leases,

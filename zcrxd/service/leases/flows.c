@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "leases.h"
+#include "left-out.h"
 #include "log.h"
 #include "older.h"
 #include "policy.h"
@@ -490,6 +491,7 @@ static void remove_done(void *data)
 	}
 	(void)lease_save(l);
 	lease_flows_review(l);
+	left_out_hurry(l);
 	rule_job_report(j, NULL);
 	device_job_done(d);
 }

@@ -25,6 +25,15 @@ enum proof_question {
 	_PROOF_QUESTION_MAX,
 };
 
+/* Flows that a socket proves and that are not steered: leases/left-out.h. */
+#define LEFT_OUT_LISTED 16
+struct left_out {
+	size_t n;
+	struct flow flows[LEFT_OUT_LISTED]; /* the first of them */
+	char *why;
+	uint64_t again; /* CLOCK_MONOTONIC: when they are tried again */
+};
+
 /* A socket that proved flows, or is about to. */
 struct proof {
 	LIST_ENTRY(proof) entry;
@@ -41,6 +50,7 @@ struct proof {
 	/* Under way: whether its flows are proved still; whether those of new addresses are. */
 	struct socket_check *questions[_PROOF_QUESTION_MAX];
 	bool addresses_changed; /* once more, after the second */
+	struct left_out left_out;
 	struct urgent urgent;	/* of a connection: until its first flow is steered */
 	bool stored;   /* the epoll is in the service manager's store */
 	int epoll_fd;

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "leases.h"
+#include "left-out.h"
 #include "log.h"
 #include "prover.h"
 
@@ -127,6 +128,8 @@ static void on_checked(struct socket_check *c)
 	socket_check_free(c);
 }
 
+static void follow_again(struct proof *p);
+
 struct checking {
 	bool any;
 	bool look_for; /* also those that no flow shows to be there */
@@ -150,6 +153,8 @@ static void check_one(struct proof *p, void *data)
 		proof_set_gone(p, fault.message);
 		return;
 	}
+	if (left_out_is_due(&p->left_out))
+		follow_again(p);
 	c = proof_question_new(p, PROOF_STILL, l->n_flows, on_checked);
 	if (!c)
 		return; /* the next time */
@@ -257,28 +262,6 @@ static int read_addresses(struct device *d, struct addresses *ret)
 	return 0;
 }
 
-static void add_flows(struct proof *p, const struct flow_set *more)
-{
-	_cleanup_fault_ struct fault fault = {};
-	struct lease *l = p->lease;
-	struct flow_list list = {};
-	int r;
-
-	r = lease_flows_note(l, p->queue, more->flows, more->n, p, &list, &fault);
-	if (r == 0) {
-		r = lease_flows_install(l, &list, NULL, NULL);
-		if (r < 0)
-			lease_flows_forget(l, &list);
-	}
-	flow_list_done(&list);
-	if (r != 0)
-		log_message(LOG_WARNING, &(struct log_fields) { .lease = l->id },
-			    "Lease %08x: a new address of the interface is not steered: %s", l->id,
-			    r > 0 ? fault.message : strerror(-r));
-}
-
-static void follow_again(struct proof *p);
-
 static void on_more_checked(struct socket_check *c)
 {
 	struct proof *p = question_end(c, PROOF_MORE);
@@ -289,15 +272,13 @@ static void on_more_checked(struct socket_check *c)
 	} else if (p->addresses_changed)
 		follow_again(p);
 	else if (c->r != 0)
-		log_message(LOG_WARNING, &(struct log_fields) { .lease = p->lease->id },
-			    "Lease %08x: a new address of the interface is not steered: %s",
-			    p->lease->id, c->r > 0 ? c->fault.message : strerror(-c->r));
+		left_out_note(p, c->flows, c->n_flows, c->r > 0 ? c->fault.message : strerror(-c->r));
 	else {
 		for (size_t i = 0; i < c->n_flows; i++)
 			if (!lease_has_flow(p->lease, &c->flows[i]))
 				more.flows[more.n++] = c->flows[i];
 		if (more.n > 0)
-			add_flows(p, &more);
+			left_out_add(p, more.flows, more.n);
 	}
 	socket_check_free(c);
 }
@@ -319,6 +300,7 @@ static void follow_more(struct proof *p, const struct flow_set *set)
 	if (c->n_flows > 0)
 		prover_ask(p->lease->manager->prover, c);
 	else {
+		left_out_note(p, NULL, 0, NULL);
 		(void)question_end(c, PROOF_MORE);
 		socket_check_free(c);
 	}

@@ -11,6 +11,7 @@
 
 #include "fdstore.h"
 #include "leases.h"
+#include "left-out.h"
 #include "log.h"
 #include "prover.h"
 
@@ -110,6 +111,7 @@ struct proof *proof_free(struct proof *p)
 		p->lease->manager->backend->ops->forget_socket(p->lease->manager->backend,
 							       p->facts.cookie);
 	urgent_end(&p->urgent);
+	left_out_done(&p->left_out);
 	LIST_REMOVE(p, entry);
 	p->lease->n_proofs--;
 	sd_event_source_disable_unref(p->source);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "json.h"
+#include "left-out.h"
 #include "methods.h"
 #include "policy.h"
 #include "record.h"
@@ -38,11 +39,23 @@ static int append_flow(const struct lease *l, const struct lease_flow *f, sd_jso
 	return r;
 }
 
+static int append_left_out(const struct flow *f, sd_json_variant **array)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	int r = json_flow(f, &v);
+
+	if (r >= 0)
+		r = sd_json_variant_append_array(array, v);
+	return r < 0 ? r : 0;
+}
+
 static void on_added(struct lease *l, int r, struct fault *fault, const struct flow_list *added,
 		     void *userdata)
 {
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *ids = NULL, *flows = NULL, *taken = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *ids = NULL, *flows = NULL, *taken = NULL,
+							*left = NULL;
+	const struct left_out *left_out = NULL;
 
 	for (size_t i = 0; r == 0 && i < added->n; i++) {
 		int k = append_flow(l, added->flows[i], &ids, &flows, &taken);
@@ -50,13 +63,22 @@ static void on_added(struct lease *l, int r, struct fault *fault, const struct f
 		if (k < 0)
 			r = k;
 	}
+	if (r == 0 && added->n > 0 && added->flows[0]->proof)
+		left_out = &added->flows[0]->proof->left_out;
+	for (size_t i = 0; r == 0 && left_out && i < left_out->n && i < LEFT_OUT_LISTED; i++)
+		r = append_left_out(&left_out->flows[i], &left);
 	if (r != 0)
 		(void)reply_fault(link, r, fault);
 	else
 		(void)sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("flowIds", ids),
 					 SD_JSON_BUILD_PAIR_VARIANT("flows", flows),
 					 SD_JSON_BUILD_PAIR_CONDITION(!!taken, "taken",
-								      SD_JSON_BUILD_VARIANT(taken)));
+								      SD_JSON_BUILD_VARIANT(taken)),
+					 SD_JSON_BUILD_PAIR_CONDITION(!!left, "leftOut",
+								      SD_JSON_BUILD_VARIANT(left)),
+					 SD_JSON_BUILD_PAIR_CONDITION(
+						 !!left, "leftOutCount",
+						 SD_JSON_BUILD_UNSIGNED(left_out ? left_out->n : 0)));
 }
 
 static int by_value(struct manager *m, const struct peer *peer, const struct flow_parameters *p,
@@ -127,21 +149,45 @@ static int check_target(struct lease *l, const struct flow_parameters *p, unsign
 	return 0;
 }
 
+/* A listener on all addresses has a flow for each; for so many of them the lease has room. */
+static size_t count_fitting(const struct lease *l, size_t n, const struct proof *proof)
+{
+	size_t room = l->n_flows < LEASE_FLOWS_MAX ? LEASE_FLOWS_MAX - l->n_flows : 0;
+
+	return proof && proof->wildcard && room > 0 && room < n ? room : n;
+}
+
+/* The rest is copied, which is the reply's to say. */
+static void leave_out(const struct lease *l, const struct flow *flows, size_t n, struct proof *proof)
+{
+	_cleanup_fault_ struct fault full = {};
+
+	(void)fault_set(&full, ZCRX_QUOTA_EXCEEDED, "flows", "A lease has at most %u flows.",
+			LEASE_FLOWS_MAX);
+	(void)left_out_explain(l, &full);
+	left_out_note(proof, flows, n, full.message);
+}
+
 /* They are allowed; the rest is the rules. */
 static int install(sd_varlink *link, const struct peer *peer, struct lease *l, unsigned queue,
 		   const struct flow *flows, size_t n, struct proof *proof, struct fault *reterr)
 {
+	const size_t fits = count_fitting(l, n, proof);
 	const uint64_t max_flows = l->max_flows;
 	struct flow_list list = {};
 	int r;
 
-	r = lease_flows_check_quota(l, peer, n, reterr);
+	r = lease_flows_check_quota(l, peer, fits, reterr);
 	if (r == 0)
-		r = lease_flows_note(l, queue, flows, n, proof, &list, reterr);
+		r = lease_flows_note(l, queue, flows, fits, proof, &list, reterr);
+	if (r == 0 && fits < n)
+		leave_out(l, flows + fits, n - fits, proof);
 	if (r != 0) {
 		l->max_flows = max_flows; /* as it is on record */
 		record_forget(l);
 	}
+	if (r == ZCRX_QUOTA_EXCEEDED && proof && proof->wildcard && n > 1)
+		r = left_out_explain(l, reterr);
 	for (size_t i = 0; i < list.n; i++)
 		list.flows[i]->asked = true;
 	if (r == 0) {

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "json.h"
+#include "left-out.h"
 #include "retry.h"
 #include "ways.h"
 
@@ -335,6 +336,7 @@ static const char *spread_name(enum spread_state s)
 
 int json_lease(const struct lease *l, sd_json_variant **ret)
 {
+	_cleanup_free_ char *left_out = NULL;
 	const char *spread = spread_name(l->spread);
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *flows = NULL, *queues = NULL;
 	char id[LEASE_ID_DIGITS + 1];
@@ -343,6 +345,8 @@ int json_lease(const struct lease *l, sd_json_variant **ret)
 	r = json_lease_flows(l, &flows);
 	if (r >= 0)
 		r = json_numbers(l->queues, l->n_queues, &queues);
+	if (r >= 0)
+		r = lease_left_out_format(l, &left_out);
 	if (r < 0)
 		return r;
 	lease_id_format(l->id, id);
@@ -358,6 +362,7 @@ int json_lease(const struct lease *l, sd_json_variant **ret)
 			      BOOLEAN("persistent", l->persistent),
 			      BOOLEAN("selfRegistered", l->self_registered),
 			      SD_JSON_BUILD_PAIR_VARIANT("flows", flows),
+			      STRING_IF("notSteered", left_out),
 			      UNSIGNED("creationUSec", l->creation_usec),
 			      UNSIGNED_IF(l->expiry_usec != 0, "expiryUSec", l->expiry_usec),
 			      UNSIGNED("areaBytes", lease_area(l)));
