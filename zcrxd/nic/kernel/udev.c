@@ -7,30 +7,32 @@
 #include <sys/inotify.h>
 
 #include "macro.h"
+#include "regular-file.h"
 #include "udev.h"
 
 #define DATABASE     "/run/udev/data"
 #define ID_PATH	     "E:ID_PATH="
+#define SIZE_MOST    (1 << 20)
 #define READS_AT_ONCE 16 /* the rest is read in the next round of the loop */
 
 int udev_path(unsigned ifindex, char **ret)
 {
-	_cleanup_free_ char *path = NULL, *line = NULL;
-	_cleanup_fclose_ FILE *f = NULL;
-	size_t capacity = 0;
-	ssize_t n;
+	_cleanup_free_ char *path = NULL, *text = NULL;
+	char *line, *rest;
+	size_t size;
+	int r;
 
 	if (asprintf(&path, DATABASE "/n%u", ifindex) < 0) {
 		path = NULL;
 		return -ENOMEM;
 	}
 	*ret = NULL;
-	f = fopen(path, "re");
-	while (f && (n = getline(&line, &capacity, f)) >= 0) {
+	r = regular_file_read(path, 0, SIZE_MOST, &text, &size);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	for (rest = text; (line = strsep(&rest, "\n"));) {
 		if (strncmp(line, ID_PATH, strlen(ID_PATH)) != 0)
 			continue;
-		if (line[n - 1] == '\n')
-			line[n - 1] = '\0';
 		*ret = strdup(line + strlen(ID_PATH));
 		return *ret ? 0 : -ENOMEM;
 	}

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "peer-where.h"
+#include "regular-file.h"
 #include "where.h"
 
 #ifndef SO_NETNS_COOKIE
@@ -31,30 +32,11 @@ static bool is_lack(int r)
 	return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
 }
 
-/* The whole file, in memory of `size` at most; -EFBIG if it is longer. */
-static int read_text(const char *path, size_t size, char **ret)
+static int read_text(const char *path, size_t max, char **ret)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	_cleanup_free_ char *text = NULL;
-	size_t length = 0;
-	ssize_t n;
+	size_t size;
 
-	if (fd < 0)
-		return -errno;
-	text = malloc(size + 1);
-	if (!text)
-		return -ENOMEM;
-	do {
-		n = read(fd, text + length, size - length);
-		if (n < 0)
-			return -errno;
-		length += (size_t)n;
-	} while (n > 0 && length < size);
-	if (length == size)
-		return -EFBIG;
-	text[length] = '\0';
-	*ret = TAKE_PTR(text);
-	return 0;
+	return regular_file_read(path, 0, max, ret, &size);
 }
 
 static int read_level(int pidfd, unsigned *ret)
