@@ -319,6 +319,12 @@ static SD_VARLINK_DEFINE_METHOD(Describe,
 	DOC("What makes this kernel dangerous for steering flows, and what follows by the configuration's "
 	    "unsafe-kernel, in sentences; null if nothing does"),
 	OUT(unsafeKernel, STRING, N),
+	DOC("Why the configuration that it was told to read last does not hold, but the one before; null if it "
+	    "holds"),
+	OUT(refusedConfig, STRING, N),
+	DOC("What is wrong with zcrxd itself, that among it, in sentences; null from a zcrxd that does not "
+	    "know"),
+	OUT(problems, STRING, A | N),
 	DOC("Who asks, as the policy sees it"), OUT_TYPED(caller, Caller, 0));
 
 static SD_VARLINK_DEFINE_METHOD_FULL(ListLeases, SD_VARLINK_SUPPORTS_MORE,

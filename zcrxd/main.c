@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "accounts.h"
+#include "instance-lock.h"
 #include "kernel/inspect.h"
 #include "kernel/kernel.h"
 #include "log.h"
@@ -18,6 +19,7 @@
 
 #define CONFIG_PATH "/etc/zcrxd.yaml"
 #define STATE_PATH  "/run/zcrxd/state"
+#define LOCK_PATH   "/run/zcrxd/lock" /* whatever the arguments say: there is one set of NICs */
 
 struct arguments {
 	const char *config, *socket;
@@ -127,13 +129,15 @@ static int run(const struct arguments *a)
 	_cleanup_(manager_freep) struct manager *m = NULL;
 	_cleanup_fault_ struct fault fault = {};
 	struct nic_backend *backend;
-	int r;
+	int r, lock;
 
 	/* Until the loop reads them nothing may be ended half way, by a restart that is asked for now, say. */
 	r = manager_block_signals();
 	if (r < 0)
 		return log_errno(r, "Cannot block signals");
-	r = kernel_backend_new(&backend, &fault);
+	r = instance_lock(LOCK_PATH, &lock, &fault); /* until this process is gone */
+	if (r == 0)
+		r = kernel_backend_new(&backend, &fault);
 	if (r > 0) {
 		log_error("%s", fault.message);
 		return -EOPNOTSUPP;

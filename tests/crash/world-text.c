@@ -109,7 +109,7 @@ static void read_origin(struct world *w, struct origin *ret)
 	_cleanup_free_ char *path = NULL, *set_aside = NULL;
 
 	assert_int_equal(origin_path(w->d.directory, SIM0, &path), 0);
-	assert_int_equal(origin_read(path, SIM0, "simulated", ret, &set_aside), 0);
+	assert_int_equal(origin_read(path, SIM0, "simulated", ret, &set_aside, NULL), 0);
 	if (set_aside)
 		fail_msg("%s", set_aside);
 }
@@ -247,7 +247,7 @@ static bool goes_on(const struct record_lease *l)
 	char handle[32];
 
 	snprintf(handle, sizeof(handle), "handle-%08x-", l->id);
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_BOOTTIME, &now);
 	return l->granted && l->state != LEASE_DRAINING && l->state != LEASE_QUARANTINED &&
 	       (l->persistent || store_count(handle) > 0) &&
 	       (l->expiry_usec == 0 || l->expiry_usec / 1000000 > (uint64_t)now.tv_sec);

@@ -219,7 +219,7 @@ static void test_share(void **state)
 static void test_store_has_room_for_others(void **state)
 {
 	struct manager m = {};
-	struct lease full = { .manager = &m, .owner_uid = 1, .n_handles = 14 },
+	struct lease full = { .manager = &m, .owner_uid = 1, .n_handles = 13 },
 		     other = { .manager = &m, .owner_uid = 2 }, roots = { .manager = &m };
 	_cleanup_fault_ struct fault fault = {};
 
@@ -235,11 +235,11 @@ static void test_store_has_room_for_others(void **state)
 	fault_done(&fault);
 	assert_int_equal(lease_check_store(&other, 1, &fault), 0);
 	assert_int_equal(lease_check_store(&roots, 1, &fault), 0);
-	full.n_handles = 15;
+	full.n_handles = 14;
 	assert_int_equal(lease_check_store(&other, 1, &fault), ZCRX_QUOTA_EXCEEDED);
 	fault_done(&fault);
 	/* The process that registered a queue, and the export of it, from when it is on its way. */
-	full.n_handles = 13;
+	full.n_handles = 12;
 	assert_int_equal(lease_check_store(&roots, 2, &fault), 0);
 	full.n_queues = 1;
 	full.per_queue[0] = (struct lease_queue){ .client_pidfd = -EBADF, .export_fd = -EBADF,

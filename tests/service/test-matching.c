@@ -235,7 +235,7 @@ static void test_matches_nothing(void **state)
 }
 
 /* The record of a lease that was on sim0 when that was called so. */
-static void start_with_lease(const char *interface)
+static void start_with_lease_and(const char *interface, const char *more)
 {
 	char path[] = "/tmp/zcrxd-test-record.XXXXXX", text[4096];
 	_cleanup_free_ char *record = NULL;
@@ -247,11 +247,11 @@ static void start_with_lease(const char *interface)
 	close(fd);
 	assert_true(asprintf(&record, "{\"lastFlowId\":0,\"leases\":[{\"id\":7,\"uid\":0,\"pid\":1,"
 				      "\"ifindex\":%u,\"interface\":\"%s\",\"state\":%u,"
-				      "\"persistent\":true,\"selfRegistered\":false,"
+				      "\"persistent\":true,\"selfRegistered\":false,%s"
 				      "\"granted\":true,\"grant\":%u,"
 				      "\"queues\":[{\"queue\":4,\"area\":0}],\"creation\":1,"
 				      "\"expiry\":0,\"flows\":[],\"proofs\":[]}]}",
-			     SIM0, interface, (unsigned)LEASE_RESERVED, (unsigned)GRANT_DIRECT) > 0);
+			     SIM0, interface, (unsigned)LEASE_RESERVED, more, (unsigned)GRANT_DIRECT) > 0);
 	assert_int_equal(state_write(path, record), 0);
 	f = fopen(path, "re");
 	assert_non_null(f);
@@ -259,6 +259,39 @@ static void start_with_lease(const char *interface)
 	text[n] = '\0';
 	unlink(path);
 	daemon_start_with(&d, "interfaces:\n" ENTRY("name: other0"), text);
+}
+
+static void start_with_lease(const char *interface)
+{
+	start_with_lease_and(interface, "");
+}
+
+/* As it is on record now: under its new name, and left to its leases. */
+static void test_renamed_before_a_restart(void **state)
+{
+	_cleanup_record_ struct record record = {}, again = {};
+	_cleanup_free_ char *set_aside = NULL;
+	struct client c;
+
+	(void)state;
+	start(ENTRY("name: sim0"));
+	assert_null(client_open(&d, &c, CLIENT_STEERED));
+	assert_int_equal(sim_rename(d.sim, SIM0, "other0"), 0);
+	await("other0", "degraded");
+	assert_int_equal(state_read(d.state_path, &record, &set_aside), 0);
+	assert_string_equal(record.leases[0].interface, "other0");
+	assert_true(record.leases[0].left);
+	assert_int_equal(sim_rename(d.sim, SIM0, "sim0"), 0);
+	await("sim0", "configured");
+	assert_int_equal(state_read(d.state_path, &again, &set_aside), 0);
+	assert_false(again.leases[0].left);
+	client_close(&c);
+	wait_until_clean(&d);
+	stop(NULL);
+	/* And so it goes on, for as many restarts as there are. */
+	start_with_lease_and("sim0", "\"left\":true,");
+	assert_string_equal(lease_state(&d, "00000007"), "reserved");
+	assert_string_equal(state_of("sim0", NULL, 0), "degraded");
 }
 
 static void test_renamed_while_away(void **state)
@@ -373,6 +406,7 @@ int main(void)
 		TEST(test_alternative_name),
 		TEST(test_named_to_methods),
 		TEST(test_matches_nothing),
+		TEST(test_renamed_before_a_restart),
 		TEST(test_renamed_while_away),
 		TEST(test_not_configured_while_away),
 		TEST(test_two_entries_for_one),

@@ -107,6 +107,8 @@ static void test_over(void **state)
 	scene_init(&s);
 	s.facts.has_handle = false;
 	expect(&s, RECOVERY_TAKE_BACK, "its handle was closed while zcrxd was away");
+	s.facts.store_lost = true;
+	expect(&s, RECOVERY_TAKE_BACK, "the service manager did not keep its handle while zcrxd was away");
 	scene_init(&s);
 	s.lease.expiry_usec = 1000;
 	expect(&s, RECOVERY_TAKE_BACK, "its time to live ended while zcrxd was away");

@@ -98,7 +98,7 @@ static struct origin noted(void)
 	struct origin o;
 
 	assert_int_equal(origin_path(d.directory, SIM0, &path), 0);
-	assert_int_equal(origin_read(path, SIM0, "simulated", &o, &set_aside), 0);
+	assert_int_equal(origin_read(path, SIM0, "simulated", &o, &set_aside, NULL), 0);
 	assert_null(set_aside);
 	return o;
 }
@@ -498,7 +498,7 @@ static void check_stranger(const char *path, unsigned ifindex, const char *drive
 	_cleanup_free_ char *set_aside = NULL;
 	struct origin o;
 
-	assert_int_equal(origin_read(path, ifindex, driver, &o, &set_aside), 0);
+	assert_int_equal(origin_read(path, ifindex, driver, &o, &set_aside, NULL), 0);
 	assert_null(set_aside);
 	assert_true(!o.has_found && !o.has_back && !o.held);
 }

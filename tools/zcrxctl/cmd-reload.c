@@ -5,6 +5,19 @@
 #include "call.h"
 #include "commands.h"
 
+/* For systemctl reload, which sends a signal and gets no answer. */
+static enum exit_status tell_result(sd_varlink *link)
+{
+	sd_json_variant *description = NULL;
+	enum exit_status status = ctl_call(link, "Describe", NULL, &description);
+	const char *refused = status == CTL_DONE ? field_string(description, "refusedConfig") : NULL;
+
+	if (refused)
+		status = ctl_fail(CTL_FAILED, "The configuration stays as it was: %s", refused);
+	sd_json_variant_unref(description);
+	return status;
+}
+
 static enum exit_status run(const struct ctl *ctl, char **arguments)
 {
 	_cleanup_link_ sd_varlink *link = NULL;
@@ -13,6 +26,8 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 	enum exit_status status = ctl_connect(ctl, &link);
 
 	(void)arguments;
+	if (status == CTL_DONE && ctl->result)
+		return tell_result(link);
 	if (status == CTL_DONE)
 		status = ctl_call(link, "Reload", NULL, &reply);
 	if (status == CTL_DONE && ctl->json != JSON_OFF)
@@ -30,5 +45,6 @@ const struct command command_reload = {
 	.name = "reload",
 	.arguments = "",
 	.help = "read the configuration again",
+	.options = TAKES(OPTION_RESULT),
 	.run = run,
 };

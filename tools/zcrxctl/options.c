@@ -40,6 +40,7 @@ static const struct option_row {
 	[OPTION_GRO_FLUSH_TIMEOUT] = { "gro-flush-timeout", "NS", "time between these polls" },
 	[OPTION_IRQ_SUSPEND_TIMEOUT] = { "irq-suspend-timeout", "NS", "no interrupts in busy polling" },
 	[OPTION_IRQ_AFFINITY] = { "irq-affinity", "CPUS", "let interrupts go to these, e.g. 0-3,8" },
+	[OPTION_RESULT] = { "result", NULL, "only tell what came of the last one" },
 };
 
 static void print_options(unsigned options)
@@ -217,6 +218,9 @@ static enum exit_status set_option(struct ctl *ctl, enum ctl_option option, cons
 		return take_number(ctl, option, value, &ctl->irq_suspend_timeout);
 	case OPTION_IRQ_AFFINITY:
 		ctl->irq_affinity = value;
+		return CTL_DONE;
+	case OPTION_RESULT:
+		ctl->result = true;
 		return CTL_DONE;
 	case OPTION_HELP:
 	case OPTION_VERSION:

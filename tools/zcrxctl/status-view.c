@@ -229,10 +229,13 @@ static void write_problems(FILE *f, sd_json_variant *description, sd_json_varian
 	const char *set_aside = field_string(description, "stateSetAside");
 	sd_json_variant *interface, *queue, *problem;
 	const char *unsafe = field_string(description, "unsafeKernel");
-	bool any = set_aside || unsafe;
+	sd_json_variant *problems = field_array(description, "problems");
+	bool any = set_aside || unsafe || (problems && sd_json_variant_elements(problems) > 0);
 
 	if (any)
 		put_problem_heading(f, view->colour);
+	array_foreach(problem, problems)
+		write_wrapped(f, "%s", sd_json_variant_string(problem) ?: "?");
 	if (unsafe)
 		write_wrapped(f, "%s", unsafe);
 	if (set_aside)

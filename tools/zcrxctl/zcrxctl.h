@@ -46,6 +46,7 @@ struct ctl {
 	uint64_t confirm_within_usec; /* 0: not given */
 	bool confirm;
 	bool all_mine;
+	bool result;
 	unsigned given; /* TAKES() of the numbers below that were given */
 	uint64_t queue, defer_hard_irqs, gro_flush_timeout, irq_suspend_timeout;
 	const char *irq_affinity; /* NULL: not given */
@@ -74,6 +75,7 @@ enum ctl_option {
 	OPTION_GRO_FLUSH_TIMEOUT,
 	OPTION_IRQ_SUSPEND_TIMEOUT,
 	OPTION_IRQ_AFFINITY,
+	OPTION_RESULT,
 	_OPTION_MAX,
 };
 

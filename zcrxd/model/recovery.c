@@ -91,7 +91,9 @@ struct recovery recovery_decide(const struct record_lease *l, const struct recov
 	if (!l->granted)
 		return take_back("zcrxd ended while the lease was being made");
 	if (!l->persistent && !f->has_handle)
-		return take_back("its handle was closed while zcrxd was away");
+		return take_back(f->store_lost ? "the service manager did not keep its handle while zcrxd "
+						 "was away"
+					       : "its handle was closed while zcrxd was away");
 	if (l->expiry_usec != 0 && l->expiry_usec <= f->now_usec)
 		return take_back("its time to live ended while zcrxd was away");
 	if (l->grant == GRANT_NETKIT && f->device_ifindex == 0 && recovery_is_elsewhere(l, f->nic))

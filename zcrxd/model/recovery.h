@@ -69,7 +69,9 @@ struct record_lease {
 	size_t n_queues;
 	enum spread_state spread;
 	uint32_t context; /* SPREAD_CONTEXT */
-	uint64_t creation_usec, expiry_usec;
+	uint64_t creation_usec; /* realtime */
+	uint64_t expiry_usec;	/* CLOCK_BOOTTIME; 0 for never */
+	bool left; /* nothing in the configuration matched its interface, and it was left to its leases */
 	uint64_t max_flows; /* no limit if an older zcrxd wrote it */
 	struct record_flow *flows;
 	size_t n_flows;
@@ -95,6 +97,7 @@ struct record {
 	struct record_lingering *lingering;
 	size_t n_lingering;
 	size_t n_dropped; /* leases that could not be read at all */
+	bool kept; /* the service manager was given descriptors to keep: fdstore.h */
 };
 
 void record_lease_done(struct record_lease *l);
@@ -105,8 +108,9 @@ void record_done(struct record *r);
 struct recovery_facts {
 	const struct nic_state *nic; /* NULL: the interface is gone */
 	bool has_handle;	     /* some copy of a handle is still open */
+	bool store_lost;	     /* or it is not known: nothing that was stored came back */
 	unsigned device_ifindex;     /* of the lease's netkit device; 0 if there is none */
-	uint64_t now_usec;	     /* realtime */
+	uint64_t now_usec;	     /* CLOCK_BOOTTIME */
 };
 
 enum recovery_verdict {

@@ -22,6 +22,7 @@
 #include "log.h"
 #include "manager.h"
 #include "origin.h"
+#include "problems.h"
 #include "prover.h"
 #include "registrar.h"
 #include "reload.h"
@@ -79,34 +80,6 @@ static int on_backend(sd_event_source *s, int fd, uint32_t revents, void *userda
 }
 
 /* --------------------------------------------------------------------------- service manager */
-
-void manager_update_status(struct manager *m)
-{
-	unsigned interfaces = 0, configured = 0, leases = 0;
-	_cleanup_free_ char *status = NULL;
-	struct device *d;
-	struct lease *l;
-
-	if (!m->ready)
-		return;
-	TAILQ_FOREACH(d, &m->devices, entry) {
-		interfaces++;
-		configured += d->state == DEVICE_CONFIGURED;
-	}
-	TAILQ_FOREACH(l, &m->leases, entry)
-		leases++;
-	if (asprintf(&status, "STATUS=%u of %u interfaces configured, %u lease%s", configured,
-		     interfaces, leases, leases == 1 ? "" : "s") < 0) {
-		status = NULL;
-		return;
-	}
-	/* Most changes of a lease do not change it, and systemd passes all that it hears on. */
-	if (m->status && streq(m->status, status))
-		return;
-	(void)sd_notify(0, status);
-	free(m->status);
-	m->status = TAKE_PTR(status);
-}
 
 static void manager_check_ready(struct manager *m)
 {
@@ -351,6 +324,7 @@ struct manager *manager_free(struct manager *m)
 	sd_event_source_disable_unref(m->backend_source);
 	sd_event_source_disable_unref(m->proof_timer);
 	sd_event_source_disable_unref(m->sync_timer);
+	sd_event_source_disable_unref(m->save_timer);
 	sd_event_unref(m->event);
 	if (m->backend)
 		m->backend->ops->free(m->backend);
@@ -359,6 +333,7 @@ struct manager *manager_free(struct manager *m)
 	free(m->state_path);
 	free(m->origin_directory);
 	free(m->state_set_aside);
+	free(m->refused_config);
 	free(m->status);
 	free(m);
 	return NULL;
@@ -380,17 +355,22 @@ static void manager_warn_unsafe(const struct manager *m)
 		log_error("%s", unsafe);
 }
 
-static int manager_take_up(struct manager *m, const char *socket_path, struct stored_fds *passed)
+static int manager_take_up(struct manager *m, const char *socket_path, const struct record *record,
+			   struct stored_fds *passed)
 {
 	int r;
 
 	if (m->backend->ops->features(m->backend)->ptrace_denied)
-		log_error("sysctl kernel.yama.ptrace_scope is 3, which keeps zcrxd from the rings of its "
-			  "clients: no queue can be registered. Only a reboot can change it.");
+		log_error(PROBLEM_PTRACE);
 	manager_warn_unsafe(m);
-	origin_sweep(m->origin_directory);
 	manager_keep_rings(m, passed);
+	m->store_marked = fdstore_mark(passed);
 	r = server_new(m, socket_path, passed);
+	if (r == -EADDRINUSE) {
+		log_error("Cannot listen on %s: somebody does, systemd perhaps. Nothing was touched. Either: "
+			  "systemctl start zcrxd; or: systemctl stop zcrxd.socket", socket_path);
+		return r;
+	}
 	if (r < 0)
 		return log_errno(r, "Cannot listen on %s", socket_path);
 	r = prover_new(m->event, m->backend, &m->prover);
@@ -398,7 +378,7 @@ static int manager_take_up(struct manager *m, const char *socket_path, struct st
 		return log_errno(r, "Cannot ask the kernel about sockets");
 	r = manager_create_devices(m);
 	if (r == 0)
-		r = manager_adopt(m, passed);
+		r = manager_adopt(m, record, passed);
 	if (r == 0)
 		r = devices_take_up_unfinished(m);
 	if (r < 0)
@@ -410,28 +390,43 @@ static int manager_take_up(struct manager *m, const char *socket_path, struct st
 	return 0;
 }
 
-int manager_start(struct manager *m, const char *socket_path)
+/* What it refuses to start with is said, and nothing was touched. */
+static int manager_read(struct manager *m, struct stored_fds *passed, struct record *ret)
 {
 	_cleanup_fault_ struct fault fault = {};
-	struct stored_fds passed = {};
 	int r;
 
 	r = config_load(m->config_path, &m->config, &fault);
-	if (r > 0) {
-		log_error("%s", fault.message);
-		return -EINVAL;
-	}
 	if (r < 0)
 		return log_errno(r, "Cannot read %s", m->config_path);
-	r = accounts_new(m, &m->accounts);
+	if (r == 0) {
+		r = accounts_new(m, &m->accounts);
+		if (r < 0)
+			return log_errno(r, "Cannot set up");
+		accounts_take_policy(m, NULL);
+		r = origin_sweep(m->origin_directory, &fault);
+	}
+	if (r == 0)
+		r = stored_fds_collect(passed);
+	if (r == 0)
+		r = manager_read_record(m, passed, ret, &fault);
 	if (r < 0)
-		return log_errno(r, "Cannot set up");
-	accounts_take_policy(m, NULL);
-	r = stored_fds_collect(&passed);
-	if (r < 0)
-		return log_errno(r, "Cannot take the descriptors that were passed");
-	r = manager_take_up(m, socket_path, &passed);
-	stored_fds_done(&passed);
+		return log_errno(r, "Cannot take up what an earlier zcrxd has left");
+	if (r > 0)
+		log_error("%s", fault.message);
+	return r > 0 ? -EINVAL : 0;
+}
+
+int manager_start(struct manager *m, const char *socket_path)
+{
+	_cleanup_record_ struct record record = {};
+	struct stored_fds passed = {};
+	int r;
+
+	r = manager_read(m, &passed, &record);
+	if (r == 0)
+		r = manager_take_up(m, socket_path, &record, &passed);
+	stored_fds_done(&passed, r == 0);
 	return r;
 }
 

@@ -66,6 +66,11 @@ struct manager {
 	int rings_fd;	 /* nic_backend_ops.rings(); borrowed */
 	bool rings_stored; /* the service manager has a copy */
 	int state_error; /* why the last write of the state file failed, and that was said; or 0 */
+	sd_event_source *save_timer; /* then it is tried again */
+	bool store_marked;	/* the service manager has the mark: record/fdstore.h */
+	size_t n_store_lost;	/* leases that it did not keep, at start */
+	size_t n_dropped;	/* leases that could not be read, at start */
+	char *refused_config;	/* why the file that was read last does not hold; NULL: it does */
 	sd_event_source *proof_timer;
 	struct prover *prover; /* leases/prover.h */
 	struct urgent_slot urgent[URGENT_MAX];
@@ -104,7 +109,7 @@ DEFINE_CLEANUP(struct manager *, manager_free)
 void manager_device_started(struct manager *m);
 /* An operation on a lease has ended: a stop may be complete. */
 void manager_idle(struct manager *m);
-/* STATUS= for systemctl status. */
+/* STATUS= for systemctl status (problems.c). */
 void manager_update_status(struct manager *m);
 
 struct device *manager_find_device(struct manager *m, const char *name);

@@ -25,6 +25,7 @@ struct machine_facts {
 	char *daemon_version;
 	char *caller; /* "the host", or of what else zcrxd takes this process; NULL: not known */
 	bool caller_is_host;
+	char *daemon_problem; /* with zcrxd itself, the first of them; NULL: none, or not known */
 	bool daemon_guards; /* what panics the kernel is kept from steered flows, by its word */
 };
 
@@ -52,6 +53,7 @@ static inline void machine_facts_done(struct machine_facts *m)
 	free(m->kernel.features.release);
 	free(m->config_file);
 	free(m->daemon_version);
+	free(m->daemon_problem);
 	free(m->caller);
 }
 

@@ -13,6 +13,7 @@
 #include "match.h"
 #include "policy.h"
 #include "read.h"
+#include "regular-file.h"
 #include "zcrx-idl.h"
 
 #define CONFIG_SIZE_MAX (1U << 20)
@@ -57,7 +58,7 @@ static int ask_daemon(const char *socket, struct machine_facts *m, sd_json_varia
 {
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = NULL;
 	const char *error_id = NULL;
-	sd_json_variant *reply = NULL;
+	sd_json_variant *reply = NULL, *problems;
 	int r = sd_varlink_connect_address(&link, socket);
 
 	if (r >= 0)
@@ -73,6 +74,12 @@ static int ask_daemon(const char *socket, struct machine_facts *m, sd_json_varia
 	m->daemon_version = strdup(field_string(reply, "version") ?: "unknown");
 	if (!m->daemon_version)
 		return -ENOMEM;
+	problems = field_array(reply, "problems");
+	if (problems && sd_json_variant_elements(problems) > 0) {
+		m->daemon_problem = strdup(sd_json_variant_string(sd_json_variant_by_index(problems, 0)) ?: "?");
+		if (!m->daemon_problem)
+			return -ENOMEM;
+	}
 	*ret = sd_json_variant_ref(reply);
 	/* A daemon of before says neither. */
 	m->daemon_guards = sd_json_variant_by_key(reply, "caller") && !field_string(reply, "unsafeKernel");
@@ -131,21 +138,19 @@ static int resolve_accounts(struct config *c)
 
 static int load_config(struct authority *a)
 {
-	_cleanup_fclose_ FILE *f = fopen(CHECK_CONFIG, "re");
-	_cleanup_free_ char *text = malloc(CONFIG_SIZE_MAX);
+	_cleanup_free_ char *text = NULL;
 	_cleanup_fault_ struct fault fault = {};
-	size_t n;
+	size_t n = 0;
 	int r;
 
-	if (!text)
-		return -ENOMEM;
-	if (!f) {
-		r = asprintf(&a->failure, "No zcrxd answers, and " CHECK_CONFIG " cannot be read: %s.",
-			     strerror(errno));
+	r = regular_file_read(CHECK_CONFIG, 0, CONFIG_SIZE_MAX, &text, &n);
+	if (r < 0) {
+		const char *why = regular_file_problem(r);
+
+		r = asprintf(&a->failure, "No zcrxd answers, and " CHECK_CONFIG " cannot be read: %s.", why);
 		a->failure = r < 0 ? NULL : a->failure;
 		return r < 0 ? -ENOMEM : 0;
 	}
-	n = fread(text, 1, CONFIG_SIZE_MAX, f);
 	r = config_parse(text, n, CHECK_CONFIG, &a->config, &fault);
 	if (r < 0)
 		return r;

@@ -274,6 +274,9 @@ static void judge_surroundings(const struct machine_facts *m, struct report *rep
 		    m->daemon_error ? "" : "runs, version ",
 		    m->daemon_error ?: m->daemon_version ?: "?");
 	advise(report, q, "systemctl enable --now zcrxd.socket zcrxd");
+	q = require(report, NULL, "zcrxd-itself", yes_if(!m->daemon_problem), "%s",
+		    m->daemon_problem ? "something is wrong with zcrxd itself" : "nothing is known to be wrong");
+	advise(report, q, "%s See zcrxctl status.", m->daemon_problem ?: "");
 	if (!m->caller)
 		return;
 	q = require(report, NULL, "where", yes_if(m->caller_is_host), "a process %s", m->caller);

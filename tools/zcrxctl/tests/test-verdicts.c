@@ -121,6 +121,8 @@ static void world_init(struct world *w)
 	     "where=advice", "another user namespace", "where: host")                              \
 	CASE(no_daemon, MACHINE.daemon_error = "nobody listens", "zcrxd=no", "nobody listens",     \
 	     "systemctl")                                                                          \
+	CASE(wrong_with_itself, MACHINE.daemon_problem = (char *)"It cannot write.",                \
+	     "zcrxd-itself=no", "something is wrong", "It cannot write. See zcrxctl status.")      \
 	CASE(down, NIC.up = false,                                                                 \
 	     "link=no queue-facts=needed-unknown queue-counters=unknown no-af-xdp=needed-unknown", \
 	     "down", "ip link set eth0 up")                                                        \
@@ -308,7 +310,7 @@ static void test_order_and_owner(void **state)
 	own = report.n;
 	judge_interface(&w.interface, &report);
 	assert_string_equal(report.list[0].name, "zero-copy-receive");
-	assert_string_equal(report.list[own - 1].name, "zcrxd");
+	assert_string_equal(report.list[own - 1].name, "zcrxd-itself");
 	assert_string_equal(report.list[report.n - 1].name, "policy");
 	for (size_t i = 0; i < report.n; i++)
 		if (i < own)

@@ -356,6 +356,13 @@ def test_reload_in_part(server):
     bad(server.ctl("reload"), 1, "zcrxctl: zc9 is missing.\n")
 
 
+def test_reload_result(server):
+    """What systemd asks after it has sent the signal."""
+    server.answer(Describe={"parameters": dict(DESCRIPTION, refusedConfig="/etc/zcrxd.yaml:1:1: so")})
+    bad(server.ctl("reload", "--result"), 1,
+        "zcrxctl: The configuration stays as it was: /etc/zcrxd.yaml:1:1: so\n")
+
+
 # check
 
 def check(server, *arguments, status=1):

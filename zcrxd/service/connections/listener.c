@@ -18,6 +18,7 @@
 /* A session that has fallen behind on a busy machine is soon there again. */
 #define BEHIND_USEC 20000ULL
 #define BATCH_MAX  64
+#define ACCEPTS	   0x10000 /* __SO_ACCEPTCON, in /proc/net/unix */
 
 struct listener {
 	LIST_ENTRY(listener) entry;
@@ -119,6 +120,38 @@ static int listener_add(struct manager *m, int fd)
 	return 0;
 }
 
+/* Not by asking: who connects to a socket of systemd's starts its service. */
+static bool is_listening(const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/net/unix", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t capacity = 0, n = strlen(path);
+	unsigned flags;
+	int start;
+
+	while (f && getline(&line, &capacity, f) >= 0) {
+		start = 0;
+		if (sscanf(line, "%*x: %*x %*x %x %*x %*x %*u %n", &flags, &start) == 1 && start > 0 &&
+		    flags & ACCEPTS && strncmp(line + start, path, n) == 0 && line[start + n] == '\n')
+			return true;
+	}
+	return false;
+}
+
+/* What is left of one that ended goes; what is somebody's stays. */
+static int clear_path(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	if (is_listening(path))
+		return -EADDRINUSE;
+	return unlink(path) < 0 ? -errno : 0;
+}
+
 static int bind_path(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -132,7 +165,9 @@ static int bind_path(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	(void)unlink(path);
+	r = clear_path(path);
+	if (r < 0)
+		return r;
 	before = umask(0111);
 	r = bind(fd, (struct sockaddr *)&address, sizeof(address));
 	umask(before);

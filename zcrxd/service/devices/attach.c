@@ -9,6 +9,7 @@
 #include "leases.h"
 #include "links.h"
 #include "log.h"
+#include "record.h"
 #include "restore.h"
 #include "retry.h"
 #include "standstill.h"
@@ -182,6 +183,18 @@ void device_end_if_over(struct device *d)
 		log_errno(r, "Cannot look for interfaces");
 }
 
+/* What is said of their interface on record is another thing now. */
+static void save_leases(struct device *d)
+{
+	struct lease *l;
+
+	TAILQ_FOREACH(l, &d->manager->leases, entry)
+		if (l->device == d)
+			record_forget(l);
+	if (d->n_leases > 0)
+		(void)leases_save(d->manager);
+}
+
 void device_leave(struct device *d, const char *reason)
 {
 	d->leaving = true;
@@ -196,6 +209,7 @@ void device_leave(struct device *d, const char *reason)
 	device_set_reason(d, reason);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
 		    "%s is left to its leases: %s", d->name, reason);
+	save_leases(d);
 }
 
 void device_join(struct device *d, const struct config_interface *entry)
@@ -204,6 +218,7 @@ void device_join(struct device *d, const struct config_interface *entry)
 		    "%s belongs to another entry of the configuration now.", d->name);
 	d->leaving = false;
 	device_set_config(d, entry);
+	save_leases(d);
 	device_configure_again(d);
 }
 
@@ -233,7 +248,6 @@ void device_rename(struct device *d, const struct nic_link *link)
 {
 	_cleanup_free_ char *reason = NULL;
 	char before[IFNAMSIZ];
-	struct lease *l;
 
 	memcpy(before, d->name, sizeof(before));
 	log_message(LOG_INFO, &(struct log_fields){ .interface = link->name },
@@ -243,7 +257,5 @@ void device_rename(struct device *d, const struct nic_link *link)
 	watch_announce_interface(d, "gone", reason);
 	memcpy(d->name, link->name, sizeof(d->name));
 	watch_announce_interface(d, "appeared", NULL);
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
-		if (l->device == d)
-			(void)lease_save(l);
+	save_leases(d);
 }

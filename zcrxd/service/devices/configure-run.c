@@ -31,7 +31,7 @@ static int note_before(struct nic *nic, struct configure *c)
 		nic_settings_done(&o->back);
 		r = nic_settings_read(state, &o->back);
 		o->has_back = r == 0;
-		o->back_usec = now_usec(CLOCK_REALTIME) + c->confirm_within;
+		o->back_usec = now_usec(CLOCK_BOOTTIME) + c->confirm_within;
 	}
 	if (r == 0)
 		r = origin_write(c->path, nic->ifindex, state->driver, o);
@@ -147,11 +147,12 @@ static int remember(struct nic *nic, struct configure *c)
 	struct bring *b = &c->bring;
 	int r;
 
-	r = origin_read(c->path, nic->ifindex, b->state->driver, &c->origin, &c->set_aside);
+	r = origin_read(c->path, nic->ifindex, b->state->driver, &c->origin, &c->set_aside,
+			&c->fault);
 	if (c->fresh)
 		free(TAKE_PTR(c->origin.configured));
-	if (r < 0 || !c->origin.configured || b->memory.split_was_set)
-		return r < 0 ? r : c->r;
+	if (r != 0 || !c->origin.configured || b->memory.split_was_set)
+		return r != 0 ? r : c->r;
 	b->memory.split_was_set = true;
 	if (c->r != 0 || b->state->split != SPLIT_ENABLED)
 		return c->r;

@@ -215,7 +215,8 @@ static void configure_done(void *data)
 		configure_adopt(c);
 	else if (d->leaving && d->worker && !d->gone)
 		adopt_confirmation(c);
-	report.confirm_until = c->confirm_within > 0 && c->r == 0 ? c->origin.back_usec : 0;
+	if (c->confirm_within > 0 && c->r == 0 && c->origin.back_usec > 0)
+		report.confirm_until = boottime_to_realtime(c->origin.back_usec);
 	if (c->done)
 		c->done(d, &report, c->userdata);
 	configure_free(c);
@@ -257,7 +258,7 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 	if (r < 0)
 		configure_free(c);
 	else if (confirm_within > 0)
-		d->confirm_until = now_usec(CLOCK_REALTIME) + confirm_within; /* the job says it exactly */
+		d->confirm_until = now_usec(CLOCK_BOOTTIME) + confirm_within; /* the job says it exactly */
 	return r;
 }
 

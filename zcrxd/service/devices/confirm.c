@@ -55,13 +55,14 @@ void device_forget_confirmation(struct device *d)
 
 void device_await_confirmation(struct device *d, uint64_t until_usec)
 {
-	uint64_t now = now_usec(CLOCK_REALTIME);
+	uint64_t now = now_usec(CLOCK_BOOTTIME);
 
 	d->confirm_until = until_usec;
+	d->confirm_told = 0;
 	arm(d, until_usec > now ? until_usec - now : 0);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "unconfirmed" },
 		    "%s: what was applied is put back unless it is confirmed.", d->name);
-	watch_announce_confirmation(d, until_usec);
+	watch_announce_confirmation(d, tell_boottime(until_usec, &d->confirm_told));
 }
 
 /* ----------------------------------------------------------- acts on the file alone */
@@ -83,8 +84,8 @@ static int change_note(struct nic *nic, struct note *n, const char *driver)
 	_cleanup_free_ char *set_aside = NULL;
 	int r;
 
-	r = origin_read(n->path, nic->ifindex, driver, &o, &set_aside);
-	if (r < 0)
+	r = origin_read(n->path, nic->ifindex, driver, &o, &set_aside, &n->fault);
+	if (r != 0)
 		return r;
 	if (n->release)
 		free(TAKE_PTR(o.held));
@@ -112,7 +113,7 @@ static void note_run(struct nic *nic, void *data)
 static void note_adopt(struct note *n)
 {
 	struct device *d = n->device;
-	uint64_t now = now_usec(CLOCK_REALTIME);
+	uint64_t now = now_usec(CLOCK_BOOTTIME);
 
 	if (n->release)
 		return;
@@ -190,12 +191,17 @@ int device_confirm(struct device *d, device_done done, void *userdata, struct fa
 static int is_unfinished(const struct manager *m, const struct nic_link *link, bool *ret)
 {
 	_cleanup_free_ char *path = NULL, *set_aside = NULL;
+	_cleanup_fault_ struct fault fault = {};
 	_cleanup_origin_ struct origin o = {};
 	int r;
 
 	r = origin_path(m->origin_directory, link->ifindex, &path);
 	if (r == 0)
-		r = origin_read(path, link->ifindex, link->driver, &o, &set_aside);
+		r = origin_read(path, link->ifindex, link->driver, &o, &set_aside, &fault);
+	if (r > 0) {
+		log_error("%s", fault.message);
+		return -fault.error;
+	}
 	if (r < 0)
 		return r;
 	if (set_aside)

@@ -70,7 +70,8 @@ struct device {
 	bool fresh;		/* it came under our eyes: whatever is noted, nobody has configured it */
 	bool unfinished;	/* an earlier daemon has left it to be put back */
 	bool confirming;	/* the confirmation is being written down */
-	uint64_t confirm_until; /* realtime: what was applied goes back then; 0: it stays */
+	uint64_t confirm_until; /* CLOCK_BOOTTIME: what was applied goes back then; 0: it stays */
+	uint64_t confirm_told;	/* the same in realtime, as people were told */
 	sd_event_source *confirm_timer;
 	bool configured_once;	/* counted in manager->starting until then */
 	struct worker *worker;	/* NULL while missing */

@@ -145,7 +145,8 @@ void go_back_run(struct nic *nic, struct go_back *g)
 
 	g->r = observe(nic, g);
 	if (g->r == 0)
-		g->r = origin_read(g->path, nic->ifindex, g->state->driver, &o, &g->set_aside);
+		g->r = origin_read(g->path, nic->ifindex, g->state->driver, &o, &g->set_aside,
+				   &g->fault);
 	if (g->r != 0)
 		return;
 	if (g->to == BACK_TO_UNCONFIRMED)

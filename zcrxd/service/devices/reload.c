@@ -4,14 +4,13 @@
  * the new file stays until they end.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 
 #include "accounts.h"
 #include "attach.h"
 #include "leases.h"
 #include "links.h"
 #include "log.h"
+#include "regular-file.h"
 #include "reload.h"
 #include "restore.h"
 #include "retry.h"
@@ -20,28 +19,6 @@
 
 /* --------------------------------------------------------------------------- the file */
 
-static int read_file(const char *path, char **ret, size_t *ret_size)
-{
-	_cleanup_free_ char *buffer = NULL;
-	_cleanup_fclose_ FILE *f = NULL;
-	size_t n;
-
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	buffer = malloc(CONFIG_SIZE_MAX + 1);
-	if (!buffer)
-		return -ENOMEM;
-	n = fread(buffer, 1, CONFIG_SIZE_MAX + 1, f);
-	if (ferror(f))
-		return errno ? -errno : -EIO;
-	if (n > CONFIG_SIZE_MAX)
-		return -EFBIG;
-	*ret = TAKE_PTR(buffer);
-	*ret_size = n;
-	return 0;
-}
-
 int config_load(const char *path, struct config **ret, struct fault *reterr)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
@@ -49,12 +26,12 @@ int config_load(const char *path, struct config **ret, struct fault *reterr)
 	size_t size = 0;
 	int r;
 
-	r = read_file(path, &text, &size);
+	r = regular_file_read(path, 0, CONFIG_SIZE_MAX, &text, &size);
 	if (r == -ENOENT)
 		log_warning("%s does not exist: no interface is configured.", path);
 	else if (r < 0)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, path, "Cannot read %s: %s.%s", path,
-				 strerror(-r),
+				 regular_file_problem(r),
 				 r == -EACCES ? " The user zcrxd must be able to read it." : "");
 	r = config_parse(text ?: "", size, path, &c, reterr);
 	if (r != 0)
@@ -170,6 +147,15 @@ static int reload_devices(struct reload *q)
 	return manager_sync_devices(m);
 }
 
+/* Until a good one is read. */
+static void note_refusal(struct manager *m, int r, const struct fault *fault)
+{
+	free(m->refused_config);
+	m->refused_config = r == 0 ? NULL : strdup(r > 0 && fault->message ? fault->message
+									   : strerror(r < 0 ? -r : EINVAL));
+	manager_update_status(m);
+}
+
 int manager_reload(struct manager *m, reload_done done, void *userdata)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
@@ -181,6 +167,7 @@ int manager_reload(struct manager *m, reload_done done, void *userdata)
 	r = config_load(m->config_path, &c, &fault);
 	if (r == 0)
 		r = check_dropped(m, c, &fault);
+	note_refusal(m, r, &fault);
 	if (r != 0) {
 		log_error("The configuration stays as it was: %s",
 			  r > 0 ? fault.message : strerror(-r));

@@ -38,7 +38,7 @@ int lease_set_time_to_live(struct lease *l, uint64_t usec)
 	int r = 0;
 
 	l->expiry = sd_event_source_disable_unref(l->expiry);
-	l->expiry_usec = 0;
+	l->expiry_usec = l->expiry_told = l->expiry_noted = 0;
 	/* Nobody waits for the year 292277: far away is never. */
 	if (usec > INT64_MAX / 2)
 		return 0;
@@ -47,7 +47,8 @@ int lease_set_time_to_live(struct lease *l, uint64_t usec)
 	if (r < 0)
 		return r;
 	loop_set_protection(l->expiry);
-	l->expiry_usec = now_usec(CLOCK_REALTIME) + usec;
+	l->expiry_usec = now + usec;
+	l->expiry_noted = now_usec(CLOCK_REALTIME) + usec;
 	return 0;
 }
 

@@ -15,12 +15,11 @@
 #include "policy.h"
 #include "record.h"
 #include "share.h"
-#include "state-file.h"
 #include "strays.h"
 #include "watch.h"
 
-/* What is stored that is no lease's: the rings, and the sockets that systemd passes back count alike. */
-#define STORE_OTHERS 1
+/* What is stored that is no lease's: the rings and the mark. */
+#define STORE_OTHERS 2
 
 struct lease *lease_ref(struct lease *l)
 {
@@ -329,45 +328,6 @@ int leases_check_links(struct manager *m)
 	}
 	nic_links_free(links, n);
 	return 0;
-}
-
-/* -------------------------------------------------------------------------- the record */
-
-static int save(struct manager *m)
-{
-	_cleanup_free_ char *text = NULL;
-	int r;
-
-	r = record_format(m, &text);
-	return r < 0 ? r : state_write(m->state_path, text);
-}
-
-int leases_save(struct manager *m)
-{
-	int r;
-
-	r = save(m);
-	if (r < 0 && m->state_error == 0)
-		log_errno(r, "Cannot write %s; no lease is granted until that works", m->state_path);
-	m->state_error = r < 0 ? r : 0;
-	return m->state_error;
-}
-
-int lease_save(struct lease *l)
-{
-	record_forget(l);
-	return leases_save(l->manager);
-}
-
-int lease_check_saved(const struct lease *l, const char *act, struct fault *reterr)
-{
-	const struct manager *m = l->manager;
-
-	if (m->state_error == 0)
-		return 0;
-	return fault_kernel(reterr, -m->state_error, NULL, act,
-			    "zcrxd could not write down in %s who owns what, so nothing was done. Is "
-			    "there room in /run?", m->state_path);
 }
 
 void leases_leave(struct manager *m)

@@ -136,7 +136,9 @@ struct lease {
 	unsigned n_handles;
 
 	uint64_t creation_usec; /* realtime */
-	uint64_t expiry_usec;	/* realtime; 0 for never */
+	uint64_t expiry_usec;	/* CLOCK_BOOTTIME; 0 for never */
+	uint64_t expiry_told;	/* the same in realtime, as clients were told */
+	uint64_t expiry_noted;	/* likewise, for an older zcrxd, which knows no other clock */
 	sd_event_source *expiry;
 
 	unsigned n_busy;      /* operations under way: draining waits for them */

@@ -216,7 +216,8 @@ int json_interface(struct device *d, sd_json_variant **ret)
 		ret, STRING("name", device_name(d)), UNSIGNED("index", device_kernel_index(d)),
 		STRING("driver", s->driver ?: ""), STRING("state", device_state_to_string(d->state)),
 		STRING_IF("reason", reason),
-		UNSIGNED_IF(d->confirm_until != 0, "confirmUntilUSec", d->confirm_until),
+		UNSIGNED_IF(d->confirm_until != 0, "confirmUntilUSec",
+			    tell_boottime(d->confirm_until, &d->confirm_told)),
 		UNSIGNED_IF(d->standstill_usec != 0, "standstillUSec", d->standstill_usec),
 		UNSIGNED("observationUSec", d->observed_usec),
 		UNSIGNED("combinedChannels", nic_channels_rx(&s->channels)),
@@ -334,7 +335,7 @@ static const char *spread_name(enum spread_state s)
 	return NULL;
 }
 
-int json_lease(const struct lease *l, sd_json_variant **ret)
+int json_lease(struct lease *l, sd_json_variant **ret)
 {
 	_cleanup_free_ char *left_out = NULL;
 	const char *spread = spread_name(l->spread);
@@ -364,6 +365,7 @@ int json_lease(const struct lease *l, sd_json_variant **ret)
 			      SD_JSON_BUILD_PAIR_VARIANT("flows", flows),
 			      STRING_IF("notSteered", left_out),
 			      UNSIGNED("creationUSec", l->creation_usec),
-			      UNSIGNED_IF(l->expiry_usec != 0, "expiryUSec", l->expiry_usec),
+			      UNSIGNED_IF(l->expiry_usec != 0, "expiryUSec",
+					  tell_boottime(l->expiry_usec, &l->expiry_told)),
 			      UNSIGNED("areaBytes", lease_area(l)));
 }

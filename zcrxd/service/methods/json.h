@@ -15,7 +15,7 @@ int json_kernel(const struct kernel_features *k, sd_json_variant **ret);
 int json_loop(const struct turn_times *t, sd_json_variant **ret);
 int json_caller(const struct peer *p, sd_json_variant **ret);
 int json_interface(struct device *d, sd_json_variant **ret);
-int json_lease(const struct lease *l, sd_json_variant **ret);
+int json_lease(struct lease *l, sd_json_variant **ret);
 int json_numbers(const uint32_t *numbers, size_t n, sd_json_variant **ret);
 int json_flow(const struct flow *f, sd_json_variant **ret);
 /* A LeaseFlow. */

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "methods.h"
 #include "policy.h"
+#include "problems.h"
 #include "watch.h"
 
 /* --------------------------------------------------------------------------- Describe */
@@ -68,7 +69,7 @@ static int describe_interfaces(struct describe *q, sd_json_variant **ret, struct
 static int describe_build(struct describe *q, sd_json_variant **ret, struct fault *reterr)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *kernel = NULL, *array = NULL;
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *loop = NULL, *caller = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *loop = NULL, *caller = NULL, *problems = NULL;
 	_cleanup_free_ char *unsafe = NULL;
 	struct manager *m = q->manager;
 	int r = describe_interfaces(q, &array, reterr);
@@ -82,6 +83,8 @@ static int describe_build(struct describe *q, sd_json_variant **ret, struct faul
 		r = json_loop(&m->loop.times, &loop);
 	if (r >= 0)
 		r = json_caller(&q->peer, &caller);
+	if (r >= 0)
+		r = problems_list(m, &problems);
 	if (r < 0)
 		return r;
 	r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("version", ZCRXD_VERSION),
@@ -92,6 +95,9 @@ static int describe_build(struct describe *q, sd_json_variant **ret, struct faul
 						SD_JSON_BUILD_STRING(m->state_set_aside)),
 			      SD_JSON_BUILD_PAIR_CONDITION(unsafe != NULL, "unsafeKernel",
 						SD_JSON_BUILD_STRING(unsafe)),
+			      SD_JSON_BUILD_PAIR_CONDITION(m->refused_config != NULL, "refusedConfig",
+						SD_JSON_BUILD_STRING(m->refused_config)),
+			      SD_JSON_BUILD_PAIR_VARIANT("problems", problems),
 			      SD_JSON_BUILD_PAIR_VARIANT("caller", caller));
 	return r < 0 ? r : 0;
 }
@@ -232,7 +238,7 @@ static void listing_step(void *userdata)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *next = NULL;
 	struct listing *q = userdata;
-	const struct lease *l = NULL;
+	struct lease *l = NULL;
 	int r = 0;
 
 	while (!l && q->next < q->n)

@@ -15,7 +15,6 @@
 #include "links.h"
 #include "log.h"
 #include "recovery.h"
-#include "state-file.h"
 #include "strays.h"
 
 struct adoption {
@@ -187,7 +186,7 @@ static int adopt_objects(struct adoption *a, struct lease *l, const struct recor
 		r = adopt_flow(a, l, saved, &saved->flows[i]);
 	drop_untold_proofs(l, saved);
 	if (r == 0 && saved->expiry_usec != 0) {
-		uint64_t now = now_usec(CLOCK_REALTIME);
+		uint64_t now = now_usec(CLOCK_BOOTTIME);
 
 		r = lease_set_time_to_live(l, saved->expiry_usec > now ? saved->expiry_usec - now : 0);
 	}
@@ -238,7 +237,8 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 {
 	const struct nic_link *link = find_link(a, saved->ifindex, NULL), *netkit;
 	struct recovery_facts facts = { .has_handle = has_handle(a, saved->id),
-					.now_usec = now_usec(CLOCK_REALTIME) };
+					.store_lost = a->manager->n_store_lost > 0,
+					.now_usec = now_usec(CLOCK_BOOTTIME) };
 	struct recovery verdict;
 	struct device *d = NULL;
 	struct lease *l;
@@ -262,8 +262,8 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	r = manager_claim_device(a->manager, link, &d);
 	if (r < 0)
 		return r;
-	/* One that was only renamed is left to its leases, as it would have been under our eyes. */
-	if (d->leaving && (!saved->interface[0] || streq(saved->interface, link->name)))
+	/* One that was only renamed is left to its leases, as it would have been under our eyes, or was. */
+	if (d->leaving && !saved->left && (!saved->interface[0] || streq(saved->interface, link->name)))
 		verdict = (struct recovery){ .verdict = RECOVERY_TAKE_BACK,
 					     .reason = "its interface is not in the configuration" };
 	r = lease_adopt(a->manager, d, saved,
@@ -320,25 +320,17 @@ static int adopt_all(struct adoption *a, const struct record *record)
 	return 0;
 }
 
-int manager_adopt(struct manager *m, struct stored_fds *fds)
+int manager_adopt(struct manager *m, const struct record *record, struct stored_fds *fds)
 {
 	struct adoption a = { .manager = m, .fds = fds };
-	_cleanup_record_ struct record record = {};
-	_cleanup_free_ char *set_aside = NULL;
 	int r;
 
-	r = state_read(m->state_path, &record, &set_aside);
-	if (r < 0)
-		return log_errno(r, "Cannot read %s", m->state_path);
-	if (set_aside)
-		log_error("%s. No lease of an earlier zcrxd goes on. What they had in the kernel is "
-			  "removed as far as it bears our name, or the file still shows that it is "
-			  "theirs (of %zu leases).", set_aside, record.n_strays);
-	m->state_set_aside = TAKE_PTR(set_aside);
-	m->last_flow_id = record.last_flow_id;
-	r = adopt_all(&a, &record);
+	m->last_flow_id = record->last_flow_id;
+	r = adopt_all(&a, record);
 	proof_checks_free(a.checks);
 	nic_state_free(a.nic);
 	nic_links_free(a.links, a.n_links);
-	return r < 0 ? r : leases_save(m);
+	if (r == 0)
+		(void)leases_save(m); /* or as soon as that works; nothing is granted before */
+	return r;
 }

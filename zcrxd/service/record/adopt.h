@@ -7,7 +7,12 @@
 
 #include "fdstore.h"
 #include "manager.h"
+#include "recovery.h"
 
+/* Before anything is touched. Positive, a refusal to start: it is not known who owns what, or this daemon
+ * would end what another way of starting it keeps. */
+int manager_read_record(struct manager *m, const struct stored_fds *fds, struct record *ret,
+			struct fault *reterr);
 /* Device objects exist, none is attached. Leases come back as they were, or DRAINING; grants that
  * nobody owns are deleted. */
-int manager_adopt(struct manager *m, struct stored_fds *fds);
+int manager_adopt(struct manager *m, const struct record *record, struct stored_fds *fds);

@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <sys/eventfd.h>
 #include <systemd/sd-daemon.h>
 
 #include "export.h"
@@ -40,18 +40,23 @@ int stored_fds_take(struct stored_fds *s, const char *name)
 	return -EBADF;
 }
 
-void stored_fds_done(struct stored_fds *s)
+static void drop(const struct stored_fd *s)
+{
+	log_debug("Nobody owns the stored descriptor %s; closing it.", s->name);
+	fdstore_remove(s->name);
+	if (strncmp(s->name, FDSTORE_EXPORT, strlen(FDSTORE_EXPORT)) == 0)
+		export_close(s->fd);
+	else
+		close(s->fd);
+}
+
+void stored_fds_done(struct stored_fds *s, bool remove)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		if (s->list[i].fd >= 0) {
-			log_debug("Nobody owns the stored descriptor %s; closing it.",
-				  s->list[i].name);
-			fdstore_remove(s->list[i].name);
-			if (strncmp(s->list[i].name, FDSTORE_EXPORT, strlen(FDSTORE_EXPORT)) == 0)
-				export_close(s->list[i].fd);
-			else
-				close(s->list[i].fd);
-		}
+		if (s->list[i].fd >= 0 && remove)
+			drop(&s->list[i]);
+		else if (s->list[i].fd >= 0)
+			close(s->list[i].fd);
 		free(s->list[i].name);
 	}
 	free(s->list);
@@ -78,13 +83,28 @@ void fdstore_client_name(uint32_t lease, unsigned queue, char ret[64])
 	snprintf(ret, 64, "client-%08x-%u", lease, queue);
 }
 
+bool fdstore_is_there(void)
+{
+	return getenv("NOTIFY_SOCKET");
+}
+
+bool fdstore_mark(struct stored_fds *passed)
+{
+	_cleanup_close_ int fd = stored_fds_take(passed, FDSTORE_MARK);
+
+	if (fd >= 0 || !fdstore_is_there())
+		return fd >= 0;
+	fd = eventfd(0, EFD_CLOEXEC);
+	return fd >= 0 && fdstore_push(FDSTORE_MARK, fd) == 0;
+}
+
 uint64_t fdstore_size(void)
 {
 	const char *text = getenv("FDSTORE"); /* systemd 254 and later */
 	char *end = NULL;
 	unsigned long long n;
 
-	if (!text || !getenv("NOTIFY_SOCKET"))
+	if (!text || !fdstore_is_there())
 		return UINT64_MAX;
 	n = strtoull(text, &end, 10);
 	return end != text && *end == '\0' ? n : UINT64_MAX;

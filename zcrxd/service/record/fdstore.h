@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "macro.h"
@@ -24,8 +25,9 @@ struct stored_fds {
 int stored_fds_collect(struct stored_fds *ret);
 /* The descriptor of that name, which becomes the caller's; -EBADF if there is none. */
 int stored_fds_take(struct stored_fds *s, const char *name);
-/* Closes what nobody took, and takes it out of the store. */
-void stored_fds_done(struct stored_fds *s);
+/* Closes what nobody took, and takes it out of the store; unless this daemon does not start, and leaves it to
+ * the next. */
+void stored_fds_done(struct stored_fds *s, bool remove);
 
 void fdstore_handle_name(uint32_t lease, uint64_t cookie, char ret[64]);
 void fdstore_proof_name(uint32_t lease, uint64_t cookie, unsigned queue, char ret[64]);
@@ -37,7 +39,12 @@ void fdstore_export_name(uint32_t lease, unsigned queue, char ret[64]);
 
 #define FDSTORE_EXPORT "ifq-"
 #define FDSTORE_RINGS "rings" /* nic_backend_ops.rings() */
+#define FDSTORE_MARK  "mark"  /* nothing: that it comes back says that the store was kept */
 
+/* There is a service manager; whether it has a store is another question. */
+bool fdstore_is_there(void);
+/* What the mark says: it came back, or is stored now for the next daemon. */
+bool fdstore_mark(struct stored_fds *passed);
 /* How many the service manager keeps; UINT64_MAX: there is none, and nothing is stored. */
 uint64_t fdstore_size(void);
 /* A negative errno if it is certain that it is not stored: then it has no next daemon. That the store

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <systemd/sd-json.h>
 
+#include "clock.h"
 #include "origin.h"
 #include "sealed-file.h"
 
@@ -103,7 +104,10 @@ int origin_format(unsigned ifindex, const char *driver, const struct origin *o, 
 	if (r >= 0)
 		r = add_settings(&v, o->has_back, "back", &o->back);
 	if (r >= 0)
-		r = add_number(&v, o->has_back, "backUSec", o->back_usec);
+		r = add_number(&v, o->has_back, "backUSec",
+			       o->back_usec ? boottime_to_realtime(o->back_usec) : 0);
+	if (r >= 0) /* and the other for an older zcrxd, which knows no other clock */
+		r = add_number(&v, o->has_back, "backBoottimeUSec", o->back_usec);
 	if (r >= 0 && o->held)
 		r = sd_json_variant_set_field_string(&v, "held", o->held);
 	if (r >= 0 && o->configured)
@@ -215,6 +219,18 @@ static char *get_text(struct reader *r, sd_json_variant *v, const char *key)
 	return text;
 }
 
+/* An older zcrxd noted it on the realtime clock. */
+static uint64_t get_back_usec(struct reader *r, sd_json_variant *v, bool *ret_has)
+{
+	uint64_t realtime = get(r, v, "backUSec", INT64_MAX, ret_has), boottime;
+	bool has;
+
+	boottime = get(r, v, "backBoottimeUSec", INT64_MAX, &has);
+	if (has)
+		return boottime;
+	return realtime ? boottime_from_realtime(realtime) : 0;
+}
+
 int origin_parse(const char *text, unsigned ifindex, const char *driver, struct origin *ret,
 		 bool *ret_same)
 {
@@ -233,7 +249,7 @@ int origin_parse(const char *text, unsigned ifindex, const char *driver, struct 
 		return -EBADMSG;
 	o.has_found = get_settings(&r, v, "found", &o.found);
 	o.has_back = get_settings(&r, v, "back", &o.back);
-	o.back_usec = get(&r, v, "backUSec", INT64_MAX, &has);
+	o.back_usec = get_back_usec(&r, v, &has);
 	o.held = get_text(&r, v, "held");
 	o.configured = get_text(&r, v, "configured");
 	if (r.bad || has != o.has_back)
@@ -247,7 +263,7 @@ int origin_parse(const char *text, unsigned ifindex, const char *driver, struct 
 /* -------------------------------------------------------------------------- the file */
 
 int origin_read(const char *path, unsigned ifindex, const char *driver, struct origin *ret,
-		char **ret_set_aside)
+		char **ret_set_aside, struct fault *reterr)
 {
 	_cleanup_origin_ struct origin o = {};
 	_cleanup_free_ char *text = NULL;
@@ -260,8 +276,10 @@ int origin_read(const char *path, unsigned ifindex, const char *driver, struct o
 		r = origin_parse(text, ifindex, driver, &o, &same);
 	if (r == -ENOENT || r == -ESTALE)
 		return 0;
-	if (r < 0 && r != -ENOMEM)
+	if (r < 0 && sealed_is_damaged(r))
 		return sealed_set_aside(path, r, ret_set_aside);
+	if (r < 0 && r != -ENOMEM)
+		return sealed_refuse_unreadable(path, r, "how the interface was found", reterr);
 	if (r == 0 && same) {
 		*ret = o;
 		o = (struct origin){};
@@ -280,13 +298,15 @@ int origin_write(const char *path, unsigned ifindex, const char *driver, const s
 	return r < 0 ? r : sealed_write(&seal, path, text);
 }
 
-void origin_sweep(const char *directory)
+int origin_sweep(const char *directory, struct fault *reterr)
 {
 	const struct dirent *e;
 	DIR *d = opendir(directory);
 
+	if (!d && errno == ENOENT)
+		return 0;
 	if (!d)
-		return;
+		return sealed_refuse_unreadable(directory, -errno, "how each interface was found", reterr);
 	while ((e = readdir(d))) {
 		_cleanup_free_ char *path = NULL, *text = NULL;
 		unsigned ifindex;
@@ -301,4 +321,5 @@ void origin_sweep(const char *directory)
 			(void)unlink(path);
 	}
 	closedir(d);
+	return 0;
 }

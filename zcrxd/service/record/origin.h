@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "fault.h"
 #include "settings.h"
 
 struct origin {
@@ -19,7 +20,7 @@ struct origin {
 	struct nic_settings found; /* before the first change; gone once it is so again */
 	bool has_back;
 	struct nic_settings back; /* whoever starts with this goes back to it */
-	uint64_t back_usec;	  /* unless it is confirmed by then (realtime); 0: it was decided */
+	uint64_t back_usec;	  /* unless it is confirmed by then (CLOCK_BOOTTIME); 0: it was decided */
 	char *held;		  /* why no daemon configures it by itself; NULL if it may */
 	char *configured;	  /* by config_interface_describe(): it was brought to that, and nothing
 				   * was changed since by zcrxd; NULL if it is on its way */
@@ -33,14 +34,14 @@ int origin_path(const char *directory, unsigned ifindex, char **ret);
 /*
  * Of this interface; an empty one if there is no such file, or it is another boot's or another
  * device's, which is as good as none. What cannot be understood is set aside, *ret_set_aside says
- * so, and nothing is known.
+ * so, and nothing is known. What cannot be read is refused: it is not known whether anything is.
  */
 int origin_read(const char *path, unsigned ifindex, const char *driver, struct origin *ret,
-		char **ret_set_aside);
+		char **ret_set_aside, struct fault *reterr);
 /* On disk before it returns. One that says nothing is no file. */
 int origin_write(const char *path, unsigned ifindex, const char *driver, const struct origin *o);
-/* Files of other boots. */
-void origin_sweep(const char *directory);
+/* Files of other boots. Refused if the directory cannot be read. */
+int origin_sweep(const char *directory, struct fault *reterr);
 
 /* The text of it, and back: -EBADMSG if it is not whole or makes no sense. */
 int origin_format(unsigned ifindex, const char *driver, const struct origin *o, char **ret);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "clock.h"
 #include "cpus.h"
 #include "log.h"
 #include "record.h"
@@ -251,6 +252,16 @@ static void parse_proofs(struct reader *r, sd_json_variant *v, struct record_lea
 	}
 }
 
+/* An older zcrxd noted it on the realtime clock. */
+static uint64_t get_expiry(struct reader *r, sd_json_variant *v)
+{
+	uint64_t realtime = get_unsigned(r, v, "expiry", UINT64_MAX);
+
+	if (sd_json_variant_by_key(v, "expiryBoottime"))
+		return get_unsigned(r, v, "expiryBoottime", UINT64_MAX);
+	return realtime ? boottime_from_realtime(realtime) : 0;
+}
+
 static void parse_rest(struct reader *r, sd_json_variant *v, struct record_lease *l)
 {
 	l->owner_pid = (pid_t)get_unsigned(r, v, "pid", INT32_MAX);
@@ -261,7 +272,8 @@ static void parse_rest(struct reader *r, sd_json_variant *v, struct record_lease
 	l->force = sd_json_variant_by_key(v, "force") && get_boolean(r, v, "force");
 	l->grant = (enum grant_kind)get_unsigned(r, v, "grant", _GRANT_KIND_MAX - 1);
 	l->creation_usec = get_unsigned(r, v, "creation", UINT64_MAX);
-	l->expiry_usec = get_unsigned(r, v, "expiry", UINT64_MAX);
+	l->expiry_usec = get_expiry(r, v);
+	l->left = sd_json_variant_by_key(v, "left") && get_boolean(r, v, "left");
 	l->spread = (enum spread_state)get_optional(r, v, "spread", _SPREAD_STATE_MAX - 1);
 	l->context = (uint32_t)get_optional(r, v, "context", UINT32_MAX);
 	if (l->spread == SPREAD_CONTEXT && l->context == 0) {
@@ -431,6 +443,7 @@ int record_parse(sd_json_variant *v, struct record *ret)
 	int k;
 
 	record.last_flow_id = get_unsigned(&r, v, "lastFlowId", UINT64_MAX);
+	record.kept = sd_json_variant_by_key(v, "kept") && get_boolean(&r, v, "kept");
 	k = parse_leases(&r, v, &record);
 	if (k == 0)
 		k = parse_strays(v, &record);

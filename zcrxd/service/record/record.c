@@ -141,7 +141,11 @@ static int build_lease(struct lease *l, sd_json_variant **ret)
 					     SD_JSON_BUILD_UNSIGNED(l->spread)),
 		SD_JSON_BUILD_PAIR_CONDITION(l->spread == SPREAD_CONTEXT, "context",
 					     SD_JSON_BUILD_UNSIGNED(l->context)),
-		UNSIGNED("creation", l->creation_usec), UNSIGNED("expiry", l->expiry_usec),
+		UNSIGNED("creation", l->creation_usec),
+		UNSIGNED("expiry", l->expiry_noted),
+		SD_JSON_BUILD_PAIR_CONDITION(l->expiry_usec != 0, "expiryBoottime",
+					     SD_JSON_BUILD_UNSIGNED(l->expiry_usec)),
+		SD_JSON_BUILD_PAIR_CONDITION(l->device->leaving, "left", SD_JSON_BUILD_BOOLEAN(true)),
 		UNSIGNED("maxFlows", l->max_flows),
 		SD_JSON_BUILD_PAIR_VARIANT("flows", flows),
 		SD_JSON_BUILD_PAIR_VARIANT("proofs", proofs));
@@ -177,7 +181,8 @@ int record_format(struct manager *m, char **ret)
 	f = open_memstream(&text, &size);
 	if (!f)
 		return -ENOMEM;
-	fprintf(f, "{\"lastFlowId\":%" PRIu64 ",\"leases\":[", m->last_flow_id);
+	fprintf(f, "{\"lastFlowId\":%" PRIu64 ",\"kept\":%s,\"leases\":[", m->last_flow_id,
+		m->store_marked ? "true" : "false");
 	TAILQ_FOREACH(l, &m->leases, entry) {
 		if (l->n_queues == 0)
 			continue; /* it holds nothing that would have to be taken back */

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "macro.h"
+#include "regular-file.h"
 #include "sealed-file.h"
 
 #define SIZE_LIMIT (64 * 1024 * 1024)
@@ -78,11 +79,40 @@ const char *sealed_problem(int r)
 		return "it is from another boot";
 	case -EBADMSG:
 		return "it is damaged";
+	case -EISDIR:
+	case -ELOOP:
+		return "it is not a file";
 	case -EFBIG:
 		return "it is too large";
 	default:
 		return strerror(-r);
 	}
+}
+
+bool sealed_is_damaged(int r)
+{
+	return r == -ENODATA || r == -EPROTONOSUPPORT || r == -ESTALE || r == -EBADMSG ||
+	       r == -EFBIG || r == -EISDIR || r == -ELOOP;
+}
+
+int sealed_refuse_unreadable(const char *path, int r, const char *loss, struct fault *reterr)
+{
+	_cleanup_free_ char *operation = NULL, *copy = strdup(path);
+	const char *directory = copy ? dirname(copy) : path;
+
+	if (!copy || asprintf(&operation, "read %s", path) < 0) {
+		operation = NULL;
+		return -ENOMEM;
+	}
+	if (r != -EACCES && r != -EPERM)
+		return fault_kernel(reterr, -r, NULL, operation,
+				    "Nothing was changed; it is tried again. If it stays so: rm -r %s, and %s is "
+				    "lost.", path, loss);
+	if (access(directory, R_OK | X_OK) == 0)
+		directory = path;
+	return fault_kernel(reterr, -r, NULL, operation,
+			    "Nothing was changed; it is tried again. It has to be the user's whom zcrxd runs "
+			    "as: chown -R zcrxd: %s && chmod -R u+rwX %s", directory, directory);
 }
 
 static int current_boot(char ret[SD_ID128_STRING_MAX])
@@ -124,6 +154,19 @@ static int sync_directory(const char *path)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
+/* Root by hand must not leave what the service cannot read. */
+int sealed_give_to_directory(int fd, const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	struct stat st;
+
+	if (!copy)
+		return -ENOMEM;
+	if (stat(dirname(copy), &st) < 0)
+		return -errno;
+	return geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) < 0 ? -errno : 0;
+}
+
 int sealed_write(const struct seal *seal, const char *path, const char *text)
 {
 	_cleanup_free_ char *temporary = NULL, *file = NULL;
@@ -140,12 +183,17 @@ int sealed_write(const struct seal *seal, const char *path, const char *text)
 		return -EFBIG;
 	if (asprintf(&temporary, "%s.new", path) < 0)
 		return -ENOMEM;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* Not what somebody has put there. */
+	if (unlink(temporary) < 0 && errno != ENOENT)
+		return -errno;
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	/* In /run, which is memory, what is written is there for the next process, and a power cut
 	 * ends the boot that the file is bound to: nothing to sync there. */
-	r = write_all(fd, file, strlen(file));
+	r = sealed_give_to_directory(fd, path);
+	if (r == 0)
+		r = write_all(fd, file, strlen(file));
 	if (r == 0 && seal->durable && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0 && rename(temporary, path) < 0)
@@ -159,26 +207,7 @@ int sealed_write(const struct seal *seal, const char *path, const char *text)
 
 static int read_all(const char *path, char **ret, size_t *ret_size)
 {
-	_cleanup_free_ char *text = NULL;
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
-	ssize_t n;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EBADMSG;
-	if (st.st_size > SIZE_LIMIT)
-		return -EFBIG;
-	text = calloc(1, (size_t)st.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	n = read(fd, text, (size_t)st.st_size);
-	if (n < 0)
-		return -errno;
-	*ret = TAKE_PTR(text);
-	*ret_size = (size_t)n;
-	return 0;
+	return regular_file_read(path, O_NOFOLLOW, SIZE_LIMIT, ret, ret_size);
 }
 
 int sealed_read(const struct seal *seal, const char *path, char **ret)

@@ -37,7 +37,7 @@ int state_read(const char *path, struct record *ret, char **ret_set_aside)
 		return 0;
 	if (r == 0)
 		r = sd_json_parse(text, 0, &v, NULL, NULL) < 0 ? -EBADMSG : record_parse(v, ret);
-	if (r >= 0 || r == -ENOMEM)
+	if (r >= 0 || !sealed_is_damaged(r))
 		return r;
 	/* Nothing of another boot can exist any more. */
 	if (r != -ESTALE && sealed_read_damaged(path, &damaged) == 0 &&

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is wrong with zcrxd itself, beside what its interfaces, queues and leases say of themselves: told by
+ * Describe and by STATUS=, for who never reads the journal.
+ */
+#pragma once
+
+#include <systemd/sd-json.h>
+
+#include "manager.h"
+
+#define PROBLEM_PTRACE                                                                             \
+	"sysctl kernel.yama.ptrace_scope is 3, which keeps zcrxd from the rings of its clients: no "   \
+	"queue can be registered. Only a reboot can change it."
+
+/* An array of sentences; empty if nothing is wrong. */
+int problems_list(struct manager *m, sd_json_variant **ret);
