@@ -13,7 +13,7 @@ trap 'rm -rf "$dir"' EXIT
 
 # Nothing is installed here: any program stands in for the daemon.
 for service in "$1" "$2"; do
-	sed 's|^ExecStart=.*|ExecStart=/bin/true|' "$service" >"$dir/${service##*/}"
+	sed 's,^Exec\(Start\|Reload\)=.*,Exec\1=/bin/true,' "$service" >"$dir/${service##*/}"
 done
 cp "$3" "$4" "$dir/"
 SYSTEMD_UNIT_PATH=$dir: systemd-analyze verify --man=no \

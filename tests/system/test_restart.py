@@ -2,16 +2,22 @@
 """The daemon and systemd: start, ready, status, watchdog, reload, stop, and the socket that starts
 it. A NIC that is as it should be is left in peace."""
 
+import contextlib
 import json
 import os
 import pathlib
+import pwd
+import signal
 import socket
 import struct
+import subprocess
+import time
 
 import machine
 import nl
+import pytest
 import simnic
-from client import Connection, new_area, new_ring
+from client import MINUTE, Connection, Error, new_area, new_ring
 from machine import until
 
 RTNLGRP_LINK, NETLINK_ADD_MEMBERSHIP, NETLINK_NO_ENOBUFS = 1, 1, 5
@@ -193,3 +199,175 @@ def test_stop_keeps_the_leases_and_the_socket_starts_it_again():
         assert lease.id in [found["leaseId"] for found in machine.leases()]
     assert simnic.channels() == 8
     assert machine.show("zcrxd", "ActiveState") == "active"
+
+
+# ------------------------------------------------------------------- what an administrator's day brings
+
+STATE = "/run/zcrxd/state"
+
+
+@contextlib.contextmanager
+def steered_lease():
+    """alice's, with a rule."""
+    with Connection("alice") as alice, alice.acquire() as lease, new_ring() as ring, \
+            new_area() as area, machine.listener() as proof:
+        lease.register(ring, area)
+        lease.add_socket(proof)
+        yield lease
+
+
+def by_hand(*arguments):
+    """What a zcrxd that root starts by hand says before it ends."""
+    done = subprocess.run([machine.DAEMON, *arguments], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr.removeprefix("zcrxd: ").rstrip("\n")
+
+
+def seen():
+    """All that another zcrxd could take away or write."""
+    with open(STATE, "rb") as f:
+        return (f.read(), os.stat(STATE).st_ino, os.stat(machine.SOCKET).st_ino, machine.snapshot(),
+                machine.rules())
+
+
+def test_a_second_zcrxd_touches_nothing():
+    with steered_lease() as lease:
+        pid, before = machine.main_pid(), seen()
+        said = (f"Another zcrxd is running, process {pid}: it has locked /run/zcrxd/lock. Two would "
+                "take each other's leases away, so nothing was touched. To end the service: "
+                "systemctl stop zcrxd.socket zcrxd")
+        assert by_hand() == said
+        assert by_hand("--socket=/run/another") == said
+        assert (machine.main_pid(), seen()) == (pid, before)
+        # The service is stopped: its socket is listened at, and its leases go on.
+        machine.run("systemctl", "stop", "zcrxd")
+        with open(STATE, "rb") as f:
+            record = f.read()
+        assert by_hand("--socket=/run/another") == (
+            "systemd keeps the handles of 1 lease for zcrxd.service, and a zcrxd that is started "
+            f"otherwise would end them. Nothing was touched. Either: systemctl start zcrxd; or, if they "
+            f"may end: rm {STATE}")
+        with open(STATE, "rb") as f:
+            assert f.read() == record
+        machine.run("systemctl", "start", "zcrxd")
+        assert [(kept["leaseId"], kept["state"]) for kept in machine.leases()] == [
+            (lease.id, "steered")]
+    until(lambda: not machine.leases())
+    machine.run("systemctl", "stop", "zcrxd")
+    assert by_hand().startswith(
+        f"Cannot listen on {machine.SOCKET}: somebody does, systemd perhaps.")
+    assert machine.show("zcrxd", "ActiveState") == "inactive"
+    machine.run("systemctl", "start", "zcrxd")
+
+
+def stop_altogether():
+    """Service and socket, and no process is left: nothing but sysinit.target refers to the unit now."""
+    machine.run("systemctl", "stop", "zcrxd", "zcrxd.socket")
+    group = pathlib.Path("/sys/fs/cgroup/system.slice/zcrxd.service/cgroup.procs")
+    until(lambda: not group.exists() or not group.read_text())
+    time.sleep(0.5)  # systemd forgets units when it has nothing else to do
+
+
+def test_a_unit_that_is_not_enabled_keeps_its_leases():
+    """Also if it is failed, and that is reset."""
+    assert machine.show("zcrxd", "UnitFileState") == "disabled"
+    with steered_lease() as lease:
+        lease.connection.close()
+        stop_altogether()
+        machine.run("systemctl", "start", "zcrxd")
+        assert [found["leaseId"] for found in machine.leases()] == [lease.id]
+        machine.run("systemctl", "stop", "zcrxd", "zcrxd.socket")
+        machine.write_config("mistake")
+        assert subprocess.run(["systemctl", "start", "zcrxd"], capture_output=True).returncode
+        stop_altogether()
+        subprocess.run(["systemctl", "reset-failed", "zcrxd"], capture_output=True)
+        time.sleep(0.5)
+        machine.write_config(machine.configure.current)
+        machine.run("systemctl", "start", "zcrxd")
+        assert [found["leaseId"] for found in machine.leases()] == [lease.id]
+        assert len(machine.rules_to(lease.queues[0])) == 1
+
+
+def test_failures_at_start_are_no_limit():
+    """As many as there are, in whatever time: what passes has passed."""
+    with steered_lease() as lease:
+        DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+        DROP_IN.write_text("[Service]\nExecStart=\nExecStart=/bin/false\n")
+        try:
+            machine.run("systemctl", "daemon-reload")
+            os.kill(machine.main_pid(), signal.SIGKILL)
+            until(lambda: int(machine.show("zcrxd", "NRestarts")) >= 7
+                  or machine.show("zcrxd", "ActiveState") == "failed")
+        finally:
+            DROP_IN.unlink()
+            machine.run("systemctl", "daemon-reload")
+        until(lambda: machine.show("zcrxd", "ActiveState") == "active", 20)
+        assert [found["leaseId"] for found in machine.leases()] == [lease.id]
+
+
+def test_no_room():
+    """A full /run: it starts all the same, grants nothing, and says why until there is room."""
+    machine.run("systemctl", "stop", "zcrxd", "zcrxd.socket")
+    zcrxd = pwd.getpwnam("zcrxd")
+    machine.run("mount", "-t", "tmpfs", "-o",
+                f"size=128k,mode=0755,uid={zcrxd.pw_uid},gid={zcrxd.pw_gid}", "tmpfs", "/run/zcrxd")
+    try:
+        machine.run("systemctl", "start", "zcrxd")
+        with steered_lease() as lease, Connection("bob") as bob:
+            with open("/run/zcrxd/full", "wb", buffering=0) as f, contextlib.suppress(OSError):
+                while f.write(bytes(4096)):
+                    pass
+            with pytest.raises(Error) as refused:
+                bob.acquire()
+            assert refused.value.message == (
+                "Cannot grant a lease: No space left on device. zcrxd could not write down in "
+                f"{STATE} who owns what, so nothing was done. Is there room in /run?")
+            machine.run("systemctl", "restart", "zcrxd")
+            said = ("zcrxd cannot write down in /run/zcrxd/state who owns what: No space left on "
+                    "device. Until it can, which is tried every 5 s, no queue is leased and no flow "
+                    "is added. Is there room in /run?")
+            assert machine.call("Describe")[0]["parameters"]["problems"] == [said]
+            assert machine.show("zcrxd", "StatusText").endswith(said)
+            found = {one["requirement"]: one for one in machine.ctl_json("check", "zc0", status=1)}
+            assert found["zcrxd-itself"]["remedy"] == said + " See zcrxctl status."
+            assert [kept["leaseId"] for kept in machine.leases()] == [lease.id]
+            os.unlink("/run/zcrxd/full")
+            until(lambda: machine.call("Describe")[0]["parameters"]["problems"] == [])
+            with Connection("bob") as again, again.acquire():
+                pass
+        until(lambda: not machine.leases())
+    finally:
+        machine.run("systemctl", "stop", "zcrxd", "zcrxd.socket")
+        machine.run("umount", "/run/zcrxd")
+        machine.run("systemctl", "start", "zcrxd")
+
+
+def test_a_record_that_cannot_be_read():
+    """It is not the record's fault: nothing is given up, and what it says to do helps."""
+    with steered_lease() as lease:
+        machine.run("systemctl", "stop", "zcrxd")
+        os.chown(STATE, 0, 0)
+        cursor = machine.journal_cursor()
+        assert subprocess.run(["systemctl", "start", "zcrxd"], capture_output=True).returncode
+        said = next(text for text in machine.messages(cursor) if text.startswith("Cannot read"))
+        assert said == (f"Cannot read {STATE}: Permission denied. Nothing was changed; it is tried again. "
+                        f"It has to be the user's whom zcrxd runs as: chown -R zcrxd: {STATE} && chmod -R "
+                        f"u+rwX {STATE}")
+        machine.run("sh", "-c", said.split("runs as: ")[1])
+        until(lambda: machine.show("zcrxd", "ActiveState") == "active")
+        assert [kept["leaseId"] for kept in machine.leases()] == [lease.id]
+        assert len(machine.rules_to(lease.queues[0])) == 1
+
+
+@pytest.mark.parametrize("hours", [2, -4])
+def test_the_clock_is_set(hours):
+    """A lease ends when its time has passed, and not when somebody says that it has."""
+    with Connection("alice") as alice, alice.acquire(timeToLiveUSec=30 * MINUTE):
+        machine.run("systemctl", "stop", "zcrxd")
+        time.clock_settime(time.CLOCK_REALTIME, time.time() + hours * 3600)
+        try:
+            machine.run("systemctl", "start", "zcrxd")
+            left, = (kept["expiryUSec"] / 1e6 - time.time() for kept in machine.leases())
+            assert 20 * 60 < left <= 30 * 60
+        finally:
+            time.clock_settime(time.CLOCK_REALTIME, time.time() - hours * 3600)
