@@ -227,11 +227,15 @@ static bool want_outside(const struct lease_flow *f, void *data)
 	return true;
 }
 
+/* One that is on its way out does not count: its address has come back meanwhile. */
 static bool lease_has_flow(const struct lease *l, const struct flow *flow)
 {
-	for (size_t i = 0; i < l->n_flows; i++)
-		if (flow_equal(&l->flows[i]->flow, flow) && !l->flows[i]->unproved)
+	for (size_t i = 0; i < l->n_flows; i++) {
+		const struct lease_flow *f = l->flows[i];
+
+		if (flow_equal(&f->flow, flow) && !f->unproved && f->state != FLOW_REMOVING)
 			return true;
+	}
 	return false;
 }
 
