@@ -87,7 +87,7 @@ def test_the_example_without_ipv6():
 def locked_memory(limit):
     """As ulimit -l; what is ours is alice's."""
     before = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-    resource.setrlimit(resource.RLIMIT_MEMLOCK, (limit, before[1]))
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (limit, limit))
     try:
         yield
     finally:
@@ -112,7 +112,7 @@ def test_locked_memory(alice):
         lease = stack.enter_context(alice.acquire())
         stack.enter_context(locked_memory(8 << 20))
         assert register_buffer(other) == 0
-        lease.register(ring, stack.enter_context(new_area(size)))
+        lease.register(ring, stack.enter_context(new_area(size)), areaSize=size)
         assert register_buffer(another) == errno.ENOMEM
         with locked_memory((8 << 20) + size):
             assert register_buffer(another) == 0
