@@ -154,10 +154,10 @@ static const char *act_apply_undone(struct world *w, struct subject *s, unsigned
 	const char *error;
 
 	(void)s;
-	assert_int_equal(sim_fail_at(w->d.sim, 1 + 3, EPERM, "not now"), 0);
+	sim_fail_operation(w->d.sim, "set rss", EPERM, "not now");
 	world_arm(w, n);
 	error = call(w->link, "Apply", &reply, "{}");
-	sim_fail_at(w->d.sim, 0, 0, NULL);
+	sim_fail_operation(w->d.sim, NULL, 0, NULL);
 	if (error)
 		return error;
 	assert_true(sd_json_variant_format(reply, 0, &text) >= 0);
