@@ -139,7 +139,7 @@ def test_an_address_of_another_interface_and_of_the_other_end(bobs):
                "addr add 10.78.0.1 peer 10.78.0.2/32 dev zc0\n")
     try:
         with listener(address="10.77.0.1") as sock:
-            refusal(bobs, sock, "none of the interface's")
+            refusal(bobs, sock, "10.77.0.1 is an address of lo, not of zc0")
         with socket.socket() as sock:
             sock.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
             sock.bind(("10.78.0.2", 0))
