@@ -2,6 +2,8 @@
 """Mistakes in /etc/zcrxd.yaml: each is said exactly, and a bad file never replaces a good one. The
 unit tests have many more of them; here it is the installed program that says them."""
 
+import os
+import pathlib
 import subprocess
 
 import machine
@@ -128,6 +130,25 @@ def test_reload_keeps_the_good_one(root, text, message):
     machine.run("systemctl", "reload", "zcrxd")
     assert root.call("Describe")["problems"] == []
     assert "refused" not in machine.show("zcrxd", "StatusText")
+
+
+def test_a_fifo_is_not_waited_for(root):
+    """Neither by a reload nor by a start; and zcrxd comes back by itself once there is a file."""
+    refused = "Cannot read /etc/zcrxd.yaml: It is not a regular file."
+    good, path = machine.configure.current, pathlib.Path("/etc/zcrxd.yaml")
+    cursor = machine.journal_cursor()
+    path.unlink()
+    os.mkfifo(path, 0o644)
+    try:
+        assert refused in machine.ctl("reload", status=1).stderr
+        with root.acquire():
+            pass
+        assert subprocess.run(["systemctl", "restart", "zcrxd"], capture_output=True).returncode != 0
+        assert refused in machine.messages(cursor)
+    finally:
+        path.unlink()
+        machine.write_config(good)
+    machine.until(lambda: machine.show("zcrxd", "ActiveState") == "active")
 
 
 def test_a_bad_file_does_not_start():

@@ -194,6 +194,21 @@ def test_it_appears_and_is_renamed(entry, request):
     machine.until(machine.is_clean)
 
 
+def test_renamed_and_restarted(root):
+    """A lease goes on under the new name of its NIC, which has no entry: for each next daemon, too."""
+    configure("name")
+    with steered(root):
+        run("ip", "link", "set", "zc0", "name", AWAY)
+        machine.until(lambda: AWAY in interfaces())
+        for _ in range(2):
+            run("systemctl", "restart", "zcrxd")
+            assert [found["state"] for found in machine.leases()] == ["steered"]
+            assert machine.rule_count(AWAY) == 1
+        run("ip", "link", "set", AWAY, "name", "zc0")
+        machine.until(is_configured)
+    machine.until(machine.is_clean)
+
+
 @pytest.mark.parametrize("grants", ["auto", "direct"])
 def test_it_goes_under_traffic(grants, root):
     """Its receiver is told why, and ends. When it comes back the next lease is as good as the
