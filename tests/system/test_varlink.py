@@ -104,7 +104,7 @@ def test_every_method_by_varlinkctl():
     call("Revoke", leaseId=lease["leaseId"], reason="enough")
     assert machine.rules() == []
 
-    assert call("Plan") == {"changes": []}
+    assert call("Plan") == {"changes": [], "warnings": []}
     assert call("Apply", interface="zc0", force=True) == {"changes": []}
     assert call("Reload") == {"warnings": []}
     call("Watch", "ExpectedMore")
