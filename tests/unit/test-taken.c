@@ -109,6 +109,33 @@ static void test_rows(void **state)
 		check(&rows[i]);
 }
 
+/* Sockets that share a port: each flow has its own rule, also where all of them were moved. */
+static void test_a_rule_each(void **state)
+{
+	struct drift_flow flows[3];
+	struct nic_rule rules[3];
+	struct nic_state s = { .rules = rules, .n_rules = 3 };
+	struct taken t[3];
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		flows[i] = lease_flow();
+		flows[i].location = 3 - i;
+		rules[i] = (struct nic_rule){ i + 1, RULE_TO_QUEUE, OWN, true, flows[i].flow };
+	}
+	assert_int_equal(taken_find(&s, flows, 3, t), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_true(t[i].has_own && t[i].own_location == 3 - i);
+	for (uint32_t i = 0; i < 3; i++)
+		rules[i].location += 10;
+	assert_int_equal(taken_find(&s, flows, 3, t), 0);
+	assert_true(t[0].own_location != t[1].own_location && t[1].own_location != t[2].own_location &&
+		    t[0].own_location != t[2].own_location);
+	s.n_rules = 2;
+	assert_int_equal(taken_find(&s, flows, 3, t), 0);
+	assert_int_equal(t[0].has_own + t[1].has_own + t[2].has_own, 2);
+}
+
 /* Before the rule there is no room, or the driver has the choice. */
 static void test_not_movable(void **state)
 {
@@ -208,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_a_rule_each),
 		cmocka_unit_test(test_not_movable),
 		cmocka_unit_test(test_the_worst),
 		cmocka_unit_test(test_same_as_explain),

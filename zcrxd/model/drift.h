@@ -44,6 +44,7 @@ struct drift_flow {
 	struct rule_target target;
 	struct flow flow;
 	bool installed; /* its rule has to be there; else it may or may not */
+	uint32_t location; /* where that was put; somebody may have moved it */
 };
 
 /* The RSS context of a lease, over all of its queues. */

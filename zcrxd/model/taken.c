@@ -25,15 +25,38 @@ static bool *find_foreign(const struct nic_state *s, const struct drift_flow *fl
 	return foreign;
 }
 
-/* Of several, the one that is asked first. */
-static const struct nic_rule *find_own(const struct nic_state *s, const struct drift_flow *f)
+/* Of several that nobody has claimed, the one that is asked first; `exactly`: only where it was put. */
+static const struct nic_rule *claim(const struct nic_state *s, const struct drift_flow *f, bool exactly,
+				    bool *claimed)
 {
-	const struct nic_rule *own = NULL;
+	size_t own = s->n_rules;
 
 	for (size_t i = 0; i < s->n_rules; i++)
-		if (nic_rule_is(&s->rules[i], &f->flow, &f->target) &&
-		    (!own || s->rules[i].location < own->location))
-			own = &s->rules[i];
+		if (!claimed[i] && nic_rule_is(&s->rules[i], &f->flow, &f->target) &&
+		    (!exactly || s->rules[i].location == f->location) &&
+		    (own == s->n_rules || s->rules[i].location < s->rules[own].location))
+			own = i;
+	if (own == s->n_rules)
+		return NULL;
+	claimed[own] = true;
+	return &s->rules[own];
+}
+
+/* Sockets that share a port have the same flow, and a rule each: no two flows are of one rule, for what
+ * is nobody's would stay behind. */
+static const struct nic_rule **find_own(const struct nic_state *s, const struct drift_flow *flows, size_t n)
+{
+	const struct nic_rule **own = calloc(n + 1, sizeof(*own));
+	_cleanup_free_ bool *claimed = calloc(s->n_rules + 1, sizeof(*claimed));
+
+	if (!own || !claimed) {
+		free(own);
+		return NULL;
+	}
+	for (size_t i = 0; i < n; i++)
+		own[i] = claim(s, &flows[i], true, claimed);
+	for (size_t i = 0; i < n; i++)
+		own[i] = own[i] ?: claim(s, &flows[i], false, claimed);
 	return own;
 }
 
@@ -90,12 +113,13 @@ int taken_find(const struct nic_state *s, const struct drift_flow *flows, size_t
 	       struct taken *ret)
 {
 	_cleanup_free_ bool *foreign = find_foreign(s, flows, n);
+	_cleanup_free_ const struct nic_rule **owns = find_own(s, flows, n);
 	const uint32_t room = lowest_free_location(s);
 
-	if (!foreign)
+	if (!foreign || !owns)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		const struct nic_rule *own = find_own(s, &flows[i]);
+		const struct nic_rule *own = owns[i];
 		struct taken worst = {}, t;
 
 		for (size_t k = 0; own && k < s->n_rules; k++)

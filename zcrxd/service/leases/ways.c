@@ -55,7 +55,7 @@ static void note_lease(struct lease_ways *w, const struct lease *l)
 			continue;
 		w->flows[w->expected.n_flows++] =
 			(struct drift_flow){ .id = f->id, .lease = l->id, .flow = f->flow,
-					     .target = f->target,
+					     .target = f->target, .location = f->location,
 					     .installed = alive && f->state == FLOW_INSTALLED };
 	}
 	if (l->spread == SPREAD_CONTEXT)
