@@ -15,6 +15,7 @@
 #define OURS(name) "io.zcrx.Manager." name
 #define FOR_EVER   3600000 /* until sim_set_delay says otherwise */
 #define FLOOD	   200
+#define FEW	   (FLOOD / 10) /* operations */
 
 static void begin(sd_varlink *link, const char *method, const char *parameters)
 {
@@ -82,8 +83,8 @@ static void test_removal_before_looks(void **state)
 	sim_set_delay(d.sim, 0);
 	while (sim_noted(d.sim) == 0)
 		usleep(1000);
-	/* What was under way, and the look of each second, for which the guard is read, too. */
-	assert_in_range(sim_noted(d.sim), before + 1, before + 4);
+	/* What was under way, and the looks of a second or two on a slow machine: not the flood. */
+	assert_in_range(sim_noted(d.sim), before + 1, before + FEW);
 	/* And all who looked are told of one look. */
 	for (unsigned i = 0; i < FLOOD; i++) {
 		finish(links[i]);
@@ -130,7 +131,7 @@ static void test_removal_before_own_operations(void **state)
 	sim_set_delay(d.sim, 0);
 	while (sim_noted(d.sim) == 0)
 		usleep(1000);
-	assert_in_range(sim_noted(d.sim), before + 1, before + 5); /* two rules */
+	assert_in_range(sim_noted(d.sim), before + 1, before + FEW);
 	for (unsigned i = 0; i < ARRAY_SIZE(links); i++) {
 		finish(links[i]);
 		sd_varlink_close_unref(links[i]);
