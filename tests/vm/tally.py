@@ -18,7 +18,9 @@ def junit_results(path):
     """Pairs: what was tested, and what is wrong with it (None: it passed)."""
     for case in ElementTree.parse(path).iter("testcase"):
         bad = [part for part in case if part.tag in ("failure", "error", "skipped")]
-        said = [f"{part.tag}\n{textwrap.indent((part.text or '')[-LONGEST:].strip(), '    ')}"
+        # meson puts nothing into the failure, and all into what was printed.
+        printed = "\n".join(case.findtext(tag) or "" for tag in ("system-out", "system-err"))
+        said = [f"{part.tag}\n{textwrap.indent((part.text or printed)[-LONGEST:].strip(), '    ')}"
                 for part in bad]
         yield f"{case.get('classname')} {case.get('name')}", said[0] if said else None
 
