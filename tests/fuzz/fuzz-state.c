@@ -15,9 +15,13 @@
 #include <sys/socket.h>
 #include <systemd/sd-id128.h>
 
+#include "acquire.h"
 #include "clients.h"
+#include "drain.h"
 #include "fdstore.h"
+#include "flows.h"
 #include "fuzz.h"
+#include "proof.h"
 #include "record.h"
 #include "sim-internal.h"
 #include "stage.h"

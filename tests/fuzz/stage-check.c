@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "check-record.h"
+#include "proof.h"
 #include "record.h"
 #include "sim-internal.h"
 #include "stage.h"

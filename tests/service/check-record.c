@@ -4,6 +4,7 @@
 #include "check-record.h"
 #include "leases.h"
 #include "lingering.h"
+#include "proof.h"
 #include "record.h"
 #include "strays.h"
 

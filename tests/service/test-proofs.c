@@ -16,6 +16,7 @@
 
 #include "harness.h"
 #include "leases.h"
+#include "proof.h"
 #include "state-file.h"
 #include "types.h"
 

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "record.h"
 #include "restore.h"
+#include "resume.h"
 #include "retry.h"
 #include "standstill.h"
 #include "strays.h"

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "device.h"
+#include "drain.h"
 #include "leases.h"
 #include "log.h"
 #include "retry.h"

@@ -7,6 +7,7 @@
 #include "leases.h"
 #include "links.h"
 #include "log.h"
+#include "proof-check.h"
 
 static void on_link(struct manager *m, unsigned ifindex)
 {

@@ -8,6 +8,7 @@
 #include "leases.h"
 #include "links.h"
 #include "log.h"
+#include "proof-check.h"
 
 void receiver_done(struct receiver *r)
 {

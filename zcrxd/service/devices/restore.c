@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "attach.h"
+#include "drain.h"
 #include "go-back.h"
 #include "leases.h"
 #include "log.h"

@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <sys/random.h>
 
+#include "acquire.h"
 #include "clock.h"
+#include "flows.h"
 #include "leases.h"
 #include "log.h"
+#include "spread.h"
 
 struct acquire {
 	struct lease *lease;

@@ -12,11 +12,15 @@
 
 #include "clock.h"
 #include "deletion.h"
+#include "drain.h"
 #include "export.h"
+#include "flows.h"
+#include "handle.h"
 #include "leases.h"
 #include "log.h"
 #include "record.h"
 #include "strays.h"
+#include "tune.h"
 #include "watch.h"
 
 /* A ring closes asynchronously, through a workqueue; the kernel's own tests wait up to 5 s. */

@@ -13,5 +13,11 @@ int lease_set_export(struct lease *l, unsigned queue, int fd, bool store);
 void lease_forget_exports(struct lease *l);
 /* Every ifq of the lease has one: leases of earlier daemons have none. */
 bool lease_has_exports(const struct lease *l);
+
+/* Keeps the process that registers a queue in mind, and as whom it did, also for the next daemon; takes
+ * pidfd over, on failure too. */
+int lease_set_client(struct lease *l, unsigned queue, int pidfd, uid_t uid, bool store);
+void lease_forget_client(struct lease *l, unsigned queue);
+
 /* On a thread of its own, after the store's copy. */
 void export_close(int fd);

@@ -4,12 +4,15 @@
  */
 #include <errno.h>
 
+#include "flows.h"
 #include "leases.h"
 #include "left-out.h"
 #include "log.h"
 #include "older.h"
 #include "policy.h"
+#include "proof.h"
 #include "record.h"
+#include "spread.h"
 #include "strays.h"
 #include "ways.h"
 

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "drain.h"
 #include "fdstore.h"
+#include "handle.h"
 #include "leases.h"
 #include "log.h"
 

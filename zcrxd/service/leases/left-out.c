@@ -7,9 +7,11 @@
 #include <errno.h>
 
 #include "clock.h"
+#include "flows.h"
 #include "left-out.h"
 #include "log.h"
 #include "policy.h"
+#include "proof.h"
 
 #define AGAIN_USEC (64 * 1000000ULL)
 

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "leases.h"
+#include "proof.h"
 
 /* These are not steered, of all that the proof proves; n 0: all are. */
 void left_out_note(struct proof *p, const struct flow *flows, size_t n, const char *why);

@@ -9,8 +9,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "flows.h"
 #include "leases.h"
 #include "older.h"
+#include "proof.h"
 
 #define UNDER_WAY_USEC 50000
 

@@ -8,9 +8,12 @@
  */
 #include <errno.h>
 
+#include "flows.h"
 #include "leases.h"
 #include "left-out.h"
 #include "log.h"
+#include "proof-check.h"
+#include "proof.h"
 #include "prover.h"
 
 #define CHECK_USEC (1000 * 1000ULL)

@@ -8,6 +8,9 @@
 #include <netinet/tcp.h>
 
 #include "leases.h"
+#include "proof-check.h"
+#include "proof-show.h"
+#include "proof.h"
 #include "prover.h"
 
 struct showing {

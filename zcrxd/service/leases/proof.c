@@ -13,6 +13,8 @@
 #include "leases.h"
 #include "left-out.h"
 #include "log.h"
+#include "proof-check.h"
+#include "proof.h"
 #include "prover.h"
 
 static struct proof *find_same_socket(const struct proof *p, uint64_t cookie)

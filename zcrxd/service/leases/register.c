@@ -9,9 +9,12 @@
 #include "drift.h"
 #include "export.h"
 #include "fdstore.h"
+#include "flows.h"
 #include "leases.h"
 #include "log.h"
+#include "register.h"
 #include "registrar.h"
+#include "spread.h"
 
 /* Looks at the ways to the queue, while what leads to it is being closed. */
 #define WAYS_TRIES 3

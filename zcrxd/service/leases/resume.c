@@ -3,9 +3,14 @@
  * A device is attached: its leases go on. Rules that were lost are inserted, those that nobody was told
  * of go, and what is over is drained. Called once for each device at start, and when it comes back.
  */
+#include "drain.h"
+#include "flows.h"
 #include "leases.h"
 #include "log.h"
+#include "proof-check.h"
 #include "record.h"
+#include "resume.h"
+#include "spread.h"
 
 static void resume_flows(struct lease *l, enum flow_state wanted,
 			 int (*act)(struct lease *l, const struct flow_list *list, flows_done done,

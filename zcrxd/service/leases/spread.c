@@ -8,6 +8,7 @@
 
 #include "leases.h"
 #include "log.h"
+#include "spread.h"
 
 struct spread_job {
 	struct lease *lease;

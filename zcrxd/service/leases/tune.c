@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "leases.h"
+#include "tune.h"
 
 struct tune {
 	struct lease *lease;

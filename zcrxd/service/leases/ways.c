@@ -6,8 +6,11 @@
  */
 #include <errno.h>
 
+#include "drain.h"
+#include "flows.h"
 #include "leases.h"
 #include "log.h"
+#include "spread.h"
 #include "watch.h"
 #include "ways.h"
 

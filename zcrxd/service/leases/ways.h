@@ -5,7 +5,9 @@
 #pragma once
 
 #include "drift.h"
+#include "flows.h"
 #include "leases.h"
+#include "spread.h"
 
 struct lease_ways {
 	struct drift_queue *queues;

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "drain.h"
 #include "json.h"
 #include "log.h"
 #include "methods.h"

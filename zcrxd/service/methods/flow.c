@@ -5,11 +5,15 @@
  */
 #include <errno.h>
 
+#include "flows.h"
 #include "json.h"
 #include "left-out.h"
 #include "methods.h"
 #include "policy.h"
+#include "proof-show.h"
+#include "proof.h"
 #include "record.h"
+#include "spread.h"
 
 struct flow_parameters {
 	const char *id, *flow_id;

@@ -5,6 +5,9 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "acquire.h"
+#include "drain.h"
+#include "handle.h"
 #include "json.h"
 #include "log.h"
 #include "methods.h"

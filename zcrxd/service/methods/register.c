@@ -9,6 +9,7 @@
 #include "lingering.h"
 #include "methods.h"
 #include "policy.h"
+#include "register.h"
 
 struct register_parameters {
 	const char *id;

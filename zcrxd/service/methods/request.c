@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "handle.h"
 #include "log.h"
 #include "methods.h"
 #include "policy.h"

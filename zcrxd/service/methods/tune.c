@@ -7,6 +7,7 @@
  */
 #include "methods.h"
 #include "policy.h"
+#include "tune.h"
 
 #define DEFER_HARD_IRQS_MOST	  100
 #define GRO_FLUSH_TIMEOUT_MOST	  10000000  /* 10 ms */

@@ -7,6 +7,8 @@
 
 #include "adopt-proofs.h"
 #include "log.h"
+#include "proof-check.h"
+#include "proof.h"
 #include "prover.h"
 #include "stack.h"
 

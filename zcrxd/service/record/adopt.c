@@ -5,15 +5,19 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "acquire.h"
 #include "adopt.h"
 #include "adopt-orphans.h"
 #include "adopt-proofs.h"
 #include "clock.h"
 #include "export.h"
+#include "flows.h"
+#include "handle.h"
 #include "leases.h"
 #include "lingering.h"
 #include "links.h"
 #include "log.h"
+#include "proof.h"
 #include "recovery.h"
 #include "strays.h"
 

@@ -8,6 +8,7 @@
 #include "cpus.h"
 #include "leases.h"
 #include "lingering.h"
+#include "proof.h"
 #include "record.h"
 #include "strays.h"
 

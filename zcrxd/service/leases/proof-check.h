@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whether the sockets that proved flows still do.
+ */
+#pragma once
+
+#include "leases.h"
+#include "proof.h"
+
+void proof_set_gone(struct proof *p, const char *why);
+/* Now, and from now on as long as there are any: the whole of what was asked when they were shown. */
+void proofs_check(struct manager *m);
+int proofs_watch(struct manager *m);
+void proofs_socket_gone(struct manager *m, uint64_t cookie);
+void proofs_addresses_changed(struct device *d);
+/* Now, and the end of none was told. */
+void proofs_verify_all(struct manager *m);

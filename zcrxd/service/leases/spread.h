@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Flows that name no queue of a lease that has several: by an RSS context, or dealt out.
+ */
+#pragma once
+
+#include "leases.h"
+
+bool lease_is_all_bound(const struct lease *l);
+/* It has several queues, all of them are ready, and it is not decided yet. */
+bool lease_wants_spread(const struct lease *l);
+/* It is decided: flows over all queues can be installed. */
+bool lease_is_spread(const struct lease *l);
+/* Decides. `done` is called once, unless this fails. */
+typedef void (*spread_done)(struct lease *lease, void *userdata);
+int lease_spread(struct lease *l, spread_done done, void *userdata);
+/* Where its rule is to lead. */
+void lease_flow_set_target(const struct lease *l, struct lease_flow *f);
