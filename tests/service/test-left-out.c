@@ -192,12 +192,33 @@ static void test_the_nic_is_full(void **state)
 	wait_until_clean(d);
 }
 
+/* Nothing is steered then, and it is not forgotten before it is gone. */
+static void test_a_rule_that_cannot_be_undone(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+
+	set_addresses(d, 2);
+	assert_null(client_open(d, &c, CLIENT_BOUND));
+	listen_on_all(&c);
+	assert_int_equal(sim_set_rules_max(d->sim, SIM0, 1), 0);
+	sim_fail_operation(d->sim, "delete ntuple rule", EIO, "not now");
+	assert_non_null(client_add_flow(&c));
+	wait_for_rules(d, 1);
+	sim_fail_operation(d->sim, NULL, 0, NULL);
+	wait_for_rules(d, 0);
+	assert_string_equal(lease_state(d, c.id), "bound");
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_the_lease_is_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_max_flows, setup_two_flows, teardown),
 		cmocka_unit_test_setup_teardown(test_the_nic_is_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_rule_that_cannot_be_undone, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

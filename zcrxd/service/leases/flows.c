@@ -167,6 +167,7 @@ struct rule_job {
 		uint32_t location;
 		size_t held; /* as nic_ops.rule_insert takes it */
 		bool again;  /* it was there before: where it was, it must not stay */
+		bool stays;  /* it was inserted, and could not be undone */
 	} *rules;
 	struct guard_job guard;
 	struct older older;
@@ -287,10 +288,11 @@ static void insert_run(struct nic *nic, void *data)
 	while (j->n_inserted > 0) {
 		struct rule *u = &j->rules[--j->n_inserted];
 		struct fault ignored = {};
+		int r;
 
 		nic_progress(nic);
-		/* What cannot be undone is met again by the way check before the next ifq. */
-		(void)nic->ops->rule_delete(nic, u->location, &u->flow, &u->target, &ignored);
+		r = nic->ops->rule_delete(nic, u->location, &u->flow, &u->target, &ignored);
+		u->stays = r != 0 && r != ZCRX_NO_SUCH_INTERFACE;
 		fault_done(&ignored);
 	}
 }
@@ -308,24 +310,29 @@ static void drop_unproved(struct lease *l, const struct flow_list *list)
 	flow_list_done(&gone);
 }
 
-/* A flow whose rule was lost stays without one, and it is tried again: its client counts on it. */
-static void inserted(struct rule_job *j, size_t i)
+/*
+ * Whether the flow is still there. One whose rule was lost stays without it, and is tried again: its client
+ * counts on it. And one whose rule could not be undone stays, with its guard, until the rule is removed.
+ */
+static bool inserted(struct rule_job *j, size_t i)
 {
 	struct lease_flow *f = j->list.flows[i];
-	bool stays = f->lost && !f->unproved && !(f->proof && f->proof->gone);
+	bool counted_on = f->lost && !f->unproved && !(f->proof && f->proof->gone);
 
-	if (j->r != 0 && !stays) {
+	if (j->r != 0 && !counted_on && !j->rules[i].stays) {
 		flow_guard_linger(j->lease->device, &f->flow, false);
 		lease_flow_forget(j->lease, f);
-		return;
+		return false;
 	}
 	if (f->proof)
 		proof_answered(f->proof);
 	f->state = FLOW_INSTALLED;
 	f->lost = false;
 	f->asked = false; /* it is answered now; from here on its client counts on it */
-	if (j->r == 0)
+	f->unproved |= j->r != 0 && !counted_on;
+	if (j->r == 0 || j->rules[i].stays)
 		f->location = j->rules[i].location;
+	return true;
 }
 
 static bool is_taken(const struct flow_list *list)
@@ -342,16 +349,19 @@ static void insert_done(void *data)
 	struct lease *l = j->lease;
 	struct device *d = l->device;
 	bool returned = j->list.n > 0 && j->list.flows[0]->lost;
+	struct flow_list left = { .flows = j->list.flows };
 
 	if (j->r == ZCRX_NO_SUCH_INTERFACE)
 		stray_note(l); /* what was inserted before could not be undone */
 	for (size_t i = 0; i < j->list.n; i++)
-		inserted(j, i);
+		if (inserted(j, i))
+			left.flows[left.n++] = j->list.flows[i];
+	j->list.n = left.n;
 	if (j->r == 0 && l->state != LEASE_DRAINING && !(returned && l->state == LEASE_STEERED))
 		(void)lease_event(l, LEASE_FLOW_ADDED, NULL, NULL);
 	else
 		(void)lease_save(l);
-	if (j->r == 0 && l->state != LEASE_DRAINING)
+	if (l->state != LEASE_DRAINING)
 		drop_unproved(l, &j->list);
 	if (j->seen)
 		leases_judge(d, j->seen);

@@ -48,6 +48,12 @@ static void remove_flows(const struct proof *p,
 		log_errno(r, "Cannot remove flows of lease %08x", l->id);
 }
 
+static bool want_unproved(const struct lease_flow *f, void *data)
+{
+	(void)data;
+	return f->unproved;
+}
+
 void proof_set_gone(struct proof *p, const char *why)
 {
 	struct lease *l = p->lease;
@@ -148,10 +154,10 @@ static void check_one(struct proof *p, void *data)
 	checking->any = true;
 	if (is_ending(l) || !p->proved || p->questions[PROOF_STILL])
 		return;
-	if (p->gone) { /* a removal that failed */
-		remove_flows(p, NULL, NULL);
+	/* Removals that failed. */
+	remove_flows(p, p->gone ? NULL : want_unproved, NULL);
+	if (p->gone)
 		return;
-	}
 	if (device_check_receiver(l->device, &fault) > 0) {
 		proof_set_gone(p, fault.message);
 		return;
