@@ -85,6 +85,7 @@ struct zcrx_queue {
 	bool starved;	       /* one of them found no buffer, and none has come since */
 	bool retry_armed;      /* a timer will end that */
 	bool no_flush;	       /* the kernel cannot flush the refill ring */
+	bool nudge;	       /* a stream may have missed that there is more */
 	uint64_t received;
 	char *end_reason; /* of the lease, as it was told; the lease is another thread's */
 	struct zcrx_event event;
@@ -106,6 +107,7 @@ struct zcrx_stream {
 	bool freed;	       /* by the application; goes when the kernel lets go of it */
 	int error;	       /* what to report when it is over, whatever the kernel says */
 	unsigned int attempts; /* in a row that found no buffer */
+	unsigned int pieces;   /* since it was nudged */
 };
 
 /* Completions of the library's own. Streams are named by their address, whose low bits are free. */

@@ -10,13 +10,20 @@
  * lease is gone, or the flow is not steered to the queue) the ring must be flushed first. If there
  * is nothing to flush, the buffers are in the application's, the NIC's or a socket's hands, and a
  * timer or the next returned buffer tries again.
+ *
+ * And a receive can miss that there is more. A request that has 128 wake-ups of its socket before it gets to
+ * run notes further ones in a flag, and io_poll_check_events() ends its loop without a look at that (seen on
+ * Linux 7.2): if they were the last ones, the data stays in the socket. So a stream that had many pieces is
+ * woken once more when there seems to be nothing left.
  */
 #include <errno.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "internal.h"
 
 #define MAX_ATTEMPTS 256U
+#define MANY_PIECES  64U /* a wake-up has at least one */
 static const struct __kernel_timespec retry_delay = { .tv_nsec = 4 * 1000 * 1000 };
 
 static void pause_stream(struct zcrx_stream *s)
@@ -114,6 +121,7 @@ static int data_arrived(struct zcrx_stream *s, const struct io_uring_cqe *cqe)
 		return 0;
 	}
 	s->attempts = 0;
+	q->nudge |= ++s->pieces >= MANY_PIECES;
 	q->received += (uint32_t)cqe->res;
 	e = new_event(q, ZCRX_EVENT_DATA, s);
 	e->data = (char *)q->area + offset;
@@ -200,6 +208,23 @@ static int drain(struct zcrx_queue *q)
 	return 0;
 }
 
+/* To set its low-water mark wakes whoever waits for a socket that has something, and does nothing else
+ * if the mark is the one that it has. */
+static void nudge(struct zcrx_queue *q)
+{
+	q->nudge = false;
+	for (struct zcrx_stream *s = q->streams; s; s = s->next) {
+		socklen_t size = sizeof(int);
+		int mark;
+
+		if (s->pieces < MANY_PIECES || s->state != STREAM_ARMED)
+			continue;
+		s->pieces = 0;
+		if (getsockopt(s->socket, SOL_SOCKET, SO_RCVLOWAT, &mark, &size) == 0)
+			(void)setsockopt(s->socket, SOL_SOCKET, SO_RCVLOWAT, &mark, size);
+	}
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec ts;
@@ -233,7 +258,7 @@ static int enter(struct zcrx_queue *q, int64_t timeout)
 int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_event **ret)
 {
 	int64_t deadline, left = timeout;
-	bool last = false;
+	bool last = false, looked = false;
 	int r;
 
 	if (!queue || !ret)
@@ -248,6 +273,8 @@ int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_eve
 			*ret = &queue->event;
 			return 1;
 		}
+		if (queue->nudge && looked)
+			nudge(queue);
 		r = resume(queue);
 		if (r < 0 || (last && io_uring_sq_ready(&queue->ring) == 0))
 			return r;
@@ -255,7 +282,8 @@ int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_eve
 			left = deadline - now_ms();
 		if (timeout > 0 && left < 0)
 			left = 0;
-		r = enter(queue, left);
+		looked = left == 0 || queue->nudge;
+		r = enter(queue, looked ? 0 : left);
 		if (r < 0)
 			return r;
 		last = left == 0;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The data path: which completions become which events, and what is taken up again. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "fake-kernel.h"
@@ -58,6 +61,60 @@ static void test_data_and_eof(void **state)
 	/* A buffer may be returned after its stream is gone. */
 	assert_int_equal(zcrx_queue_return(&k->queue, k->area + 7 * LENGTH), 0);
 	assert_int_equal(k->n_submitted, 0);
+}
+
+/* The two ends of a TCP connection, the first of which has something to read. */
+static void connect_pair(int ret[2])
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t n = sizeof(a);
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&a, n), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &n), 0);
+	ret[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(ret[1], (struct sockaddr *)&a, n), 0);
+	ret[0] = accept(listener, NULL, NULL);
+	assert_true(ret[0] >= 0);
+	close(listener);
+	assert_int_equal(send(ret[1], "x", 1, 0), 1);
+	assert_int_equal(poll(&(struct pollfd) { .fd = ret[0], .events = POLLIN }, 1, 10000), 1);
+}
+
+/* The kernel can forget the last of many wake-ups: who waits for the socket is woken once more, and only
+ * then. A short wait does not sleep before that. */
+static void test_a_missed_wake_up(void **state)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLET };
+	const struct zcrx_event *event;
+	int sockets[2], edges = epoll_create1(EPOLL_CLOEXEC);
+	struct zcrx_stream *s;
+	uint64_t tag;
+
+	(void)state;
+	connect_pair(sockets);
+	assert_int_equal(epoll_ctl(edges, EPOLL_CTL_ADD, sockets[0], &e), 0);
+	assert_int_equal(epoll_wait(edges, &e, 1, 0), 1);
+	assert_int_equal(zcrx_queue_receive(&k->queue, sockets[0], NULL, &s), 0);
+	tag = armed();
+	for (unsigned int round = 0; round < 3; round++) {
+		unsigned int n = round == 0 ? 10 : 100;
+
+		for (unsigned int i = 0; i < n; i++) {
+			post(tag, 1, IORING_CQE_F_MORE, 0);
+			assert_int_equal(next()->type, ZCRX_EVENT_DATA);
+			assert_int_equal(zcrx_queue_return(&k->queue, k->area), 0);
+			k->rq_head = k->rq_tail;
+		}
+		assert_int_equal(epoll_wait(edges, &e, 1, 0), 0);
+		assert_int_equal(zcrx_queue_wait(&k->queue, round == 2 ? 1 : 0, &event), 0);
+		assert_int_equal(epoll_wait(edges, &e, 1, 0), round > 0);
+	}
+	end(tag, s);
+	close(edges);
+	close(sockets[0]);
+	close(sockets[1]);
 }
 
 /* Every completion of the caller's own comes through untouched. */
@@ -320,6 +377,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kernel_setup, kernel_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_data_and_eof),
+		TEST(test_a_missed_wake_up),
 		TEST(test_own_completions),
 		TEST(test_lease_gone),
 		TEST(test_overflow),
