@@ -154,7 +154,9 @@ def test_overlapping_with_anothers(bobs, alices):
         assert (error.name, error.parameters["leaseId"]) == ("FlowConflict", alices.id)
         with simnic.peer_socket() as peer:
             peer.connect((HOST4, 9301))
-            with hers.accept()[0] as connection:
+            with impersonate("alice"):  # whose socket it is then
+                connection = hers.accept()[0]
+            with connection:
                 assert refusal(bobs.add_socket, connection).name == "FlowConflict"
                 # In her own lease it is more of the same.
                 added = alices.add_socket(connection)

@@ -161,7 +161,7 @@ def test_a_ring_whose_lock_is_never_free(unprivileged_faults):
         queue, = process.hear()
         until(lambda: os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG))
         until(lambda: not leases_of("alice"))
-        assert not machine.held(queue)
+        until(lambda: not machine.held(queue))  # the others have it, too, for a moment
         os.killpg(process.pid, 0)  # the lock is still held
         left_behind, = registrations()
         # Standard streams, pidfd, area, ring, rings and answer, but nobody else's connection or socket.
