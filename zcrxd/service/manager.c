@@ -21,6 +21,7 @@
 #include "listener.h"
 #include "log.h"
 #include "manager.h"
+#include "methods.h"
 #include "origin.h"
 #include "problems.h"
 #include "prover.h"
@@ -38,29 +39,6 @@
 /* Who connected before SIGTERM is still answered, if that does not take long. */
 #define LAST_CALLS_USEC	    (100 * 1000ULL)
 #define LAST_CALLS_MAX_USEC (2 * 1000000ULL)
-
-struct device *manager_find_device(struct manager *m, const char *name)
-{
-	struct device *d;
-
-	TAILQ_FOREACH(d, &m->devices, entry)
-		if (streq(device_name(d), name))
-			return d;
-	TAILQ_FOREACH(d, &m->devices, entry)
-		if (d->ifindex > 0 && nic_link_is_called(&d->link, name))
-			return d;
-	return NULL;
-}
-
-struct device *manager_find_device_by_index(struct manager *m, unsigned ifindex)
-{
-	struct device *d;
-
-	TAILQ_FOREACH(d, &m->devices, entry)
-		if (d->ifindex == ifindex)
-			return d;
-	return NULL;
-}
 
 /* ------------------------------------------------------------------- what the kernel tells */
 
@@ -365,7 +343,7 @@ static int manager_take_up(struct manager *m, const char *socket_path, const str
 	manager_warn_unsafe(m);
 	manager_keep_rings(m, passed);
 	m->store_marked = fdstore_mark(passed);
-	r = server_new(m, socket_path, passed);
+	r = server_new(m, methods_bind, socket_path, passed);
 	if (r == -EADDRINUSE) {
 		log_error("Cannot listen on %s: somebody does, systemd perhaps. Nothing was touched. Either: "
 			  "systemctl start zcrxd; or: systemctl stop zcrxd.socket", socket_path);

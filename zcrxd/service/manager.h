@@ -111,6 +111,3 @@ void manager_device_started(struct manager *m);
 void manager_idle(struct manager *m);
 /* STATUS= for systemctl status (problems.c). */
 void manager_update_status(struct manager *m);
-
-struct device *manager_find_device(struct manager *m, const char *name);
-struct device *manager_find_device_by_index(struct manager *m, unsigned ifindex);

@@ -4,12 +4,10 @@
  */
 #include "connection.h"
 #include "listener.h"
-#include "methods.h"
 #include "server.h"
 #include "session-process.h"
 #include "user.h"
 #include "watch.h"
-#include "zcrx-idl.h"
 
 static void on_disconnect(sd_varlink_server *s, sd_varlink *link, void *userdata)
 {
@@ -18,30 +16,8 @@ static void on_disconnect(sd_varlink_server *s, sd_varlink *link, void *userdata
 	connection_ended(userdata, link);
 }
 
-static int bind_methods(sd_varlink_server *s)
-{
-	return sd_varlink_server_bind_method_many(
-		s, ZCRX_METHOD("Describe"), vl_method_describe,
-		ZCRX_METHOD("ListLeases"), vl_method_list_leases,
-		ZCRX_METHOD("Acquire"), vl_method_acquire,
-		ZCRX_METHOD("Open"), vl_method_open,
-		ZCRX_METHOD("Register"), vl_method_register,
-		ZCRX_METHOD("AddFlow"), vl_method_add_flow,
-		ZCRX_METHOD("RemoveFlow"), vl_method_remove_flow,
-		ZCRX_METHOD("Release"), vl_method_release,
-		ZCRX_METHOD("Renew"), vl_method_renew,
-		ZCRX_METHOD("Tune"), vl_method_tune,
-		ZCRX_METHOD("Watch"), vl_method_watch,
-		ZCRX_METHOD("Explain"), vl_method_explain,
-		ZCRX_METHOD("Plan"), vl_method_plan,
-		ZCRX_METHOD("Apply"), vl_method_apply,
-		ZCRX_METHOD("Confirm"), vl_method_confirm,
-		ZCRX_METHOD("Restore"), vl_method_restore,
-		ZCRX_METHOD("Revoke"), vl_method_revoke,
-		ZCRX_METHOD("Reload"), vl_method_reload);
-}
-
-int server_new(struct manager *m, const char *path, struct stored_fds *passed)
+int server_new(struct manager *m, int (*bind)(sd_varlink_server *s), const char *path,
+	       struct stored_fds *passed)
 {
 	sd_varlink_server *s;
 	int r;
@@ -56,9 +32,7 @@ int server_new(struct manager *m, const char *path, struct stored_fds *passed)
 	if (r >= 0)
 		r = sd_varlink_server_set_connections_max(s, CONNECTIONS_MAX);
 	if (r >= 0)
-		r = sd_varlink_server_add_interface(s, &vl_interface_io_zcrx_Manager);
-	if (r >= 0)
-		r = bind_methods(s);
+		r = bind(s);
 	if (r >= 0)
 		r = sd_varlink_server_bind_disconnect(s, on_disconnect);
 	if (r >= 0 && path)

@@ -15,7 +15,6 @@
 #include "retry.h"
 #include "standstill.h"
 #include "strays.h"
-#include "watch.h"
 
 #define NO_INTERFACE "no such interface now"
 
@@ -114,7 +113,7 @@ void device_attach(struct device *d)
 		device_set_reason(d, "it was found, and is being set up");
 	d->fresh = d->manager->ready;
 	if (d->manager->ready)
-		watch_announce_interface(d, "appeared", NULL);
+		device_announce(d, "appeared", NULL);
 	if (!d->manager->ready && !d->configured_once)
 		d->manager->starting++;
 	else
@@ -158,7 +157,7 @@ void device_detach(struct device *d)
 	d->gone = true;
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "gone" },
 		    "%s is gone.", d->name);
-	watch_announce_interface(d, "gone", NULL);
+	device_announce(d, "gone", NULL);
 	leases_interface_gone(d);
 	device_lease_gone(d);
 }
@@ -255,8 +254,8 @@ void device_rename(struct device *d, const struct nic_link *link)
 		    "%s is called %s now.", before, link->name);
 	if (asprintf(&reason, "it is called %s now", link->name) < 0)
 		reason = NULL;
-	watch_announce_interface(d, "gone", reason);
+	device_announce(d, "gone", reason);
 	memcpy(d->name, link->name, sizeof(d->name));
-	watch_announce_interface(d, "appeared", NULL);
+	device_announce(d, "appeared", NULL);
 	save_leases(d);
 }

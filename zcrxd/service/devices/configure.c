@@ -13,7 +13,6 @@
 #include "restore.h"
 #include "retry.h"
 #include "waiting.h"
-#include "watch.h"
 
 void device_log_steps(const struct device *d, const struct plan *plan,
 		      const struct step_result *results)
@@ -48,7 +47,7 @@ static void device_set_degraded(struct device *d, const char *reason)
 		return;
 	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name, .event = "failed" },
 		    "%s is degraded: %s", d->name, reason);
-	watch_announce_interface(d, "failed", reason);
+	device_announce(d, "failed", reason);
 }
 
 static void device_set_failed(struct device *d, int r)
@@ -109,7 +108,7 @@ static void device_set_configured(struct device *d, const struct plan *plan, boo
 				      : "%s is configured already: queues %u to %u are for "
 					"zero-copy receive.",
 		    d->name, c->zero_copy_first, c->zero_copy_first + c->zero_copy_count - 1);
-	watch_announce_interface(d, "configured", NULL);
+	device_announce(d, "configured", NULL);
 }
 
 /* What is different is told by the look that follows. */

@@ -62,7 +62,10 @@ void device_await_confirmation(struct device *d, uint64_t until_usec)
 	arm(d, until_usec > now ? until_usec - now : 0);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "unconfirmed" },
 		    "%s: what was applied is put back unless it is confirmed.", d->name);
-	watch_announce_confirmation(d, tell_boottime(until_usec, &d->confirm_told));
+	watch_announce(d->manager, &(struct announcement){
+					   .event = "unconfirmed", .interface = device_name(d),
+					   .reason = "it is put back unless it is confirmed",
+					   .deadline_usec = tell_boottime(until_usec, &d->confirm_told) });
 }
 
 /* ----------------------------------------------------------- acts on the file alone */
@@ -125,7 +128,7 @@ static void note_adopt(struct note *n)
 	device_forget_confirmation(d);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "confirmed" },
 		    "%s: what was applied is confirmed.", d->name);
-	watch_announce_interface(d, "confirmed", NULL);
+	device_announce(d, "confirmed", NULL);
 	device_unblock(d); /* what waited for leases, and was left alone meanwhile */
 }
 

@@ -13,7 +13,6 @@
 #include "leases.h"
 #include "log.h"
 #include "retry.h"
-#include "waiting.h"
 #include "watch.h"
 
 #define RECHECK_USEC (2 * 1000000ULL)
@@ -137,6 +136,12 @@ void device_job_done(struct device *d)
 	d->n_jobs--;
 	if (d->dropped && d->n_jobs == 0)
 		device_free(d);
+}
+
+void device_announce(const struct device *d, const char *event, const char *reason)
+{
+	watch_announce(d->manager, &(struct announcement){ .event = event, .interface = device_name(d),
+							    .reason = reason });
 }
 
 void device_set_reason(struct device *d, const char *reason)
@@ -324,25 +329,6 @@ int device_refresh(struct device *d, device_done done, void *userdata)
 	return 0;
 }
 
-int device_plan(const struct device *d, struct plan **ret, struct fault *reterr)
-{
-	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
-	_cleanup_free_ uint32_t *queues = NULL;
-	struct held_queues held = {};
-	int r;
-
-	if (!d->observed)
-		return -ENODEV;
-	r = nic_state_copy(d->observed, &state);
-	if (r == 0)
-		r = waiting_held(d, &queues, &held.n);
-	if (r != 0)
-		return r;
-	held.queues = queues;
-	nic_memory_apply(&d->memory, state);
-	return plan_build(&d->config, state, &held, ret, reterr);
-}
-
 /* ---------------------------------------------------------------- quarantine */
 
 static bool device_has_quarantine(const struct device *d)
@@ -391,7 +377,8 @@ void device_quarantine(struct device *d, uint32_t queue, const char *reason)
 	}
 	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name, .event = "quarantined" },
 		    "Queue %u of %s is withheld: %s", queue, d->name, reason);
-	watch_announce_queue(d, "quarantined", queue, reason);
+	watch_announce(d->manager, &(struct announcement){ .event = "quarantined", .interface = d->name,
+							    .queue = &queue, .reason = reason });
 	if (!d->recheck)
 		r = sd_event_add_time_relative(d->manager->event, &d->recheck, CLOCK_MONOTONIC,
 					       RECHECK_USEC, 0, on_recheck, d);

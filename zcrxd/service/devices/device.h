@@ -121,6 +121,9 @@ static inline struct interface_names device_names(const struct device *d)
 /* It is there, and the configuration says what it is to be. */
 bool device_is_managed(const struct device *d);
 
+/* To watchers: an EventKind of the IDL; `reason` may be NULL. */
+void device_announce(const struct device *d, const char *event, const char *reason);
+
 void device_set_reason(struct device *d, const char *reason);
 /* Another entry, or the same after it was read again; nothing is applied. */
 void device_set_config(struct device *d, const struct config_interface *config);
@@ -134,8 +137,6 @@ int device_refresh(struct device *d, device_done done, void *userdata);
 bool device_is_held_up(const struct device *d);
 /* What was seen last is this. */
 void device_set_observed(struct device *d, struct nic_state *state);
-/* What would bring it from what was observed last to its configuration. */
-int device_plan(const struct device *d, struct plan **ret, struct fault *reterr);
 int device_configure(struct device *d, enum configure_mode mode, device_done done, void *userdata);
 /* The same, and it goes back after so long unless it is confirmed; 0: it stays. */
 int device_configure_for(struct device *d, enum configure_mode mode, uint64_t confirm_within,

@@ -7,7 +7,6 @@
 #include "clock.h"
 #include "drift-look.h"
 #include "log.h"
-#include "watch.h"
 
 bool drift_same(const char *a, const char *b)
 {
@@ -45,7 +44,7 @@ static void drift_say(struct device *d, int level, const char *event, const char
 {
 	log_message(level, &(struct log_fields){ .interface = d->name, .event = event },
 		    "%s %s%s%s", d->name, event, reason ? ": " : "", reason ?: "");
-	watch_announce_interface(d, event, reason);
+	device_announce(d, event, reason);
 }
 
 void drift_tell(struct device *d, const char *text, bool quiet)

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "drift-look.h"
 #include "log.h"
+#include "waiting.h"
 
 #define POLL_USEC (1000 * 1000ULL)
 /* Again, as long as something is not as it should be: doubled each time. */

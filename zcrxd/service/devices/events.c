@@ -3,11 +3,13 @@
  * See events.h. What an event means for a device or a lease is theirs to decide.
  */
 #include "attach.h"
+#include "devices.h"
 #include "events.h"
 #include "leases.h"
 #include "links.h"
 #include "log.h"
 #include "proof-check.h"
+#include "receivers.h"
 
 static void on_link(struct manager *m, unsigned ifindex)
 {
@@ -17,7 +19,7 @@ static void on_link(struct manager *m, unsigned ifindex)
 	r = manager_sync_devices(m);
 	if (r < 0)
 		log_errno(r, "Cannot look for interfaces");
-	d = manager_find_device_by_index(m, ifindex);
+	d = devices_find_by_index(m, ifindex);
 	if (d) {
 		/* It may have been put under another device. */
 		proofs_check(m);
@@ -51,7 +53,7 @@ static void on_overrun(struct manager *m)
 void manager_on_nic_event(const struct nic_event *event, void *userdata)
 {
 	struct manager *m = userdata;
-	struct device *d = event->ifindex > 0 ? manager_find_device_by_index(m, event->ifindex) : NULL;
+	struct device *d = event->ifindex > 0 ? devices_find_by_index(m, event->ifindex) : NULL;
 
 	switch (event->type) {
 	case NIC_EVENT_LINK:

@@ -6,9 +6,11 @@
 #include <errno.h>
 
 #include "attach.h"
+#include "devices.h"
 #include "links.h"
 #include "log.h"
 #include "match.h"
+#include "receivers.h"
 
 /* ------------------------------------------------------------------------- whose is it */
 
@@ -61,7 +63,7 @@ int manager_claim_device(struct manager *m, const struct nic_link *link, struct 
 	struct device *d;
 	int r;
 
-	d = manager_find_device_by_index(m, link->ifindex);
+	d = devices_find_by_index(m, link->ifindex);
 	if (!d) {
 		entry = config_find_interface(m->config, link, NULL);
 		r = entry ? find_missing(m, entry, &d) : device_new(m, NULL, &d);
@@ -109,7 +111,7 @@ static int sync_present(struct device *d, const struct nic_link *link)
 
 static int sync_link(struct manager *m, const struct nic_link *link)
 {
-	struct device *d = manager_find_device_by_index(m, link->ifindex);
+	struct device *d = devices_find_by_index(m, link->ifindex);
 	int r;
 
 	if (d) {
@@ -134,7 +136,7 @@ static void explain_missing(struct manager *m, struct device *d, const struct ni
 
 	for (size_t i = 0; i < n && !other; i++)
 		if (nic_link_matches(&links[i], &d->config))
-			other = manager_find_device_by_index(m, links[i].ifindex);
+			other = devices_find_by_index(m, links[i].ifindex);
 	if (other && !other->gone && !other->leaving &&
 	    asprintf(&reason, "%s matches, but belongs to the entry with %s, which comes first",
 		     other->name, other->match) < 0)
@@ -165,27 +167,6 @@ static void review_missing(struct manager *m, const struct nic_link *links, size
 	}
 }
 
-int manager_links(struct manager *m, struct nic_link **ret, size_t *ret_n)
-{
-	struct nic_link *links, *more;
-	size_t n;
-	int r;
-
-	r = m->backend->ops->links(m->backend, &links, &n);
-	if (r != 0)
-		return r < 0 ? r : -EIO;
-	more = reallocarray(links, n + 1, sizeof(*links));
-	if (!more) {
-		nic_links_free(links, n);
-		return -ENOMEM;
-	}
-	more[n] = (struct nic_link){ .ifindex = SOFTWARE_IFINDEX, .name = SOFTWARE_NAME,
-				     .kind = SOFTWARE_NAME, .up = true };
-	*ret = more;
-	*ret_n = n + 1;
-	return 0;
-}
-
 static int sync_once(struct manager *m)
 {
 	struct device *d, *next;
@@ -193,7 +174,7 @@ static int sync_once(struct manager *m)
 	size_t n;
 	int r;
 
-	r = manager_links(m, &links, &n);
+	r = devices_links(m, &links, &n);
 	if (r < 0)
 		return r;
 	TAILQ_FOREACH(d, &m->devices, entry)

@@ -17,9 +17,6 @@ const struct config_interface *config_find_interface(const struct config *c,
  * its own if nothing in the configuration matches it. */
 int manager_claim_device(struct manager *m, const struct nic_link *link, struct device **ret);
 
-/* Those of the machine, and the one behind which there is no NIC. The caller frees with
- * nic_links_free. */
-int manager_links(struct manager *m, struct nic_link **ret, size_t *ret_n);
 /* A missing device for each entry of the configuration that has none. */
 int manager_create_devices(struct manager *m);
 /* All devices are brought in line with the links that there are and with the configuration: attached,

@@ -35,15 +35,6 @@ void receiver_done(struct receiver *r);
 int receiver_begin(struct device *d);
 /* All devices, from this list. */
 int receivers_review(struct manager *m, const struct nic_link *links, size_t n);
-/* Where it has changed. Not while devices come and go. */
-void receivers_tell(struct manager *m);
-/* The addresses of some device have changed. */
-void receivers_addresses_changed(struct manager *m, unsigned ifindex);
-
-/* What of the traffic here is not steered, or reaches no lease at the moment, though somebody may expect it:
- * a sentence each, to be freed; NULL from the first that there is not. */
-#define PROBLEMS_MAX 3
-int device_problems(struct device *d, char *ret[PROBLEMS_MAX]);
 
 /* FLOW_NOT_PROVED if there is none. */
 int device_check_receiver(const struct device *d, struct fault *reterr);

@@ -14,7 +14,6 @@
 #include "origin.h"
 #include "restore.h"
 #include "retry.h"
-#include "watch.h"
 
 struct back {
 	struct device *device;
@@ -66,7 +65,7 @@ static void device_hold(struct device *d, const char *reason)
 	set_state(d, reason);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "restored" },
 		    "%s: %s", d->name, reason);
-	watch_announce_interface(d, "restored", reason);
+	device_announce(d, "restored", reason);
 }
 
 void device_leave_alone(struct device *d, const struct origin *o)
@@ -83,7 +82,7 @@ static void back_failed(struct back *b, const char *reason)
 
 	log_message(LOG_ERR, &(struct log_fields){ .interface = d->name, .event = "failed" },
 		    "%s cannot be put back: %s", d->name, reason);
-	watch_announce_interface(d, "failed", reason);
+	device_announce(d, "failed", reason);
 	set_state(d, reason);
 	if (b->job.lost)
 		device_forget_confirmation(d);

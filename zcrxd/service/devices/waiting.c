@@ -50,6 +50,25 @@ int waiting_held(const struct device *d, uint32_t **ret, size_t *ret_n)
 	return 0;
 }
 
+int device_plan(const struct device *d, struct plan **ret, struct fault *reterr)
+{
+	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
+	_cleanup_free_ uint32_t *queues = NULL;
+	struct held_queues held = {};
+	int r;
+
+	if (!d->observed)
+		return -ENODEV;
+	r = nic_state_copy(d->observed, &state);
+	if (r == 0)
+		r = waiting_held(d, &queues, &held.n);
+	if (r != 0)
+		return r;
+	held.queues = queues;
+	nic_memory_apply(&d->memory, state);
+	return plan_build(&d->config, state, &held, ret, reterr);
+}
+
 int waiting_leases(const struct device *d, const struct waiting_step *w, uint32_t **ret,
 		   size_t *ret_n)
 {

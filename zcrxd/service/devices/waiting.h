@@ -9,6 +9,8 @@
 
 /* Leased queues, and those that are withheld because somebody else has bound them. */
 int waiting_held(const struct device *d, uint32_t **ret, size_t *ret_n);
+/* What would bring it from what was observed last to its configuration. */
+int device_plan(const struct device *d, struct plan **ret, struct fault *reterr);
 /* The ids of the leases that a step waits for, each once; in the order of their queues. */
 int waiting_leases(const struct device *d, const struct waiting_step *w, uint32_t **ret,
 		   size_t *ret_n);

@@ -21,7 +21,6 @@
 #include "record.h"
 #include "strays.h"
 #include "tune.h"
-#include "watch.h"
 
 /* A ring closes asynchronously, through a workqueue; the kernel's own tests wait up to 5 s. */
 #define DRAIN_POLL_USEC (50 * 1000ULL)
@@ -397,7 +396,7 @@ void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *
 	/* Otherwise it goes on record with the change of state. */
 	if (harder && (again || l->state == LEASE_QUARANTINED))
 		(void)lease_save(l);
-	watch_announce_lease(l, "revoked", reason,
+	lease_announce(l, "revoked", reason,
 			     now_usec(CLOCK_REALTIME) +
 				     (l->grace_until > now ? l->grace_until - now : 0));
 	(void)lease_event(l, LEASE_REVOKE, reason, NULL);

@@ -7,44 +7,11 @@
  * the deletion can be asked for first (deletion.h).
  */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdint.h>
-#include <systemd/sd-daemon.h>
 
+#include "close-late.h"
 #include "export.h"
 #include "fdstore.h"
 #include "log.h"
-
-#define STORE_PATIENCE_USEC (5 * 1000000ULL)
-
-/* The last close gives back the memory of the area, a tenth of a second a GiB: not on the loop, and not
- * in the service manager, which has a copy until it has read that it should not. */
-static void *close_main(void *userdata)
-{
-	(void)sd_notify_barrier(0, STORE_PATIENCE_USEC);
-	close((int)(intptr_t)userdata);
-	return NULL;
-}
-
-void export_close(int fd)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r;
-
-	/* Signals are the loop's (signalfd): a thread that takes one would lose it. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&thread, &attr, close_main, (void *)(intptr_t)fd);
-	(void)pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r != 0)
-		close(fd);
-}
 
 int lease_set_export(struct lease *l, unsigned queue, int fd, bool store)
 {
@@ -64,7 +31,7 @@ void lease_forget_exports(struct lease *l)
 			continue;
 		fdstore_export_name(l->id, i, name);
 		fdstore_remove(name);
-		export_close(TAKE_FD(l->per_queue[i].export_fd));
+		close_late(TAKE_FD(l->per_queue[i].export_fd));
 	}
 }
 

@@ -18,6 +18,3 @@ bool lease_has_exports(const struct lease *l);
  * pidfd over, on failure too. */
 int lease_set_client(struct lease *l, unsigned queue, int pidfd, uid_t uid, bool store);
 void lease_forget_client(struct lease *l, unsigned queue);
-
-/* On a thread of its own, after the store's copy. */
-void export_close(int fd);

@@ -206,7 +206,15 @@ static void lease_forget(struct lease *l)
 	manager_update_status(m);
 }
 
-static void lease_announce(struct lease *l, enum lease_state before)
+void lease_announce(const struct lease *l, const char *event, const char *reason, uint64_t deadline_usec)
+{
+	watch_announce(l->manager, &(struct announcement){
+					   .event = event, .interface = device_name(l->device), .lease = l->id,
+					   .queue = l->n_queues == 1 ? &l->queues[0] : NULL,
+					   .reason = reason, .deadline_usec = deadline_usec });
+}
+
+static void announce_state(struct lease *l, enum lease_state before)
 {
 	const struct log_fields fields = { .lease = l->id, .interface = device_name(l->device),
 					   .event = announcements[l->state] };
@@ -215,7 +223,16 @@ static void lease_announce(struct lease *l, enum lease_state before)
 		    "Lease %08x of uid %u on %s: %s -> %s%s%s", l->id, (unsigned)l->owner_uid,
 		    device_name(l->device), lease_state_to_string(before),
 		    lease_state_to_string(l->state), l->reason ? ": " : "", l->reason ?: "");
-	watch_announce_lease(l, announcements[l->state], l->reason, 0);
+	lease_announce(l, announcements[l->state], l->reason, 0);
+}
+
+int lease_may(const struct lease *l, enum lease_event event, struct fault *reterr)
+{
+	char id[LEASE_ID_DIGITS + 1];
+
+	assert(lease_step(l->state, event).verdict != LEASE_ILLEGAL);
+	lease_id_format(l->id, id);
+	return lease_refusal(l->state, event, id, reterr);
 }
 
 int lease_event(struct lease *l, enum lease_event event, const char *reason,
@@ -224,12 +241,10 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 	struct lease_transition t = lease_step(l->state, event);
 	_cleanup_(lease_unrefp) struct lease *hold = lease_ref(l);
 	enum lease_state before = l->state;
-	char id[LEASE_ID_DIGITS + 1];
 
-	lease_id_format(l->id, id);
 	assert(t.verdict != LEASE_ILLEGAL);
 	if (t.verdict == LEASE_REFUSE)
-		return lease_refusal(l->state, event, id, reterr);
+		return lease_may(l, event, reterr);
 	if (t.verdict == LEASE_IGNORE)
 		return 0;
 	if (t.next == LEASE_DRAINING && before != LEASE_DRAINING)
@@ -242,7 +257,7 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 	if (t.effects & LEASE_EFFECT_STORE)
 		(void)lease_save(l);
 	if (t.effects & LEASE_EFFECT_NOTIFY)
-		lease_announce(l, before);
+		announce_state(l, before);
 	manager_update_status(l->manager);
 	drift_watch_ways(l->device);
 	if (t.effects & LEASE_EFFECT_DRAIN)

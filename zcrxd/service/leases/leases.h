@@ -142,6 +142,11 @@ void leases_leave(struct manager *m);
 /* The queues of the leases that an earlier daemon has left are theirs. */
 void leases_claim_queues(struct device *d);
 
+/* To watchers: an EventKind of the IDL; `reason` may be NULL, deadline_usec 0. */
+void lease_announce(const struct lease *l, const char *event, const char *reason, uint64_t deadline_usec);
+
+/* The table's word on what a client asks for: WRONG_STATE with *reterr if it refuses. */
+int lease_may(const struct lease *l, enum lease_event event, struct fault *reterr);
 /* The one setter. Performs the effects; WRONG_STATE with *reterr if the table refuses. */
 int lease_event(struct lease *l, enum lease_event event, const char *reason,
 		struct fault *reterr);

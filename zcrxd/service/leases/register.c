@@ -98,7 +98,7 @@ static void on_spread(struct lease *l, void *userdata)
 	int r;
 
 	lease_id_format(l->id, id);
-	r = lease_refusal(l->state, LEASE_REGISTER, id, &g->fault);
+	r = lease_may(l, LEASE_REGISTER, &g->fault);
 	if (r == 0)
 		(void)lease_flows_install_pending(l, ALL_QUEUES);
 	registration_report(g, r);
@@ -124,14 +124,12 @@ static void look_done(void *data)
 	struct registration *g = data;
 	struct lease *l = g->lease;
 	struct device *d = l->device;
-	char id[LEASE_ID_DIGITS + 1];
 	int r = 0;
 
-	lease_id_format(l->id, id);
 	/* An interface that is down says nothing; the registration stands all the same. */
 	fault_done(&g->fault);
 	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
-		r = lease_refusal(l->state, LEASE_REGISTER, id, &g->fault);
+		r = lease_may(l, LEASE_REGISTER, &g->fault);
 	else
 		r = lease_event(l, LEASE_REGISTERED, NULL, &g->fault);
 	if (r == 0)
@@ -296,7 +294,7 @@ static void ways_done(void *data)
 		return;
 	}
 	if (r == 0)
-		r = lease_event(l, LEASE_REGISTER, NULL, &g->fault);
+		r = lease_may(l, LEASE_REGISTER, &g->fault);
 	if (r == 0) {
 		l->per_queue[g->queue].binding = true;
 		r = start_registrar(g);
@@ -360,7 +358,7 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	struct registration *g;
 	int r;
 
-	r = lease_event(l, LEASE_REGISTER, NULL, reterr);
+	r = lease_may(l, LEASE_REGISTER, reterr);
 	if (r == 0)
 		r = check_queue(l, queue, reterr);
 	if (r != 0)

@@ -87,12 +87,6 @@ static void note_found(struct tune *t)
 	}
 }
 
-static int check_alive(struct lease *l, struct fault *reterr)
-{
-	/* The table's word on whether a client may do something with its lease. */
-	return lease_event(l, LEASE_REGISTER, NULL, reterr);
-}
-
 static void read_done(void *data)
 {
 	struct tune *t = data;
@@ -100,7 +94,7 @@ static void read_done(void *data)
 	int r = t->r;
 
 	if (r == 0)
-		r = check_alive(t->lease, &t->fault);
+		r = lease_may(t->lease, LEASE_REGISTER, &t->fault);
 	if (r == 0) {
 		note_found(t);
 		(void)lease_save(t->lease);
@@ -119,7 +113,7 @@ int lease_tune(struct lease *l, unsigned queue, const struct tuning *tuning, tun
 	struct tune *t;
 	int r;
 
-	r = check_alive(l, reterr);
+	r = lease_may(l, LEASE_REGISTER, reterr);
 	if (r != 0)
 		return r;
 	if (queue != TUNE_EVERY_QUEUE && queue >= l->n_queues)

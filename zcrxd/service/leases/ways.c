@@ -11,7 +11,6 @@
 #include "leases.h"
 #include "log.h"
 #include "spread.h"
-#include "watch.h"
 #include "ways.h"
 
 static bool queue_is_bound(const struct lease *l, unsigned queue)
@@ -143,7 +142,7 @@ static void tell_taken(struct lease *l, bool sure)
 	if (text && !sure)
 		log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id }, "Lease %08x: %s", l->id,
 			    text);
-	watch_announce_lease(l, text ? "taken" : "steered",
+	lease_announce(l, text ? "taken" : "steered",
 			     text ?: "nobody else's rule takes its flows any more", 0);
 	free(l->taken);
 	l->taken = TAKE_PTR(text);

@@ -126,7 +126,7 @@ static int check_bound(const struct lease *l, unsigned queue, struct fault *rete
 
 static int check_lease(struct lease *l, unsigned queue, struct fault *reterr)
 {
-	int r = lease_event(l, l->self_registered ? LEASE_ADD_FLOW_EARLY : LEASE_ADD_FLOW, NULL, reterr);
+	int r = lease_may(l, l->self_registered ? LEASE_ADD_FLOW_EARLY : LEASE_ADD_FLOW, reterr);
 
 	return r == 0 ? check_bound(l, queue, reterr) : r;
 }

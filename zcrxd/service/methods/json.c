@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "json.h"
 #include "left-out.h"
+#include "receivers.h"
 #include "retry.h"
 #include "ways.h"
 

@@ -275,9 +275,8 @@ int vl_method_open(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
 	if (r != 0)
 		return r;
 	r = find_lease(link, userdata, &p, &peer, &l, &fault);
-	/* Asks for no more than the table's word that the lease is alive. */
 	if (r == 0)
-		r = lease_event(l, LEASE_REGISTER, NULL, &fault);
+		r = lease_may(l, LEASE_REGISTER, &fault);
 	return r != 0 ? reply_fault(link, r, &fault) : reply_handle(link, l, NULL);
 }
 
@@ -338,7 +337,7 @@ int vl_method_renew(sd_varlink *link, sd_json_variant *parameters, sd_varlink_me
 		return r;
 	r = find_lease(link, m, &p, &peer, &l, &fault);
 	if (r == 0)
-		r = lease_event(l, LEASE_REGISTER, NULL, &fault);
+		r = lease_may(l, LEASE_REGISTER, &fault);
 	if (r == 0)
 		r = lease_set_time_to_live(l, policy_lease_time(m->config, &peer, p.time_to_live));
 	if (r == 0)

@@ -9,6 +9,8 @@
 #include "manager.h"
 #include "peer.h"
 
+int methods_bind(sd_varlink_server *s);
+
 int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
 		       sd_varlink_method_flags_t flags, void *userdata);
 int vl_method_list_leases(sd_varlink *link, sd_json_variant *parameters,

@@ -6,10 +6,12 @@
 #include <errno.h>
 
 #include "answers.h"
+#include "devices.h"
 #include "json.h"
 #include "links.h"
 #include "match.h"
 #include "methods.h"
+#include "waiting.h"
 
 struct plan_call {
 	struct manager *manager;
@@ -62,7 +64,7 @@ static int json_unmatched(struct manager *m, sd_json_variant **ret)
 	struct nic_link *links;
 	char **warnings;
 	size_t n_links, n;
-	int r = manager_links(m, &links, &n_links);
+	int r = devices_links(m, &links, &n_links);
 
 	if (r < 0)
 		return r;

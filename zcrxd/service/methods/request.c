@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "devices.h"
 #include "handle.h"
 #include "log.h"
 #include "methods.h"
@@ -129,12 +130,12 @@ static struct device *find_pasted(struct manager *m, const char *name)
 {
 	_cleanup_free_ char *start = strndup(name, strcspn(name, ":@ "));
 
-	return start && !streq(start, name) ? manager_find_device(m, start) : NULL;
+	return start && !streq(start, name) ? devices_find(m, start) : NULL;
 }
 
 int request_device(struct manager *m, const char *name, struct device **ret, struct fault *reterr)
 {
-	struct device *d = manager_find_device(m, name), *meant;
+	struct device *d = devices_find(m, name), *meant;
 
 	if (d) {
 		*ret = d;

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "devices.h"
 #include "methods.h"
 #include "restore.h"
 
@@ -105,7 +106,7 @@ int vl_method_confirm(sd_varlink *link, sd_json_variant *parameters,
 	if (r != 0)
 		return r;
 	r = check_administer(link, m, "confirm what was applied to an interface", &fault);
-	d = p.interface ? manager_find_device(m, p.interface) : NULL;
+	d = p.interface ? devices_find(m, p.interface) : NULL;
 	if (r == 0 && p.interface && (!d || d->confirm_until == 0))
 		r = planning_find(m, p.interface, &d, &fault);
 	if (r != 0)

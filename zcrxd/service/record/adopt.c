@@ -10,6 +10,7 @@
 #include "adopt-orphans.h"
 #include "adopt-proofs.h"
 #include "clock.h"
+#include "devices.h"
 #include "export.h"
 #include "flows.h"
 #include "handle.h"
@@ -301,7 +302,7 @@ static int adopt_all(struct adoption *a, const struct record *record)
 	struct manager *m = a->manager;
 	int r;
 
-	r = manager_links(m, &a->links, &a->n_links);
+	r = devices_links(m, &a->links, &a->n_links);
 	if (r >= 0)
 		r = proof_checks_new(m, a->links, a->n_links, record, &a->checks);
 	if (r < 0)

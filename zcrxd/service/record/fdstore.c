@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <systemd/sd-daemon.h>
 
-#include "export.h"
+#include "close-late.h"
 #include "fdstore.h"
 #include "log.h"
 
@@ -45,7 +45,7 @@ static void drop(const struct stored_fd *s)
 	log_debug("Nobody owns the stored descriptor %s; closing it.", s->name);
 	fdstore_remove(s->name);
 	if (strncmp(s->name, FDSTORE_EXPORT, strlen(FDSTORE_EXPORT)) == 0)
-		export_close(s->fd);
+		close_late(s->fd);
 	else
 		close(s->fd);
 }

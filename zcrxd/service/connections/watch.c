@@ -7,8 +7,7 @@
 
 #include "clock.h"
 #include "connection.h"
-#include "device.h"
-#include "leases.h"
+#include "lease.h"
 #include "log.h"
 #include "user.h"
 #include "watch.h"
@@ -82,7 +81,7 @@ static bool watcher_is_stuck(struct watcher *w)
 	return ++w->n_unsent > UNSENT_MAX;
 }
 
-static void announce(struct manager *m, uint32_t lease, sd_json_variant *event)
+static void tell_all(struct manager *m, uint32_t lease, sd_json_variant *event)
 {
 	struct watcher *w, *next;
 	int r;
@@ -103,9 +102,7 @@ static void announce(struct manager *m, uint32_t lease, sd_json_variant *event)
 	}
 }
 
-static void announce_event(struct manager *m, uint32_t lease, const char *event,
-			   const char *interface, const uint32_t *queue, const char *reason,
-			   uint64_t deadline_usec)
+void watch_announce(struct manager *m, const struct announcement *a)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	char id[LEASE_ID_DIGITS + 1];
@@ -113,47 +110,23 @@ static void announce_event(struct manager *m, uint32_t lease, const char *event,
 
 	if (LIST_EMPTY(&m->watchers))
 		return;
-	r = sd_json_variant_set_field_string(&v, "event", event);
+	r = sd_json_variant_set_field_string(&v, "event", a->event);
 	if (r >= 0)
 		r = sd_json_variant_set_field_unsigned(&v, "timestampUSec", now_usec(CLOCK_REALTIME));
 	if (r >= 0)
-		r = append_string(&v, "interface", interface);
-	if (r >= 0 && queue)
-		r = sd_json_variant_set_field_unsigned(&v, "queue", *queue);
-	if (r >= 0 && lease != 0) {
-		lease_id_format(lease, id);
+		r = append_string(&v, "interface", a->interface);
+	if (r >= 0 && a->queue)
+		r = sd_json_variant_set_field_unsigned(&v, "queue", *a->queue);
+	if (r >= 0 && a->lease != 0) {
+		lease_id_format(a->lease, id);
 		r = append_string(&v, "leaseId", id);
 	}
 	if (r >= 0)
-		r = append_string(&v, "reason", reason);
-	if (r >= 0 && deadline_usec != 0)
-		r = sd_json_variant_set_field_unsigned(&v, "deadlineUSec", deadline_usec);
+		r = append_string(&v, "reason", a->reason);
+	if (r >= 0 && a->deadline_usec != 0)
+		r = sd_json_variant_set_field_unsigned(&v, "deadlineUSec", a->deadline_usec);
 	if (r < 0)
 		log_errno(r, "Cannot announce an event");
 	else
-		announce(m, lease, v);
-}
-
-void watch_announce_lease(const struct lease *lease, const char *event, const char *reason,
-			  uint64_t deadline_usec)
-{
-	announce_event(lease->manager, lease->id, event, device_name(lease->device),
-		       lease->n_queues == 1 ? &lease->queues[0] : NULL, reason, deadline_usec);
-}
-
-void watch_announce_interface(const struct device *d, const char *event, const char *reason)
-{
-	announce_event(d->manager, 0, event, device_name(d), NULL, reason, 0);
-}
-
-void watch_announce_confirmation(const struct device *d, uint64_t deadline_usec)
-{
-	announce_event(d->manager, 0, "unconfirmed", device_name(d), NULL,
-		       "it is put back unless it is confirmed", deadline_usec);
-}
-
-void watch_announce_queue(const struct device *d, const char *event, uint32_t queue,
-			  const char *reason)
-{
-	announce_event(d->manager, 0, event, device_name(d), &queue, reason, 0);
+		tell_all(m, a->lease, v);
 }

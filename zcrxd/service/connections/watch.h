@@ -12,10 +12,15 @@ int watch_add(struct manager *m, sd_varlink *link, uint32_t lease);
 /* The connection is gone. */
 void watch_remove(struct manager *m, sd_varlink *link);
 
-/* `event` is an EventKind of the IDL; `reason` may be NULL. */
-void watch_announce_lease(const struct lease *lease, const char *event, const char *reason,
-			  uint64_t deadline_usec);
-void watch_announce_interface(const struct device *d, const char *event, const char *reason);
-void watch_announce_confirmation(const struct device *d, uint64_t deadline_usec);
-void watch_announce_queue(const struct device *d, const char *event, uint32_t queue,
-			  const char *reason);
+/* What happened: an Event of the IDL. Zero and NULL: there is none. */
+struct announcement {
+	const char *event; /* an EventKind */
+	const char *interface;
+	uint32_t lease;
+	const uint32_t *queue;
+	const char *reason;
+	uint64_t deadline_usec; /* realtime */
+};
+
+/* To all watchers, at once. */
+void watch_announce(struct manager *m, const struct announcement *a);
