@@ -24,6 +24,7 @@
 #include "proof.h"
 #include "record.h"
 #include "sim-internal.h"
+#include "snapshot.h"
 #include "stage.h"
 #include "state-file.h"
 
@@ -111,7 +112,7 @@ static void check_round(const struct record *record)
 	TAILQ_INIT(&m.leases);
 	for (size_t i = 0; i < record->n_leases; i++)
 		make_lease(&m, &d, &record->leases[i]);
-	assert(record_format(&m, &text) == 0);
+	assert(leases_format_record(&m, &text) == 0);
 	leases_leave(&m);
 	assert(parse(text, &again) == 0);
 	assert(again.last_flow_id == record->last_flow_id && again.n_leases == record->n_leases);

@@ -9,6 +9,7 @@
 #include "proof.h"
 #include "record.h"
 #include "sim-internal.h"
+#include "snapshot.h"
 #include "stage.h"
 
 static bool lease_has_queue(const struct lease *l, unsigned ifindex, uint32_t queue)
@@ -99,8 +100,8 @@ void stage_check_record(void)
 	size_t size = 0;
 
 	TAILQ_FOREACH(l, &stage.manager->leases, entry)
-		record_forget(l);
-	assert(record_format(stage.manager, &text) == 0);
+		lease_forget_record(l);
+	assert(leases_format_record(stage.manager, &text) == 0);
 	assert(f && getline(&line, &size, f) > 0 && getline(&line, &size, f) > 0);
 	assert(streq(line, text));
 	check_record(stage.manager, text);

@@ -44,13 +44,13 @@ static struct {
 
 /* ------------------------------------------------------------------------- the daemon */
 
-int __real_record_format(struct manager *m, char **ret);
-int __wrap_record_format(struct manager *m, char **ret);
+int __real_leases_format_record(struct manager *m, char **ret);
+int __wrap_leases_format_record(struct manager *m, char **ret);
 
 /* Whatever a test does, each record that is written can be read. */
-int __wrap_record_format(struct manager *m, char **ret)
+int __wrap_leases_format_record(struct manager *m, char **ret)
 {
-	int r = __real_record_format(m, ret);
+	int r = __real_leases_format_record(m, ret);
 
 	if (r == 0)
 		check_record(m, *ret);

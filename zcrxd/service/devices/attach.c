@@ -9,10 +9,10 @@
 #include "leases.h"
 #include "links.h"
 #include "log.h"
-#include "record.h"
 #include "restore.h"
 #include "resume.h"
 #include "retry.h"
+#include "snapshot.h"
 #include "standstill.h"
 #include "strays.h"
 
@@ -190,7 +190,7 @@ static void save_leases(struct device *d)
 
 	TAILQ_FOREACH(l, &d->manager->leases, entry)
 		if (l->device == d)
-			record_forget(l);
+			lease_forget_record(l);
 	if (d->n_leases > 0)
 		(void)leases_save(d->manager);
 }

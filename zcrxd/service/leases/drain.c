@@ -18,7 +18,7 @@
 #include "handle.h"
 #include "leases.h"
 #include "log.h"
-#include "record.h"
+#include "snapshot.h"
 #include "strays.h"
 #include "tune.h"
 
@@ -234,7 +234,7 @@ static void take_back_done(void *data)
 
 	if (!t->waits && t->context == 0 && l->spread == SPREAD_CONTEXT) {
 		l->spread = SPREAD_NONE;
-		record_forget(l);
+		lease_forget_record(l);
 	}
 	if (!t->deletion.held)
 		question_abandon(&l->question);

@@ -11,7 +11,7 @@
 #include "older.h"
 #include "policy.h"
 #include "proof.h"
-#include "record.h"
+#include "snapshot.h"
 #include "spread.h"
 #include "strays.h"
 #include "ways.h"
@@ -102,7 +102,7 @@ int lease_flows_check_quota(struct lease *l, const struct peer *peer, size_t n,
 
 	leases_usage(l->manager, l->owner_uid, &usage);
 	l->may_fill_table = policy_administers(c, peer);
-	record_forget(l); /* max_flows is on record */
+	lease_forget_record(l); /* max_flows is on record */
 	return policy_check_flows(c, peer, n, &usage, &l->max_flows, reterr);
 }
 
@@ -398,7 +398,7 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 	if (r < 0) {
 		for (size_t i = 0; i < list->n; i++)
 			list->flows[i]->state = FLOW_PENDING;
-		record_forget(l);
+		lease_forget_record(l);
 		return r;
 	}
 	lease_begin(l);

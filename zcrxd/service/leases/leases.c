@@ -17,8 +17,8 @@
 #include "log.h"
 #include "policy.h"
 #include "proof.h"
-#include "record.h"
 #include "share.h"
+#include "snapshot.h"
 #include "strays.h"
 #include "watch.h"
 
@@ -48,7 +48,7 @@ static void lease_free(struct lease *l)
 	free(l->name);
 	free(l->reason);
 	free(l->taken);
-	record_forget(l);
+	lease_forget_record(l);
 	free(l);
 }
 

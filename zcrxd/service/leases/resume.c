@@ -8,8 +8,8 @@
 #include "leases.h"
 #include "log.h"
 #include "proof-check.h"
-#include "record.h"
 #include "resume.h"
+#include "snapshot.h"
 #include "spread.h"
 
 static void resume_flows(struct lease *l, enum flow_state wanted,
@@ -47,7 +47,7 @@ static void resume_lease(struct lease *l)
 		if (l->flows[i]->state == FLOW_INSTALLING && l->flows[i]->queue == ALL_QUEUES &&
 		    !lease_is_spread(l)) {
 			l->flows[i]->state = FLOW_PENDING;
-			record_forget(l);
+			lease_forget_record(l);
 		}
 	lease_flows_review(l);
 	resume_flows(l, FLOW_REMOVING, lease_flows_remove);

@@ -5,7 +5,7 @@
  */
 #include "leases.h"
 #include "log.h"
-#include "record.h"
+#include "snapshot.h"
 #include "state-file.h"
 
 #define AGAIN_USEC (5 * 1000000ULL)
@@ -15,7 +15,7 @@ static int save(struct manager *m)
 	_cleanup_free_ char *text = NULL;
 	int r;
 
-	r = record_format(m, &text);
+	r = leases_format_record(m, &text);
 	return r < 0 ? r : state_write(m->state_path, text);
 }
 
@@ -59,7 +59,7 @@ int leases_save(struct manager *m)
 
 int lease_save(struct lease *l)
 {
-	record_forget(l);
+	lease_forget_record(l);
 	return leases_save(l->manager);
 }
 

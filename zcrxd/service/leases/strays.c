@@ -8,6 +8,7 @@
 #include "leases.h"
 #include "log.h"
 #include "record.h"
+#include "snapshot.h"
 #include "strays.h"
 
 struct stray_job {
@@ -64,8 +65,8 @@ void stray_note(struct lease *l)
 	if (!any || l->stray)
 		return;
 	l->stray = true;
-	record_forget(l); /* some of it may have changed without a word on record */
-	r = record_format_lease(l);
+	lease_forget_record(l); /* some of it may have changed without a word on record */
+	r = lease_format_record(l);
 	if (r >= 0)
 		r = append(l->manager, l->record);
 	if (r < 0)

@@ -13,6 +13,7 @@
 #include "proof-show.h"
 #include "proof.h"
 #include "record.h"
+#include "snapshot.h"
 #include "spread.h"
 
 struct flow_parameters {
@@ -188,7 +189,7 @@ static int install(sd_varlink *link, const struct peer *peer, struct lease *l, u
 		leave_out(l, flows + fits, n - fits, proof);
 	if (r != 0) {
 		l->max_flows = max_flows; /* as it is on record */
-		record_forget(l);
+		lease_forget_record(l);
 	}
 	if (r == ZCRX_QUOTA_EXCEEDED && proof && proof->wildcard && n > 1)
 		r = left_out_explain(l, reterr);

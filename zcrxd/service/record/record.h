@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The leases as text, for the state file: the running daemon's to text (record.c), text to a struct
- * record (record-read.c). One lease that cannot be understood does not condemn the others.
+ * The leases as text, for the state file: values to text (record.c), text to values (record-read.c). One lease that cannot be understood does not condemn the others.
  */
 #pragma once
 
 #include <systemd/sd-json.h>
 
-#include "manager.h"
 #include "recovery.h"
 
 /* Bump when a field changes its meaning; a daemon reads its own version only. */
 #define RECORD_VERSION 2
 
-struct lease;
+/* What it is made of: leases and strays as record_format_lease() has them, or as they were read. */
+struct record_parts {
+	uint64_t last_flow_id;
+	bool kept; /* the service manager was given descriptors to keep: fdstore.h */
+	const char *const *leases;
+	size_t n_leases;
+	const char *const *strays;
+	size_t n_strays;
+	const struct record_lingering *lingering;
+	size_t n_lingering;
+};
 
-/* What was made of a lease is kept with it and taken as it is, until it is forgotten here: what a
- * save takes does not grow with the building of all leases for the change of one. */
-void record_forget(struct lease *l);
-/* Makes it, if there is none: l->record. */
-int record_format_lease(struct lease *l);
+int record_format(const struct record_parts *p, char **ret);
+int record_format_lease(const struct record_lease *l, char **ret);
 int record_parse_lease(const char *text, struct record_lease *ret);
-int record_format(struct manager *m, char **ret);
 /*
  * -EBADMSG if it is no record. A lease of which only a part can be understood is `damaged`, and for
  * nothing but to be reclaimed; one whose id, interface or queues cannot be used, or are another's, is

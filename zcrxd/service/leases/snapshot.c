@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See snapshot.h.
+ */
+#include <errno.h>
+
+#include "lingering.h"
+#include "proof.h"
+#include "record.h"
+#include "snapshot.h"
+#include "strays.h"
+
+/* ---------------------------------------------------------------------------- a lease */
+
+static struct record_flow flow_snapshot(const struct lease_flow *f)
+{
+	return (struct record_flow){
+		.id = f->id, .flow = f->flow, .queue = f->queue, .target = f->target,
+		/* On its way because its client counts on it: the next daemon goes on with it. */
+		.state = f->state == FLOW_INSTALLING && !f->asked ? FLOW_INSTALLED : f->state,
+		.location = f->location, .proof = f->proof ? f->proof->facts.cookie : 0 };
+}
+
+static int lease_snapshot(const struct lease *l, struct record_lease *ret)
+{
+	struct record_lease s = {
+		.id = l->id, .owner_uid = l->owner_uid, .owner_pid = l->owner_pid, .ifindex = l->ifindex,
+		.state = l->state, .persistent = l->persistent, .self_registered = l->self_registered,
+		.granted = l->granted, .force = l->force, .grant = l->grant.kind, .n_queues = l->n_queues,
+		.spread = l->spread, .context = l->context, .creation_usec = l->creation_usec,
+		.expiry_usec = l->expiry_usec, .expiry_noted = l->expiry_noted,
+		.left = l->device->leaving, .max_flows = l->max_flows };
+	const struct proof *p;
+
+	s.name = l->name ? strdup(l->name) : NULL;
+	s.flows = calloc(l->n_flows + 1, sizeof(*s.flows));
+	s.proofs = calloc(l->n_proofs + 1, sizeof(*s.proofs));
+	if ((l->name && !s.name) || !s.flows || !s.proofs) {
+		record_lease_done(&s);
+		return -ENOMEM;
+	}
+	snprintf(s.interface, sizeof(s.interface), "%s", l->device->name);
+	snprintf(s.hardware, sizeof(s.hardware), "%s", nic_link_hardware_address(&l->device->link));
+	for (unsigned i = 0; i < l->n_queues; i++) {
+		s.queues[i] = l->queues[i];
+		s.areas[i] = l->per_queue[i].area;
+		s.client_uids[i] = l->per_queue[i].client_uid;
+		s.found[i] = l->per_queue[i].found;
+	}
+	for (size_t i = 0; i < l->n_flows; i++)
+		s.flows[s.n_flows++] = flow_snapshot(l->flows[i]);
+	LIST_FOREACH(p, &l->proofs, entry)
+		if (proof_counts(p))
+			s.proofs[s.n_proofs++] = (struct record_proof){
+				.queue = p->queue, .uid = p->uid, .wildcard = p->wildcard, .facts = p->facts };
+	*ret = s;
+	return 0;
+}
+
+void lease_forget_record(struct lease *l)
+{
+	free(TAKE_PTR(l->record));
+}
+
+int lease_format_record(struct lease *l)
+{
+	struct record_lease s;
+	int r;
+
+	if (l->record)
+		return 0;
+	r = lease_snapshot(l, &s);
+	if (r < 0)
+		return r;
+	r = record_format_lease(&s, &l->record);
+	record_lease_done(&s);
+	return r;
+}
+
+/* ------------------------------------------------------------------------ all of them */
+
+/* Room for the parts; they belong to whom they are of. */
+struct lists {
+	const char **leases, **strays;
+	struct record_lingering *lingering;
+};
+
+static void lists_done(struct lists *a)
+{
+	free(a->leases);
+	free(a->strays);
+	free(a->lingering);
+}
+
+static int list_leases(struct manager *m, struct lists *a, struct record_parts *p)
+{
+	struct lease *l;
+	size_t n = 0;
+	int r;
+
+	TAILQ_FOREACH(l, &m->leases, entry)
+		n++;
+	a->leases = calloc(n + 1, sizeof(*a->leases));
+	if (!a->leases)
+		return -ENOMEM;
+	TAILQ_FOREACH(l, &m->leases, entry) {
+		if (l->n_queues == 0)
+			continue; /* it holds nothing that would have to be taken back */
+		r = lease_format_record(l);
+		if (r < 0)
+			return r;
+		a->leases[p->n_leases++] = l->record;
+	}
+	p->leases = a->leases;
+	return 0;
+}
+
+static int list_strays(struct manager *m, struct lists *a, struct record_parts *p)
+{
+	const struct stray *s;
+	size_t n = 0;
+
+	TAILQ_FOREACH(s, &m->strays, entry)
+		n++;
+	a->strays = calloc(n + 1, sizeof(*a->strays));
+	if (!a->strays)
+		return -ENOMEM;
+	TAILQ_FOREACH(s, &m->strays, entry)
+		a->strays[p->n_strays++] = s->text;
+	p->strays = a->strays;
+	return 0;
+}
+
+static int list_lingering(struct manager *m, struct lists *a, struct record_parts *p)
+{
+	const struct lingering *g;
+	size_t n = 0;
+
+	TAILQ_FOREACH(g, &m->lingering, entry)
+		n++;
+	a->lingering = calloc(n + 1, sizeof(*a->lingering));
+	if (!a->lingering)
+		return -ENOMEM;
+	TAILQ_FOREACH(g, &m->lingering, entry)
+		a->lingering[p->n_lingering++] =
+			(struct record_lingering){ .uid = g->uid, .area = g->area, .ring_key = g->ring_key };
+	p->lingering = a->lingering;
+	return 0;
+}
+
+int leases_format_record(struct manager *m, char **ret)
+{
+	struct record_parts p = { .last_flow_id = m->last_flow_id, .kept = m->store_marked };
+	_cleanup_(lists_done) struct lists a = {};
+	int r = list_leases(m, &a, &p);
+
+	if (r == 0)
+		r = list_strays(m, &a, &p);
+	if (r == 0)
+		r = list_lingering(m, &a, &p);
+	return r < 0 ? r : record_format(&p, ret);
+}
