@@ -72,12 +72,12 @@ static bool same_lease(const struct record_lease *a, const struct record_lease *
 	return same;
 }
 
-static void make_lease(struct manager *m, struct device *d, const struct record_lease *saved)
+static void make_lease(struct leases *leases, struct device *d, const struct record_lease *saved)
 {
 	struct lease *l;
 	struct proof *p;
 
-	assert(lease_adopt(m, d, saved, saved->state, NULL, &l) == 0);
+	assert(lease_adopt(leases, d, saved, saved->state, NULL, &l) == 0);
 	l->granted = saved->granted;
 	l->grant.kind = saved->grant;
 	l->expiry_usec = saved->expiry_usec;
@@ -106,14 +106,15 @@ static void check_round(const struct record *record)
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_record_ struct record again = {};
-	struct manager m = { .last_flow_id = record->last_flow_id };
-	struct device d = { .manager = &m };
+	struct devices devices = {};
+	struct leases leases = { .last_flow_id = record->last_flow_id, .devices = &devices };
+	struct device d = { .devices = &devices };
 
-	TAILQ_INIT(&m.leases);
+	leases_init(&leases);
 	for (size_t i = 0; i < record->n_leases; i++)
-		make_lease(&m, &d, &record->leases[i]);
-	assert(leases_format_record(&m, &text) == 0);
-	leases_leave(&m);
+		make_lease(&leases, &d, &record->leases[i]);
+	assert(leases_format_record(&leases, &text) == 0);
+	leases_leave(&leases);
 	assert(parse(text, &again) == 0);
 	assert(again.last_flow_id == record->last_flow_id && again.n_leases == record->n_leases);
 	for (size_t i = 0; i < record->n_leases; i++)
@@ -217,7 +218,7 @@ static void end_all(void)
 	while (n_handles > 0)
 		close(handles[--n_handles]);
 	stage_settle();
-	for (l = TAILQ_FIRST(&stage.manager->leases); l; l = next) {
+	for (l = TAILQ_FIRST(&stage.manager->leases.list); l; l = next) {
 		next = TAILQ_NEXT(l, entry);
 		assert(l->persistent);
 		lease_revoke(l, 0, false, "the end");

@@ -207,7 +207,7 @@ static void revoke_all(void)
 	char text[128];
 
 	client_select(0);
-	for (l = TAILQ_FIRST(&stage.manager->leases); l; l = next) {
+	for (l = TAILQ_FIRST(&stage.manager->leases.list); l; l = next) {
 		next = TAILQ_NEXT(l, entry);
 		assert(l->persistent);
 		client_send(text, 1 + (size_t)snprintf(text, sizeof(text),

@@ -32,7 +32,7 @@ static void check_lease(const struct lease *l)
 	assert(l->n_flows <= LEASE_FLOWS_MAX && l->n_handles <= LEASE_HANDLES_MAX);
 	assert(l->persistent || l->n_handles > 0 || l->n_busy > 0 || l->state >= LEASE_DRAINING);
 	for (unsigned i = 0; i < l->n_queues; i++) {
-		TAILQ_FOREACH(other, &stage.manager->leases, entry)
+		TAILQ_FOREACH(other, &stage.manager->leases.list, entry)
 			assert(other == l || !lease_has_queue(other, l->ifindex, l->queues[i]));
 		q = inventory_get(&d->inventory, l->queues[i]);
 		assert(!q || d->gone || q->lease == l->id || q->quarantine);
@@ -54,7 +54,7 @@ static void check_rule(unsigned ifindex, const struct nic_rule *r)
 {
 	const struct lease *l;
 
-	TAILQ_FOREACH(l, &stage.manager->leases, entry) {
+	TAILQ_FOREACH(l, &stage.manager->leases.list, entry) {
 		if (!leads_to(l, ifindex, r))
 			continue;
 		for (size_t i = 0; i < l->n_flows; i++)
@@ -69,7 +69,7 @@ static void check_context(const struct nic_state *s, const struct rss_table *t)
 {
 	const struct lease *l;
 
-	TAILQ_FOREACH(l, &stage.manager->leases, entry)
+	TAILQ_FOREACH(l, &stage.manager->leases.list, entry)
 		if (l->ifindex == s->ifindex && l->n_queues > 1 &&
 		    nic_state_own_context(s, t->context, l->queues, l->n_queues))
 			return;
@@ -81,12 +81,12 @@ void stage_check_leases(void)
 	const struct device *d;
 	const struct lease *l;
 
-	TAILQ_FOREACH(l, &stage.manager->leases, entry)
+	TAILQ_FOREACH(l, &stage.manager->leases.list, entry)
 		check_lease(l);
-	TAILQ_FOREACH(d, &stage.manager->devices, entry) {
+	TAILQ_FOREACH(d, &stage.manager->devices.list, entry) {
 		unsigned n = 0;
 
-		TAILQ_FOREACH(l, &stage.manager->leases, entry)
+		TAILQ_FOREACH(l, &stage.manager->leases.list, entry)
 			n += l->device == d;
 		assert(n == d->n_leases);
 	}
@@ -99,12 +99,12 @@ void stage_check_record(void)
 	struct lease *l;
 	size_t size = 0;
 
-	TAILQ_FOREACH(l, &stage.manager->leases, entry)
+	TAILQ_FOREACH(l, &stage.manager->leases.list, entry)
 		lease_forget_record(l);
-	assert(leases_format_record(stage.manager, &text) == 0);
+	assert(leases_format_record(&stage.manager->leases, &text) == 0);
 	assert(f && getline(&line, &size, f) > 0 && getline(&line, &size, f) > 0);
 	assert(streq(line, text));
-	check_record(stage.manager, text);
+	check_record(&stage.manager->leases, text);
 }
 
 void stage_check(void)
@@ -121,7 +121,7 @@ void stage_check(void)
 			check_context(sim->nics[i].state, &sim->nics[i].state->contexts[k]);
 	for (size_t i = 0; i < sim->n_netkits; i++) {
 		assert(lease_id_from_device(sim->netkits[i].name, &id) == 0);
-		assert(leases_find(stage.manager, id));
+		assert(leases_find(&stage.manager->leases, id));
 	}
 }
 
@@ -137,7 +137,7 @@ void stage_check_proofs(void)
 {
 	const struct lease *l;
 
-	TAILQ_FOREACH(l, &stage.manager->leases, entry)
+	TAILQ_FOREACH(l, &stage.manager->leases.list, entry)
 		for (size_t i = 0; i < l->n_flows; i++)
 			assert(!l->flows[i]->proof || l->flows[i]->state != FLOW_INSTALLED ||
 			       socket_exists(sim_of(stage.sim), l->flows[i]->proof->facts.cookie));
@@ -152,7 +152,7 @@ static bool something_is_degraded(void)
 {
 	const struct device *d;
 
-	TAILQ_FOREACH(d, &stage.manager->devices, entry)
+	TAILQ_FOREACH(d, &stage.manager->devices.list, entry)
 		if (d->state == DEVICE_DEGRADED && !is_left_to_people(d))
 			return true;
 	return false;
@@ -170,7 +170,7 @@ void stage_check_clean(void)
 	const struct sim *sim = sim_of(stage.sim);
 	const struct device *d;
 
-	assert(TAILQ_EMPTY(&stage.manager->leases));
+	assert(TAILQ_EMPTY(&stage.manager->leases.list));
 	assert(sim->n_netkits == 0);
 	for (size_t i = 0; i < sim->n_nics; i++) {
 		const struct nic_state *s = sim->nics[i].state;
@@ -180,6 +180,6 @@ void stage_check_clean(void)
 			assert(!sim->shared->nics[i].queues[q].io_uring &&
 			       sim->shared->nics[i].queues[q].lease_ifindex == 0);
 	}
-	TAILQ_FOREACH(d, &stage.manager->devices, entry)
+	TAILQ_FOREACH(d, &stage.manager->devices.list, entry)
 		assert(inventory_free_count(&d->inventory) == d->inventory.carve_out.zero_copy_count);
 }

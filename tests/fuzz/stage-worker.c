@@ -226,12 +226,12 @@ void registrars_free(struct registrar_list *list)
 	(void)list;
 }
 
-int registrar_start(struct manager *m, const struct ifq_request *request,
+int registrar_start(struct leases *leases, const struct ifq_request *request,
 		    registrar_excused excused, registrar_done done, void *userdata,
 		    struct fault *reterr)
 {
-	struct nic_backend *backend = m->backend;
-	sd_event *event = m->event;
+	struct nic_backend *backend = leases->backend;
+	sd_event *event = leases->loop->event;
 	struct registrar *g;
 
 	(void)reterr;

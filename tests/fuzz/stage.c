@@ -149,7 +149,7 @@ static void start_daemon(void)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	assert(manager_start(stage.manager, stage.socket_path) >= 0);
 	stage_run();
-	assert(stage.manager->ready);
+	assert(stage.manager->devices.ready);
 }
 
 void stage_boot(const char *state_file, size_t size)
@@ -188,7 +188,7 @@ static bool somebody_waits(void)
 {
 	const struct lease *l;
 
-	TAILQ_FOREACH(l, &stage.manager->leases, entry)
+	TAILQ_FOREACH(l, &stage.manager->leases.list, entry)
 		if (!STAILQ_EMPTY(&l->waiters))
 			return true;
 	return false;
@@ -198,7 +198,7 @@ void stage_restart(void)
 {
 	stage_set_hold(0);
 	(void)sim_fail_at(stage.sim, 0, 0, NULL);
-	listeners_free(stage.manager);
+	listeners_free(&stage.manager->server);
 	stage_run();
 	/* Who waits for the end of a lease is answered when it is quarantined. */
 	if (somebody_waits())
@@ -232,7 +232,7 @@ static void close_rings(void)
 void stage_run(void)
 {
 	for (unsigned i = 0; i < TURNS_MAX; i++) {
-		int r = sd_event_run(stage.manager->event, 0);
+		int r = sd_event_run(stage.manager->loop.event, 0);
 
 		assert(r >= 0);
 		if (stage_client_killed())
@@ -262,10 +262,10 @@ static bool is_settled(void)
 	const struct device *d;
 	const struct lease *l;
 
-	TAILQ_FOREACH(l, &stage.manager->leases, entry)
+	TAILQ_FOREACH(l, &stage.manager->leases.list, entry)
 		if (!l->persistent || l->n_busy > 0 || l->state >= LEASE_DRAINING)
 			return false;
-	TAILQ_FOREACH(d, &stage.manager->devices, entry)
+	TAILQ_FOREACH(d, &stage.manager->devices.list, entry)
 		for (unsigned i = 0; i < d->inventory.carve_out.zero_copy_count; i++)
 			if (d->inventory.queues[i].quarantine)
 				return false;

@@ -60,7 +60,7 @@ static void check_lease(const struct lease *l, const struct record_lease *r)
 	check_proofs(l, r);
 }
 
-void check_record(struct manager *m, const char *text)
+void check_record(struct leases *leases, const char *text)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	_cleanup_record_ struct record record = {};
@@ -70,15 +70,15 @@ void check_record(struct manager *m, const char *text)
 	size_t n = 0;
 
 	assert(sd_json_parse(text, 0, &v, NULL, NULL) >= 0 && record_parse(v, &record) == 0);
-	assert(record.n_dropped == 0 && record.last_flow_id == m->last_flow_id);
-	TAILQ_FOREACH(l, &m->leases, entry)
+	assert(record.n_dropped == 0 && record.last_flow_id == leases->last_flow_id);
+	TAILQ_FOREACH(l, &leases->list, entry)
 		if (l->n_queues > 0) {
 			assert(n < record.n_leases);
 			check_lease(l, &record.leases[n++]);
 		}
 	assert(n == record.n_leases);
 	n = 0;
-	TAILQ_FOREACH(g, &m->lingering, entry) {
+	TAILQ_FOREACH(g, &leases->lingering, entry) {
 		assert(n < record.n_lingering && record.lingering[n].ring_key == g->ring_key);
 		assert(record.lingering[n].uid == g->uid && record.lingering[n].area == g->area);
 		n++;
@@ -86,7 +86,7 @@ void check_record(struct manager *m, const char *text)
 	assert(n == record.n_lingering);
 	/* One may be what was left of a damaged lease, and damaged still: it is not lost for that. */
 	n = 0;
-	TAILQ_FOREACH(s, &m->strays, entry)
+	TAILQ_FOREACH(s, &leases->strays, entry)
 		n++;
 	assert(n == record.n_strays);
 }

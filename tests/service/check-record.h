@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "manager.h"
+#include "leases.h"
 
 /* Aborts if it is not. */
-void check_record(struct manager *m, const char *text);
+void check_record(struct leases *leases, const char *text);

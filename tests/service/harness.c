@@ -44,16 +44,16 @@ static struct {
 
 /* ------------------------------------------------------------------------- the daemon */
 
-int __real_leases_format_record(struct manager *m, char **ret);
-int __wrap_leases_format_record(struct manager *m, char **ret);
+int __real_leases_format_record(struct leases *leases, char **ret);
+int __wrap_leases_format_record(struct leases *leases, char **ret);
 
 /* Whatever a test does, each record that is written can be read. */
-int __wrap_leases_format_record(struct manager *m, char **ret)
+int __wrap_leases_format_record(struct leases *leases, char **ret)
 {
-	int r = __real_leases_format_record(m, ret);
+	int r = __real_leases_format_record(leases, ret);
 
 	if (r == 0)
-		check_record(m, *ret);
+		check_record(leases, *ret);
 	return r;
 }
 

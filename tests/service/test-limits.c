@@ -218,15 +218,15 @@ static void test_share(void **state)
 /* What is full is said before anything is stored. */
 static void test_store_has_room_for_others(void **state)
 {
-	struct manager m = {};
-	struct lease full = { .manager = &m, .owner_uid = 1, .n_handles = 13 },
-		     other = { .manager = &m, .owner_uid = 2 }, roots = { .manager = &m };
+	struct leases all = {};
+	struct lease full = { .leases = &all, .owner_uid = 1, .n_handles = 13 },
+		     other = { .leases = &all, .owner_uid = 2 }, roots = { .leases = &all };
 	_cleanup_fault_ struct fault fault = {};
 
 	(void)state;
-	TAILQ_INIT(&m.leases);
-	TAILQ_INSERT_TAIL(&m.leases, &full, entry);
-	TAILQ_INSERT_TAIL(&m.leases, &other, entry);
+	TAILQ_INIT(&all.list);
+	TAILQ_INSERT_TAIL(&all.list, &full, entry);
+	TAILQ_INSERT_TAIL(&all.list, &other, entry);
 	assert_int_equal(lease_check_store(&full, 100, &fault), 0); /* there is no store */
 	assert_int_equal(setenv("NOTIFY_SOCKET", "/nonexistent", true), 0);
 	assert_int_equal(setenv("FDSTORE", "16", true), 0);

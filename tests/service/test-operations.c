@@ -27,6 +27,7 @@
 #include "record.h"
 #include "regular-file.h"
 #include "sealed-file.h"
+#include "server.h"
 #include "state-file.h"
 
 #define DEADLINE_MS 15000
@@ -140,24 +141,25 @@ static void test_path_of_somebody(void **state)
 {
 	_cleanup_free_ char *path = in_directory("socket"), *file = in_directory("file");
 	struct stored_fds none = {};
-	struct manager m = {};
+	struct loop loop = {};
+	struct server server = { .loop = &loop };
 	struct stat st;
 	int fd;
 
 	(void)state;
-	LIST_INIT(&m.listeners);
+	server_init(&server);
 	write_file(file, "precious");
-	assert_int_equal(listeners_new(&m, file, &none), -EEXIST);
+	assert_int_equal(listeners_new(&server, file, &none), -EEXIST);
 	assert_int_equal(stat(file, &st), 0);
 	fd = listen_at(path);
-	assert_int_equal(listeners_new(&m, path, &none), -EADDRINUSE);
+	assert_int_equal(listeners_new(&server, path, &none), -EADDRINUSE);
 	assert_int_equal(stat(path, &st), 0);
 	close(fd);
 	/* What one that ended has left is in nobody's way. */
-	assert_int_equal(sd_event_new(&m.event), 0);
-	assert_int_equal(listeners_new(&m, path, &none), 0);
-	listeners_free(&m);
-	sd_event_unref(m.event);
+	assert_int_equal(sd_event_new(&loop.event), 0);
+	assert_int_equal(listeners_new(&server, path, &none), 0);
+	listeners_free(&server);
+	sd_event_unref(loop.event);
 }
 
 /* ------------------------------------------------------------------------- files that are none */
@@ -303,7 +305,7 @@ static void exhaust(struct rlimit *before)
 static void test_unreadable(void **state)
 {
 	_cleanup_free_ char *path = in_directory("state"), *found = NULL, *record = lease_record(0, "");
-	struct manager m = { .state_path = path };
+	struct leases leases = { .state_path = path };
 	struct origin o = { .held = strdup("so") };
 	_cleanup_fault_ struct fault fault = {}, other = {}, third = {};
 	_cleanup_record_ struct record read = {};
@@ -319,7 +321,7 @@ static void test_unreadable(void **state)
 	assert_int_equal(origin_write(found, SIM0, "simulated", &o), 0);
 	origin_done(&o);
 	exhaust(&before);
-	r[0] = manager_read_record(&m, &none, &read, &fault);
+	r[0] = leases_read_record(&leases, &none, &read, &fault);
 	r[1] = origin_read(found, SIM0, "simulated", &o, &set_aside, &other);
 	r[2] = origin_sweep(directory, &third);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
@@ -330,7 +332,7 @@ static void test_unreadable(void **state)
 	expect_said(other.message, "/found-2: Too many open files. Nothing was changed");
 	expect_said(third.message, directory);
 	assert_null(set_aside);
-	assert_null(m.state_set_aside);
+	assert_null(leases.state_set_aside);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(stat(found, &st), 0);
 }
@@ -354,22 +356,22 @@ static void test_store(void **state)
 	_cleanup_free_ char *path = in_directory("stored"), *record = lease_record(0, "");
 	struct stored_fd mark = { .name = (char *)FDSTORE_MARK, .fd = 0 };
 	struct stored_fds none = {}, kept = { .list = &mark, .n = 1 };
-	struct manager m = { .state_path = path };
+	struct leases leases = { .state_path = path };
 	_cleanup_fault_ struct fault fault = {};
 	struct record read = {};
 
 	(void)state;
 	assert_int_equal(state_write(path, record), 0);
 	/* By hand: the service may have them. */
-	assert_int_equal(manager_read_record(&m, &none, &read, &fault), ZCRX_WRONG_STATE);
+	assert_int_equal(leases_read_record(&leases, &none, &read, &fault), ZCRX_WRONG_STATE);
 	expect_said(fault.message, "systemd keeps the handles of 1 lease for zcrxd.service");
 	record_done(&read);
 	assert_int_equal(setenv("NOTIFY_SOCKET", "/nonexistent", true), 0);
-	assert_int_equal(manager_read_record(&m, &kept, &read, &fault), 0);
-	assert_int_equal(m.n_store_lost, 0);
+	assert_int_equal(leases_read_record(&leases, &kept, &read, &fault), 0);
+	assert_int_equal(leases.n_store_lost, 0);
 	record_done(&read);
-	assert_int_equal(manager_read_record(&m, &none, &read, &fault), 0);
-	assert_int_equal(m.n_store_lost, 1);
+	assert_int_equal(leases_read_record(&leases, &none, &read, &fault), 0);
+	assert_int_equal(leases.n_store_lost, 1);
 	record_done(&read);
 	assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
 }

@@ -225,20 +225,21 @@ static void test_sockets_of_a_lease_are_bounded(void **state)
 {
 	const struct socket_facts facts = { .cookie = 1 };
 	struct daemon *d = *state;
-	struct manager m = { .backend = d->sim };
-	struct lease l = { .manager = &m, .n_proofs = LEASE_PROOFS_MAX - 1 };
+	struct loop loop = {};
+	struct leases leases = { .backend = d->sim, .loop = &loop };
+	struct lease l = { .leases = &leases, .n_proofs = LEASE_PROOFS_MAX - 1 };
 	_cleanup_fault_ struct fault fault = {};
 	struct proof *p;
 	uint16_t port;
 	int fd = wildcard_new(AF_INET, &port);
 
-	assert_true(sd_event_new(&m.event) >= 0);
+	assert_true(sd_event_new(&loop.event) >= 0);
 	assert_int_equal(proof_new(&l, fd, &facts, 0, 1000, &p, &fault), 0);
 	assert_int_equal(proof_new(&l, fd, &facts, 0, 1000, &p, &fault), ZCRX_QUOTA_EXCEEDED);
 	assert_string_equal(fault.subject, "sockets");
 	proof_free(LIST_FIRST(&l.proofs));
 	assert_int_equal(l.n_proofs, LEASE_PROOFS_MAX - 1);
-	sd_event_unref(m.event);
+	sd_event_unref(loop.event);
 	close(fd);
 }
 

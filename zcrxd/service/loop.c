@@ -71,32 +71,32 @@ static void turn_end(struct loop *l, const struct turn_start *t)
 
 /* ---------------------------------------------------------------------------- running */
 
-static int loop_turn(struct loop *l, sd_event *event)
+static int loop_turn(struct loop *l)
 {
 	struct turn_start start;
 	int r;
 
-	r = sd_event_prepare(event);
+	r = sd_event_prepare(l->event);
 	if (r == 0)
-		r = sd_event_wait(event, UINT64_MAX);
+		r = sd_event_wait(l->event, UINT64_MAX);
 	if (r <= 0)
 		return r;
 	l->doing = NULL;
 	turn_begin(&start);
-	r = sd_event_dispatch(event);
+	r = sd_event_dispatch(l->event);
 	turn_end(l, &start);
 	return r;
 }
 
-int loop_run(struct loop *l, sd_event *event)
+int loop_run(struct loop *l)
 {
 	int r = 0, code;
 
-	while (r >= 0 && sd_event_get_state(event) != SD_EVENT_FINISHED)
-		r = loop_turn(l, event);
+	while (r >= 0 && sd_event_get_state(l->event) != SD_EVENT_FINISHED)
+		r = loop_turn(l);
 	if (r < 0)
 		return r;
-	r = sd_event_get_exit_code(event, &code);
+	r = sd_event_get_exit_code(l->event, &code);
 	return r < 0 ? r : code;
 }
 

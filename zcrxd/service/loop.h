@@ -14,6 +14,7 @@
 #define LOOP_PRIORITY_PROTECTION SD_EVENT_PRIORITY_IMPORTANT
 
 struct loop {
+	sd_event *event;
 	struct turn_times times; /* longest_at_usec: realtime */
 	const char *doing;	 /* what this turn is for, as far as somebody says it; a literal */
 	const char *longest_doing;
@@ -21,6 +22,6 @@ struct loop {
 };
 
 /* Until sd_event_exit(), whose code it returns. */
-int loop_run(struct loop *l, sd_event *event);
+int loop_run(struct loop *l);
 /* Those that come before clients. */
 void loop_set_protection(sd_event_source *s);

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See manager.h: start, reload and stop by signal.
+ * See manager.h: what the parts do for each other, and the start.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <libgen.h>
 #include <malloc.h>
-#include <signal.h>
 #include <systemd/sd-daemon.h>
 
 #include "accounts.h"
 #include "adopt.h"
 #include "answers.h"
-#include "clock.h"
-#include "connection.h"
+#include "attach.h"
+#include "drain.h"
+#include "drift-watch.h"
 #include "events.h"
 #include "flow-guard.h"
-#include "leases.h"
+#include "lingering.h"
 #include "links.h"
 #include "listener.h"
 #include "log.h"
@@ -25,20 +24,13 @@
 #include "origin.h"
 #include "problems.h"
 #include "prover.h"
+#include "record.h"
 #include "registrar.h"
 #include "reload.h"
 #include "restore.h"
+#include "retry.h"
 #include "server.h"
-#include "lingering.h"
 #include "strays.h"
-
-/* What is under way at SIGTERM is finished; a client that holds its ring's lock is not waited for. */
-#define STOP_DEADLINE_USEC (8 * 1000000ULL)
-/* Some drivers take seconds for each setting; systemd waits for 90 s. */
-#define RESTORE_DEADLINE_USEC (75 * 1000000ULL)
-/* Who connected before SIGTERM is still answered, if that does not take long. */
-#define LAST_CALLS_USEC	    (100 * 1000ULL)
-#define LAST_CALLS_MAX_USEC (2 * 1000000ULL)
 
 /* ------------------------------------------------------------------- what the kernel tells */
 
@@ -51,180 +43,103 @@ static int on_backend(sd_event_source *s, int fd, uint32_t revents, void *userda
 	(void)fd;
 	(void)revents;
 	m->loop.doing = "notifications of the kernel";
-	r = m->backend->ops->dispatch(m->backend, manager_on_nic_event, m);
+	r = m->backend->ops->dispatch(m->backend, events_dispatch, &m->devices);
 	if (r < 0)
 		log_errno(r, "Cannot read kernel notifications");
 	return 0;
 }
 
-/* --------------------------------------------------------------------------- service manager */
+/* ------------------------------------------------------------------------------------ hooks */
 
 static void manager_check_ready(struct manager *m)
 {
 	int r;
 
-	if (m->ready || m->starting > 0)
+	if (m->devices.ready || m->devices.n_starting > 0)
 		return;
-	r = listeners_start(m);
+	r = listeners_start(&m->server);
 	if (r < 0) {
 		log_errno(r, "Cannot answer clients");
-		(void)sd_event_exit(m->event, r);
+		(void)sd_event_exit(m->loop.event, r);
 		return;
 	}
-	m->ready = true;
+	m->devices.ready = true;
 	log_info("Ready.");
 	(void)sd_notify(0, "READY=1");
-	manager_update_status(m);
+	status_update(&m->devices);
 }
 
-void manager_device_started(struct manager *m)
+/* It has the devices and the leases of every hook. */
+static struct manager *manager_of(struct devices *devices)
 {
-	if (m->starting > 0)
-		m->starting--;
-	manager_check_ready(m);
+	return (struct manager *)((char *)devices - offsetof(struct manager, devices));
 }
 
-static void on_reloaded(struct manager *m, int r, struct fault *fault, char *const *warnings,
-			size_t n_warnings, void *userdata)
+static void on_device_gone(struct device *d)
 {
-	(void)r;
-	(void)fault;
-	(void)warnings;
-	(void)n_warnings;
-	(void)userdata;
-	(void)sd_notify(0, "READY=1");
-	manager_update_status(m);
+	drift_forget(d);
+	device_retry_over(d);
+	flow_guard_forget(d);
 }
 
-static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
+static void on_device_started(struct devices *devices)
 {
-	struct manager *m = userdata;
-	int r;
-
-	(void)s;
-	(void)si;
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec(CLOCK_MONOTONIC));
-	r = manager_reload(m, on_reloaded, NULL);
-	if (r < 0) {
-		log_errno(r, "Cannot reload");
-		(void)sd_notify(0, "READY=1");
-	}
-	return 0;
+	if (devices->n_starting > 0)
+		devices->n_starting--;
+	manager_check_ready(manager_of(devices));
 }
 
-/* ------------------------------------------------------------------------------------- stop */
-
-static bool manager_is_busy(const struct manager *m)
+static void on_device_stopped(struct devices *devices)
 {
-	const struct lease *l;
-
-	TAILQ_FOREACH(l, &m->leases, entry)
-		if (l->n_busy > 0)
-			return true;
-	return false;
+	manager_idle(manager_of(devices));
 }
 
-void manager_idle(struct manager *m)
+static const struct device_hooks device_hooks = {
+	.queue_freed = device_unblock,
+	.recheck = leases_recheck,
+	.gone = on_device_gone,
+	.started = on_device_started,
+	.stopped = on_device_stopped,
+};
+
+static void on_lease_changed(struct lease *l)
 {
-	if (m->stopped_listening && m->n_stopping == 0 && !manager_is_busy(m))
-		(void)sd_event_exit(m->event, 0);
+	status_update(l->leases->devices);
+	drift_watch_ways(l->device);
 }
 
-static int on_last_calls(sd_event_source *s, uint64_t usec, void *userdata)
+static void on_lease_freed(struct device *d)
 {
-	struct manager *m = userdata;
+	struct devices *devices = d->devices;
 
-	(void)usec;
-	if (connections_have_calls(m) &&
-	    now_usec(CLOCK_MONOTONIC) < m->stop_usec + LAST_CALLS_MAX_USEC &&
-	    sd_event_source_set_time_relative(s, LAST_CALLS_USEC) >= 0 &&
-	    sd_event_source_set_enabled(s, SD_EVENT_ONESHOT) >= 0)
-		return 0;
-	m->stopped_listening = true;
-	manager_idle(m);
-	return 0;
+	device_lease_gone(d);
+	status_update(devices);
 }
 
-static int on_stop_deadline(sd_event_source *s, uint64_t usec, void *userdata)
+static void on_look_wanted(struct device *d)
 {
-	struct manager *m = userdata;
-
-	(void)s;
-	(void)usec;
-	log_warning("Some operations did not end in time; the next zcrxd sorts it out.");
-	return sd_event_exit(m->event, 0);
+	drift_look(d, true);
 }
 
-/* Leases outlive the daemon: their clients go on receiving, and the next daemon adopts them. Only where
- * the NIC is to be put back do they end. */
-static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
+static void on_leases_saved(struct leases *leases)
 {
-	struct manager *m = userdata;
-	int r;
-
-	(void)s;
-	if (m->stopping)
-		return 0;
-	m->stopping = true;
-	m->stop_usec = now_usec(CLOCK_MONOTONIC);
-	(void)sd_notify(0, "STOPPING=1");
-	listeners_free(m);
-	/* systemd tells a restart from a stop by the signal (RestartKillSignal=). */
-	devices_stop(m, si->ssi_signo == SIGUSR1);
-	log_info(m->n_stopping > 0 ? "Stopping, and putting back what has to be."
-				   : "Stopping. Leases stay as they are.");
-	r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, LAST_CALLS_USEC, 0,
-				       on_last_calls, m);
-	if (r >= 0)
-		r = sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC,
-					       m->n_stopping > 0 ? RESTORE_DEADLINE_USEC
-								 : STOP_DEADLINE_USEC,
-					       0, on_stop_deadline, m);
-	return r < 0 ? sd_event_exit(m->event, r) : 0;
+	status_update(leases->devices);
 }
+
+static void on_lease_idle(struct leases *leases)
+{
+	manager_idle(manager_of(leases->devices));
+}
+
+static const struct lease_hooks lease_hooks = {
+	.changed = on_lease_changed,
+	.freed = on_lease_freed,
+	.look = on_look_wanted,
+	.saved = on_leases_saved,
+	.idle = on_lease_idle,
+};
 
 /* ------------------------------------------------------------------------------------ start */
-
-static int add_signal(struct manager *m, int number, sd_event_signal_handler_t handler)
-{
-	sd_event_source *s;
-	int r;
-
-	r = sd_event_add_signal(m->event, &s, number, handler, m);
-	if (r < 0)
-		return r;
-	loop_set_protection(s);
-	(void)sd_event_source_set_floating(s, true);
-	sd_event_source_unref(s);
-	return 0;
-}
-
-int manager_block_signals(void)
-{
-	static const int numbers[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGCHLD };
-	sigset_t mask;
-
-	sigemptyset(&mask);
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		sigaddset(&mask, numbers[i]);
-	return sigprocmask(SIG_BLOCK, &mask, NULL) < 0 ? -errno : 0;
-}
-
-static int add_signals(struct manager *m)
-{
-	int r;
-
-	r = manager_block_signals();
-	if (r >= 0)
-		r = add_signal(m, SIGTERM, on_terminate);
-	if (r >= 0)
-		r = add_signal(m, SIGINT, on_terminate);
-	if (r >= 0)
-		r = add_signal(m, SIGUSR1, on_terminate);
-	if (r >= 0)
-		r = add_signal(m, SIGHUP, on_hangup);
-	return r;
-}
 
 /* systemd makes one that is there for as long as the machine (StateDirectory=). */
 static char *choose_origin_directory(const char *state_path)
@@ -235,6 +150,22 @@ static char *choose_origin_directory(const char *state_path)
 	if (directory && *directory)
 		return strdup(directory);
 	return copy ? strdup(dirname(copy)) : NULL;
+}
+
+/* Each part knows those that it stands on. */
+static void manager_wire(struct manager *m)
+{
+	server_init(&m->server);
+	devices_init(&m->devices);
+	leases_init(&m->leases);
+	STAILQ_INIT(&m->api.answers);
+	m->server.loop = m->devices.loop = m->leases.loop = &m->loop;
+	m->devices.server = m->api.server = &m->server;
+	m->leases.devices = m->api.devices = &m->devices;
+	m->devices.leases = m->api.leases = &m->leases;
+	m->devices.hooks = &device_hooks;
+	m->leases.hooks = &lease_hooks;
+	m->server.userdata = &m->api;
 }
 
 int manager_new(struct nic_backend *backend, const char *config_path, const char *state_path,
@@ -248,34 +179,27 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	LIST_INIT(&m->listeners);
-	TAILQ_INIT(&m->connections);
-	LIST_INIT(&m->sessions);
-	LIST_INIT(&m->users);
-	TAILQ_INIT(&m->devices);
-	TAILQ_INIT(&m->leases);
-	TAILQ_INIT(&m->strays);
-	TAILQ_INIT(&m->lingering);
-	LIST_INIT(&m->watchers);
-	STAILQ_INIT(&m->answers);
-	LIST_INIT(&m->registrars);
-	m->config_path = strdup(config_path);
-	m->state_path = strdup(state_path);
-	m->origin_directory = choose_origin_directory(state_path);
-	r = m->config_path && m->state_path && m->origin_directory ? sd_event_new(&m->event) : -ENOMEM;
+	manager_wire(m);
+	m->devices.config_path = strdup(config_path);
+	m->server.config_path = m->devices.config_path;
+	m->leases.state_path = strdup(state_path);
+	m->devices.origin_directory = choose_origin_directory(state_path);
+	r = m->devices.config_path && m->leases.state_path && m->devices.origin_directory
+		    ? sd_event_new(&m->loop.event)
+		    : -ENOMEM;
 	if (r >= 0)
-		r = add_signals(m);
+		r = manager_add_signals(m);
 	if (r >= 0)
-		r = sd_event_set_watchdog(m->event, true);
+		r = sd_event_set_watchdog(m->loop.event, true);
 	if (r >= 0)
-		r = sd_event_add_io(m->event, &m->backend_source, backend->ops->get_fd(backend),
+		r = sd_event_add_io(m->loop.event, &m->backend_source, backend->ops->get_fd(backend),
 				    EPOLLIN, on_backend, m);
 	if (r < 0) {
 		manager_free(m);
 		return r;
 	}
 	loop_set_protection(m->backend_source);
-	m->backend = backend;
+	m->backend = m->devices.backend = m->leases.backend = backend;
 	*ret = m;
 	return 0;
 }
@@ -286,33 +210,24 @@ struct manager *manager_free(struct manager *m)
 
 	if (!m)
 		return NULL;
-	server_free(m);
-	m->accounts = accounts_free(m->accounts);
-	prover_free(m->prover); /* first: what it answers may be jobs for the others */
-	TAILQ_FOREACH(d, &m->devices, entry)
+	server_done(&m->server);
+	prover_free(m->leases.prover); /* first: what it answers may be jobs for the others */
+	TAILQ_FOREACH(d, &m->devices.list, entry)
 		worker_join(TAKE_PTR(d->worker));
-	answers_free(m);
-	registrars_free(&m->registrars);
-	leases_leave(m);
-	urgent_free_all(m);
-	strays_free(m);
-	lingering_free(m);
-	while ((d = TAILQ_FIRST(&m->devices)))
+	answers_free(&m->api);
+	registrars_free(&m->leases.registrars);
+	leases_leave(&m->leases);
+	urgent_free_all(&m->leases);
+	strays_free(&m->leases);
+	lingering_free(&m->leases);
+	while ((d = TAILQ_FIRST(&m->devices.list)))
 		device_drop(d);
+	leases_done(&m->leases);
+	devices_done(&m->devices);
 	sd_event_source_disable_unref(m->backend_source);
-	sd_event_source_disable_unref(m->proof_timer);
-	sd_event_source_disable_unref(m->sync_timer);
-	sd_event_source_disable_unref(m->save_timer);
-	sd_event_unref(m->event);
+	sd_event_unref(m->loop.event);
 	if (m->backend)
 		m->backend->ops->free(m->backend);
-	config_free(m->config);
-	free(m->config_path);
-	free(m->state_path);
-	free(m->origin_directory);
-	free(m->state_set_aside);
-	free(m->refused_config);
-	free(m->status);
 	free(m);
 	return NULL;
 }
@@ -321,15 +236,15 @@ static void manager_keep_rings(struct manager *m, struct stored_fds *passed)
 {
 	int stored = stored_fds_take(passed, FDSTORE_RINGS);
 
-	m->rings_stored = stored >= 0;
-	m->rings_fd = m->backend->ops->rings(m->backend, stored);
+	m->leases.rings_stored = stored >= 0;
+	m->leases.rings_fd = m->backend->ops->rings(m->backend, stored);
 }
 
 static void manager_warn_unsafe(const struct manager *m)
 {
 	_cleanup_free_ char *unsafe = NULL;
 
-	if (flow_guard_explain(m, &unsafe) == 0 && unsafe)
+	if (flow_guard_explain(&m->devices, &unsafe) == 0 && unsafe)
 		log_error("%s", unsafe);
 }
 
@@ -342,8 +257,10 @@ static int manager_take_up(struct manager *m, const char *socket_path, const str
 		log_error(PROBLEM_PTRACE);
 	manager_warn_unsafe(m);
 	manager_keep_rings(m, passed);
-	m->store_marked = fdstore_mark(passed);
-	r = server_new(m, methods_bind, socket_path, passed);
+	m->leases.store_marked = fdstore_mark(passed);
+	r = server_start(&m->server, socket_path, passed);
+	if (r >= 0)
+		r = methods_bind(m->server.varlink);
 	if (r == -EADDRINUSE) {
 		log_error("Cannot listen on %s: somebody does, systemd perhaps. Nothing was touched. Either: "
 			  "systemctl start zcrxd; or: systemctl stop zcrxd.socket", socket_path);
@@ -351,17 +268,17 @@ static int manager_take_up(struct manager *m, const char *socket_path, const str
 	}
 	if (r < 0)
 		return log_errno(r, "Cannot listen on %s", socket_path);
-	r = prover_new(m->event, m->backend, &m->prover);
+	r = prover_new(m->loop.event, m->backend, &m->leases.prover);
 	if (r < 0)
 		return log_errno(r, "Cannot ask the kernel about sockets");
-	r = manager_create_devices(m);
+	r = devices_create_missing(&m->devices);
 	if (r == 0)
-		r = manager_adopt(m, record, passed);
+		r = leases_adopt(&m->leases, record, passed);
 	if (r == 0)
-		r = devices_take_up_unfinished(m);
+		r = devices_take_up_unfinished(&m->devices);
 	if (r < 0)
 		return log_errno(r, "Cannot take up what an earlier zcrxd has left");
-	r = manager_sync_devices(m);
+	r = devices_sync(&m->devices);
 	if (r < 0)
 		return log_errno(r, "Cannot look for interfaces");
 	manager_check_ready(m);
@@ -374,20 +291,20 @@ static int manager_read(struct manager *m, struct stored_fds *passed, struct rec
 	_cleanup_fault_ struct fault fault = {};
 	int r;
 
-	r = config_load(m->config_path, &m->config, &fault);
+	r = config_load(m->devices.config_path, &m->devices.config, &fault);
 	if (r < 0)
-		return log_errno(r, "Cannot read %s", m->config_path);
+		return log_errno(r, "Cannot read %s", m->devices.config_path);
 	if (r == 0) {
-		r = accounts_new(m, &m->accounts);
+		r = accounts_new(&m->server, &m->server.accounts);
 		if (r < 0)
 			return log_errno(r, "Cannot set up");
-		accounts_take_policy(m, NULL);
-		r = origin_sweep(m->origin_directory, &fault);
+		accounts_take_policy(&m->server, m->devices.config, NULL);
+		r = origin_sweep(m->devices.origin_directory, &fault);
 	}
 	if (r == 0)
 		r = stored_fds_collect(passed);
 	if (r == 0)
-		r = manager_read_record(m, passed, ret, &fault);
+		r = leases_read_record(&m->leases, passed, ret, &fault);
 	if (r < 0)
 		return log_errno(r, "Cannot take up what an earlier zcrxd has left");
 	if (r > 0)
@@ -410,5 +327,5 @@ int manager_start(struct manager *m, const char *socket_path)
 
 int manager_run(struct manager *m)
 {
-	return loop_run(&m->loop, m->event);
+	return loop_run(&m->loop);
 }

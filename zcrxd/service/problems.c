@@ -27,39 +27,40 @@ _printf_(3, 4) static void add(int *r, sd_json_variant **list, const char *forma
 		*r = sd_json_variant_append_arrayb(list, SD_JSON_BUILD_STRING(text));
 }
 
-static void add_store(int *r, struct manager *m, sd_json_variant **list)
+static void add_store(int *r, const struct leases *leases, sd_json_variant **list)
 {
-	if (m->n_store_lost > 0)
+	if (leases->n_store_lost > 0)
 		add(r, list, "When zcrxd started, systemd had not kept what was stored there, and %zu lease%s "
 		    "ended. It drops that if FileDescriptorStoreMax= or FileDescriptorStorePreserve= of "
 		    "zcrxd.service is lowered, with systemctl clean, and with a unit that nothing refers to "
-		    "(zcrxd(8)).", m->n_store_lost, m->n_store_lost == 1 ? "" : "s");
+		    "(zcrxd(8)).", leases->n_store_lost, leases->n_store_lost == 1 ? "" : "s");
 	if (fdstore_is_there() && fdstore_size() == UINT64_MAX)
 		add(r, list, "The service manager keeps no descriptors for zcrxd (FileDescriptorStoreMax=): "
 		    "every lease that has a handle ends when zcrxd is stopped or restarted.");
 }
 
-int problems_list(struct manager *m, sd_json_variant **ret)
+int problems_list(struct devices *devices, sd_json_variant **ret)
 {
+	const struct leases *leases = devices->leases;
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *list = NULL;
 	int r = sd_json_variant_new_array(&list, NULL, 0);
 
-	if (m->refused_config)
+	if (devices->refused_config)
 		add(&r, &list, "%s was refused when zcrxd read it last, and what it had read before holds. %s",
-		    m->config_path, m->refused_config);
-	if (m->state_error < 0)
+		    devices->config_path, devices->refused_config);
+	if (leases->state_error < 0)
 		add(&r, &list, "zcrxd cannot write down in %s who owns what: %s. Until it can, which is tried "
 		    "every 5 s, no queue is leased and no flow is added. Is there room in /run?",
-		    m->state_path, strerror(-m->state_error));
-	if (m->n_dropped > 0)
+		    leases->state_path, strerror(-leases->state_error));
+	if (leases->n_dropped > 0)
 		add(&r, &list, "When zcrxd started, %zu lease%s on record could not be read, and %s over; see "
-		    "journalctl -u zcrxd.", m->n_dropped, m->n_dropped == 1 ? "" : "s",
-		    m->n_dropped == 1 ? "is" : "are");
-	add_store(&r, m, &list);
-	if (m->n_sync_failures > 0)
+		    "journalctl -u zcrxd.", leases->n_dropped, leases->n_dropped == 1 ? "" : "s",
+		    leases->n_dropped == 1 ? "is" : "are");
+	add_store(&r, leases, &list);
+	if (devices->n_sync_failures > 0)
 		add(&r, &list, "zcrxd cannot look for interfaces, or cannot open one that is there; it is tried "
 		    "again. See journalctl -u zcrxd.");
-	if (m->backend->ops->features(m->backend)->ptrace_denied)
+	if (devices->backend->ops->features(devices->backend)->ptrace_denied)
 		add(&r, &list, PROBLEM_PTRACE);
 	if (r >= 0)
 		*ret = TAKE_PTR(list);
@@ -68,7 +69,7 @@ int problems_list(struct manager *m, sd_json_variant **ret)
 
 /* ------------------------------------------------------------------------------- STATUS= */
 
-static int format_status(struct manager *m, char **ret)
+static int format_status(struct devices *devices, char **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *problems = NULL;
 	unsigned interfaces = 0, configured = 0, leases = 0;
@@ -76,13 +77,13 @@ static int format_status(struct manager *m, char **ret)
 	struct device *d;
 	struct lease *l;
 
-	TAILQ_FOREACH(d, &m->devices, entry) {
+	TAILQ_FOREACH(d, &devices->list, entry) {
 		interfaces++;
 		configured += d->state == DEVICE_CONFIGURED;
 	}
-	TAILQ_FOREACH(l, &m->leases, entry)
+	TAILQ_FOREACH(l, &devices->leases->list, entry)
 		leases++;
-	if (problems_list(m, &problems) >= 0 && sd_json_variant_elements(problems) > 0)
+	if (problems_list(devices, &problems) >= 0 && sd_json_variant_elements(problems) > 0)
 		problem = sd_json_variant_string(sd_json_variant_by_index(problems, 0));
 	if (asprintf(ret, "STATUS=%u of %u interfaces configured, %u lease%s%s%s", configured, interfaces,
 		     leases, leases == 1 ? "" : "s", problem ? ". " : "", problem ?: "") < 0)
@@ -90,16 +91,16 @@ static int format_status(struct manager *m, char **ret)
 	return 0;
 }
 
-void manager_update_status(struct manager *m)
+void status_update(struct devices *devices)
 {
 	_cleanup_free_ char *status = NULL;
 
-	if (!m->ready || format_status(m, &status) < 0)
+	if (!devices->ready || format_status(devices, &status) < 0)
 		return;
 	/* Most changes of a lease do not change it, and systemd passes all that it hears on. */
-	if (m->status && streq(m->status, status))
+	if (devices->status && streq(devices->status, status))
 		return;
 	(void)sd_notify(0, status);
-	free(m->status);
-	m->status = TAKE_PTR(status);
+	free(devices->status);
+	devices->status = TAKE_PTR(status);
 }

@@ -7,11 +7,14 @@
 
 #include <systemd/sd-json.h>
 
-#include "manager.h"
+#include "devices.h"
 
 #define PROBLEM_PTRACE                                                                             \
 	"sysctl kernel.yama.ptrace_scope is 3, which keeps zcrxd from the rings of its clients: no "   \
 	"queue can be registered. Only a reboot can change it."
 
 /* An array of sentences; empty if nothing is wrong. */
-int problems_list(struct manager *m, sd_json_variant **ret);
+int problems_list(struct devices *devices, sd_json_variant **ret);
+
+/* STATUS= for systemctl status. */
+void status_update(struct devices *devices);

@@ -22,7 +22,7 @@ struct look {
 };
 
 struct accounts {
-	struct manager *manager;
+	struct server *server;
 	struct look *look; /* under way */
 	sd_event_source *done, *patience;
 	uint64_t started, ended; /* monotonic: the look under way, and the last one; 0: none */
@@ -101,18 +101,18 @@ static void look_end(struct accounts *a)
 static int on_done(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
 	struct accounts *a = userdata;
-	struct manager *m = a->manager;
+	struct server *server = a->server;
 
 	(void)s;
 	(void)fd;
 	(void)revents;
-	m->loop.doing = "users and groups";
-	learn(m->config, a->look->list, a->look->n, m->config_path);
+	server->loop->doing = "users and groups";
+	learn(server->config, a->look->list, a->look->n, server->config_path);
 	look_end(a);
 	a->ended = now_usec(CLOCK_MONOTONIC);
 	if (a->outdated)
 		look_start(a);
-	connections_go_on(m);
+	connections_go_on(server);
 	return 0;
 }
 
@@ -122,7 +122,7 @@ static int on_patience_lost(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
-	connections_go_on(a->manager);
+	connections_go_on(a->server);
 	return 0;
 }
 
@@ -164,8 +164,8 @@ static int look_run(struct look *l)
 /* What fails here is tried again with the next call that depends on it. */
 static void look_start(struct accounts *a)
 {
-	sd_event *event = a->manager->event;
-	int r = look_new(a->manager->config, &a->look);
+	sd_event *event = a->server->loop->event;
+	int r = look_new(a->server->config, &a->look);
 
 	a->outdated = false;
 	if (r < 0) {
@@ -191,12 +191,12 @@ static void look_start(struct accounts *a)
 
 /* --------------------------------------------------------------------------------- who asks */
 
-bool accounts_keep_waiting(struct manager *m, const struct peer *peer)
+bool accounts_keep_waiting(struct server *server, const struct peer *peer)
 {
-	struct accounts *a = m->accounts;
+	struct accounts *a = server->accounts;
 	uint64_t now = now_usec(CLOCK_MONOTONIC);
 
-	if (!policy_depends_on_names(m->config, peer))
+	if (!policy_depends_on_names(server->config, peer))
 		return false;
 	if (!a->look && a->ended > 0 && now < a->ended + ACCOUNTS_FRESH_USEC)
 		return false;
@@ -205,12 +205,13 @@ bool accounts_keep_waiting(struct manager *m, const struct peer *peer)
 	return a->look && now < a->started + ACCOUNTS_PATIENCE_USEC;
 }
 
-void accounts_take_policy(struct manager *m, const struct config *old)
+void accounts_take_policy(struct server *server, struct config *policy, const struct config *old)
 {
-	struct accounts *a = m->accounts;
+	struct accounts *a = server->accounts;
 
+	server->config = policy;
 	if (old)
-		config_take_accounts(m->config, old);
+		config_take_accounts(policy, old);
 	a->ended = 0;
 	if (a->look)
 		a->outdated = true;
@@ -218,13 +219,13 @@ void accounts_take_policy(struct manager *m, const struct config *old)
 		look_start(a);
 }
 
-int accounts_new(struct manager *m, struct accounts **ret)
+int accounts_new(struct server *server, struct accounts **ret)
 {
 	struct accounts *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return -ENOMEM;
-	a->manager = m;
+	a->server = server;
 	*ret = a;
 	return 0;
 }

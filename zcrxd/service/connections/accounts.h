@@ -14,20 +14,20 @@
 #include <systemd/sd-event.h>
 
 #include "account.h"
-#include "manager.h"
+#include "server.h"
 
 #define ACCOUNTS_FRESH_USEC    2000000ULL
 #define ACCOUNTS_PATIENCE_USEC 1000000ULL
 
 struct accounts;
 
-int accounts_new(struct manager *m, struct accounts **ret);
+int accounts_new(struct server *server, struct accounts **ret);
 struct accounts *accounts_free(struct accounts *a);
 
-/* The policy of m->config is new; what the one before it knew is taken over from `old` (may be NULL). */
-void accounts_take_policy(struct manager *m, const struct config *old);
+/* This policy holds from now on; what the one before it knew is taken over from `old` (may be NULL). */
+void accounts_take_policy(struct server *server, struct config *policy, const struct config *old);
 /* A call of this peer has to wait: connections_go_on() is called when it need not any more. */
-bool accounts_keep_waiting(struct manager *m, const struct peer *peer);
+bool accounts_keep_waiting(struct server *server, const struct peer *peer);
 
 /* The same for a configuration that nobody is served by: here and now. What does not exist is warned of;
  * `path` is for that. */

@@ -24,7 +24,7 @@
 
 struct connection {
 	TAILQ_ENTRY(connection) entry;
-	struct manager *manager;
+	struct server *server;
 	struct user *user;
 	struct session_process *session;
 	struct peer peer;
@@ -90,11 +90,11 @@ static int on_prepare(sd_event_source *s, void *userdata)
 }
 
 /* The loop takes what has the same priority in turn, and each of a user's connections has a turn. */
-static void user_set_turn(struct manager *m, const struct user *u)
+static void user_set_turn(struct server *server, const struct user *u)
 {
 	struct connection *c;
 
-	TAILQ_FOREACH(c, &m->connections, entry)
+	TAILQ_FOREACH(c, &server->connections, entry)
 		if (c->user == u)
 			(void)sd_event_source_set_priority(c->io, user_priority(u));
 }
@@ -102,16 +102,16 @@ static void user_set_turn(struct manager *m, const struct user *u)
 /* Its calls stay where they are, in the link; so does one that is under way, and is not affected. */
 static bool connection_keep(struct connection *c)
 {
-	c->kept = sd_varlink_is_idle(c->link) && accounts_keep_waiting(c->manager, &c->peer) &&
+	c->kept = sd_varlink_is_idle(c->link) && accounts_keep_waiting(c->server, &c->peer) &&
 		  sd_event_source_set_enabled(c->io, SD_EVENT_OFF) >= 0;
 	return c->kept;
 }
 
-void connections_go_on(struct manager *m)
+void connections_go_on(struct server *server)
 {
 	struct connection *c;
 
-	TAILQ_FOREACH(c, &m->connections, entry)
+	TAILQ_FOREACH(c, &server->connections, entry)
 		if (c->kept) {
 			c->kept = false;
 			(void)sd_event_source_set_enabled(c->io, SD_EVENT_ON);
@@ -121,7 +121,7 @@ void connections_go_on(struct manager *m)
 static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
 	struct connection *c = userdata;
-	struct manager *m = c->manager;
+	struct server *server = c->server;
 	struct user *u = user_ref(c->user);
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = sd_varlink_ref(c->link);
 	struct turn turn = turn_begin();
@@ -132,11 +132,11 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 		user_unref(u);
 		return 0;
 	}
-	TAILQ_REMOVE(&m->connections, c, entry);
-	TAILQ_INSERT_TAIL(&m->connections, c, entry);
+	TAILQ_REMOVE(&server->connections, c, entry);
+	TAILQ_INSERT_TAIL(&server->connections, c, entry);
 	c->again = false;
 	c->called = c->called || (revents & EPOLLIN);
-	m->loop.doing = "a client's connection";
+	server->loop->doing = "a client's connection";
 	r = connection_serve(c, link, turn.since);
 	/* Nothing to read or to write means that a call is under way, whose caller is gone. */
 	if (r == 0 && (revents & (EPOLLHUP | EPOLLERR)))
@@ -148,26 +148,26 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	if (r < 0)
 		(void)sd_varlink_close(link);
 	if (user_spend(u, &turn))
-		user_set_turn(m, u);
+		user_set_turn(server, u);
 	user_unref(u);
 	return 0;
 }
 
 /* ------------------------------------------------------------------------ who may connect */
 
-static bool administers(struct manager *m, const struct peer *peer)
+static bool administers(struct server *server, const struct peer *peer)
 {
 	_cleanup_fault_ struct fault fault = {};
 
-	return policy_check_administer(m->config, peer, "connect", &fault) == 0;
+	return policy_check_administer(server->config, peer, "connect", &fault) == 0;
 }
 
 /* Of those that serve no call, if there are such. */
-static struct connection *longest_idle(struct manager *m, const struct user *u)
+static struct connection *longest_idle(struct server *server, const struct user *u)
 {
 	struct connection *c, *busy = NULL;
 
-	TAILQ_FOREACH(c, &m->connections, entry) {
+	TAILQ_FOREACH(c, &server->connections, entry) {
 		if (c->user != u)
 			continue;
 		if (sd_varlink_is_idle(c->link))
@@ -178,34 +178,34 @@ static struct connection *longest_idle(struct manager *m, const struct user *u)
 }
 
 /* Whoever has more than this user, and more than all others, has one less. */
-static bool make_room(struct manager *m, const struct user *u)
+static bool make_room(struct server *server, const struct user *u)
 {
-	struct user *greedy = user_greediest(m);
+	struct user *greedy = user_greediest(server);
 	struct connection *c;
 
 	if (!greedy || greedy->n_connections <= u->n_connections + 1)
 		return false;
-	c = longest_idle(m, greedy);
+	c = longest_idle(server, greedy);
 	if (!c)
 		return false;
-	user_complain(m, greedy, "there are %u, it has %u of them, and user %u came", m->n_connections,
+	user_complain(server, greedy, "there are %u, it has %u of them, and user %u came", server->n_connections,
 		      greedy->n_connections, u->uid);
 	(void)sd_varlink_close(c->link);
 	return true;
 }
 
-static bool may_connect(struct manager *m, const struct connection *c)
+static bool may_connect(struct server *server, const struct connection *c)
 {
 	const struct user *u = c->user;
 
 	if (u->n_connections >= CONNECTIONS_PER_UID_MAX) {
-		user_complain(m, u, "it has %d others", CONNECTIONS_PER_UID_MAX);
+		user_complain(server, u, "it has %d others", CONNECTIONS_PER_UID_MAX);
 		return false;
 	}
-	if (m->n_connections < CONNECTIONS_MAX - CONNECTIONS_ADMINISTRATORS ||
-	    (m->n_connections < CONNECTIONS_MAX && administers(m, &c->peer)) || make_room(m, u))
+	if (server->n_connections < CONNECTIONS_MAX - CONNECTIONS_ADMINISTRATORS ||
+	    (server->n_connections < CONNECTIONS_MAX && administers(server, &c->peer)) || make_room(server, u))
 		return true;
-	user_complain(m, u, "there are %u others", m->n_connections);
+	user_complain(server, u, "there are %u others", server->n_connections);
 	return false;
 }
 
@@ -225,17 +225,18 @@ static struct connection *connection_free(struct connection *c)
 
 static int connection_attach(struct connection *c, int fd)
 {
-	struct manager *m = c->manager;
+	struct server *server = c->server;
 	int r;
 
-	r = sd_event_add_io(m->event, &c->io, fd, EPOLLIN, on_io, c);
+	r = sd_event_add_io(server->loop->event, &c->io, fd, EPOLLIN, on_io, c);
 	c->waiting = EPOLLIN;
 	if (r >= 0)
 		r = sd_event_source_set_priority(c->io, user_priority(c->user));
 	if (r >= 0)
-		r = sd_varlink_server_add_connection(m->server, fd, &c->link);
+		r = sd_varlink_server_add_connection(server->varlink, fd, &c->link);
 	if (r < 0)
 		return r;
+	(void)sd_varlink_set_userdata(c->link, server->userdata);
 	(void)sd_varlink_set_allow_fd_passing_input(c->link, true);
 	(void)sd_varlink_set_allow_fd_passing_output(c->link, true);
 	return 0;
@@ -245,9 +246,9 @@ static int connection_attach(struct connection *c, int fd)
 static void connection_begin(struct connection *c, int link_taken)
 {
 	_cleanup_close_ int link = link_taken;
-	struct manager *m = c->manager;
+	struct server *server = c->server;
 
-	if (!may_connect(m, c) || connection_attach(c, link) < 0) {
+	if (!may_connect(server, c) || connection_attach(c, link) < 0) {
 		session_connection_ended(c->session);
 		connection_free(c);
 		return;
@@ -255,25 +256,25 @@ static void connection_begin(struct connection *c, int link_taken)
 	(void)TAKE_FD(link);
 	c->since = now_usec(CLOCK_MONOTONIC);
 	c->user->n_connections++;
-	m->n_connections++;
-	TAILQ_INSERT_TAIL(&m->connections, c, entry);
+	server->n_connections++;
+	TAILQ_INSERT_TAIL(&server->connections, c, entry);
 }
 
-int connection_new(struct manager *m, int *fd)
+int connection_new(struct server *server, int *fd)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 	int link, r;
 
 	if (!c)
 		return -ENOMEM;
-	c->manager = m;
+	c->server = server;
 	c->pidfd = peer_pidfd_fd(*fd);
 	r = c->pidfd == -EMFILE || c->pidfd == -ENFILE ? c->pidfd : peer_read_fd(*fd, &c->peer);
 	if (r >= 0)
 		r = peer_read_where(*fd, c->pidfd, &c->peer);
 	if (r >= 0) {
-		c->user = user_get(m, c->peer.uid);
-		r = c->user ? hand_over(m, c->peer.uid, fd, &c->session, &link) : -ENOMEM;
+		c->user = user_get(server, c->peer.uid);
+		r = c->user ? hand_over(server, c->peer.uid, fd, &c->session, &link) : -ENOMEM;
 	}
 	if (r < 0)
 		connection_free(c);
@@ -282,7 +283,7 @@ int connection_new(struct manager *m, int *fd)
 	return r < 0 ? r : 0;
 }
 
-void connection_refuse(struct manager *m, int fd)
+void connection_refuse(struct server *server, int fd)
 {
 	struct session_process *s;
 	struct peer peer;
@@ -292,7 +293,7 @@ void connection_refuse(struct manager *m, int fd)
 		return;
 	r = peer_read_fd(fd, &peer);
 	if (r >= 0)
-		r = hand_over(m, peer.uid, &fd, &s, &link);
+		r = hand_over(server, peer.uid, &fd, &s, &link);
 	peer_done(&peer);
 	if (r >= 0) {
 		close(link);
@@ -301,65 +302,73 @@ void connection_refuse(struct manager *m, int fd)
 		close(fd); /* without a session there is nobody else */
 }
 
-static struct connection *connection_find(struct manager *m, sd_varlink *link)
+static struct connection *connection_find(struct server *server, sd_varlink *link)
 {
 	struct connection *c;
 
 	/* Most often it is the one that was active last. */
-	TAILQ_FOREACH_REVERSE(c, &m->connections, connection_list, entry)
+	TAILQ_FOREACH_REVERSE(c, &server->connections, connection_list, entry)
 		if (c->link == link)
 			return c;
 	return NULL;
 }
 
-struct user *connection_user(struct manager *m, sd_varlink *link)
+struct user *connection_user(struct server *server, sd_varlink *link)
 {
-	struct connection *c = connection_find(m, link);
+	struct connection *c = connection_find(server, link);
 
 	return c ? c->user : NULL;
 }
 
+/* A link's own userdata is what its methods get. */
+static const struct connection *connection_of(sd_varlink *link)
+{
+	sd_varlink_server *s = sd_varlink_get_server(link);
+
+	return s ? connection_find(sd_varlink_server_get_userdata(s), link) : NULL;
+}
+
 const struct peer *connection_peer(sd_varlink *link)
 {
-	const struct connection *c = connection_find(sd_varlink_get_userdata(link), link);
+	const struct connection *c = connection_of(link);
 
 	return c ? &c->peer : NULL;
 }
 
 int connection_pidfd(sd_varlink *link)
 {
-	const struct connection *c = connection_find(sd_varlink_get_userdata(link), link);
+	const struct connection *c = connection_of(link);
 
 	return c ? c->pidfd : -ENOTCONN;
 }
 
-void connection_ended(struct manager *m, sd_varlink *link)
+void connection_ended(struct server *server, sd_varlink *link)
 {
-	struct connection *c = connection_find(m, link);
+	struct connection *c = connection_find(server, link);
 
 	if (!c)
 		return;
-	TAILQ_REMOVE(&m->connections, c, entry);
-	m->n_connections--;
+	TAILQ_REMOVE(&server->connections, c, entry);
+	server->n_connections--;
 	c->user->n_connections--;
 	session_connection_ended(c->session);
 	connection_free(c);
 	/* Whoever comes next may be hours away: what served the last ones goes back until then. */
-	if (m->n_connections == 0)
+	if (server->n_connections == 0)
 		(void)malloc_trim(0);
 }
 
 /* Watch is a call that has no end. */
-bool connections_have_calls(struct manager *m)
+bool connections_have_calls(struct server *server)
 {
 	const uint64_t now = now_usec(CLOCK_MONOTONIC);
 	unsigned busy = 0, watching = 0;
 	const struct connection *c;
 	const struct user *u;
 
-	LIST_FOREACH(u, &m->users, entry)
+	LIST_FOREACH(u, &server->users, entry)
 		watching += u->n_watchers;
-	TAILQ_FOREACH(c, &m->connections, entry) {
+	TAILQ_FOREACH(c, &server->connections, entry) {
 		if (!c->called && now < c->since + FIRST_CALL_USEC)
 			return true;
 		busy += c->kept || !sd_varlink_is_idle(c->link);
@@ -367,11 +376,11 @@ bool connections_have_calls(struct manager *m)
 	return busy > watching;
 }
 
-void connections_close(struct manager *m)
+void connections_close(struct server *server)
 {
 	struct connection *c;
 
-	while ((c = TAILQ_FIRST(&m->connections))) {
+	while ((c = TAILQ_FIRST(&server->connections))) {
 		_cleanup_(sd_varlink_unrefp) sd_varlink *link = sd_varlink_ref(c->link);
 		int events = sd_varlink_get_events(link);
 

@@ -17,7 +17,7 @@
 
 #include <systemd/sd-varlink.h>
 
-#include "manager.h"
+#include "server.h"
 
 /* Of all users, of which the last are for administrators, and of one user. */
 #define CONNECTIONS_MAX		 4096
@@ -29,20 +29,20 @@ struct peer;
 
 /* Takes over *fd, also when it refuses, with the reason in the journal. Negative: it can neither be
  * served nor refused for now, and *fd is still the caller's. */
-int connection_new(struct manager *m, int *fd);
+int connection_new(struct server *server, int *fd);
 /* Nobody is served any more; `fd` may be negative. */
-void connection_refuse(struct manager *m, int fd);
+void connection_refuse(struct server *server, int fd);
 /* The server's callback: sd-varlink has ended it, or we did. */
-void connection_ended(struct manager *m, sd_varlink *link);
+void connection_ended(struct server *server, sd_varlink *link);
 /* True if a call is being answered, or a client has only just connected and has not called yet. */
-bool connections_have_calls(struct manager *m);
+bool connections_have_calls(struct server *server);
 /* Those that wait for who the policy names (accounts.h) are served, or ask whether they still have to. */
-void connections_go_on(struct manager *m);
+void connections_go_on(struct server *server);
 /* What can be sent at once still is. Nobody is waited for. */
-void connections_close(struct manager *m);
+void connections_close(struct server *server);
 
 /* Who is at the other end. */
-struct user *connection_user(struct manager *m, sd_varlink *link);
+struct user *connection_user(struct server *server, sd_varlink *link);
 /* As the kernel said when it connected; NULL when the connection has ended. */
 const struct peer *connection_peer(sd_varlink *link);
 /* The process that connected, borrowed; or why there is none. */

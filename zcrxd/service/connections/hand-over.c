@@ -42,7 +42,7 @@ static int link_take_back(int link)
 	return client;
 }
 
-int hand_over(struct manager *m, uid_t uid, int *client, struct session_process **ret, int *ret_link)
+int hand_over(struct server *server, uid_t uid, int *client, struct session_process **ret, int *ret_link)
 {
 	_cleanup_close_ int ours = -EBADF, theirs = -EBADF;
 	int pair[2], r;
@@ -55,7 +55,7 @@ int hand_over(struct manager *m, uid_t uid, int *client, struct session_process 
 	if (r < 0)
 		return r;
 	close(TAKE_FD(*client));
-	r = session_send(m, uid, theirs, ret);
+	r = session_send(server, uid, theirs, ret);
 	if (r < 0) {
 		*client = link_take_back(theirs);
 		return r;

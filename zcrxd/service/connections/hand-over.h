@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "manager.h"
+#include "server.h"
 
 /* *client is taken over. Negative: it is still the caller's. */
-int hand_over(struct manager *m, uid_t uid, int *client, struct session_process **ret, int *ret_link);
+int hand_over(struct server *server, uid_t uid, int *client, struct session_process **ret, int *ret_link);

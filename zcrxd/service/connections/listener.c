@@ -22,7 +22,7 @@
 
 struct listener {
 	LIST_ENTRY(listener) entry;
-	struct manager *manager;
+	struct server *server;
 	int fd;
 	int accepted; /* a connection that could not be taken yet; or negative */
 	sd_event_source *io, *again;
@@ -56,7 +56,7 @@ static int listener_accept(struct listener *l)
 			listener_pause(l, -errno);
 		return errno == ECONNABORTED;
 	}
-	r = connection_new(l->manager, &l->accepted);
+	r = connection_new(l->server, &l->accepted);
 	if (r < 0) {
 		listener_pause(l, r);
 		return 0;
@@ -90,7 +90,7 @@ static int on_connection(sd_event_source *s, int fd, uint32_t revents, void *use
 }
 
 /* Takes over `fd` on success. systemd passes sockets that block, unless the unit says otherwise. */
-static int listener_add(struct manager *m, int fd)
+static int listener_add(struct server *server, int fd)
 {
 	int r, flags = fcntl(fd, F_GETFL);
 	struct listener *l;
@@ -100,14 +100,14 @@ static int listener_add(struct manager *m, int fd)
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	l->manager = m;
+	l->server = server;
 	l->fd = fd;
 	l->accepted = -EBADF;
-	r = sd_event_add_io(m->event, &l->io, fd, EPOLLIN, on_connection, l);
+	r = sd_event_add_io(server->loop->event, &l->io, fd, EPOLLIN, on_connection, l);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(l->io, SD_EVENT_OFF);
 	if (r >= 0)
-		r = sd_event_add_time(m->event, &l->again, CLOCK_MONOTONIC, 0, 0, on_again, l);
+		r = sd_event_add_time(server->loop->event, &l->again, CLOCK_MONOTONIC, 0, 0, on_again, l);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(l->again, SD_EVENT_OFF);
 	if (r < 0) {
@@ -116,7 +116,7 @@ static int listener_add(struct manager *m, int fd)
 		free(l);
 		return r;
 	}
-	LIST_INSERT_HEAD(&m->listeners, l, entry);
+	LIST_INSERT_HEAD(&server->listeners, l, entry);
 	return 0;
 }
 
@@ -176,24 +176,24 @@ static int bind_path(const char *path)
 	return TAKE_FD(fd);
 }
 
-int listeners_new(struct manager *m, const char *path, struct stored_fds *passed)
+int listeners_new(struct server *server, const char *path, struct stored_fds *passed)
 {
 	int fd, r = 0;
 
 	while (r == 0 && (fd = stored_fds_take(passed, "varlink")) >= 0)
-		r = listener_add(m, fd);
-	if (r < 0 || !LIST_EMPTY(&m->listeners))
+		r = listener_add(server, fd);
+	if (r < 0 || !LIST_EMPTY(&server->listeners))
 		return r;
 	fd = bind_path(path);
-	return fd < 0 ? fd : listener_add(m, fd);
+	return fd < 0 ? fd : listener_add(server, fd);
 }
 
-int listeners_start(struct manager *m)
+int listeners_start(struct server *server)
 {
 	struct listener *l;
 	int r;
 
-	LIST_FOREACH(l, &m->listeners, entry) {
+	LIST_FOREACH(l, &server->listeners, entry) {
 		r = sd_event_source_set_enabled(l->io, SD_EVENT_ON);
 		if (r < 0)
 			return r;
@@ -201,15 +201,15 @@ int listeners_start(struct manager *m)
 	return 0;
 }
 
-void listeners_free(struct manager *m)
+void listeners_free(struct server *server)
 {
 	struct listener *l;
 
-	while ((l = LIST_FIRST(&m->listeners))) {
+	while ((l = LIST_FIRST(&server->listeners))) {
 		LIST_REMOVE(l, entry);
 		sd_event_source_disable_unref(l->again);
 		sd_event_source_disable_unref(l->io);
-		connection_refuse(l->manager, TAKE_FD(l->accepted));
+		connection_refuse(l->server, TAKE_FD(l->accepted));
 		close(l->fd);
 		free(l);
 	}

@@ -5,13 +5,13 @@
  */
 #pragma once
 
-#include "manager.h"
+#include "server.h"
 
 struct stored_fds;
 
 /* Takes the sockets named "varlink" that activation has passed, or binds `path`. */
-int listeners_new(struct manager *m, const char *path, struct stored_fds *passed);
+int listeners_new(struct server *server, const char *path, struct stored_fds *passed);
 /* From here on clients are answered; those that came before have waited. */
-int listeners_start(struct manager *m);
+int listeners_start(struct server *server);
 /* New connections wait for the next daemon; those that are there are still answered. */
-void listeners_free(struct manager *m);
+void listeners_free(struct server *server);

@@ -2,6 +2,7 @@
 /*
  * See server.h.
  */
+#include "accounts.h"
 #include "connection.h"
 #include "listener.h"
 #include "server.h"
@@ -11,40 +12,49 @@
 
 static void on_disconnect(sd_varlink_server *s, sd_varlink *link, void *userdata)
 {
-	(void)s;
-	watch_remove(userdata, link);
-	connection_ended(userdata, link);
+	struct server *server = sd_varlink_server_get_userdata(s);
+
+	(void)userdata;
+	watch_remove(server, link);
+	connection_ended(server, link);
 }
 
-int server_new(struct manager *m, int (*bind)(sd_varlink_server *s), const char *path,
-	       struct stored_fds *passed)
+void server_init(struct server *server)
+{
+	LIST_INIT(&server->listeners);
+	TAILQ_INIT(&server->connections);
+	LIST_INIT(&server->sessions);
+	LIST_INIT(&server->users);
+	LIST_INIT(&server->watchers);
+}
+
+int server_start(struct server *server, const char *path, struct stored_fds *passed)
 {
 	sd_varlink_server *s;
 	int r;
 
-	r = sd_varlink_server_new(&m->server, SD_VARLINK_SERVER_INHERIT_USERDATA);
+	r = sd_varlink_server_new(&server->varlink, 0);
 	if (r < 0)
 		return r;
-	s = m->server;
-	(void)sd_varlink_server_set_userdata(s, m);
+	s = server->varlink;
+	(void)sd_varlink_server_set_userdata(s, server);
 	(void)sd_varlink_server_set_description(s, "io.zcrx.Manager");
 	r = sd_varlink_server_set_info(s, "zcrxd", "zcrxd", ZCRXD_VERSION, NULL);
 	if (r >= 0)
 		r = sd_varlink_server_set_connections_max(s, CONNECTIONS_MAX);
 	if (r >= 0)
-		r = bind(s);
-	if (r >= 0)
 		r = sd_varlink_server_bind_disconnect(s, on_disconnect);
 	if (r >= 0 && path)
-		r = listeners_new(m, path, passed);
+		r = listeners_new(server, path, passed);
 	return r;
 }
 
-void server_free(struct manager *m)
+void server_done(struct server *server)
 {
-	listeners_free(m);
-	connections_close(m);
-	sessions_free(m);
-	users_free(m);
-	m->server = sd_varlink_server_unref(m->server);
+	listeners_free(server);
+	connections_close(server);
+	sessions_free(server);
+	users_free(server);
+	server->varlink = sd_varlink_server_unref(server->varlink);
+	server->accounts = accounts_free(server->accounts);
 }

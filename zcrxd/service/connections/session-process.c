@@ -19,7 +19,7 @@
 
 struct session_process {
 	LIST_ENTRY(session_process) entry;
-	struct manager *manager;
+	struct server *server;
 	uid_t uid; /* of its first connection */
 	pid_t pid;
 	int control; /* negative: it was hung up on, or has ended */
@@ -88,28 +88,28 @@ static void session_set_full(struct session_process *s, bool full)
 
 static void complain_of(struct session_process *s, const struct session_report *report)
 {
-	struct user *u = user_find(s->manager, report->uid);
+	struct user *u = user_find(s->server, report->uid);
 
 	switch ((enum session_report_kind)(u ? report->kind : SESSION_READY)) {
 	case SESSION_FULL:
 	case SESSION_READY:
 		break;
 	case SESSION_LONG_MESSAGE:
-		user_complain(s->manager, u, "it sent a message of more than %d bytes", MESSAGE_MAX);
+		user_complain(s->server, u, "it sent a message of more than %d bytes", MESSAGE_MAX);
 		break;
 	case SESSION_MANY_DESCRIPTORS:
-		user_complain(s->manager, u, "it sent more than %d descriptors with a message",
+		user_complain(s->server, u, "it sent more than %d descriptors with a message",
 			      MESSAGE_FDS_MAX);
 		break;
 	case SESSION_HALF_MESSAGE:
-		user_complain(s->manager, u, "for %llu s it did not finish a message",
+		user_complain(s->server, u, "for %llu s it did not finish a message",
 			      STALL_USEC / 1000000);
 		break;
 	case SESSION_UNREAD_REPLIES:
-		user_complain(s->manager, u, "for %llu s it took no reply", STALL_USEC / 1000000);
+		user_complain(s->server, u, "for %llu s it took no reply", STALL_USEC / 1000000);
 		break;
 	case SESSION_HOLDS_MUCH:
-		user_complain(s->manager, u, "unfinished messages and unread replies of this user "
+		user_complain(s->server, u, "unfinished messages and unread replies of this user "
 			      "exceed %u MiB", (unsigned)(HELD_MAX >> 20));
 		break;
 	}
@@ -141,7 +141,7 @@ static int session_process_init(struct session_process *s)
 {
 	_cleanup_close_ int theirs = -EBADF;
 	int pair[2], size = QUEUE_SIZE, r;
-	sd_event *event = s->manager->event;
+	sd_event *event = s->server->loop->event;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
@@ -164,17 +164,17 @@ static int session_process_init(struct session_process *s)
 	return 0;
 }
 
-static int session_start(struct manager *m, uid_t uid, struct session_process **ret)
+static int session_start(struct server *server, uid_t uid, struct session_process **ret)
 {
 	struct session_process *s = calloc(1, sizeof(*s));
 	int r;
 
 	if (!s)
 		return -ENOMEM;
-	s->manager = m;
+	s->server = server;
 	s->uid = uid;
 	s->control = -EBADF;
-	LIST_INSERT_HEAD(&m->sessions, s, entry);
+	LIST_INSERT_HEAD(&server->sessions, s, entry);
 	r = session_process_init(s);
 	if (r < 0) {
 		session_process_free(s);
@@ -191,13 +191,13 @@ struct choice {
 	unsigned n_own, n_serving, n;
 };
 
-static struct choice sessions_look(struct manager *m, uid_t uid)
+static struct choice sessions_look(struct server *server, uid_t uid)
 {
 	struct session_process *s;
 	struct choice c = {};
 
 	/* The newest come first. */
-	LIST_FOREACH(s, &m->sessions, entry) {
+	LIST_FOREACH(s, &server->sessions, entry) {
 		c.n++;
 		c.n_serving += session_serves(s);
 		c.n_own += s->uid == uid;
@@ -213,15 +213,15 @@ static struct choice sessions_look(struct manager *m, uid_t uid)
 }
 
 /* A user whose sessions hang by what its own clients sent waits for one of them to go on. */
-static int session_choose(struct manager *m, uid_t uid, struct session_process **ret)
+static int session_choose(struct server *server, uid_t uid, struct session_process **ret)
 {
-	struct choice c = sessions_look(m, uid);
+	struct choice c = sessions_look(server, uid);
 
 	*ret = c.own;
 	if (c.own)
 		return 0;
 	if (c.n_own < SESSIONS_PER_UID_MAX && c.n_serving < SESSIONS_MAX && c.n < SESSIONS_ALL_MAX)
-		return session_start(m, uid, ret);
+		return session_start(server, uid, ret);
 	*ret = c.n_own > 0 ? c.newest : c.emptiest;
 	return *ret ? 0 : -EAGAIN;
 }
@@ -242,13 +242,13 @@ static int send_link(int control, uid_t uid, int link)
 	return sendmsg(control, &h, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int session_send(struct manager *m, uid_t uid, int link, struct session_process **ret)
+int session_send(struct server *server, uid_t uid, int link, struct session_process **ret)
 {
 	struct session_process *s;
 	int r;
 
 	do {
-		r = session_choose(m, uid, &s);
+		r = session_choose(server, uid, &s);
 		if (r < 0)
 			return r;
 		r = send_link(s->control, uid, link);
@@ -277,10 +277,10 @@ void session_connection_ended(struct session_process *s)
 	(void)sd_event_source_set_enabled(s->idle, SD_EVENT_ONESHOT);
 }
 
-void sessions_free(struct manager *m)
+void sessions_free(struct server *server)
 {
 	struct session_process *s;
 
-	while ((s = LIST_FIRST(&m->sessions)))
+	while ((s = LIST_FIRST(&server->sessions)))
 		session_process_free(s);
 }

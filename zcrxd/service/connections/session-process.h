@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "manager.h"
+#include "server.h"
 
 /* Of those that take connections; a further user shares one. */
 #define SESSIONS_MAX 64
@@ -18,11 +18,11 @@
 struct session_process;
 
 /* Sends `link` to a session of this user's, and starts one if need be. The caller keeps `link`. */
-int session_send(struct manager *m, uid_t uid, int link, struct session_process **ret);
+int session_send(struct server *server, uid_t uid, int link, struct session_process **ret);
 /* A connection that was sent there has ended. */
 void session_connection_ended(struct session_process *s);
 /* All of them are hung up on. Connections have ended before. */
-void sessions_free(struct manager *m);
+void sessions_free(struct server *server);
 
 /* ---- session-spawn.c */
 /* Starts zcrxd-session with this control socket. Tests have it in their own process, and return 0

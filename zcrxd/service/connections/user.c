@@ -21,12 +21,12 @@ static void user_forget(struct user *u, uint64_t now)
 	u->spent_at = now;
 }
 
-struct user *user_get(struct manager *m, uid_t uid)
+struct user *user_get(struct server *server, uid_t uid)
 {
 	struct user *u, *next, *found = NULL;
 	uint64_t now = now_usec(CLOCK_MONOTONIC);
 
-	for (u = LIST_FIRST(&m->users); u; u = next) {
+	for (u = LIST_FIRST(&server->users); u; u = next) {
 		next = LIST_NEXT(u, entry);
 		if (u->uid == uid)
 			found = u;
@@ -43,26 +43,26 @@ struct user *user_get(struct manager *m, uid_t uid)
 		if (!found)
 			return NULL;
 		found->uid = uid;
-		LIST_INSERT_HEAD(&m->users, found, entry);
+		LIST_INSERT_HEAD(&server->users, found, entry);
 	}
 	return user_ref(found);
 }
 
-struct user *user_find(struct manager *m, uid_t uid)
+struct user *user_find(struct server *server, uid_t uid)
 {
 	struct user *u;
 
-	LIST_FOREACH(u, &m->users, entry)
+	LIST_FOREACH(u, &server->users, entry)
 		if (u->uid == uid)
 			return u;
 	return NULL;
 }
 
-struct user *user_greediest(struct manager *m)
+struct user *user_greediest(struct server *server)
 {
 	struct user *u, *most = NULL;
 
-	LIST_FOREACH(u, &m->users, entry)
+	LIST_FOREACH(u, &server->users, entry)
 		if (u->n_connections > (most ? most->n_connections : 0))
 			most = u;
 	return most;
@@ -82,11 +82,11 @@ void user_unref(struct user *u)
 	free(u);
 }
 
-void users_free(struct manager *m)
+void users_free(struct server *server)
 {
 	struct user *u;
 
-	while ((u = LIST_FIRST(&m->users))) {
+	while ((u = LIST_FIRST(&server->users))) {
 		LIST_REMOVE(u, entry);
 		free(u);
 	}
@@ -132,15 +132,15 @@ int64_t user_priority(const struct user *u)
 	return u->last ? SD_EVENT_PRIORITY_NORMAL + 1 : SD_EVENT_PRIORITY_NORMAL;
 }
 
-void user_complain(struct manager *m, const struct user *u, const char *format, ...)
+void user_complain(struct server *server, const struct user *u, const char *format, ...)
 {
 	_cleanup_free_ char *text = NULL;
 	uint64_t now = now_usec(CLOCK_MONOTONIC);
 	va_list ap;
 	int r;
 
-	m->n_complaints++;
-	if (m->last_complaint != 0 && now < m->last_complaint + COMPLAINTS_USEC)
+	server->n_complaints++;
+	if (server->last_complaint != 0 && now < server->last_complaint + COMPLAINTS_USEC)
 		return;
 	va_start(ap, format);
 	r = vasprintf(&text, format, ap);
@@ -148,7 +148,7 @@ void user_complain(struct manager *m, const struct user *u, const char *format, 
 	if (r < 0)
 		return;
 	log_warning("Closed a connection of user %u: %s. (%u such since the last message; the next is in "
-		    "%llu s at the earliest.)", u->uid, text, m->n_complaints, COMPLAINTS_USEC / 1000000);
-	m->n_complaints = 0;
-	m->last_complaint = now;
+		    "%llu s at the earliest.)", u->uid, text, server->n_complaints, COMPLAINTS_USEC / 1000000);
+	server->n_complaints = 0;
+	server->last_complaint = now;
 }

@@ -6,7 +6,7 @@
 
 #include <sys/resource.h>
 
-#include "manager.h"
+#include "server.h"
 
 struct user {
 	LIST_ENTRY(user) entry;
@@ -18,15 +18,15 @@ struct user {
 };
 
 /* One reference more; NULL: no memory. A user who has spent much is remembered for a while. */
-struct user *user_get(struct manager *m, uid_t uid);
+struct user *user_get(struct server *server, uid_t uid);
 struct user *user_ref(struct user *u);
 /* Without a reference; NULL: it is not known (any more). */
-struct user *user_find(struct manager *m, uid_t uid);
+struct user *user_find(struct server *server, uid_t uid);
 /* Who has the most connections; NULL: nobody has any. */
-struct user *user_greediest(struct manager *m);
+struct user *user_greediest(struct server *server);
 void user_unref(struct user *u);
 /* Those that are remembered, once no connection is left. */
-void users_free(struct manager *m);
+void users_free(struct server *server);
 
 struct turn {
 	uint64_t since;
@@ -39,4 +39,4 @@ bool user_spend(struct user *u, const struct turn *t);
 int64_t user_priority(const struct user *u);
 
 /* To the journal, which clients may not fill: why a connection was closed. */
-void user_complain(struct manager *m, const struct user *u, const char *format, ...) _printf_(3, 4);
+void user_complain(struct server *server, const struct user *u, const char *format, ...) _printf_(3, 4);

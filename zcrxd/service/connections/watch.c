@@ -23,9 +23,9 @@ struct watcher {
 	unsigned n_unsent; /* at most */
 };
 
-int watch_add(struct manager *m, sd_varlink *link, uint32_t lease)
+int watch_add(struct server *server, sd_varlink *link, uint32_t lease)
 {
-	struct user *user = connection_user(m, link);
+	struct user *user = connection_user(server, link);
 	struct watcher *w;
 	int r;
 
@@ -43,7 +43,7 @@ int watch_add(struct manager *m, sd_varlink *link, uint32_t lease)
 	w->link = sd_varlink_ref(link);
 	w->user = user;
 	w->lease = lease;
-	LIST_INSERT_HEAD(&m->watchers, w, entry);
+	LIST_INSERT_HEAD(&server->watchers, w, entry);
 	user->n_watchers++;
 	return 0;
 }
@@ -56,11 +56,11 @@ static void watcher_free(struct watcher *w)
 	free(w);
 }
 
-void watch_remove(struct manager *m, sd_varlink *link)
+void watch_remove(struct server *server, sd_varlink *link)
 {
 	struct watcher *w, *next;
 
-	for (w = LIST_FIRST(&m->watchers); w; w = next) {
+	for (w = LIST_FIRST(&server->watchers); w; w = next) {
 		next = LIST_NEXT(w, entry);
 		if (w->link == link)
 			watcher_free(w);
@@ -81,12 +81,12 @@ static bool watcher_is_stuck(struct watcher *w)
 	return ++w->n_unsent > UNSENT_MAX;
 }
 
-static void tell_all(struct manager *m, uint32_t lease, sd_json_variant *event)
+static void tell_all(struct server *server, uint32_t lease, sd_json_variant *event)
 {
 	struct watcher *w, *next;
 	int r;
 
-	for (w = LIST_FIRST(&m->watchers); w; w = next) {
+	for (w = LIST_FIRST(&server->watchers); w; w = next) {
 		next = LIST_NEXT(w, entry);
 		if (w->lease != 0 && w->lease != lease)
 			continue;
@@ -102,13 +102,13 @@ static void tell_all(struct manager *m, uint32_t lease, sd_json_variant *event)
 	}
 }
 
-void watch_announce(struct manager *m, const struct announcement *a)
+void watch_announce(struct server *server, const struct announcement *a)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	char id[LEASE_ID_DIGITS + 1];
 	int r;
 
-	if (LIST_EMPTY(&m->watchers))
+	if (LIST_EMPTY(&server->watchers))
 		return;
 	r = sd_json_variant_set_field_string(&v, "event", a->event);
 	if (r >= 0)
@@ -128,5 +128,5 @@ void watch_announce(struct manager *m, const struct announcement *a)
 	if (r < 0)
 		log_errno(r, "Cannot announce an event");
 	else
-		tell_all(m, a->lease, v);
+		tell_all(server, a->lease, v);
 }

@@ -4,13 +4,13 @@
  */
 #pragma once
 
-#include "manager.h"
+#include "server.h"
 
 /* Keeps a reference to the link until it disconnects. lease 0: events of everything. -EBUSY: the user
  * has enough of them. */
-int watch_add(struct manager *m, sd_varlink *link, uint32_t lease);
+int watch_add(struct server *server, sd_varlink *link, uint32_t lease);
 /* The connection is gone. */
-void watch_remove(struct manager *m, sd_varlink *link);
+void watch_remove(struct server *server, sd_varlink *link);
 
 /* What happened: an Event of the IDL. Zero and NULL: there is none. */
 struct announcement {
@@ -23,4 +23,4 @@ struct announcement {
 };
 
 /* To all watchers, at once. */
-void watch_announce(struct manager *m, const struct announcement *a);
+void watch_announce(struct server *server, const struct announcement *a);

@@ -6,9 +6,12 @@
 #include <errno.h>
 
 #include "attach.h"
+#include "drift-watch.h"
+#include "flow-guard.h"
 #include "leases.h"
 #include "links.h"
 #include "log.h"
+#include "problems.h"
 #include "restore.h"
 #include "resume.h"
 #include "retry.h"
@@ -55,7 +58,7 @@ static void device_set_missing(struct device *d, const char *reason)
 	d->name[0] = '\0';
 	d->state = DEVICE_MISSING;
 	device_set_reason(d, reason);
-	manager_update_status(d->manager);
+	status_update(d->devices);
 }
 
 static void on_first_configured(struct device *d, const struct device_report *report,
@@ -65,7 +68,7 @@ static void on_first_configured(struct device *d, const struct device_report *re
 	(void)userdata;
 	if (!d->configured_once) {
 		d->configured_once = true;
-		manager_device_started(d->manager);
+		d->devices->hooks->started(d->devices);
 	}
 }
 
@@ -74,13 +77,13 @@ static int device_open(struct device *d)
 {
 	_cleanup_fault_ struct fault fault = {};
 	_cleanup_free_ char *reason = NULL;
-	struct nic_backend *b = d->manager->backend;
+	struct nic_backend *b = d->devices->backend;
 	struct nic *nic;
 	int r;
 
 	r = b->ops->open(b, d->ifindex, &nic, &fault);
 	if (r == 0) {
-		r = worker_new(d->manager->event, nic, &d->worker);
+		r = worker_new(d->devices->loop->event, nic, &d->worker);
 		if (r < 0)
 			nic->ops->close(nic);
 	}
@@ -89,7 +92,7 @@ static int device_open(struct device *d)
 		return 0;
 	}
 	if (r != ZCRX_NO_SUCH_INTERFACE) /* else its end is told, too */
-		d->manager->open_failed = true;
+		d->devices->open_failed = true;
 	log_error("Cannot open interface %s: %s", d->name, r > 0 ? fault.message : strerror(-r));
 	if (asprintf(&reason, "%s cannot be opened: %s", d->name,
 		     r > 0 ? fault.message : strerror(-r)) < 0)
@@ -111,11 +114,11 @@ void device_attach(struct device *d)
 	d->generation++;
 	if (d->state == DEVICE_MISSING)
 		device_set_reason(d, "it was found, and is being set up");
-	d->fresh = d->manager->ready;
-	if (d->manager->ready)
+	d->fresh = d->devices->ready;
+	if (d->devices->ready)
 		device_announce(d, "appeared", NULL);
-	if (!d->manager->ready && !d->configured_once)
-		d->manager->starting++;
+	if (!d->devices->ready && !d->configured_once)
+		d->devices->n_starting++;
 	else
 		d->configured_once = true;
 	/* Before anything else: the guard that these may have is for no other flow; ... */
@@ -171,14 +174,15 @@ static bool device_is_over(const struct device *d)
 
 void device_end_if_over(struct device *d)
 {
-	struct manager *m = d->manager;
+	struct devices *devices = d->devices;
 	int r;
 
 	if (!d->leaving || d->dropped || !(d->gone ? d->n_leases == 0 : device_is_over(d)))
 		return;
+	flow_guard_set(d); /* for no flow */
 	device_drop(d);
 	/* It may have come into the configuration again meanwhile. */
-	r = manager_sync_devices(m);
+	r = devices_sync(devices);
 	if (r < 0)
 		log_errno(r, "Cannot look for interfaces");
 }
@@ -188,11 +192,11 @@ static void save_leases(struct device *d)
 {
 	struct lease *l;
 
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		if (l->device == d)
 			lease_forget_record(l);
 	if (d->n_leases > 0)
-		(void)leases_save(d->manager);
+		(void)leases_save(d->devices->leases);
 }
 
 void device_leave(struct device *d, const char *reason)
@@ -200,6 +204,7 @@ void device_leave(struct device *d, const char *reason)
 	d->leaving = true;
 	d->config.name = d->config.driver = d->config.mac = d->config.path = NULL;
 	if (device_is_over(d)) {
+		flow_guard_set(d);
 		device_drop(d);
 		return;
 	}
@@ -224,7 +229,7 @@ void device_join(struct device *d, const struct config_interface *entry)
 
 void device_lease_gone(struct device *d)
 {
-	struct manager *m = d->manager;
+	struct devices *devices = d->devices;
 	int r = 0;
 
 	d->n_freed++;
@@ -238,7 +243,7 @@ void device_lease_gone(struct device *d)
 	} else if (d->gone) {
 		device_set_missing(d, NO_INTERFACE);
 		/* It may be back already. */
-		r = manager_sync_devices(m);
+		r = devices_sync(devices);
 	}
 	if (r < 0)
 		log_errno(r, "Cannot look for interfaces");

@@ -8,8 +8,10 @@
 #include "attach.h"
 #include "clock.h"
 #include "configure-run.h"
+#include "drift-watch.h"
 #include "leases.h"
 #include "log.h"
+#include "problems.h"
 #include "restore.h"
 #include "retry.h"
 #include "waiting.h"
@@ -185,7 +187,7 @@ static void configure_adopt(struct configure *c)
 	if (c->mode != CONFIGURE_REPAIR && !c->drifted)
 		drift_applied(d, drifted);
 	adopt_confirmation(c);
-	manager_update_status(d->manager);
+	status_update(d->devices);
 	if (c->n_freed != d->n_freed)
 		device_unblock(d); /* the leases that it waits for may be those that ended meanwhile */
 }
@@ -240,14 +242,14 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 	*c = (struct configure){ .device = d, .generation = d->generation, .mode = mode, .done = done,
 				 .userdata = userdata, .confirm_within = confirm_within,
 				 .fresh = d->fresh, .n_freed = d->n_freed,
-				 .reports = d->manager->config->on_drift == ON_DRIFT_REPORT,
+				 .reports = d->devices->config->on_drift == ON_DRIFT_REPORT,
 				 .bring = { .config = d->config, .memory = d->memory } };
 	c->bring.config.name = c->bring.config.driver = NULL;
 	c->bring.config.mac = c->bring.config.path = NULL;
 	r = waiting_held(d, &c->held, &c->bring.held.n);
 	c->bring.held.queues = c->held;
 	if (r == 0)
-		r = origin_path(d->manager->origin_directory, d->ifindex, &c->path);
+		r = origin_path(d->devices->origin_directory, d->ifindex, &c->path);
 	if (r == 0)
 		r = config_interface_describe(&d->config, &c->entry);
 	if (r == 0 && d->refused && !(c->refused = strdup(d->refused)))

@@ -34,7 +34,7 @@ static void arm(struct device *d, uint64_t usec)
 
 	d->confirm_timer = sd_event_source_disable_unref(d->confirm_timer);
 	/* Also while the machine sleeps. */
-	r = sd_event_add_time_relative(d->manager->event, &d->confirm_timer, CLOCK_BOOTTIME, usec, 0,
+	r = sd_event_add_time_relative(d->devices->loop->event, &d->confirm_timer, CLOCK_BOOTTIME, usec, 0,
 				       on_timeout, d);
 	if (r >= 0)
 		loop_set_protection(d->confirm_timer);
@@ -62,7 +62,7 @@ void device_await_confirmation(struct device *d, uint64_t until_usec)
 	arm(d, until_usec > now ? until_usec - now : 0);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "unconfirmed" },
 		    "%s: what was applied is put back unless it is confirmed.", d->name);
-	watch_announce(d->manager, &(struct announcement){
+	watch_announce(d->devices->server, &(struct announcement){
 					   .event = "unconfirmed", .interface = device_name(d),
 					   .reason = "it is put back unless it is confirmed",
 					   .deadline_usec = tell_boottime(until_usec, &d->confirm_told) });
@@ -157,7 +157,7 @@ static int note_submit(struct device *d, bool release, device_done done, void *u
 		return -ENOMEM;
 	*n = (struct note){ .device = d, .generation = d->generation, .release = release, .done = done,
 			    .userdata = userdata };
-	r = origin_path(d->manager->origin_directory, d->ifindex, &n->path);
+	r = origin_path(d->devices->origin_directory, d->ifindex, &n->path);
 	if (r == 0)
 		r = device_submit(d, note_run, on_noted, n);
 	if (r < 0) {
@@ -191,14 +191,14 @@ int device_confirm(struct device *d, device_done done, void *userdata, struct fa
 /* ------------------------------------------------------------------------- at start */
 
 /* What was decided, or waits for a word that cannot come any more. */
-static int is_unfinished(const struct manager *m, const struct nic_link *link, bool *ret)
+static int is_unfinished(const struct devices *devices, const struct nic_link *link, bool *ret)
 {
 	_cleanup_free_ char *path = NULL, *set_aside = NULL;
 	_cleanup_fault_ struct fault fault = {};
 	_cleanup_origin_ struct origin o = {};
 	int r;
 
-	r = origin_path(m->origin_directory, link->ifindex, &path);
+	r = origin_path(devices->origin_directory, link->ifindex, &path);
 	if (r == 0)
 		r = origin_read(path, link->ifindex, link->driver, &o, &set_aside, &fault);
 	if (r > 0) {
@@ -213,33 +213,33 @@ static int is_unfinished(const struct manager *m, const struct nic_link *link, b
 	return 0;
 }
 
-static int take_up(struct manager *m, const struct nic_link *link)
+static int take_up(struct devices *devices, const struct nic_link *link)
 {
 	bool unfinished;
 	struct device *d;
 	int r;
 
-	r = is_unfinished(m, link, &unfinished);
+	r = is_unfinished(devices, link, &unfinished);
 	if (r < 0 || !unfinished)
 		return r;
-	r = manager_claim_device(m, link, &d);
+	r = devices_claim(devices, link, &d);
 	if (r == 0)
 		d->unfinished = true;
 	return r;
 }
 
-int devices_take_up_unfinished(struct manager *m)
+int devices_take_up_unfinished(struct devices *devices)
 {
 	struct nic_link *links;
 	size_t n;
 	int r;
 
-	r = m->backend->ops->links(m->backend, &links, &n);
+	r = devices->backend->ops->links(devices->backend, &links, &n);
 	if (r != 0)
 		return r < 0 ? r : -EIO;
 	for (size_t i = 0; i < n && r == 0; i++)
-		if (!config_find_interface(m->config, &links[i], NULL))
-			r = take_up(m, &links[i]);
+		if (!config_find_interface(devices->config, &links[i], NULL))
+			r = take_up(devices, &links[i]);
 	nic_links_free(links, n);
 	return r;
 }

@@ -9,10 +9,7 @@
 
 #include "clock.h"
 #include "device.h"
-#include "drain.h"
-#include "leases.h"
 #include "log.h"
-#include "retry.h"
 #include "watch.h"
 
 #define RECHECK_USEC (2 * 1000000ULL)
@@ -57,9 +54,7 @@ static char *match_describe(const struct config_interface *c)
 
 static void device_free(struct device *d)
 {
-	drift_forget(d);
-	device_retry_over(d);
-	flow_guard_forget(d);
+	d->devices->hooks->gone(d);
 	sd_event_source_disable_unref(d->recheck);
 	sd_event_source_disable_unref(d->confirm_timer);
 	inventory_done(&d->inventory);
@@ -72,14 +67,14 @@ static void device_free(struct device *d)
 	free(d);
 }
 
-int device_new(struct manager *m, const struct config_interface *config, struct device **ret)
+int device_new(struct devices *devices, const struct config_interface *config, struct device **ret)
 {
 	struct device *d;
 
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return -ENOMEM;
-	d->manager = m;
+	d->devices = devices;
 	if (config)
 		d->config = *config;
 	else
@@ -91,7 +86,7 @@ int device_new(struct manager *m, const struct config_interface *config, struct 
 		device_free(d);
 		return -ENOMEM;
 	}
-	TAILQ_INSERT_TAIL(&m->devices, d, entry);
+	TAILQ_INSERT_TAIL(&devices->list, d, entry);
 	*ret = d;
 	return 0;
 }
@@ -99,8 +94,7 @@ int device_new(struct manager *m, const struct config_interface *config, struct 
 void device_drop(struct device *d)
 {
 	assert(d->n_leases == 0);
-	flow_guard_set(d);
-	TAILQ_REMOVE(&d->manager->devices, d, entry);
+	TAILQ_REMOVE(&d->devices->list, d, entry);
 	worker_retire(TAKE_PTR(d->worker));
 	d->dropped = true;
 	if (d->n_jobs == 0)
@@ -132,7 +126,7 @@ int device_submit_reclaim(struct device *d, job_run run, job_done done, void *da
 void device_job_done(struct device *d)
 {
 	assert(d->n_jobs > 0);
-	d->manager->loop.doing = "what was done on an interface";
+	d->devices->loop->doing = "what was done on an interface";
 	d->n_jobs--;
 	if (d->dropped && d->n_jobs == 0)
 		device_free(d);
@@ -140,7 +134,7 @@ void device_job_done(struct device *d)
 
 void device_announce(const struct device *d, const char *event, const char *reason)
 {
-	watch_announce(d->manager, &(struct announcement){ .event = event, .interface = device_name(d),
+	watch_announce(d->devices->server, &(struct announcement){ .event = event, .interface = device_name(d),
 							    .reason = reason });
 }
 
@@ -167,7 +161,7 @@ void device_set_observed(struct device *d, struct nic_state *state)
 {
 	nic_state_free(d->observed);
 	d->observed = state;
-	if (sd_event_now(d->manager->event, CLOCK_REALTIME, &d->observed_usec) < 0)
+	if (sd_event_now(d->devices->loop->event, CLOCK_REALTIME, &d->observed_usec) < 0)
 		d->observed_usec = 0;
 }
 
@@ -175,7 +169,7 @@ bool device_is_held_up(const struct device *d)
 {
 	uint64_t now;
 
-	return d->n_refreshing > 0 && sd_event_now(d->manager->event, CLOCK_MONOTONIC, &now) >= 0 &&
+	return d->n_refreshing > 0 && sd_event_now(d->devices->loop->event, CLOCK_MONOTONIC, &now) >= 0 &&
 	       now - d->refreshing_since >= DEVICE_PATIENCE_USEC;
 }
 
@@ -208,7 +202,7 @@ bool device_sees_to_table(const struct device *d)
 {
 	/* As long as it is not configured, a plan that narrows it is on its way. */
 	return !d->drift.armed ||
-	       (d->manager->config->on_drift == ON_DRIFT_REPAIR && !d->drift.failure);
+	       (d->devices->config->on_drift == ON_DRIFT_REPAIR && !d->drift.failure);
 }
 
 /* A queue without a lease has no rule, and no context, of ours: what Register would refuse it for. */
@@ -257,7 +251,7 @@ void device_review_queues(struct device *d)
 		again = true;
 	}
 	if (again)
-		device_unblock(d);
+		d->devices->hooks->queue_freed(d);
 }
 
 static void refresh_done(void *data)
@@ -358,7 +352,7 @@ void device_recheck(struct device *d)
 {
 	int r;
 
-	leases_recheck(d);
+	d->devices->hooks->recheck(d);
 	if (!d->worker || d->gone || !device_has_quarantine(d))
 		return;
 	r = device_refresh(d, NULL, NULL);
@@ -377,10 +371,10 @@ void device_quarantine(struct device *d, uint32_t queue, const char *reason)
 	}
 	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name, .event = "quarantined" },
 		    "Queue %u of %s is withheld: %s", queue, d->name, reason);
-	watch_announce(d->manager, &(struct announcement){ .event = "quarantined", .interface = d->name,
+	watch_announce(d->devices->server, &(struct announcement){ .event = "quarantined", .interface = d->name,
 							    .queue = &queue, .reason = reason });
 	if (!d->recheck)
-		r = sd_event_add_time_relative(d->manager->event, &d->recheck, CLOCK_MONOTONIC,
+		r = sd_event_add_time_relative(d->devices->loop->event, &d->recheck, CLOCK_MONOTONIC,
 					       RECHECK_USEC, 0, on_recheck, d);
 	else
 		r = sd_event_source_set_time_relative(d->recheck, RECHECK_USEC);

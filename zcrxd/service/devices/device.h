@@ -7,10 +7,9 @@
 #pragma once
 
 #include "bring.h"
-#include "drift-watch.h"
-#include "flow-guard.h"
+#include "devices.h"
+#include "drift-pace.h"
 #include "inventory.h"
-#include "manager.h"
 #include "names.h"
 #include "receiver.h"
 #include "worker.h"
@@ -43,12 +42,44 @@ struct device_report {
 
 typedef void (*device_done)(struct device *d, const struct device_report *report, void *userdata);
 
+struct guard_linger;
+struct look;
 struct refresh;
+
+/* What others change of it: drift.c. All zero at first. */
+struct drift_watch {
+	bool armed;	      /* it was as configured: what differs from then on was changed */
+	struct look *look;    /* under way, until what it found is dealt with */
+	bool again, again_settings; /* something happened meanwhile */
+	char *found;	      /* what is not as it should be, as it was told; NULL: nothing */
+	char *ways;	      /* of that, the part that is polled */
+	bool quiet;	      /* `found` was not told: it has been too often */
+	bool asked;	      /* to repair it, whatever on-drift says */
+	bool taken_only;      /* `found` is only about flows that others' rules take */
+	char *failure;	      /* why it could not be repaired, as it was told */
+	unsigned failures;    /* of looks, in a row */
+	bool missed;	      /* one of them was to see the settings */
+	unsigned open_tries;  /* to close a table, in vain */
+	unsigned repairs;     /* of the same, in a row */
+	unsigned n_repairing; /* parts of the repair under way */
+	bool repair_failed;   /* one of them */
+	uint64_t due;	      /* when the settings are looked at again; CLOCK_MONOTONIC, 0 for never */
+	struct drift_pace pace;
+	sd_event_source *timer;
+};
+
+/* Its flows are guarded: flow-guard.c. All zero at first. */
+struct flow_guard {
+	struct guard_linger *lingering;
+	size_t n_lingering;
+	sd_event_source *timer;
+	unsigned failures; /* in a row */
+};
 
 struct device {
 	TAILQ_ENTRY(device) entry;
-	struct manager *manager;
-	struct config_interface config; /* the strings belong to manager->config */
+	struct devices *devices;
+	struct config_interface config; /* the strings belong to devices->config */
 	char *match;			/* "zc0", "driver mlx5_core": for people */
 	struct nic_link link;		/* as it was seen last */
 	struct receiver receiver;
@@ -73,7 +104,7 @@ struct device {
 	uint64_t confirm_until; /* CLOCK_BOOTTIME: what was applied goes back then; 0: it stays */
 	uint64_t confirm_told;	/* the same in realtime, as people were told */
 	sd_event_source *confirm_timer;
-	bool configured_once;	/* counted in manager->starting until then */
+	bool configured_once;	/* counted in devices->n_starting until then */
 	struct worker *worker;	/* NULL while missing */
 	struct nic_memory memory; /* of this interface, until it is gone */
 	struct nic_state *observed;
@@ -97,7 +128,7 @@ struct device {
 };
 
 /* Missing at first. `config` NULL: leaving at once. */
-int device_new(struct manager *m, const struct config_interface *config, struct device **ret);
+int device_new(struct devices *devices, const struct config_interface *config, struct device **ret);
 /* Not in the configuration any more: freed once no job reports to it. It must have no leases. */
 void device_drop(struct device *d);
 /* worker_submit, keeping the device until `done` has called device_job_done. */

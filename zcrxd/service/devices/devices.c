@@ -4,38 +4,54 @@
  */
 #include <errno.h>
 
+#include "device.h"
 #include "devices.h"
 
-struct device *devices_find(struct manager *m, const char *name)
+void devices_init(struct devices *devices)
+{
+	TAILQ_INIT(&devices->list);
+}
+
+void devices_done(struct devices *devices)
+{
+	sd_event_source_disable_unref(devices->sync_timer);
+	config_free(devices->config);
+	free(devices->config_path);
+	free(devices->refused_config);
+	free(devices->origin_directory);
+	free(devices->status);
+}
+
+struct device *devices_find(struct devices *devices, const char *name)
 {
 	struct device *d;
 
-	TAILQ_FOREACH(d, &m->devices, entry)
+	TAILQ_FOREACH(d, &devices->list, entry)
 		if (streq(device_name(d), name))
 			return d;
-	TAILQ_FOREACH(d, &m->devices, entry)
+	TAILQ_FOREACH(d, &devices->list, entry)
 		if (d->ifindex > 0 && nic_link_is_called(&d->link, name))
 			return d;
 	return NULL;
 }
 
-struct device *devices_find_by_index(struct manager *m, unsigned ifindex)
+struct device *devices_find_by_index(struct devices *devices, unsigned ifindex)
 {
 	struct device *d;
 
-	TAILQ_FOREACH(d, &m->devices, entry)
+	TAILQ_FOREACH(d, &devices->list, entry)
 		if (d->ifindex == ifindex)
 			return d;
 	return NULL;
 }
 
-int devices_links(struct manager *m, struct nic_link **ret, size_t *ret_n)
+int devices_links(struct devices *devices, struct nic_link **ret, size_t *ret_n)
 {
 	struct nic_link *links, *more;
 	size_t n;
 	int r;
 
-	r = m->backend->ops->links(m->backend, &links, &n);
+	r = devices->backend->ops->links(devices->backend, &links, &n);
 	if (r != 0)
 		return r < 0 ? r : -EIO;
 	more = reallocarray(links, n + 1, sizeof(*links));

@@ -86,8 +86,8 @@ int look_start(struct device *d, bool settings, void (*done)(void *look), struct
 	}
 	k->device = d;
 	k->settings = settings;
-	k->guarded = d->manager->backend->ops->features(d->manager->backend)->guard &&
-		     d->manager->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE;
+	k->guarded = d->devices->backend->ops->features(d->devices->backend)->guard &&
+		     d->devices->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE;
 	k->bound = calloc(w.expected.n_queues + 1, sizeof(*k->bound));
 	r = -ENOMEM;
 	if (k->bound) {
@@ -145,6 +145,6 @@ void look_take_back(const struct look *k, enum drift_kind kind)
 
 		for (size_t q = 0; v->kind == kind && q < e->n_queues; q++)
 			if (v->affected[q] && e->queues[q].bound && was_bound(k, e->queues[q].queue))
-				lease_close_way(k->device->manager, e->queues[q].lease, v->text);
+				lease_close_way(k->device->devices->leases, e->queues[q].lease, v->text);
 	}
 }

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "drift-look.h"
 #include "log.h"
+#include "problems.h"
 
 bool drift_same(const char *a, const char *b)
 {
@@ -25,7 +26,7 @@ void drift_replace(char **s, const char *with)
 void drift_set_reason(struct device *d)
 {
 	const struct drift_watch *w = &d->drift;
-	bool reports = d->manager->config->on_drift == ON_DRIFT_REPORT;
+	bool reports = d->devices->config->on_drift == ON_DRIFT_REPORT;
 	char *reason;
 
 	if (!w->armed || !w->found ||
@@ -37,7 +38,7 @@ void drift_set_reason(struct device *d)
 	d->state = DEVICE_DEGRADED;
 	free(d->reason);
 	d->reason = reason;
-	manager_update_status(d->manager);
+	status_update(d->devices);
 }
 
 static void drift_say(struct device *d, int level, const char *event, const char *reason)
@@ -87,7 +88,7 @@ void drift_over(struct device *d)
 	if (w->armed) {
 		d->state = DEVICE_CONFIGURED;
 		drift_replace(&d->reason, NULL);
-		manager_update_status(d->manager);
+		status_update(d->devices);
 	}
 	if (w->quiet)
 		return;

@@ -6,35 +6,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <systemd/sd-event.h>
-
-#include "drift-pace.h"
-
-struct device;
-struct look;
-
-/* Of a device; all zero at first. */
-struct drift_watch {
-	bool armed;	      /* it was as configured: what differs from then on was changed */
-	struct look *look;    /* under way, until what it found is dealt with */
-	bool again, again_settings; /* something happened meanwhile */
-	char *found;	      /* what is not as it should be, as it was told; NULL: nothing */
-	char *ways;	      /* of that, the part that is polled */
-	bool quiet;	      /* `found` was not told: it has been too often */
-	bool asked;	      /* to repair it, whatever on-drift says */
-	bool taken_only;      /* `found` is only about flows that others' rules take */
-	char *failure;	      /* why it could not be repaired, as it was told */
-	unsigned failures;    /* of looks, in a row */
-	bool missed;	      /* one of them was to see the settings */
-	unsigned open_tries;  /* to close a table, in vain */
-	unsigned repairs;     /* of the same, in a row */
-	unsigned n_repairing; /* parts of the repair under way */
-	bool repair_failed;   /* one of them */
-	uint64_t due;	      /* when the settings are looked at again; CLOCK_MONOTONIC, 0 for never */
-	struct drift_pace pace;
-	sd_event_source *timer;
-};
+#include "device.h"
 
 /* Something may have changed: look at the ways into queues, and at the settings if asked. */
 void drift_look(struct device *d, bool settings);

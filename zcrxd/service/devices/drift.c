@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "drift-look.h"
+#include "drift-watch.h"
 #include "log.h"
 #include "waiting.h"
 
@@ -154,7 +155,7 @@ static void conclude(struct look *k)
 		w->due = may ? now + backoff(w->repairs++) : from > now ? from : w->due;
 		if (look_is_all_closed(k))
 			drift_over(d);
-		else if (may && (w->asked || d->manager->config->on_drift == ON_DRIFT_REPAIR)) {
+		else if (may && (w->asked || d->devices->config->on_drift == ON_DRIFT_REPAIR)) {
 			w->asked = false;
 			repair(k);
 			return;
@@ -310,7 +311,7 @@ static void look_in(struct device *d, uint64_t usec)
 	int r;
 
 	if (!w->timer) {
-		r = sd_event_add_time_relative(d->manager->event, &w->timer, CLOCK_MONOTONIC, usec,
+		r = sd_event_add_time_relative(d->devices->loop->event, &w->timer, CLOCK_MONOTONIC, usec,
 					       0, on_timer, d);
 		if (r >= 0)
 			loop_set_protection(w->timer);

@@ -4,6 +4,7 @@
  */
 #include "attach.h"
 #include "devices.h"
+#include "drift-watch.h"
 #include "events.h"
 #include "leases.h"
 #include "links.h"
@@ -11,18 +12,18 @@
 #include "proof-check.h"
 #include "receivers.h"
 
-static void on_link(struct manager *m, unsigned ifindex)
+static void on_link(struct devices *devices, unsigned ifindex)
 {
 	struct device *d;
 	int r;
 
-	r = manager_sync_devices(m);
+	r = devices_sync(devices);
 	if (r < 0)
 		log_errno(r, "Cannot look for interfaces");
-	d = devices_find_by_index(m, ifindex);
+	d = devices_find_by_index(devices, ifindex);
 	if (d) {
 		/* It may have been put under another device. */
-		proofs_check(m);
+		proofs_check(devices->leases);
 		/* Up or down: what the kernel could not say before, it may say now. */
 		device_recheck(d);
 		/* A driver that went down and up, or got another address, may have lost its rules. */
@@ -30,19 +31,19 @@ static void on_link(struct manager *m, unsigned ifindex)
 	}
 }
 
-static void on_overrun(struct manager *m)
+static void on_overrun(struct devices *devices)
 {
 	struct device *d;
 	int r;
 
 	log_warning("Kernel notifications were lost; looking at everything again.");
-	r = manager_sync_devices(m);
+	r = devices_sync(devices);
 	if (r >= 0)
-		r = leases_check_links(m);
+		r = leases_check_links(devices->leases);
 	if (r < 0)
 		log_errno(r, "Cannot look for interfaces");
-	proofs_verify_all(m);
-	TAILQ_FOREACH(d, &m->devices, entry)
+	proofs_verify_all(devices->leases);
+	TAILQ_FOREACH(d, &devices->list, entry)
 		if (d->worker && !d->gone) {
 			proofs_addresses_changed(d);
 			device_recheck(d);
@@ -50,26 +51,26 @@ static void on_overrun(struct manager *m)
 		}
 }
 
-void manager_on_nic_event(const struct nic_event *event, void *userdata)
+void events_dispatch(const struct nic_event *event, void *userdata)
 {
-	struct manager *m = userdata;
-	struct device *d = event->ifindex > 0 ? devices_find_by_index(m, event->ifindex) : NULL;
+	struct devices *devices = userdata;
+	struct device *d = event->ifindex > 0 ? devices_find_by_index(devices, event->ifindex) : NULL;
 
 	switch (event->type) {
 	case NIC_EVENT_LINK:
-		on_link(m, event->ifindex);
+		on_link(devices, event->ifindex);
 		break;
 	case NIC_EVENT_LINK_GONE:
 		if (d)
 			device_detach(d);
 		else
-			leases_link_gone(m, event->ifindex, event->moved);
+			leases_link_gone(devices->leases, event->ifindex, event->moved);
 		break;
 	case NIC_EVENT_ADDRESSES:
-		receivers_addresses_changed(m, event->ifindex);
+		receivers_addresses_changed(devices, event->ifindex);
 		break;
 	case NIC_EVENT_SOCKET_GONE:
-		proofs_socket_gone(m, event->cookie);
+		proofs_socket_gone(devices->leases, event->cookie);
 		break;
 	case NIC_EVENT_POOL:
 		if (d)
@@ -80,7 +81,7 @@ void manager_on_nic_event(const struct nic_event *event, void *userdata)
 			drift_look(d, true);
 		break;
 	case NIC_EVENT_OVERRUN:
-		on_overrun(m);
+		on_overrun(devices);
 		break;
 	}
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "manager.h"
+#include "devices.h"
 
-/* A nic_event_handler; userdata is the manager. */
-void manager_on_nic_event(const struct nic_event *event, void *userdata);
+/* A nic_event_handler; userdata: struct devices. */
+void events_dispatch(const struct nic_event *event, void *userdata);

@@ -22,9 +22,9 @@ struct guard_linger {
 	bool was_steered; /* all its connections have been guarded since they began, or since they were asked */
 };
 
-static bool is_possible(const struct manager *m)
+static bool is_possible(const struct devices *devices)
 {
-	return m->backend->ops->features(m->backend)->guard;
+	return devices->backend->ops->features(devices->backend)->guard;
 }
 
 /* Without a NIC no payload is out of the CPU's reach. */
@@ -33,12 +33,12 @@ static bool is_needed(const struct device *d)
 	return d->ifindex != SOFTWARE_IFINDEX;
 }
 
-int flow_guard_explain(const struct manager *m, char **ret)
+int flow_guard_explain(const struct devices *devices, char **ret)
 {
-	bool refuse = m->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE;
+	bool refuse = devices->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE;
 
 	*ret = NULL;
-	if (is_possible(m))
+	if (is_possible(devices))
 		return 0;
 	if (asprintf(ret, "This kernel panics on urgent or signed TCP segments to a steered flow, and cannot "
 			  "be kept from them, as it has no nf_tables at a NIC's ingress; so %s. To have it: "
@@ -69,20 +69,20 @@ static void forget_expired(struct flow_guard *g, uint64_t now)
 
 int guard_job_prepare(struct device *d, struct guard_job *ret)
 {
-	const struct manager *m = d->manager;
+	const struct devices *devices = d->devices;
 	struct flow_guard *g = &d->guard;
-	struct guard_job j = { .needed = is_needed(d), .possible = is_possible(m),
-			       .refuse = m->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE };
+	struct guard_job j = { .needed = is_needed(d), .possible = is_possible(devices),
+			       .refuse = devices->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE };
 	const struct lease *l;
 	size_t n = 0;
 
 	forget_expired(g, now_usec(CLOCK_MONOTONIC));
-	TAILQ_FOREACH(l, &m->leases, entry)
+	TAILQ_FOREACH(l, &devices->leases->list, entry)
 		n += l->device == d ? l->n_flows : 0;
 	j.flows = calloc(n + g->n_lingering + 1, sizeof(*j.flows));
 	if (!j.flows)
 		return -ENOMEM;
-	TAILQ_FOREACH(l, &m->leases, entry)
+	TAILQ_FOREACH(l, &devices->leases->list, entry)
 		for (size_t i = 0; l->device == d && i < l->n_flows; i++)
 			if (l->flows[i]->state != FLOW_PENDING)
 				j.flows[j.n++] = l->flows[i]->flow;
@@ -147,7 +147,7 @@ static void end_steered(struct device *d, const char *why)
 	if (leases_ways(d, &w) < 0)
 		return; /* the next try comes here again */
 	for (size_t i = 0; i < w.expected.n_flows; i++)
-		lease_close_way(d->manager, w.expected.flows[i].lease, why);
+		lease_close_way(d->devices->leases, w.expected.flows[i].lease, why);
 }
 
 static void set_failed(struct device *d, const struct set_job *j)
@@ -222,7 +222,7 @@ static void set_again_in(struct device *d, uint64_t usec)
 	if (enabled != SD_EVENT_OFF)
 		return; /* it comes soon enough, and sees what else there is */
 	if (!g->timer) {
-		r = sd_event_add_time_relative(d->manager->event, &g->timer, CLOCK_MONOTONIC, usec, 0,
+		r = sd_event_add_time_relative(d->devices->loop->event, &g->timer, CLOCK_MONOTONIC, usec, 0,
 					       on_timer, d);
 		if (r >= 0)
 			loop_set_protection(g->timer);
@@ -240,7 +240,7 @@ void flow_guard_linger(struct device *d, const struct flow *flow, bool was_steer
 	uint64_t until = now_usec(CLOCK_MONOTONIC) + LINGER_USEC;
 	struct guard_linger *grown;
 
-	if (!is_needed(d) || !is_possible(d->manager))
+	if (!is_needed(d) || !is_possible(d->devices))
 		return;
 	set_again_in(d, LINGER_USEC);
 	for (size_t i = 0; i < g->n_lingering; i++)
@@ -266,8 +266,8 @@ void flow_guard_set(struct device *d)
 
 bool flow_guard_decides(const struct device *d)
 {
-	return is_needed(d) && is_possible(d->manager) &&
-	       d->manager->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE;
+	return is_needed(d) && is_possible(d->devices) &&
+	       d->devices->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE;
 }
 
 bool flow_guard_has_been_on(const struct device *d, const struct flow *flow)
@@ -284,9 +284,9 @@ bool flow_guard_stands(const struct device *d)
 {
 	const struct lease *l;
 
-	if (!is_needed(d) || !is_possible(d->manager))
+	if (!is_needed(d) || !is_possible(d->devices))
 		return false;
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		for (size_t i = 0; l->device == d && i < l->n_flows; i++)
 			if (l->flows[i]->state != FLOW_PENDING)
 				return true;
@@ -302,19 +302,19 @@ void flow_guard_forget(struct device *d)
 
 static bool has_lease(unsigned ifindex, void *userdata)
 {
-	const struct manager *m = userdata;
+	const struct devices *devices = userdata;
 	const struct lease *l;
 
-	TAILQ_FOREACH(l, &m->leases, entry)
+	TAILQ_FOREACH(l, &devices->leases->list, entry)
 		if (l->ifindex == ifindex)
 			return true;
 	return false;
 }
 
-void flow_guard_sweep(struct manager *m)
+void flow_guard_sweep(struct devices *devices)
 {
-	struct nic_backend *b = m->backend;
-	int r = b->ops->features(b)->guard ? b->ops->guard_sweep(b, has_lease, m) : 0;
+	struct nic_backend *b = devices->backend;
+	int r = b->ops->features(b)->guard ? b->ops->guard_sweep(b, has_lease, devices) : 0;
 
 	if (r < 0)
 		log_errno(r, "Cannot take away what guarded the flows of leases that are over");

@@ -7,23 +7,8 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <systemd/sd-event.h>
-
+#include "device.h"
 #include "flow.h"
-#include "nic.h"
-
-struct device;
-struct guard_linger;
-struct manager;
-
-/* Of a device; all zero at first. */
-struct flow_guard {
-	struct guard_linger *lingering;
-	size_t n_lingering;
-	sd_event_source *timer;
-	unsigned failures; /* in a row */
-};
 
 /* What a job of the worker needs to know. */
 struct guard_job {
@@ -54,7 +39,7 @@ bool flow_guard_stands(const struct device *d);
 void flow_guard_forget(struct device *d);
 
 /* When the daemon starts: those of interfaces without leases go. The devices take over the others. */
-void flow_guard_sweep(struct manager *m);
+void flow_guard_sweep(struct devices *devices);
 
 /* "unsafe-kernel": what this kernel cannot do and what follows from it; NULL if it can. -ENOMEM. */
-int flow_guard_explain(const struct manager *m, char **ret);
+int flow_guard_explain(const struct devices *devices, char **ret);

@@ -45,28 +45,28 @@ const struct config_interface *config_find_interface(const struct config *c,
 }
 
 /* The object that stands for the missing interface of an entry, or one more. */
-static int find_missing(struct manager *m, const struct config_interface *entry, struct device **ret)
+static int find_missing(struct devices *devices, const struct config_interface *entry, struct device **ret)
 {
 	struct device *d;
 
-	TAILQ_FOREACH(d, &m->devices, entry)
+	TAILQ_FOREACH(d, &devices->list, entry)
 		if (d->ifindex == 0 && device_is_of(d, entry)) {
 			*ret = d;
 			return 0;
 		}
-	return device_new(m, entry, ret);
+	return device_new(devices, entry, ret);
 }
 
-int manager_claim_device(struct manager *m, const struct nic_link *link, struct device **ret)
+int devices_claim(struct devices *devices, const struct nic_link *link, struct device **ret)
 {
 	const struct config_interface *entry;
 	struct device *d;
 	int r;
 
-	d = devices_find_by_index(m, link->ifindex);
+	d = devices_find_by_index(devices, link->ifindex);
 	if (!d) {
-		entry = config_find_interface(m->config, link, NULL);
-		r = entry ? find_missing(m, entry, &d) : device_new(m, NULL, &d);
+		entry = config_find_interface(devices->config, link, NULL);
+		r = entry ? find_missing(devices, entry, &d) : device_new(devices, NULL, &d);
 		if (r == 0 && !entry) {
 			d->state = DEVICE_DEGRADED;
 			device_set_reason(d, "nothing in the configuration matches it; it is left to its leases");
@@ -84,7 +84,7 @@ int manager_claim_device(struct manager *m, const struct nic_link *link, struct 
 
 static int sync_present(struct device *d, const struct nic_link *link)
 {
-	const struct config_interface *entry = config_find_interface(d->manager->config, link, d);
+	const struct config_interface *entry = config_find_interface(d->devices->config, link, d);
 	bool came_up = link->up && !d->link.up;
 	int r;
 
@@ -109,18 +109,18 @@ static int sync_present(struct device *d, const struct nic_link *link)
 	return 0;
 }
 
-static int sync_link(struct manager *m, const struct nic_link *link)
+static int sync_link(struct devices *devices, const struct nic_link *link)
 {
-	struct device *d = devices_find_by_index(m, link->ifindex);
+	struct device *d = devices_find_by_index(devices, link->ifindex);
 	int r;
 
 	if (d) {
 		d->seen = true;
 		return sync_present(d, link);
 	}
-	if (!config_find_interface(m->config, link, NULL))
+	if (!config_find_interface(devices->config, link, NULL))
 		return 0;
-	r = manager_claim_device(m, link, &d);
+	r = devices_claim(devices, link, &d);
 	if (r < 0)
 		return r;
 	d->seen = true;
@@ -129,14 +129,14 @@ static int sync_link(struct manager *m, const struct nic_link *link)
 }
 
 /* Of an entry without an interface, why; in the way of which is at most an entry before it. */
-static void explain_missing(struct manager *m, struct device *d, const struct nic_link *links, size_t n)
+static void explain_missing(struct devices *devices, struct device *d, const struct nic_link *links, size_t n)
 {
 	_cleanup_free_ char *reason = NULL;
 	const struct device *other = NULL;
 
 	for (size_t i = 0; i < n && !other; i++)
 		if (nic_link_matches(&links[i], &d->config))
-			other = devices_find_by_index(m, links[i].ifindex);
+			other = devices_find_by_index(devices, links[i].ifindex);
 	if (other && !other->gone && !other->leaving &&
 	    asprintf(&reason, "%s matches, but belongs to the entry with %s, which comes first",
 		     other->name, other->match) < 0)
@@ -148,68 +148,68 @@ static void explain_missing(struct manager *m, struct device *d, const struct ni
 }
 
 /* As many missing ones as there are entries without an interface, and no more. */
-static void review_missing(struct manager *m, const struct nic_link *links, size_t n)
+static void review_missing(struct devices *devices, const struct nic_link *links, size_t n)
 {
 	struct device *d, *next, *other;
 
-	for (d = TAILQ_FIRST(&m->devices); d; d = next) {
+	for (d = TAILQ_FIRST(&devices->list); d; d = next) {
 		bool surplus = false;
 
 		next = TAILQ_NEXT(d, entry);
 		if (d->ifindex > 0)
 			continue;
-		TAILQ_FOREACH(other, &m->devices, entry)
+		TAILQ_FOREACH(other, &devices->list, entry)
 			surplus |= other != d && !other->gone && device_is_of(other, &d->config);
 		if (surplus)
 			device_drop(d);
 		else
-			explain_missing(m, d, links, n);
+			explain_missing(devices, d, links, n);
 	}
 }
 
-static int sync_once(struct manager *m)
+static int sync_once(struct devices *devices)
 {
 	struct device *d, *next;
 	struct nic_link *links;
 	size_t n;
 	int r;
 
-	r = devices_links(m, &links, &n);
+	r = devices_links(devices, &links, &n);
 	if (r < 0)
 		return r;
-	TAILQ_FOREACH(d, &m->devices, entry)
+	TAILQ_FOREACH(d, &devices->list, entry)
 		d->seen = false;
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = sync_link(m, &links[i]);
+		r = sync_link(devices, &links[i]);
 	/* Should the message that it went have been lost. */
-	for (d = r >= 0 ? TAILQ_FIRST(&m->devices) : NULL; d; d = next) {
+	for (d = r >= 0 ? TAILQ_FIRST(&devices->list) : NULL; d; d = next) {
 		next = TAILQ_NEXT(d, entry);
 		if (!d->seen)
 			device_detach(d);
 	}
 	if (r >= 0)
-		r = manager_create_devices(m);
+		r = devices_create_missing(devices);
 	if (r >= 0)
-		r = receivers_review(m, links, n);
+		r = receivers_review(devices, links, n);
 	if (r >= 0)
-		review_missing(m, links, n);
+		review_missing(devices, links, n);
 	nic_links_free(links, n);
 	return r;
 }
 
-int manager_create_devices(struct manager *m)
+int devices_create_missing(struct devices *devices)
 {
-	for (size_t i = 0; i < m->config->n_interfaces; i++) {
-		const struct config_interface *entry = &m->config->interfaces[i];
+	for (size_t i = 0; i < devices->config->n_interfaces; i++) {
+		const struct config_interface *entry = &devices->config->interfaces[i];
 		struct device *d;
 		int r;
 
-		TAILQ_FOREACH(d, &m->devices, entry)
+		TAILQ_FOREACH(d, &devices->list, entry)
 			if (device_is_of(d, entry))
 				break;
 		if (d)
 			continue;
-		r = device_new(m, entry, &d);
+		r = device_new(devices, entry, &d);
 		if (r < 0)
 			return r;
 	}
@@ -225,45 +225,45 @@ static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
-	r = manager_sync_devices(userdata);
+	r = devices_sync(userdata);
 	if (r < 0)
 		log_errno(r, "Cannot look for interfaces");
 	return 0;
 }
 
 /* Nobody tells of an interface twice. */
-static void sync_again_later(struct manager *m)
+static void sync_again_later(struct devices *devices)
 {
-	unsigned n = m->n_sync_failures < DOUBLED_MOST ? m->n_sync_failures : DOUBLED_MOST;
+	unsigned n = devices->n_sync_failures < DOUBLED_MOST ? devices->n_sync_failures : DOUBLED_MOST;
 	int r;
 
-	m->n_sync_failures++;
-	m->sync_timer = sd_event_source_disable_unref(m->sync_timer);
-	r = sd_event_add_time_relative(m->event, &m->sync_timer, CLOCK_MONOTONIC, AGAIN_USEC << n, 0,
-				       on_again, m);
+	devices->n_sync_failures++;
+	devices->sync_timer = sd_event_source_disable_unref(devices->sync_timer);
+	r = sd_event_add_time_relative(devices->loop->event, &devices->sync_timer, CLOCK_MONOTONIC, AGAIN_USEC << n, 0,
+				       on_again, devices);
 	if (r < 0 && r != -ESTALE) /* the daemon ends */
 		log_errno(r, "Cannot arm the timer that looks for interfaces");
 }
 
-int manager_sync_devices(struct manager *m)
+int devices_sync(struct devices *devices)
 {
 	int r;
 
 	/* From within: what ended there is looked at in another round. */
-	m->sync_again = true;
-	if (m->syncing)
+	devices->sync_again = true;
+	if (devices->syncing)
 		return 0;
-	m->syncing = true;
-	m->open_failed = false;
+	devices->syncing = true;
+	devices->open_failed = false;
 	do {
-		m->sync_again = false;
-		r = sync_once(m);
-	} while (r >= 0 && m->sync_again);
-	m->syncing = false;
-	receivers_tell(m);
-	if (r < 0 || m->open_failed)
-		sync_again_later(m);
+		devices->sync_again = false;
+		r = sync_once(devices);
+	} while (r >= 0 && devices->sync_again);
+	devices->syncing = false;
+	receivers_tell(devices);
+	if (r < 0 || devices->open_failed)
+		sync_again_later(devices);
 	else
-		m->n_sync_failures = 0;
+		devices->n_sync_failures = 0;
 	return r;
 }

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "device.h"
-#include "manager.h"
+#include "devices.h"
 
 bool device_is_of(const struct device *d, const struct config_interface *c);
 /* The first entry that matches; NULL for none. `d`: the device that the link has now, or NULL. */
@@ -15,10 +15,10 @@ const struct config_interface *config_find_interface(const struct config *c,
 
 /* The device of a link whose leases an earlier daemon has left, before anything is attached. One of
  * its own if nothing in the configuration matches it. */
-int manager_claim_device(struct manager *m, const struct nic_link *link, struct device **ret);
+int devices_claim(struct devices *devices, const struct nic_link *link, struct device **ret);
 
 /* A missing device for each entry of the configuration that has none. */
-int manager_create_devices(struct manager *m);
+int devices_create_missing(struct devices *devices);
 /* All devices are brought in line with the links that there are and with the configuration: attached,
  * detached, renamed, left, dropped. */
-int manager_sync_devices(struct manager *m);
+int devices_sync(struct devices *devices);

@@ -38,7 +38,7 @@ static int list_ports(const struct device *d, struct receiver *r, const struct n
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct nic_link *l = &links[i];
-		const struct device *other = devices_find_by_index(d->manager, l->ifindex);
+		const struct device *other = devices_find_by_index(d->devices, l->ifindex);
 		char *text;
 
 		if (l->master != r->at.ifindex || l->ifindex == d->ifindex || l->standby)
@@ -82,7 +82,7 @@ int receiver_begin(struct device *d)
 	if (d->link.master == 0) { /* of the others nobody asks before they are looked at */
 		e = look(d, NULL, 0, &r);
 	} else {
-		e = devices_links(d->manager, &links, &n);
+		e = devices_links(d->devices, &links, &n);
 		if (e < 0)
 			return e;
 		e = look(d, links, n, &r);
@@ -97,12 +97,12 @@ int receiver_begin(struct device *d)
 	return 0;
 }
 
-int receivers_review(struct manager *m, const struct nic_link *links, size_t n)
+int receivers_review(struct devices *devices, const struct nic_link *links, size_t n)
 {
 	struct device *d;
 	int e;
 
-	TAILQ_FOREACH(d, &m->devices, entry) {
+	TAILQ_FOREACH(d, &devices->list, entry) {
 		struct receiver r = { .stale = true }, *old = &d->receiver;
 
 		if (d->ifindex == 0 || d->gone)
@@ -144,7 +144,7 @@ static void place(const struct receiver *r, struct local_address *a)
 
 int device_addresses(struct device *d, struct local_address **ret, size_t *ret_n, struct fault *reterr)
 {
-	struct nic_backend *b = d->manager->backend;
+	struct nic_backend *b = d->devices->backend;
 	struct receiver *r = &d->receiver;
 	_cleanup_free_ struct local_address *list = NULL;
 	char *left_out = NULL;

@@ -10,7 +10,7 @@
 #include "stack.h"
 
 struct device;
-struct manager;
+struct devices;
 
 /* Embedded in a device. */
 struct receiver {
@@ -34,7 +34,7 @@ void receiver_done(struct receiver *r);
 /* Of a device that was not looked at yet: who asks about proofs must not find none. */
 int receiver_begin(struct device *d);
 /* All devices, from this list. */
-int receivers_review(struct manager *m, const struct nic_link *links, size_t n);
+int receivers_review(struct devices *devices, const struct nic_link *links, size_t n);
 
 /* FLOW_NOT_PROVED if there is none. */
 int device_check_receiver(const struct device *d, struct fault *reterr);

@@ -26,22 +26,22 @@ static void tell(struct device *d)
 			    "%s receives by itself now: its own addresses prove its flows.", d->name);
 }
 
-static struct device *find_changed(struct manager *m)
+static struct device *find_changed(struct devices *devices)
 {
 	struct device *d;
 
-	TAILQ_FOREACH(d, &m->devices, entry)
+	TAILQ_FOREACH(d, &devices->list, entry)
 		if (d->receiver.changed)
 			return d;
 	return NULL;
 }
 
-void receivers_tell(struct manager *m)
+void receivers_tell(struct devices *devices)
 {
 	struct device *d;
 	bool any = false;
 
-	while ((d = find_changed(m))) {
+	while ((d = find_changed(devices))) {
 		d->receiver.changed = false;
 		any = true;
 		tell(d);
@@ -49,14 +49,14 @@ void receivers_tell(struct manager *m)
 			proofs_addresses_changed(d);
 	}
 	if (any)
-		proofs_check(m);
+		proofs_check(devices->leases);
 }
 
-void receivers_addresses_changed(struct manager *m, unsigned ifindex)
+void receivers_addresses_changed(struct devices *devices, unsigned ifindex)
 {
 	struct device *d;
 
-	TAILQ_FOREACH(d, &m->devices, entry) {
+	TAILQ_FOREACH(d, &devices->list, entry) {
 		d->receiver.stale = true;
 		if (d->worker && !d->gone &&
 		    (d->ifindex == ifindex || d->receiver.at.ifindex == ifindex))
@@ -70,7 +70,7 @@ static bool has_flows(const struct device *d)
 {
 	const struct lease *l;
 
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		if (l->device == d && l->n_flows > 0)
 			return true;
 	return false;
@@ -81,7 +81,7 @@ static bool has_wildcard(const struct device *d)
 	const struct lease *l;
 	const struct proof *p;
 
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		if (l->device == d)
 			LIST_FOREACH(p, &l->proofs, entry)
 				if (p->proved && p->wildcard)

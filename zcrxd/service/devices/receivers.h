@@ -8,9 +8,9 @@
 #include "device.h"
 
 /* Where it has changed. Not while devices come and go. */
-void receivers_tell(struct manager *m);
+void receivers_tell(struct devices *devices);
 /* The addresses of some device have changed. */
-void receivers_addresses_changed(struct manager *m, unsigned ifindex);
+void receivers_addresses_changed(struct devices *devices, unsigned ifindex);
 
 /* What of the traffic here is not steered, or reaches no lease at the moment, though somebody may expect it:
  * a sentence each, to be freed; NULL from the first that there is not. */

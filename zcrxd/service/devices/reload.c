@@ -10,6 +10,7 @@
 #include "leases.h"
 #include "links.h"
 #include "log.h"
+#include "problems.h"
 #include "regular-file.h"
 #include "reload.h"
 #include "restore.h"
@@ -43,7 +44,7 @@ int config_load(const char *path, struct config **ret, struct fault *reterr)
 /* ------------------------------------------------------------------------------- reload */
 
 struct reload {
-	struct manager *manager;
+	struct devices *devices;
 	unsigned n_waiting;
 	char **warnings;
 	size_t n_warnings;
@@ -67,7 +68,7 @@ static void reload_finish(struct reload *q)
 {
 	if (--q->n_waiting > 0)
 		return;
-	q->done(q->manager, 0, NULL, q->warnings, q->n_warnings, q->userdata);
+	q->done(0, NULL, q->warnings, q->n_warnings, q->userdata);
 	for (size_t i = 0; i < q->n_warnings; i++)
 		free(q->warnings[i]);
 	free(q->warnings);
@@ -87,12 +88,12 @@ static void on_configured(struct device *d, const struct device_report *report, 
 }
 
 /* 0, or EBUSY with the names: an interface with leases is not dropped. */
-static int check_dropped(struct manager *m, const struct config *c, struct fault *reterr)
+static int check_dropped(struct devices *devices, const struct config *c, struct fault *reterr)
 {
 	struct device *d;
 	int r;
 
-	TAILQ_FOREACH(d, &m->devices, entry) {
+	TAILQ_FOREACH(d, &devices->list, entry) {
 		if (d->leaving || d->gone || d->ifindex == 0 ||
 		    config_find_interface(c, &d->link, d))
 			continue;
@@ -111,12 +112,12 @@ static int check_dropped(struct manager *m, const struct config *c, struct fault
 static int reload_devices(struct reload *q)
 {
 	_cleanup_fault_ struct fault fault = {};
-	struct manager *m = q->manager;
+	struct devices *devices = q->devices;
 	const struct config_interface *entry;
 	struct device *d, *next;
 	int r;
 
-	for (d = TAILQ_FIRST(&m->devices); d; d = next) {
+	for (d = TAILQ_FIRST(&devices->list); d; d = next) {
 		next = TAILQ_NEXT(d, entry);
 		if (d->leaving)
 			continue;
@@ -124,7 +125,7 @@ static int reload_devices(struct reload *q)
 			device_drop(d);
 			continue;
 		}
-		entry = config_find_interface(m->config, &d->link, d);
+		entry = config_find_interface(devices->config, &d->link, d);
 		if (!entry) {
 			device_leave(d, "it is not in the configuration any more");
 			continue;
@@ -144,19 +145,19 @@ static int reload_devices(struct reload *q)
 		} else
 			q->n_waiting++;
 	}
-	return manager_sync_devices(m);
+	return devices_sync(devices);
 }
 
 /* Until a good one is read. */
-static void note_refusal(struct manager *m, int r, const struct fault *fault)
+static void note_refusal(struct devices *devices, int r, const struct fault *fault)
 {
-	free(m->refused_config);
-	m->refused_config = r == 0 ? NULL : strdup(r > 0 && fault->message ? fault->message
+	free(devices->refused_config);
+	devices->refused_config = r == 0 ? NULL : strdup(r > 0 && fault->message ? fault->message
 									   : strerror(r < 0 ? -r : EINVAL));
-	manager_update_status(m);
+	status_update(devices);
 }
 
-int manager_reload(struct manager *m, reload_done done, void *userdata)
+int config_reload(struct devices *devices, reload_done done, void *userdata)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 	_cleanup_fault_ struct fault fault = {};
@@ -164,26 +165,26 @@ int manager_reload(struct manager *m, reload_done done, void *userdata)
 	struct reload *q;
 	int r;
 
-	r = config_load(m->config_path, &c, &fault);
+	r = config_load(devices->config_path, &c, &fault);
 	if (r == 0)
-		r = check_dropped(m, c, &fault);
-	note_refusal(m, r, &fault);
+		r = check_dropped(devices, c, &fault);
+	note_refusal(devices, r, &fault);
 	if (r != 0) {
 		log_error("The configuration stays as it was: %s",
 			  r > 0 ? fault.message : strerror(-r));
-		done(m, r, &fault, NULL, 0, userdata);
+		done(r, &fault, NULL, 0, userdata);
 		return 0;
 	}
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct reload){ .manager = m, .n_waiting = 1, .done = done, .userdata = userdata };
-	old = m->config;
-	m->config = TAKE_PTR(c);
-	accounts_take_policy(m, old);
+	*q = (struct reload){ .devices = devices, .n_waiting = 1, .done = done, .userdata = userdata };
+	old = devices->config;
+	devices->config = TAKE_PTR(c);
+	accounts_take_policy(devices->server, devices->config, old);
 	r = reload_devices(q);
 	if (r < 0)
-		add_warning(q, m->config_path, strerror(-r));
+		add_warning(q, devices->config_path, strerror(-r));
 	config_free(old);
 	log_info("The configuration was read again.");
 	reload_finish(q);

@@ -5,13 +5,13 @@
 #pragma once
 
 #include "device.h"
-#include "manager.h"
+#include "devices.h"
 
 /* The file; whom its policy names is not known yet (connections/accounts.h). A missing file is an empty configuration; so that the
  * first start says what to do rather than fail. INVALID_PARAMETER with file, line, column, key. */
 int config_load(const char *path, struct config **ret, struct fault *reterr);
 
 /* `warnings` (one sentence each) is valid during the call. */
-typedef void (*reload_done)(struct manager *m, int r, struct fault *fault, char *const *warnings,
+typedef void (*reload_done)(int r, struct fault *fault, char *const *warnings,
 			    size_t n_warnings, void *userdata);
-int manager_reload(struct manager *m, reload_done done, void *userdata);
+int config_reload(struct devices *devices, reload_done done, void *userdata);

@@ -8,10 +8,13 @@
 
 #include "attach.h"
 #include "drain.h"
+#include "drift-watch.h"
+#include "flow-guard.h"
 #include "go-back.h"
 #include "leases.h"
 #include "log.h"
 #include "origin.h"
+#include "problems.h"
 #include "restore.h"
 #include "retry.h"
 
@@ -51,7 +54,7 @@ static void set_state(struct device *d, const char *reason)
 	d->state = DEVICE_DEGRADED;
 	free(d->reason);
 	d->reason = strdup(reason);
-	manager_update_status(d->manager);
+	status_update(d->devices);
 }
 
 /* Nobody leases its queues, for they are ordinary ones again. */
@@ -197,7 +200,7 @@ static void end_leases(struct back *b)
 		b->stuck = true;
 		return;
 	}
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		if (l->device == d && n < d->n_leases)
 			list[n++] = lease_ref(l);
 	for (size_t i = 0; i < n; i++) {
@@ -221,7 +224,7 @@ static int back_new(struct device *d, const struct back_request *request, struct
 	b->job.to = request->to;
 	b->job.force = request->force;
 	b->job.stop = request->stop;
-	if (origin_path(d->manager->origin_directory, d->ifindex, &b->job.path) < 0) {
+	if (origin_path(d->devices->origin_directory, d->ifindex, &b->job.path) < 0) {
 		back_free(b);
 		return -ENOMEM;
 	}
@@ -276,17 +279,17 @@ void device_put_back(struct device *d)
 
 static void on_stopped(struct device *d, const struct device_report *report, void *userdata)
 {
-	struct manager *m = userdata;
+	struct devices *devices = userdata;
 
 	(void)d;
 	(void)report;
-	m->n_stopping--;
-	manager_idle(m);
+	devices->n_stopping--;
+	devices->hooks->stopped(devices);
 }
 
 static void stop_one(struct device *d, bool restart)
 {
-	struct manager *m = d->manager;
+	struct devices *devices = d->devices;
 	struct back_request request = { .to = BACK_TO_UNCONFIRMED, .force = true, .stop = true };
 	_cleanup_fault_ struct fault fault = {};
 	int r;
@@ -295,31 +298,31 @@ static void stop_one(struct device *d, bool restart)
 		return;
 	if (d->n_leases == 0)
 		flow_guard_set(d);
-	m->n_stopping++;
+	devices->n_stopping++;
 	if (d->confirm_until > 0)
-		r = device_go_back(d, &request, on_stopped, m, &fault);
+		r = device_go_back(d, &request, on_stopped, devices, &fault);
 	else if (d->held)
-		r = device_release(d, on_stopped, m);
-	else if (m->config->on_stop == ON_STOP_RESTORE && !restart && !d->leaving &&
+		r = device_release(d, on_stopped, devices);
+	else if (devices->config->on_stop == ON_STOP_RESTORE && !restart && !d->leaving &&
 		 d->ifindex != SOFTWARE_IFINDEX) {
 		request.to = BACK_TO_FOUND;
-		r = device_go_back(d, &request, on_stopped, m, &fault);
+		r = device_go_back(d, &request, on_stopped, devices, &fault);
 	} else {
-		m->n_stopping--;
+		devices->n_stopping--;
 		return;
 	}
 	if (r == 0)
 		return;
-	m->n_stopping--;
+	devices->n_stopping--;
 	log_error("Cannot put %s back: %s", d->name, r > 0 ? fault.message : strerror(-r));
 }
 
-void devices_stop(struct manager *m, bool restart)
+void devices_stop(struct devices *devices, bool restart)
 {
 	struct device *d;
 
-	m->n_stopping++;
-	TAILQ_FOREACH(d, &m->devices, entry)
+	devices->n_stopping++;
+	TAILQ_FOREACH(d, &devices->list, entry)
 		stop_one(d, restart);
-	m->n_stopping--;
+	devices->n_stopping--;
 }

@@ -49,10 +49,10 @@ void device_put_back(struct device *d);
 void device_leave_alone(struct device *d, const struct origin *o);
 
 /* At start: interfaces that an earlier daemon has left to be put back, and that no entry matches. */
-int devices_take_up_unfinished(struct manager *m);
+int devices_take_up_unfinished(struct devices *devices);
 
 /* It is not held any more, for the next daemon. */
 int device_release(struct device *d, device_done done, void *userdata);
 
 /* SIGTERM: what has to go back does, now. `restart`: another zcrxd follows at once. */
-void devices_stop(struct manager *m, bool restart);
+void devices_stop(struct devices *devices, bool restart);

@@ -39,7 +39,7 @@ void device_retry(struct device *d)
 		return;
 	d->n_retries++;
 	if (!d->retry)
-		r = sd_event_add_time_relative(d->manager->event, &d->retry, CLOCK_MONOTONIC, wait, 0,
+		r = sd_event_add_time_relative(d->devices->loop->event, &d->retry, CLOCK_MONOTONIC, wait, 0,
 					       on_retry, d);
 	else
 		r = sd_event_source_set_time_relative(d->retry, wait);
@@ -67,5 +67,5 @@ uint64_t device_next_try(const struct device *d)
 		return 0;
 	if (d->retry_usec > 0)
 		return d->retry_usec;
-	return w->found && d->manager->config->on_drift == ON_DRIFT_REPAIR ? w->due : 0;
+	return w->found && d->devices->config->on_drift == ON_DRIFT_REPAIR ? w->due : 0;
 }

@@ -13,7 +13,7 @@ static const struct lease *lease_on(const struct device *d, uint32_t queue)
 {
 	struct lease *l;
 
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		for (unsigned i = 0; l->device == d && i < l->n_queues; i++)
 			if (l->queues[i] == queue)
 				return l;
@@ -39,7 +39,7 @@ int waiting_held(const struct device *d, uint32_t **ret, size_t *ret_n)
 			sizeof(*queues));
 	if (!queues)
 		return -ENOMEM;
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		for (unsigned i = 0; l->device == d && i < l->n_queues; i++)
 			queues[n++] = l->queues[i];
 	for (unsigned i = 0; i < c->zero_copy_count; i++)
@@ -115,7 +115,7 @@ static int put_waiting(FILE *f, const struct device *d, const struct waiting_ste
 		return r;
 	for (size_t i = 0; i < n; i++) {
 		fprintf(f, "%slease %08" PRIx32 " (queue ", separator, ids[i]);
-		put_queues_of(f, leases_find(d->manager, ids[i]), d, w);
+		put_queues_of(f, leases_find(d->devices->leases, ids[i]), d, w);
 		fputc(')', f);
 		separator = ", ";
 	}

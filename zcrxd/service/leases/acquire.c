@@ -45,7 +45,7 @@ int lease_set_time_to_live(struct lease *l, uint64_t usec)
 	/* Nobody waits for the year 292277: far away is never. */
 	if (usec > INT64_MAX / 2)
 		return 0;
-	r = sd_event_add_time(l->manager->event, &l->expiry, CLOCK_BOOTTIME, now + usec, 0,
+	r = sd_event_add_time(l->leases->loop->event, &l->expiry, CLOCK_BOOTTIME, now + usec, 0,
 			      on_expiry, l);
 	if (r < 0)
 		return r;
@@ -55,18 +55,18 @@ int lease_set_time_to_live(struct lease *l, uint64_t usec)
 	return 0;
 }
 
-static uint32_t lease_new_id(struct manager *m)
+static uint32_t lease_new_id(struct leases *leases)
 {
 	uint32_t id;
 
 	do {
 		if (getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id))
 			id = 0;
-	} while (id == 0 || leases_find(m, id));
+	} while (id == 0 || leases_find(leases, id));
 	return id;
 }
 
-static struct lease *lease_new(struct manager *m, struct device *d, uint32_t id, const char *name)
+static struct lease *lease_new(struct leases *leases, struct device *d, uint32_t id, const char *name)
 {
 	struct lease *l;
 
@@ -74,7 +74,7 @@ static struct lease *lease_new(struct manager *m, struct device *d, uint32_t id,
 	if (!l)
 		return NULL;
 	l->n_ref = 1;
-	l->manager = m;
+	l->leases = leases;
 	l->device = d;
 	l->id = id;
 	for (unsigned i = 0; i < LEASE_QUEUES_MAX; i++)
@@ -90,9 +90,9 @@ static struct lease *lease_new(struct manager *m, struct device *d, uint32_t id,
 	return l;
 }
 
-static struct lease *lease_new_for(struct manager *m, const struct acquire_request *q)
+static struct lease *lease_new_for(struct leases *leases, const struct acquire_request *q)
 {
-	struct lease *l = lease_new(m, q->device, lease_new_id(m), q->name);
+	struct lease *l = lease_new(leases, q->device, lease_new_id(leases), q->name);
 
 	if (!l)
 		return NULL;
@@ -108,10 +108,10 @@ static struct lease *lease_new_for(struct manager *m, const struct acquire_reque
 	return l;
 }
 
-int lease_adopt(struct manager *m, struct device *d, const struct record_lease *saved,
+int lease_adopt(struct leases *leases, struct device *d, const struct record_lease *saved,
 		enum lease_state state, const char *reason, struct lease **ret)
 {
-	struct lease *l = lease_new(m, d, saved->id, saved->name);
+	struct lease *l = lease_new(leases, d, saved->id, saved->name);
 
 	if (!l)
 		return -ENOMEM;
@@ -130,7 +130,7 @@ int lease_adopt(struct manager *m, struct device *d, const struct record_lease *
 		l->per_queue[i].area = saved->areas[i];
 		l->per_queue[i].found = saved->found[i];
 	}
-	TAILQ_INSERT_TAIL(&m->leases, l, entry);
+	TAILQ_INSERT_TAIL(&leases->list, l, entry);
 	d->n_leases++;
 	*ret = l;
 	return 0;
@@ -138,11 +138,11 @@ int lease_adopt(struct manager *m, struct device *d, const struct record_lease *
 
 static enum grant_kind lease_grant_kind(const struct lease *l)
 {
-	const struct kernel_features *k = l->manager->backend->ops->features(l->manager->backend);
+	const struct kernel_features *k = l->leases->backend->ops->features(l->leases->backend);
 
 	if (l->device->ifindex == SOFTWARE_IFINDEX)
 		return GRANT_SOFTWARE;
-	return k->queue_leasing && !l->self_registered && l->manager->config->grants == GRANTS_AUTO
+	return k->queue_leasing && !l->self_registered && l->device->devices->config->grants == GRANTS_AUTO
 		       ? GRANT_NETKIT
 		       : GRANT_DIRECT;
 }
@@ -314,7 +314,7 @@ static int acquire_prepare(struct lease *l, const struct acquire_request *q, str
 	return 0;
 }
 
-int lease_acquire(struct manager *m, const struct acquire_request *q, lease_done done,
+int lease_acquire(struct leases *leases, const struct acquire_request *q, lease_done done,
 		  void *userdata, struct fault *reterr)
 {
 	struct device *d = q->device;
@@ -323,7 +323,7 @@ int lease_acquire(struct manager *m, const struct acquire_request *q, lease_done
 	int r;
 
 	a = calloc(1, sizeof(*a));
-	l = a ? lease_new_for(m, q) : NULL;
+	l = a ? lease_new_for(leases, q) : NULL;
 	if (!l) {
 		free(a);
 		return -ENOMEM;
@@ -334,7 +334,7 @@ int lease_acquire(struct manager *m, const struct acquire_request *q, lease_done
 		free(a);
 		return r;
 	}
-	TAILQ_INSERT_TAIL(&m->leases, l, entry);
+	TAILQ_INSERT_TAIL(&leases->list, l, entry);
 	d->n_leases++;
 	lease_begin(l);
 	*a = (struct acquire){ .lease = l, .done = done, .userdata = userdata };

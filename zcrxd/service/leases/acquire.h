@@ -18,11 +18,11 @@ struct acquire_request {
 };
 /* `done` with r 0 and a lease that is RESERVED, or the fault. Called once unless this fails. */
 typedef void (*lease_done)(struct lease *lease, int r, struct fault *fault, void *userdata);
-int lease_acquire(struct manager *m, const struct acquire_request *request, lease_done done,
+int lease_acquire(struct leases *leases, const struct acquire_request *request, lease_done done,
 		  void *userdata, struct fault *reterr);
 /* A lease of an earlier daemon, in the state that was decided for it; without its handles, proofs,
  * flows and grant. */
-int lease_adopt(struct manager *m, struct device *d, const struct record_lease *saved,
+int lease_adopt(struct leases *leases, struct device *d, const struct record_lease *saved,
 		enum lease_state state, const char *reason, struct lease **ret);
 /* UINT64_MAX: for ever. */
 int lease_set_time_to_live(struct lease *l, uint64_t usec);

@@ -9,7 +9,7 @@
 
 int deletion_prepare(struct lease *l, struct deletion *ret)
 {
-	struct nic_backend *b = l->manager->backend;
+	struct nic_backend *b = l->leases->backend;
 	int exports[LEASE_QUEUES_MAX], r = 0;
 	size_t n = 0;
 
@@ -29,7 +29,7 @@ int deletion_prepare(struct lease *l, struct deletion *ret)
 	}
 	ret->n_asked = n;
 	if (n > 0)
-		r = question_new(l->manager->event, b->ops->wait_for_areas, b, exports, n,
+		r = question_new(l->leases->loop->event, b->ops->wait_for_areas, b, exports, n,
 				 &l->question);
 	if (n > 0 && r == 0)
 		r = question_asking(l->question, &ret->asking);
@@ -89,15 +89,15 @@ void deletion_done(struct deletion *d)
 	asking_done(&d->asking);
 }
 
-bool deletion_is_safe(struct manager *m, const int *exports, size_t n)
+bool deletion_is_safe(struct leases *leases, const int *exports, size_t n)
 {
 	struct asking asking = { .fd = -EBADF };
 	struct question *question = NULL;
 	int r;
 
-	if (n == 0 || !m->backend->ops->features(m->backend)->added_areas)
+	if (n == 0 || !leases->backend->ops->features(leases->backend)->added_areas)
 		return true;
-	r = question_new(m->event, m->backend->ops->wait_for_areas, m->backend, exports, n, &question);
+	r = question_new(leases->loop->event, leases->backend->ops->wait_for_areas, leases->backend, exports, n, &question);
 	if (r == 0)
 		r = question_asking(question, &asking);
 	if (r == 0)

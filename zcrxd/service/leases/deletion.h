@@ -29,7 +29,7 @@ int deletion_prepare(struct lease *l, struct deletion *ret);
 int deletion_check(struct nic *nic, struct deletion *d, struct fault *reterr);
 void deletion_done(struct deletion *d);
 /* Where no lease is known, by exports that were found; at start, when nobody is held up by the wait. */
-bool deletion_is_safe(struct manager *m, const int *exports, size_t n);
+bool deletion_is_safe(struct leases *leases, const int *exports, size_t n);
 
 #define DELETION_HELD                                                                              \
 	"A process is adding memory to a queue of it (Linux 7.3) that is not there yet: deleting its " \

@@ -85,7 +85,7 @@ static void drain_in(struct lease *l, uint64_t wait)
 
 	l->draining = false;
 	if (!l->drain_timer) {
-		r = sd_event_add_time_relative(l->manager->event, &l->drain_timer, CLOCK_MONOTONIC,
+		r = sd_event_add_time_relative(l->leases->loop->event, &l->drain_timer, CLOCK_MONOTONIC,
 					       wait, 0, on_drain_timer, l);
 		if (r >= 0)
 			loop_set_protection(l->drain_timer);
@@ -107,7 +107,7 @@ void lease_grant_lost(struct lease *l, bool moved)
  * it are beyond this: then the queue is quarantined. */
 static void kill_clients(struct lease *l)
 {
-	struct nic_backend *b = l->manager->backend;
+	struct nic_backend *b = l->leases->backend;
 	const struct log_fields fields = { .lease = l->id };
 
 	for (unsigned i = 0; i < l->n_queues; i++) {
@@ -408,7 +408,7 @@ void leases_recheck(struct device *d)
 {
 	struct lease *l, *next;
 
-	for (l = TAILQ_FIRST(&d->manager->leases); l; l = next) {
+	for (l = TAILQ_FIRST(&d->devices->leases->list); l; l = next) {
 		next = TAILQ_NEXT(l, entry);
 		if (l->device == d &&
 		    (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED))

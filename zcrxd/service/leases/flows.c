@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "flow-guard.h"
 #include "flows.h"
 #include "leases.h"
 #include "left-out.h"
@@ -97,10 +98,10 @@ int lease_flow_adopt(struct lease *l, const struct record_flow *saved, enum flow
 int lease_flows_check_quota(struct lease *l, const struct peer *peer, size_t n,
 			    struct fault *reterr)
 {
-	const struct config *c = l->manager->config;
+	const struct config *c = l->device->devices->config;
 	struct policy_usage usage;
 
-	leases_usage(l->manager, l->owner_uid, &usage);
+	leases_usage(l->leases, l->owner_uid, &usage);
 	l->may_fill_table = policy_administers(c, peer);
 	lease_forget_record(l); /* max_flows is on record */
 	return policy_check_flows(c, peer, n, &usage, &l->max_flows, reterr);
@@ -111,7 +112,7 @@ static int check_quota(struct lease *l, size_t n, struct fault *reterr)
 {
 	struct policy_usage usage;
 
-	leases_usage(l->manager, l->owner_uid, &usage);
+	leases_usage(l->leases, l->owner_uid, &usage);
 	if (n == 0 || usage.flows + n <= l->max_flows)
 		return 0;
 	return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "max-flows",
@@ -123,7 +124,7 @@ static int check_quota(struct lease *l, size_t n, struct fault *reterr)
 int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
 		     struct proof *proof, struct flow_list *ret, struct fault *reterr)
 {
-	const uint64_t last_id = l->manager->last_flow_id;
+	const uint64_t last_id = l->leases->last_flow_id;
 	size_t before = l->n_flows;
 	int r = 0;
 
@@ -141,7 +142,7 @@ int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, 
 	for (size_t i = 0; i < n && r == 0; i++) {
 		r = check_conflict(l, &flows[i], reterr);
 		if (r == 0)
-			r = append_flow(l, &(struct lease_flow){ .id = ++l->manager->last_flow_id,
+			r = append_flow(l, &(struct lease_flow){ .id = ++l->leases->last_flow_id,
 								 .flow = flows[i], .queue = queue,
 								 .state = FLOW_PENDING, .proof = proof });
 		if (r == 0)
@@ -151,7 +152,7 @@ int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, 
 		while (l->n_flows > before)
 			lease_flow_forget(l, l->flows[l->n_flows - 1]);
 		flow_list_done(ret);
-		l->manager->last_flow_id = last_id; /* what is refused leaves nothing to be saved */
+		l->leases->last_flow_id = last_id; /* what is refused leaves nothing to be saved */
 	}
 	return r;
 }
@@ -201,7 +202,7 @@ static size_t flows_on_device(const struct lease *l)
 	const struct lease *other;
 	size_t n = 0;
 
-	TAILQ_FOREACH(other, &l->manager->leases, entry)
+	TAILQ_FOREACH(other, &l->leases->list, entry)
 		if (other->device == l->device && other->owner_uid == l->owner_uid)
 			n += other->n_flows;
 	return n;
@@ -368,7 +369,7 @@ static void insert_done(void *data)
 	if (returned)
 		lease_flows_review(l);
 	if (j->r == 0 && is_taken(&j->list))
-		drift_look(d, true);
+		l->leases->hooks->look(d);
 	rule_job_report(j, j->r == 0 ? &j->list : NULL);
 	device_job_done(d);
 }

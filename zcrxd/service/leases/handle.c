@@ -60,7 +60,7 @@ int lease_handle_adopt(struct lease *l, int fd, uint64_t cookie)
 	if (!h)
 		return -ENOMEM;
 	*h = (struct lease_handle){ .lease = l, .fd = fd, .cookie = cookie };
-	r = sd_event_add_io(l->manager->event, &h->source, fd, 0, on_hangup, h);
+	r = sd_event_add_io(l->leases->loop->event, &h->source, fd, 0, on_hangup, h);
 	if (r < 0) {
 		free(h);
 		return r;

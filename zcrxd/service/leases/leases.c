@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "attach.h"
 #include "deletion.h"
 #include "drain.h"
 #include "export.h"
@@ -24,6 +23,22 @@
 
 /* What is stored that is no lease's: the rings and the mark. */
 #define STORE_OTHERS 2
+
+void leases_init(struct leases *leases)
+{
+	TAILQ_INIT(&leases->list);
+	TAILQ_INIT(&leases->strays);
+	TAILQ_INIT(&leases->lingering);
+	LIST_INIT(&leases->registrars);
+}
+
+void leases_done(struct leases *leases)
+{
+	sd_event_source_disable_unref(leases->proof_timer);
+	sd_event_source_disable_unref(leases->save_timer);
+	free(leases->state_path);
+	free(leases->state_set_aside);
+}
 
 struct lease *lease_ref(struct lease *l)
 {
@@ -59,11 +74,11 @@ struct lease *lease_unref(struct lease *l)
 	return NULL;
 }
 
-struct lease *leases_find(struct manager *m, uint32_t id)
+struct lease *leases_find(struct leases *leases, uint32_t id)
 {
 	struct lease *l;
 
-	TAILQ_FOREACH(l, &m->leases, entry)
+	TAILQ_FOREACH(l, &leases->list, entry)
 		if (l->id == id)
 			return l;
 	return NULL;
@@ -78,19 +93,19 @@ uint64_t lease_area(const struct lease *l)
 	return sum;
 }
 
-void leases_usage(struct manager *m, uid_t uid, struct policy_usage *ret)
+void leases_usage(struct leases *leases, uid_t uid, struct policy_usage *ret)
 {
 	struct lease *l;
 
 	*ret = (struct policy_usage){};
-	TAILQ_FOREACH(l, &m->leases, entry) {
+	TAILQ_FOREACH(l, &leases->list, entry) {
 		if (l->owner_uid != uid)
 			continue;
 		ret->queues += l->n_queues;
 		ret->flows += l->n_flows;
 		ret->area += lease_area(l);
 	}
-	ret->area += lingering_area(m, uid);
+	ret->area += lingering_area(leases, uid);
 }
 
 static uint64_t stored_descriptors(const struct lease *l)
@@ -114,7 +129,7 @@ int lease_check_store(const struct lease *l, unsigned n, struct fault *reterr)
 
 	if (size == UINT64_MAX)
 		return 0;
-	TAILQ_FOREACH(other, &l->manager->leases, entry) {
+	TAILQ_FOREACH(other, &l->leases->list, entry) {
 		used += stored_descriptors(other);
 		held += other->owner_uid == l->owner_uid ? stored_descriptors(other) : 0;
 	}
@@ -132,7 +147,7 @@ struct lease *leases_find_overlap(struct device *d, const struct flow *flow,
 {
 	struct lease *l;
 
-	TAILQ_FOREACH(l, &d->manager->leases, entry) {
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry) {
 		if (l->device != d || l == except)
 			continue;
 		for (size_t i = 0; i < l->n_flows; i++)
@@ -147,7 +162,7 @@ void leases_claim_queues(struct device *d)
 	struct lease *l;
 	int r;
 
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		for (unsigned i = 0; l->device == d && i < l->n_queues; i++) {
 			r = inventory_take_queue(&d->inventory, l->id, l->queues[i]);
 			if (r < 0)
@@ -184,7 +199,7 @@ static void lease_tell_waiters(struct lease *l)
 static void lease_forget(struct lease *l)
 {
 	struct device *d = l->device;
-	struct manager *m = l->manager;
+	struct leases *leases = l->leases;
 
 	while (l->n_flows > 0)
 		lease_flow_forget(l, l->flows[l->n_flows - 1]);
@@ -196,19 +211,18 @@ static void lease_forget(struct lease *l)
 		lease_forget_client(l, i);
 	lease_forget_exports(l);
 	inventory_give(&d->inventory, l->id);
-	TAILQ_REMOVE(&m->leases, l, entry);
+	TAILQ_REMOVE(&leases->list, l, entry);
 	l->expiry = sd_event_source_disable_unref(l->expiry);
 	l->drain_timer = sd_event_source_disable_unref(l->drain_timer);
 	d->n_leases--;
 	lease_unref(l);
-	(void)leases_save(m);
-	device_lease_gone(d);
-	manager_update_status(m);
+	(void)leases_save(leases);
+	leases->hooks->freed(d);
 }
 
 void lease_announce(const struct lease *l, const char *event, const char *reason, uint64_t deadline_usec)
 {
-	watch_announce(l->manager, &(struct announcement){
+	watch_announce(l->device->devices->server, &(struct announcement){
 					   .event = event, .interface = device_name(l->device), .lease = l->id,
 					   .queue = l->n_queues == 1 ? &l->queues[0] : NULL,
 					   .reason = reason, .deadline_usec = deadline_usec });
@@ -258,8 +272,7 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 		(void)lease_save(l);
 	if (t.effects & LEASE_EFFECT_NOTIFY)
 		announce_state(l, before);
-	manager_update_status(l->manager);
-	drift_watch_ways(l->device);
+	l->leases->hooks->changed(l);
 	if (t.effects & LEASE_EFFECT_DRAIN)
 		lease_drain(l);
 	if (l->state == LEASE_FREE || l->state == LEASE_QUARANTINED)
@@ -280,7 +293,7 @@ void lease_end(struct lease *l)
 	assert(l->n_busy > 0);
 	if (--l->n_busy == 0 && l->state == LEASE_DRAINING)
 		lease_drain(l);
-	manager_idle(l->manager);
+	l->leases->hooks->idle(l->leases);
 	lease_unref(l);
 }
 
@@ -304,7 +317,7 @@ void leases_interface_gone(struct device *d)
 {
 	struct lease *l, *next;
 
-	for (l = TAILQ_FIRST(&d->manager->leases); l; l = next) {
+	for (l = TAILQ_FIRST(&d->devices->leases->list); l; l = next) {
 		next = TAILQ_NEXT(l, entry);
 		if (l->device != d)
 			continue;
@@ -313,11 +326,11 @@ void leases_interface_gone(struct device *d)
 	}
 }
 
-void leases_link_gone(struct manager *m, unsigned ifindex, bool moved)
+void leases_link_gone(struct leases *leases, unsigned ifindex, bool moved)
 {
 	struct lease *l, *next;
 
-	for (l = TAILQ_FIRST(&m->leases); l; l = next) {
+	for (l = TAILQ_FIRST(&leases->list); l; l = next) {
 		next = TAILQ_NEXT(l, entry);
 		/* Draining deletes it, too: that is no news then. */
 		if (l->granted && l->grant.kind == GRANT_NETKIT && l->grant.ifindex == ifindex &&
@@ -326,35 +339,35 @@ void leases_link_gone(struct manager *m, unsigned ifindex, bool moved)
 	}
 }
 
-int leases_check_links(struct manager *m)
+int leases_check_links(struct leases *leases)
 {
 	struct lease *l, *next;
 	struct nic_link *links;
 	size_t n;
 	int r;
 
-	r = m->backend->ops->links(m->backend, &links, &n);
+	r = leases->backend->ops->links(leases->backend, &links, &n);
 	if (r != 0)
 		return r < 0 ? r : -EIO;
-	for (l = TAILQ_FIRST(&m->leases); l; l = next) {
+	for (l = TAILQ_FIRST(&leases->list); l; l = next) {
 		bool found = !l->granted || l->grant.kind != GRANT_NETKIT;
 
 		next = TAILQ_NEXT(l, entry);
 		for (size_t i = 0; i < n && !found; i++)
 			found = links[i].ifindex == l->grant.ifindex;
 		if (!found)
-			leases_link_gone(m, l->grant.ifindex, false);
+			leases_link_gone(leases, l->grant.ifindex, false);
 	}
 	nic_links_free(links, n);
 	return 0;
 }
 
-void leases_leave(struct manager *m)
+void leases_leave(struct leases *leases)
 {
 	struct lease *l;
 
-	while ((l = TAILQ_FIRST(&m->leases))) {
-		TAILQ_REMOVE(&m->leases, l, entry);
+	while ((l = TAILQ_FIRST(&leases->list))) {
+		TAILQ_REMOVE(&leases->list, l, entry);
 		l->device->n_leases--;
 		proofs_leave(l);
 		while (l->n_flows > 0)

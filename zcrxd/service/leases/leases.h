@@ -13,9 +13,12 @@
 #include "device.h"
 #include "flow.h"
 #include "lease.h"
-#include "manager.h"
 #include "recovery.h"
 #include "taken.h"
+#include "urgent.h"
+
+struct leases;
+struct prover;
 
 /* A flow of a lease; its states are in recovery.h. */
 struct lease_flow {
@@ -63,7 +66,7 @@ struct lease_waiter {
 
 struct lease {
 	TAILQ_ENTRY(lease) entry;
-	struct manager *manager;
+	struct leases *leases;
 	struct device *device;
 	unsigned ifindex; /* the device's when the lease was made */
 	unsigned n_ref;
@@ -116,14 +119,57 @@ struct lease {
 	char *record; /* its part of the state file; NULL: to be made */
 };
 
+/* What those who stand above the leases do about them: set once, by the manager. */
+struct lease_hooks {
+	void (*changed)(struct lease *l);     /* its state */
+	void (*freed)(struct device *d);      /* it was one of the device's, and is over */
+	void (*look)(struct device *d);	      /* somebody else's rule or table was in the way */
+	void (*saved)(struct leases *leases); /* the record can be written (again), or cannot any more */
+	void (*idle)(struct leases *leases);  /* an operation has ended */
+};
+
+TAILQ_HEAD(lease_list, lease);
+TAILQ_HEAD(stray_list, stray);
+TAILQ_HEAD(lingering_list, lingering);
+LIST_HEAD(registrar_list, registrar);
+
+struct leases {
+	struct lease_list list;
+	struct loop *loop;
+	struct nic_backend *backend;
+	struct devices *devices;
+	const struct lease_hooks *hooks;
+	struct stray_list strays;	 /* what went with a NIC: strays.h */
+	struct lingering_list lingering; /* areas of leases that are over: lingering.h */
+	struct registrar_list registrars;
+	struct prover *prover; /* prover.h */
+	struct urgent_slot urgent[URGENT_MAX];
+	sd_event_source *proof_timer;
+	uint64_t last_flow_id;
+	int rings_fd;	   /* nic_backend_ops.rings(); borrowed */
+	bool rings_stored; /* the service manager has a copy */
+	char *state_path;
+	char *state_set_aside;	     /* what became of a state file that could not be read */
+	int state_error;	     /* why its last write failed, and that was said; or 0 */
+	sd_event_source *save_timer; /* then it is tried again */
+	bool store_marked;	     /* the service manager has the mark: fdstore.h */
+	size_t n_store_lost;	     /* leases that it did not keep, at start */
+	size_t n_dropped;	     /* leases that could not be read, at start */
+};
+
+/* Nothing that is in it already is touched. */
+void leases_init(struct leases *leases);
+/* The lists have to be empty. */
+void leases_done(struct leases *leases);
+
 struct lease *lease_ref(struct lease *l);
 struct lease *lease_unref(struct lease *l);
 DEFINE_CLEANUP(struct lease *, lease_unref)
 
-struct lease *leases_find(struct manager *m, uint32_t id);
+struct lease *leases_find(struct leases *leases, uint32_t id);
 /* What the uid holds already, for the policy. */
 struct policy_usage;
-void leases_usage(struct manager *m, uid_t uid, struct policy_usage *ret);
+void leases_usage(struct leases *leases, uid_t uid, struct policy_usage *ret);
 /* The lease with a flow that overlaps this one on the device, other than `except`; NULL if none. */
 struct lease *leases_find_overlap(struct device *d, const struct flow *flow,
 				  const struct lease *except);
@@ -133,11 +179,11 @@ uint64_t lease_area(const struct lease *l);
  * that are about to act for a client refuse if this fails. */
 int lease_save(struct lease *l);
 /* The same, after leases came or went. */
-int leases_save(struct manager *m);
+int leases_save(struct leases *leases);
 /* 0 if the last of them worked, else a refusal that says what was to be done. */
 int lease_check_saved(const struct lease *l, const char *act, struct fault *reterr);
 /* The daemon ends, the leases do not. */
-void leases_leave(struct manager *m);
+void leases_leave(struct leases *leases);
 
 /* The queues of the leases that an earlier daemon has left are theirs. */
 void leases_claim_queues(struct device *d);
@@ -162,6 +208,6 @@ int lease_check_store(const struct lease *l, unsigned n, struct fault *reterr);
 
 void leases_interface_gone(struct device *d);
 /* Some link is gone: if it was a lease's netkit device, somebody took the queues from it. */
-void leases_link_gone(struct manager *m, unsigned ifindex, bool moved);
+void leases_link_gone(struct leases *leases, unsigned ifindex, bool moved);
 /* The same for every link that is not there, should we not have been told. */
-int leases_check_links(struct manager *m);
+int leases_check_links(struct leases *leases);

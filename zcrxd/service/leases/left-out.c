@@ -81,7 +81,7 @@ static size_t find_room(const struct lease *l, size_t n, struct fault *ret)
 	struct policy_usage usage;
 	uint64_t policy;
 
-	leases_usage(l->manager, l->owner_uid, &usage);
+	leases_usage(l->leases, l->owner_uid, &usage);
 	policy = usage.flows < l->max_flows ? l->max_flows - usage.flows : 0;
 	if (n <= lease && n <= policy)
 		return n;

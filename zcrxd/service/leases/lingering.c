@@ -6,37 +6,37 @@
 #include "lingering.h"
 #include "log.h"
 
-static void drop(struct manager *m, struct lingering *g)
+static void drop(struct leases *leases, struct lingering *g)
 {
-	TAILQ_REMOVE(&m->lingering, g, entry);
+	TAILQ_REMOVE(&leases->lingering, g, entry);
 	free(g);
 }
 
-void lingering_free(struct manager *m)
+void lingering_free(struct leases *leases)
 {
-	while (!TAILQ_EMPTY(&m->lingering))
-		drop(m, TAILQ_FIRST(&m->lingering));
+	while (!TAILQ_EMPTY(&leases->lingering))
+		drop(leases, TAILQ_FIRST(&leases->lingering));
 }
 
 /* Those of the user, at most one more than he may have. */
-static size_t list_of(struct manager *m, uid_t uid, struct lingering *ret[LINGERING_MAX + 1])
+static size_t list_of(struct leases *leases, uid_t uid, struct lingering *ret[LINGERING_MAX + 1])
 {
 	struct lingering *g;
 	size_t n = 0;
 
-	TAILQ_FOREACH(g, &m->lingering, entry)
+	TAILQ_FOREACH(g, &leases->lingering, entry)
 		if (g->uid == uid && n <= LINGERING_MAX)
 			ret[n++] = g;
 	return n;
 }
 
 /* What could not be asked counts. The record is not written for it: the next daemon asks, too. */
-static size_t review(struct manager *m, uid_t uid, uint64_t *ret_area)
+static size_t review(struct leases *leases, uid_t uid, uint64_t *ret_area)
 {
 	struct lingering *list[LINGERING_MAX + 1];
 	uint64_t keys[LINGERING_MAX + 1];
 	bool found[LINGERING_MAX + 1];
-	size_t n = list_of(m, uid, list), left = 0;
+	size_t n = list_of(leases, uid, list), left = 0;
 	int r;
 
 	*ret_area = 0;
@@ -44,12 +44,12 @@ static size_t review(struct manager *m, uid_t uid, uint64_t *ret_area)
 		return 0;
 	for (size_t i = 0; i < n; i++)
 		keys[i] = list[i]->ring_key;
-	r = m->backend->ops->find_rings(m->backend, keys, n, found);
+	r = leases->backend->ops->find_rings(leases->backend, keys, n, found);
 	if (r < 0)
 		log_errno(r, "Cannot look for rings of leases that are over");
 	for (size_t i = 0; i < n; i++) {
 		if (r == 0 && !found[i]) {
-			drop(m, list[i]);
+			drop(leases, list[i]);
 			continue;
 		}
 		*ret_area += list[i]->area;
@@ -58,18 +58,18 @@ static size_t review(struct manager *m, uid_t uid, uint64_t *ret_area)
 	return left;
 }
 
-uint64_t lingering_area(struct manager *m, uid_t uid)
+uint64_t lingering_area(struct leases *leases, uid_t uid)
 {
 	uint64_t area;
 
-	(void)review(m, uid, &area);
+	(void)review(leases, uid, &area);
 	return area;
 }
 
-int lingering_check(struct manager *m, uid_t uid, struct fault *reterr)
+int lingering_check(struct leases *leases, uid_t uid, struct fault *reterr)
 {
 	uint64_t area;
-	size_t n = review(m, uid, &area);
+	size_t n = review(leases, uid, &area);
 
 	if (n < LINGERING_MAX)
 		return 0;
@@ -79,7 +79,7 @@ int lingering_check(struct manager *m, uid_t uid, struct fault *reterr)
 			 n, (uintmax_t)area);
 }
 
-void lingering_add(struct manager *m, uid_t uid, uint64_t area, uint64_t ring_key)
+void lingering_add(struct leases *leases, uid_t uid, uint64_t area, uint64_t ring_key)
 {
 	struct lingering *g;
 
@@ -91,14 +91,14 @@ void lingering_add(struct manager *m, uid_t uid, uint64_t area, uint64_t ring_ke
 		return;
 	}
 	*g = (struct lingering){ .uid = uid, .area = area, .ring_key = ring_key };
-	TAILQ_INSERT_TAIL(&m->lingering, g, entry);
-	(void)review(m, uid, &area);
+	TAILQ_INSERT_TAIL(&leases->lingering, g, entry);
+	(void)review(leases, uid, &area);
 }
 
 void lingering_note(const struct lease *l)
 {
 	for (unsigned i = 0; i < l->n_queues && l->grant.kind != GRANT_SOFTWARE; i++)
 		if (l->per_queue[i].bound)
-			lingering_add(l->manager, l->owner_uid, l->per_queue[i].area,
+			lingering_add(l->leases, l->owner_uid, l->per_queue[i].area,
 				      nic_ring_key(l->id, i));
 }

@@ -21,9 +21,9 @@ struct lingering {
 /* The lease ends: before anything of it is forgotten. */
 void lingering_note(const struct lease *l);
 /* Forgets it again if the ring is gone. */
-void lingering_add(struct manager *m, uid_t uid, uint64_t area, uint64_t ring_key);
+void lingering_add(struct leases *leases, uid_t uid, uint64_t area, uint64_t ring_key);
 /* Bytes, of rings that are there still. */
-uint64_t lingering_area(struct manager *m, uid_t uid);
+uint64_t lingering_area(struct leases *leases, uid_t uid);
 /* QUOTA_EXCEEDED: too many of them. */
-int lingering_check(struct manager *m, uid_t uid, struct fault *reterr);
-void lingering_free(struct manager *m);
+int lingering_check(struct leases *leases, uid_t uid, struct fault *reterr);
+void lingering_free(struct leases *leases);

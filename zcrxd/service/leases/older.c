@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "flow-guard.h"
 #include "flows.h"
 #include "leases.h"
 #include "older.h"
@@ -18,7 +19,7 @@
 
 int older_prepare(struct lease *l, const struct flow_list *list, struct older *ret)
 {
-	struct older o = { .backend = l->manager->backend };
+	struct older o = { .backend = l->leases->backend };
 	const bool decides = flow_guard_decides(l->device);
 
 	o.flows = calloc(list->n + 1, sizeof(*o.flows));

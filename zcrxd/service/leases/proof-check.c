@@ -72,12 +72,12 @@ void proof_set_gone(struct proof *p, const char *why)
 		remove_flows(p, NULL, NULL);
 }
 
-static void for_each_proof(struct manager *m, void (*call)(struct proof *p, void *data), void *data)
+static void for_each_proof(struct leases *leases, void (*call)(struct proof *p, void *data), void *data)
 {
 	struct lease *l, *next_lease;
 	struct proof *p, *next;
 
-	for (l = TAILQ_FIRST(&m->leases); l; l = next_lease) {
+	for (l = TAILQ_FIRST(&leases->list); l; l = next_lease) {
 		next_lease = TAILQ_NEXT(l, entry);
 		for (p = LIST_FIRST(&l->proofs); p; p = next) {
 			next = LIST_NEXT(p, entry);
@@ -92,9 +92,9 @@ static void match_cookie(struct proof *p, void *data)
 		proof_set_gone(p, "The socket is closed.");
 }
 
-void proofs_socket_gone(struct manager *m, uint64_t cookie)
+void proofs_socket_gone(struct leases *leases, uint64_t cookie)
 {
-	for_each_proof(m, match_cookie, &cookie);
+	for_each_proof(leases, match_cookie, &cookie);
 }
 
 /* ------------------------------------------------------------------------- receiving */
@@ -171,14 +171,14 @@ static void check_one(struct proof *p, void *data)
 		if (l->flows[i]->proof == p)
 			c->flows[c->n_flows++] = l->flows[i]->flow;
 	c->look_for = checking->look_for && c->n_flows == 0;
-	prover_ask(l->manager->prover, c);
+	prover_ask(l->leases->prover, c);
 }
 
-void proofs_verify_all(struct manager *m)
+void proofs_verify_all(struct leases *leases)
 {
 	struct checking checking = { .look_for = true };
 
-	for_each_proof(m, check_one, &checking);
+	for_each_proof(leases, check_one, &checking);
 }
 
 static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
@@ -194,29 +194,29 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 	return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
 
-void proofs_check(struct manager *m)
+void proofs_check(struct leases *leases)
 {
 	struct checking checking = {};
 
-	for_each_proof(m, check_one, &checking);
+	for_each_proof(leases, check_one, &checking);
 }
 
-int proofs_watch(struct manager *m)
+int proofs_watch(struct leases *leases)
 {
 	int enabled, r;
 
-	if (!m->proof_timer) {
-		r = sd_event_add_time_relative(m->event, &m->proof_timer, CLOCK_MONOTONIC,
-					       CHECK_USEC, 0, on_timer, m);
+	if (!leases->proof_timer) {
+		r = sd_event_add_time_relative(leases->loop->event, &leases->proof_timer, CLOCK_MONOTONIC,
+					       CHECK_USEC, 0, on_timer, leases);
 		if (r >= 0)
-			loop_set_protection(m->proof_timer);
+			loop_set_protection(leases->proof_timer);
 		return r;
 	}
-	r = sd_event_source_get_enabled(m->proof_timer, &enabled);
+	r = sd_event_source_get_enabled(leases->proof_timer, &enabled);
 	if (r < 0 || enabled != SD_EVENT_OFF)
 		return r < 0 ? r : 0;
-	r = sd_event_source_set_time_relative(m->proof_timer, CHECK_USEC);
-	return r < 0 ? r : sd_event_source_set_enabled(m->proof_timer, SD_EVENT_ONESHOT);
+	r = sd_event_source_set_time_relative(leases->proof_timer, CHECK_USEC);
+	return r < 0 ? r : sd_event_source_set_enabled(leases->proof_timer, SD_EVENT_ONESHOT);
 }
 
 /* ------------------------------------------------------------------------- addresses */
@@ -311,7 +311,7 @@ static void follow_more(struct proof *p, const struct flow_set *set)
 		if (!lease_has_flow(p->lease, &set->flows[i]))
 			c->flows[c->n_flows++] = set->flows[i];
 	if (c->n_flows > 0)
-		prover_ask(p->lease->manager->prover, c);
+		prover_ask(p->lease->leases->prover, c);
 	else {
 		left_out_note(p, NULL, 0, NULL);
 		(void)question_end(c, PROOF_MORE);
@@ -353,6 +353,6 @@ void proofs_addresses_changed(struct device *d)
 
 	if (read_addresses(d, &a) < 0)
 		return;
-	for_each_proof(d->manager, follow, &a);
+	for_each_proof(d->devices->leases, follow, &a);
 	free(a.list);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 
+#include "flow-guard.h"
 #include "leases.h"
 #include "proof-check.h"
 #include "proof-show.h"
@@ -57,7 +58,7 @@ static int on_answer(struct socket_check *c, struct lease *l, struct proof *p, b
 	if (r == 0)
 		r = check_addresses(l, c, ret_again);
 	if (r == 0 && !*ret_again)
-		r = proofs_watch(l->manager);
+		r = proofs_watch(l->leases);
 	return r;
 }
 
@@ -66,7 +67,7 @@ static void ask_again(struct socket_check *c, struct lease *l)
 	set_receiver(c, l->device);
 	free(TAKE_PTR(c->flows));
 	c->n_flows = 0;
-	prover_ask(l->manager->prover, c);
+	prover_ask(l->leases->prover, c);
 }
 
 static void on_shown(struct socket_check *c)
@@ -120,7 +121,7 @@ static int prepare(struct lease *l, const struct socket_facts *facts, uid_t uid,
 int proof_show(struct lease *l, int fd, unsigned queue, uid_t uid, proof_shown shown, void *userdata,
 	       struct fault *reterr)
 {
-	struct nic_backend *b = l->manager->backend;
+	struct nic_backend *b = l->leases->backend;
 	_cleanup_(socket_check_freep) struct socket_check *c = NULL;
 	_cleanup_free_ struct showing *s = calloc(1, sizeof(*s));
 	struct socket_facts facts;
@@ -136,7 +137,7 @@ int proof_show(struct lease *l, int fd, unsigned queue, uid_t uid, proof_shown s
 	if (r != 0)
 		return r < 0 ? fault_kernel(reterr, -r, NULL, "watch the socket", "Try again.") : r;
 	if (facts.tcp_state != TCP_LISTEN && flow_guard_decides(l->device))
-		r = urgent_begin(l->manager, uid, fd, &s->proof->urgent, reterr);
+		r = urgent_begin(l->leases, uid, fd, &s->proof->urgent, reterr);
 	if (r != 0) {
 		proof_free(s->proof);
 		return r;
@@ -146,6 +147,6 @@ int proof_show(struct lease *l, int fd, unsigned queue, uid_t uid, proof_shown s
 	proof_ref_flow(s->proof);
 	lease_begin(l);
 	c->userdata = TAKE_PTR(s);
-	prover_ask(l->manager->prover, TAKE_PTR(c));
+	prover_ask(l->leases->prover, TAKE_PTR(c));
 	return 0;
 }

@@ -110,7 +110,7 @@ struct proof *proof_free(struct proof *p)
 		if (p->questions[i])
 			p->questions[i]->userdata = NULL; /* nobody is there to be answered */
 	if (p->awaited)
-		p->lease->manager->backend->ops->forget_socket(p->lease->manager->backend,
+		p->lease->leases->backend->ops->forget_socket(p->lease->leases->backend,
 							       p->facts.cookie);
 	urgent_end(&p->urgent);
 	left_out_done(&p->left_out);
@@ -175,7 +175,7 @@ int proof_adopt(struct lease *l, int epoll_fd, const struct record_proof *record
 			      .proved = true,
 			      .epoll_fd = -EBADF };
 	if (epoll_fd >= 0) {
-		r = sd_event_add_io(l->manager->event, &p->source, epoll_fd, EPOLLIN, on_socket, p);
+		r = sd_event_add_io(l->leases->loop->event, &p->source, epoll_fd, EPOLLIN, on_socket, p);
 		if (r < 0) {
 			free(p);
 			return r;
@@ -200,7 +200,7 @@ void proofs_leave(struct lease *l)
 
 int proof_await(struct proof *p)
 {
-	struct nic_backend *b = p->lease->manager->backend;
+	struct nic_backend *b = p->lease->leases->backend;
 	int r = b->ops->await_socket(b, p->facts.cookie);
 
 	p->awaited = r == 0;
@@ -215,7 +215,7 @@ static int proof_watch(struct proof *p, int socket_fd)
 	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (p->epoll_fd < 0 || epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, socket_fd, &event) < 0)
 		return -errno;
-	return sd_event_add_io(p->lease->manager->event, &p->source, p->epoll_fd, EPOLLIN, on_socket,
+	return sd_event_add_io(p->lease->leases->loop->event, &p->source, p->epoll_fd, EPOLLIN, on_socket,
 			       p);
 }
 

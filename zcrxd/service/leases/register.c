@@ -244,14 +244,14 @@ static void ways_run(struct nic *nic, void *data)
 static int start_registrar(struct registration *g)
 {
 	struct lease *l = g->lease;
-	struct manager *m = l->manager;
+	struct leases *leases = l->leases;
 	int pidfd = fcntl(g->request.pidfd, F_DUPFD_CLOEXEC, 3), r = 0;
 
 	if (pidfd < 0)
 		return -errno;
-	if (g->request.rings_fd >= 0 && !m->rings_stored) {
+	if (g->request.rings_fd >= 0 && !leases->rings_stored) {
 		r = fdstore_push(FDSTORE_RINGS, g->request.rings_fd);
-		m->rings_stored = r == 0;
+		leases->rings_stored = r == 0;
 	}
 	if (r == 0)
 		r = lease_check_store(l, 1, &g->fault);
@@ -262,7 +262,7 @@ static int start_registrar(struct registration *g)
 	r = lease_set_client(l, g->queue, pidfd, g->request.uid, true);
 	if (r < 0)
 		return r;
-	return registrar_start(m, &g->request, is_excused, on_registered, g, &g->fault);
+	return registrar_start(leases, &g->request, is_excused, on_registered, g, &g->fault);
 }
 
 static void ways_done(void *data);
@@ -274,8 +274,8 @@ static bool look_again(struct registration *g)
 {
 	struct lease *l = g->lease;
 
-	drift_look(l->device, true);
-	if (!g->table || l->manager->config->on_drift != ON_DRIFT_REPAIR || ++g->tries >= WAYS_TRIES ||
+	l->leases->hooks->look(l->device);
+	if (!g->table || l->device->devices->config->on_drift != ON_DRIFT_REPAIR || ++g->tries >= WAYS_TRIES ||
 	    device_submit(l->device, ways_run, ways_done, g) < 0)
 		return false;
 	fault_done(&g->fault);
@@ -354,7 +354,7 @@ static int registration_note_ways(struct registration *g)
 int lease_register(struct lease *l, unsigned queue, const struct ifq_request *request,
 		   register_done done, void *userdata, struct fault *reterr)
 {
-	const struct kernel_features *k = l->manager->backend->ops->features(l->manager->backend);
+	const struct kernel_features *k = l->leases->backend->ops->features(l->leases->backend);
 	struct registration *g;
 	int r;
 
@@ -378,7 +378,7 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	g->request.watched |= l->grant.kind == GRANT_SOFTWARE;
 	g->request.ring_key = l->grant.kind == GRANT_SOFTWARE ? g->request.queue
 							      : nic_ring_key(l->id, queue);
-	g->request.rings_fd = g->request.watched ? l->manager->rings_fd : -EBADF;
+	g->request.rings_fd = g->request.watched ? l->leases->rings_fd : -EBADF;
 	r = registration_dup_fds(g, request);
 	if (r == 0)
 		r = registration_note_ways(g);
@@ -391,7 +391,7 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	lease_begin(l);
 	l->per_queue[queue].registering = true;
 	/* What is repaired anyway is closed at once, as for a queue in use. */
-	l->per_queue[queue].binding = l->manager->config->on_drift == ON_DRIFT_REPAIR;
+	l->per_queue[queue].binding = l->device->devices->config->on_drift == ON_DRIFT_REPAIR;
 	l->per_queue[queue].area = request->area_size;
 	(void)lease_save(l);
 	return 0;

@@ -303,33 +303,33 @@ static int registrar_fork(struct registrar *g, struct nic_backend *backend,
 	return 0;
 }
 
-int registrar_start(struct manager *m, const struct ifq_request *request,
+int registrar_start(struct leases *leases, const struct ifq_request *request,
 		    registrar_excused excused, registrar_done done, void *userdata,
 		    struct fault *reterr)
 {
 	_cleanup_(registrar_freep) struct registrar *g = NULL;
 	int r;
 
-	r = check_hung(&m->registrars, request->uid, reterr);
+	r = check_hung(&leases->registrars, request->uid, reterr);
 	if (r != 0)
 		return r;
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return -ENOMEM;
-	*g = (struct registrar){ .backend = m->backend, .uid = request->uid, .answer_fd = -EBADF,
+	*g = (struct registrar){ .backend = leases->backend, .uid = request->uid, .answer_fd = -EBADF,
 				 .excused = excused, .done = done, .userdata = userdata };
-	LIST_INSERT_HEAD(&m->registrars, g, entry);
+	LIST_INSERT_HEAD(&leases->registrars, g, entry);
 	g->client_pidfd = fcntl(request->pidfd, F_DUPFD_CLOEXEC, 3);
 	if (g->client_pidfd < 0)
 		return -errno;
-	r = sd_event_add_time_relative(m->event, &g->deadline, CLOCK_MONOTONIC,
+	r = sd_event_add_time_relative(leases->loop->event, &g->deadline, CLOCK_MONOTONIC,
 				       REGISTRAR_DEADLINE_USEC, 0, on_deadline, g);
 	if (r < 0)
 		return r;
-	r = registrar_fork(g, m->backend, request);
+	r = registrar_fork(g, leases->backend, request);
 	if (r < 0)
 		return r;
-	r = sd_event_add_child(m->event, &g->child, g->pid, WEXITED, on_child, g);
+	r = sd_event_add_child(leases->loop->event, &g->child, g->pid, WEXITED, on_child, g);
 	if (r < 0) {
 		kill(g->pid, SIGKILL);
 		waitpid(g->pid, NULL, 0);

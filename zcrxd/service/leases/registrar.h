@@ -8,7 +8,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "manager.h"
+#include "leases.h"
 #include "nic.h"
 
 /* How long a client may keep its own ring's lock from us. A large cold area takes hundreds of
@@ -35,7 +35,7 @@ typedef void (*registrar_done)(int r, const struct ifq *ifq, int export_fd, stru
  * helped; the process is left behind then. Who has REGISTRARS_HUNG_MAX late ones is refused another
  * (QUOTA_EXCEEDED).
  */
-int registrar_start(struct manager *m, const struct ifq_request *request,
+int registrar_start(struct leases *leases, const struct ifq_request *request,
 		    registrar_excused excused, registrar_done done, void *userdata,
 		    struct fault *reterr);
 /* The loop ends; the processes do so by themselves. */

@@ -64,7 +64,7 @@ void leases_resume(struct device *d)
 {
 	struct lease *l, *next;
 
-	for (l = TAILQ_FIRST(&d->manager->leases); l; l = next) {
+	for (l = TAILQ_FIRST(&d->devices->leases->list); l; l = next) {
 		next = TAILQ_NEXT(l, entry);
 		if (l->device == d)
 			resume_lease(l);

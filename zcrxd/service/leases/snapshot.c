@@ -92,18 +92,18 @@ static void lists_done(struct lists *a)
 	free(a->lingering);
 }
 
-static int list_leases(struct manager *m, struct lists *a, struct record_parts *p)
+static int list_leases(struct leases *leases, struct lists *a, struct record_parts *p)
 {
 	struct lease *l;
 	size_t n = 0;
 	int r;
 
-	TAILQ_FOREACH(l, &m->leases, entry)
+	TAILQ_FOREACH(l, &leases->list, entry)
 		n++;
 	a->leases = calloc(n + 1, sizeof(*a->leases));
 	if (!a->leases)
 		return -ENOMEM;
-	TAILQ_FOREACH(l, &m->leases, entry) {
+	TAILQ_FOREACH(l, &leases->list, entry) {
 		if (l->n_queues == 0)
 			continue; /* it holds nothing that would have to be taken back */
 		r = lease_format_record(l);
@@ -115,48 +115,48 @@ static int list_leases(struct manager *m, struct lists *a, struct record_parts *
 	return 0;
 }
 
-static int list_strays(struct manager *m, struct lists *a, struct record_parts *p)
+static int list_strays(struct leases *leases, struct lists *a, struct record_parts *p)
 {
 	const struct stray *s;
 	size_t n = 0;
 
-	TAILQ_FOREACH(s, &m->strays, entry)
+	TAILQ_FOREACH(s, &leases->strays, entry)
 		n++;
 	a->strays = calloc(n + 1, sizeof(*a->strays));
 	if (!a->strays)
 		return -ENOMEM;
-	TAILQ_FOREACH(s, &m->strays, entry)
+	TAILQ_FOREACH(s, &leases->strays, entry)
 		a->strays[p->n_strays++] = s->text;
 	p->strays = a->strays;
 	return 0;
 }
 
-static int list_lingering(struct manager *m, struct lists *a, struct record_parts *p)
+static int list_lingering(struct leases *leases, struct lists *a, struct record_parts *p)
 {
 	const struct lingering *g;
 	size_t n = 0;
 
-	TAILQ_FOREACH(g, &m->lingering, entry)
+	TAILQ_FOREACH(g, &leases->lingering, entry)
 		n++;
 	a->lingering = calloc(n + 1, sizeof(*a->lingering));
 	if (!a->lingering)
 		return -ENOMEM;
-	TAILQ_FOREACH(g, &m->lingering, entry)
+	TAILQ_FOREACH(g, &leases->lingering, entry)
 		a->lingering[p->n_lingering++] =
 			(struct record_lingering){ .uid = g->uid, .area = g->area, .ring_key = g->ring_key };
 	p->lingering = a->lingering;
 	return 0;
 }
 
-int leases_format_record(struct manager *m, char **ret)
+int leases_format_record(struct leases *leases, char **ret)
 {
-	struct record_parts p = { .last_flow_id = m->last_flow_id, .kept = m->store_marked };
+	struct record_parts p = { .last_flow_id = leases->last_flow_id, .kept = leases->store_marked };
 	_cleanup_(lists_done) struct lists a = {};
-	int r = list_leases(m, &a, &p);
+	int r = list_leases(leases, &a, &p);
 
 	if (r == 0)
-		r = list_strays(m, &a, &p);
+		r = list_strays(leases, &a, &p);
 	if (r == 0)
-		r = list_lingering(m, &a, &p);
+		r = list_lingering(leases, &a, &p);
 	return r < 0 ? r : record_format(&p, ret);
 }

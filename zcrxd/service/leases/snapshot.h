@@ -12,4 +12,4 @@ void lease_forget_record(struct lease *l);
 /* Makes it, if there is none: l->record. */
 int lease_format_record(struct lease *l);
 /* Of all leases, and of what is left of those that are over. */
-int leases_format_record(struct manager *m, char **ret);
+int leases_format_record(struct leases *leases, char **ret);

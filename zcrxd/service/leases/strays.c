@@ -22,20 +22,20 @@ struct stray_job {
 
 /* --------------------------------------------------------------------------------- the list */
 
-static void stray_free(struct manager *m, struct stray *s)
+static void stray_free(struct leases *leases, struct stray *s)
 {
-	TAILQ_REMOVE(&m->strays, s, entry);
+	TAILQ_REMOVE(&leases->strays, s, entry);
 	free(s->text);
 	free(s);
 }
 
-void strays_free(struct manager *m)
+void strays_free(struct leases *leases)
 {
-	while (!TAILQ_EMPTY(&m->strays))
-		stray_free(m, TAILQ_FIRST(&m->strays));
+	while (!TAILQ_EMPTY(&leases->strays))
+		stray_free(leases, TAILQ_FIRST(&leases->strays));
 }
 
-static int append(struct manager *m, const char *text)
+static int append(struct leases *leases, const char *text)
 {
 	struct stray *s = calloc(1, sizeof(*s)), *other;
 	size_t n = 0;
@@ -47,11 +47,11 @@ static int append(struct manager *m, const char *text)
 		free(s);
 		return -ENOMEM;
 	}
-	TAILQ_INSERT_TAIL(&m->strays, s, entry);
-	TAILQ_FOREACH(other, &m->strays, entry)
+	TAILQ_INSERT_TAIL(&leases->strays, s, entry);
+	TAILQ_FOREACH(other, &leases->strays, entry)
 		n++;
 	if (n > STRAYS_MAX)
-		stray_free(m, TAILQ_FIRST(&m->strays));
+		stray_free(leases, TAILQ_FIRST(&leases->strays));
 	return 0;
 }
 
@@ -68,16 +68,16 @@ void stray_note(struct lease *l)
 	lease_forget_record(l); /* some of it may have changed without a word on record */
 	r = lease_format_record(l);
 	if (r >= 0)
-		r = append(l->manager, l->record);
+		r = append(l->leases, l->record);
 	if (r < 0)
 		log_errno(r, "Cannot note what lease %08x has left on %s", l->id,
 			  device_name(l->device));
 }
 
-void stray_adopt(struct manager *m, const struct record_lease *saved)
+void stray_adopt(struct leases *leases, const struct record_lease *saved)
 {
 	if (saved->n_flows > 0 || saved->spread != SPREAD_NONE)
-		(void)append(m, saved->text);
+		(void)append(leases, saved->text);
 }
 
 /* ---------------------------------------------------------------------------------- the job */
@@ -149,15 +149,15 @@ static void remove_done(void *data)
 		log_message(LOG_WARNING, &fields, "What leases had left on %s when it went could not be "
 			    "removed: %s", d->name, j->r > 0 ? j->fault.message : strerror(-j->r));
 	/* What could not be removed is like anybody's from now on: later leases may want the same. */
-	for (s = TAILQ_FIRST(&d->manager->strays); s && j->r != ZCRX_NO_SUCH_INTERFACE; s = next) {
+	for (s = TAILQ_FIRST(&d->devices->leases->strays); s && j->r != ZCRX_NO_SUCH_INTERFACE; s = next) {
 		next = TAILQ_NEXT(s, entry);
 		for (size_t i = 0; i < j->n; i++)
 			if (j->strays[i] == s) {
-				stray_free(d->manager, s);
+				stray_free(d->devices->leases, s);
 				break;
 			}
 	}
-	(void)leases_save(d->manager);
+	(void)leases_save(d->devices->leases);
 	job_free(j);
 	device_job_done(d);
 }
@@ -177,19 +177,19 @@ void strays_remove(struct device *d)
 	int r = 0;
 
 	/* Queues without a NIC have no rules, and do not go. */
-	if (TAILQ_EMPTY(&d->manager->strays) || d->ifindex == SOFTWARE_IFINDEX)
+	if (TAILQ_EMPTY(&d->devices->leases->strays) || d->ifindex == SOFTWARE_IFINDEX)
 		return;
 	j = calloc(1, sizeof(*j));
 	if (j) {
 		j->device = d;
-		TAILQ_FOREACH(s, &d->manager->strays, entry)
+		TAILQ_FOREACH(s, &d->devices->leases->strays, entry)
 			n++;
 		j->leases = calloc(n, sizeof(*j->leases));
 		j->strays = calloc(n, sizeof(*j->strays));
 	}
 	if (!j || !j->leases || !j->strays)
 		r = -ENOMEM;
-	TAILQ_FOREACH(s, &d->manager->strays, entry) {
+	TAILQ_FOREACH(s, &d->devices->leases->strays, entry) {
 		struct record_lease l;
 
 		if (r < 0 || record_parse_lease(s->text, &l) < 0)

@@ -20,7 +20,7 @@ struct stray {
 /* Its interface is gone, it is about to end: to be noted before anything of it is forgotten. */
 void stray_note(struct lease *l);
 /* On record, of an interface that is not there. */
-void stray_adopt(struct manager *m, const struct record_lease *saved);
+void stray_adopt(struct leases *leases, const struct record_lease *saved);
 /* It is there: its worker removes what is exactly ours before it does anything else. */
 void strays_remove(struct device *d);
-void strays_free(struct manager *m);
+void strays_free(struct leases *leases);

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "fault.h"
-#include "manager.h"
+#include "leases.h"
 #include "urgent.h"
 
 /* With SO_OOBINLINE the kernel never says that there is any. Whoever switches that on just for our
@@ -56,13 +56,13 @@ static int ask(struct nic_backend *backend, const int *fds, size_t n, void (*wai
 
 /* ---------------------------------------------------------------------------- the daemon */
 
-static struct urgent_slot *find_slot(struct manager *m, uid_t uid)
+static struct urgent_slot *find_slot(struct leases *leases, uid_t uid)
 {
 	struct urgent_slot *found = NULL;
 	unsigned n = 0;
 
 	for (size_t i = 0; i < URGENT_MAX; i++) {
-		struct urgent_slot *s = &m->urgent[i];
+		struct urgent_slot *s = &leases->urgent[i];
 
 		if (!s->question)
 			found = s;
@@ -72,9 +72,9 @@ static struct urgent_slot *find_slot(struct manager *m, uid_t uid)
 	return n < URGENT_OF_A_USER ? found : NULL;
 }
 
-int urgent_begin(struct manager *m, uid_t uid, int fd, struct urgent *ret, struct fault *reterr)
+int urgent_begin(struct leases *leases, uid_t uid, int fd, struct urgent *ret, struct fault *reterr)
 {
-	struct urgent_slot *s = find_slot(m, uid);
+	struct urgent_slot *s = find_slot(leases, uid);
 	struct urgent u = { .slot = s };
 	int r;
 
@@ -83,7 +83,7 @@ int urgent_begin(struct manager *m, uid_t uid, int fd, struct urgent *ret, struc
 				 "Too many connections are being asked about just now, at most %u of a "
 				 "user; those whose process receives into memory that never comes stay "
 				 "among them. End such a process, or try again.", URGENT_OF_A_USER);
-	r = question_new(m->event, ask, m->backend, &fd, 1, &s->question);
+	r = question_new(leases->loop->event, ask, leases->backend, &fd, 1, &s->question);
 	if (r < 0)
 		return r;
 	s->uid = uid;
@@ -134,8 +134,8 @@ void urgent_end(struct urgent *u)
 	*u = (struct urgent) {};
 }
 
-void urgent_free_all(struct manager *m)
+void urgent_free_all(struct leases *leases)
 {
 	for (size_t i = 0; i < URGENT_MAX; i++)
-		question_abandon(&m->urgent[i].question);
+		question_abandon(&leases->urgent[i].question);
 }

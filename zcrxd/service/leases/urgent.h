@@ -14,12 +14,12 @@
 #include "question.h"
 
 struct fault;
-struct manager;
+struct leases;
 
 #define URGENT_MAX	  64
 #define URGENT_OF_A_USER  8
 
-/* Of the manager: those whose process has not ended. */
+/* Of all leases: those whose process has not ended. */
 struct urgent_slot {
 	struct question *question;
 	uid_t uid;
@@ -35,9 +35,9 @@ struct urgent {
 };
 
 /* On the loop. Its process has a copy of the socket until it is asked or ended. */
-int urgent_begin(struct manager *m, uid_t uid, int fd, struct urgent *ret, struct fault *reterr);
+int urgent_begin(struct leases *leases, uid_t uid, int fd, struct urgent *ret, struct fault *reterr);
 /* On a worker: 0 if there is none. */
 int urgent_check(struct urgent *u, struct fault *reterr);
 /* On the loop. */
 void urgent_end(struct urgent *u);
-void urgent_free_all(struct manager *m);
+void urgent_free_all(struct leases *leases);

@@ -26,7 +26,7 @@ bool leases_have_ways(const struct device *d)
 
 	if (d->ifindex == SOFTWARE_IFINDEX)
 		return false;
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		for (unsigned i = 0; l->device == d && i < l->n_queues; i++)
 			if (queue_is_bound(l, i))
 				return true;
@@ -71,7 +71,7 @@ int leases_ways(const struct device *d, struct lease_ways *ret)
 	size_t n_queues = 0, n_flows = 0, n_leases = 0;
 	const struct lease *l;
 
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		if (l->device == d) {
 			n_queues += l->n_queues;
 			n_flows += l->n_flows;
@@ -88,7 +88,7 @@ int leases_ways(const struct device *d, struct lease_ways *ret)
 	ret->expected.queues = ret->queues;
 	ret->expected.flows = ret->flows;
 	ret->expected.contexts = ret->contexts;
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		if (l->device == d)
 			note_lease(ret, l);
 	return 0;
@@ -98,7 +98,7 @@ const struct lease *leases_find_rule(const struct device *d, const struct nic_ru
 {
 	const struct lease *l;
 
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		for (size_t i = 0; l->device == d && i < l->n_flows; i++)
 			if (l->flows[i]->state != FLOW_PENDING &&
 			    nic_rule_is(rule, &l->flows[i]->flow, &l->flows[i]->target))
@@ -153,7 +153,7 @@ void leases_note_taken(struct device *d, const struct taken *taken)
 	struct lease *l;
 	size_t n = 0;
 
-	TAILQ_FOREACH(l, &d->manager->leases, entry) {
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry) {
 		bool sure = false;
 
 		for (size_t i = 0; l->device == d && i < l->n_flows; i++) {
@@ -188,9 +188,9 @@ void leases_judge(struct device *d, const struct nic_state *s)
 		log_errno(r, "Cannot tell who takes flows of %s", device_name(d));
 }
 
-void lease_close_way(struct manager *m, uint32_t id, const char *reason)
+void lease_close_way(struct leases *leases, uint32_t id, const char *reason)
 {
-	struct lease *l = leases_find(m, id);
+	struct lease *l = leases_find(leases, id);
 	bool direct;
 
 	if (!l || l->state == LEASE_QUARANTINED)
@@ -210,7 +210,7 @@ static struct lease_flow *find_flow(struct device *d, uint64_t id, struct lease 
 	struct lease_flow *f;
 	struct lease *l;
 
-	TAILQ_FOREACH(l, &d->manager->leases, entry) {
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry) {
 		f = l->device == d ? lease_find_flow(l, id) : NULL;
 		if (f && f->state == FLOW_INSTALLED) {
 			*ret = l;
@@ -240,7 +240,7 @@ int lease_rule_return(struct device *d, uint64_t flow, flows_done done, void *us
 
 int lease_context_return(struct device *d, uint32_t id, spread_done done)
 {
-	struct lease *l = leases_find(d->manager, id);
+	struct lease *l = leases_find(d->devices->leases, id);
 
 	if (!l || l->device != d || l->spread != SPREAD_CONTEXT ||
 	    (l->state != LEASE_BOUND && l->state != LEASE_STEERED))

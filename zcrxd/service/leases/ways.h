@@ -34,7 +34,7 @@ bool leases_have_ways(const struct device *d);
 
 /* Somebody else's way leads into a queue of this lease, and is not ours to close: the queue is taken
  * back, at once. */
-void lease_close_way(struct manager *m, uint32_t id, const char *reason);
+void lease_close_way(struct leases *leases, uint32_t id, const char *reason);
 
 /* The rule of this flow is gone, or comes too late: it is inserted where there is room first. If that
  * fails the flow stays, and may be tried again. -ENOENT if it is not one that has a rule (any more). */

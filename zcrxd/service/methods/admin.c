@@ -134,10 +134,10 @@ void planning_end(struct planning *q, int r, struct fault *fault)
 	planning_finish(q);
 }
 
-int planning_find(struct manager *m, const char *interface, struct device **ret, struct fault *reterr)
+int planning_find(struct api *api, const char *interface, struct device **ret, struct fault *reterr)
 {
 	struct device *d;
-	int r = request_device(m, interface, &d, reterr);
+	int r = request_device(api, interface, &d, reterr);
 
 	if (r != 0)
 		return r;
@@ -160,7 +160,7 @@ static int apply_one(struct planning *q, struct device *d, enum configure_mode m
 	return r;
 }
 
-static int apply_start(sd_varlink *link, struct manager *m, const char *interface,
+static int apply_start(sd_varlink *link, struct api *api, const char *interface,
 		       enum configure_mode mode, uint64_t confirm_within)
 {
 	_cleanup_fault_ struct fault fault = {};
@@ -171,11 +171,11 @@ static int apply_start(sd_varlink *link, struct manager *m, const char *interfac
 	if (!q)
 		return -ENOMEM;
 	if (interface) {
-		r = planning_find(m, interface, &d, &fault);
+		r = planning_find(api, interface, &d, &fault);
 		if (r == 0)
 			r = apply_one(q, d, mode, confirm_within, &fault);
 	} else
-		TAILQ_FOREACH(d, &m->devices, entry)
+		TAILQ_FOREACH(d, &api->devices->list, entry)
 			if (device_is_managed(d) && r == 0)
 				r = apply_one(q, d, mode, confirm_within, &fault);
 	planning_end(q, r, &fault);
@@ -253,7 +253,7 @@ int vl_method_revoke(sd_varlink *link, sd_json_variant *parameters,
 	_cleanup_(lease_unrefp) struct lease *hold = NULL;
 	_cleanup_fault_ struct fault fault = {};
 	struct revoke_parameters p = {};
-	struct manager *m = userdata;
+	struct api *api = userdata;
 	struct lease *l = NULL;
 	int r;
 
@@ -261,9 +261,9 @@ int vl_method_revoke(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, table, &p);
 	if (r != 0)
 		return r;
-	r = check_administer(link, m, "revoke a lease", &fault);
+	r = check_administer(link, api, "revoke a lease", &fault);
 	if (r == 0)
-		l = request_find_lease(m, p.id);
+		l = request_find_lease(api, p.id);
 	if (r == 0 && !l)
 		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, p.id, "There is no such lease (any more).");
 	if (r != 0)
@@ -278,14 +278,13 @@ int vl_method_revoke(sd_varlink *link, sd_json_variant *parameters,
 
 /* ------------------------------------------------------------------------------ Reload */
 
-static void on_reloaded(struct manager *m, int r, struct fault *fault, char *const *warnings,
+static void on_reloaded(int r, struct fault *fault, char *const *warnings,
 			size_t n, void *userdata)
 {
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
 	int k;
 
-	(void)m;
 	if (r != 0) {
 		(void)reply_fault(link, r, fault);
 		return;
@@ -304,16 +303,17 @@ int vl_method_reload(sd_varlink *link, sd_json_variant *parameters,
 {
 	static const sd_json_dispatch_field table[] = { {} };
 	_cleanup_fault_ struct fault fault = {};
+	struct api *api = userdata;
 	int r;
 
 	(void)flags;
 	r = sd_varlink_dispatch(link, parameters, table, NULL);
 	if (r != 0)
 		return r;
-	r = check_administer(link, userdata, "reload the configuration", &fault);
+	r = check_administer(link, api, "reload the configuration", &fault);
 	if (r != 0)
 		return reply_fault(link, r, &fault);
-	r = manager_reload(userdata, on_reloaded, sd_varlink_ref(link));
+	r = config_reload(api->devices, on_reloaded, sd_varlink_ref(link));
 	if (r < 0)
 		sd_varlink_unref(link);
 	return r;

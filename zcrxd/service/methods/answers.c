@@ -6,6 +6,7 @@
 
 #include "answers.h"
 #include "clock.h"
+#include "methods.h"
 
 #define SLICE_USEC 5000
 
@@ -15,13 +16,13 @@ struct answer {
 	void *userdata;
 };
 
-static bool answer_next(struct manager *m)
+static bool answer_next(struct api *api)
 {
-	struct answer *a = STAILQ_FIRST(&m->answers);
+	struct answer *a = STAILQ_FIRST(&api->answers);
 
 	if (!a)
 		return false;
-	STAILQ_REMOVE_HEAD(&m->answers, entry);
+	STAILQ_REMOVE_HEAD(&api->answers, entry);
 	a->build(a->userdata);
 	free(a);
 	return true;
@@ -30,31 +31,31 @@ static bool answer_next(struct manager *m)
 static int on_turn(sd_event_source *s, void *userdata)
 {
 	uint64_t until = now_usec(CLOCK_MONOTONIC) + SLICE_USEC;
-	struct manager *m = userdata;
+	struct api *api = userdata;
 
-	m->loop.doing = "answers to calls that only read";
-	while (answer_next(m) && now_usec(CLOCK_MONOTONIC) < until)
+	api->devices->loop->doing = "answers to calls that only read";
+	while (answer_next(api) && now_usec(CLOCK_MONOTONIC) < until)
 		;
-	return sd_event_source_set_enabled(s, STAILQ_EMPTY(&m->answers) ? SD_EVENT_OFF
+	return sd_event_source_set_enabled(s, STAILQ_EMPTY(&api->answers) ? SD_EVENT_OFF
 									: SD_EVENT_ONESHOT);
 }
 
-static int arm(struct manager *m)
+static int arm(struct api *api)
 {
 	int r;
 
-	if (m->answer_source)
-		return sd_event_source_set_enabled(m->answer_source, SD_EVENT_ONESHOT);
-	r = sd_event_add_defer(m->event, &m->answer_source, on_turn, m);
+	if (api->answer_source)
+		return sd_event_source_set_enabled(api->answer_source, SD_EVENT_ONESHOT);
+	r = sd_event_add_defer(api->devices->loop->event, &api->answer_source, on_turn, api);
 	if (r >= 0)
-		(void)sd_event_source_set_description(m->answer_source, "answers");
+		(void)sd_event_source_set_description(api->answer_source, "answers");
 	return r;
 }
 
-void answer_later(struct manager *m, void (*build)(void *userdata), void *userdata)
+void answer_later(struct api *api, void (*build)(void *userdata), void *userdata)
 {
 	struct answer *a = malloc(sizeof(*a));
-	int r = a ? arm(m) : -ENOMEM;
+	int r = a ? arm(api) : -ENOMEM;
 
 	if (r < 0) { /* late is what it must not be */
 		free(a);
@@ -62,12 +63,12 @@ void answer_later(struct manager *m, void (*build)(void *userdata), void *userda
 		return;
 	}
 	*a = (struct answer){ .build = build, .userdata = userdata };
-	STAILQ_INSERT_TAIL(&m->answers, a, entry);
+	STAILQ_INSERT_TAIL(&api->answers, a, entry);
 }
 
-void answers_free(struct manager *m)
+void answers_free(struct api *api)
 {
-	while (answer_next(m))
+	while (answer_next(api))
 		;
-	m->answer_source = sd_event_source_disable_unref(m->answer_source);
+	api->answer_source = sd_event_source_disable_unref(api->answer_source);
 }

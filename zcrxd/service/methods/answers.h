@@ -7,9 +7,9 @@
  */
 #pragma once
 
-#include "manager.h"
+struct api;
 
 /* `build` is called once, in a later turn or when the daemon ends, and may call this again. */
-void answer_later(struct manager *m, void (*build)(void *userdata), void *userdata);
+void answer_later(struct api *api, void (*build)(void *userdata), void *userdata);
 /* The daemon ends: whoever still waits is answered now. */
-void answers_free(struct manager *m);
+void answers_free(struct api *api);

@@ -16,7 +16,7 @@ struct explain_parameters {
 };
 
 struct explanation {
-	struct manager *manager;
+	struct api *api;
 	sd_varlink *link;
 	char *interface; /* as the caller named it, or NULL */
 	struct flow flow;
@@ -46,11 +46,11 @@ static int explain(const struct device *d, const struct flow *f, sd_json_variant
 }
 
 /* The named interface, or the only one. */
-static int find_device(struct manager *m, const char *name, struct device **ret,
+static int find_device(struct api *api, const char *name, struct device **ret,
 		       struct fault *reterr)
 {
-	struct device *d = TAILQ_FIRST(&m->devices);
-	int r = name ? request_device(m, name, &d, reterr) : 0;
+	struct device *d = TAILQ_FIRST(&api->devices->list);
+	int r = name ? request_device(api, name, &d, reterr) : 0;
 
 	if (r != 0)
 		return r;
@@ -84,7 +84,7 @@ static void explanation_answer(void *userdata)
 	int r = e->r;
 
 	if (r == 0)
-		r = find_device(e->manager, e->interface, &d, &e->fault);
+		r = find_device(e->api, e->interface, &d, &e->fault);
 	if (r == 0 && !d->observed)
 		r = fault_set(&e->fault, ZCRX_NO_SUCH_INTERFACE, device_name(d), "%s has just gone.",
 			      device_name(d));
@@ -104,7 +104,7 @@ static void on_looked(struct device *d, const struct device_report *report, void
 	e->r = report->r;
 	if (e->r > 0)
 		fault_copy(report->fault, &e->fault);
-	answer_later(e->manager, explanation_answer, e);
+	answer_later(e->api, explanation_answer, e);
 }
 
 int vl_method_explain(sd_varlink *link, sd_json_variant *parameters,
@@ -129,7 +129,7 @@ int vl_method_explain(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, table, &p);
 	if (r != 0)
 		return r;
-	e->manager = userdata;
+	e->api = userdata;
 	e->interface = p.interface ? strdup(p.interface) : NULL;
 	r = p.interface && !e->interface ? -ENOMEM : json_parse_flow(p.flow, &e->flow, &fault);
 	if (r == 0)

@@ -86,7 +86,7 @@ static void on_added(struct lease *l, int r, struct fault *fault, const struct f
 						 SD_JSON_BUILD_UNSIGNED(left_out ? left_out->n : 0)));
 }
 
-static int by_value(struct manager *m, const struct peer *peer, const struct flow_parameters *p,
+static int by_value(struct api *api, const struct peer *peer, const struct flow_parameters *p,
 		    struct flow **ret, size_t *ret_n, struct fault *reterr)
 {
 	_cleanup_free_ struct flow *flow = calloc(1, sizeof(*flow));
@@ -96,7 +96,7 @@ static int by_value(struct manager *m, const struct peer *peer, const struct flo
 		return -ENOMEM;
 	r = json_parse_flow(p->flow, flow, reterr);
 	if (r == 0)
-		r = policy_check_flow(m->config, peer, flow, reterr);
+		r = policy_check_flow(api->devices->config, peer, flow, reterr);
 	if (r != 0)
 		return r;
 	*ret = TAKE_PTR(flow);
@@ -258,7 +258,7 @@ static int show(sd_varlink *link, struct lease *l, const struct flow_parameters 
 	return r;
 }
 
-static int add_flow(sd_varlink *link, struct manager *m, const struct flow_parameters *p,
+static int add_flow(sd_varlink *link, struct api *api, const struct flow_parameters *p,
 		    struct peer *peer, struct lease *l, struct fault *reterr)
 {
 	_cleanup_free_ struct flow *flows = NULL;
@@ -272,7 +272,7 @@ static int add_flow(sd_varlink *link, struct manager *m, const struct flow_param
 	if (r == 0 && !p->flow)
 		return show(link, l, p, queue, peer, reterr);
 	if (r == 0)
-		r = by_value(m, peer, p, &flows, &n, reterr);
+		r = by_value(api, peer, p, &flows, &n, reterr);
 	return r == 0 ? install(link, peer, l, queue, flows, n, NULL, reterr) : r;
 }
 

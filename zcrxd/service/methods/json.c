@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "clock.h"
+#include "flow-guard.h"
 #include "json.h"
 #include "left-out.h"
 #include "receivers.h"
@@ -83,7 +84,7 @@ static int json_queue(struct device *d, uint32_t queue, sd_json_variant **ret)
 	const struct nic_state *s = d->observed;
 	const struct nic_queue *n = queue < s->n_queues ? &s->queues[queue] : &nothing;
 	const struct inventory_queue *i = inventory_get(&d->inventory, queue);
-	const struct lease *l = i && i->lease ? leases_find(d->manager, i->lease) : NULL;
+	const struct lease *l = i && i->lease ? leases_find(d->devices->leases, i->lease) : NULL;
 	enum lease_state state = l ? l->state : i && i->quarantine ? LEASE_QUARANTINED : LEASE_FREE;
 	const char *reason = l && l->state == LEASE_QUARANTINED ? l->reason : i ? i->quarantine : NULL;
 	char digits[LEASE_ID_DIGITS + 1] = "";
@@ -149,7 +150,7 @@ static unsigned count_taken_flows(const struct device *d)
 	const struct lease *l;
 	unsigned n = 0;
 
-	TAILQ_FOREACH(l, &d->manager->leases, entry)
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		for (size_t i = 0; l->device == d && i < l->n_flows; i++)
 			n += l->flows[i]->state == FLOW_INSTALLED && l->flows[i]->taken.any;
 	return n;

@@ -107,8 +107,8 @@ static int check_device(struct device *d, const struct peer *peer, unsigned queu
 	struct policy_usage usage;
 	int r;
 
-	leases_usage(d->manager, peer->uid, &usage);
-	r = policy_check_acquire(d->manager->config, peer, &names, queues, &usage, reterr);
+	leases_usage(d->devices->leases, peer->uid, &usage);
+	r = policy_check_acquire(d->devices->config, peer, &names, queues, &usage, reterr);
 	if (r != 0)
 		return r;
 	/* What waits for leases to end keeps nobody from the queues that stay carved out; nor does what has
@@ -131,27 +131,27 @@ static int closeness(int refusal)
 }
 
 /* Nobody who asks for any interface is given a copy where there is a NIC, be it all leased. */
-static bool is_for_anybody(const struct manager *m, const struct device *d)
+static bool is_for_anybody(const struct api *api, const struct device *d)
 {
-	return d->ifindex != SOFTWARE_IFINDEX || m->config->n_interfaces == 0;
+	return d->ifindex != SOFTWARE_IFINDEX || api->devices->config->n_interfaces == 0;
 }
 
 /* The named one; or the first that would do. Of the refusals, the one that came closest counts. */
-static int choose_device(struct manager *m, const char *name, const struct peer *peer,
+static int choose_device(struct api *api, const char *name, const struct peer *peer,
 			 unsigned queues, struct device **ret, struct fault *reterr)
 {
 	struct device *d;
 	int r = 0;
 
 	if (name) {
-		r = request_device(m, name, ret, reterr);
+		r = request_device(api, name, ret, reterr);
 		return r ?: check_device(*ret, peer, queues, reterr);
 	}
-	TAILQ_FOREACH(d, &m->devices, entry) {
+	TAILQ_FOREACH(d, &api->devices->list, entry) {
 		_cleanup_fault_ struct fault fault = {};
 		int k;
 
-		if (!is_for_anybody(m, d))
+		if (!is_for_anybody(api, d))
 			continue;
 		k = check_device(d, peer, queues, &fault);
 		if (k <= 0) {
@@ -167,10 +167,10 @@ static int choose_device(struct manager *m, const char *name, const struct peer 
 	}
 	return r != 0 ? r
 		      : fault_set(reterr, ZCRX_NO_QUEUE_AVAILABLE, NULL,
-				  "No interface is configured. Name one in %s.", m->config_path);
+				  "No interface is configured. Name one in %s.", api->devices->config_path);
 }
 
-static int acquire_decide(struct manager *m, const struct acquire_parameters *p,
+static int acquire_decide(struct api *api, const struct acquire_parameters *p,
 			  const struct peer *peer, struct acquire_request *ret,
 			  struct flow **ret_flows, struct fault *reterr)
 {
@@ -178,23 +178,23 @@ static int acquire_decide(struct manager *m, const struct acquire_parameters *p,
 	size_t n_flows = 0;
 	int r;
 
-	if (m->stopping)
+	if (api->devices->stopping)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "stopping", "zcrxd is being stopped.");
 	if (p->queues < 1 || p->queues > LEASE_QUEUES_MAX)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queues",
 				 "A lease has 1 to %d queues.", LEASE_QUEUES_MAX);
 	r = check_name(p->name, reterr);
 	if (r == 0)
-		r = choose_device(m, p->interface, peer, (unsigned)p->queues, &d, reterr);
+		r = choose_device(api, p->interface, peer, (unsigned)p->queues, &d, reterr);
 	if (r == 0)
-		r = parse_flows(p->flows, m->config, peer, ret_flows, &n_flows, reterr);
+		r = parse_flows(p->flows, api->devices->config, peer, ret_flows, &n_flows, reterr);
 	if (r == 0 && n_flows > 0 && d->ifindex == SOFTWARE_IFINDEX)
 		r = refuse_steering(reterr);
 	if (r == 0)
 		*ret = (struct acquire_request){
 			.device = d, .peer = peer, .n_queues = (unsigned)p->queues, .name = p->name,
 			.persistent = p->persistent, .flows = *ret_flows, .n_flows = n_flows,
-			.time_to_live = policy_lease_time(m->config, peer, p->time_to_live),
+			.time_to_live = policy_lease_time(api->devices->config, peer, p->time_to_live),
 		};
 	return r;
 }
@@ -219,6 +219,7 @@ int vl_method_acquire(sd_varlink *link, sd_json_variant *parameters,
 	_cleanup_peer_ struct peer peer = {};
 	_cleanup_free_ struct flow *list = NULL;
 	struct acquire_request request;
+	struct api *api = userdata;
 	int r;
 
 	(void)flags;
@@ -227,10 +228,10 @@ int vl_method_acquire(sd_varlink *link, sd_json_variant *parameters,
 		return r;
 	r = peer_read(link, &peer);
 	if (r == 0)
-		r = acquire_decide(userdata, &p, &peer, &request, &list, &fault);
+		r = acquire_decide(api, &p, &peer, &request, &list, &fault);
 	if (r == 0) {
 		sd_varlink_ref(link);
-		r = lease_acquire(userdata, &request, on_acquired, link, &fault);
+		r = lease_acquire(api->leases, &request, on_acquired, link, &fault);
 		if (r != 0)
 			sd_varlink_unref(link);
 	}
@@ -251,13 +252,13 @@ struct lease_parameters {
 	{ "handleFileDescriptor", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_uint64,         \
 	  offsetof(struct lease_parameters, handle), 0 }
 
-static int find_lease(sd_varlink *link, struct manager *m, const struct lease_parameters *p,
+static int find_lease(sd_varlink *link, struct api *api, const struct lease_parameters *p,
 		      struct peer *peer, struct lease **ret, struct fault *reterr)
 {
 	int r;
 
 	r = peer_read(link, peer);
-	return r < 0 ? r : request_lease(link, m, peer, p->id, p->handle, ret, reterr);
+	return r < 0 ? r : request_lease(link, api, peer, p->id, p->handle, ret, reterr);
 }
 
 int vl_method_open(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
@@ -327,7 +328,7 @@ int vl_method_renew(sd_varlink *link, sd_json_variant *parameters, sd_varlink_me
 	struct lease_parameters p = { .handle = NO_INDEX };
 	_cleanup_fault_ struct fault fault = {};
 	_cleanup_peer_ struct peer peer = {};
-	struct manager *m = userdata;
+	struct api *api = userdata;
 	struct lease *l;
 	int r;
 
@@ -335,11 +336,11 @@ int vl_method_renew(sd_varlink *link, sd_json_variant *parameters, sd_varlink_me
 	r = sd_varlink_dispatch(link, parameters, table, &p);
 	if (r != 0)
 		return r;
-	r = find_lease(link, m, &p, &peer, &l, &fault);
+	r = find_lease(link, api, &p, &peer, &l, &fault);
 	if (r == 0)
 		r = lease_may(l, LEASE_REGISTER, &fault);
 	if (r == 0)
-		r = lease_set_time_to_live(l, policy_lease_time(m->config, &peer, p.time_to_live));
+		r = lease_set_time_to_live(l, policy_lease_time(api->devices->config, &peer, p.time_to_live));
 	if (r == 0)
 		(void)lease_save(l);
 	return r != 0 ? reply_fault(link, r, &fault) : sd_varlink_reply(link, NULL);

@@ -5,9 +5,20 @@
  */
 #pragma once
 
+#include "devices.h"
 #include "leases.h"
-#include "manager.h"
 #include "peer.h"
+
+STAILQ_HEAD(answer_list, answer);
+
+/* What methods act on: their userdata. */
+struct api {
+	struct server *server;
+	struct devices *devices;
+	struct leases *leases;
+	struct answer_list answers; /* to calls that only read: answers.h */
+	sd_event_source *answer_source;
+};
 
 int methods_bind(sd_varlink_server *s);
 
@@ -61,7 +72,7 @@ void planning_done(struct device *d, const struct device_report *report, void *q
 /* Everything was begun; `r` is why some of it was not, with `fault` taken over. */
 void planning_end(struct planning *q, int r, struct fault *fault);
 /* The device of this name, if something can be done with it now. */
-int planning_find(struct manager *m, const char *interface, struct device **ret, struct fault *reterr);
+int planning_find(struct api *api, const char *interface, struct device **ret, struct fault *reterr);
 
 /* ---- request.c: what the methods share */
 
@@ -71,13 +82,13 @@ int reply_fault(sd_varlink *link, int r, const struct fault *fault);
 
 /* The device that somebody calls so: by its name, by an alternative name, or by what the configuration
  * matches a missing one by. NO_SUCH_INTERFACE. */
-int request_device(struct manager *m, const char *name, struct device **ret, struct fault *reterr);
+int request_device(struct api *api, const char *name, struct device **ret, struct fault *reterr);
 
 /* The queues without a NIC: what comes in through their rings does so without our help. */
 int refuse_steering(struct fault *reterr);
 
 /* PERMISSION_DENIED unless the caller may administer. */
-int check_administer(sd_varlink *link, struct manager *m, const char *what, struct fault *reterr);
+int check_administer(sd_varlink *link, struct api *api, const char *what, struct fault *reterr);
 
 /* The descriptor that a ...FileDescriptor parameter names by its index, taken from the message; the
  * caller closes it. INVALID_PARAMETER if no such one was attached. */
@@ -87,10 +98,10 @@ int request_take_fd(sd_varlink *link, uint64_t index, const char *field, int *re
 #define NO_INDEX UINT64_MAX /* a ...FileDescriptor that was not given */
 
 /* By its id, or by the name of its netkit device, which `ip link` shows; NULL. */
-struct lease *request_find_lease(struct manager *m, const char *id);
+struct lease *request_find_lease(struct api *api, const char *id);
 /* The lease that a request names, if the caller may act on it: who sends a handle of it (it is
  * looked at and closed), or the owner of a persistent one. NO_SUCH_LEASE, PERMISSION_DENIED. */
-int request_lease(sd_varlink *link, struct manager *m, const struct peer *peer, const char *id,
+int request_lease(sd_varlink *link, struct api *api, const struct peer *peer, const char *id,
 		  uint64_t handle_index, struct lease **ret, struct fault *reterr);
 
 /* sd_json_dispatch callbacks that leave the default in place for null. */

@@ -14,7 +14,7 @@
 #include "waiting.h"
 
 struct plan_call {
-	struct manager *manager;
+	struct api *api;
 	sd_varlink *link;
 	char *interface; /* as the caller named it; NULL for all */
 	unsigned n_waiting;
@@ -46,10 +46,10 @@ static int append_all(struct plan_call *q, sd_json_variant **changes)
 	int r;
 
 	if (q->interface) {
-		r = planning_find(q->manager, q->interface, &d, &q->fault);
+		r = planning_find(q->api, q->interface, &d, &q->fault);
 		return r != 0 ? r : append_plan(q, d, changes);
 	}
-	TAILQ_FOREACH(d, &q->manager->devices, entry) {
+	TAILQ_FOREACH(d, &q->api->devices->list, entry) {
 		r = device_is_managed(d) && d->observed ? append_plan(q, d, changes) : 0;
 		if (r != 0)
 			return r;
@@ -58,17 +58,17 @@ static int append_all(struct plan_call *q, sd_json_variant **changes)
 }
 
 /* What of the configuration is for nothing that is there: no change says so. */
-static int json_unmatched(struct manager *m, sd_json_variant **ret)
+static int json_unmatched(struct api *api, sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
 	struct nic_link *links;
 	char **warnings;
 	size_t n_links, n;
-	int r = devices_links(m, &links, &n_links);
+	int r = devices_links(api->devices, &links, &n_links);
 
 	if (r < 0)
 		return r;
-	r = config_find_unmatched(m->config, links, n_links, &warnings, &n);
+	r = config_find_unmatched(api->devices->config, links, n_links, &warnings, &n);
 	nic_links_free(links, n_links);
 	if (r < 0)
 		return r;
@@ -95,7 +95,7 @@ static void plan_answer(void *userdata)
 	if (r >= 0 && q->r == 0)
 		r = append_all(q, &changes);
 	if (r == 0 && !q->interface)
-		r = json_unmatched(q->manager, &warnings);
+		r = json_unmatched(q->api, &warnings);
 	if (r != 0)
 		(void)reply_fault(q->link, r, &q->fault);
 	else
@@ -107,7 +107,7 @@ static void plan_answer(void *userdata)
 static void plan_finish(struct plan_call *q)
 {
 	if (--q->n_waiting == 0)
-		answer_later(q->manager, plan_answer, q);
+		answer_later(q->api, plan_answer, q);
 }
 
 static void on_observed(struct device *d, const struct device_report *report, void *userdata)
@@ -137,10 +137,10 @@ static int observe_all(struct plan_call *q)
 	int r = 0;
 
 	if (q->interface) {
-		r = planning_find(q->manager, q->interface, &d, &q->fault);
+		r = planning_find(q->api, q->interface, &d, &q->fault);
 		return r != 0 ? r : observe_one(q, d);
 	}
-	TAILQ_FOREACH(d, &q->manager->devices, entry)
+	TAILQ_FOREACH(d, &q->api->devices->list, entry)
 		if (device_is_managed(d) && r == 0)
 			r = observe_one(q, d);
 	return r;
@@ -164,7 +164,7 @@ int vl_method_plan(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct plan_call){ .manager = userdata, .link = sd_varlink_ref(link), .n_waiting = 1 };
+	*q = (struct plan_call){ .api = userdata, .link = sd_varlink_ref(link), .n_waiting = 1 };
 	q->interface = interface ? strdup(interface) : NULL;
 	r = interface && !q->interface ? -ENOMEM : observe_all(q);
 	if (q->r == 0)

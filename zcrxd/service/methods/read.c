@@ -6,6 +6,7 @@
 
 #include "answers.h"
 #include "connection.h"
+#include "flow-guard.h"
 #include "json.h"
 #include "log.h"
 #include "methods.h"
@@ -16,7 +17,7 @@
 /* --------------------------------------------------------------------------- Describe */
 
 struct describe {
-	struct manager *manager;
+	struct api *api;
 	sd_varlink *link; /* NULL once it is answered */
 	char *interface; /* as the caller named it; NULL for all */
 	struct peer peer;
@@ -32,8 +33,8 @@ static int add_refusal(const struct describe *q, const struct device *d, sd_json
 	struct policy_usage usage;
 	int r;
 
-	leases_usage(q->manager, q->peer.uid, &usage);
-	r = policy_check_acquire(q->manager->config, &q->peer, &names, 1, &usage, &fault);
+	leases_usage(q->api->leases, q->peer.uid, &usage);
+	r = policy_check_acquire(q->api->devices->config, &q->peer, &names, 1, &usage, &fault);
 	if (r <= 0 || !fault.message)
 		return r < 0 ? r : 0;
 	return sd_json_variant_set_field_string(v, "leaseRefusal", fault.message);
@@ -44,11 +45,11 @@ static int describe_interfaces(struct describe *q, sd_json_variant **ret, struct
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
 	struct device *d, *only = NULL;
-	int r = q->interface ? request_device(q->manager, q->interface, &only, reterr) : 0;
+	int r = q->interface ? request_device(q->api, q->interface, &only, reterr) : 0;
 
 	if (r == 0)
 		r = sd_json_variant_new_array(&array, NULL, 0);
-	TAILQ_FOREACH(d, &q->manager->devices, entry) {
+	TAILQ_FOREACH(d, &q->api->devices->list, entry) {
 		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 
 		if (r != 0 || (only && d != only))
@@ -71,32 +72,32 @@ static int describe_build(struct describe *q, sd_json_variant **ret, struct faul
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *kernel = NULL, *array = NULL;
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *loop = NULL, *caller = NULL, *problems = NULL;
 	_cleanup_free_ char *unsafe = NULL;
-	struct manager *m = q->manager;
+	struct api *api = q->api;
 	int r = describe_interfaces(q, &array, reterr);
 
 	if (r != 0)
 		return r;
-	r = flow_guard_explain(m, &unsafe);
+	r = flow_guard_explain(api->devices, &unsafe);
 	if (r >= 0)
-		r = json_kernel(m->backend->ops->features(m->backend), &kernel);
+		r = json_kernel(api->devices->backend->ops->features(api->devices->backend), &kernel);
 	if (r >= 0)
-		r = json_loop(&m->loop.times, &loop);
+		r = json_loop(&api->devices->loop->times, &loop);
 	if (r >= 0)
 		r = json_caller(&q->peer, &caller);
 	if (r >= 0)
-		r = problems_list(m, &problems);
+		r = problems_list(api->devices, &problems);
 	if (r < 0)
 		return r;
 	r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("version", ZCRXD_VERSION),
 			      SD_JSON_BUILD_PAIR_VARIANT("kernel", kernel),
 			      SD_JSON_BUILD_PAIR_VARIANT("interfaces", array),
 			      SD_JSON_BUILD_PAIR_VARIANT("loop", loop),
-			      SD_JSON_BUILD_PAIR_CONDITION(m->state_set_aside != NULL, "stateSetAside",
-						SD_JSON_BUILD_STRING(m->state_set_aside)),
+			      SD_JSON_BUILD_PAIR_CONDITION(api->leases->state_set_aside != NULL, "stateSetAside",
+						SD_JSON_BUILD_STRING(api->leases->state_set_aside)),
 			      SD_JSON_BUILD_PAIR_CONDITION(unsafe != NULL, "unsafeKernel",
 						SD_JSON_BUILD_STRING(unsafe)),
-			      SD_JSON_BUILD_PAIR_CONDITION(m->refused_config != NULL, "refusedConfig",
-						SD_JSON_BUILD_STRING(m->refused_config)),
+			      SD_JSON_BUILD_PAIR_CONDITION(api->devices->refused_config != NULL, "refusedConfig",
+						SD_JSON_BUILD_STRING(api->devices->refused_config)),
 			      SD_JSON_BUILD_PAIR_VARIANT("problems", problems),
 			      SD_JSON_BUILD_PAIR_VARIANT("caller", caller));
 	return r < 0 ? r : 0;
@@ -138,7 +139,7 @@ static void describe_end(void *userdata)
 static void describe_finish(struct describe *q)
 {
 	if (--q->n_waiting == 0)
-		answer_later(q->manager, describe_end, q);
+		answer_later(q->api, describe_end, q);
 }
 
 static int on_patience_lost(sd_event_source *s, uint64_t usec, void *userdata)
@@ -167,7 +168,7 @@ int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
 	_cleanup_fault_ struct fault fault = {};
 	struct device *d, *only = NULL;
 	const char *interface = NULL;
-	struct manager *m = userdata;
+	struct api *api = userdata;
 	struct describe *q;
 	int r;
 
@@ -178,20 +179,20 @@ int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
 	new = calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
-	*new = (struct describe){ .manager = m, .n_waiting = 1 };
+	*new = (struct describe){ .api = api, .n_waiting = 1 };
 	new->interface = interface ? strdup(interface) : NULL;
 	r = interface && !new->interface ? -ENOMEM : peer_read(link, &new->peer);
 	if (r == 0 && interface)
-		r = request_device(m, interface, &only, &fault);
+		r = request_device(api, interface, &only, &fault);
 	if (r != 0)
 		return reply_fault(link, r, &fault);
 	q = TAKE_PTR(new);
 	q->link = sd_varlink_ref(link);
-	TAILQ_FOREACH(d, &m->devices, entry)
+	TAILQ_FOREACH(d, &api->devices->list, entry)
 		if ((!only || d == only) && !device_is_held_up(d) && device_refresh(d, on_refreshed, q) == 0)
 			q->n_waiting++;
 	if (q->n_waiting > 1) {
-		r = sd_event_add_time_relative(m->event, &q->patience, CLOCK_MONOTONIC,
+		r = sd_event_add_time_relative(api->devices->loop->event, &q->patience, CLOCK_MONOTONIC,
 					       DEVICE_PATIENCE_USEC, 0, on_patience_lost, q);
 		if (r < 0)
 			log_errno(r, "Cannot arm a timer for Describe");
@@ -205,7 +206,7 @@ int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
 /* All of them, a reply each. What is said of the next one is known before the last is sent, for the last
  * reply is another kind of message, and leases come and go between the turns that this takes. */
 struct listing {
-	struct manager *manager;
+	struct api *api;
 	sd_varlink *link;
 	uint32_t *ids;
 	size_t n, next;
@@ -242,7 +243,7 @@ static void listing_step(void *userdata)
 	int r = 0;
 
 	while (!l && q->next < q->n)
-		l = leases_find(q->manager, q->ids[q->next++]);
+		l = leases_find(q->api->leases, q->ids[q->next++]);
 	if (l)
 		r = json_lease(l, &next);
 	if (r >= 0 && l && q->lease)
@@ -253,10 +254,10 @@ static void listing_step(void *userdata)
 	}
 	sd_json_variant_unref(q->lease);
 	q->lease = TAKE_PTR(next);
-	answer_later(q->manager, listing_step, q);
+	answer_later(q->api, listing_step, q);
 }
 
-static int list_all(sd_varlink *link, struct manager *m)
+static int list_all(sd_varlink *link, struct api *api)
 {
 	struct listing *q = calloc(1, sizeof(*q));
 	const struct lease *l;
@@ -264,14 +265,14 @@ static int list_all(sd_varlink *link, struct manager *m)
 
 	if (!q)
 		return -ENOMEM;
-	TAILQ_FOREACH(l, &m->leases, entry)
+	TAILQ_FOREACH(l, &api->leases->list, entry)
 		n++;
-	*q = (struct listing){ .manager = m, .ids = calloc(n + 1, sizeof(*q->ids)) };
+	*q = (struct listing){ .api = api, .ids = calloc(n + 1, sizeof(*q->ids)) };
 	if (!q->ids) {
 		free(q);
 		return -ENOMEM;
 	}
-	TAILQ_FOREACH(l, &m->leases, entry)
+	TAILQ_FOREACH(l, &api->leases->list, entry)
 		q->ids[q->n++] = l->id;
 	q->link = sd_varlink_ref(link);
 	listing_step(q);
@@ -286,7 +287,7 @@ int vl_method_list_leases(sd_varlink *link, sd_json_variant *parameters,
 		{}
 	};
 	_cleanup_fault_ struct fault fault = {};
-	struct manager *m = userdata;
+	struct api *api = userdata;
 	const char *id = NULL;
 	struct lease *l;
 	int r;
@@ -295,15 +296,15 @@ int vl_method_list_leases(sd_varlink *link, sd_json_variant *parameters,
 	if (r != 0)
 		return r;
 	if (id) {
-		l = request_find_lease(m, id);
+		l = request_find_lease(api, id);
 		if (l)
 			return reply_lease(link, l);
 		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
 		return reply_fault(link, r, &fault);
 	}
-	if (!TAILQ_EMPTY(&m->leases) && !(flags & SD_VARLINK_METHOD_MORE) && TAILQ_NEXT(TAILQ_FIRST(&m->leases), entry))
+	if (!TAILQ_EMPTY(&api->leases->list) && !(flags & SD_VARLINK_METHOD_MORE) && TAILQ_NEXT(TAILQ_FIRST(&api->leases->list), entry))
 		return sd_varlink_error(link, SD_VARLINK_ERROR_EXPECTED_MORE, NULL);
-	return list_all(link, m);
+	return list_all(link, api);
 }
 
 /* ------------------------------------------------------------------------------ Watch */
@@ -316,7 +317,7 @@ int vl_method_watch(sd_varlink *link, sd_json_variant *parameters,
 		{}
 	};
 	_cleanup_fault_ struct fault fault = {};
-	struct manager *m = userdata;
+	struct api *api = userdata;
 	const struct lease *l = NULL;
 	const char *id = NULL;
 	int r;
@@ -327,12 +328,12 @@ int vl_method_watch(sd_varlink *link, sd_json_variant *parameters,
 	if (!(flags & SD_VARLINK_METHOD_MORE))
 		return sd_varlink_error(link, SD_VARLINK_ERROR_EXPECTED_MORE, NULL);
 	if (id)
-		l = request_find_lease(m, id);
+		l = request_find_lease(api, id);
 	if (id && !l) {
 		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
 		return reply_fault(link, r, &fault);
 	}
-	r = watch_add(m, link, l ? l->id : 0);
+	r = watch_add(api->server, link, l ? l->id : 0);
 	if (r == -EBUSY) {
 		r = fault_set(&fault, ZCRX_QUOTA_EXCEEDED, "watchers",
 			      "This user has %d watchers already; close some of them.",

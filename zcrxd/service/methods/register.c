@@ -88,27 +88,28 @@ static int register_check(const struct register_parameters *p, struct fault *ret
 
 /* The area is charged to who acquired the lease, and the rules that hold are that uid's: a handle
  * that was passed on gives no more room than its giver had. */
-static int register_authorise(struct manager *m, const struct register_parameters *p,
+static int register_authorise(struct api *api, const struct register_parameters *p,
 			      const struct peer *peer, struct lease **ret, bool *ret_limited,
 			      sd_varlink *link, struct fault *reterr)
 {
 	struct policy_usage usage;
 	int r;
 
-	r = request_lease(link, m, peer, p->id, p->handle, ret, reterr);
+	r = request_lease(link, api, peer, p->id, p->handle, ret, reterr);
 	if (r == 0)
-		r = lingering_check(m, (*ret)->owner_uid, reterr);
+		r = lingering_check(api->leases, (*ret)->owner_uid, reterr);
 	if (r != 0)
 		return r;
-	leases_usage(m, (*ret)->owner_uid, &usage);
-	return policy_check_area(m->config, peer, p->area_size, &usage, ret_limited, reterr);
+	leases_usage(api->leases, (*ret)->owner_uid, &usage);
+	return policy_check_area(api->devices->config, peer, p->area_size, &usage, ret_limited, reterr);
 }
 
-static int register_act(sd_varlink *link, struct manager *m, const struct register_parameters *p,
+static int register_act(sd_varlink *link, struct api *api, const struct register_parameters *p,
 			const struct peer *peer, struct lease *l, bool limited,
 			struct fault *reterr)
 {
 	_cleanup_close_ int area = -EBADF, pidfd = -EBADF;
+	struct nic_backend *b = api->devices->backend;
 	struct ifq_request request;
 	bool dmabuf = p->area_type && streq(p->area_type, "dmabuf");
 	int r;
@@ -119,8 +120,7 @@ static int register_act(sd_varlink *link, struct manager *m, const struct regist
 				 "cannot copy into a dma-buf. Send a memfd.");
 	r = request_take_fd(link, p->area, "areaFileDescriptor", &area, reterr);
 	if (r == 0)
-		r = m->backend->ops->check_area(m->backend, area, p->area_offset, p->area_size, dmabuf,
-						reterr);
+		r = b->ops->check_area(b, area, p->area_offset, p->area_size, dmabuf, reterr);
 	if (r != 0)
 		return r;
 	pidfd = peer_pidfd(link);
@@ -134,8 +134,8 @@ static int register_act(sd_varlink *link, struct manager *m, const struct regist
 		.refill_entries = (uint32_t)p->refill, .buffer_length = (uint32_t)p->buffer_length,
 		/* A kernel that cannot do it is no reason to refuse: the client sees that there are
 		 * no statistics. */
-		.statistics = m->backend->ops->features(m->backend)->events,
-		.events = p->events && m->backend->ops->features(m->backend)->events,
+		.statistics = b->ops->features(b)->events,
+		.events = p->events && b->ops->features(b)->events,
 		.event_user_data = p->event_user_data,
 	};
 	sd_varlink_ref(link);
@@ -173,7 +173,7 @@ int vl_method_register(sd_varlink *link, sd_json_variant *parameters,
 	struct register_parameters p = { .handle = NO_INDEX };
 	_cleanup_fault_ struct fault fault = {};
 	_cleanup_peer_ struct peer peer = {};
-	struct manager *m = userdata;
+	struct api *api = userdata;
 	struct lease *l;
 	bool limited;
 	int r;
@@ -186,8 +186,8 @@ int vl_method_register(sd_varlink *link, sd_json_variant *parameters,
 	if (r == 0)
 		r = register_check(&p, &fault);
 	if (r == 0)
-		r = register_authorise(m, &p, &peer, &l, &limited, link, &fault);
+		r = register_authorise(api, &p, &peer, &l, &limited, link, &fault);
 	if (r == 0)
-		r = register_act(link, m, &p, &peer, l, limited, &fault);
+		r = register_act(link, api, &p, &peer, l, limited, &fault);
 	return r != 0 ? reply_fault(link, r, &fault) : 0;
 }

@@ -91,18 +91,18 @@ static int check_handle(sd_varlink *link, struct lease *l, uint64_t index, struc
 			 "The descriptor that was sent is not a handle of lease %s.", id);
 }
 
-struct lease *request_find_lease(struct manager *m, const char *id)
+struct lease *request_find_lease(struct api *api, const char *id)
 {
 	uint32_t number;
 
 	return lease_id_parse(id, &number) == 0 || lease_id_from_device(id, &number) == 0 ?
-		       leases_find(m, number) : NULL;
+		       leases_find(api->leases, number) : NULL;
 }
 
-int request_lease(sd_varlink *link, struct manager *m, const struct peer *peer, const char *id,
+int request_lease(sd_varlink *link, struct api *api, const struct peer *peer, const char *id,
 		  uint64_t handle_index, struct lease **ret, struct fault *reterr)
 {
-	struct lease *l = request_find_lease(m, id);
+	struct lease *l = request_find_lease(api, id);
 	int r;
 
 	if (!l)
@@ -112,7 +112,7 @@ int request_lease(sd_varlink *link, struct manager *m, const struct peer *peer, 
 		r = check_handle(link, l, handle_index, reterr);
 		if (r != 0)
 			return r;
-	} else if (!l->persistent || !policy_is_owner(m->config, peer, l->owner_uid))
+	} else if (!l->persistent || !policy_is_owner(api->devices->config, peer, l->owner_uid))
 		return fault_set(reterr, ZCRX_PERMISSION_DENIED, NULL,
 				 l->persistent
 					 ? "Lease %s belongs to another user, or to the same one outside of "
@@ -126,22 +126,22 @@ int request_lease(sd_varlink *link, struct manager *m, const struct peer *peer, 
 }
 
 /* As `ip address` and `ip link` print it: "zc0:", "zc0@if5". */
-static struct device *find_pasted(struct manager *m, const char *name)
+static struct device *find_pasted(struct api *api, const char *name)
 {
 	_cleanup_free_ char *start = strndup(name, strcspn(name, ":@ "));
 
-	return start && !streq(start, name) ? devices_find(m, start) : NULL;
+	return start && !streq(start, name) ? devices_find(api->devices, start) : NULL;
 }
 
-int request_device(struct manager *m, const char *name, struct device **ret, struct fault *reterr)
+int request_device(struct api *api, const char *name, struct device **ret, struct fault *reterr)
 {
-	struct device *d = devices_find(m, name), *meant;
+	struct device *d = devices_find(api->devices, name), *meant;
 
 	if (d) {
 		*ret = d;
 		return 0;
 	}
-	meant = find_pasted(m, name);
+	meant = find_pasted(api, name);
 	return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, name,
 			 "%s is not in the configuration%s%s%s See zcrxctl status.", name,
 			 meant ? "; did you mean " : "", meant ? device_name(meant) : "", meant ? "?" : ".");
@@ -184,11 +184,11 @@ int refuse_steering(struct fault *reterr)
 			 "socket is received from through the lease's ring, the kernel copies.");
 }
 
-int check_administer(sd_varlink *link, struct manager *m, const char *what, struct fault *reterr)
+int check_administer(sd_varlink *link, struct api *api, const char *what, struct fault *reterr)
 {
 	_cleanup_peer_ struct peer peer = {};
 	int r;
 
 	r = peer_read(link, &peer);
-	return r < 0 ? r : policy_check_administer(m->config, &peer, what, reterr);
+	return r < 0 ? r : policy_check_administer(api->devices->config, &peer, what, reterr);
 }

@@ -69,12 +69,12 @@ static int confirm_one(struct confirmation *q, struct device *d, bool keep)
 	return r;
 }
 
-static void confirm_all(struct confirmation *q, struct manager *m, bool keep)
+static void confirm_all(struct confirmation *q, struct api *api, bool keep)
 {
 	struct device *d;
 	bool any = false;
 
-	TAILQ_FOREACH(d, &m->devices, entry)
+	TAILQ_FOREACH(d, &api->devices->list, entry)
 		if (d->confirm_until > 0 && q->r == 0) {
 			q->r = confirm_one(q, d, keep);
 			any = true;
@@ -96,7 +96,7 @@ int vl_method_confirm(sd_varlink *link, sd_json_variant *parameters,
 	};
 	struct restore_parameters p = { .keep = true };
 	_cleanup_fault_ struct fault fault = {};
-	struct manager *m = userdata;
+	struct api *api = userdata;
 	struct confirmation *q;
 	struct device *d;
 	int r;
@@ -105,10 +105,10 @@ int vl_method_confirm(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, table, &p);
 	if (r != 0)
 		return r;
-	r = check_administer(link, m, "confirm what was applied to an interface", &fault);
-	d = p.interface ? devices_find(m, p.interface) : NULL;
+	r = check_administer(link, api, "confirm what was applied to an interface", &fault);
+	d = p.interface ? devices_find(api->devices, p.interface) : NULL;
 	if (r == 0 && p.interface && (!d || d->confirm_until == 0))
-		r = planning_find(m, p.interface, &d, &fault);
+		r = planning_find(api, p.interface, &d, &fault);
 	if (r != 0)
 		return reply_fault(link, r, &fault);
 	q = calloc(1, sizeof(*q));
@@ -119,7 +119,7 @@ int vl_method_confirm(sd_varlink *link, sd_json_variant *parameters,
 	if (q->r == 0 && p.interface)
 		q->r = confirm_one(q, d, p.keep);
 	else if (q->r == 0)
-		confirm_all(q, m, p.keep);
+		confirm_all(q, api, p.keep);
 	confirmation_finish(q);
 	return 0;
 }
@@ -139,7 +139,7 @@ int vl_method_restore(sd_varlink *link, sd_json_variant *parameters,
 	_cleanup_fault_ struct fault fault = {};
 	struct restore_parameters p = {};
 	struct back_request back = { .to = BACK_TO_FOUND };
-	struct manager *m = userdata;
+	struct api *api = userdata;
 	struct planning *q;
 	struct device *d;
 	int r;
@@ -148,9 +148,9 @@ int vl_method_restore(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, table, &p);
 	if (r != 0)
 		return r;
-	r = check_administer(link, m, "restore an interface", &fault);
+	r = check_administer(link, api, "restore an interface", &fault);
 	if (r == 0)
-		r = planning_find(m, p.interface, &d, &fault);
+		r = planning_find(api, p.interface, &d, &fault);
 	if (r == 0)
 		r = device_check_settled(d, &fault);
 	if (r != 0)

@@ -73,18 +73,18 @@ static int take_tuning(const struct tune_parameters *p, struct tuning *ret, stru
 }
 
 /* The policy's word on all of it. */
-static int authorise(sd_varlink *link, const struct manager *m, const struct peer *peer,
+static int authorise(sd_varlink *link, const struct api *api, const struct peer *peer,
 		     const struct tuning *t, struct fault *reterr)
 {
 	struct cpus asked, own;
-	int r = policy_check_tune(m->config, peer, reterr);
+	int r = policy_check_tune(api->devices->config, peer, reterr);
 
 	if (r != 0 || !*t->irq.cpus)
 		return r;
 	r = cpus_parse(t->irq.cpus, &asked);
 	if (r == 0)
 		r = peer_cpus(link, peer, &own);
-	return r < 0 ? r : policy_check_cpus(m->config, peer, &asked, &own, reterr);
+	return r < 0 ? r : policy_check_cpus(api->devices->config, peer, &asked, &own, reterr);
 }
 
 static void on_tuned(struct lease *l, int r, struct fault *fault, void *userdata)
@@ -122,7 +122,7 @@ int vl_method_tune(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
 				     .irq_suspend_timeout = NOT_GIVEN };
 	_cleanup_fault_ struct fault fault = {};
 	_cleanup_peer_ struct peer peer = {};
-	struct manager *m = userdata;
+	struct api *api = userdata;
 	struct lease *l = NULL;
 	struct tuning tuning;
 	unsigned queue;
@@ -138,9 +138,9 @@ int vl_method_tune(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
 	if (r == 0)
 		r = peer_read(link, &peer);
 	if (r == 0)
-		r = request_lease(link, m, &peer, p.id, p.handle, &l, &fault);
+		r = request_lease(link, api, &peer, p.id, p.handle, &l, &fault);
 	if (r == 0)
-		r = authorise(link, m, &peer, &tuning, &fault);
+		r = authorise(link, api, &peer, &tuning, &fault);
 	if (r == 0)
 		r = lease_tune(l, queue, &tuning, on_tuned, link, &fault);
 	if (r != 0)

@@ -8,7 +8,7 @@
 #include "log.h"
 
 /* If not, the exports that tell stay where they are stored: the next daemon asks them again. */
-static bool may_delete(struct manager *m, struct stored_fds *fds, uint32_t lease)
+static bool may_delete(struct leases *leases, struct stored_fds *fds, uint32_t lease)
 {
 	struct stored_fd *found[LEASE_QUEUES_MAX];
 	int exports[LEASE_QUEUES_MAX];
@@ -23,7 +23,7 @@ static bool may_delete(struct manager *m, struct stored_fds *fds, uint32_t lease
 		found[n] = s;
 		exports[n++] = s->fd;
 	}
-	if (deletion_is_safe(m, exports, n))
+	if (deletion_is_safe(leases, exports, n))
 		return true;
 	for (size_t i = 0; i < n; i++)
 		close(TAKE_FD(found[i]->fd));
@@ -31,7 +31,7 @@ static bool may_delete(struct manager *m, struct stored_fds *fds, uint32_t lease
 }
 
 /* A netkit device that bears our name, or our label under another one, and that no lease has. */
-static bool is_orphan(const struct manager *m, const struct nic_link *link, uint32_t *ret_id)
+static bool is_orphan(const struct leases *leases, const struct nic_link *link, uint32_t *ret_id)
 {
 	const struct lease *l;
 
@@ -40,16 +40,16 @@ static bool is_orphan(const struct manager *m, const struct nic_link *link, uint
 	*ret_id = 0;
 	if (lease_id_from_device(link->name, ret_id) < 0 && !link->labelled)
 		return false;
-	TAILQ_FOREACH(l, &m->leases, entry)
+	TAILQ_FOREACH(l, &leases->list, entry)
 		if (l->id == *ret_id || (l->granted && l->grant.kind == GRANT_NETKIT &&
 					 l->grant.ifindex == link->ifindex))
 			return false;
 	return true;
 }
 
-void netkits_sweep(struct manager *m, struct stored_fds *fds, const struct nic_link *links, size_t n)
+void netkits_sweep(struct leases *leases, struct stored_fds *fds, const struct nic_link *links, size_t n)
 {
-	struct nic_backend *b = m->backend;
+	struct nic_backend *b = leases->backend;
 
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_fault_ struct fault fault = {};
@@ -58,9 +58,9 @@ void netkits_sweep(struct manager *m, struct stored_fds *fds, const struct nic_l
 		uint32_t id;
 		int r;
 
-		if (!is_orphan(m, &links[i], &id))
+		if (!is_orphan(leases, &links[i], &id))
 			continue;
-		if (!may_delete(m, fds, id)) {
+		if (!may_delete(leases, fds, id)) {
 			log_error("%s, which no lease owns, cannot be deleted: a process is adding memory "
 				  "to a queue of it that is not there yet.", links[i].name);
 			continue;

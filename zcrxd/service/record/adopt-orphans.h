@@ -5,7 +5,7 @@
 #pragma once
 
 #include "fdstore.h"
-#include "manager.h"
+#include "leases.h"
 
 /* Deletes them, once all leases on record are there. */
-void netkits_sweep(struct manager *m, struct stored_fds *fds, const struct nic_link *links, size_t n);
+void netkits_sweep(struct leases *leases, struct stored_fds *fds, const struct nic_link *links, size_t n);

@@ -13,7 +13,7 @@
 #include "stack.h"
 
 struct proof_checks {
-	struct manager *manager;
+	struct leases *leases;
 	const struct nic_link *links;
 	size_t n_links;
 	const struct record *record;
@@ -34,7 +34,7 @@ static unsigned find_receiver(const struct proof_checks *p, unsigned ifindex)
 
 static int prepare(struct proof_checks *p, const struct record_lease *l, const struct record_proof *proof)
 {
-	struct nic_backend *b = p->manager->backend;
+	struct nic_backend *b = p->leases->backend;
 	struct socket_check *c = &p->checks[p->n];
 
 	*c = (struct socket_check){ .facts = proof->facts, .known = true,
@@ -51,7 +51,7 @@ static int prepare(struct proof_checks *p, const struct record_lease *l, const s
 	return 0;
 }
 
-int proof_checks_new(struct manager *m, const struct nic_link *links, size_t n_links,
+int proof_checks_new(struct leases *leases, const struct nic_link *links, size_t n_links,
 		     const struct record *record, struct proof_checks **ret)
 {
 	struct proof_checks *p = calloc(1, sizeof(*p));
@@ -62,7 +62,7 @@ int proof_checks_new(struct manager *m, const struct nic_link *links, size_t n_l
 		return -ENOMEM;
 	for (size_t i = 0; i < record->n_leases; i++)
 		n += record->leases[i].n_proofs;
-	*p = (struct proof_checks){ .manager = m, .links = links, .n_links = n_links, .record = record,
+	*p = (struct proof_checks){ .leases = leases, .links = links, .n_links = n_links, .record = record,
 				    .checks = calloc(n + 1, sizeof(*p->checks)),
 				    .awaited = calloc(n + 1, sizeof(*p->awaited)) };
 	r = p->checks && p->awaited ? 0 : -ENOMEM;
@@ -75,7 +75,7 @@ int proof_checks_new(struct manager *m, const struct nic_link *links, size_t n_l
 	}
 	/* It takes the longer the more sockets there are on the machine, of whomever. */
 	(void)sd_notify(0, "EXTEND_TIMEOUT_USEC=120000000");
-	prover_ask_now(m->prover, p->checks, p->n);
+	prover_ask_now(leases->prover, p->checks, p->n);
 	*ret = p;
 	return 0;
 }
@@ -87,7 +87,7 @@ struct proof_checks *proof_checks_free(struct proof_checks *p)
 
 	if (!p)
 		return NULL;
-	b = p->manager->backend;
+	b = p->leases->backend;
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->awaited[i])
 			b->ops->forget_socket(b, p->checks[i].facts.cookie);
@@ -165,7 +165,7 @@ int adopt_proofs(const struct proof_checks *p, struct lease *l, const struct rec
 		 struct stored_fds *fds)
 {
 	const struct socket_check *c = p->checks;
-	int r = saved->n_proofs > 0 ? proofs_watch(l->manager) : 0;
+	int r = saved->n_proofs > 0 ? proofs_watch(l->leases) : 0;
 
 	for (const struct record_lease *before = p->record->leases; before != saved; before++)
 		c += before->n_proofs;

@@ -11,7 +11,7 @@
 struct proof_checks;
 
 /* The links are borrowed. */
-int proof_checks_new(struct manager *m, const struct nic_link *links, size_t n_links,
+int proof_checks_new(struct leases *leases, const struct nic_link *links, size_t n_links,
 		     const struct record *record, struct proof_checks **ret);
 struct proof_checks *proof_checks_free(struct proof_checks *c);
 /* Of one lease: as they were found. */

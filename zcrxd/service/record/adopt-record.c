@@ -36,7 +36,7 @@ static size_t count_lost(const struct stored_fds *fds, const struct record *reco
 	return n;
 }
 
-static int check_store(struct manager *m, const struct stored_fds *fds, const struct record *record,
+static int check_store(struct leases *leases, const struct stored_fds *fds, const struct record *record,
 		       struct fault *reterr)
 {
 	size_t n = count_lost(fds, record);
@@ -47,28 +47,28 @@ static int check_store(struct manager *m, const struct stored_fds *fds, const st
 		return fault_set(reterr, ZCRX_WRONG_STATE, "kept",
 				 "systemd keeps the handles of %zu lease%s for zcrxd.service, and a zcrxd that "
 				 "is started otherwise would end them. Nothing was touched. Either: systemctl "
-				 "start zcrxd; or, if they may end: rm %s", n, n == 1 ? "" : "s", m->state_path);
-	m->n_store_lost = n;
+				 "start zcrxd; or, if they may end: rm %s", n, n == 1 ? "" : "s", leases->state_path);
+	leases->n_store_lost = n;
 	log_error("The service manager did not keep what zcrxd has stored there: %zu lease%s on record "
 		  "cannot go on. See systemctl show -P NFileDescriptorStore zcrxd, and zcrxd(8).", n,
 		  n == 1 ? "" : "s");
 	return 0;
 }
 
-int manager_read_record(struct manager *m, const struct stored_fds *fds, struct record *ret,
+int leases_read_record(struct leases *leases, const struct stored_fds *fds, struct record *ret,
 			struct fault *reterr)
 {
 	_cleanup_free_ char *set_aside = NULL;
 	int r;
 
-	r = state_read(m->state_path, ret, &set_aside);
+	r = state_read(leases->state_path, ret, &set_aside);
 	if (r < 0)
-		return sealed_refuse_unreadable(m->state_path, r, "who owns what", reterr);
+		return sealed_refuse_unreadable(leases->state_path, r, "who owns what", reterr);
 	if (set_aside)
 		log_error("%s. No lease of an earlier zcrxd goes on. What they had in the kernel is "
 			  "removed as far as it bears our name, or the file still shows that it is "
 			  "theirs (of %zu leases).", set_aside, ret->n_strays);
-	m->state_set_aside = TAKE_PTR(set_aside);
-	m->n_dropped = ret->n_dropped;
-	return check_store(m, fds, ret, reterr);
+	leases->state_set_aside = TAKE_PTR(set_aside);
+	leases->n_dropped = ret->n_dropped;
+	return check_store(leases, fds, ret, reterr);
 }

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "devices.h"
 #include "export.h"
+#include "flow-guard.h"
 #include "flows.h"
 #include "handle.h"
 #include "leases.h"
@@ -23,7 +24,7 @@
 #include "strays.h"
 
 struct adoption {
-	struct manager *manager;
+	struct leases *leases;
 	struct stored_fds *fds;
 	struct nic_link *links;
 	size_t n_links;
@@ -47,7 +48,7 @@ static const struct nic_link *find_link(const struct adoption *a, unsigned ifind
 static int observe(struct adoption *a, unsigned ifindex)
 {
 	_cleanup_fault_ struct fault fault = {};
-	struct nic_backend *b = a->manager->backend;
+	struct nic_backend *b = a->leases->backend;
 	struct nic *nic;
 	int r;
 
@@ -234,7 +235,7 @@ static const struct nic_link *find_netkit(const struct adoption *a, const struct
 static void keep_area(struct adoption *a, const struct record_lease *saved, size_t queue)
 {
 	if (saved->grant != GRANT_SOFTWARE)
-		lingering_add(a->manager, saved->owner_uid, saved->areas[queue],
+		lingering_add(a->leases, saved->owner_uid, saved->areas[queue],
 			      nic_ring_key(saved->id, (unsigned)queue));
 }
 
@@ -242,7 +243,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 {
 	const struct nic_link *link = find_link(a, saved->ifindex, NULL), *netkit;
 	struct recovery_facts facts = { .has_handle = has_handle(a, saved->id),
-					.store_lost = a->manager->n_store_lost > 0,
+					.store_lost = a->leases->n_store_lost > 0,
 					.now_usec = now_usec(CLOCK_BOOTTIME) };
 	struct recovery verdict;
 	struct device *d = NULL;
@@ -259,19 +260,19 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	if (verdict.verdict == RECOVERY_FORGET) {
 		log_info("Lease %08x is over: %s.", saved->id, verdict.reason);
 		hang_up(a, saved->id, verdict.reason);
-		stray_adopt(a->manager, saved);
+		stray_adopt(a->leases, saved);
 		for (size_t i = 0; i < saved->n_queues; i++)
 			keep_area(a, saved, i);
 		return 0;
 	}
-	r = manager_claim_device(a->manager, link, &d);
+	r = devices_claim(a->leases->devices, link, &d);
 	if (r < 0)
 		return r;
 	/* One that was only renamed is left to its leases, as it would have been under our eyes, or was. */
 	if (d->leaving && !saved->left && (!saved->interface[0] || streq(saved->interface, link->name)))
 		verdict = (struct recovery){ .verdict = RECOVERY_TAKE_BACK,
 					     .reason = "its interface is not in the configuration" };
-	r = lease_adopt(a->manager, d, saved,
+	r = lease_adopt(a->leases, d, saved,
 			verdict.verdict == RECOVERY_ADOPT ? verdict.state : LEASE_DRAINING,
 			verdict.reason, &l);
 	if (r < 0)
@@ -299,43 +300,43 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 
 static int adopt_all(struct adoption *a, const struct record *record)
 {
-	struct manager *m = a->manager;
+	struct leases *leases = a->leases;
 	int r;
 
-	r = devices_links(m, &a->links, &a->n_links);
+	r = devices_links(leases->devices, &a->links, &a->n_links);
 	if (r >= 0)
-		r = proof_checks_new(m, a->links, a->n_links, record, &a->checks);
+		r = proof_checks_new(leases, a->links, a->n_links, record, &a->checks);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < record->n_strays; i++)
-		stray_adopt(m, &record->strays[i]);
+		stray_adopt(leases, &record->strays[i]);
 	for (size_t i = 0; i < record->n_lingering; i++)
-		lingering_add(m, record->lingering[i].uid, record->lingering[i].area,
+		lingering_add(leases, record->lingering[i].uid, record->lingering[i].area,
 			      record->lingering[i].ring_key);
 	for (size_t i = 0; i < record->n_leases; i++) {
 		r = adopt_lease(a, &record->leases[i]);
 		if (r < 0)
 			log_errno(r, "Cannot adopt lease %08x", record->leases[i].id);
 	}
-	netkits_sweep(m, a->fds, a->links, a->n_links);
-	flow_guard_sweep(m);
+	netkits_sweep(leases, a->fds, a->links, a->n_links);
+	flow_guard_sweep(leases->devices);
 	if (record->n_leases > 0)
 		log_info("Of %zu leases on record, %u go on and %u are taken back.",
 			 record->n_leases, a->n_adopted, a->n_taken_back);
 	return 0;
 }
 
-int manager_adopt(struct manager *m, const struct record *record, struct stored_fds *fds)
+int leases_adopt(struct leases *leases, const struct record *record, struct stored_fds *fds)
 {
-	struct adoption a = { .manager = m, .fds = fds };
+	struct adoption a = { .leases = leases, .fds = fds };
 	int r;
 
-	m->last_flow_id = record->last_flow_id;
+	leases->last_flow_id = record->last_flow_id;
 	r = adopt_all(&a, record);
 	proof_checks_free(a.checks);
 	nic_state_free(a.nic);
 	nic_links_free(a.links, a.n_links);
 	if (r == 0)
-		(void)leases_save(m); /* or as soon as that works; nothing is granted before */
+		(void)leases_save(leases); /* or as soon as that works; nothing is granted before */
 	return r;
 }

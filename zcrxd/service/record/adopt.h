@@ -6,13 +6,13 @@
 #pragma once
 
 #include "fdstore.h"
-#include "manager.h"
+#include "leases.h"
 #include "recovery.h"
 
 /* Before anything is touched. Positive, a refusal to start: it is not known who owns what, or this daemon
  * would end what another way of starting it keeps. */
-int manager_read_record(struct manager *m, const struct stored_fds *fds, struct record *ret,
+int leases_read_record(struct leases *leases, const struct stored_fds *fds, struct record *ret,
 			struct fault *reterr);
 /* Device objects exist, none is attached. Leases come back as they were, or DRAINING; grants that
  * nobody owns are deleted. */
-int manager_adopt(struct manager *m, const struct record *record, struct stored_fds *fds);
+int leases_adopt(struct leases *leases, const struct record *record, struct stored_fds *fds);
