@@ -2,7 +2,7 @@
 /*
  * What went wrong, as a value: which Varlink error it becomes, what was being done to what, what
  * the kernel said, and a sentence for a person that ends with what to do. Filled where the cause is
- * known, carried up unchanged, reported once (service/ and the commands). Never printed here.
+ * known, carried up unchanged, reported once (the daemon above util/, and the commands). Never printed here.
  *
  * fault.c holds THE table: verdict <-> Varlink error <-> names of its parameters.
  */

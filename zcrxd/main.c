@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * zcrxd: arguments, the kernel backend, the loop. Everything else is in service/.
+ * zcrxd: arguments, the kernel backend, the loop. Everything else is in manager/ and below.
  */
 #include <errno.h>
 #include <getopt.h>

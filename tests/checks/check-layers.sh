@@ -1,136 +1,102 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# check-layers.sh [DIRECTORY]: who includes what. Each folder may include its own headers, those of
-# the folders that it stands on, and the libraries that are its business; docs/ARCHITECTURE.md says
-# why. Include paths alone leak: a library's headers are often found without being asked for.
+# check-layers.sh [DIRECTORY]: who includes what. One sequence of folders, of which each includes itself and
+# those before it (docs/ARCHITECTURE.md), and a few beside it. Include paths alone leak: a library's
+# headers are often found without being asked for.
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 2
 
-failed=0
+sequence='shared zcrxd/model/config zcrxd/model/nic zcrxd/model/lease zcrxd/nic zcrxd/util zcrxd/store zcrxd/server
+	zcrxd/device zcrxd/lease zcrxd/reconcile zcrxd/api zcrxd/manager'
 
-# headers_in FOLDER...: the names by which the headers there are included, as a pattern.
-headers_in() {
-	local folder names=
-	for folder; do
-		names+=$(find "$folder" -maxdepth 1 -name '*.h' -printf '%f|')
-	done
-	printf '%s' "${names%|}"
+# What includes more or less than its turn: folders, single headers, and FOLDER.. for it and all before it.
+beside='zcrxd: zcrxd/manager.. zcrxd/nic/kernel
+zcrxd/nic/kernel: zcrxd/nic..
+zcrxd/nic/sim: zcrxd/nic..
+zcrxd/session: shared/macro.h shared/session-control.h
+zcrxd/irq: shared/macro.h shared/irq-affinity.h
+libzcrx-client: shared
+tools/zcrxperf: shared libzcrx-client/zcrx-client.h
+tools/zcrxctl: shared tools/zcrxctl/check/check.h
+tools/zcrxctl/check: tools/zcrxctl zcrxd/nic.. zcrxd/nic/kernel/inspect.h'
+
+# Headers of the system, and which files alone include them.
+system='(netlink/.*|linux/(genetlink|rtnetlink|netlink|ethtool[a-z_]*|netdev|if_link|sock_diag|inet_diag)\.h) zcrxd/nic/kernel/
+(liburing\.h|linux/io_uring.*) (zcrxd/nic/kernel|libzcrx-client|tools/zcrxperf)/
+yaml\.h zcrxd/model/config/yaml-node\.c
+(systemd/.*|sd-.*) (shared/zcrx-idl|libzcrx-client/|tools/|zcrxd/(session|util|store|server|device|lease|reconcile|api|manager)/)
+systemd/sd-varlink\.h (shared/zcrx-idl|libzcrx-client/|tools/|zcrxd/(server|device|lease|reconcile|api|manager)/)
+(time|fcntl|poll|pwd|grp|sys/(time|socket|ioctl|stat|mman|epoll|timerfd))\.h (zcrxd/[^m]|zcrxd/m[^o]|shared|libzcrx-client|tools)'
+
+# What model/ is given as arguments.
+impure='(time|clock_gettime|gettimeofday|open|openat|fopen|ioctl|socket|getenv|getuid|geteuid|getpwnam|getgrnam|random|rand|getrandom|printf|puts|syslog)\('
+
+find shared zcrxd libzcrx-client tools -name '*.[ch]' ! -path '*/tests/*' | sort | awk -v sequence="$sequence" -v beside="$beside" \
+	-v libraries="$system" -v impure="(^|[^.>_[:alnum:]])$impure" '
+function fail(text) { print text; failed = 1 }
+BEGIN {
+	n = split(sequence, order)
+	for (i = 1; i <= n; i++)
+		for (k = 1; k <= i; k++)
+			may[order[i], order[k]] = 1
+	n_beside = split(beside, lines, "\n")
+	for (i = 1; i <= n_beside; i++) {
+		n_words = split(lines[i], words)
+		sub(/:$/, "", words[1])
+		may[words[1], words[1]] = 1
+		order[++n] = words[1]
+		for (k = 2; k <= n_words; k++) {
+			all = sub(/\.\.$/, "", words[k])
+			may[words[1], words[k]] = 1
+			for (j = 1; all && order[j] != words[k]; j++)
+				may[words[1], order[j]] = 1
+		}
+	}
+	n_libraries = split(libraries, library, "\n")
 }
-
-# files_in FOLDER [NAME...]: C files directly in FOLDER, or those named.
-files_in() {
-	local folder=$1
-	shift
-	[ $# -gt 0 ] || set -- '*.[ch]'
-	local name
-	for name; do
-		find "$folder" -maxdepth 1 -name "$name"
-	done
+{
+	files[NR] = $0
+	folder = $0; sub(/\/[^\/]*$/, "", folder); folder_of[$0] = folder; seen[folder] = 1
+	name = $0; sub(/.*\//, "", name)
+	if (name ~ /\.h$/) homes[name] = homes[name] " " folder
 }
-
-# refuse WHY PATTERN FILE...: no FILE has an #include whose target matches PATTERN (as a whole).
-refuse() {
-	local why=$1 pattern=$2 hits
-	shift 2
-	[ $# -gt 0 ] && [ -n "$pattern" ] || return 0
-	hits=$(grep -nE "^[[:space:]]*#[[:space:]]*include[[:space:]]*(\"(.*/)?($pattern)\"|<($pattern)>)" "$@" /dev/null)
-	[ -z "$hits" ] || { printf '%s\n' "$hits" "  -> $why"; failed=1; }
+function check_library(file, target,    i, part) {
+	for (i = 1; i <= n_libraries; i++) {
+		split(library[i], part, " ")
+		if (target ~ "^" part[1] "$" && file !~ "^" part[2])
+			fail(file ": includes <" target ">, which it has nothing to do with")
+	}
 }
-
-# refuse_use WHY PATTERN FILE...: no FILE mentions PATTERN in code.
-refuse_use() {
-	local why=$1 pattern=$2 hits
-	shift 2
-	[ $# -gt 0 ] || return 0
-	hits=$(grep -nE "$pattern" "$@" /dev/null | grep -vE ':[0-9]+:[[:space:]]*(/?\*|//)')
-	[ -z "$hits" ] || { printf '%s\n' "$hits" "  -> $why"; failed=1; }
+# Its own folder comes first; where it may find the header is where it does.
+function check_include(file, target,    name, own, list, k, m) {
+	name = target; sub(/.*\//, "", name)
+	check_library(file, target)
+	if (target ~ /^(systemd|linux|netlink|sys|net|netinet|arpa)\// || !(name in homes))
+		return
+	m = split(homes[name], list)
+	for (k = 1; k <= m; k++)
+		if (((folder_of[file], list[k]) in may) || ((folder_of[file], list[k] "/" name) in may))
+			return
+	fail(file ": includes " target ", which is above it (" list[1] ")")
 }
+END {
+	for (i = 1; i <= n; i++)
+		if (!(order[i] in seen)) fail(order[i] ": no C files")
+	for (folder in seen)
+		if (!((folder, folder) in may)) fail("no rule for " folder)
+	for (name in homes)
+		if (gsub(/ (shared|zcrxd[^ ]*)/, "&", homes[name]) > 1) fail(name ": two headers have this name")
+	for (i = 1; i <= NR; i++)
+		while ((getline line < files[i]) > 0) {
+			if (line ~ /^[ \t]*#[ \t]*include[ \t]*["<]/) {
+				sub(/^[^"<]*["<]/, "", line); sub(/[">].*/, "", line)
+				check_include(files[i], line)
+			} else if (files[i] ~ /^zcrxd\/model\// && line ~ impure && line !~ /^[ \t]*(\/?\*|\/\/)/)
+				fail(files[i] ": " line " -> model/ is given time, files, users and the environment")
+		}
+	exit failed
+}' || exit 1
 
-shared=$(headers_in shared)
-model=$(headers_in zcrxd/model)
-nic=$(headers_in zcrxd/nic)
-kernel=$(headers_in zcrxd/nic/kernel)
-sim=$(headers_in zcrxd/nic/sim)
-service_folders=(zcrxd/service zcrxd/service/{connections,devices,leases,methods,record})
-service=$(headers_in "${service_folders[@]}")
-session=$(headers_in zcrxd/session)
-zcrxctl=$(headers_in tools/zcrxctl)
-
-libnl='netlink/.*|linux/(genetlink|rtnetlink|netlink|ethtool[a-z_]*|netdev|if_link|sock_diag|inet_diag|io_uring)\.h'
-uring='liburing\.h|linux/io_uring.*'
-systemd='systemd/.*|sd-[a-z0-9]+\.h'
-
-# A name that two folders share would make the rules above ambiguous.
-twice=$(find shared zcrxd -name '*.h' -printf '%f\n' | sort | uniq -d)
-[ -z "$twice" ] || { echo "header names used twice: $twice"; failed=1; }
-
-mapfile -t files < <(files_in shared)
-refuse "shared/ stands on libc only" "$model|$nic|$kernel|$sim|$service|$zcrxctl" "${files[@]}"
-mapfile -t files < <(files_in shared | grep -v /zcrx-idl)
-refuse "only the interface description in shared/ knows sd-varlink" "$systemd|$libnl|$uring" "${files[@]}"
-
-mapfile -t files < <(files_in zcrxd/model)
-refuse "zcrxd/model/ stands on shared/ only" "$nic|$kernel|$sim|$service" "${files[@]}"
-refuse "zcrxd/model/ computes values from values" \
-	"$systemd|$libnl|$uring|time\.h|sys/(time|socket|ioctl|stat|mman|epoll|timerfd)\.h|fcntl\.h|poll\.h|pwd\.h|grp\.h" \
-	"${files[@]}"
-refuse_use "zcrxd/model/ gets time, files, users and the environment as arguments" \
-	'(^|[^.>_[:alnum:]])(time|clock_gettime|gettimeofday|open|openat|fopen|ioctl|socket|getenv|getuid|geteuid|getpwnam|getgrnam|random|rand|getrandom|printf|puts|syslog)\(' \
-	"${files[@]}"
-mapfile -t files < <(files_in zcrxd/model | grep -v '/yaml-node\.c$')
-refuse "libyaml stays in yaml-node.c" 'yaml\.h' "${files[@]}"
-
-mapfile -t files < <(files_in zcrxd/nic)
-refuse "zcrxd/nic/ is the boundary: it knows neither side of it" \
-	"$kernel|$sim|$service|$systemd|$libnl|$uring" "${files[@]}"
-
-mapfile -t files < <(files_in zcrxd/nic/kernel)
-refuse "zcrxd/nic/kernel/ knows neither the service nor the simulation" "$service|$sim|$systemd" "${files[@]}"
-
-mapfile -t files < <(files_in zcrxd/nic/sim)
-refuse "zcrxd/nic/sim/ touches no kernel interface" "$service|$kernel|$systemd|$libnl|$uring" "${files[@]}"
-
-mapfile -t files < <(for folder in "${service_folders[@]}"; do files_in "$folder"; done)
-refuse "zcrxd/service/ reaches NICs through nic.h only" "$kernel|$sim|$libnl|$uring" "${files[@]}"
-
-mapfile -t files < <(files_in zcrxd)
-refuse "main.c puts service/ on nic/kernel/, nothing else" "$sim|$libnl|$uring" "${files[@]}"
-
-mapfile -t files < <(files_in zcrxd/irq)
-refuse "zcrxd/irq/ is root: it stands on libc, a message and a few helpers" \
-	"$model|$nic|$kernel|$sim|$service|$systemd|$libnl|$uring|fault\.h|zcrx-idl\.h" "${files[@]}"
-
-mapfile -t files < <(files_in zcrxd/session)
-refuse "zcrxd/session/ has what clients send: it knows nothing of what zcrxd does" \
-	"$model|$nic|$kernel|$sim|$service|$libnl|$uring|systemd/sd-varlink\.h|fault\.h|zcrx-idl\.h" "${files[@]}"
-mapfile -t files < <(find zcrxd -name '*.[ch]' | grep -v '^zcrxd/session/')
-refuse "zcrxd knows its sessions by session-control.h only" "$session" "${files[@]}"
-
-mapfile -t files < <(find libzcrx-client tools -name '*.[ch]' | grep -v '^tools/zcrxctl/check/')
-refuse "clients speak Varlink: nothing of zcrxd/ is theirs" \
-	"zcrxd/.*|$(printf '%s' "$model|$nic|$kernel|$sim|$service" | tr '|' '\n' |
-		grep -vxF -f <(find libzcrx-client tools -name '*.h' -printf '%f\n') | paste -sd '|')" \
-	"${files[@]}"
-
-# `zcrxctl check` works without a daemon, and must see what the daemon would: it looks through the one
-# door that nic/kernel/ has for that (inspect.h), and judges with the model.
-mapfile -t files < <(find tools/zcrxctl/check -name '*.[ch]')
-refuse "zcrxctl check sees the kernel through nic/kernel/inspect.h only" \
-	"$(printf '%s' "$kernel" | tr '|' '\n' | grep -vx 'inspect\.h' | paste -sd '|')|$sim|$service|$libnl|$uring" \
-	"${files[@]}"
-mapfile -t files < <(find tools/zcrxctl/check -name 'verdicts*' -o -name drivers.c)
-refuse "verdicts are computed from facts alone" "$systemd|read\.h|sys/.*" "${files[@]}"
-
-mapfile -t files < <(find libzcrx-client -maxdepth 1 -name 'zcrx-client.h')
-refuse "the public header shows none of the libraries behind it" "$systemd|$libnl|$uring|$shared" "${files[@]}"
-
-# Rules that find no files, or folders that the rules do not know, check nothing.
-for folder in shared zcrxd/irq zcrxd/session zcrxd/model zcrxd/nic zcrxd/nic/kernel "${service_folders[@]}" libzcrx-client \
-		tools/zcrxctl tools/zcrxctl/check; do
-	[ -n "$(files_in "$folder")" ] || { echo "$folder: no C files"; failed=1; }
-done
-unknown=$(find zcrxd -name '*.[ch]' -printf '%h\n' | sort -u |
-	grep -vxE 'zcrxd(/(model|nic|nic/kernel|nic/sim|irq|session))?' | grep -vxF "$(printf '%s\n' "${service_folders[@]}")")
-[ -z "$unknown" ] || { echo "no rule for: $unknown"; failed=1; }
-
-exit $failed
+# The public header shows none of the libraries behind it; verdicts are computed from facts alone.
+! grep -HnE '#[[:space:]]*include.*(systemd/|liburing|netlink/|linux/io_uring|")' libzcrx-client/zcrx-client.h &&
+	! grep -HnE '#[[:space:]]*include.*(systemd/|sd-|"read\.h"|<sys/)' tools/zcrxctl/check/verdicts* tools/zcrxctl/check/drivers.c

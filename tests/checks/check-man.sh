@@ -75,7 +75,7 @@ same "zcrxctl --help" "the zsh completion" "$tmp/options" "$tmp/zsh-options"
 heads zcrxd.8 OPTIONS | grep '^--' | list zcrxd-man
 same "zcrxd --help" "zcrxd(8)" "$tmp/zcrxd-options" "$tmp/zcrxd-man"
 
-grep -ohE '\{ "[a-z-]+", (config_)?read_' "$source"/zcrxd/model/config-*.c | cut -d'"' -f2 | list keys
+grep -ohE '\{ "[a-z-]+", (config_)?read_' "$source"/zcrxd/model/config/config-*.c | cut -d'"' -f2 | list keys
 heads zcrxd.yaml.5 | list man-keys
 same "the daemon" "zcrxd.yaml(5)" "$tmp/keys" "$tmp/man-keys"
 

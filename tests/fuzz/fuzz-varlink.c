@@ -189,7 +189,7 @@ static unsigned count_descriptors(void)
 	return n;
 }
 
-/* An export of an ifq is closed by a thread of its own (leases/export.c); a leak stays for ever. */
+/* An export of an ifq is closed by a thread of its own (lease/export.c); a leak stays for ever. */
 static bool descriptors_come_down_to(unsigned n)
 {
 	for (unsigned i = 0; i < 1000; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * zcrxd with the real service/ on nic/sim instead of the kernel: for benchmarks of what the daemon
+ * zcrxd on nic/sim instead of the kernel: for benchmarks of what the daemon
  * itself costs, and for trying clients without root or a NIC. It has one simulated NIC, "sim0",
- *that owns the loopback addresses, so that sockets on loopback prove flows.
+ * that owns the loopback addresses, so that sockets on loopback prove flows.
  *
  *	zcrxd-sim --socket=/tmp/zcrxd --config=zcrxd.yaml
  *	zcrxctl --socket=/tmp/zcrxd status

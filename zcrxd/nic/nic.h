@@ -157,7 +157,7 @@ struct nic_ops {
 			      struct fault *reterr);
 
 	/* At a free location, never replacing somebody's rule; which one is told. Verified by
-	 * reading it back. QUOTA_EXCEEDED if model/share.h says no to who has `held` rules with this
+	 * reading it back. QUOTA_EXCEEDED if model/lease/share.h says no to who has `held` rules with this
 	 * one; 0: he may have the last entry of the table. */
 	int (*rule_insert)(struct nic *nic, const struct flow *flow,
 			   const struct rule_target *target, size_t held, uint32_t *ret_location,

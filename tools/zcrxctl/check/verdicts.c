@@ -160,7 +160,7 @@ static void judge_leasing(const struct machine_facts *m, struct report *report)
 }
 
 /* Whoever has a ring may add areas to its queue, and taking the queue back waits for their memory
- * (leases/deletion.h): zcrxd looks first, so that what is left is a moment. */
+ * (lease/deletion.h): zcrxd looks first, so that what is left is a moment. */
 static void judge_added_areas(const struct machine_facts *m, struct report *report)
 {
 	bool can = m->kernel.features.added_areas, bounded = m->fuse_timeout > 0;

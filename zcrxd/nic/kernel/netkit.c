@@ -12,7 +12,7 @@
 #include "uapi.h"
 
 #define KIND	     "netkit"
-#define NAME_PREFIX  "zcrx-"		 /* model/lease.h */
+#define NAME_PREFIX  "zcrx-"		 /* model/lease/lease.h */
 
 static struct nl_msg *link_message(int type, int flags, unsigned ifindex)
 {

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See device.h. Here: life and death of the object, refreshing, quarantine. Interfaces that come and
+ * go are in reconcile/attach.c, bringing the NIC to its configuration is in reconcile/configure.c.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "clock.h"
+#include "device.h"
+#include "log.h"
+#include "watch.h"
+
+#define RECHECK_USEC (2 * 1000000ULL)
+
+static const char *const state_names[_DEVICE_STATE_MAX] = {
+	[DEVICE_MISSING] = "missing",
+	[DEVICE_CONFIGURED] = "configured",
+	[DEVICE_DEGRADED] = "degraded",
+};
+
+const char *device_state_to_string(enum device_state s)
+{
+	return state_names[s];
+}
+
+const char *device_name(const struct device *d)
+{
+	return d->ifindex > 0 ? d->name : d->match;
+}
+
+unsigned device_kernel_index(const struct device *d)
+{
+	return d->ifindex == SOFTWARE_IFINDEX ? 0 : d->ifindex;
+}
+
+bool device_is_managed(const struct device *d)
+{
+	return d->worker && !d->gone && !d->leaving;
+}
+
+static char *match_describe(const struct config_interface *c)
+{
+	char *s;
+
+	if (c->name)
+		return strdup(c->name);
+	if (asprintf(&s, "%s %s", c->driver ? "driver" : c->mac ? "mac" : "path",
+		     c->driver ?: c->mac ?: c->path ?: "?") < 0)
+		return NULL;
+	return s;
+}
+
+static void device_free(struct device *d)
+{
+	d->devices->hooks->gone(d);
+	sd_event_source_disable_unref(d->recheck);
+	sd_event_source_disable_unref(d->confirm_timer);
+	inventory_done(&d->inventory);
+	nic_state_free(d->observed);
+	free(d->match);
+	receiver_done(&d->receiver);
+	free(d->link.altnames);
+	free(d->link.path);
+	free(d->reason);
+	free(d);
+}
+
+int device_new(struct devices *devices, const struct config_interface *config, struct device **ret)
+{
+	struct device *d;
+
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	d->devices = devices;
+	if (config)
+		d->config = *config;
+	else
+		d->leaving = true;
+	d->match = match_describe(&d->config);
+	d->reason = strdup("no such interface now");
+	inventory_init(&d->inventory);
+	if (!d->match || !d->reason) {
+		device_free(d);
+		return -ENOMEM;
+	}
+	TAILQ_INSERT_TAIL(&devices->list, d, entry);
+	*ret = d;
+	return 0;
+}
+
+void device_drop(struct device *d)
+{
+	assert(d->n_leases == 0);
+	TAILQ_REMOVE(&d->devices->list, d, entry);
+	worker_retire(TAKE_PTR(d->worker));
+	d->dropped = true;
+	if (d->n_jobs == 0)
+		device_free(d);
+}
+
+static int submit(struct device *d, enum job_order order, job_run run, job_done done, void *data)
+{
+	int r;
+
+	if (!d->worker)
+		return -ENODEV;
+	r = worker_submit(d->worker, order, run, done, data);
+	if (r == 0)
+		d->n_jobs++;
+	return r;
+}
+
+int device_submit(struct device *d, job_run run, job_done done, void *data)
+{
+	return submit(d, JOB_IN_TURN, run, done, data);
+}
+
+int device_submit_reclaim(struct device *d, job_run run, job_done done, void *data)
+{
+	return submit(d, JOB_RECLAIM, run, done, data);
+}
+
+void device_job_done(struct device *d)
+{
+	assert(d->n_jobs > 0);
+	d->devices->loop->doing = "what was done on an interface";
+	d->n_jobs--;
+	if (d->dropped && d->n_jobs == 0)
+		device_free(d);
+}
+
+void device_announce(const struct device *d, const char *event, const char *reason)
+{
+	watch_announce(d->devices->server, &(struct announcement){ .event = event, .interface = device_name(d),
+							    .reason = reason });
+}
+
+void device_set_reason(struct device *d, const char *reason)
+{
+	free(d->reason);
+	d->reason = strdup(reason);
+}
+
+void device_set_config(struct device *d, const struct config_interface *config)
+{
+	char *match = match_describe(config);
+
+	d->config = *config;
+	if (match) {
+		free(d->match);
+		d->match = match;
+	}
+}
+
+/* ------------------------------------------------------------------- refresh */
+
+void device_set_observed(struct device *d, struct nic_state *state)
+{
+	nic_state_free(d->observed);
+	d->observed = state;
+	if (sd_event_now(d->devices->loop->event, CLOCK_REALTIME, &d->observed_usec) < 0)
+		d->observed_usec = 0;
+}
+
+bool device_is_held_up(const struct device *d)
+{
+	uint64_t now;
+
+	return d->n_refreshing > 0 && sd_event_now(d->devices->loop->event, CLOCK_MONOTONIC, &now) >= 0 &&
+	       now - d->refreshing_since >= DEVICE_PATIENCE_USEC;
+}
+
+struct device_waiter {
+	STAILQ_ENTRY(device_waiter) entry;
+	device_done done;
+	void *userdata;
+};
+STAILQ_HEAD(device_waiters, device_waiter);
+
+struct refresh {
+	struct device *device;
+	unsigned generation; /* the device may have come back as another interface meanwhile */
+	struct device_waiters waiters;
+	atomic_bool begun;
+	struct nic_state *state;
+	struct fault fault;
+	int r;
+};
+
+static void refresh_run(struct nic *nic, void *data)
+{
+	struct refresh *f = data;
+
+	atomic_store(&f->begun, true);
+	f->r = nic->ops->observe(nic, &f->state, &f->fault);
+}
+
+bool device_sees_to_table(const struct device *d)
+{
+	/* As long as it is not configured, a plan that narrows it is on its way. */
+	return !d->drift.armed ||
+	       (d->devices->config->on_drift == ON_DRIFT_REPAIR && !d->drift.failure);
+}
+
+/* A queue without a lease has no rule, and no context, of ours: what Register would refuse it for. */
+static const char *why_withheld(const struct device *d, uint32_t queue, struct fault *fault)
+{
+	const struct own_ways none = { .table_is_seen_to = device_sees_to_table(d) };
+	size_t n = d->observed->n_queues;
+	int r = 0;
+
+	if (n > 0 && queue >= n)
+		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL, "%s has only %zu queues now", d->name,
+			      n);
+	else if (!nic_state_queue_clean(d->observed, queue))
+		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL,
+			      "the kernel shows it in use by somebody else");
+	else if (!d->observed->software)
+		r = nic_state_check_ways(d->observed, queue, &none, fault);
+	return r > 0 ? fault->message : NULL;
+}
+
+/* What nobody of ours holds is free exactly if the kernel shows it as nobody's. Nothing is said of
+ * the queues of an interface that is down. */
+void device_review_queues(struct device *d)
+{
+	const struct carve_out *c = &d->inventory.carve_out;
+	bool again = false;
+
+	if (!d->observed || !d->observed->up)
+		return;
+	for (unsigned i = 0; i < c->zero_copy_count; i++) {
+		uint32_t queue = c->zero_copy_first + i;
+		const struct inventory_queue *q = inventory_get(&d->inventory, queue);
+		_cleanup_fault_ struct fault fault = {};
+		const char *why;
+
+		if (q->lease)
+			continue;
+		why = why_withheld(d, queue, &fault);
+		if (why && !q->quarantine)
+			device_quarantine(d, queue, why);
+		if (why || !q->quarantine)
+			continue;
+		inventory_clear_quarantine(&d->inventory, queue);
+		log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
+			    "Queue %u of %s is clean again.", queue, d->name);
+		again = true;
+	}
+	if (again)
+		d->devices->hooks->queue_freed(d);
+}
+
+static void refresh_done(void *data)
+{
+	struct refresh *f = data;
+	struct device *d = f->device;
+	struct device_report report = { .r = f->r, .fault = &f->fault };
+	struct device_waiter *w;
+
+	d->n_refreshing--;
+	if (d->refresh == f)
+		d->refresh = NULL;
+	d->refreshing_since = now_usec(CLOCK_MONOTONIC);
+	if (f->r == 0 && d->worker && !d->gone && d->generation == f->generation) {
+		device_set_observed(d, TAKE_PTR(f->state));
+		device_review_queues(d);
+	}
+	while ((w = STAILQ_FIRST(&f->waiters))) {
+		STAILQ_REMOVE_HEAD(&f->waiters, entry);
+		if (w->done)
+			w->done(d, &report, w->userdata);
+		free(w);
+	}
+	nic_state_free(f->state);
+	fault_done(&f->fault);
+	free(f);
+	device_job_done(d);
+}
+
+static int refresh_submit(struct device *d)
+{
+	struct refresh *f = calloc(1, sizeof(*f));
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	f->device = d;
+	f->generation = d->generation;
+	STAILQ_INIT(&f->waiters);
+	r = device_submit(d, refresh_run, refresh_done, f);
+	if (r < 0) {
+		free(f);
+		return r;
+	}
+	d->refresh = f;
+	if (d->n_refreshing++ == 0)
+		d->refreshing_since = now_usec(CLOCK_MONOTONIC);
+	return 0;
+}
+
+int device_refresh(struct device *d, device_done done, void *userdata)
+{
+	struct device_waiter *w;
+	int r = 0;
+
+	if (!d->worker)
+		return -ENODEV;
+	w = malloc(sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	*w = (struct device_waiter){ .done = done, .userdata = userdata };
+	if (!d->refresh || d->refresh->generation != d->generation || atomic_load(&d->refresh->begun))
+		r = refresh_submit(d);
+	if (r < 0) {
+		free(w);
+		return r;
+	}
+	STAILQ_INSERT_TAIL(&d->refresh->waiters, w, entry);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- quarantine */
+
+static bool device_has_quarantine(const struct device *d)
+{
+	const struct carve_out *c = &d->inventory.carve_out;
+
+	for (unsigned i = 0; i < c->zero_copy_count; i++)
+		if (d->inventory.queues[i].quarantine)
+			return true;
+	return false;
+}
+
+static int on_recheck(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct device *d = userdata;
+
+	(void)usec;
+	device_recheck(d);
+	if (device_has_quarantine(d)) {
+		(void)sd_event_source_set_time_relative(s, RECHECK_USEC);
+		(void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+	}
+	return 0;
+}
+
+void device_recheck(struct device *d)
+{
+	int r;
+
+	d->devices->hooks->recheck(d);
+	if (!d->worker || d->gone || !device_has_quarantine(d))
+		return;
+	r = device_refresh(d, NULL, NULL);
+	if (r < 0)
+		log_errno(r, "Cannot look at %s again", d->name);
+}
+
+void device_quarantine(struct device *d, uint32_t queue, const char *reason)
+{
+	int r;
+
+	r = inventory_quarantine(&d->inventory, queue, reason);
+	if (r < 0) {
+		log_errno(r, "Cannot note the quarantine of queue %u of %s", queue, d->name);
+		return;
+	}
+	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name, .event = "quarantined" },
+		    "Queue %u of %s is withheld: %s", queue, d->name, reason);
+	watch_announce(d->devices->server, &(struct announcement){ .event = "quarantined", .interface = d->name,
+							    .queue = &queue, .reason = reason });
+	if (!d->recheck)
+		r = sd_event_add_time_relative(d->devices->loop->event, &d->recheck, CLOCK_MONOTONIC,
+					       RECHECK_USEC, 0, on_recheck, d);
+	else
+		r = sd_event_source_set_time_relative(d->recheck, RECHECK_USEC);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(d->recheck, SD_EVENT_ONESHOT);
+	if (r < 0)
+		log_errno(r, "Cannot arm a timer for %s", d->name);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One interface of the configuration: found or missing, its worker, what was observed of it last,
+ * and which of its queues are whose. It brings the NIC to what the configuration says and keeps the
+ * reason when it cannot.
+ */
+#pragma once
+
+#include "bring.h"
+#include "devices.h"
+#include "drift-pace.h"
+#include "inventory.h"
+#include "names.h"
+#include "receiver.h"
+#include "worker.h"
+
+enum device_state {
+	DEVICE_MISSING,
+	DEVICE_CONFIGURED,
+	DEVICE_DEGRADED,
+	_DEVICE_STATE_MAX,
+};
+
+enum configure_mode {
+	CONFIGURE_AUTO,	 /* unless it is to be left alone (reconcile/restore.h) */
+	CONFIGURE_AGAIN, /* as AUTO, after a failure: what would interrupt traffic only to be refused as
+			  * before is not tried once more */
+	CONFIGURE_APPLY, /* somebody asked for it */
+	CONFIGURE_FORCE, /* also where it interrupts the default route */
+	CONFIGURE_REPAIR, /* as APPLY, but telling is the caller's part (reconcile/drift.c) */
+};
+
+/* What came of looking at a device, or of configuring it. Valid during the callback only. */
+struct device_report {
+	int r;			     /* 0, enum zcrx_error with `fault`, negative errno */
+	struct fault *fault;
+	const struct plan *plan;     /* NULL if it did not come so far */
+	const struct step_result *results; /* of its steps; NULL if none was tried */
+	const struct nic_state *found;	   /* before the first of them, likewise */
+	uint64_t confirm_until;	     /* realtime; 0 if there is nothing to confirm */
+};
+
+typedef void (*device_done)(struct device *d, const struct device_report *report, void *userdata);
+
+struct guard_linger;
+struct look;
+struct refresh;
+
+/* What others change of it: drift.c. All zero at first. */
+struct drift_watch {
+	bool armed;	      /* it was as configured: what differs from then on was changed */
+	struct look *look;    /* under way, until what it found is dealt with */
+	bool again, again_settings; /* something happened meanwhile */
+	char *found;	      /* what is not as it should be, as it was told; NULL: nothing */
+	char *ways;	      /* of that, the part that is polled */
+	bool quiet;	      /* `found` was not told: it has been too often */
+	bool asked;	      /* to repair it, whatever on-drift says */
+	bool taken_only;      /* `found` is only about flows that others' rules take */
+	char *failure;	      /* why it could not be repaired, as it was told */
+	unsigned failures;    /* of looks, in a row */
+	bool missed;	      /* one of them was to see the settings */
+	unsigned open_tries;  /* to close a table, in vain */
+	unsigned repairs;     /* of the same, in a row */
+	unsigned n_repairing; /* parts of the repair under way */
+	bool repair_failed;   /* one of them */
+	uint64_t due;	      /* when the settings are looked at again; CLOCK_MONOTONIC, 0 for never */
+	struct drift_pace pace;
+	sd_event_source *timer;
+};
+
+/* Its flows are guarded: flow-guard.c. All zero at first. */
+struct flow_guard {
+	struct guard_linger *lingering;
+	size_t n_lingering;
+	sd_event_source *timer;
+	unsigned failures; /* in a row */
+};
+
+struct device {
+	TAILQ_ENTRY(device) entry;
+	struct devices *devices;
+	struct config_interface config; /* the strings belong to devices->config */
+	char *match;			/* "zc0", "driver mlx5_core": for people */
+	struct nic_link link;		/* as it was seen last */
+	struct receiver receiver;
+
+	enum device_state state;
+	char *reason; /* of a state that is not configured */
+	unsigned ifindex;
+	char name[IFNAMSIZ];
+	unsigned generation;	/* of the interface: it may come back under its old index */
+	bool seen;		/* by the look at all links that is under way */
+	bool leaving;		/* not in the configuration; here until its leases are ended */
+	bool blocked;		/* some of what the configuration asks for waits for leases to end */
+	bool unblocking;	/* a job is under way to see whether it still has to */
+	bool unblock_again;
+	unsigned n_freed;	/* how often one of its leases has ended */
+	bool gone;		/* the interface vanished; its leases are still being ended */
+	bool held;		/* it was put back: left alone until somebody asks for more */
+	bool going_back;	/* on its way there */
+	bool fresh;		/* it came under our eyes: whatever is noted, nobody has configured it */
+	bool unfinished;	/* an earlier daemon has left it to be put back */
+	bool confirming;	/* the confirmation is being written down */
+	uint64_t confirm_until; /* CLOCK_BOOTTIME: what was applied goes back then; 0: it stays */
+	uint64_t confirm_told;	/* the same in realtime, as people were told */
+	sd_event_source *confirm_timer;
+	bool configured_once;	/* counted in devices->n_starting until then */
+	struct worker *worker;	/* NULL while missing */
+	struct nic_memory memory; /* of this interface, until it is gone */
+	struct nic_state *observed;
+	uint64_t observed_usec; /* realtime: when */
+	struct inventory inventory;
+	unsigned n_leases;
+	unsigned n_jobs; /* jobs of the worker that will report to this object */
+	bool dropped;	 /* freed as soon as there are none */
+
+	struct refresh *refresh;   /* the last one that was submitted, until it has reported */
+	unsigned n_refreshing;	   /* two at most: one that runs, and one for all who came since */
+	uint64_t refreshing_since; /* monotonic */
+	sd_event_source *recheck;      /* quarantined queues are looked at again */
+	struct drift_watch drift;
+	uint64_t standstill_usec; /* realtime: since when its worker has made no progress; 0: it has */
+	sd_event_source *retry; /* what failed is tried again (reconcile/retry.h) */
+	uint64_t retry_usec;	/* when, CLOCK_MONOTONIC; 0: it is not */
+	unsigned n_retries;	/* in a row */
+	char *refused;		/* the plan that the NIC cannot carry out, in words */
+	struct flow_guard guard;
+};
+
+/* Missing at first. `config` NULL: leaving at once. */
+int device_new(struct devices *devices, const struct config_interface *config, struct device **ret);
+/* Not in the configuration any more: freed once no job reports to it. It must have no leases. */
+void device_drop(struct device *d);
+/* worker_submit, keeping the device until `done` has called device_job_done. */
+int device_submit(struct device *d, job_run run, job_done done, void *data) _must_check_;
+/* The same for what takes rules, queues or ways into them back: before all that only wants something. It
+ * may overtake anything, so nothing that still waits may be undone by it: a flow is removed once its
+ * insertion has reported, a grant once no operation of the lease is under way. */
+int device_submit_reclaim(struct device *d, job_run run, job_done done, void *data) _must_check_;
+void device_job_done(struct device *d);
+
+/* 0 for the queues without a NIC. */
+unsigned device_kernel_index(const struct device *d);
+const char *device_state_to_string(enum device_state s);
+const char *device_name(const struct device *d);
+/* All of them. */
+static inline struct interface_names device_names(const struct device *d)
+{
+	return (struct interface_names){ .name = device_name(d),
+					 .altnames = d->ifindex > 0 ? d->link.altnames : NULL };
+}
+/* It is there, and the configuration says what it is to be. */
+bool device_is_managed(const struct device *d);
+
+/* To watchers: an EventKind of the IDL; `reason` may be NULL. */
+void device_announce(const struct device *d, const char *event, const char *reason);
+
+void device_set_reason(struct device *d, const char *reason);
+/* Another entry, or the same after it was read again; nothing is applied. */
+void device_set_config(struct device *d, const struct config_interface *config);
+
+/* Observe, then report. All callers that come before an observation begins share it; one that began before
+ * somebody asked is none for him. */
+int device_refresh(struct device *d, device_done done, void *userdata);
+/* Longer than any look takes that has not to wait for something slow. */
+#define DEVICE_PATIENCE_USEC 1000000ULL
+/* A look has waited for so long already: who can do with what is known need not wait along. */
+bool device_is_held_up(const struct device *d);
+/* What was seen last is this. */
+void device_set_observed(struct device *d, struct nic_state *state);
+int device_configure(struct device *d, enum configure_mode mode, device_done done, void *userdata);
+/* The same, and it goes back after so long unless it is confirmed; 0: it stays. */
+int device_configure_for(struct device *d, enum configure_mode mode, uint64_t confirm_within,
+			 device_done done, void *userdata);
+void device_log_steps(const struct device *d, const struct plan *plan,
+		      const struct step_result *results);
+
+/* A queue was given back: what waited for it is done. Does nothing where nothing waits. */
+void device_unblock(struct device *d);
+
+/* Queues in an unknown state are looked at again now. */
+void device_recheck(struct device *d);
+void device_review_queues(struct device *d);
+/* An RSS table that leads to queues which are not in use is narrowed without being asked for, so that it
+ * keeps nobody from a lease. */
+bool device_sees_to_table(const struct device *d);
+/* Withhold a queue that the kernel says is somebody else's. */
+void device_quarantine(struct device *d, uint32_t queue, const char *reason);

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Leases as objects: what a client holds, and the performance of what model/lease/lease.c decides. Every
+ * change of state goes through lease_event(); every kernel operation through the device's worker.
+ *
+ * lease.c model: what may follow what. leases.c: the object, its events, its effects. Each operation has
+ * a file of its own: acquire.c, register.c, flows.c, tune.c, drain.c.
+ */
+#pragma once
+
+#include <limits.h>
+
+#include "device.h"
+#include "flow.h"
+#include "lease.h"
+#include "recovery.h"
+#include "taken.h"
+#include "urgent.h"
+
+struct leases;
+struct prover;
+
+/* A flow of a lease; its states are in recovery.h. */
+struct lease_flow {
+	uint64_t id;
+	struct flow flow;
+	unsigned queue;	   /* index in the lease, or ALL_QUEUES */
+	struct rule_target target; /* unless FLOW_PENDING */
+	enum flow_state state;
+	bool asked;	   /* by AddFlow, not answered yet: a crash takes back what nobody was told of */
+	uint32_t location; /* of the rule, FLOW_INSTALLED and FLOW_REMOVING */
+	struct proof *proof; /* the socket that proved it; NULL if it came by value */
+	bool unproved;	     /* it has to go as soon as it is installed */
+	bool lost;	     /* somebody took its rule away: if it cannot be put back, the flow stays */
+	struct taken taken;  /* FLOW_INSTALLED: what somebody else's rule does to it, when it was seen last */
+};
+
+/* Our end of a handle. */
+struct lease_handle {
+	LIST_ENTRY(lease_handle) entry;
+	struct lease *lease;
+	int fd;
+	uint64_t cookie; /* SO_COOKIE of the client's end: the handle's name */
+	sd_event_source *source;
+};
+
+struct lease_queue {
+	bool registering;
+	bool binding; /* from here on, nobody else may reach it */
+	bool bound;
+	uint64_t area;	  /* bytes accounted to the owner */
+	struct tuning found; /* what Tune has changed, as it was */
+	uid_t client_uid; /* as whom the client connected */
+	int client_pidfd; /* the process that registers; -EBADF if none did, or it is not known */
+	int export_fd;	  /* of its ifq, export.h; -EBADF if there is none */
+};
+
+/* Called when the lease is FREE or QUARANTINED. */
+typedef void (*lease_ended)(struct lease *lease, void *userdata);
+
+struct lease_waiter {
+	STAILQ_ENTRY(lease_waiter) entry;
+	lease_ended ended;
+	void *userdata;
+};
+
+struct lease {
+	TAILQ_ENTRY(lease) entry;
+	struct leases *leases;
+	struct device *device;
+	unsigned ifindex; /* the device's when the lease was made */
+	unsigned n_ref;
+	uint32_t id;
+	char *name;
+	uid_t owner_uid;
+	pid_t owner_pid;
+	enum lease_state state;
+	bool persistent, self_registered;
+	char *reason; /* why it is draining or quarantined */
+	enum lease_event end; /* of what it is draining; LEASE_ACQUIRE: not known (any more) */
+
+	uint32_t queues[LEASE_QUEUES_MAX]; /* hardware queues */
+	unsigned n_queues;
+	struct lease_queue per_queue[LEASE_QUEUES_MAX];
+	enum spread_state spread;
+	uint32_t context; /* SPREAD_CONTEXT */
+	struct grant grant;
+	bool granted;
+	bool grant_moved; /* its netkit device went to another network namespace, as it was lost */
+
+	struct lease_flow **flows;
+	size_t n_flows;
+	uint64_t max_flows;   /* of its owner, as the policy said when flows were last asked for */
+	bool may_fill_table;  /* likewise: the NIC's, to the last entry */
+	char *taken;	      /* what others' rules do to its flows, as it was told; NULL: nothing */
+	LIST_HEAD(, proof) proofs;
+	unsigned n_proofs;
+	LIST_HEAD(, lease_handle) handles;
+	unsigned n_handles;
+
+	uint64_t creation_usec; /* realtime */
+	uint64_t expiry_usec;	/* CLOCK_BOOTTIME; 0 for never */
+	uint64_t expiry_told;	/* the same in realtime, as clients were told */
+	uint64_t expiry_noted;	/* likewise, for an older zcrxd, which knows no other clock */
+	sd_event_source *expiry;
+
+	unsigned n_busy;      /* operations under way: draining waits for them */
+	bool draining;	      /* lease/drain.c is at work */
+	unsigned drain_tries;
+	unsigned ring_tries; /* that waited for the client's rings to close */
+	unsigned area_tries; /* that found an area being added */
+	struct question *question; /* of the last of them, as long as it is not answered */
+	uint64_t grace_until; /* CLOCK_MONOTONIC, us: a revoked client may go on, unsteered, until then */
+	bool force;	      /* its client is killed if the queue does not come back otherwise */
+	bool killed;	      /* it was */
+	bool stray;	      /* its interface went, and what it had there is noted: strays.h */
+	sd_event_source *drain_timer;
+	STAILQ_HEAD(, lease_waiter) waiters;
+	char *record; /* its part of the state file; NULL: to be made */
+};
+
+/* What those who stand above the leases do about them: set once, by the manager. */
+struct lease_hooks {
+	void (*changed)(struct lease *l);     /* its state */
+	void (*freed)(struct device *d);      /* it was one of the device's, and is over */
+	void (*look)(struct device *d);	      /* somebody else's rule or table was in the way */
+	void (*saved)(struct leases *leases); /* the record can be written (again), or cannot any more */
+	void (*idle)(struct leases *leases);  /* an operation has ended */
+};
+
+TAILQ_HEAD(lease_list, lease);
+TAILQ_HEAD(stray_list, stray);
+TAILQ_HEAD(lingering_list, lingering);
+LIST_HEAD(registrar_list, registrar);
+
+struct leases {
+	struct lease_list list;
+	struct loop *loop;
+	struct nic_backend *backend;
+	struct devices *devices;
+	const struct lease_hooks *hooks;
+	struct stray_list strays;	 /* what went with a NIC: strays.h */
+	struct lingering_list lingering; /* areas of leases that are over: lingering.h */
+	struct registrar_list registrars;
+	struct prover *prover; /* prover.h */
+	struct urgent_slot urgent[URGENT_MAX];
+	sd_event_source *proof_timer;
+	uint64_t last_flow_id;
+	int rings_fd;	   /* nic_backend_ops.rings(); borrowed */
+	bool rings_stored; /* the service manager has a copy */
+	char *state_path;
+	char *state_set_aside;	     /* what became of a state file that could not be read */
+	int state_error;	     /* why its last write failed, and that was said; or 0 */
+	sd_event_source *save_timer; /* then it is tried again */
+	bool store_marked;	     /* the service manager has the mark: fdstore.h */
+	size_t n_store_lost;	     /* leases that it did not keep, at start */
+	size_t n_dropped;	     /* leases that could not be read, at start */
+};
+
+/* Nothing that is in it already is touched. */
+void leases_init(struct leases *leases);
+/* The lists have to be empty. */
+void leases_done(struct leases *leases);
+
+struct lease *lease_ref(struct lease *l);
+struct lease *lease_unref(struct lease *l);
+DEFINE_CLEANUP(struct lease *, lease_unref)
+
+struct lease *leases_find(struct leases *leases, uint32_t id);
+/* What the uid holds already, for the policy. */
+struct policy_usage;
+void leases_usage(struct leases *leases, uid_t uid, struct policy_usage *ret);
+/* The lease with a flow that overlaps this one on the device, other than `except`; NULL if none. */
+struct lease *leases_find_overlap(struct device *d, const struct flow *flow,
+				  const struct lease *except);
+uint64_t lease_area(const struct lease *l);
+
+/* Writes who owns what, after this lease changed. An act that is not on record is not done: callers
+ * that are about to act for a client refuse if this fails. */
+int lease_save(struct lease *l);
+/* The same, after leases came or went. */
+int leases_save(struct leases *leases);
+/* 0 if the last of them worked, else a refusal that says what was to be done. */
+int lease_check_saved(const struct lease *l, const char *act, struct fault *reterr);
+/* The daemon ends, the leases do not. */
+void leases_leave(struct leases *leases);
+
+/* The queues of the leases that an earlier daemon has left are theirs. */
+void leases_claim_queues(struct device *d);
+
+/* To watchers: an EventKind of the IDL; `reason` may be NULL, deadline_usec 0. */
+void lease_announce(const struct lease *l, const char *event, const char *reason, uint64_t deadline_usec);
+
+/* The table's word on what a client asks for: WRONG_STATE with *reterr if it refuses. */
+int lease_may(const struct lease *l, enum lease_event event, struct fault *reterr);
+/* The one setter. Performs the effects; WRONG_STATE with *reterr if the table refuses. */
+int lease_event(struct lease *l, enum lease_event event, const char *reason,
+		struct fault *reterr);
+/* An operation begins: DRAINING waits for its end. It keeps a reference. */
+void lease_begin(struct lease *l);
+void lease_end(struct lease *l);
+/* `ended` is called once, at once if the lease is over already. */
+int lease_wait(struct lease *l, lease_ended ended, void *userdata);
+
+/* So many descriptors more can be stored for the next daemon; QUOTA_EXCEEDED. Those of users who hold
+ * little have room left. */
+int lease_check_store(const struct lease *l, unsigned n, struct fault *reterr);
+
+void leases_interface_gone(struct device *d);
+/* Some link is gone: if it was a lease's netkit device, somebody took the queues from it. */
+void leases_link_gone(struct leases *leases, unsigned ifindex, bool moved);
+/* The same for every link that is not there, should we not have been told. */
+int leases_check_links(struct leases *leases);

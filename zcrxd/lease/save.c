@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The record, written down after each change. What cannot be written is tried again until it can be, and
+ * is a problem that everybody is told of meanwhile (reconcile/problems.c).
+ */
+#include "leases.h"
+#include "log.h"
+#include "snapshot.h"
+#include "state-file.h"
+
+#define AGAIN_USEC (5 * 1000000ULL)
+
+static int save(struct leases *leases)
+{
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	r = leases_format_record(leases, &text);
+	return r < 0 ? r : state_write(leases->state_path, text);
+}
+
+static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	(void)s;
+	(void)usec;
+	(void)leases_save(userdata);
+	return 0;
+}
+
+/* Nobody tells that there is room again. */
+static void save_again_later(struct leases *leases)
+{
+	int r;
+
+	leases->save_timer = sd_event_source_disable_unref(leases->save_timer);
+	r = sd_event_add_time_relative(leases->loop->event, &leases->save_timer, CLOCK_MONOTONIC, AGAIN_USEC, 0,
+				       on_again, leases);
+	if (r < 0 && r != -ESTALE) /* the daemon ends */
+		log_errno(r, "Cannot arm the timer that writes %s again", leases->state_path);
+}
+
+int leases_save(struct leases *leases)
+{
+	int r = save(leases), before = leases->state_error;
+
+	if (r < 0 && before == 0)
+		log_errno(r, "Cannot write %s; no lease is granted until that works", leases->state_path);
+	if (r >= 0 && before < 0)
+		log_info("%s can be written again.", leases->state_path);
+	leases->state_error = r < 0 ? r : 0;
+	if (r < 0)
+		save_again_later(leases);
+	else
+		leases->save_timer = sd_event_source_disable_unref(leases->save_timer);
+	if (leases->state_error != before)
+		leases->hooks->saved(leases);
+	return leases->state_error;
+}
+
+int lease_save(struct lease *l)
+{
+	lease_forget_record(l);
+	return leases_save(l->leases);
+}
+
+int lease_check_saved(const struct lease *l, const char *act, struct fault *reterr)
+{
+	const struct leases *leases = l->leases;
+
+	if (leases->state_error == 0)
+		return 0;
+	return fault_kernel(reterr, -leases->state_error, NULL, act,
+			    "zcrxd could not write down in %s who owns what, so nothing was done. Is "
+			    "there room in /run?", leases->state_path);
+}

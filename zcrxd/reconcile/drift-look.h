@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What reconcile/drift.c (decides), drift-look.c (looks and closes) and drift-tell.c share.
+ */
+#pragma once
+
+#include "device.h"
+#include "drift.h"
+#include "ways.h"
+
+struct look {
+	struct device *device;
+	bool settings;	 /* asked for */
+	uint32_t *bound; /* queues that ordinary traffic must not reach */
+	size_t n_bound;
+	unsigned ordinary; /* queues that it may reach, from 0 up */
+
+	struct nic_state *state; /* as it was seen first */
+	int r;			 /* of looking */
+	struct fault fault;
+	bool open, closed; /* the RSS table led to a bound queue; it does not any more */
+	int close_r;	   /* why not */
+	struct fault close_fault;
+	bool guarded;	 /* there has to be a guard */
+	int guard_r;	 /* why there is none */
+	struct fault guard_fault;
+
+	struct lease_ways ways; /* when it was seen */
+	struct drift drift;
+};
+
+struct look *look_free(struct look *k);
+
+/* All that was found open is closed, and it was nothing else. */
+bool look_is_all_closed(const struct look *k);
+/* On the device's worker: looks, closes a table, and sets a guard again that is gone. `done` gets it, to be freed. */
+int look_start(struct device *d, bool settings, void (*done)(void *look), struct look **ret);
+/* On the loop: what is wrong with the ways. Takes the leases' queues back where a way that is not ours
+ * to close leads. */
+int look_judge(struct look *k);
+/* Closes all open ways at their end. */
+void look_take_back(const struct look *k, enum drift_kind kind);
+
+/* ---- drift-tell.c */
+bool drift_same(const char *a, const char *b); /* both may be NULL */
+void drift_replace(char **s, const char *with);
+/* `text` is how it is. Quietly: only the state of the device says so. */
+void drift_tell(struct device *d, const char *text, bool quiet);
+/* It could not be put right for this reason. */
+void drift_tell_failure(struct device *d, int r, const struct fault *fault);
+/* Degraded, and why. A device that is degraded for another reason stays so for that. */
+void drift_set_reason(struct device *d);
+/* Nothing is wrong any more. */
+void drift_over(struct device *d);

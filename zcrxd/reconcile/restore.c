@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See restore.h. Here: the order of a way back, on the loop. What the worker does is
+ * reconcile/go-back.c's; the time to confirm is reconcile/confirm.c's.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "attach.h"
+#include "drain.h"
+#include "drift-watch.h"
+#include "flow-guard.h"
+#include "go-back.h"
+#include "leases.h"
+#include "log.h"
+#include "origin.h"
+#include "problems.h"
+#include "restore.h"
+#include "retry.h"
+
+struct back {
+	struct device *device;
+	struct go_back job;
+	unsigned generation; /* the device may have come back as another interface meanwhile */
+	unsigned n_waiting; /* leases that have to end, and one */
+	bool stuck;	    /* one of them does not end */
+	device_done done;
+	void *userdata;
+};
+
+static void back_free(struct back *b)
+{
+	go_back_done(&b->job);
+	free(b);
+}
+
+int device_check_settled(const struct device *d, struct fault *reterr)
+{
+	if (d->going_back)
+		return fault_set(reterr, ZCRX_WRONG_STATE, "going-back",
+				 "%s is on its way back to what it was; try again in a moment.",
+				 device_name(d));
+	if (d->confirm_until > 0)
+		return fault_set(reterr, ZCRX_WRONG_STATE, "unconfirmed",
+				 "What was applied to %s waits for its confirmation. First: zcrxctl "
+				 "apply --confirm %s", device_name(d), device_name(d));
+	return 0;
+}
+
+/* ----------------------------------------------------------------------- what came of it */
+
+static void set_state(struct device *d, const char *reason)
+{
+	d->state = DEVICE_DEGRADED;
+	free(d->reason);
+	d->reason = strdup(reason);
+	status_update(d->devices);
+}
+
+/* Nobody leases its queues, for they are ordinary ones again. */
+static void device_hold(struct device *d, const char *reason)
+{
+	d->held = true;
+	device_retry_over(d);
+	inventory_done(&d->inventory);
+	inventory_init(&d->inventory);
+	d->memory = (struct nic_memory){};
+	set_state(d, reason);
+	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "restored" },
+		    "%s: %s", d->name, reason);
+	device_announce(d, "restored", reason);
+}
+
+void device_leave_alone(struct device *d, const struct origin *o)
+{
+	if (!o->has_back)
+		device_hold(d, o->held);
+	else if (!d->going_back && d->confirm_until == 0) /* else there is time yet */
+		device_put_back(d);
+}
+
+static void back_failed(struct back *b, const char *reason)
+{
+	struct device *d = b->device;
+
+	log_message(LOG_ERR, &(struct log_fields){ .interface = d->name, .event = "failed" },
+		    "%s cannot be put back: %s", d->name, reason);
+	device_announce(d, "failed", reason);
+	set_state(d, reason);
+	if (b->job.lost)
+		device_forget_confirmation(d);
+	if (b->job.stop || b->job.lost)
+		return;
+	if (b->job.to == BACK_TO_UNCONFIRMED)
+		device_retry_confirmation(d);
+	else
+		device_configure_again(d);
+}
+
+static void back_adopt(struct back *b)
+{
+	struct device *d = b->device;
+	struct go_back *job = &b->job;
+
+	if (job->state)
+		device_set_observed(d, TAKE_PTR(job->state));
+	if (job->set_aside)
+		log_error("%s. How %s was found is not known any more.", job->set_aside, d->name);
+	if (job->plan && job->results)
+		device_log_steps(d, job->plan, job->results);
+	if (job->note_error < 0)
+		log_errno(job->note_error, "Cannot note in %s that %s was put back", job->path,
+			  d->name);
+	if (job->r != 0) {
+		back_failed(b, job->r > 0 && job->fault.message ? job->fault.message
+								: strerror(job->r < 0 ? -job->r : EIO));
+		return;
+	}
+	device_forget_confirmation(d);
+	if (job->held)
+		device_hold(d, job->held);
+	else
+		log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "restored" },
+			    "%s is as it was found.", d->name);
+}
+
+/* Also where it came to no job. */
+static void back_finish(struct back *b)
+{
+	struct device *d = b->device;
+	struct device_report report = { .r = b->job.r, .fault = &b->job.fault, .plan = b->job.plan,
+					.results = b->job.results };
+
+	d->going_back = false;
+	if (d->worker && !d->gone && d->generation == b->generation)
+		back_adopt(b);
+	if (b->done)
+		b->done(d, &report, b->userdata);
+	back_free(b);
+}
+
+static void on_back(void *data)
+{
+	struct back *b = data;
+	struct device *d = b->device;
+
+	back_finish(b);
+	device_end_if_over(d);
+	device_job_done(d);
+}
+
+static void run_back(struct nic *nic, void *data)
+{
+	struct back *b = data;
+
+	go_back_run(nic, &b->job);
+}
+
+/* ---------------------------------------------------------------------------- leases first */
+
+static void back_submit(struct back *b)
+{
+	struct device *d = b->device;
+	int r = 0;
+
+	if (--b->n_waiting > 0)
+		return;
+	if (b->stuck)
+		r = fault_set(&b->job.fault, ZCRX_WRONG_STATE, "leased",
+			      "A lease of %s cannot be ended; see zcrxctl status. What keeps its ring "
+			      "open has to end first.", d->name);
+	else {
+		flow_guard_set(d); /* for no flow: there is nothing left of it then */
+		r = device_submit(d, run_back, on_back, b);
+	}
+	if (r == 0)
+		return; /* the job is the worker's now */
+	b->job.r = r;
+	back_finish(b);
+}
+
+static void on_lease_ended(struct lease *l, void *userdata)
+{
+	struct back *b = userdata;
+
+	if (l->state == LEASE_QUARANTINED)
+		b->stuck = true;
+	back_submit(b);
+}
+
+/* A list of their own: each of them may be gone, and others with it, when the next is looked at. */
+static void end_leases(struct back *b)
+{
+	struct device *d = b->device;
+	_cleanup_free_ struct lease **list = calloc(d->n_leases + 1, sizeof(*list));
+	struct lease *l;
+	size_t n = 0;
+
+	if (!list) {
+		b->stuck = true;
+		return;
+	}
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
+		if (l->device == d && n < d->n_leases)
+			list[n++] = lease_ref(l);
+	for (size_t i = 0; i < n; i++) {
+		lease_revoke(list[i], 0, true, "its interface is put back as it was");
+		b->n_waiting++;
+		if (lease_wait(list[i], on_lease_ended, b) < 0) {
+			b->n_waiting--;
+			b->stuck = true;
+		}
+		lease_unref(list[i]);
+	}
+}
+
+static int back_new(struct device *d, const struct back_request *request, struct back **ret)
+{
+	struct back *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return -ENOMEM;
+	*b = (struct back){ .device = d, .generation = d->generation, .n_waiting = 1 };
+	b->job.to = request->to;
+	b->job.force = request->force;
+	b->job.stop = request->stop;
+	if (origin_path(d->devices->origin_directory, d->ifindex, &b->job.path) < 0) {
+		back_free(b);
+		return -ENOMEM;
+	}
+	*ret = b;
+	return 0;
+}
+
+int device_go_back(struct device *d, const struct back_request *request, device_done done,
+		   void *userdata, struct fault *reterr)
+{
+	struct back *b;
+	int r;
+
+	if (!d->worker || d->gone)
+		return -ENODEV;
+	if (d->going_back)
+		return device_check_settled(d, reterr);
+	if (d->n_leases > 0 && !request->force)
+		return fault_set(reterr, ZCRX_WRONG_STATE, "leased",
+				 "%s has %u lease%s (zcrxctl leases). Nothing was changed. To end them and "
+				 "put it back: zcrxctl restore --force %s", d->name, d->n_leases,
+				 d->n_leases == 1 ? "" : "s", d->name);
+	r = back_new(d, request, &b);
+	if (r < 0)
+		return r;
+	b->done = done;
+	b->userdata = userdata;
+	d->going_back = true;
+	d->blocked = false;
+	device_retry_over(d);
+	drift_forget(d); /* what it differs in from now on is no drift */
+	set_state(d, "it is on its way back to what it was");
+	end_leases(b);
+	back_submit(b);
+	return 0;
+}
+
+void device_put_back(struct device *d)
+{
+	const struct back_request request = { .to = BACK_TO_UNCONFIRMED, .force = true };
+	_cleanup_fault_ struct fault fault = {};
+	int r;
+
+	r = device_go_back(d, &request, NULL, NULL, &fault);
+	if (r == 0)
+		return;
+	log_error("Cannot put %s back: %s", d->name, r > 0 ? fault.message : strerror(-r));
+	device_retry_confirmation(d);
+}
+
+/* ------------------------------------------------------------------------------------ stop */
+
+static void on_stopped(struct device *d, const struct device_report *report, void *userdata)
+{
+	struct devices *devices = userdata;
+
+	(void)d;
+	(void)report;
+	devices->n_stopping--;
+	devices->hooks->stopped(devices);
+}
+
+static void stop_one(struct device *d, bool restart)
+{
+	struct devices *devices = d->devices;
+	struct back_request request = { .to = BACK_TO_UNCONFIRMED, .force = true, .stop = true };
+	_cleanup_fault_ struct fault fault = {};
+	int r;
+
+	if (!d->worker || d->gone || d->going_back || d->confirming)
+		return;
+	if (d->n_leases == 0)
+		flow_guard_set(d);
+	devices->n_stopping++;
+	if (d->confirm_until > 0)
+		r = device_go_back(d, &request, on_stopped, devices, &fault);
+	else if (d->held)
+		r = device_release(d, on_stopped, devices);
+	else if (devices->config->on_stop == ON_STOP_RESTORE && !restart && !d->leaving &&
+		 d->ifindex != SOFTWARE_IFINDEX) {
+		request.to = BACK_TO_FOUND;
+		r = device_go_back(d, &request, on_stopped, devices, &fault);
+	} else {
+		devices->n_stopping--;
+		return;
+	}
+	if (r == 0)
+		return;
+	devices->n_stopping--;
+	log_error("Cannot put %s back: %s", d->name, r > 0 ? fault.message : strerror(-r));
+}
+
+void devices_stop(struct devices *devices, bool restart)
+{
+	struct device *d;
+
+	devices->n_stopping++;
+	TAILQ_FOREACH(d, &devices->list, entry)
+		stop_one(d, restart);
+	devices->n_stopping--;
+}

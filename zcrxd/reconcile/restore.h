@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The way back: a NIC to how it was found, or to what was there before a change that nobody
+ * confirmed. Its leases end first, rules before everything else. Afterwards nobody configures it by
+ * itself (it is "held") until Apply, Reload or a restart.
+ *
+ * What there is to go back to is in the file of store/origin.h, which the worker reads and writes;
+ * so it works for a later daemon, and after a crash at any point.
+ */
+#pragma once
+
+#include "device.h"
+
+struct origin;
+
+enum back_to {
+	BACK_TO_FOUND,	     /* before the first change */
+	BACK_TO_UNCONFIRMED, /* before the change that waits for its confirmation */
+};
+
+struct back_request {
+	enum back_to to;
+	bool force; /* end leases, interrupt the default route */
+	bool stop;  /* the daemon ends: the next one may configure what was restored */
+};
+
+/* WRONG_STATE: leases are held and it is not forced, or it is on its way back already. `done` is
+ * called once unless this fails. */
+int device_go_back(struct device *d, const struct back_request *request, device_done done,
+		   void *userdata, struct fault *reterr);
+
+/* WRONG_STATE unless it may be configured on request: nothing waits for a confirmation, and it is
+ * not on its way back. */
+int device_check_settled(const struct device *d, struct fault *reterr);
+
+/* What was applied goes back at this time (realtime) unless it is confirmed. */
+void device_await_confirmation(struct device *d, uint64_t until_usec);
+/* It stays. WRONG_STATE if there is nothing to confirm (any more). */
+int device_confirm(struct device *d, device_done done, void *userdata, struct fault *reterr);
+/* Putting it back failed: again in a while. */
+void device_retry_confirmation(struct device *d);
+/* It is missing now, or about to be freed. */
+void device_forget_confirmation(struct device *d);
+
+/* What nobody has confirmed goes back now; again in a while if that fails. */
+void device_put_back(struct device *d);
+
+/* It was left alone, for what an earlier act on it has noted. */
+void device_leave_alone(struct device *d, const struct origin *o);
+
+/* At start: interfaces that an earlier daemon has left to be put back, and that no entry matches. */
+int devices_take_up_unfinished(struct devices *devices);
+
+/* It is not held any more, for the next daemon. */
+int device_release(struct device *d, device_done done, void *userdata);
+
+/* SIGTERM: what has to go back does, now. `restart`: another zcrxd follows at once. */
+void devices_stop(struct devices *devices, bool restart);
