@@ -13,6 +13,7 @@
 #include "proof-show.h"
 #include "proof.h"
 #include "record.h"
+#include "rules.h"
 #include "snapshot.h"
 #include "spread.h"
 

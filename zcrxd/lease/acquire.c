@@ -10,6 +10,7 @@
 #include "flows.h"
 #include "leases.h"
 #include "log.h"
+#include "rules.h"
 #include "spread.h"
 
 struct acquire {

@@ -11,16 +11,14 @@
 #include <poll.h>
 
 #include "clock.h"
-#include "deletion.h"
 #include "drain.h"
 #include "export.h"
-#include "flows.h"
 #include "handle.h"
-#include "leases.h"
 #include "log.h"
+#include "rules.h"
 #include "snapshot.h"
 #include "strays.h"
-#include "tune.h"
+#include "take-back.h"
 
 /* A ring closes asynchronously, through a workqueue; the kernel's own tests wait up to 5 s. */
 #define DRAIN_POLL_USEC (50 * 1000ULL)
@@ -36,19 +34,6 @@
 #define RING_POLL_USEC (10 * 1000ULL) /* then 20 ms, 40 ms, and 80 ms from there on */
 #define RING_TRIES 6		      /* 310 ms */
 #define RING_TRIES_DEAD 16	      /* 1.1 s: the kernel is at it, or a fork has it */
-
-struct drain {
-	struct lease *lease;
-	struct grant grant;
-	bool granted, ring_first, waits, gone;
-	uint32_t context; /* 0: none */
-	uint32_t queues[LEASE_QUEUES_MAX];
-	struct tuning found[LEASE_QUEUES_MAX];
-	unsigned n_queues;
-	struct deletion deletion;
-	int r;
-	struct fault fault;
-};
 
 static void drain_rules_gone(struct lease *l, int r, struct fault *fault,
 			     const struct flow_list *added, void *userdata);
@@ -159,76 +144,9 @@ static void drain_held(struct lease *l)
 
 /* ------------------------------------------------------- the grant and the queues */
 
-/* 0 if nobody holds the queue. One that the device has no more, because its channels were lowered,
- * is nobody's. */
-static int check_free(struct nic *nic, uint32_t queue, struct fault *reterr)
-{
-	struct nic_queue q = {};
-	int r;
-
-	r = nic->ops->queues(nic, &queue, 1, &q, reterr);
-	if (r == ZCRX_KERNEL_REJECTED && reterr->error == EINVAL) {
-		fault_done(reterr);
-		return 0;
-	}
-	if (r != 0 || (!q.io_uring && !q.dmabuf && !q.xsk && !q.leased))
-		return r;
-	return fault_set(reterr, ZCRX_WRONG_STATE, "bound",
-			 "Queue %u is still held by %s.", queue,
-			 q.lease_elsewhere ? "a device in another network namespace, which is none of "
-					     "zcrxd's by its name and its alias" :
-			 q.leased	   ? "a device that is none of zcrxd's (the kernel has leased it "
-					     "there)" :
-			 q.io_uring	   ? "an io_uring: some process keeps the ring open" :
-			 q.dmabuf	   ? "a dma-buf binding: some process keeps it open" :
-					     "an AF_XDP socket: some process keeps it open");
-}
-
-static bool has_ring(struct nic *nic, const struct drain *t)
-{
-	for (unsigned i = 0; i < t->n_queues; i++) {
-		_cleanup_fault_ struct fault ignored = {};
-		struct nic_queue q = {};
-
-		if (nic->ops->queues(nic, &t->queues[i], 1, &q, &ignored) == 0 && q.io_uring)
-			return true;
-	}
-	return false;
-}
-
-static void take_back_run(struct nic *nic, void *data)
-{
-	struct drain *t = data;
-	_cleanup_fault_ struct fault fault = {};
-	int held = 0;
-
-	t->waits = t->ring_first && has_ring(nic, t);
-	if (t->waits)
-		return;
-	/* Somebody's rule may keep the context; the queues are taken from the client all the same. */
-	if (t->context)
-		held = nic->ops->context_delete(nic, t->context, t->queues, t->n_queues, &fault);
-	if (!t->gone)
-		t->r = deletion_check(nic, &t->deletion, &t->fault);
-	if (t->r == 0 && t->granted)
-		t->r = nic->ops->ungrant(nic, &t->grant, &t->fault);
-	if (t->gone)
-		return;
-	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
-		t->r = tune_put_back(nic, t->queues[i], &t->found[i], &t->fault);
-	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
-		t->r = check_free(nic, t->queues[i], &t->fault);
-	t->context = held == 0 ? 0 : t->context;
-	if (t->r != 0 || held == 0)
-		return;
-	t->r = held;
-	t->fault = fault;
-	fault = (struct fault){};
-}
-
 static void take_back_done(void *data)
 {
-	struct drain *t = data;
+	struct take_back *t = data;
 	struct lease *l = t->lease;
 	struct device *d = l->device;
 
@@ -283,7 +201,7 @@ static bool ring_may_be_closing(const struct lease *l)
 static void drain_take_back(struct lease *l)
 {
 	uint64_t now = now_usec(CLOCK_MONOTONIC);
-	struct drain *t;
+	struct take_back *t;
 	bool ring_first;
 	int r;
 
@@ -296,7 +214,7 @@ static void drain_take_back(struct lease *l)
 	t = calloc(1, sizeof(*t));
 	r = t ? 0 : -ENOMEM;
 	if (t) {
-		*t = (struct drain){ .lease = l, .grant = l->grant, .granted = l->granted,
+		*t = (struct take_back){ .lease = l, .grant = l->grant, .granted = l->granted,
 				     .ring_first = ring_first, .gone = l->device->gone,
 				     .n_queues = l->n_queues };
 		if (l->spread == SPREAD_CONTEXT && !t->gone)

@@ -1,34 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Flows of a lease: noted, installed as rules on the worker, removed.
+ * Flows of a lease, as it has them.
  */
 #pragma once
 
 #include "leases.h"
 
-/* Steered no more if no flow is left that could be. */
-void lease_flows_review(struct lease *l);
 struct flow_list {
 	struct lease_flow **flows;
 	size_t n;
 };
-typedef void (*flows_done)(struct lease *lease, int r, struct fault *fault,
-			   const struct flow_list *added, void *userdata);
+
 /* What the policy lets the peer have; QUOTA_EXCEEDED. Asked before they are noted. */
 int lease_flows_check_quota(struct lease *l, const struct peer *peer, size_t n,
 			    struct fault *reterr);
 /* Notes the flows as FLOW_PENDING; FLOW_CONFLICT, QUOTA_EXCEEDED. `proof` may be NULL. */
 int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
 		     struct proof *proof, struct flow_list *ret, struct fault *reterr);
-/* Inserts the rules of these FLOW_PENDING flows: all of them or none; then none is noted. -EAGAIN:
- * how to reach all queues is not decided yet. */
-int lease_flows_install(struct lease *l, const struct flow_list *list, flows_done done,
-			void *userdata);
-/* Those that wait for this queue, or for all. */
-int lease_flows_install_pending(struct lease *l, unsigned queue);
-/* Takes the rules away and forgets the flows. */
-int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done done,
-		       void *userdata);
 /* One that an earlier daemon has noted. */
 int lease_flow_adopt(struct lease *l, const struct record_flow *saved, enum flow_state state,
 		     uint32_t location, struct proof *proof);

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "policy.h"
 #include "proof.h"
+#include "rules.h"
 
 #define AGAIN_USEC (64 * 1000000ULL)
 

@@ -15,6 +15,7 @@
 #include "proof-check.h"
 #include "proof.h"
 #include "prover.h"
+#include "rules.h"
 
 #define CHECK_USEC (1000 * 1000ULL)
 

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "register.h"
 #include "registrar.h"
+#include "rules.h"
 #include "spread.h"
 
 /* Looks at the ways to the queue, while what leads to it is being closed. */

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "proof-check.h"
 #include "resume.h"
+#include "rules.h"
 #include "snapshot.h"
 #include "spread.h"
 

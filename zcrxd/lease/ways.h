@@ -7,6 +7,7 @@
 #include "drift.h"
 #include "flows.h"
 #include "leases.h"
+#include "rules.h"
 #include "spread.h"
 
 struct lease_ways {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What reconcile/drift.c (decides), drift-look.c (looks and closes) and drift-tell.c share.
+ * What drift.c (decides), drift-look.c (looks and closes), drift-repair.c and drift-tell.c share.
  */
 #pragma once
 
@@ -40,6 +40,13 @@ int look_start(struct device *d, bool settings, void (*done)(void *look), struct
 int look_judge(struct look *k);
 /* Closes all open ways at their end. */
 void look_take_back(const struct look *k, enum drift_kind kind);
+
+/* ---- drift.c */
+void drift_next(struct device *d); /* after a look: when is the next? */
+
+/* ---- drift-repair.c */
+/* Takes the look over. */
+void drift_repair(struct look *k);
 
 /* ---- drift-tell.c */
 bool drift_same(const char *a, const char *b); /* both may be NULL */

@@ -23,115 +23,6 @@
 #define OPEN_TRIES 3
 #define OPEN_AGAIN_USEC (20 * 1000ULL)
 
-static void drift_next(struct device *d);
-
-/* --------------------------------------------------------------------------- repairing */
-
-static void repair_ended(struct device *d, int r, const struct fault *fault)
-{
-	struct drift_watch *w = &d->drift;
-
-	if (w->n_repairing == 0) /* it has been forgotten */
-		return;
-	if (r != 0) {
-		w->repair_failed = true;
-		drift_tell_failure(d, r, fault);
-	}
-	if (--w->n_repairing > 0)
-		return;
-	w->look = look_free(w->look);
-	if (w->repair_failed) {
-		drift_set_reason(d);
-		drift_next(d);
-	} else
-		drift_look(d, true); /* is it? */
-}
-
-/* It was opened after the looks, and is repaired now: this says so. */
-static void tell_opened_since(struct device *d, const struct nic_state *found)
-{
-	_cleanup_free_ char *text = NULL;
-	_cleanup_drift_ struct drift drift = {};
-	const struct look *k = d->drift.look;
-
-	if (k->open || !drift_table_leads(found, k->bound, k->n_bound))
-		return;
-	if (drift_find_ways(found, &k->ways.expected, &drift) == 0 &&
-	    drift_format(&drift, &k->ways.expected, &text) == 0 && text)
-		drift_tell(d, text, d->drift.quiet);
-}
-
-static void on_configured(struct device *d, const struct device_report *report, void *userdata)
-{
-	(void)userdata;
-	if (report->found && d->drift.look && d->drift.n_repairing > 0)
-		tell_opened_since(d, report->found);
-	repair_ended(d, report->r, report->fault);
-}
-
-static void on_rule(struct lease *l, int r, struct fault *fault, const struct flow_list *added,
-		    void *userdata)
-{
-	(void)added;
-	(void)userdata;
-	/* A lease that ends meanwhile does not need it any more. */
-	repair_ended(l->device, r, fault);
-}
-
-static void on_context(struct lease *l, void *userdata)
-{
-	(void)userdata;
-	/* Where none could be made the flows are dealt out, as for a new lease. */
-	repair_ended(l->device, 0, NULL);
-}
-
-static int repair_one(struct device *d, const struct deviation *v)
-{
-	int r = 0;
-
-	if (v->kind == DRIFT_CONTEXT_LOST)
-		r = lease_context_return(d, v->lease, on_context);
-	else if (v->kind == DRIFT_RULE_LOST || (v->kind == DRIFT_TAKEN && v->movable))
-		r = lease_rule_return(d, v->flow, on_rule, NULL);
-	else
-		return 0;
-	d->drift.n_repairing += r == 0;
-	/* It has ended, or waits for its context: the next look sees. */
-	return r == -ENOENT || r == -EAGAIN ? 0 : r;
-}
-
-static bool needs_plan(const struct look *k)
-{
-	for (size_t i = 0; i < k->drift.n; i++)
-		if (k->drift.list[i].kind == DRIFT_SETTING ||
-		    (k->drift.list[i].kind == DRIFT_TABLE && !k->closed))
-			return true;
-	return false;
-}
-
-/* Settings first: without ntuple filters there are no rules. */
-static void repair(struct look *k)
-{
-	struct device *d = k->device;
-	struct drift_watch *w = &d->drift;
-	int r = 0;
-
-	w->repair_failed = false;
-	w->n_repairing = 1; /* this function */
-	if (w->armed && needs_plan(k)) {
-		r = device_configure(d, CONFIGURE_REPAIR, on_configured, NULL);
-		w->n_repairing += r == 0;
-	}
-	for (size_t i = 0; r >= 0 && i < k->drift.n; i++)
-		r = repair_one(d, &k->drift.list[i]);
-	if (w->n_repairing == 1 && r == 0) { /* there is nothing that we could do */
-		w->n_repairing = 0;
-		w->look = look_free(w->look);
-		drift_next(d);
-	} else
-		repair_ended(d, r, NULL);
-}
-
 /* ---------------------------------------------------------------------------- judging */
 
 static void conclude(struct look *k)
@@ -157,7 +48,7 @@ static void conclude(struct look *k)
 			drift_over(d);
 		else if (may && (w->asked || d->devices->config->on_drift == ON_DRIFT_REPAIR)) {
 			w->asked = false;
-			repair(k);
+			drift_repair(k);
 			return;
 		}
 	}
@@ -324,7 +215,7 @@ static void look_in(struct device *d, uint64_t usec)
 }
 
 /* After a look. */
-static void drift_next(struct device *d)
+void drift_next(struct device *d)
 {
 	struct drift_watch *w = &d->drift;
 	uint64_t now = now_usec(CLOCK_MONOTONIC), wait = UINT64_MAX;

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See take-back.h.
+ */
+#include <errno.h>
+
+#include "take-back.h"
+#include "tune.h"
+
+/* 0 if nobody holds the queue. One that the device has no more, because its channels were lowered,
+ * is nobody's. */
+static int check_free(struct nic *nic, uint32_t queue, struct fault *reterr)
+{
+	struct nic_queue q = {};
+	int r;
+
+	r = nic->ops->queues(nic, &queue, 1, &q, reterr);
+	if (r == ZCRX_KERNEL_REJECTED && reterr->error == EINVAL) {
+		fault_done(reterr);
+		return 0;
+	}
+	if (r != 0 || (!q.io_uring && !q.dmabuf && !q.xsk && !q.leased))
+		return r;
+	return fault_set(reterr, ZCRX_WRONG_STATE, "bound",
+			 "Queue %u is still held by %s.", queue,
+			 q.lease_elsewhere ? "a device in another network namespace, which is none of "
+					     "zcrxd's by its name and its alias" :
+			 q.leased	   ? "a device that is none of zcrxd's (the kernel has leased it "
+					     "there)" :
+			 q.io_uring	   ? "an io_uring: some process keeps the ring open" :
+			 q.dmabuf	   ? "a dma-buf binding: some process keeps it open" :
+					     "an AF_XDP socket: some process keeps it open");
+}
+
+static bool has_ring(struct nic *nic, const struct take_back *t)
+{
+	for (unsigned i = 0; i < t->n_queues; i++) {
+		_cleanup_fault_ struct fault ignored = {};
+		struct nic_queue q = {};
+
+		if (nic->ops->queues(nic, &t->queues[i], 1, &q, &ignored) == 0 && q.io_uring)
+			return true;
+	}
+	return false;
+}
+
+void take_back_run(struct nic *nic, void *data)
+{
+	struct take_back *t = data;
+	_cleanup_fault_ struct fault fault = {};
+	int held = 0;
+
+	t->waits = t->ring_first && has_ring(nic, t);
+	if (t->waits)
+		return;
+	/* Somebody's rule may keep the context; the queues are taken from the client all the same. */
+	if (t->context)
+		held = nic->ops->context_delete(nic, t->context, t->queues, t->n_queues, &fault);
+	if (!t->gone)
+		t->r = deletion_check(nic, &t->deletion, &t->fault);
+	if (t->r == 0 && t->granted)
+		t->r = nic->ops->ungrant(nic, &t->grant, &t->fault);
+	if (t->gone)
+		return;
+	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
+		t->r = tune_put_back(nic, t->queues[i], &t->found[i], &t->fault);
+	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
+		t->r = check_free(nic, t->queues[i], &t->fault);
+	t->context = held == 0 ? 0 : t->context;
+	if (t->r != 0 || held == 0)
+		return;
+	t->r = held;
+	t->fault = fault;
+	fault = (struct fault){};
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The worker's part of draining: RSS context and grant go, and the kernel's word that the queues are
+ * nobody's.
+ */
+#pragma once
+
+#include "deletion.h"
+#include "leases.h"
+
+struct take_back {
+	struct lease *lease;
+	struct grant grant;
+	bool granted, ring_first, waits, gone;
+	uint32_t context; /* 0: none */
+	uint32_t queues[LEASE_QUEUES_MAX];
+	struct tuning found[LEASE_QUEUES_MAX];
+	unsigned n_queues;
+	struct deletion deletion;
+	int r;
+	struct fault fault;
+};
+
+void take_back_run(struct nic *nic, void *take_back);
