@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See device.h. Here: life and death of the object, refreshing, quarantine. Interfaces that come and
+ * See device.h. Here: life and death of the object, jobs, refreshing. Interfaces that come and
  * go are in reconcile/attach.c, bringing the NIC to its configuration is in reconcile/configure.c.
  */
 #include <assert.h>
@@ -11,8 +11,6 @@
 #include "device.h"
 #include "log.h"
 #include "watch.h"
-
-#define RECHECK_USEC (2 * 1000000ULL)
 
 static const char *const state_names[_DEVICE_STATE_MAX] = {
 	[DEVICE_MISSING] = "missing",
@@ -101,14 +99,51 @@ void device_drop(struct device *d)
 		device_free(d);
 }
 
+/* ---------------------------------------------------------------------- jobs */
+
+struct device_job {
+	struct device *device;
+	job_run run;
+	job_done done;
+	void *data;
+};
+
+static void on_run(struct nic *nic, void *data)
+{
+	struct device_job *j = data;
+
+	j->run(nic, j->data);
+}
+
+static void on_done(void *data)
+{
+	struct device_job *j = data;
+	struct device *d = j->device;
+
+	j->done(j->data);
+	free(j);
+	assert(d->n_jobs > 0);
+	d->devices->loop->doing = "what was done on an interface";
+	d->n_jobs--;
+	if (d->dropped && d->n_jobs == 0)
+		device_free(d);
+}
+
 static int submit(struct device *d, enum job_order order, job_run run, job_done done, void *data)
 {
+	struct device_job *j;
 	int r;
 
 	if (!d->worker)
 		return -ENODEV;
-	r = worker_submit(d->worker, order, run, done, data);
-	if (r == 0)
+	j = malloc(sizeof(*j));
+	if (!j)
+		return -ENOMEM;
+	*j = (struct device_job){ .device = d, .run = run, .done = done, .data = data };
+	r = worker_submit(d->worker, order, on_run, on_done, j);
+	if (r < 0)
+		free(j);
+	else
 		d->n_jobs++;
 	return r;
 }
@@ -121,15 +156,6 @@ int device_submit(struct device *d, job_run run, job_done done, void *data)
 int device_submit_reclaim(struct device *d, job_run run, job_done done, void *data)
 {
 	return submit(d, JOB_RECLAIM, run, done, data);
-}
-
-void device_job_done(struct device *d)
-{
-	assert(d->n_jobs > 0);
-	d->devices->loop->doing = "what was done on an interface";
-	d->n_jobs--;
-	if (d->dropped && d->n_jobs == 0)
-		device_free(d);
 }
 
 void device_announce(const struct device *d, const char *event, const char *reason)
@@ -198,62 +224,6 @@ static void refresh_run(struct nic *nic, void *data)
 	f->r = nic->ops->observe(nic, &f->state, &f->fault);
 }
 
-bool device_sees_to_table(const struct device *d)
-{
-	/* As long as it is not configured, a plan that narrows it is on its way. */
-	return !d->drift.armed ||
-	       (d->devices->config->on_drift == ON_DRIFT_REPAIR && !d->drift.failure);
-}
-
-/* A queue without a lease has no rule, and no context, of ours: what Register would refuse it for. */
-static const char *why_withheld(const struct device *d, uint32_t queue, struct fault *fault)
-{
-	const struct own_ways none = { .table_is_seen_to = device_sees_to_table(d) };
-	size_t n = d->observed->n_queues;
-	int r = 0;
-
-	if (n > 0 && queue >= n)
-		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL, "%s has only %zu queues now", d->name,
-			      n);
-	else if (!nic_state_queue_clean(d->observed, queue))
-		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL,
-			      "the kernel shows it in use by somebody else");
-	else if (!d->observed->software)
-		r = nic_state_check_ways(d->observed, queue, &none, fault);
-	return r > 0 ? fault->message : NULL;
-}
-
-/* What nobody of ours holds is free exactly if the kernel shows it as nobody's. Nothing is said of
- * the queues of an interface that is down. */
-void device_review_queues(struct device *d)
-{
-	const struct carve_out *c = &d->inventory.carve_out;
-	bool again = false;
-
-	if (!d->observed || !d->observed->up)
-		return;
-	for (unsigned i = 0; i < c->zero_copy_count; i++) {
-		uint32_t queue = c->zero_copy_first + i;
-		const struct inventory_queue *q = inventory_get(&d->inventory, queue);
-		_cleanup_fault_ struct fault fault = {};
-		const char *why;
-
-		if (q->lease)
-			continue;
-		why = why_withheld(d, queue, &fault);
-		if (why && !q->quarantine)
-			device_quarantine(d, queue, why);
-		if (why || !q->quarantine)
-			continue;
-		inventory_clear_quarantine(&d->inventory, queue);
-		log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
-			    "Queue %u of %s is clean again.", queue, d->name);
-		again = true;
-	}
-	if (again)
-		d->devices->hooks->queue_freed(d);
-}
-
 static void refresh_done(void *data)
 {
 	struct refresh *f = data;
@@ -278,7 +248,6 @@ static void refresh_done(void *data)
 	nic_state_free(f->state);
 	fault_done(&f->fault);
 	free(f);
-	device_job_done(d);
 }
 
 static int refresh_submit(struct device *d)
@@ -321,65 +290,4 @@ int device_refresh(struct device *d, device_done done, void *userdata)
 	}
 	STAILQ_INSERT_TAIL(&d->refresh->waiters, w, entry);
 	return 0;
-}
-
-/* ---------------------------------------------------------------- quarantine */
-
-static bool device_has_quarantine(const struct device *d)
-{
-	const struct carve_out *c = &d->inventory.carve_out;
-
-	for (unsigned i = 0; i < c->zero_copy_count; i++)
-		if (d->inventory.queues[i].quarantine)
-			return true;
-	return false;
-}
-
-static int on_recheck(sd_event_source *s, uint64_t usec, void *userdata)
-{
-	struct device *d = userdata;
-
-	(void)usec;
-	device_recheck(d);
-	if (device_has_quarantine(d)) {
-		(void)sd_event_source_set_time_relative(s, RECHECK_USEC);
-		(void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
-	}
-	return 0;
-}
-
-void device_recheck(struct device *d)
-{
-	int r;
-
-	d->devices->hooks->recheck(d);
-	if (!d->worker || d->gone || !device_has_quarantine(d))
-		return;
-	r = device_refresh(d, NULL, NULL);
-	if (r < 0)
-		log_errno(r, "Cannot look at %s again", d->name);
-}
-
-void device_quarantine(struct device *d, uint32_t queue, const char *reason)
-{
-	int r;
-
-	r = inventory_quarantine(&d->inventory, queue, reason);
-	if (r < 0) {
-		log_errno(r, "Cannot note the quarantine of queue %u of %s", queue, d->name);
-		return;
-	}
-	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name, .event = "quarantined" },
-		    "Queue %u of %s is withheld: %s", queue, d->name, reason);
-	watch_announce(d->devices->server, &(struct announcement){ .event = "quarantined", .interface = d->name,
-							    .queue = &queue, .reason = reason });
-	if (!d->recheck)
-		r = sd_event_add_time_relative(d->devices->loop->event, &d->recheck, CLOCK_MONOTONIC,
-					       RECHECK_USEC, 0, on_recheck, d);
-	else
-		r = sd_event_source_set_time_relative(d->recheck, RECHECK_USEC);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(d->recheck, SD_EVENT_ONESHOT);
-	if (r < 0)
-		log_errno(r, "Cannot arm a timer for %s", d->name);
 }

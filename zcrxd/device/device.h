@@ -131,13 +131,12 @@ struct device {
 int device_new(struct devices *devices, const struct config_interface *config, struct device **ret);
 /* Not in the configuration any more: freed once no job reports to it. It must have no leases. */
 void device_drop(struct device *d);
-/* worker_submit, keeping the device until `done` has called device_job_done. */
+/* worker_submit, keeping the device until `done` has returned. */
 int device_submit(struct device *d, job_run run, job_done done, void *data) _must_check_;
 /* The same for what takes rules, queues or ways into them back: before all that only wants something. It
  * may overtake anything, so nothing that still waits may be undone by it: a flow is removed once its
  * insertion has reported, a grant once no operation of the lease is under way. */
 int device_submit_reclaim(struct device *d, job_run run, job_done done, void *data) _must_check_;
-void device_job_done(struct device *d);
 
 /* 0 for the queues without a NIC. */
 unsigned device_kernel_index(const struct device *d);

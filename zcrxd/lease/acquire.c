@@ -288,7 +288,6 @@ static void acquire_done(void *data)
 			acquire_fail(a, a->r);
 	} else
 		acquire_fail(a, a->r);
-	device_job_done(d);
 }
 
 static int acquire_prepare(struct lease *l, const struct acquire_request *q, struct acquire *a,

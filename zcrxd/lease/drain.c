@@ -148,7 +148,6 @@ static void take_back_done(void *data)
 {
 	struct take_back *t = data;
 	struct lease *l = t->lease;
-	struct device *d = l->device;
 
 	if (!t->waits && t->context == 0 && l->spread == SPREAD_CONTEXT) {
 		l->spread = SPREAD_NONE;
@@ -174,7 +173,6 @@ static void take_back_done(void *data)
 	deletion_done(&t->deletion);
 	free(t);
 	lease_unref(l);
-	device_job_done(d);
 }
 
 static bool client_is_dead(const struct lease *l)

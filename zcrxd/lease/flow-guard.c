@@ -175,7 +175,6 @@ static void set_done(void *data)
 	guard_job_done(&j->guard);
 	fault_done(&j->fault);
 	free(j);
-	device_job_done(d);
 }
 
 static void submit(struct device *d)

@@ -124,7 +124,6 @@ static void look_done(void *data)
 {
 	struct registration *g = data;
 	struct lease *l = g->lease;
-	struct device *d = l->device;
 	int r = 0;
 
 	/* An interface that is down says nothing; the registration stands all the same. */
@@ -137,7 +136,6 @@ static void look_done(void *data)
 		registration_finish(g);
 	else
 		registration_report(g, r);
-	device_job_done(d);
 }
 
 /* ------------------------------------------------------ stage 2: the client's ring */
@@ -192,12 +190,10 @@ static void inquiry_run(struct nic *nic, void *data)
 static void inquiry_done(void *data)
 {
 	struct inquiry *q = data;
-	struct device *d = q->device;
 
 	if (q->registration)
 		q->registration->inquiry = NULL;
 	free(q);
-	device_job_done(d);
 }
 
 static bool is_excused(void *userdata)
@@ -287,13 +283,10 @@ static void ways_done(void *data)
 {
 	struct registration *g = data;
 	struct lease *l = g->lease;
-	struct device *d = l->device;
 	int r = g->r;
 
-	if (r == ZCRX_FLOW_CONFLICT && look_again(g)) {
-		device_job_done(d);
+	if (r == ZCRX_FLOW_CONFLICT && look_again(g))
 		return;
-	}
 	if (r == 0)
 		r = lease_may(l, LEASE_REGISTER, &g->fault);
 	if (r == 0) {
@@ -302,7 +295,6 @@ static void ways_done(void *data)
 	}
 	if (r != 0)
 		registration_report(g, r);
-	device_job_done(d);
 }
 
 /* ----------------------------------------------------------------------- entry */

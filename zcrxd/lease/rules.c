@@ -227,7 +227,6 @@ static void insert_done(void *data)
 	if (j->r == 0 && is_taken(&j->list))
 		l->leases->hooks->look(d);
 	rule_job_report(j, j->r == 0 ? &j->list : NULL);
-	device_job_done(d);
 }
 
 int lease_flows_install(struct lease *l, const struct flow_list *list, flows_done done,
@@ -363,7 +362,6 @@ static void remove_done(void *data)
 	lease_flows_review(l);
 	left_out_hurry(l);
 	rule_job_report(j, NULL);
-	device_job_done(d);
 }
 
 int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done done,

@@ -95,10 +95,8 @@ static void finish(struct spread_job *j, int r)
 static void make_done(void *data)
 {
 	struct spread_job *j = data;
-	struct device *d = j->lease->device;
 
 	finish(j, j->r);
-	device_job_done(d);
 }
 
 int lease_spread(struct lease *l, spread_done done, void *userdata)

@@ -159,7 +159,6 @@ static void remove_done(void *data)
 	}
 	(void)leases_save(d->devices->leases);
 	job_free(j);
-	device_job_done(d);
 }
 
 /* One that an older zcrxd noted does not say which hardware: then it is the interface of that number. */

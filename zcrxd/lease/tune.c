@@ -67,10 +67,8 @@ static void write_run(struct nic *nic, void *data)
 static void write_done(void *data)
 {
 	struct tune *t = data;
-	struct device *d = t->lease->device;
 
 	tune_report(t, t->r);
-	device_job_done(d);
 }
 
 /* A setting that was changed for this lease before is not what was found. If the queue has another
@@ -90,7 +88,6 @@ static void note_found(struct tune *t)
 static void read_done(void *data)
 {
 	struct tune *t = data;
-	struct device *d = t->lease->device;
 	int r = t->r;
 
 	if (r == 0)
@@ -101,10 +98,9 @@ static void read_done(void *data)
 		r = lease_check_saved(t->lease, "set how the queue is polled", &t->fault);
 	}
 	if (r == 0)
-		r = device_submit(d, write_run, write_done, t);
+		r = device_submit(t->lease->device, write_run, write_done, t);
 	if (r != 0)
 		tune_report(t, r);
-	device_job_done(d);
 }
 
 int lease_tune(struct lease *l, unsigned queue, const struct tuning *tuning, tune_done done,

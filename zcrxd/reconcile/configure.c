@@ -222,7 +222,6 @@ static void configure_done(void *data)
 		c->done(d, &report, c->userdata);
 	configure_free(c);
 	device_end_if_over(d);
-	device_job_done(d);
 }
 
 int device_configure(struct device *d, enum configure_mode mode, device_done done, void *userdata)

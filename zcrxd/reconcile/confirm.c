@@ -145,7 +145,6 @@ static void on_noted(void *data)
 	free(n->path);
 	free(n);
 	device_end_if_over(d);
-	device_job_done(d);
 }
 
 static int note_submit(struct device *d, bool release, device_done done, void *userdata)

@@ -148,7 +148,6 @@ static void look_done(void *data)
 
 	if (w->look != k) { /* it has been forgotten */
 		look_free(k);
-		device_job_done(d);
 		return;
 	}
 	if (r == 0 && d->gone)
@@ -166,21 +165,16 @@ static void look_done(void *data)
 		drift_replace(&w->ways, k->closed || look_is_all_closed(k) ? NULL : ways);
 	} else if (r != ZCRX_NO_SUCH_INTERFACE) {
 		look_failed(k, r, &k->fault);
-		device_job_done(d);
 		return;
 	}
-	if (r == 0 && k->settings && w->armed &&
-	    device_refresh(d, on_observed, k) == 0) {
-		device_job_done(d);
+	if (r == 0 && k->settings && w->armed && device_refresh(d, on_observed, k) == 0)
 		return;
-	}
 	if (r == 0 && k->settings)
 		conclude(k);
 	else {
 		w->look = look_free(w->look);
 		drift_next(d);
 	}
-	device_job_done(d);
 }
 
 /* ------------------------------------------------------------------------------- when */

@@ -146,7 +146,6 @@ static void on_back(void *data)
 
 	back_finish(b);
 	device_end_if_over(d);
-	device_job_done(d);
 }
 
 static void run_back(struct nic *nic, void *data)
