@@ -11,6 +11,17 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
         ENVIRONMENT[name] = os.environ[name]
 
 OURS = "io.zcrx.Manager."
+
+
+def environment(arguments, seen=set()):  # pylint: disable=dangerous-default-value
+    """Looking for leaks takes a sanitizer as long as all else: it does so once for each command."""
+    verb = next((word for word in arguments if word.isalpha()), None)
+    leaks = verb not in seen
+    seen.add(verb)
+    options = ENVIRONMENT.get("ASAN_OPTIONS", "")
+    return dict(ENVIRONMENT, ASAN_OPTIONS=f"{options}:detect_leaks={leaks:d}")
+
+
 KERNEL = {"release": "7.2.12", "zeroCopyReceive": True, "control": True, "largeBuffers": True,
           "software": True, "queueLeasing": True, "events": True}
 INTERFACE = {"name": "zc0", "index": 2, "driver": "zcnic", "state": "configured",
@@ -51,7 +62,7 @@ class Server:
         return [(c["method"], c["parameters"]) for c in map(json.loads, lines)]
 
     def ctl(self, *arguments, **kwargs):
-        return subprocess.run([ZCRXCTL, "--socket", self.socket, *arguments], env=ENVIRONMENT,
+        return subprocess.run([ZCRXCTL, "--socket", self.socket, *arguments], env=environment(arguments),
                               capture_output=True, text=True, timeout=60, check=False, **kwargs)
 
     def stop(self):
