@@ -163,9 +163,11 @@ quietly() {
 	return 1
 }
 
-# build_flavour FLAVOUR: builds the project in $build/FLAVOUR, one builder at a time on this machine:
-# each takes all of its processors.
+# build_flavour FLAVOUR [TARGET...]: builds the project in $build/FLAVOUR, one builder at a time on this
+# machine: each takes all of its processors. Of the test build every test, too.
 build_flavour() {
+	local targets=(all "${@:2}")
+	[ "$1" != test ] || targets+=(meson-test-prereq)
 	local options=(-Dbuildtype=debugoptimized -Dwerror=true) setup=(meson setup)
 	case $1 in
 	# -O1 is what sanitizers are made for, and compiles in two thirds of the time.
@@ -183,7 +185,7 @@ build_flavour() {
 			quietly native "${setup[@]}" "${options[@]}" "/build/$1" || exit
 			echo "${options[*]} $root" >"$build/$1/.options"
 		fi
-		quietly native ninja -C "/build/$1" --quiet
+		quietly native ninja -C "/build/$1" --quiet "${targets[@]}"
 	) 9>>"$cache/building.lock"
 }
 
