@@ -4,6 +4,7 @@
  * which words, and what follows when that changes.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +23,7 @@
 #define VLAN 51
 #define ETH9 52
 #define OTHER 53
+#define SIM1 3
 
 static struct daemon d;
 
@@ -151,6 +153,63 @@ static void test_proves(void **state)
 	assert_int_equal(sim_remove_link(d.sim, ETH9), 0);
 	client_close(&c);
 	wait_until_clean(&d);
+}
+
+static int setup_two_ports(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	char config[256];
+
+	(void)state;
+	snprintf(config, sizeof(config),
+		 "interfaces:\n  - name: sim0\n    channels: 8\n    zero-copy-queues: 4\n"
+		 "  - name: sim1\n    channels: 8\n    zero-copy-queues: 4\n"
+		 "policy:\n  - user: \"%u\"\n    flows: prove\n    max-queues: 8\n",
+		 (unsigned)getuid());
+	daemon_prepare(&d, config);
+	assert_int_equal(sim_nic_state_new(SIM1, "sim1", "simulated", 4, 16, &s), 0);
+	assert_int_equal(sim_add_nic(d.sim, s, "02:00:00:00:00:01", ""), 0);
+	set_link(BOND, "bond0", "bond", 0, 0);
+	daemon_run(&d);
+	enslave();
+	assert_int_equal(sim_set_master(d.sim, SIM1, BOND), 0);
+	return 0;
+}
+
+static size_t n_rules_of(unsigned ifindex)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	struct nic *nic;
+
+	assert_int_equal(d.sim->ops->open(d.sim, ifindex, &nic, NULL), 0);
+	assert_int_equal(nic->ops->observe(nic, &s, NULL), 0);
+	nic->ops->close(nic);
+	return s->n_rules;
+}
+
+/* One listener, a lease at each port: every port steers to its own, and each lease ends by itself. */
+static void test_both_ports(void **state)
+{
+	struct client first, second;
+
+	(void)state;
+	assert_null(client_open_queues(&d, &first, 4, CLIENT_BOUND));
+	assert_null(client_open_queues(&d, &second, 4, CLIENT_BOUND));
+	assert_null(client_add_flow(&first));
+	await_problem("bond0 receives by sim1, too: what comes in there is received by copying. For zero copy "
+		      "there, acquire a lease there as well.");
+	close(second.listener);
+	second.listener = fcntl(first.listener, F_DUPFD_CLOEXEC, 3);
+	assert_null(client_add_flow(&second));
+	assert_int_equal(n_rules_of(SIM0), 1);
+	assert_int_equal(n_rules_of(SIM1), 1);
+	await_problem("");
+	client_close(&first);
+	wait_for_rules(&d, 0);
+	assert_int_equal(n_rules_of(SIM1), 1);
+	client_close(&second);
+	wait_until_clean(&d);
+	assert_int_equal(n_rules_of(SIM1), 0);
 }
 
 /* The address stays with the bond: what it proved is over. */
@@ -291,6 +350,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_proves, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_both_ports, setup_two_ports, teardown),
 		cmocka_unit_test_setup_teardown(test_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wildcard_follows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_under_something_else, setup, teardown),

@@ -11,7 +11,6 @@ void receiver_done(struct receiver *r)
 {
 	free(r->refusal);
 	free(r->links);
-	free(r->ports);
 	free(r->left_out);
 	*r = (struct receiver){};
 }
@@ -28,26 +27,9 @@ static int list_links(const struct device *d, struct receiver *r, const struct n
 
 		l->ifindex = links[i].ifindex;
 		l->place = stack_place(links, n, &r->at, d->ifindex, links[i].ifindex);
+		l->port = r->at.bond && links[i].master == r->at.ifindex && l->ifindex != d->ifindex &&
+			  !links[i].standby;
 		memcpy(l->name, links[i].name, sizeof(l->name));
-	}
-	return 0;
-}
-
-/* "zc1, eth3 (not in the configuration)": where it receives beside this one. */
-static int list_ports(const struct device *d, struct receiver *r, const struct nic_link *links, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct nic_link *l = &links[i];
-		const struct device *other = devices_find_by_index(d->devices, l->ifindex);
-		char *text;
-
-		if (l->master != r->at.ifindex || l->ifindex == d->ifindex || l->standby)
-			continue;
-		if (asprintf(&text, "%s%s%s%s", r->ports ?: "", r->ports ? ", " : "", l->name,
-			     other && device_is_managed(other) ? "" : " (not in the configuration)") < 0)
-			return -ENOMEM;
-		free(r->ports);
-		r->ports = text;
 	}
 	return 0;
 }
@@ -63,11 +45,7 @@ static int look(const struct device *d, const struct nic_link *links, size_t n, 
 		r->refusal = TAKE_PTR(fault.message);
 		e = r->refusal ? 0 : -ENOMEM;
 	}
-	if (e == 0)
-		e = list_links(d, r, links, n);
-	if (e == 0 && r->at.bond)
-		e = list_ports(d, r, links, n);
-	return e;
+	return e < 0 ? e : list_links(d, r, links, n);
 }
 
 int receiver_begin(struct device *d)

@@ -20,9 +20,9 @@ struct receiver {
 		unsigned ifindex;
 		enum address_place place;
 		char name[IFNAMSIZ];
+		bool port; /* of the bond, which receives by it, too */
 	} *links;
 	size_t n_links;
-	char *ports;	/* of the bond, by which it receives, too; NULL: none */
 	char *left_out; /* addresses that listeners on all addresses are reached at, and not steered */
 	bool here;	/* it has an address at all */
 	bool stale;	/* addresses have changed since */

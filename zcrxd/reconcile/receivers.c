@@ -103,25 +103,53 @@ static int refresh(struct device *d)
 	return e == -ENOMEM ? e : 0; /* it is told as it was */
 }
 
-int device_problems(struct device *d, char *ret[PROBLEMS_MAX])
+/* "zc1, eth3 (not in the configuration)": where it receives beside this one, or only where nothing is steered.
+ * NULL: nowhere. */
+static int list_ports(const struct device *d, bool unsteered, char **ret)
 {
 	const struct receiver *r = &d->receiver;
+	_cleanup_free_ char *list = NULL;
+
+	for (size_t i = 0; i < r->n_links; i++) {
+		const struct receiver_link *l = &r->links[i];
+		const struct device *other = devices_find_by_index(d->devices, l->ifindex);
+		char *text;
+
+		if (!l->port || (unsteered && other && has_flows(other)))
+			continue;
+		if (asprintf(&text, "%s%s%s%s", list ?: "", list ? ", " : "", l->name,
+			     other && device_is_managed(other) ? "" : " (not in the configuration)") < 0)
+			return -ENOMEM;
+		free(list);
+		list = text;
+	}
+	*ret = TAKE_PTR(list);
+	return 0;
+}
+
+int device_problems(struct device *d, char *ret[PROBLEMS_MAX])
+{
+	_cleanup_free_ char *ports = NULL;
+	const struct receiver *r = &d->receiver;
+	const bool bonded = r->at.bond && has_flows(d);
 	int e = refresh(d);
 	size_t n = 0;
 
 	for (size_t i = 0; i < PROBLEMS_MAX; i++)
 		ret[i] = NULL;
+	if (e >= 0 && bonded)
+		e = list_ports(d, !d->link.standby, &ports);
 	if (e >= 0 && r->refusal)
 		e = asprintf(&ret[n++], "%s", r->refusal);
-	if (e >= 0 && r->at.bond && has_flows(d)) {
+	if (e >= 0 && bonded) {
 		if (d->link.standby)
 			e = asprintf(&ret[n++], "%s does not receive by %s at the moment: what is steered here "
 						"comes in at %s, and is received by copying until %s is active "
-						"again.", r->at.name, d->name, r->ports ?: "no port", d->name);
-		else if (r->ports)
+						"again.", r->at.name, d->name, ports ?: "no port", d->name);
+		else if (ports)
 			e = asprintf(&ret[n++], "%s receives by %s, too: what comes in there is received by "
 						"copying. For zero copy there, acquire a lease there as well.",
-				     r->at.name, r->ports);
+				     r->at.name, ports);
 	}
 	if (e >= 0 && r->left_out && (!r->here || has_wildcard(d)))
 		e = asprintf(&ret[n++], "Listeners on all addresses are not steered at %s: no socket proves that "
