@@ -4,6 +4,7 @@
  * developers and for test-backend.sh; not installed. Prints one `key value...` a line.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,6 +18,7 @@ struct command {
 	const char *arguments;
 	int n_arguments; /* at least */
 	int (*run)(struct nic_backend *b, char **argv, struct fault *reterr);
+	bool plays_client; /* leaves what only the end of its process cleans up */
 };
 
 static int open_nic(struct nic_backend *b, const char *name, struct nic **ret, struct fault *reterr)
@@ -404,21 +406,29 @@ static const struct command commands[] = {
 	{ "facts", "listen|connect ADDRESS PORT", 3, run_facts },
 	{ "register", "IFINDEX|software QUEUE BUFFER-LENGTH SECONDS [enabled|small-cqe|no-ring]", 4,
 	  run_register },
-	{ "facts-locked", "", 0, run_facts_locked },
-	{ "dmabuf", "PATH|udmabuf OFFSET SIZE", 3, run_dmabuf },
+	{ "facts-locked", "", 0, run_facts_locked, true },
+	{ "dmabuf", "PATH|udmabuf OFFSET SIZE", 3, run_dmabuf, true },
 };
 
 static int report(int r, const struct fault *fault)
 {
+	fflush(stdout);
 	if (r == 0)
 		return EXIT_SUCCESS;
-	fflush(stdout);
 	if (r > 0)
 		fprintf(stderr, "%s %d: %s\n", zcrx_error_info((enum zcrx_error)r)->id,
 			fault->error, fault->message);
 	else
 		fprintf(stderr, "machine failed: %s\n", strerror(-r));
 	return r > 0 ? EXIT_FAILURE : 2;
+}
+
+static bool plays_client(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (streq(name, commands[i].name))
+			return commands[i].plays_client;
+	return false;
 }
 
 static int run_command(int argc, char **argv)
@@ -442,48 +452,50 @@ static int run_command(int argc, char **argv)
 	return 2;
 }
 
-/* One line of `serve`: its words are separated by tabs, and the first says whether to look for leaks. */
+/* One line of `serve`: its words are separated by tabs. */
 static int serve_line(char *line)
 {
 	char *words[LEASE_QUEUES_MAX + 8], *rest = line;
 	size_t n = 0;
 	int status;
+	pid_t pid;
 
 	while (n < ARRAY_SIZE(words) - 1 && (words[n] = strsep(&rest, "\t\n")) && *words[n])
 		n++;
 	words[n] = NULL;
 	if (n == 0)
 		return 2;
-	dup2(STDOUT_FILENO, STDERR_FILENO);
-	status = run_command((int)n - 1, words + 1);
-	if (streq(words[0], "leaks"))
-		return status; /* the sanitizer looks for them at exit(3) */
-	fflush(stdout);
-	_exit(status);
+	if (!plays_client(words[0]))
+		return run_command((int)n, words);
+	pid = fork();
+	if (pid == 0)
+		_exit(run_command((int)n, words)); /* it has flushed what it printed */
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return 2;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Each line of standard input is a command, which a process of its own runs. After its output comes
- * a line with its status. A sanitizer takes a hundred times as long to start as a command to run. */
-static int serve(void)
+/* serve ANSWER: each line of standard input is a command. What it prints replaces what is in the file
+ * ANSWER, and its status is a line of standard output. */
+static int serve(const char *answer)
 {
+	_cleanup_close_ int statuses = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	_cleanup_close_ int fd = open(answer, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	_cleanup_free_ char *line = NULL;
 	size_t size = 0;
-	int status;
 
+	if (statuses < 0 || fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+		return 2;
 	while (getline(&line, &size, stdin) > 0) {
-		pid_t pid = fork();
+		int status = ftruncate(fd, 0) < 0 ? 2 : serve_line(line);
 
-		if (pid == 0)
-			return serve_line(line);
-		if (pid < 0 || waitpid(pid, &status, 0) != pid)
-			return 2;
-		printf("status %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 		fflush(stdout);
+		dprintf(statuses, "%d\n", status);
 	}
 	return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
-	return argc == 2 && streq(argv[1], "serve") ? serve() : run_command(argc - 1, argv + 1);
+	return argc == 3 && streq(argv[1], "serve") ? serve(argv[2]) : run_command(argc - 1, argv + 1);
 }
