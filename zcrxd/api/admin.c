@@ -191,34 +191,34 @@ static int check_confirm_within(uint64_t usec, struct fault *reterr)
 			 "The time to confirm is at least a second and at most a day.");
 }
 
-int vl_method_apply(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
-		    void *userdata)
-{
-	static const sd_json_dispatch_field table[] = {
-		{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string,
-		  offsetof(struct apply_parameters, interface), 0 },
-		{ "force", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_bool,
-		  offsetof(struct apply_parameters, force), 0 },
-		{ "confirmWithinUSec", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_uint64,
-		  offsetof(struct apply_parameters, confirm_within), 0 },
-		{}
-	};
-	_cleanup_fault_ struct fault fault = {};
-	struct apply_parameters p = { .confirm_within = NOT_CONFIRMED };
-	int r;
+static const sd_json_dispatch_field apply_fields[] = {
+	{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string,
+	  offsetof(struct apply_parameters, interface), 0 },
+	{ "force", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_bool,
+	  offsetof(struct apply_parameters, force), 0 },
+	{ "confirmWithinUSec", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_uint64,
+	  offsetof(struct apply_parameters, confirm_within), 0 },
+	{}
+};
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
-	if (r != 0)
-		return r;
-	r = check_administer(link, userdata, "apply the configuration to an interface", &fault);
-	if (r == 0)
-		r = check_confirm_within(p.confirm_within, &fault);
-	if (r != 0)
-		return reply_fault(link, r, &fault);
-	return apply_start(link, userdata, p.interface, p.force ? CONFIGURE_FORCE : CONFIGURE_APPLY,
-			   p.confirm_within == NOT_CONFIRMED ? 0 : p.confirm_within);
+static int apply(struct call *c, void *parameters)
+{
+	const struct apply_parameters *p = parameters;
+	int r = check_confirm_within(p->confirm_within, &c->fault);
+
+	return r != 0 ? r : apply_start(c->link, c->api, p->interface,
+					p->force ? CONFIGURE_FORCE : CONFIGURE_APPLY,
+					p->confirm_within == NOT_CONFIRMED ? 0 : p->confirm_within);
 }
+
+const struct method method_apply = {
+	.kind = METHOD_ADMIN,
+	.act_name = "apply the configuration to an interface",
+	.fields = apply_fields,
+	.size = sizeof(struct apply_parameters),
+	.defaults = &(const struct apply_parameters){ .confirm_within = NOT_CONFIRMED },
+	.act = apply,
+};
 
 /* ------------------------------------------------------------------------------ Revoke */
 
@@ -236,45 +236,41 @@ static void on_revoked(struct lease *l, void *userdata)
 	(void)sd_varlink_reply(link, NULL);
 }
 
-int vl_method_revoke(sd_varlink *link, sd_json_variant *parameters,
-		     sd_varlink_method_flags_t flags, void *userdata)
-{
 #define FIELD(name, member, dispatch)                                                              \
 	{ name, _SD_JSON_VARIANT_TYPE_INVALID, dispatch, offsetof(struct revoke_parameters, member), 0 }
-	static const sd_json_dispatch_field table[] = {
-		{ "leaseId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		  offsetof(struct revoke_parameters, id), SD_JSON_MANDATORY },
-		FIELD("force", force, dispatch_optional_bool),
-		FIELD("graceUSec", grace, dispatch_optional_uint64),
-		FIELD("reason", reason, dispatch_optional_string),
-		{}
-	};
+static const sd_json_dispatch_field revoke_fields[] = {
+	{ "leaseId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+	  offsetof(struct revoke_parameters, id), SD_JSON_MANDATORY },
+	FIELD("force", force, dispatch_optional_bool),
+	FIELD("graceUSec", grace, dispatch_optional_uint64),
+	FIELD("reason", reason, dispatch_optional_string),
+	{}
+};
 #undef FIELD
-	_cleanup_(lease_unrefp) struct lease *hold = NULL;
-	_cleanup_fault_ struct fault fault = {};
-	struct revoke_parameters p = {};
-	struct api *api = userdata;
-	struct lease *l = NULL;
+
+static int revoke_lease(struct call *c, void *parameters)
+{
+	const struct revoke_parameters *p = parameters;
+	_cleanup_(lease_unrefp) struct lease *l = request_find_lease(c->api, p->id);
 	int r;
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
-	if (r != 0)
-		return r;
-	r = check_administer(link, api, "revoke a lease", &fault);
-	if (r == 0)
-		l = request_find_lease(api, p.id);
-	if (r == 0 && !l)
-		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, p.id, "There is no such lease (any more).");
-	if (r != 0)
-		return reply_fault(link, r, &fault);
-	hold = lease_ref(l);
-	lease_revoke(l, p.grace, p.force, p.reason ?: "revoked by an administrator");
-	r = lease_wait(l, on_revoked, sd_varlink_ref(link));
+	if (!l)
+		return fault_set(&c->fault, ZCRX_NO_SUCH_LEASE, p->id, "There is no such lease (any more).");
+	lease_ref(l);
+	lease_revoke(l, p->grace, p->force, p->reason ?: "revoked by an administrator");
+	r = lease_wait(l, on_revoked, sd_varlink_ref(c->link));
 	if (r < 0)
-		sd_varlink_unref(link);
+		sd_varlink_unref(c->link);
 	return r;
 }
+
+const struct method method_revoke = {
+	.kind = METHOD_ADMIN,
+	.act_name = "revoke a lease",
+	.fields = revoke_fields,
+	.size = sizeof(struct revoke_parameters),
+	.act = revoke_lease,
+};
 
 /* ------------------------------------------------------------------------------ Reload */
 
@@ -298,23 +294,22 @@ static void on_reloaded(int r, struct fault *fault, char *const *warnings,
 		(void)sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("warnings", array));
 }
 
-int vl_method_reload(sd_varlink *link, sd_json_variant *parameters,
-		     sd_varlink_method_flags_t flags, void *userdata)
+static const sd_json_dispatch_field reload_fields[] = { {} };
+
+static int reload(struct call *c, void *parameters)
 {
-	static const sd_json_dispatch_field table[] = { {} };
-	_cleanup_fault_ struct fault fault = {};
-	struct api *api = userdata;
 	int r;
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, NULL);
-	if (r != 0)
-		return r;
-	r = check_administer(link, api, "reload the configuration", &fault);
-	if (r != 0)
-		return reply_fault(link, r, &fault);
-	r = config_reload(api->devices, on_reloaded, sd_varlink_ref(link));
+	(void)parameters;
+	r = config_reload(c->api->devices, on_reloaded, sd_varlink_ref(c->link));
 	if (r < 0)
-		sd_varlink_unref(link);
+		sd_varlink_unref(c->link);
 	return r;
 }
+
+const struct method method_reload = {
+	.kind = METHOD_ADMIN,
+	.act_name = "reload the configuration",
+	.fields = reload_fields,
+	.act = reload,
+};

@@ -107,37 +107,38 @@ static void on_looked(struct device *d, const struct device_report *report, void
 	answer_later(e->api, explanation_answer, e);
 }
 
-int vl_method_explain(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata)
+static const sd_json_dispatch_field explain_fields[] = {
+	{ "flow", SD_JSON_VARIANT_OBJECT, dispatch_optional_variant,
+	  offsetof(struct explain_parameters, flow), SD_JSON_MANDATORY },
+	{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string,
+	  offsetof(struct explain_parameters, interface), 0 },
+	{}
+};
+
+static int explain_flow(struct call *c, void *parameters)
 {
-	static const sd_json_dispatch_field table[] = {
-		{ "flow", SD_JSON_VARIANT_OBJECT, dispatch_optional_variant,
-		  offsetof(struct explain_parameters, flow), SD_JSON_MANDATORY },
-		{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string,
-		  offsetof(struct explain_parameters, interface), 0 },
-		{}
-	};
-	struct explain_parameters p = {};
-	_cleanup_fault_ struct fault fault = {};
+	const struct explain_parameters *p = parameters;
 	_cleanup_(explanation_freep) struct explanation *e = calloc(1, sizeof(*e));
 	struct device *d = NULL;
 	int r;
 
-	(void)flags;
 	if (!e)
 		return -ENOMEM;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
-	if (r != 0)
-		return r;
-	e->api = userdata;
-	e->interface = p.interface ? strdup(p.interface) : NULL;
-	r = p.interface && !e->interface ? -ENOMEM : json_parse_flow(p.flow, &e->flow, &fault);
+	e->api = c->api;
+	e->interface = p->interface ? strdup(p->interface) : NULL;
+	r = p->interface && !e->interface ? -ENOMEM : json_parse_flow(p->flow, &e->flow, &c->fault);
 	if (r == 0)
-		r = find_device(userdata, p.interface, &d, &fault);
+		r = find_device(c->api, p->interface, &d, &c->fault);
 	if (r == 0)
 		r = device_refresh(d, on_looked, e);
-	if (r != 0)
-		return reply_fault(link, r, &fault);
-	TAKE_PTR(e)->link = sd_varlink_ref(link);
-	return 0;
+	if (r == 0)
+		TAKE_PTR(e)->link = sd_varlink_ref(c->link);
+	return r;
 }
+
+const struct method method_explain = {
+	.kind = METHOD_OPEN,
+	.fields = explain_fields,
+	.size = sizeof(struct explain_parameters),
+	.act = explain_flow,
+};

@@ -18,8 +18,9 @@
 #include "spread.h"
 
 struct flow_parameters {
-	const char *id, *flow_id;
-	uint64_t handle, queue, socket; /* queue: NO_INDEX if none is named */
+	struct lease_reference lease;
+	const char *flow_id;
+	uint64_t queue, socket; /* queue: NO_INDEX if none is named */
 	sd_json_variant *flow;
 };
 
@@ -259,7 +260,7 @@ static int show(sd_varlink *link, struct lease *l, const struct flow_parameters 
 	return r;
 }
 
-static int add_flow(sd_varlink *link, struct api *api, const struct flow_parameters *p,
+static int add(sd_varlink *link, struct api *api, const struct flow_parameters *p,
 		    struct peer *peer, struct lease *l, struct fault *reterr)
 {
 	_cleanup_free_ struct flow *flows = NULL;
@@ -283,34 +284,26 @@ static int add_flow(sd_varlink *link, struct api *api, const struct flow_paramet
 #define OPTIONAL(name, member, dispatch)                                                           \
 	{ name, _SD_JSON_VARIANT_TYPE_INVALID, dispatch, offsetof(struct flow_parameters, member), 0 }
 
-int vl_method_add_flow(sd_varlink *link, sd_json_variant *parameters,
-		       sd_varlink_method_flags_t flags, void *userdata)
-{
-	static const sd_json_dispatch_field table[] = {
-		ID_FIELD,
-		OPTIONAL("handleFileDescriptor", handle, dispatch_optional_uint64),
-		OPTIONAL("queue", queue, dispatch_optional_uint64),
-		OPTIONAL("socketFileDescriptor", socket, dispatch_optional_uint64),
-		OPTIONAL("flow", flow, dispatch_optional_variant),
-		{}
-	};
-	struct flow_parameters p = { .handle = NO_INDEX, .queue = NO_INDEX, .socket = NO_INDEX };
-	_cleanup_fault_ struct fault fault = {};
-	_cleanup_peer_ struct peer peer = {};
-	struct lease *l;
-	int r;
+static const sd_json_dispatch_field add_flow_fields[] = {
+	LEASE_FIELDS,
+	OPTIONAL("queue", queue, dispatch_optional_uint64),
+	OPTIONAL("socketFileDescriptor", socket, dispatch_optional_uint64),
+	OPTIONAL("flow", flow, dispatch_optional_variant),
+	{}
+};
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
-	if (r != 0)
-		return r;
-	r = peer_read(link, &peer);
-	if (r == 0)
-		r = request_lease(link, userdata, &peer, p.id, p.handle, &l, &fault);
-	if (r == 0)
-		r = add_flow(link, userdata, &p, &peer, l, &fault);
-	return r != 0 ? reply_fault(link, r, &fault) : 0;
+static int add_flow(struct call *c, void *parameters)
+{
+	return add(c->link, c->api, parameters, &c->peer, c->lease, &c->fault);
 }
+
+const struct method method_add_flow = {
+	.kind = METHOD_LEASE,
+	.fields = add_flow_fields,
+	.size = sizeof(struct flow_parameters),
+	.defaults = &(const struct flow_parameters){ .lease.handle = NO_INDEX, .queue = NO_INDEX, .socket = NO_INDEX },
+	.act = add_flow,
+};
 
 /* ------------------------------------------------------------------------- RemoveFlow */
 
@@ -327,7 +320,7 @@ static void on_removed(struct lease *l, int r, struct fault *fault, const struct
 		(void)sd_varlink_reply(link, NULL);
 }
 
-static int remove_flow(sd_varlink *link, const struct flow_parameters *p, struct lease *l,
+static int remove_one(sd_varlink *link, const struct flow_parameters *p, struct lease *l,
 		       struct fault *reterr)
 {
 	struct lease_flow *f = NULL;
@@ -359,32 +352,30 @@ static int remove_flow(sd_varlink *link, const struct flow_parameters *p, struct
 	return r;
 }
 
-int vl_method_remove_flow(sd_varlink *link, sd_json_variant *parameters,
-			  sd_varlink_method_flags_t flags, void *userdata)
-{
-	static const sd_json_dispatch_field table[] = {
-		ID_FIELD,
-		OPTIONAL("handleFileDescriptor", handle, dispatch_optional_uint64),
-		{ "flowId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		  offsetof(struct flow_parameters, flow_id), SD_JSON_MANDATORY },
-		{}
-	};
-	struct flow_parameters p = { .handle = NO_INDEX };
-	_cleanup_fault_ struct fault fault = {};
-	_cleanup_peer_ struct peer peer = {};
-	struct lease *l;
-	int r;
+static const sd_json_dispatch_field remove_flow_fields[] = {
+	LEASE_FIELDS,
+	{ "flowId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+	  offsetof(struct flow_parameters, flow_id), SD_JSON_MANDATORY },
+	{}
+};
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
-	if (r != 0)
-		return r;
-	r = peer_read(link, &peer);
+static int remove_flow(struct call *c, void *parameters)
+{
+	const struct flow_parameters *p = parameters;
+	struct lease *l = c->lease;
+	int r = 0;
+
+	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
+		r = lease_may(l, LEASE_ADD_FLOW, &c->fault);
 	if (r == 0)
-		r = request_lease(link, userdata, &peer, p.id, p.handle, &l, &fault);
-	if (r == 0 && (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED))
-		r = lease_refusal(l->state, LEASE_ADD_FLOW, p.id, &fault);
-	if (r == 0)
-		r = remove_flow(link, &p, l, &fault);
-	return r > 0 || (r < 0 && r != -ENOTCONN) ? reply_fault(link, r, &fault) : 0;
+		r = remove_one(c->link, p, l, &c->fault);
+	return r == -ENOTCONN ? 0 : r;
 }
+
+const struct method method_remove_flow = {
+	.kind = METHOD_LEASE,
+	.fields = remove_flow_fields,
+	.size = sizeof(struct flow_parameters),
+	.defaults = &(const struct flow_parameters){ .lease.handle = NO_INDEX },
+	.act = remove_flow,
+};

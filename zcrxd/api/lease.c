@@ -199,87 +199,62 @@ static int acquire_decide(struct api *api, const struct acquire_parameters *p,
 	return r;
 }
 
-int vl_method_acquire(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata)
-{
 #define FIELD(name, member, optional)                                                              \
 	{ name, _SD_JSON_VARIANT_TYPE_INVALID, optional, offsetof(struct acquire_parameters, member), 0 }
-	static const sd_json_dispatch_field table[] = {
-		FIELD("interface", interface, dispatch_optional_string),
-		FIELD("queues", queues, dispatch_optional_uint64),
-		FIELD("name", name, dispatch_optional_string),
-		FIELD("persistent", persistent, dispatch_optional_bool),
-		FIELD("timeToLiveUSec", time_to_live, dispatch_optional_uint64),
-		FIELD("flows", flows, dispatch_optional_variant),
-		{}
-	};
+static const sd_json_dispatch_field acquire_fields[] = {
+	FIELD("interface", interface, dispatch_optional_string),
+	FIELD("queues", queues, dispatch_optional_uint64),
+	FIELD("name", name, dispatch_optional_string),
+	FIELD("persistent", persistent, dispatch_optional_bool),
+	FIELD("timeToLiveUSec", time_to_live, dispatch_optional_uint64),
+	FIELD("flows", flows, dispatch_optional_variant),
+	{}
+};
 #undef FIELD
-	struct acquire_parameters p = { .queues = 1, .time_to_live = UINT64_MAX };
-	_cleanup_fault_ struct fault fault = {};
-	_cleanup_peer_ struct peer peer = {};
+
+static int acquire(struct call *c, void *parameters)
+{
 	_cleanup_free_ struct flow *list = NULL;
 	struct acquire_request request;
-	struct api *api = userdata;
-	int r;
+	int r = acquire_decide(c->api, parameters, &c->peer, &request, &list, &c->fault);
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
 	if (r != 0)
 		return r;
-	r = peer_read(link, &peer);
-	if (r == 0)
-		r = acquire_decide(api, &p, &peer, &request, &list, &fault);
-	if (r == 0) {
-		sd_varlink_ref(link);
-		r = lease_acquire(api->leases, &request, on_acquired, link, &fault);
-		if (r != 0)
-			sd_varlink_unref(link);
-	}
-	return r != 0 ? reply_fault(link, r, &fault) : 0;
+	sd_varlink_ref(c->link);
+	r = lease_acquire(c->api->leases, &request, on_acquired, c->link, &c->fault);
+	if (r != 0)
+		sd_varlink_unref(c->link);
+	return r;
 }
+
+const struct method method_acquire = {
+	.kind = METHOD_PEER,
+	.fields = acquire_fields,
+	.size = sizeof(struct acquire_parameters),
+	.defaults = &(const struct acquire_parameters){ .queues = 1, .time_to_live = UINT64_MAX },
+	.act = acquire,
+};
 
 /* ------------------------------------------------------------ Open, Release, Renew */
 
-struct lease_parameters {
-	const char *id;
-	uint64_t handle, time_to_live;
+static const struct lease_reference no_handle = { .handle = NO_INDEX };
+static const sd_json_dispatch_field lease_fields[] = { LEASE_FIELDS, {} };
+
+static int open_lease(struct call *c, void *parameters)
+{
+	int r = lease_may(c->lease, LEASE_REGISTER, &c->fault);
+
+	(void)parameters;
+	return r != 0 ? r : reply_handle(c->link, c->lease, NULL);
+}
+
+const struct method method_open = {
+	.kind = METHOD_LEASE,
+	.fields = lease_fields,
+	.size = sizeof(struct lease_reference),
+	.defaults = &no_handle,
+	.act = open_lease,
 };
-
-#define ID_FIELD                                                                                   \
-	{ "leaseId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,                        \
-	  offsetof(struct lease_parameters, id), SD_JSON_MANDATORY }
-#define HANDLE_FIELD                                                                               \
-	{ "handleFileDescriptor", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_uint64,         \
-	  offsetof(struct lease_parameters, handle), 0 }
-
-static int find_lease(sd_varlink *link, struct api *api, const struct lease_parameters *p,
-		      struct peer *peer, struct lease **ret, struct fault *reterr)
-{
-	int r;
-
-	r = peer_read(link, peer);
-	return r < 0 ? r : request_lease(link, api, peer, p->id, p->handle, ret, reterr);
-}
-
-int vl_method_open(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
-		   void *userdata)
-{
-	static const sd_json_dispatch_field table[] = { ID_FIELD, {} };
-	struct lease_parameters p = { .handle = NO_INDEX };
-	_cleanup_fault_ struct fault fault = {};
-	_cleanup_peer_ struct peer peer = {};
-	struct lease *l;
-	int r;
-
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
-	if (r != 0)
-		return r;
-	r = find_lease(link, userdata, &p, &peer, &l, &fault);
-	if (r == 0)
-		r = lease_may(l, LEASE_REGISTER, &fault);
-	return r != 0 ? reply_fault(link, r, &fault) : reply_handle(link, l, NULL);
-}
 
 static void on_released(struct lease *l, void *userdata)
 {
@@ -289,59 +264,58 @@ static void on_released(struct lease *l, void *userdata)
 	(void)sd_varlink_reply(link, NULL);
 }
 
-int vl_method_release(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata)
+static int release(struct call *c, void *parameters)
 {
-	static const sd_json_dispatch_field table[] = { ID_FIELD, HANDLE_FIELD, {} };
-	struct lease_parameters p = { .handle = NO_INDEX };
-	_cleanup_fault_ struct fault fault = {};
-	_cleanup_peer_ struct peer peer = {};
-	_cleanup_(lease_unrefp) struct lease *hold = NULL;
-	struct lease *l;
+	_cleanup_(lease_unrefp) struct lease *l = lease_ref(c->lease);
 	int r;
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
-	if (r != 0)
-		return r;
-	r = find_lease(link, userdata, &p, &peer, &l, &fault);
-	if (r != 0)
-		return reply_fault(link, r, &fault);
-	hold = lease_ref(l);
+	(void)parameters;
 	(void)lease_event(l, LEASE_RELEASE, NULL, NULL);
 	lease_hurry(l);
-	r = lease_wait(l, on_released, sd_varlink_ref(link));
+	r = lease_wait(l, on_released, sd_varlink_ref(c->link));
 	if (r < 0)
-		sd_varlink_unref(link);
+		sd_varlink_unref(c->link);
 	return r;
 }
 
-int vl_method_renew(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
-		    void *userdata)
-{
-	static const sd_json_dispatch_field table[] = {
-		ID_FIELD, HANDLE_FIELD,
-		{ "timeToLiveUSec", _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_uint64,
-		  offsetof(struct lease_parameters, time_to_live), SD_JSON_MANDATORY },
-		{}
-	};
-	struct lease_parameters p = { .handle = NO_INDEX };
-	_cleanup_fault_ struct fault fault = {};
-	_cleanup_peer_ struct peer peer = {};
-	struct api *api = userdata;
-	struct lease *l;
-	int r;
+const struct method method_release = {
+	.kind = METHOD_LEASE,
+	.fields = lease_fields,
+	.size = sizeof(struct lease_reference),
+	.defaults = &no_handle,
+	.act = release,
+};
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
+struct renew_parameters {
+	struct lease_reference lease;
+	uint64_t time_to_live;
+};
+
+static const sd_json_dispatch_field renew_fields[] = {
+	LEASE_FIELDS,
+	{ "timeToLiveUSec", _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_uint64,
+	  offsetof(struct renew_parameters, time_to_live), SD_JSON_MANDATORY },
+	{}
+};
+
+static int renew(struct call *c, void *parameters)
+{
+	const struct renew_parameters *p = parameters;
+	int r = lease_may(c->lease, LEASE_REGISTER, &c->fault);
+
+	if (r == 0)
+		r = lease_set_time_to_live(c->lease, policy_lease_time(c->api->devices->config, &c->peer,
+								       p->time_to_live));
 	if (r != 0)
 		return r;
-	r = find_lease(link, api, &p, &peer, &l, &fault);
-	if (r == 0)
-		r = lease_may(l, LEASE_REGISTER, &fault);
-	if (r == 0)
-		r = lease_set_time_to_live(l, policy_lease_time(api->devices->config, &peer, p.time_to_live));
-	if (r == 0)
-		(void)lease_save(l);
-	return r != 0 ? reply_fault(link, r, &fault) : sd_varlink_reply(link, NULL);
+	(void)lease_save(c->lease);
+	return sd_varlink_reply(c->link, NULL);
 }
+
+const struct method method_renew = {
+	.kind = METHOD_LEASE,
+	.fields = renew_fields,
+	.size = sizeof(struct renew_parameters),
+	.defaults = &(const struct renew_parameters){ .lease.handle = NO_INDEX },
+	.act = renew,
+};

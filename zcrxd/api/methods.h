@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One function per method of io.zcrx.Manager, each in the same stages: dispatch, authorise, decide,
- * act, reply. What is slow is answered later; the link is then kept by the operation.
+ * The methods of io.zcrx.Manager. All are opened by methods.c: parameters are read, and it is asked who
+ * calls and whether he may; what is left to each is to decide, act, and reply. What is slow is answered
+ * later; the link is then kept by the operation.
  */
 #pragma once
 
@@ -22,42 +23,49 @@ struct api {
 
 int methods_bind(sd_varlink_server *s);
 
-int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
-		       sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_list_leases(sd_varlink *link, sd_json_variant *parameters,
-			  sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_watch(sd_varlink *link, sd_json_variant *parameters,
-		    sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_explain(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_acquire(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_open(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
-		   void *userdata);
-int vl_method_register(sd_varlink *link, sd_json_variant *parameters,
-		       sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_add_flow(sd_varlink *link, sd_json_variant *parameters,
-		       sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_remove_flow(sd_varlink *link, sd_json_variant *parameters,
-			  sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_release(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_renew(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
-		    void *userdata);
-int vl_method_tune(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
-		   void *userdata);
-int vl_method_plan(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
-		   void *userdata);
-int vl_method_apply(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
-		    void *userdata);
-int vl_method_confirm(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_restore(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_revoke(sd_varlink *link, sd_json_variant *parameters,
-		     sd_varlink_method_flags_t flags, void *userdata);
-int vl_method_reload(sd_varlink *link, sd_json_variant *parameters,
-		     sd_varlink_method_flags_t flags, void *userdata);
+/* A call that is being answered. What answers it later keeps the link. */
+struct call {
+	sd_varlink *link;
+	struct api *api;
+	bool more; /* the caller takes several replies */
+	struct peer peer;    /* unless METHOD_OPEN */
+	struct lease *lease; /* METHOD_LEASE */
+	struct fault fault;
+};
+
+enum method_kind {
+	METHOD_OPEN,  /* to everybody, and it is the same for everybody */
+	METHOD_PEER,  /* it depends on who asks */
+	METHOD_ADMIN, /* for administrators */
+	METHOD_LEASE, /* about a lease, for whom request_lease() lets; its parameters begin with a lease_reference */
+};
+
+struct lease_reference {
+	const char *id;
+	uint64_t handle;
+};
+
+#define LEASE_FIELDS                                                                               \
+	{ "leaseId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,                        \
+	  offsetof(struct lease_reference, id), SD_JSON_MANDATORY },                               \
+	{ "handleFileDescriptor", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_uint64,         \
+	  offsetof(struct lease_reference, handle), 0 }
+
+/* One method of io.zcrx.Manager. */
+struct method {
+	enum method_kind kind;
+	const char *act_name; /* METHOD_ADMIN: what is refused to others */
+	const sd_json_dispatch_field *fields;
+	size_t size;	      /* of the parameters */
+	const void *defaults; /* of them; NULL: all zero */
+	/* Answers, or sees to it that somebody will, and returns 0; else the call is answered with r, and
+	 * c->fault if it is positive. */
+	int (*act)(struct call *c, void *parameters);
+};
+
+extern const struct method method_describe, method_list_leases, method_acquire, method_open, method_register,
+	method_add_flow, method_remove_flow, method_release, method_renew, method_tune, method_watch,
+	method_explain, method_plan, method_apply, method_confirm, method_restore, method_revoke, method_reload;
 
 /* ---- admin.c: what Apply and Restore share, and Plan with them */
 /* The plan's steps as changes. `results` NULL: none was tried; `tried`: nor will those that wait be. */
@@ -86,9 +94,6 @@ int request_device(struct api *api, const char *name, struct device **ret, struc
 
 /* The queues without a NIC: what comes in through their rings does so without our help. */
 int refuse_steering(struct fault *reterr);
-
-/* PERMISSION_DENIED unless the caller may administer. */
-int check_administer(sd_varlink *link, struct api *api, const char *what, struct fault *reterr);
 
 /* The descriptor that a ...FileDescriptor parameter names by its index, taken from the message; the
  * caller closes it. INVALID_PARAMETER if no such one was attached. */

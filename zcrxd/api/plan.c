@@ -146,25 +146,20 @@ static int observe_all(struct plan_call *q)
 	return r;
 }
 
-int vl_method_plan(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
-		   void *userdata)
+static const sd_json_dispatch_field plan_fields[] = {
+	{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string, 0, 0 },
+	{}
+};
+
+static int plan(struct call *c, void *parameters)
 {
-	static const sd_json_dispatch_field table[] = {
-		{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string, 0, 0 },
-		{}
-	};
-	const char *interface = NULL;
-	struct plan_call *q;
+	const char *interface = *(const char **)parameters;
+	struct plan_call *q = calloc(1, sizeof(*q));
 	int r;
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &interface);
-	if (r != 0)
-		return r;
-	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct plan_call){ .api = userdata, .link = sd_varlink_ref(link), .n_waiting = 1 };
+	*q = (struct plan_call){ .api = c->api, .link = sd_varlink_ref(c->link), .n_waiting = 1 };
 	q->interface = interface ? strdup(interface) : NULL;
 	r = interface && !q->interface ? -ENOMEM : observe_all(q);
 	if (q->r == 0)
@@ -172,3 +167,10 @@ int vl_method_plan(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
 	plan_finish(q);
 	return 0;
 }
+
+const struct method method_plan = {
+	.kind = METHOD_OPEN,
+	.fields = plan_fields,
+	.size = sizeof(const char *),
+	.act = plan,
+};

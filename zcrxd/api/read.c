@@ -157,37 +157,33 @@ static void on_refreshed(struct device *d, const struct device_report *report, v
 	describe_finish(userdata);
 }
 
-int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
-		       sd_varlink_method_flags_t flags, void *userdata)
+static const sd_json_dispatch_field describe_fields[] = {
+	{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string, 0, 0 },
+	{}
+};
+
+static int describe(struct call *c, void *parameters)
 {
-	static const sd_json_dispatch_field table[] = {
-		{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string, 0, 0 },
-		{}
-	};
-	_cleanup_(describe_freep) struct describe *new = NULL;
-	_cleanup_fault_ struct fault fault = {};
+	const char *interface = *(const char **)parameters;
+	_cleanup_(describe_freep) struct describe *new = calloc(1, sizeof(*new));
 	struct device *d, *only = NULL;
-	const char *interface = NULL;
-	struct api *api = userdata;
+	struct api *api = c->api;
 	struct describe *q;
 	int r;
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &interface);
-	if (r != 0)
-		return r;
-	new = calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
 	*new = (struct describe){ .api = api, .n_waiting = 1 };
 	new->interface = interface ? strdup(interface) : NULL;
-	r = interface && !new->interface ? -ENOMEM : peer_read(link, &new->peer);
+	r = interface && !new->interface ? -ENOMEM : 0;
 	if (r == 0 && interface)
-		r = request_device(api, interface, &only, &fault);
+		r = request_device(api, interface, &only, &c->fault);
 	if (r != 0)
-		return reply_fault(link, r, &fault);
+		return r;
 	q = TAKE_PTR(new);
-	q->link = sd_varlink_ref(link);
+	q->peer = c->peer;
+	c->peer = (struct peer){};
+	q->link = sd_varlink_ref(c->link);
 	TAILQ_FOREACH(d, &api->devices->list, entry)
 		if ((!only || d == only) && !device_is_held_up(d) && device_refresh(d, on_refreshed, q) == 0)
 			q->n_waiting++;
@@ -200,6 +196,13 @@ int vl_method_describe(sd_varlink *link, sd_json_variant *parameters,
 	describe_finish(q);
 	return 0;
 }
+
+const struct method method_describe = {
+	.kind = METHOD_PEER,
+	.fields = describe_fields,
+	.size = sizeof(const char *),
+	.act = describe,
+};
 
 /* ------------------------------------------------------------------------- ListLeases */
 
@@ -279,66 +282,66 @@ static int list_all(sd_varlink *link, struct api *api)
 	return 0;
 }
 
-int vl_method_list_leases(sd_varlink *link, sd_json_variant *parameters,
-			  sd_varlink_method_flags_t flags, void *userdata)
-{
-	static const sd_json_dispatch_field table[] = {
-		{ "leaseId", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string, 0, 0 },
-		{}
-	};
-	_cleanup_fault_ struct fault fault = {};
-	struct api *api = userdata;
-	const char *id = NULL;
-	struct lease *l;
-	int r;
+static const sd_json_dispatch_field list_leases_fields[] = {
+	{ "leaseId", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string, 0, 0 },
+	{}
+};
 
-	r = sd_varlink_dispatch(link, parameters, table, &id);
-	if (r != 0)
-		return r;
+static int list_leases(struct call *c, void *parameters)
+{
+	const char *id = *(const char **)parameters;
+	const struct lease_list *list = &c->api->leases->list;
+	struct lease *l;
+
 	if (id) {
-		l = request_find_lease(api, id);
-		if (l)
-			return reply_lease(link, l);
-		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
-		return reply_fault(link, r, &fault);
+		l = request_find_lease(c->api, id);
+		return l ? reply_lease(c->link, l)
+			 : fault_set(&c->fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
 	}
-	if (!TAILQ_EMPTY(&api->leases->list) && !(flags & SD_VARLINK_METHOD_MORE) && TAILQ_NEXT(TAILQ_FIRST(&api->leases->list), entry))
-		return sd_varlink_error(link, SD_VARLINK_ERROR_EXPECTED_MORE, NULL);
-	return list_all(link, api);
+	if (!c->more && !TAILQ_EMPTY(list) && TAILQ_NEXT(TAILQ_FIRST(list), entry)) {
+		(void)sd_varlink_error(c->link, SD_VARLINK_ERROR_EXPECTED_MORE, NULL);
+		return 0;
+	}
+	return list_all(c->link, c->api);
 }
+
+const struct method method_list_leases = {
+	.kind = METHOD_OPEN,
+	.fields = list_leases_fields,
+	.size = sizeof(const char *),
+	.act = list_leases,
+};
 
 /* ------------------------------------------------------------------------------ Watch */
 
-int vl_method_watch(sd_varlink *link, sd_json_variant *parameters,
-		    sd_varlink_method_flags_t flags, void *userdata)
+static const sd_json_dispatch_field watch_fields[] = {
+	{ "leaseId", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string, 0, 0 },
+	{}
+};
+
+static int watch(struct call *c, void *parameters)
 {
-	static const sd_json_dispatch_field table[] = {
-		{ "leaseId", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string, 0, 0 },
-		{}
-	};
-	_cleanup_fault_ struct fault fault = {};
-	struct api *api = userdata;
+	const char *id = *(const char **)parameters;
 	const struct lease *l = NULL;
-	const char *id = NULL;
 	int r;
 
-	r = sd_varlink_dispatch(link, parameters, table, &id);
-	if (r != 0)
-		return r;
-	if (!(flags & SD_VARLINK_METHOD_MORE))
-		return sd_varlink_error(link, SD_VARLINK_ERROR_EXPECTED_MORE, NULL);
+	if (!c->more) {
+		(void)sd_varlink_error(c->link, SD_VARLINK_ERROR_EXPECTED_MORE, NULL);
+		return 0;
+	}
 	if (id)
-		l = request_find_lease(api, id);
-	if (id && !l) {
-		r = fault_set(&fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
-		return reply_fault(link, r, &fault);
-	}
-	r = watch_add(api->server, link, l ? l->id : 0);
-	if (r == -EBUSY) {
-		r = fault_set(&fault, ZCRX_QUOTA_EXCEEDED, "watchers",
-			      "This user has %d watchers already; close some of them.",
-			      WATCHERS_PER_UID_MAX);
-		return reply_fault(link, r, &fault);
-	}
-	return r;
+		l = request_find_lease(c->api, id);
+	if (id && !l)
+		return fault_set(&c->fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
+	r = watch_add(c->api->server, c->link, l ? l->id : 0);
+	return r != -EBUSY ? r : fault_set(&c->fault, ZCRX_QUOTA_EXCEEDED, "watchers",
+					   "This user has %d watchers already; close some of them.",
+					   WATCHERS_PER_UID_MAX);
 }
+
+const struct method method_watch = {
+	.kind = METHOD_OPEN,
+	.fields = watch_fields,
+	.size = sizeof(const char *),
+	.act = watch,
+};

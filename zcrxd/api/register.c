@@ -12,8 +12,8 @@
 #include "register.h"
 
 struct register_parameters {
-	const char *id;
-	uint64_t handle, queue, ring, area, area_offset, area_size, refill, buffer_length;
+	struct lease_reference lease;
+	uint64_t queue, ring, area, area_offset, area_size, refill, buffer_length;
 	const char *area_type;
 	uint64_t event_user_data;
 	bool events;
@@ -95,7 +95,7 @@ static int register_authorise(struct api *api, const struct register_parameters 
 	struct policy_usage usage;
 	int r;
 
-	r = request_lease(link, api, peer, p->id, p->handle, ret, reterr);
+	r = request_lease(link, api, peer, p->lease.id, p->lease.handle, ret, reterr);
 	if (r == 0)
 		r = lingering_check(api->leases, (*ret)->owner_uid, reterr);
 	if (r != 0)
@@ -145,49 +145,46 @@ static int register_act(sd_varlink *link, struct api *api, const struct register
 	return r;
 }
 
-int vl_method_register(sd_varlink *link, sd_json_variant *parameters,
-		       sd_varlink_method_flags_t flags, void *userdata)
-{
 #define NUMBER(name, member)                                                                       \
 	{ name, _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_uint64,                            \
 	  offsetof(struct register_parameters, member), SD_JSON_MANDATORY }
 #define OPTIONAL(name, member, dispatch)                                                           \
 	{ name, _SD_JSON_VARIANT_TYPE_INVALID, dispatch, offsetof(struct register_parameters, member), 0 }
-	static const sd_json_dispatch_field table[] = {
-		{ "leaseId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		  offsetof(struct register_parameters, id), SD_JSON_MANDATORY },
-		OPTIONAL("handleFileDescriptor", handle, dispatch_optional_uint64),
-		NUMBER("queue", queue),
-		NUMBER("ring", ring),
-		NUMBER("areaFileDescriptor", area),
-		OPTIONAL("areaOffset", area_offset, dispatch_optional_uint64),
-		NUMBER("areaSize", area_size),
-		OPTIONAL("areaType", area_type, dispatch_optional_string),
-		NUMBER("refillEntries", refill),
-		OPTIONAL("receiveBufferLength", buffer_length, dispatch_optional_uint64),
-		{ "eventUserData", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_event_user_data, 0, 0 },
-		{}
-	};
+static const sd_json_dispatch_field register_fields[] = {
+	LEASE_FIELDS,
+	NUMBER("queue", queue),
+	NUMBER("ring", ring),
+	NUMBER("areaFileDescriptor", area),
+	OPTIONAL("areaOffset", area_offset, dispatch_optional_uint64),
+	NUMBER("areaSize", area_size),
+	OPTIONAL("areaType", area_type, dispatch_optional_string),
+	NUMBER("refillEntries", refill),
+	OPTIONAL("receiveBufferLength", buffer_length, dispatch_optional_uint64),
+	{ "eventUserData", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_event_user_data, 0, 0 },
+	{}
+};
 #undef NUMBER
 #undef OPTIONAL
-	struct register_parameters p = { .handle = NO_INDEX };
-	_cleanup_fault_ struct fault fault = {};
-	_cleanup_peer_ struct peer peer = {};
-	struct api *api = userdata;
+
+/* Nonsense is refused before anything is looked for. */
+static int register_queue(struct call *c, void *parameters)
+{
+	const struct register_parameters *p = parameters;
 	struct lease *l;
 	bool limited;
-	int r;
+	int r = register_check(p, &c->fault);
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
-	if (r != 0)
-		return r;
-	r = peer_read(link, &peer);
 	if (r == 0)
-		r = register_check(&p, &fault);
+		r = register_authorise(c->api, p, &c->peer, &l, &limited, c->link, &c->fault);
 	if (r == 0)
-		r = register_authorise(api, &p, &peer, &l, &limited, link, &fault);
-	if (r == 0)
-		r = register_act(link, api, &p, &peer, l, limited, &fault);
-	return r != 0 ? reply_fault(link, r, &fault) : 0;
+		r = register_act(c->link, c->api, p, &c->peer, l, limited, &c->fault);
+	return r;
 }
+
+const struct method method_register = {
+	.kind = METHOD_PEER,
+	.fields = register_fields,
+	.size = sizeof(struct register_parameters),
+	.defaults = &(const struct register_parameters){ .lease.handle = NO_INDEX },
+	.act = register_queue,
+};

@@ -183,12 +183,3 @@ int refuse_steering(struct fault *reterr)
 			 "The queues of " SOFTWARE_NAME " have no NIC that steers, and need none: whatever "
 			 "socket is received from through the lease's ring, the kernel copies.");
 }
-
-int check_administer(sd_varlink *link, struct api *api, const char *what, struct fault *reterr)
-{
-	_cleanup_peer_ struct peer peer = {};
-	int r;
-
-	r = peer_read(link, &peer);
-	return r < 0 ? r : policy_check_administer(api->devices->config, &peer, what, reterr);
-}

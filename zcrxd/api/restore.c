@@ -84,89 +84,88 @@ static void confirm_all(struct confirmation *q, struct api *api, bool keep)
 				 "There is nothing to confirm: it was confirmed, or put back.");
 }
 
-int vl_method_confirm(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata)
-{
-	static const sd_json_dispatch_field table[] = {
-		{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string,
-		  offsetof(struct restore_parameters, interface), 0 },
-		{ "keep", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_bool,
-		  offsetof(struct restore_parameters, keep), 0 },
-		{}
-	};
-	struct restore_parameters p = { .keep = true };
-	_cleanup_fault_ struct fault fault = {};
-	struct api *api = userdata;
-	struct confirmation *q;
-	struct device *d;
-	int r;
+static const sd_json_dispatch_field confirm_fields[] = {
+	{ "interface", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_string,
+	  offsetof(struct restore_parameters, interface), 0 },
+	{ "keep", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_bool,
+	  offsetof(struct restore_parameters, keep), 0 },
+	{}
+};
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
+static int confirm(struct call *c, void *parameters)
+{
+	const struct restore_parameters *p = parameters;
+	struct device *d = p->interface ? devices_find(c->api->devices, p->interface) : NULL;
+	struct confirmation *q;
+	int r = 0;
+
+	if (p->interface && (!d || d->confirm_until == 0))
+		r = planning_find(c->api, p->interface, &d, &c->fault);
 	if (r != 0)
 		return r;
-	r = check_administer(link, api, "confirm what was applied to an interface", &fault);
-	d = p.interface ? devices_find(api->devices, p.interface) : NULL;
-	if (r == 0 && p.interface && (!d || d->confirm_until == 0))
-		r = planning_find(api, p.interface, &d, &fault);
-	if (r != 0)
-		return reply_fault(link, r, &fault);
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct confirmation){ .link = sd_varlink_ref(link), .n_waiting = 1 };
+	*q = (struct confirmation){ .link = sd_varlink_ref(c->link), .n_waiting = 1 };
 	q->r = sd_json_variant_new_array(&q->interfaces, NULL, 0);
-	if (q->r == 0 && p.interface)
-		q->r = confirm_one(q, d, p.keep);
+	if (q->r == 0 && p->interface)
+		q->r = confirm_one(q, d, p->keep);
 	else if (q->r == 0)
-		confirm_all(q, api, p.keep);
+		confirm_all(q, c->api, p->keep);
 	confirmation_finish(q);
 	return 0;
 }
 
+const struct method method_confirm = {
+	.kind = METHOD_ADMIN,
+	.act_name = "confirm what was applied to an interface",
+	.fields = confirm_fields,
+	.size = sizeof(struct restore_parameters),
+	.defaults = &(const struct restore_parameters){ .keep = true },
+	.act = confirm,
+};
+
 /* ------------------------------------------------------------------------------ Restore */
 
-int vl_method_restore(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata)
+static const sd_json_dispatch_field restore_fields[] = {
+	{ "interface", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+	  offsetof(struct restore_parameters, interface), SD_JSON_MANDATORY },
+	{ "force", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_bool,
+	  offsetof(struct restore_parameters, force), 0 },
+	{}
+};
+
+static int restore(struct call *c, void *parameters)
 {
-	static const sd_json_dispatch_field table[] = {
-		{ "interface", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		  offsetof(struct restore_parameters, interface), SD_JSON_MANDATORY },
-		{ "force", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_bool,
-		  offsetof(struct restore_parameters, force), 0 },
-		{}
-	};
-	_cleanup_fault_ struct fault fault = {};
-	struct restore_parameters p = {};
-	struct back_request back = { .to = BACK_TO_FOUND };
-	struct api *api = userdata;
+	const struct restore_parameters *p = parameters;
+	const struct back_request back = { .to = BACK_TO_FOUND, .force = p->force };
 	struct planning *q;
 	struct device *d;
-	int r;
+	int r = planning_find(c->api, p->interface, &d, &c->fault);
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
+	if (r == 0)
+		r = device_check_settled(d, &c->fault);
 	if (r != 0)
 		return r;
-	r = check_administer(link, api, "restore an interface", &fault);
-	if (r == 0)
-		r = planning_find(api, p.interface, &d, &fault);
-	if (r == 0)
-		r = device_check_settled(d, &fault);
-	if (r != 0)
-		return reply_fault(link, r, &fault);
-	q = planning_new(link);
+	q = planning_new(c->link);
 	if (!q)
 		return -ENOMEM;
 	if (d->ifindex == SOFTWARE_IFINDEX) { /* nothing of it was ever changed */
 		planning_end(q, 0, NULL);
 		return 0;
 	}
-	back.force = p.force;
 	planning_add(q);
-	r = device_go_back(d, &back, planning_done, q, &fault);
+	r = device_go_back(d, &back, planning_done, q, &c->fault);
 	if (r != 0)
-		planning_done(d, &(struct device_report){ .r = r, .fault = &fault }, q);
+		planning_done(d, &(struct device_report){ .r = r, .fault = &c->fault }, q);
 	planning_end(q, 0, NULL);
 	return 0;
 }
+
+const struct method method_restore = {
+	.kind = METHOD_ADMIN,
+	.act_name = "restore an interface",
+	.fields = restore_fields,
+	.size = sizeof(struct restore_parameters),
+	.act = restore,
+};

@@ -14,8 +14,8 @@
 #define IRQ_SUSPEND_TIMEOUT_MOST 100000000 /* 100 ms */
 
 struct tune_parameters {
-	const char *id;
-	uint64_t handle, queue;
+	struct lease_reference lease;
+	uint64_t queue;
 	uint64_t defer_hard_irqs, gro_flush_timeout, irq_suspend_timeout;
 	const char *irq_affinity;
 };
@@ -102,49 +102,45 @@ static void on_tuned(struct lease *l, int r, struct fault *fault, void *userdata
 	{ name, _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_uint64,                           \
 	  offsetof(struct tune_parameters, field), 0 }
 
-int vl_method_tune(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
-		   void *userdata)
+static const sd_json_dispatch_field tune_fields[] = {
+	LEASE_FIELDS,
+	OPTIONAL("queue", queue),
+	OPTIONAL("deferHardIrqs", defer_hard_irqs),
+	OPTIONAL("groFlushTimeoutNSec", gro_flush_timeout),
+	OPTIONAL("irqSuspendTimeoutNSec", irq_suspend_timeout),
+	{ "irqAffinity", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+	  offsetof(struct tune_parameters, irq_affinity), SD_JSON_NULLABLE },
+	{}
+};
+
+/* Nonsense is refused before anything is looked for. */
+static int tune(struct call *c, void *parameters)
 {
-	static const sd_json_dispatch_field table[] = {
-		{ "leaseId", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		  offsetof(struct tune_parameters, id), SD_JSON_MANDATORY },
-		OPTIONAL("handleFileDescriptor", handle),
-		OPTIONAL("queue", queue),
-		OPTIONAL("deferHardIrqs", defer_hard_irqs),
-		OPTIONAL("groFlushTimeoutNSec", gro_flush_timeout),
-		OPTIONAL("irqSuspendTimeoutNSec", irq_suspend_timeout),
-		{ "irqAffinity", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		  offsetof(struct tune_parameters, irq_affinity), SD_JSON_NULLABLE },
-		{}
-	};
-	struct tune_parameters p = { .handle = NO_INDEX, .queue = NOT_GIVEN,
-				     .defer_hard_irqs = NOT_GIVEN, .gro_flush_timeout = NOT_GIVEN,
-				     .irq_suspend_timeout = NOT_GIVEN };
-	_cleanup_fault_ struct fault fault = {};
-	_cleanup_peer_ struct peer peer = {};
-	struct api *api = userdata;
+	const struct tune_parameters *p = parameters;
+	unsigned queue = p->queue == NOT_GIVEN ? TUNE_EVERY_QUEUE :
+			 p->queue < LEASE_QUEUES_MAX ? (unsigned)p->queue : LEASE_QUEUES_MAX;
 	struct lease *l = NULL;
 	struct tuning tuning;
-	unsigned queue;
-	int r;
+	int r = take_tuning(p, &tuning, &c->fault);
 
-	(void)flags;
-	r = sd_varlink_dispatch(link, parameters, table, &p);
-	if (r != 0)
-		return r;
-	queue = p.queue == NOT_GIVEN ? TUNE_EVERY_QUEUE :
-		p.queue < LEASE_QUEUES_MAX ? (unsigned)p.queue : LEASE_QUEUES_MAX;
-	r = take_tuning(&p, &tuning, &fault);
 	if (r == 0)
-		r = peer_read(link, &peer);
+		r = request_lease(c->link, c->api, &c->peer, p->lease.id, p->lease.handle, &l, &c->fault);
 	if (r == 0)
-		r = request_lease(link, api, &peer, p.id, p.handle, &l, &fault);
+		r = authorise(c->link, c->api, &c->peer, &tuning, &c->fault);
 	if (r == 0)
-		r = authorise(link, api, &peer, &tuning, &fault);
+		r = lease_tune(l, queue, &tuning, on_tuned, c->link, &c->fault);
 	if (r == 0)
-		r = lease_tune(l, queue, &tuning, on_tuned, link, &fault);
-	if (r != 0)
-		return reply_fault(link, r, &fault);
-	sd_varlink_ref(link);
-	return 0;
+		sd_varlink_ref(c->link);
+	return r;
 }
+
+const struct method method_tune = {
+	.kind = METHOD_PEER,
+	.fields = tune_fields,
+	.size = sizeof(struct tune_parameters),
+	.defaults = &(const struct tune_parameters){ .lease.handle = NO_INDEX, .queue = NOT_GIVEN,
+						.defer_hard_irqs = NOT_GIVEN,
+						.gro_flush_timeout = NOT_GIVEN,
+						.irq_suspend_timeout = NOT_GIVEN },
+	.act = tune,
+};
