@@ -10,17 +10,17 @@ sequence='shared zcrxd/model/config zcrxd/model/nic zcrxd/model/lease zcrxd/nic 
 	zcrxd/device zcrxd/lease zcrxd/reconcile zcrxd/api zcrxd/manager'
 
 # What includes more or less than its turn: folders, single headers, and FOLDER.. for it and all before it.
-beside='zcrxd: zcrxd/manager.. zcrxd/nic/kernel
-zcrxd/nic/kernel: zcrxd/nic..
-zcrxd/nic/sim: zcrxd/nic..
-zcrxd/session: shared/macro.h shared/session-control.h
-zcrxd/irq: shared/macro.h shared/irq-affinity.h
-libzcrx-client: shared
-tools/zcrxperf: shared libzcrx-client/zcrx-client.h
-tools/zcrxctl: shared tools/zcrxctl/check/check.h
-tools/zcrxctl/check: tools/zcrxctl zcrxd/nic.. zcrxd/nic/kernel/inspect.h'
+beside='zcrxd zcrxd/manager.. zcrxd/nic/kernel
+zcrxd/nic/kernel zcrxd/nic..
+zcrxd/nic/sim zcrxd/nic..
+zcrxd/session shared/macro.h shared/session-control.h
+zcrxd/irq shared/macro.h shared/irq-affinity.h
+libzcrx-client shared
+tools/zcrxperf shared libzcrx-client/zcrx-client.h
+tools/zcrxctl shared tools/zcrxctl/check/check.h
+tools/zcrxctl/check tools/zcrxctl zcrxd/nic.. zcrxd/nic/kernel/inspect.h'
 
-# Headers of the system, and which files alone include them.
+# Headers of the system, and the only files that may include them.
 system='(netlink/.*|linux/(genetlink|rtnetlink|netlink|ethtool[a-z_]*|netdev|if_link|sock_diag|inet_diag)\.h) zcrxd/nic/kernel/
 (liburing\.h|linux/io_uring.*) (zcrxd/nic/kernel|libzcrx-client|tools/zcrxperf)/
 yaml\.h zcrxd/model/config/yaml-node\.c
@@ -29,22 +29,29 @@ systemd/sd-varlink\.h (shared/zcrx-idl|libzcrx-client/|tools/|zcrxd/(server|devi
 (time|fcntl|poll|pwd|grp|sys/(time|socket|ioctl|stat|mman|epoll|timerfd))\.h (zcrxd/[^m]|zcrxd/m[^o]|shared|libzcrx-client|tools)'
 
 # What model/ is given as arguments.
-impure='(time|clock_gettime|gettimeofday|open|openat|fopen|ioctl|socket|getenv|getuid|geteuid|getpwnam|getgrnam|random|rand|getrandom|printf|puts|syslog)\('
+impure='(^|[^.>_[:alnum:]])(time|clock_gettime|gettimeofday|open|openat|fopen|ioctl|socket|getenv|getuid|geteuid|getpwnam|getgrnam|random|rand|getrandom|printf|puts|syslog)\('
 
-find shared zcrxd libzcrx-client tools -name '*.[ch]' ! -path '*/tests/*' | sort | awk -v sequence="$sequence" -v beside="$beside" \
-	-v libraries="$system" -v impure="(^|[^.>_[:alnum:]])$impure" '
-function fail(text) { print text; failed = 1 }
+headers=$(find shared zcrxd libzcrx-client tools -name '*.h' ! -path '*/tests/*')
+includes=$(grep -rHoE --include='*.[ch]' '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<][^">]+' shared zcrxd libzcrx-client tools |
+	sed -E '/\/tests\//d; s/:.*["<]/ /')
+failed=0
+refuse() { # WHY WHAT: nothing of that kind may be there.
+	[ -z "$2" ] || { printf '%s\n' "$2" "  -> $1"; failed=1; }
+}
+
+# Headers by name, then lines of FILE TARGET. Where a file may find a header, it does.
+refuse "a folder includes itself and what stands before it" "$(awk -v sequence="$sequence" -v beside="$beside" '
+function folder(path) { sub(/\/[^\/]*$/, "", path); return path }
+function name(path) { sub(/.*\//, "", path); return path }
 BEGIN {
 	n = split(sequence, order)
 	for (i = 1; i <= n; i++)
 		for (k = 1; k <= i; k++)
-			may[order[i], order[k]] = 1
+			may[order[i], order[k]] = known[order[i]] = 1
 	n_beside = split(beside, lines, "\n")
 	for (i = 1; i <= n_beside; i++) {
 		n_words = split(lines[i], words)
-		sub(/:$/, "", words[1])
-		may[words[1], words[1]] = 1
-		order[++n] = words[1]
+		may[words[1], words[1]] = known[words[1]] = 1
 		for (k = 2; k <= n_words; k++) {
 			all = sub(/\.\.$/, "", words[k])
 			may[words[1], words[k]] = 1
@@ -52,51 +59,29 @@ BEGIN {
 				may[words[1], order[j]] = 1
 		}
 	}
-	n_libraries = split(libraries, library, "\n")
 }
-{
-	files[NR] = $0
-	folder = $0; sub(/\/[^\/]*$/, "", folder); folder_of[$0] = folder; seen[folder] = 1
-	name = $0; sub(/.*\//, "", name)
-	if (name ~ /\.h$/) homes[name] = homes[name] " " folder
-}
-function check_library(file, target,    i, part) {
-	for (i = 1; i <= n_libraries; i++) {
-		split(library[i], part, " ")
-		if (target ~ "^" part[1] "$" && file !~ "^" part[2])
-			fail(file ": includes <" target ">, which it has nothing to do with")
-	}
-}
-# Its own folder comes first; where it may find the header is where it does.
-function check_include(file, target,    name, own, list, k, m) {
-	name = target; sub(/.*\//, "", name)
-	check_library(file, target)
-	if (target ~ /^(systemd|linux|netlink|sys|net|netinet|arpa)\// || !(name in homes))
-		return
-	m = split(homes[name], list)
+NF == 1 { homes[name($1)] = homes[name($1)] " " folder($1); next }
+{ seen[folder($1)] = 1 }
+$2 !~ /^(systemd|linux|netlink|sys|net|netinet)\// && name($2) in homes {
+	found = 0
+	m = split(homes[name($2)], list)
 	for (k = 1; k <= m; k++)
-		if (((folder_of[file], list[k]) in may) || ((folder_of[file], list[k] "/" name) in may))
-			return
-	fail(file ": includes " target ", which is above it (" list[1] ")")
+		found += ((folder($1), list[k]) in may) + ((folder($1), list[k] "/" name($2)) in may)
+	if (!found) print $1 ": " $2
 }
 END {
-	for (i = 1; i <= n; i++)
-		if (!(order[i] in seen)) fail(order[i] ": no C files")
-	for (folder in seen)
-		if (!((folder, folder) in may)) fail("no rule for " folder)
-	for (name in homes)
-		if (gsub(/ (shared|zcrxd[^ ]*)/, "&", homes[name]) > 1) fail(name ": two headers have this name")
-	for (i = 1; i <= NR; i++)
-		while ((getline line < files[i]) > 0) {
-			if (line ~ /^[ \t]*#[ \t]*include[ \t]*["<]/) {
-				sub(/^[^"<]*["<]/, "", line); sub(/[">].*/, "", line)
-				check_include(files[i], line)
-			} else if (files[i] ~ /^zcrxd\/model\// && line ~ impure && line !~ /^[ \t]*(\/?\*|\/\/)/)
-				fail(files[i] ": " line " -> model/ is given time, files, users and the environment")
-		}
-	exit failed
-}' || exit 1
+	for (f in known) if (!(f in seen)) print f ": there is no such folder"
+	for (f in seen) if (!(f in known)) print f ": there is no rule for it"
+	for (h in homes) if (gsub(/ (shared|zcrxd)/, "&", homes[h]) > 1) print h ": two headers have this name"
+}' <(printf '%s\n' "$headers") <(printf '%s\n' "$includes"))"
 
-# The public header shows none of the libraries behind it; verdicts are computed from facts alone.
-! grep -HnE '#[[:space:]]*include.*(systemd/|liburing|netlink/|linux/io_uring|")' libzcrx-client/zcrx-client.h &&
-	! grep -HnE '#[[:space:]]*include.*(systemd/|sd-|"read\.h"|<sys/)' tools/zcrxctl/check/verdicts* tools/zcrxctl/check/drivers.c
+while read -r header files; do
+	refuse "none of its business" "$(grep -E " $header\$" <<< "$includes" | grep -vE "^$files")"
+done <<< "$system"
+refuse "model/ is given time, files, users and the environment" \
+	"$(grep -rnE "$impure" zcrxd/model | grep -vE ':[0-9]+:[[:space:]]*(/?\*|//)')"
+refuse "the public header shows none of the libraries behind it" \
+	"$(grep -E '^libzcrx-client/zcrx-client\.h (systemd/|liburing|netlink/|linux/io_uring)' <<< "$includes")"
+refuse "verdicts are computed from facts alone" \
+	"$(grep -E '^tools/zcrxctl/check/(verdicts|drivers)[^ ]* (systemd/|sd-|sys/|.*read\.h)' <<< "$includes")"
+exit $failed
