@@ -13,7 +13,6 @@ import machine
 from machine import until
 
 CRASH_AT = pathlib.Path("/run/zcrxd/crash-at")
-DROP_IN = pathlib.Path("/run/systemd/system/zcrxd.service.d/crash.conf")
 BUILD = next(path for path in (pathlib.Path("/build") / name for name in ("test", "release", "clang"))
              if (path / "tests/crash/zcrxd-crash").exists())
 
@@ -21,18 +20,14 @@ BUILD = next(path for path in (pathlib.Path("/build") / name for name in ("test"
 @pytest.fixture(scope="module", autouse=True)
 def crashing():
     """The daemon that kills itself takes the other one's place, and is started again at once."""
-    DROP_IN.parent.mkdir(parents=True, exist_ok=True)
-    DROP_IN.write_text("[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=\n"
-                       f"ExecStart={BUILD}/tests/crash/zcrxd-crash\n"
-                       "Restart=always\nRestartSec=0\n")
-    machine.run("systemctl", "daemon-reload")
-    machine.write_config(machine.config(request_grants()))
-    machine.run("systemctl", "restart", "zcrxd")
-    yield
-    CRASH_AT.unlink(missing_ok=True)
-    DROP_IN.unlink()
-    machine.run("systemctl", "daemon-reload")
-    machine.run("systemctl", "restart", "zcrxd")
+    with machine.drop_in("[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=\n"
+                         f"ExecStart={BUILD}/tests/crash/zcrxd-crash\n"
+                         "Restart=always\nRestartSec=0\n"):
+        machine.write_config(machine.config(request_grants()))
+        machine.systemctl("restart", "zcrxd")
+        yield
+        CRASH_AT.unlink(missing_ok=True)
+    machine.systemctl("restart", "zcrxd")
 
 
 def request_grants():

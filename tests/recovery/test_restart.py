@@ -23,7 +23,7 @@ def configured():
 
 
 def restart():
-    machine.run("systemctl", "restart", "zcrxd")
+    machine.systemctl("restart", "zcrxd")
 
 
 def kill():
@@ -90,11 +90,11 @@ def test_a_client_that_ended_meanwhile():
     """Stopping the daemon ends no lease; what became of its client is seen at the next start."""
     with machine.stopped_receiver(9301, "steer") as client:
         queue = machine.lease_of(client.pid)["hardwareQueues"][0]
-        machine.run("systemctl", "stop", "zcrxd.service")
+        machine.systemctl("stop", "zcrxd.service")
         assert machine.rules_to(queue) and machine.netkits()
         client.kill()
         assert machine.rules_to(queue) and machine.netkits()
-    machine.run("systemctl", "start", "zcrxd")
+    machine.systemctl("start", "zcrxd")
     until(machine.is_clean)
 
 
@@ -104,10 +104,10 @@ def test_a_socket_that_was_closed_meanwhile():
         with alice.acquire() as lease, machine.listener() as proof:
             lease.register(ring, area)
             lease.add_socket(proof)
-            machine.run("systemctl", "stop", "zcrxd.service")
+            machine.systemctl("stop", "zcrxd.service")
             proof.close()
             assert machine.rules_to(lease.queues[0])
-            machine.run("systemctl", "start", "zcrxd")
+            machine.systemctl("start", "zcrxd")
             until(lambda: not machine.rules())
             assert [found["state"] for found in machine.leases()] == ["bound"]
 
@@ -115,12 +115,12 @@ def test_a_socket_that_was_closed_meanwhile():
 def test_rules_that_were_lost_meanwhile():
     with machine.stopped_receiver(9303, "steer") as client:
         queue = machine.lease_of(client.pid)["hardwareQueues"][0]
-        machine.run("systemctl", "stop", "zcrxd.service")
+        machine.systemctl("stop", "zcrxd.service")
         before = machine.rules_to(queue)
         machine.run("ethtool", "-K", "zc0", "ntuple", "off")
         machine.run("ethtool", "-K", "zc0", "ntuple", "on")
         assert not machine.rules_to(queue)
-        machine.run("systemctl", "start", "zcrxd")
+        machine.systemctl("start", "zcrxd")
         until(lambda: len(machine.rules_to(queue)) == len(before))
         assert machine.lease_of(client.pid)["state"] == "steered"
 
@@ -128,11 +128,11 @@ def test_rules_that_were_lost_meanwhile():
 def test_a_damaged_record_is_set_aside():
     """Nothing is believed of it; what bears our name and has no owner goes."""
     with machine.stopped_receiver(9304, "steer") as client:
-        machine.run("systemctl", "stop", "zcrxd.service")
+        machine.systemctl("stop", "zcrxd.service")
         state = pathlib.Path("/run/zcrxd/state")
         state.write_bytes(state.read_bytes()[:-1])
         cursor = machine.journal_cursor()
-        machine.run("systemctl", "start", "zcrxd")
+        machine.systemctl("start", "zcrxd")
         assert any("set aside" in message and "it is damaged" in message
                    for message in machine.messages(cursor))
         until(lambda: not machine.netkits())

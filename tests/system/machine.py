@@ -8,6 +8,7 @@ import errno
 import fcntl
 import json
 import os
+import pathlib
 import pwd
 import re
 import select
@@ -19,11 +20,13 @@ import time
 
 import nl
 import simnic
+import units
 from simnic import HOST4, HOST6, PEER4, run  # noqa: F401 (for the tests)
 
 CONFIG = "/etc/zcrxd.yaml"
 DAEMON = "/usr/lib/zcrxd/zcrxd"
 SOCKET = "/run/zcrxd/io.zcrx.Manager"
+DROP_IN = pathlib.Path("/run/systemd/system/zcrxd.service.d/test.conf")
 ZERO_COPY = range(4, 8)  # zc0's queues that the configuration carves out
 SIOCETHTOOL, ETHTOOL_GRXCLSRLCNT, RULE_COUNT_OFFSET = 0x8946, 0x2E, 184
 PATIENCE = 60  # seconds; an emulated machine takes its time
@@ -108,9 +111,30 @@ def status_of(pid):
 
 def show(unit, *properties):
     """Properties of a unit; the value itself if it is one."""
+    if len(properties) == 1 and (value := units.show(unit, properties[0])) is not None:
+        return value
     said = run("systemctl", "show", unit, *(f"--property={name}" for name in properties))
     values = dict(line.split("=", 1) for line in said.splitlines())
     return values if len(properties) > 1 else values[properties[0]]
+
+
+def systemctl(verb, *names, works=True, seconds=PATIENCE):
+    """start, stop, restart or reload, to its end."""
+    done = units.control(verb, *names, seconds=seconds)
+    assert done == works, f"systemctl {verb} {' '.join(names)}"
+
+
+@contextlib.contextmanager
+def drop_in(text):
+    """zcrxd.service with other settings, from its next start on."""
+    DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+    DROP_IN.write_text(text, encoding="utf-8")
+    units.daemon_reload()
+    try:
+        yield
+    finally:
+        DROP_IN.unlink()
+        units.daemon_reload()
 
 
 def main_pid():
@@ -157,7 +181,10 @@ def configure(text):
         return
     write_config(text)
     configure.current = None
-    run("systemctl", "reload" if running else "start", "zcrxd")
+    if running:  # what systemctl asks for in the end
+        assert "error" not in call("Reload")[0]
+    else:
+        systemctl("start", "zcrxd")
     configure.current = text
 
 

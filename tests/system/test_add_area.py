@@ -97,7 +97,7 @@ def test_memory_that_never_comes(end):
         machine.until(lambda: [lease["state"] for lease in leases_of("alice")] == ["quarantined"])
         assert "is adding memory" in queue_reason(queue)
         # The daemon can be ended meanwhile, and the next one knows as much.
-        subprocess.run(["systemctl", "restart", "zcrxd"], check=True, timeout=machine.PATIENCE)
+        machine.systemctl("restart", "zcrxd")
         before = machine.main_pid()
         os.kill(before, signal.SIGKILL)
         machine.until(lambda: machine.main_pid() not in (0, before))

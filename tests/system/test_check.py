@@ -29,11 +29,11 @@ def check(*arguments, user=None, status=0):
 @contextlib.contextmanager
 def stopped():
     """No daemon; its socket would start it again."""
-    machine.run("systemctl", "stop", "zcrxd.socket", "zcrxd")
+    machine.systemctl("stop", "zcrxd.socket", "zcrxd")
     try:
         yield
     finally:
-        machine.run("systemctl", "start", "zcrxd")
+        machine.systemctl("start", "zcrxd")
 
 
 @contextlib.contextmanager

@@ -183,11 +183,11 @@ def test_it_follows_a_name():
 def test_it_is_set_before_a_daemon_is_ready():
     """Between two daemons it stays, though anybody may take it away then."""
     with machine.receiver(PORT, "--verify") as receiving:
-        run("systemctl", "stop", "zcrxd")
+        machine.systemctl("stop", "zcrxd")
         assert nft.guards() == {ZC0: False}
         with nft.Nft() as somebody:
             somebody.delete_table(f"zcrxd-{ZC0}")
-        run("systemctl", "start", "zcrxd")
+        machine.systemctl("start", "zcrxd")
         assert is_guarded()
         with peer(PEER, HOST4, PORT) as sending:
             assert sending.finish() == 0, sending.said
@@ -206,11 +206,11 @@ def test_it_outlives_a_daemon_that_is_killed():
 
 
 def test_a_table_that_no_lease_needs_goes_at_the_start():
-    run("systemctl", "stop", "zcrxd")
+    machine.systemctl("stop", "zcrxd")
     with nft.Nft() as somebody:
         somebody.create_table("zcrxd-4711")
     assert nft.guards() == {4711: False}
-    run("systemctl", "start", "zcrxd")
+    machine.systemctl("start", "zcrxd")
     assert nft.guards() == {}
 
 

@@ -104,6 +104,7 @@ def a_file_in_a_handle(connection, channel):
 ATTACKS = (a_dirty_file_in_a_socket, a_dirty_file_in_a_connection_that_is_not_read,
            a_dirty_file_in_a_connection_too_many, a_file_as_it_is,
            many_packet_sockets_and_much_memory, a_file_in_a_handle)
+KILLED_AS_WELL = ATTACKS[0], ATTACKS[-1]  # what a session holds, and what the daemon itself does
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
@@ -122,12 +123,13 @@ def test_nobody_waits(attack):
         machine.assert_zero_copy(machine.transfer(9001, SIZE, user="bob"), SIZE)
         before = machine.main_pid()
         started = time.monotonic()
-        machine.run("systemctl", "reset-failed", "zcrxd")  # it counts starts
-        machine.run("systemctl", "restart", "zcrxd")
+        machine.systemctl("restart", "zcrxd")
         assert time.monotonic() - started < machine.PATIENCE / 2
         assert machine.main_pid() not in (0, before)
         with others_are_served():
             pass
+        if attack not in KILLED_AS_WELL:
+            return
         before = machine.main_pid()
         os.kill(before, signal.SIGKILL)
         machine.until(lambda: not os.path.exists(f"/proc/{before}"))
@@ -135,4 +137,3 @@ def test_nobody_waits(attack):
                       and machine.show("zcrxd", "ActiveState") == "active")
         with others_are_served():
             pass
-        assert process.pid

@@ -202,7 +202,7 @@ def test_refused_calls_leave_nothing(bobs, alices):
         for _ in range(260):  # a lease may have 256 proofs
             assert refusal(alices.add_socket, hers).name == "FlowConflict"
         assert machine.show("zcrxd", "NFileDescriptorStore") == stored
-    machine.run("systemctl", "restart", "zcrxd")
+    machine.systemctl("restart", "zcrxd")
     for lease, user in (bobs, "bob"), (alices, "alice"):
         lease.connection.close()
         lease.connection = Connection(user)

@@ -97,7 +97,7 @@ def more(queue):
 def fixture_udev():
     """Its database, when the daemon starts."""
     UDEV.mkdir(parents=True)
-    run("systemctl", "restart", "zcrxd")
+    machine.systemctl("restart", "zcrxd")
     yield
     shutil.rmtree(UDEV)
 
@@ -121,8 +121,7 @@ def as_it_was():
         if "zc0" not in links():
             plug()
     run("ip", "link", "set", "zc0", "address", MAC, "mtu", "1500")
-    run("ip", "-n", "peer", "link", "set", "zc1", "mtu", "1500")
-    run("ip", "-n", "peer", "neigh", "flush", "dev", "zc1")
+    run("ip", "-n", "peer", "-batch", "-", input="link set zc1 mtu 1500\nneigh flush dev zc1\n")
     simnic.addresses()
     reload(machine.config())
     machine.until(is_configured)
@@ -201,7 +200,7 @@ def test_renamed_and_restarted(root):
         run("ip", "link", "set", "zc0", "name", AWAY)
         machine.until(lambda: AWAY in interfaces())
         for _ in range(2):
-            run("systemctl", "restart", "zcrxd")
+            machine.systemctl("restart", "zcrxd")
             assert [found["state"] for found in machine.leases()] == ["steered"]
             assert machine.rule_count(AWAY) == 1
         run("ip", "link", "set", AWAY, "name", "zc0")
@@ -257,7 +256,7 @@ def test_netkit_renamed(root):
     configure("name")
     with steered(root) as lease:
         run("ip", "link", "set", machine.netkits()[0], "name", "mine0")
-        run("systemctl", "restart", "zcrxd")
+        machine.systemctl("restart", "zcrxd")
         assert [found["state"] for found in machine.leases()] == ["steered"]
         assert "mine0" in links()
         lease.close()
@@ -272,10 +271,10 @@ def test_netkit_moved(root, running):
     with steered(root) as lease:
         netkit = machine.netkits()[0]
         if not running:
-            run("systemctl", "stop", "zcrxd")
+            machine.systemctl("stop", "zcrxd")
         run("ip", "link", "set", netkit, "netns", "peer")
         if not running:
-            run("systemctl", "start", "zcrxd")
+            machine.systemctl("start", "zcrxd")
         end = said_on(lease.handle)
         assert "its netkit device was moved to another network namespace" in end["reason"], end
         machine.until(machine.is_clean)
@@ -328,7 +327,7 @@ def mac():
 def test_it_changes_under_traffic():
     """A receiver does not notice, and everything of it is by zero copy."""
     configure("mac")
-    run("systemctl", "restart", "zcrxd")  # the first drifts of a daemon are repaired at once
+    machine.systemctl("restart", "zcrxd")  # the first drifts of a daemon are repaired at once
     with simnic.habits("rules-lost"), traffic() as (lease, _, finish):
         for change in flap, mtu, mac:
             change()

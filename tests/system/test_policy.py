@@ -90,7 +90,7 @@ def test_an_area_counts_until_its_ring_is_gone():
                 lease.register(kept, area, areaSize=2 << 20)
             machine.until(lambda: not machine.leases())
             refused_beside(area, ring)
-            machine.run("systemctl", "restart", "zcrxd")
+            machine.systemctl("restart", "zcrxd")
             refused_beside(area, ring)
         with Connection("alice") as alice, alice.acquire() as lease:
             lease.register(ring, area, areaSize=2 << 20)

@@ -99,12 +99,12 @@ def test_on_stop_restore(root, found):
     root.call("Apply", interface="zc0")
     configured = settings()
     lease = root.call("Acquire", persistent=True)["lease"]
-    machine.run("systemctl", "restart", "zcrxd")
+    machine.systemctl("restart", "zcrxd")
     assert [found["leaseId"] for found in machine.leases()] == [lease["leaseId"]]
     assert settings() == configured
-    machine.run("systemctl", "stop", "zcrxd")
+    machine.systemctl("stop", "zcrxd")
     assert settings() == found
     assert not machine.rule_count() and not machine.netkits()
-    machine.run("systemctl", "start", "zcrxd")
+    machine.systemctl("start", "zcrxd")
     assert settings() == configured
     assert not machine.leases()

@@ -164,8 +164,7 @@ def test_more_addresses_than_flows():
                 r"flow for each address of zc0; one that is bound to an address takes one\.",
                 lease["notSteered"])
             assert said and f"zc0 lease {lease['leaseId']}: {said[0]}" in status()
-            for address in addresses[:20]:
-                run("ip", "address", "delete", address, "dev", "zc0")
+            run("ip", "-batch", "-", input="".join(f"address delete {a} dev zc0\n" for a in addresses[:20]))
             until(lambda: "notSteered" not in machine.lease_of(program.pid))
         # An ordinary user has fewer, and the refusal says where they come from.
         with machine.receiver(PORT, ready=False) as program:
@@ -179,9 +178,9 @@ def test_rules_of_a_record_that_was_lost():
     """Nothing can be made out of it: the old rule still takes the port from who comes next."""
     state = pathlib.Path("/run/zcrxd/state")
     with receiving():
-        run("systemctl", "stop", "zcrxd.service")
+        machine.systemctl("stop", "zcrxd.service")
         state.write_text("nothing\n")
-        run("systemctl", "start", "zcrxd")
+        machine.systemctl("start", "zcrxd")
         until(lambda: not machine.netkits())
     with receiving() as program:
         message = f"rule 0, which is not zcrxd's, takes {FLOW} to queue 4 {REMOVES}"
@@ -192,4 +191,4 @@ def test_rules_of_a_record_that_was_lost():
     until(lambda: interface()["queues"][4]["state"] == "free")
     for broken in state.parent.glob("*.broken"):
         broken.unlink()
-    run("systemctl", "restart", "zcrxd")
+    machine.systemctl("restart", "zcrxd")

@@ -19,5 +19,5 @@ def test_ptrace_scope_3(alice):
     assert any(said in message for message in machine.messages(cursor))
 
     cursor = machine.journal_cursor()
-    machine.run("systemctl", "restart", "zcrxd")
+    machine.systemctl("restart", "zcrxd")
     assert any(said + " is 3" in message for message in machine.messages(cursor))
