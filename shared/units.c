@@ -4,7 +4,9 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "macro.h"
@@ -38,6 +40,24 @@ static int find_shift(const char *unit)
 	if (!letter || (unit[1] && !streq(unit + 1, "i") && !streq(unit + 1, "iB")))
 		return -EINVAL;
 	return 10 * (int)(letter - letters + 1);
+}
+
+char *format_size(uint64_t bytes)
+{
+	static const char *const suffixes[] = { "", "K", "M", "G", "T", "P" };
+	uint64_t divisor = 1, tenths;
+	char *text;
+	size_t i = 0;
+	int r;
+
+	for (; i < ARRAY_SIZE(suffixes) - 1 && bytes / divisor >= 1024; i++)
+		divisor *= 1024;
+	tenths = bytes % divisor * 10 / divisor;
+	if (tenths > 0 && bytes / divisor < 100)
+		r = asprintf(&text, "%" PRIu64 ".%" PRIu64 "%s", bytes / divisor, tenths, suffixes[i]);
+	else
+		r = asprintf(&text, "%" PRIu64 "%s", bytes / divisor, suffixes[i]);
+	return r < 0 ? NULL : text;
 }
 
 int parse_size(const char *s, uint64_t *ret)

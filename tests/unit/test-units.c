@@ -111,11 +111,31 @@ static void test_times(void **state)
 	}
 }
 
+static void check_size(uint64_t bytes, const char *expected)
+{
+	_cleanup_free_ char *text = format_size(bytes);
+
+	assert_string_equal(text, expected);
+}
+
+static void test_size_as_text(void **state)
+{
+	(void)state;
+	check_size(0, "0");
+	check_size(1023, "1023");
+	check_size(1024, "1K");
+	check_size(64 << 20, "64M");
+	check_size(1536 << 10, "1.5M");
+	check_size(UINT64_C(1) << 40, "1T");
+	check_size(UINT64_MAX, "16383P");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_size_as_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

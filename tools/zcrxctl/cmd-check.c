@@ -1,89 +1,127 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * zcrxctl check: every requirement of zero-copy receive, with yes, no, and what to do. The one command
- * that also looks for itself: it is for where no daemon runs (yet).
+ * zcrxctl check: every requirement of zero-copy receive, with yes, no, and what to do. It is for where no
+ * daemon runs (yet): zcrxd-check, a program of the daemon's, looks, and this shows what it found.
  */
 #include <errno.h>
+#include <spawn.h>
+#include <sys/wait.h>
 
 #include "call.h"
-#include "check/check.h"
 #include "commands.h"
 #include "table.h"
 
-static enum ink verdict_ink(const struct requirement *q)
+/* Of an installation; tests say where theirs is. */
+static const char *check_program(void)
 {
-	switch (q->verdict) {
-	case VERDICT_YES:
-		return INK_GOOD;
-	case VERDICT_NO:
-		return q->optional ? INK_WARN : INK_BAD;
-	case VERDICT_UNKNOWN:
-		return INK_WARN;
-	}
-	return INK_NONE;
+	return getenv("ZCRXD_CHECK") ?: ZCRXD_CHECK_PROGRAM;
 }
 
-static int print_table(const struct ctl *ctl, const struct report *report)
+static int spawn(const struct ctl *ctl, const char *interface, int output, pid_t *ret)
+{
+	char *argv[] = { (char *)"zcrxd-check", (char *)ctl->socket, (char *)interface, NULL };
+	posix_spawn_file_actions_t actions;
+	int r = posix_spawn_file_actions_init(&actions);
+
+	if (r != 0)
+		return -r;
+	r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	if (r == 0)
+		r = posix_spawn(ret, check_program(), &actions, NULL, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return -r;
+}
+
+/* NULL if it failed, which it has said. */
+static int run_check(const struct ctl *ctl, const char *interface, sd_json_variant **ret)
+{
+	_cleanup_json_ sd_json_variant *array = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	int fds[2], status, r;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	f = fdopen(fds[0], "r");
+	r = f ? spawn(ctl, interface, fds[1], &pid) : -errno;
+	close(fds[1]);
+	if (!f)
+		close(fds[0]);
+	if (r < 0)
+		return r;
+	r = sd_json_parse_file(f, NULL, 0, &array, NULL, NULL);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return 0;
+	if (r >= 0)
+		*ret = TAKE_PTR(array);
+	return r;
+}
+
+static enum ink verdict_ink(const char *verdict, bool optional)
+{
+	if (streq(verdict, "yes"))
+		return INK_GOOD;
+	return streq(verdict, "no") && !optional ? INK_BAD : INK_WARN;
+}
+
+static int print_table(const struct ctl *ctl, sd_json_variant *report)
 {
 	_cleanup_(table_freep) struct table *t =
 		table_new("INTERFACE", "REQUIREMENT", "OK", "FOUND", "WHAT TO DO", NULL);
+	sd_json_variant *q;
 
 	if (!t)
 		return -ENOMEM;
-	for (size_t i = 0; i < report->n; i++) {
-		const struct requirement *q = &report->list[i];
+	array_foreach(q, report) {
+		const char *verdict = field_string(q, "verdict") ?: "unknown";
+		bool optional = field_boolean(q, "optional");
 
-		table_add(t, INK_NONE, "%s", q->interface ?: "");
-		table_add(t, INK_BOLD, "%s", q->name);
-		table_add(t, verdict_ink(q), "%s%s", verdict_to_string(q->verdict),
-			  q->verdict == VERDICT_NO && q->optional ? " (optional)" : "");
-		table_add(t, INK_NONE, "%s", q->found);
-		table_add(t, INK_NONE, "%s", q->remedy ?: "");
+		table_add(t, INK_NONE, "%s", field_string(q, "interface") ?: "");
+		table_add(t, INK_BOLD, "%s", field_string(q, "requirement") ?: "");
+		table_add(t, verdict_ink(verdict, optional), "%s%s", verdict,
+			  streq(verdict, "no") && optional ? " (optional)" : "");
+		table_add(t, INK_NONE, "%s", field_string(q, "found") ?: "");
+		table_add(t, INK_NONE, "%s", field_string(q, "remedy") ?: "");
 	}
 	return table_write(t, stdout, ctl->legend, ctl->colour);
 }
 
-static enum exit_status print_json(const struct ctl *ctl, const struct report *report)
+/* Something that is needed is missing. Advice does not count, nor what is unknown. */
+static bool has_no(sd_json_variant *report)
 {
-	_cleanup_json_ sd_json_variant *array = NULL;
+	sd_json_variant *q;
 
-	for (size_t i = 0; i < report->n; i++) {
-		const struct requirement *q = &report->list[i];
-
-		if (sd_json_variant_append_arrayb(
-			    &array,
-			    SD_JSON_BUILD_OBJECT(
-				    SD_JSON_BUILD_PAIR_STRING("requirement", q->name),
-				    SD_JSON_BUILD_PAIR_CONDITION(!!q->interface, "interface",
-								 SD_JSON_BUILD_STRING(q->interface)),
-				    SD_JSON_BUILD_PAIR_STRING("verdict", verdict_to_string(q->verdict)),
-				    SD_JSON_BUILD_PAIR_BOOLEAN("optional", q->optional),
-				    SD_JSON_BUILD_PAIR_STRING("found", q->found),
-				    SD_JSON_BUILD_PAIR_CONDITION(!!q->remedy, "remedy",
-								 SD_JSON_BUILD_STRING(q->remedy)))) < 0)
-			return ctl_oom();
-	}
-	return ctl_print_json(ctl, array);
+	array_foreach(q, report)
+		if (streq(field_string(q, "verdict") ?: "", "no") && !field_boolean(q, "optional"))
+			return true;
+	return false;
 }
 
 static enum exit_status run(const struct ctl *ctl, char **arguments)
 {
-	_cleanup_(report_done) struct report report = {};
+	_cleanup_json_ sd_json_variant *report = NULL;
 	enum exit_status status;
 	int r;
 
 	if (ctl->socket[0] != '/')
 		return ctl_fail(CTL_USAGE, "--socket %s: expected an absolute path.", ctl->socket);
-	r = check(ctl->socket, arguments[0], &report);
-	if (r == -ENOMEM)
-		return ctl_oom();
+	r = run_check(ctl, arguments[0], &report);
+	if (r == -ENOENT)
+		return ctl_fail(CTL_FAILED, "Cannot look at this machine: there is no %s. It comes with zcrxd; "
+					    "install that here.", check_program());
 	if (r < 0)
-		return ctl_fail(CTL_FAILED, "Cannot look at this machine: %s.", strerror(-r));
+		return ctl_fail(CTL_FAILED, "Cannot look at this machine with %s: %s.", check_program(),
+				strerror(-r));
+	if (!report)
+		return ctl_fail(CTL_FAILED, "Cannot look at this machine: %s failed.", check_program());
 	if (ctl->json != JSON_OFF)
-		status = print_json(ctl, &report);
+		status = ctl_print_json(ctl, report);
 	else
-		status = print_table(ctl, &report) < 0 ? ctl_oom() : CTL_DONE;
-	return status == CTL_DONE && report_has_no(&report) ? CTL_FAILED : status;
+		status = print_table(ctl, report) < 0 ? ctl_oom() : CTL_DONE;
+	return status == CTL_DONE && has_no(report) ? CTL_FAILED : status;
 }
 
 const struct command command_check = {

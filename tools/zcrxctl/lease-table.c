@@ -10,6 +10,7 @@
 #include "queue-map.h"
 #include "table.h"
 #include "text.h"
+#include "units.h"
 
 char *queues_format(sd_json_variant *queues)
 {
@@ -190,7 +191,7 @@ static void add_lease(struct table *t, sd_json_variant *lease, sd_json_variant *
 	table_add(t, state_ink(state), "%s", state);
 	table_add(t, INK_NONE, "%s", field_string(lease, "grant") ?: "");
 	if (!view->brief) {
-		table_take(t, INK_NONE, area > 0 ? text_size(area) : strdup(""));
+		table_take(t, INK_NONE, area > 0 ? format_size(area) : strdup(""));
 		table_take(t, INK_NONE, ends_format(lease, view->now_usec));
 	}
 	add_flows(t, lease, view->brief);

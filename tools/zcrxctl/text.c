@@ -184,20 +184,6 @@ char *text_span(uint64_t usec)
 	return format("%s%s%s", slot > 0 ? parts[0] : "0s", *parts[1] ? " " : "", parts[1]);
 }
 
-char *text_size(uint64_t bytes)
-{
-	static const char *const suffixes[] = { "", "K", "M", "G", "T", "P" };
-	uint64_t divisor = 1, tenths;
-	size_t i = 0;
-
-	for (; i < ARRAY_SIZE(suffixes) - 1 && bytes / divisor >= 1024; i++)
-		divisor *= 1024;
-	tenths = bytes % divisor * 10 / divisor;
-	if (tenths > 0 && bytes / divisor < 100)
-		return format("%" PRIu64 ".%" PRIu64 "%s", bytes / divisor, tenths, suffixes[i]);
-	return format("%" PRIu64 "%s", bytes / divisor, suffixes[i]);
-}
-
 char *text_time(uint64_t realtime_usec)
 {
 	time_t seconds = (time_t)(realtime_usec / USEC_PER_SEC);

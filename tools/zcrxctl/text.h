@@ -50,9 +50,6 @@ void text_wrap(FILE *f, const char *s, size_t indent, size_t width);
 /* "1h 30min", the two largest units; "0s" below a millisecond. */
 char *text_span(uint64_t usec);
 
-/* "64M", "1.5G": powers of 1024, as the configuration takes them. */
-char *text_size(uint64_t bytes);
-
 /* "2026-11-21 01:10:03", local time. */
 char *text_time(uint64_t realtime_usec);
 

@@ -6,7 +6,7 @@ import subprocess
 
 ZCRXCTL, FAKE = os.environ["ZCRXCTL"], os.environ["FAKE_ZCRXD"]
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC", "TERM": "xterm"}
-for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "ZCRXD_CHECK"):
     if name in os.environ:
         ENVIRONMENT[name] = os.environ[name]
 

@@ -97,18 +97,6 @@ static void test_span(void **state)
 		check_string(text_span(cases[i].usec), cases[i].text);
 }
 
-static void test_size(void **state)
-{
-	(void)state;
-	check_string(text_size(0), "0");
-	check_string(text_size(1023), "1023");
-	check_string(text_size(1024), "1K");
-	check_string(text_size(64 << 20), "64M");
-	check_string(text_size(1536 << 10), "1.5M");
-	check_string(text_size(UINT64_C(1) << 40), "1T");
-	check_string(text_size(UINT64_MAX), "16383P");
-}
-
 static void test_time(void **state)
 {
 	(void)state; /* the test runs with TZ=UTC */
@@ -139,7 +127,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_escape),	   cmocka_unit_test(test_width),
 		cmocka_unit_test(test_wrap),	   cmocka_unit_test(test_span),
-		cmocka_unit_test(test_size),	   cmocka_unit_test(test_time),
+			   cmocka_unit_test(test_time),
 		cmocka_unit_test(test_parse_number),
 	};
 

@@ -401,6 +401,17 @@ def test_check_of_what_the_daemon_leases(server):
     assert (found["configured"]["verdict"], found["policy"]["verdict"]) == ("yes", "yes")
 
 
+@pytest.mark.parametrize("program, said", [
+    ("/nonexistent/zcrxd-check", "Cannot look at this machine: there is no /nonexistent/zcrxd-check. It comes "
+                                 "with zcrxd; install that here."),
+    ("/bin/false", "Cannot look at this machine: /bin/false failed."),
+    ("/bin/true", "Cannot look at this machine with /bin/true: No data available."),
+])
+def test_check_without_who_looks(server, monkeypatch, program, said):
+    monkeypatch.setitem(ENVIRONMENT, "ZCRXD_CHECK", program)
+    bad(server.ctl("check"), 1, f"zcrxctl: {said}\n")
+
+
 def test_check_of_a_stranger(server):
     server.answer(Describe=[{"parameters": DESCRIPTION}])
     found = check(server)

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 
 #include "macro.h"
-#include "text.h"
+#include "units.h"
 #include "verdicts-internal.h"
 
 #define AREA_DEFAULT   (UINT64_C(16) << 20) /* of libzcrx-client */
@@ -247,7 +247,7 @@ static void judge_sysctls(const struct machine_facts *m, struct report *report)
 static void judge_surroundings(const struct machine_facts *m, struct report *report)
 {
 	bool unlimited = m->memlock == UINT64_MAX;
-	_cleanup_free_ char *memlock = unlimited ? strdup("unlimited") : text_size(m->memlock);
+	_cleanup_free_ char *memlock = unlimited ? strdup("unlimited") : format_size(m->memlock);
 	struct requirement *q;
 
 	report->failed |= !memlock;

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 
 #include "read.h"
-#include "text.h"
 
 static inline void closedirp(DIR **d)
 {
