@@ -10,7 +10,6 @@ sequence='shared zcrxd/model/config zcrxd/model/nic zcrxd/model/lease zcrxd/nic 
 	zcrxd/device zcrxd/lease zcrxd/reconcile zcrxd/api zcrxd/manager'
 
 # What includes more or less than its turn: folders, single headers, and FOLDER.. for it and all before it.
-<<<<<<< HEAD
 beside='zcrxd zcrxd/manager.. zcrxd/nic/kernel
 zcrxd/nic/kernel zcrxd/nic..
 zcrxd/nic/sim zcrxd/nic..
@@ -18,19 +17,8 @@ zcrxd/session shared/macro.h shared/session-control.h
 zcrxd/irq shared/macro.h shared/irq-affinity.h
 libzcrx-client shared
 tools/zcrxperf shared libzcrx-client/zcrx-client.h
-tools/zcrxctl shared tools/zcrxctl/check/check.h
-tools/zcrxctl/check tools/zcrxctl zcrxd/nic.. zcrxd/nic/kernel/inspect.h'
-=======
-beside='zcrxd: zcrxd/manager.. zcrxd/nic/kernel
-zcrxd/nic/kernel: zcrxd/nic..
-zcrxd/nic/sim: zcrxd/nic..
-zcrxd/session: shared/macro.h shared/session-control.h
-zcrxd/irq: shared/macro.h shared/irq-affinity.h
-libzcrx-client: shared
-tools/zcrxperf: shared libzcrx-client/zcrx-client.h
-zcrxd/check: zcrxd/nic.. zcrxd/nic/kernel/inspect.h
-tools/zcrxctl: shared'
->>>>>>> de06775 (check: a program of the daemon's, which zcrxctl runs)
+zcrxd/check zcrxd/nic.. zcrxd/nic/kernel/inspect.h
+tools/zcrxctl shared'
 
 # Headers of the system, and the only files that may include them.
 system='(netlink/.*|linux/(genetlink|rtnetlink|netlink|ethtool[a-z_]*|netdev|if_link|sock_diag|inet_diag)\.h) zcrxd/nic/kernel/
@@ -87,7 +75,6 @@ END {
 	for (h in homes) if (gsub(/ (shared|zcrxd)/, "&", homes[h]) > 1) print h ": two headers have this name"
 }' <(printf '%s\n' "$headers") <(printf '%s\n' "$includes"))"
 
-<<<<<<< HEAD
 while read -r header files; do
 	refuse "none of its business" "$(grep -E " $header\$" <<< "$includes" | grep -vE "^$files")"
 done <<< "$system"
@@ -96,10 +83,5 @@ refuse "model/ is given time, files, users and the environment" \
 refuse "the public header shows none of the libraries behind it" \
 	"$(grep -E '^libzcrx-client/zcrx-client\.h (systemd/|liburing|netlink/|linux/io_uring)' <<< "$includes")"
 refuse "verdicts are computed from facts alone" \
-	"$(grep -E '^tools/zcrxctl/check/(verdicts|drivers)[^ ]* (systemd/|sd-|sys/|.*read\.h)' <<< "$includes")"
+	"$(grep -E '^zcrxd/check/(verdicts|drivers)[^ ]* (systemd/|sd-|sys/|.*read\.h)' <<< "$includes")"
 exit $failed
-=======
-# The public header shows none of the libraries behind it; verdicts are computed from facts alone.
-! grep -HnE '#[[:space:]]*include.*(systemd/|liburing|netlink/|linux/io_uring|")' libzcrx-client/zcrx-client.h &&
-	! grep -HnE '#[[:space:]]*include.*(systemd/|sd-|"read\.h"|<sys/)' zcrxd/check/verdicts* zcrxd/check/drivers.c
->>>>>>> de06775 (check: a program of the daemon's, which zcrxctl runs)
