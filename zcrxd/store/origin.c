@@ -4,9 +4,9 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <systemd/sd-json.h>
 
 #include "clock.h"
+#include "json-fields.h"
 #include "origin.h"
 #include "sealed-file.h"
 
@@ -31,203 +31,136 @@ int origin_path(const char *directory, unsigned ifindex, char **ret)
 	return asprintf(ret, "%s/" PREFIX "%u", directory, ifindex) < 0 ? -ENOMEM : 0;
 }
 
+#define S struct nic_settings
+#define HAS(member) 1 + offsetof(S, member)
+static const struct json_field settings_fields[] = {
+	{ "hasRss", JSON_BOOLEAN, JSON_ALWAYS, JSON_MEMBER(S, has_rss), 0, 0 },
+	{ "combined", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, channels.combined), QUEUES_LAST, HAS(has_channels) },
+	{ "rxRing", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, rx_ring), UINT32_MAX, HAS(has_rx_ring) },
+	{ "split", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, split), _SPLIT_MAX - 1, HAS(has_split) },
+	{ "splitByDriver", JSON_NUMBER, JSON_IF_SET, JSON_MEMBER(S, split_by_driver), 1, 0 },
+	{ "hdsThreshold", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, hds_threshold), UINT32_MAX, HAS(has_hds_threshold) },
+	{ "ntuple", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, ntuple), 1, HAS(has_ntuple) },
+	{ "groHw", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, gro_hw), 1, HAS(has_gro_hw) },
+};
+static const struct json_field channels_fields[] = { /* beside combined */
+	{ "rx", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, channels.rx), QUEUES_LAST, 0 },
+	{ "tx", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, channels.tx), QUEUES_LAST, 0 },
+	{ "other", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, channels.other), QUEUES_LAST, 0 },
+};
+#undef HAS
+#undef S
+
 /* ------------------------------------------------------------------------------ to text */
 
-static int add_number(sd_json_variant **v, bool has, const char *key, uint64_t number)
+static void write_settings(struct json_writer *w, const char *key, const struct nic_settings *s)
 {
-	return has ? sd_json_variant_set_field_unsigned(v, key, number) : 0;
-}
-
-static int add_table(sd_json_variant **v, const struct nic_settings *s)
-{
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
-	int r = sd_json_variant_new_array(&array, NULL, 0);
-
-	for (size_t i = 0; r >= 0 && i < s->n_rss; i++)
-		r = sd_json_variant_append_arrayb(&array, SD_JSON_BUILD_UNSIGNED(s->rss[i]));
-	return r < 0 ? r : sd_json_variant_set_field(v, "rss", array);
-}
-
-static int build_settings(const struct nic_settings *s, sd_json_variant **ret)
-{
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
-	int r;
-
-	r = sd_json_buildo(&v, SD_JSON_BUILD_PAIR_BOOLEAN("hasRss", s->has_rss));
-	if (r >= 0)
-		r = add_number(&v, s->has_channels, "combined", s->channels.combined);
-	if (r >= 0)
-		r = add_number(&v, s->has_channels, "rx", s->channels.rx);
-	if (r >= 0)
-		r = add_number(&v, s->has_channels, "tx", s->channels.tx);
-	if (r >= 0)
-		r = add_number(&v, s->has_channels, "other", s->channels.other);
-	if (r >= 0)
-		r = add_number(&v, s->has_rx_ring, "rxRing", s->rx_ring);
-	if (r >= 0)
-		r = add_number(&v, s->has_split, "split", s->split);
-	if (r >= 0)
-		r = add_number(&v, s->split_by_driver, "splitByDriver", 1);
-	if (r >= 0)
-		r = add_number(&v, s->has_hds_threshold, "hdsThreshold", s->hds_threshold);
-	if (r >= 0)
-		r = add_number(&v, s->has_ntuple, "ntuple", s->ntuple);
-	if (r >= 0)
-		r = add_number(&v, s->has_gro_hw, "groHw", s->gro_hw);
-	if (r >= 0 && s->rss)
-		r = add_table(&v, s);
-	if (r >= 0)
-		*ret = TAKE_PTR(v);
-	return r;
-}
-
-static int add_settings(sd_json_variant **v, bool has, const char *key, const struct nic_settings *s)
-{
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *settings = NULL;
-	int r;
-
-	if (!has)
-		return 0;
-	r = build_settings(s, &settings);
-	return r < 0 ? r : sd_json_variant_set_field(v, key, settings);
+	json_open(w, key, '{');
+	json_write(w, settings_fields, ARRAY_SIZE(settings_fields), s);
+	if (s->has_channels)
+		json_write(w, channels_fields, ARRAY_SIZE(channels_fields), s);
+	if (s->rss) {
+		json_open(w, "rss", '[');
+		for (size_t i = 0; i < s->n_rss; i++)
+			json_write_number(w, NULL, s->rss[i]);
+		json_close(w, ']');
+	}
+	json_close(w, '}');
 }
 
 int origin_format(unsigned ifindex, const char *driver, const struct origin *o, char **ret)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
-	int r;
+	_cleanup_free_ char *text = NULL;
+	struct json_writer w;
+	size_t size;
+	int r = json_writer_begin(&w, &text, &size);
 
-	r = sd_json_buildo(&v, SD_JSON_BUILD_PAIR_UNSIGNED("ifindex", ifindex),
-			   SD_JSON_BUILD_PAIR_STRING("driver", driver));
-	if (r >= 0)
-		r = add_settings(&v, o->has_found, "found", &o->found);
-	if (r >= 0)
-		r = add_settings(&v, o->has_back, "back", &o->back);
-	if (r >= 0)
-		r = add_number(&v, o->has_back, "backUSec",
-			       o->back_usec ? boottime_to_realtime(o->back_usec) : 0);
-	if (r >= 0) /* and the other for an older zcrxd, which knows no other clock */
-		r = add_number(&v, o->has_back, "backBoottimeUSec", o->back_usec);
-	if (r >= 0 && o->held)
-		r = sd_json_variant_set_field_string(&v, "held", o->held);
-	if (r >= 0 && o->configured)
-		r = sd_json_variant_set_field_string(&v, "configured", o->configured);
-	if (r >= 0)
-		r = sd_json_variant_format(v, 0, ret);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	json_open(&w, NULL, '{');
+	json_write_number(&w, "ifindex", ifindex);
+	json_write_text(&w, "driver", driver);
+	if (o->has_found)
+		write_settings(&w, "found", &o->found);
+	if (o->has_back) {
+		write_settings(&w, "back", &o->back);
+		/* For an older zcrxd, which knows no other clock, and the one that counts. */
+		json_write_number(&w, "backUSec", o->back_usec ? boottime_to_realtime(o->back_usec) : 0);
+		json_write_number(&w, "backBoottimeUSec", o->back_usec);
+	}
+	if (o->held)
+		json_write_text(&w, "held", o->held);
+	if (o->configured)
+		json_write_text(&w, "configured", o->configured);
+	json_close(&w, '}');
+	r = json_writer_end(&w);
+	if (r == 0)
+		*ret = TAKE_PTR(text);
+	return r;
 }
 
 /* ---------------------------------------------------------------------------- from text */
 
-/* Reading stops caring at the first thing that is wrong; what is read then is thrown away. */
-struct reader {
-	bool bad;
-};
-
-/* 0 where there is none. */
-static uint64_t get(struct reader *r, sd_json_variant *v, const char *key, uint64_t last, bool *ret_has)
+static void read_table(struct json_reader *r, sd_json_variant *v, struct nic_settings *s)
 {
-	sd_json_variant *f = sd_json_variant_by_key(v, key);
+	sd_json_variant *array;
+	void *list;
 
-	*ret_has = f != NULL;
-	if (!f)
-		return 0;
-	if (!sd_json_variant_is_unsigned(f) || sd_json_variant_unsigned(f) > last) {
-		r->bad = true;
-		return 0;
-	}
-	return sd_json_variant_unsigned(f);
-}
-
-static void get_channels(struct reader *r, sd_json_variant *v, struct nic_settings *s)
-{
-	bool rx, tx, other;
-
-	s->channels.combined = (unsigned)get(r, v, "combined", QUEUES_LAST, &s->has_channels);
-	s->channels.rx = (unsigned)get(r, v, "rx", QUEUES_LAST, &rx);
-	s->channels.tx = (unsigned)get(r, v, "tx", QUEUES_LAST, &tx);
-	s->channels.other = (unsigned)get(r, v, "other", QUEUES_LAST, &other);
-	if (rx != s->has_channels || tx != s->has_channels || other != s->has_channels ||
-	    (s->has_channels && nic_channels_rx(&s->channels) == 0))
-		r->bad = true;
-}
-
-static void get_table(struct reader *r, sd_json_variant *v, struct nic_settings *s)
-{
-	sd_json_variant *has = sd_json_variant_by_key(v, "hasRss");
-	sd_json_variant *array = sd_json_variant_by_key(v, "rss");
-	size_t n;
-
-	if (!has || !sd_json_variant_is_boolean(has)) {
-		r->bad = true;
+	if (!sd_json_variant_by_key(v, "rss"))
 		return;
-	}
-	s->has_rss = sd_json_variant_boolean(has);
-	if (!array)
-		return;
-	n = sd_json_variant_is_array(array) ? sd_json_variant_elements(array) : 0;
-	if (!s->has_rss || n == 0 || n > TABLE_MAX) {
-		r->bad = true;
-		return;
-	}
-	s->rss = calloc(n, sizeof(*s->rss));
-	if (!s->rss) {
-		r->bad = true;
-		return;
-	}
-	s->n_rss = n;
-	for (size_t i = 0; i < n; i++) {
+	s->n_rss = json_read_array(r, v, "rss", sizeof(*s->rss), &list, &array);
+	s->rss = list;
+	if (!s->has_rss || s->n_rss == 0 || s->n_rss > TABLE_MAX)
+		json_refuse(r, "rss");
+	for (size_t i = 0; i < s->n_rss; i++) {
 		sd_json_variant *e = sd_json_variant_by_index(array, i);
 
 		if (!sd_json_variant_is_unsigned(e) || sd_json_variant_unsigned(e) > QUEUES_LAST)
-			r->bad = true;
+			json_refuse(r, "rss");
 		else
 			s->rss[i] = (uint32_t)sd_json_variant_unsigned(e);
 	}
 }
 
-static bool get_settings(struct reader *r, sd_json_variant *v, const char *key,
-			 struct nic_settings *s)
+static bool read_settings(struct json_reader *r, sd_json_variant *v, const char *key, struct nic_settings *s)
 {
 	sd_json_variant *f = sd_json_variant_by_key(v, key);
 
 	if (!f)
 		return false;
 	if (!sd_json_variant_is_object(f)) {
-		r->bad = true;
+		json_refuse(r, key);
 		return false;
 	}
-	get_channels(r, f, s);
-	s->rx_ring = (unsigned)get(r, f, "rxRing", UINT32_MAX, &s->has_rx_ring);
-	s->split = (enum data_split)get(r, f, "split", _SPLIT_MAX - 1, &s->has_split);
-	(void)get(r, f, "splitByDriver", 1, &s->split_by_driver);
-	s->hds_threshold = (unsigned)get(r, f, "hdsThreshold", UINT32_MAX, &s->has_hds_threshold);
-	s->ntuple = get(r, f, "ntuple", 1, &s->has_ntuple);
-	s->gro_hw = get(r, f, "groHw", 1, &s->has_gro_hw);
-	get_table(r, f, s);
+	json_read(r, f, settings_fields, ARRAY_SIZE(settings_fields), s);
+	if (s->has_channels) {
+		json_read(r, f, channels_fields, ARRAY_SIZE(channels_fields), s);
+		if (nic_channels_rx(&s->channels) == 0)
+			json_refuse(r, "combined");
+	}
+	read_table(r, f, s);
 	return true;
 }
 
-static char *get_text(struct reader *r, sd_json_variant *v, const char *key)
+static char *read_text(struct json_reader *r, sd_json_variant *v, const char *key)
 {
 	sd_json_variant *f = sd_json_variant_by_key(v, key);
 	char *text = NULL;
 
 	if (f && sd_json_variant_is_string(f) && strlen(sd_json_variant_string(f)) <= TEXT_MAX)
 		text = strdup(sd_json_variant_string(f));
-	r->bad |= f && !text;
+	if (f && !text)
+		json_refuse(r, key);
 	return text;
 }
 
 /* An older zcrxd noted it on the realtime clock. */
-static uint64_t get_back_usec(struct reader *r, sd_json_variant *v, bool *ret_has)
+static uint64_t read_back_usec(struct json_reader *r, sd_json_variant *v)
 {
-	uint64_t realtime = get(r, v, "backUSec", INT64_MAX, ret_has), boottime;
-	bool has;
+	uint64_t realtime = json_read_number(r, v, "backUSec", INT64_MAX);
 
-	boottime = get(r, v, "backBoottimeUSec", INT64_MAX, &has);
-	if (has)
-		return boottime;
+	if (sd_json_variant_by_key(v, "backBoottimeUSec"))
+		return json_read_number(r, v, "backBoottimeUSec", INT64_MAX);
 	return realtime ? boottime_from_realtime(realtime) : 0;
 }
 
@@ -236,23 +169,25 @@ int origin_parse(const char *text, unsigned ifindex, const char *driver, struct 
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	_cleanup_origin_ struct origin o = {};
-	struct reader r = {};
+	struct json_reader r = {};
 	sd_json_variant *d;
 	uint64_t index;
-	bool has;
 
 	if (sd_json_parse(text, 0, &v, NULL, NULL) < 0 || !sd_json_variant_is_object(v))
 		return -EBADMSG;
-	index = get(&r, v, "ifindex", INT32_MAX, &has);
+	index = json_read_number(&r, v, "ifindex", INT32_MAX);
 	d = sd_json_variant_by_key(v, "driver");
-	if (!has || !d || !sd_json_variant_is_string(d))
+	if (!d || !sd_json_variant_is_string(d))
 		return -EBADMSG;
-	o.has_found = get_settings(&r, v, "found", &o.found);
-	o.has_back = get_settings(&r, v, "back", &o.back);
-	o.back_usec = get_back_usec(&r, v, &has);
-	o.held = get_text(&r, v, "held");
-	o.configured = get_text(&r, v, "configured");
-	if (r.bad || has != o.has_back)
+	o.has_found = read_settings(&r, v, "found", &o.found);
+	o.has_back = read_settings(&r, v, "back", &o.back);
+	if (o.has_back)
+		o.back_usec = read_back_usec(&r, v);
+	else if (sd_json_variant_by_key(v, "backUSec"))
+		return -EBADMSG;
+	o.held = read_text(&r, v, "held");
+	o.configured = read_text(&r, v, "configured");
+	if (r.bad)
 		return -EBADMSG;
 	*ret_same = index == ifindex && streq(sd_json_variant_string(d), driver);
 	*ret = o;

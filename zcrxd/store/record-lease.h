@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What record-read.c and record-lease.c share.
+ * One lease of the record, read from its object.
  */
 #pragma once
 

@@ -1,182 +1,219 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See record.h. Enums go by their numbers: version and checksum vouch for the writer.
+ * See record.h. One lease of it is record-lease.c's.
  */
 #include <errno.h>
-#include <inttypes.h>
 
-#include "record.h"
+#include "json-fields.h"
+#include "log.h"
+#include "record-lease.h"
 
-#define UNSIGNED(key, value) SD_JSON_BUILD_PAIR_UNSIGNED(key, value)
+static const struct json_field record_fields[] = {
+	{ "lastFlowId", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(struct record, last_flow_id), UINT64_MAX, 0 },
+	{ "kept", JSON_BOOLEAN, JSON_LATER, JSON_MEMBER(struct record, kept), 0, 0 },
+};
+static const struct json_field lingering_fields[] = {
+	{ "uid", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(struct record_lingering, uid), UINT32_MAX, 0 },
+	{ "area", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(struct record_lingering, area), INT64_MAX, 0 },
+	{ "ring", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(struct record_lingering, ring_key), UINT64_MAX, 0 },
+};
 
 /* ------------------------------------------------------------------------------ to text */
 
-static int build_flow(const struct record_flow *f, sd_json_variant **ret)
+static void write_list(struct json_writer *w, const char *key, const char *const *list, size_t n)
 {
-	bool all = f->queue == ALL_QUEUES;
-
-	return sd_json_buildo(
-		ret, UNSIGNED("id", f->id), UNSIGNED("queue", all ? 0 : f->queue),
-		SD_JSON_BUILD_PAIR_CONDITION(all, "allQueues", SD_JSON_BUILD_UNSIGNED(1)),
-		SD_JSON_BUILD_PAIR_CONDITION(f->state != FLOW_PENDING && all, "target",
-					     SD_JSON_BUILD_UNSIGNED(f->target.number)),
-		UNSIGNED("state", f->state), UNSIGNED("location", f->location),
-		UNSIGNED("proof", f->proof), UNSIGNED("protocol", f->flow.protocol),
-		SD_JSON_BUILD_PAIR_HEX("source", f->flow.source.bytes, 16),
-		UNSIGNED("sourcePrefix", f->flow.source.prefix),
-		SD_JSON_BUILD_PAIR_HEX("destination", f->flow.destination.bytes, 16),
-		UNSIGNED("destinationPrefix", f->flow.destination.prefix),
-		UNSIGNED("sourcePort", f->flow.source_port),
-		UNSIGNED("destinationPort", f->flow.destination_port));
-}
-
-static int build_proof(const struct record_proof *p, sd_json_variant **ret)
-{
-	const struct socket_facts *f = &p->facts;
-
-	return sd_json_buildo(
-		ret, UNSIGNED("queue", p->queue == ALL_QUEUES ? 0 : p->queue),
-		SD_JSON_BUILD_PAIR_CONDITION(p->queue == ALL_QUEUES, "allQueues",
-					     SD_JSON_BUILD_UNSIGNED(1)),
-		SD_JSON_BUILD_PAIR_BOOLEAN("wildcard", p->wildcard),
-		UNSIGNED("domain", (unsigned)f->domain), UNSIGNED("type", (unsigned)f->type),
-		UNSIGNED("protocol", (unsigned)f->protocol),
-		UNSIGNED("tcpState", (unsigned)f->tcp_state),
-		SD_JSON_BUILD_PAIR_BOOLEAN("sameNamespace", f->same_netns),
-		UNSIGNED("boundIndex", f->bound_index),
-		SD_JSON_BUILD_PAIR_BOOLEAN("v6Only", f->v6_only),
-		SD_JSON_BUILD_PAIR_HEX("local", f->local, 16),
-		SD_JSON_BUILD_PAIR_HEX("remote", f->remote, 16),
-		UNSIGNED("localPort", f->local_port), UNSIGNED("remotePort", f->remote_port),
-		UNSIGNED("uid", f->uid), UNSIGNED("cookie", f->cookie),
-		UNSIGNED("provedBy", p->uid));
-}
-
-static int append(sd_json_variant **array, int r, sd_json_variant *v)
-{
-	if (r >= 0)
-		r = sd_json_variant_append_array(array, v);
-	sd_json_variant_unref(v);
-	return r;
-}
-
-/* What Tune has changed of a queue, to be put back. */
-static int build_found(const struct tuning *t, sd_json_variant **v)
-{
-	int r = 0;
-
-	if (t->which)
-		r = sd_json_variant_merge_objectbo(
-			v, UNSIGNED("tuned", t->which),
-			UNSIGNED("deferHardIrqs", t->napi.defer_hard_irqs),
-			UNSIGNED("groFlushTimeout", t->napi.gro_flush_timeout),
-			UNSIGNED("irqSuspendTimeout", t->napi.irq_suspend_timeout));
-	if (r >= 0 && t->irq.irq)
-		r = sd_json_variant_merge_objectbo(
-			v, UNSIGNED("irq", t->irq.irq),
-			SD_JSON_BUILD_PAIR_STRING("irqAffinity", t->irq.cpus));
-	return r;
-}
-
-static int build_lease(const struct record_lease *l, sd_json_variant **ret)
-{
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *queues = NULL, *flows = NULL,
-							  *proofs = NULL;
-	int r;
-
-	r = sd_json_variant_new_array(&queues, NULL, 0);
-	if (r >= 0)
-		r = sd_json_variant_new_array(&flows, NULL, 0);
-	if (r >= 0)
-		r = sd_json_variant_new_array(&proofs, NULL, 0);
-	for (size_t i = 0; r >= 0 && i < l->n_queues; i++) {
-		sd_json_variant *v = NULL;
-
-		r = sd_json_buildo(&v, UNSIGNED("queue", l->queues[i]),
-				   UNSIGNED("area", l->areas[i]),
-				   UNSIGNED("clientUid", l->client_uids[i]));
-		if (r >= 0)
-			r = build_found(&l->found[i], &v);
-		r = append(&queues, r, v);
-	}
-	for (size_t i = 0; r >= 0 && i < l->n_flows; i++) {
-		sd_json_variant *v = NULL;
-
-		r = build_flow(&l->flows[i], &v);
-		r = append(&flows, r, v);
-	}
-	for (size_t i = 0; r >= 0 && i < l->n_proofs; i++) {
-		sd_json_variant *v = NULL;
-
-		r = build_proof(&l->proofs[i], &v);
-		r = append(&proofs, r, v);
-	}
-	if (r < 0)
-		return r;
-	return sd_json_buildo(
-		ret, UNSIGNED("id", l->id),
-		SD_JSON_BUILD_PAIR_CONDITION(!!l->name, "name", SD_JSON_BUILD_STRING(l->name)),
-		UNSIGNED("uid", l->owner_uid), UNSIGNED("pid", (unsigned)l->owner_pid),
-		UNSIGNED("ifindex", l->ifindex),
-		SD_JSON_BUILD_PAIR_STRING("interface", l->interface),
-		SD_JSON_BUILD_PAIR_STRING("hardware", l->hardware),
-		UNSIGNED("state", l->state),
-		SD_JSON_BUILD_PAIR_BOOLEAN("persistent", l->persistent),
-		SD_JSON_BUILD_PAIR_BOOLEAN("selfRegistered", l->self_registered),
-		SD_JSON_BUILD_PAIR_BOOLEAN("granted", l->granted),
-		SD_JSON_BUILD_PAIR_CONDITION(l->force, "force", SD_JSON_BUILD_BOOLEAN(true)),
-		UNSIGNED("grant", l->grant),
-		SD_JSON_BUILD_PAIR_VARIANT("queues", queues),
-		SD_JSON_BUILD_PAIR_CONDITION(l->spread != SPREAD_NONE, "spread",
-					     SD_JSON_BUILD_UNSIGNED(l->spread)),
-		SD_JSON_BUILD_PAIR_CONDITION(l->spread == SPREAD_CONTEXT, "context",
-					     SD_JSON_BUILD_UNSIGNED(l->context)),
-		UNSIGNED("creation", l->creation_usec),
-		UNSIGNED("expiry", l->expiry_noted),
-		SD_JSON_BUILD_PAIR_CONDITION(l->expiry_usec != 0, "expiryBoottime",
-					     SD_JSON_BUILD_UNSIGNED(l->expiry_usec)),
-		SD_JSON_BUILD_PAIR_CONDITION(l->left, "left", SD_JSON_BUILD_BOOLEAN(true)),
-		UNSIGNED("maxFlows", l->max_flows),
-		SD_JSON_BUILD_PAIR_VARIANT("flows", flows),
-		SD_JSON_BUILD_PAIR_VARIANT("proofs", proofs));
-}
-
-int record_format_lease(const struct record_lease *l, char **ret)
-{
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
-	int r = build_lease(l, &v);
-
-	return r < 0 ? r : sd_json_variant_format(v, 0, ret);
-}
-
-static void put_list(FILE *f, const char *const *list, size_t n)
-{
+	json_open(w, key, '[');
 	for (size_t i = 0; i < n; i++)
-		fprintf(f, "%s%s", i > 0 ? "," : "", list[i]);
+		json_write_raw(w, list[i]);
+	json_close(w, ']');
 }
 
 int record_format(const struct record_parts *p, char **ret)
 {
+	const struct record head = { .last_flow_id = p->last_flow_id, .kept = p->kept };
 	_cleanup_free_ char *text = NULL;
+	struct json_writer w;
 	size_t size;
-	FILE *f = open_memstream(&text, &size);
-	int r;
+	int r = json_writer_begin(&w, &text, &size);
 
-	if (!f)
-		return -ENOMEM;
-	fprintf(f, "{\"lastFlowId\":%" PRIu64 ",\"kept\":%s,\"leases\":[", p->last_flow_id,
-		p->kept ? "true" : "false");
-	put_list(f, p->leases, p->n_leases);
-	fputs("],\"strays\":[", f);
-	put_list(f, p->strays, p->n_strays);
-	fputs("],\"lingering\":[", f);
-	for (size_t i = 0; i < p->n_lingering; i++)
-		fprintf(f, "%s{\"uid\":%u,\"area\":%" PRIu64 ",\"ring\":%" PRIu64 "}", i > 0 ? "," : "",
-			(unsigned)p->lingering[i].uid, p->lingering[i].area, p->lingering[i].ring_key);
-	fputs("]}", f);
-	r = ferror(f) ? -ENOMEM : 0;
-	if (fclose(f) != 0 || r < 0)
-		return -ENOMEM;
-	*ret = TAKE_PTR(text);
+	if (r < 0)
+		return r;
+	json_open(&w, NULL, '{');
+	json_write(&w, record_fields, ARRAY_SIZE(record_fields), &head);
+	write_list(&w, "leases", p->leases, p->n_leases);
+	write_list(&w, "strays", p->strays, p->n_strays);
+	json_open(&w, "lingering", '[');
+	for (size_t i = 0; i < p->n_lingering; i++) {
+		json_open(&w, NULL, '{');
+		json_write(&w, lingering_fields, ARRAY_SIZE(lingering_fields), &p->lingering[i]);
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
+	json_close(&w, '}');
+	r = json_writer_end(&w);
+	if (r == 0)
+		*ret = TAKE_PTR(text);
+	return r;
+}
+
+/* ---------------------------------------------------------------------------- from text */
+
+static bool shares_queue(const struct record_lease *a, const struct record_lease *b)
+{
+	for (size_t i = 0; a->ifindex == b->ifindex && i < a->n_queues; i++)
+		for (size_t k = 0; k < b->n_queues; k++)
+			if (a->queues[i] == b->queues[k])
+				return true;
+	return false;
+}
+
+/* An id, and a queue, is one lease's: of two, the first has it. */
+static const char *find_double(const struct record *record, const struct record_lease *l)
+{
+	for (size_t i = 0; i < record->n_leases; i++) {
+		if (record->leases[i].id == l->id)
+			return "id";
+		if (shares_queue(&record->leases[i], l))
+			return "queues";
+	}
+	return NULL;
+}
+
+/* Of which not even that is known what would have to be taken back. */
+static void report_dropped(struct record *record, size_t i, const struct record_lease *l)
+{
+	record->n_dropped++;
+	log_message(LOG_ERR, &(struct log_fields){ .lease = l->id },
+		    "Lease %08x, number %zu on record, is dropped: its \"%s\" cannot be used. Its netkit "
+		    "device is deleted; a queue of it that is in use is withheld until it is not.",
+		    l->id, i, l->damaged);
+}
+
+static int parse_leases(struct json_reader *r, sd_json_variant *v, struct record *record)
+{
+	sd_json_variant *array;
+	void *list;
+	size_t n = json_read_array(r, v, "leases", sizeof(*record->leases), &list, &array);
+
+	record->leases = list;
+	for (size_t i = 0; i < n; i++) {
+		struct record_lease *l = &record->leases[record->n_leases];
+		int k = record_parse_lease_object(sd_json_variant_by_index(array, i), l);
+		const char *twice = k == 0 ? find_double(record, l) : NULL;
+
+		if (k == -ENOMEM)
+			return k;
+		if (twice)
+			l->damaged = twice;
+		if (k == 0 && !twice) {
+			record->n_leases++;
+			continue;
+		}
+		report_dropped(record, i, l);
+		record_lease_done(l);
+	}
+	return 0;
+}
+
+static int parse_strays(sd_json_variant *v, struct record *record)
+{
+	struct json_reader ignored = {};
+	sd_json_variant *array;
+	void *list;
+	size_t n;
+
+	if (!sd_json_variant_by_key(v, "strays"))
+		return 0;
+	n = json_read_array(&ignored, v, "strays", sizeof(*record->strays), &list, &array);
+	record->strays = list;
+	for (size_t i = 0; i < n; i++) {
+		struct record_lease *l = &record->strays[record->n_strays];
+		int k = record_parse_lease_object(sd_json_variant_by_index(array, i), l);
+
+		if (k == -ENOMEM)
+			return k;
+		if (k == 0)
+			record->n_strays++;
+		else
+			record_lease_done(l);
+	}
+	return 0;
+}
+
+/* One that cannot be read counts for nobody. */
+static void parse_lingering(sd_json_variant *v, struct record *record)
+{
+	struct json_reader ignored = {};
+	sd_json_variant *array;
+	void *list;
+	size_t n = json_read_array(&ignored, v, "lingering", sizeof(*record->lingering), &list, &array);
+
+	record->lingering = list;
+	for (size_t i = 0; i < n; i++) {
+		sd_json_variant *one = sd_json_variant_by_index(array, i);
+		struct json_reader r = {};
+
+		record->lingering[record->n_lingering] = (struct record_lingering){};
+		json_read(&r, one, lingering_fields, ARRAY_SIZE(lingering_fields),
+			  &record->lingering[record->n_lingering]);
+		record->n_lingering += !r.bad;
+	}
+}
+
+int record_parse(sd_json_variant *v, struct record *ret)
+{
+	_cleanup_record_ struct record record = {};
+	struct json_reader r = {};
+	int k;
+
+	json_read(&r, v, record_fields, ARRAY_SIZE(record_fields), &record);
+	k = parse_leases(&r, v, &record);
+	if (k == 0)
+		k = parse_strays(v, &record);
+	parse_lingering(v, &record);
+	if (k < 0 || r.bad)
+		return k < 0 ? k : -EBADMSG;
+	*ret = record;
+	record = (struct record){};
+	return 0;
+}
+
+/* ------------------------------------------------------------------------- what is damaged */
+
+int record_salvage(const char *text, struct record *ret)
+{
+	static const char begin[] = "{\"id\":";
+	_cleanup_record_ struct record record = {};
+	const char *p = text;
+
+	/* Flows begin likewise, but have no queues. */
+	while ((p = strstr(p, begin))) {
+		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+		struct record_lease *grown, l = {};
+		const char *end = p;
+		int k;
+
+		if (sd_json_parse_continue(&end, 0, &v, NULL, NULL) < 0) {
+			p += strlen(begin);
+			continue;
+		}
+		p = end;
+		k = record_parse_lease_object(v, &l);
+		if (k < 0) {
+			record_lease_done(&l);
+			if (k == -ENOMEM)
+				return k;
+			continue;
+		}
+		grown = reallocarray(record.strays, record.n_strays + 1, sizeof(*grown));
+		if (!grown) {
+			record_lease_done(&l);
+			return -ENOMEM;
+		}
+		record.strays = grown;
+		record.strays[record.n_strays++] = l;
+	}
+	*ret = record;
+	record = (struct record){};
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The leases as text, for the state file: values to text (record.c), text to values (record-read.c). One lease that cannot be understood does not condemn the others.
+ * The leases as text, for the state file. One lease that cannot be understood does not condemn the others.
  */
 #pragma once
 

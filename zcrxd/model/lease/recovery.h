@@ -71,7 +71,7 @@ struct record_lease {
 	uint32_t context; /* SPREAD_CONTEXT */
 	uint64_t creation_usec; /* realtime */
 	uint64_t expiry_usec;	/* CLOCK_BOOTTIME; 0 for never */
-	uint64_t expiry_noted;	/* likewise in realtime, for an older zcrxd; written only */
+	uint64_t expiry_noted;	/* likewise in realtime: an older zcrxd knows no other */
 	bool left; /* nothing in the configuration matched its interface, and it was left to its leases */
 	uint64_t max_flows; /* no limit if an older zcrxd wrote it */
 	struct record_flow *flows;
