@@ -120,7 +120,7 @@ static void print_origin(FILE *out, struct world *w)
 
 	read_origin(w, &o);
 	fprintf(out, "came from %s%s; %s\n", o.has_found ? "something else" : "itself",
-		o.has_back ? ", unconfirmed" : "", o.held ?: "not held");
+		o.has_back ? ", unconfirmed" : "", (const char *[]){ "not held", "put back", "not confirmed" }[o.held]);
 }
 
 static void print_links(FILE *out, struct world *w)

@@ -529,6 +529,36 @@ static void test_identity(void **state)
 	stop();
 }
 
+/* An older zcrxd kept the sentence that it told people. */
+static void test_why_it_is_held(void **state)
+{
+	static const struct {
+		const char *text;
+		enum origin_held held;
+	} cases[] = {
+		{ "It was put back as it was found. To configure it again: zcrxctl apply eth0", HELD_RESTORED },
+		{ "What was applied was not confirmed in time, and was put back. To try again: zcrxctl apply eth0",
+		  HELD_UNCONFIRMED },
+		{ "restored", HELD_RESTORED },
+		{ "unconfirmed", HELD_UNCONFIRMED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *text = NULL, *again = NULL;
+		struct origin o;
+		bool same;
+
+		assert_true(asprintf(&text, "{\"ifindex\":2,\"driver\":\"simulated\",\"held\":\"%s\"}",
+				     cases[i].text) > 0);
+		assert_int_equal(origin_parse(text, SIM0, "simulated", &o, &same), 0);
+		assert_int_equal(o.held, cases[i].held);
+		assert_int_equal(origin_format(SIM0, "simulated", &o, &again), 0);
+		assert_true((i < 2) == !streq(text, again));
+		origin_done(&o);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -548,6 +578,7 @@ int main(void)
 		cmocka_unit_test(test_cannot_note),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_why_it_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,9 +18,9 @@ static int note_before(struct nic *nic, struct configure *c)
 	bool changes = c->bring.plan->n_steps > 0;
 	int r = 0;
 
-	if (!changes && !o->held)
+	if (!changes && o->held == HELD_NOT)
 		return 0;
-	free(TAKE_PTR(o->held));
+	o->held = HELD_NOT;
 	if (changes)
 		free(TAKE_PTR(o->configured));
 	c->first = changes && !o->has_found;
@@ -171,7 +171,7 @@ void configure_run(struct nic *nic, void *data)
 	if (c->r >= 0)
 		c->r = remember(nic, c);
 	c->left_alone = c->mode != CONFIGURE_APPLY && c->mode != CONFIGURE_FORCE &&
-			(c->origin.has_back || c->origin.held);
+			(c->origin.has_back || c->origin.held != HELD_NOT);
 	if (c->r != 0 || c->left_alone)
 		return;
 	c->drifted = is_to_be_reported(c);

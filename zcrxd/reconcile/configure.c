@@ -171,7 +171,7 @@ static void configure_adopt(struct configure *c)
 	/* Of what fails as before, once is enough. */
 	if (c->bring.results && (c->mode != CONFIGURE_AGAIN || c->r == 0))
 		device_log_steps(d, c->bring.plan, c->bring.results);
-	d->held = c->origin.held;
+	d->held = c->origin.held != HELD_NOT;
 	d->fresh = false;
 	d->memory = c->bring.memory;
 	if (c->r == 0)

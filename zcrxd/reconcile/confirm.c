@@ -91,7 +91,7 @@ static int change_note(struct nic *nic, struct note *n, const char *driver)
 	if (r != 0)
 		return r;
 	if (n->release)
-		free(TAKE_PTR(o.held));
+		o.held = HELD_NOT;
 	else {
 		nic_settings_done(&o.back);
 		o.has_back = false;

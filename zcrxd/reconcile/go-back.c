@@ -5,12 +5,10 @@
 #include <errno.h>
 
 #include "go-back.h"
-#include "origin.h"
 
 void go_back_done(struct go_back *g)
 {
 	free(g->path);
-	free(g->held);
 	free(g->set_aside);
 	fault_done(&g->fault);
 	if (g->plan)
@@ -112,18 +110,9 @@ static void note_success(struct nic *nic, struct go_back *g, struct origin *o)
 		o->has_found = false;
 	}
 	nic_settings_done(&now);
-	free(TAKE_PTR(o->held));
-	if (!g->stop || g->to == BACK_TO_UNCONFIRMED) {
-		if (asprintf(&g->held, "%s zcrxctl apply %s",
-			     restored ? "It was put back as it was found. To configure it again:"
-				      : "What was applied was not confirmed in time, and was put back. To "
-					"try again:",
-			     g->state->name) < 0) {
-			g->held = NULL;
-			r = -ENOMEM;
-		}
-		o->held = g->held ? strdup(g->held) : NULL;
-	}
+	o->held = HELD_NOT;
+	if (!g->stop || g->to == BACK_TO_UNCONFIRMED)
+		o->held = g->held = restored ? HELD_RESTORED : HELD_UNCONFIRMED;
 	g->note_error = r < 0 ? r : note(nic, g, o);
 }
 

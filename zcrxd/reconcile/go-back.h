@@ -5,6 +5,7 @@
 #pragma once
 
 #include "apply.h"
+#include "origin.h"
 #include "restore.h"
 
 struct go_back {
@@ -17,7 +18,7 @@ struct go_back {
 	struct nic_state *state; /* as it is in the end */
 	struct plan *plan;
 	struct step_result *results;
-	char *held;	 /* why it is left alone from now on; NULL if the next daemon may configure it */
+	enum origin_held held; /* from now on */
 	bool lost;	 /* where to is not known (any more) */
 	char *set_aside; /* the file could not be read */
 	int note_error;	 /* it is back, and that could not be noted */

@@ -58,8 +58,17 @@ static void set_state(struct device *d, const char *reason)
 }
 
 /* Nobody leases its queues, for they are ordinary ones again. */
-static void device_hold(struct device *d, const char *reason)
+static void device_hold(struct device *d, enum origin_held held)
 {
+	_cleanup_free_ char *text = NULL;
+	const char *reason;
+
+	if (asprintf(&text, "%s zcrxctl apply %s",
+		     held == HELD_RESTORED ? "It was put back as it was found. To configure it again:"
+					   : "What was applied was not confirmed in time, and was put back. To "
+					     "try again:", device_name(d)) < 0)
+		text = NULL;
+	reason = text ?: "It was put back, and is left alone.";
 	d->held = true;
 	device_retry_over(d);
 	inventory_done(&d->inventory);
@@ -117,7 +126,7 @@ static void back_adopt(struct back *b)
 		return;
 	}
 	device_forget_confirmation(d);
-	if (job->held)
+	if (job->held != HELD_NOT)
 		device_hold(d, job->held);
 	else
 		log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "restored" },

@@ -13,6 +13,7 @@
 #define PREFIX	    "found-"
 #define QUEUES_LAST 65535
 #define TABLE_MAX   65536
+#define UNCONFIRMED "unconfirmed"
 #define TEXT_MAX    512 /* of what is said to people */
 
 static const struct seal seal = { .magic = "zcrxd-found", .version = 1, .durable = true };
@@ -21,7 +22,6 @@ void origin_done(struct origin *o)
 {
 	nic_settings_done(&o->found);
 	nic_settings_done(&o->back);
-	free(o->held);
 	free(o->configured);
 	*o = (struct origin){};
 }
@@ -88,8 +88,8 @@ int origin_format(unsigned ifindex, const char *driver, const struct origin *o, 
 		json_write_number(&w, "backUSec", o->back_usec ? boottime_to_realtime(o->back_usec) : 0);
 		json_write_number(&w, "backBoottimeUSec", o->back_usec);
 	}
-	if (o->held)
-		json_write_text(&w, "held", o->held);
+	if (o->held != HELD_NOT)
+		json_write_text(&w, "held", o->held == HELD_UNCONFIRMED ? UNCONFIRMED : "restored");
 	if (o->configured)
 		json_write_text(&w, "configured", o->configured);
 	json_close(&w, '}');
@@ -154,6 +154,18 @@ static char *read_text(struct json_reader *r, sd_json_variant *v, const char *ke
 	return text;
 }
 
+/* An older zcrxd noted the sentence that it told people, with the name that the interface had then. */
+static enum origin_held read_held(struct json_reader *r, sd_json_variant *v)
+{
+	static const char older[] = "What was applied";
+	_cleanup_free_ char *text = read_text(r, v, "held");
+
+	if (!text)
+		return HELD_NOT;
+	return streq(text, UNCONFIRMED) || !strncmp(text, older, strlen(older)) ? HELD_UNCONFIRMED
+										: HELD_RESTORED;
+}
+
 /* An older zcrxd noted it on the realtime clock. */
 static uint64_t read_back_usec(struct json_reader *r, sd_json_variant *v)
 {
@@ -185,7 +197,7 @@ int origin_parse(const char *text, unsigned ifindex, const char *driver, struct 
 		o.back_usec = read_back_usec(&r, v);
 	else if (sd_json_variant_by_key(v, "backUSec"))
 		return -EBADMSG;
-	o.held = read_text(&r, v, "held");
+	o.held = read_held(&r, v);
 	o.configured = read_text(&r, v, "configured");
 	if (r.bad)
 		return -EBADMSG;
@@ -227,7 +239,7 @@ int origin_write(const char *path, unsigned ifindex, const char *driver, const s
 	_cleanup_free_ char *text = NULL;
 	int r;
 
-	if (!o->has_found && !o->has_back && !o->held && !o->configured)
+	if (!o->has_found && !o->has_back && o->held == HELD_NOT && !o->configured)
 		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 	r = origin_format(ifindex, driver, o, &text);
 	return r < 0 ? r : sealed_write(&seal, path, text);

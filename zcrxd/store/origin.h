@@ -15,13 +15,21 @@
 #include "fault.h"
 #include "settings.h"
 
+/* Why no daemon configures it by itself. */
+enum origin_held {
+	HELD_NOT, /* one may */
+	HELD_RESTORED,
+	HELD_UNCONFIRMED, /* what was applied was not confirmed in time */
+	_HELD_MAX,
+};
+
 struct origin {
 	bool has_found;
 	struct nic_settings found; /* before the first change; gone once it is so again */
 	bool has_back;
 	struct nic_settings back; /* whoever starts with this goes back to it */
 	uint64_t back_usec;	  /* unless it is confirmed by then (CLOCK_BOOTTIME); 0: it was decided */
-	char *held;		  /* why no daemon configures it by itself; NULL if it may */
+	enum origin_held held;
 	char *configured;	  /* by config_interface_describe(): it was brought to that, and nothing
 				   * was changed since by zcrxd; NULL if it is on its way */
 };
