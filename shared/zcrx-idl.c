@@ -53,7 +53,7 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(Spread,
 	SD_VARLINK_DEFINE_ENUM_VALUE(context),
 	DOC("Each flow as a whole to one of the queues, that with the fewest: the device has no context "
 	    "to give"),
-	SD_VARLINK_DEFINE_ENUM_VALUE(dealt));
+	SD_VARLINK_DEFINE_ENUM_VALUE(perFlow));
 
 static SD_VARLINK_DEFINE_ENUM_TYPE(Where,
 	DOC("In zcrxd's own network, user and process namespaces"), SD_VARLINK_DEFINE_ENUM_VALUE(host),
@@ -69,7 +69,7 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(AreaType,
 	DOC("A whole dma-buf; payload that cannot be placed by the NIC is an error, not a copy"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(dmabuf));
 
-static SD_VARLINK_DEFINE_ENUM_TYPE(LandingShare,
+static SD_VARLINK_DEFINE_ENUM_TYPE(TargetShare,
 	DOC("Every packet"), SD_VARLINK_DEFINE_ENUM_VALUE(all),
 	DOC("Those that the rule matches too, or may match"), SD_VARLINK_DEFINE_ENUM_VALUE(some),
 	DOC("What the rules before have left"), SD_VARLINK_DEFINE_ENUM_VALUE(rest));
@@ -121,7 +121,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Kernel,
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Queue,
 	DOC("Index of the hardware receive queue"), FIELD(queue, INT, 0),
 	DOC("What it is for"), TYPED(kind, QueueKind, 0),
-	DOC("How far its lease is; free also for ordinary queues"), TYPED(state, LeaseState, 0),
+	DOC("How far its lease is, free without one; null for an ordinary queue, which cannot be leased"),
+	TYPED(state, LeaseState, N),
 	DOC("Why it is quarantined or cannot be leased"), FIELD(reason, STRING, N),
 	DOC("The lease that holds it"), FIELD(leaseId, STRING, N),
 	DOC("NAPI id, as SO_INCOMING_NAPI_ID reports it; from netdev queue-get"),
@@ -197,8 +198,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Flow,
 	DOC("Remote port, 1 to 65535; null for any"), FIELD(sourcePort, INT, N),
 	DOC("Local port, 1 to 65535; null for any"), FIELD(destinationPort, INT, N));
 
-static SD_VARLINK_DEFINE_STRUCT_TYPE(Landing,
-	DOC("How much of the flow"), TYPED(share, LandingShare, 0),
+static SD_VARLINK_DEFINE_STRUCT_TYPE(FlowTarget,
+	DOC("How much of the flow"), TYPED(share, TargetShare, 0),
 	DOC("Location of the ntuple rule that decides; null if RSS does"), FIELD(rule, INT, N),
 	DOC("The RSS context that it spreads by; null for a rule to one queue, and for none"),
 	FIELD(rssContext, INT, N),
@@ -218,7 +219,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(LeaseFlow,
 	DOC("Somebody else's rule that takes it, all or in part, or may take it, before the lease's own "
 	    "rule can: its message says how to remove it. As it was seen within the last second or so; "
 	    "null if nothing does"),
-	TYPED(takenBy, Landing, N));
+	TYPED(takenBy, FlowTarget, N));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("Eight hexadecimal digits; its netkit device is named zcrx-LEASEID"),
@@ -454,7 +455,7 @@ static SD_VARLINK_DEFINE_METHOD(Explain,
 	DOC("Where; may be null if the configuration has one interface only"),
 	IN(interface, STRING, N),
 	DOC("Name of the interface"), OUT(interface, STRING, 0),
-	DOC("In the order in which the NIC asks its rules"), OUT_TYPED(landings, Landing, A));
+	DOC("In the order in which the NIC asks its rules"), OUT_TYPED(targets, FlowTarget, A));
 
 static SD_VARLINK_DEFINE_METHOD(Plan,
 	DOC("Only this one; null for all"), IN(interface, STRING, N),
@@ -547,8 +548,8 @@ SD_VARLINK_DEFINE_INTERFACE(io_zcrx_Manager, ZCRX_INTERFACE,
 	SD_VARLINK_SYMBOL_COMMENT("TCP packets by what they carry"), &vl_type_Flow,
 	SD_VARLINK_SYMBOL_COMMENT("A flow of a lease"), &vl_type_LeaseFlow,
 	SD_VARLINK_SYMBOL_COMMENT("Queues in a client's hands"), &vl_type_Lease,
-	SD_VARLINK_SYMBOL_COMMENT("How much of a flow lands in one place"), &vl_type_LandingShare,
-	SD_VARLINK_SYMBOL_COMMENT("Where a flow, or a part of it, lands"), &vl_type_Landing,
+	SD_VARLINK_SYMBOL_COMMENT("How much of a flow lands in one place"), &vl_type_TargetShare,
+	SD_VARLINK_SYMBOL_COMMENT("Where a flow, or a part of it, lands"), &vl_type_FlowTarget,
 	SD_VARLINK_SYMBOL_COMMENT("One step from what a NIC is to what the configuration says"),
 	&vl_type_Change,
 	SD_VARLINK_SYMBOL_COMMENT("Turns of the event loop that took about as long"), &vl_type_LoopBucket,

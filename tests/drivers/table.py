@@ -25,7 +25,7 @@ difference that was found in the drivers of Linux 7.2, and how that was tried: t
 - receive: an ordinary user receives by zero copy on a leased queue, nobody else's packets go there,
   and root's own rule stays
 - queues: a lease of two queues with a ring each receives by zero copy on both; where the driver has
-  no RSS contexts, each flow is dealt to one of them
+  no RSS contexts, each flow is assigned to one of them
 - kill: the client is killed under traffic, and everything is given back
 - revoke: the queue is taken back under traffic; the client goes on by copying, and no byte is lost
 - restart: the daemon is restarted under traffic, and no byte is lost
@@ -36,7 +36,7 @@ difference that was found in the drivers of Linux 7.2, and how that was tried: t
 
 "yes" and "no" are how these tests ended; "refused" is an end about which the driver leaves no choice;
 what has a "-" was not tried. Beyond these, what a habit changes has a test of its own there: that lost
-rules come back, that other fields and buffers are refused by name, how flows are dealt out, that
+rules come back, that other fields and buffers are refused by name, how flows are assigned to queues, that
 nobody waits for a slow driver.
 
 ## Habits

@@ -73,7 +73,7 @@ def test_receive(mode):
 
 def test_queues(mode):
     """A lease of two queues, with a ring each: spread by a context of its own, or, where there are
-    none, on the queue that its flow was dealt to."""
+    none, on the queue that its flow was assigned to."""
     spreads = "no-contexts" not in modes.MODES[mode]
     with simnic.counted() as grown, machine.receiver(
             9001, "--verify", "--queues", "2", "--connections", "4") as receiving:
@@ -208,7 +208,7 @@ def test_down_is_refused(mode):
 
 
 @pytest.mark.habit("no-contexts")
-def test_flows_are_dealt_out(mode):
+def test_flows_share_the_queues_without_contexts(mode):
     """Each to one of the lease's queues, and none to a queue without a ring."""
     with contextlib.ExitStack() as stack:
         root = stack.enter_context(Connection())

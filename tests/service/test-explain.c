@@ -25,11 +25,11 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The reply's landing at that place as text: its fields but the message. */
-static char *landing(sd_json_variant *reply, size_t i)
+/* The reply's target at that place as text: its fields but the message. */
+static char *target(sd_json_variant *reply, size_t i)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = sd_json_variant_ref(
-		sd_json_variant_by_index(sd_json_variant_by_key(reply, "landings"), i));
+		sd_json_variant_by_index(sd_json_variant_by_key(reply, "targets"), i));
 	static const char *const drop[] = { "message" };
 	char *text;
 
@@ -44,17 +44,17 @@ static void expect(struct daemon *d, unsigned port, const char *first, const cha
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
 	_cleanup_free_ char *a = NULL, *b = NULL;
-	sd_json_variant *reply, *landings;
+	sd_json_variant *reply, *targets;
 
 	assert_null(call(link, "Explain", &reply,
 			 "{\"flow\":{\"protocol\":\"tcp4\",\"destinationPort\":%u}}", port));
 	assert_string_equal(text_of(reply, "interface"), "sim0");
-	landings = sd_json_variant_by_key(reply, "landings");
-	assert_int_equal(sd_json_variant_elements(landings), second ? 2 : 1);
-	a = landing(reply, 0);
+	targets = sd_json_variant_by_key(reply, "targets");
+	assert_int_equal(sd_json_variant_elements(targets), second ? 2 : 1);
+	a = target(reply, 0);
 	assert_string_equal(a, first);
 	if (second) {
-		b = landing(reply, 1);
+		b = target(reply, 1);
 		assert_string_equal(b, second);
 	}
 }

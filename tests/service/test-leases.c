@@ -218,6 +218,7 @@ static void test_ways_before_acquire(void **state)
 	assert_null(client_open_queues(d, &c, 2, CLIENT_BOUND));
 	assert_int_equal(c.rings[0], 6);
 	assert_int_equal(c.rings[1], 7);
+	expect_queue(d, 3, "", ""); /* ordinary */
 	expect_queue(d, 4, "quarantined", "RSS context 1 of sim0, which is not zcrxd's, leads to queue 4; narrow "
 		     "it, or remove it with: ethtool -X sim0 context 1 delete");
 	expect_queue(d, 5, "quarantined", "Rule 900 of sim0, which is not zcrxd's, leads to queue 5; remove it "

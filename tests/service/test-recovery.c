@@ -213,7 +213,7 @@ static void test_spread(void **state)
 		enum spread_state expected;
 	} rows[] = {
 		{ SPREAD_NONE, 0, 2, SPREAD_NONE },
-		{ SPREAD_DEALT, 0, 2, SPREAD_DEALT },
+		{ SPREAD_PER_FLOW, 0, 2, SPREAD_PER_FLOW },
 		{ SPREAD_CONTEXT, 4, 2, SPREAD_CONTEXT },
 		{ SPREAD_CONTEXT, 4, 1, SPREAD_NONE },	/* gone */
 		{ SPREAD_CONTEXT, 3, 2, SPREAD_NONE },	/* somebody else's by now */
@@ -239,7 +239,7 @@ static void test_spread(void **state)
 	}
 }
 
-/* A flow over all queues: by the context, dealt out, or waiting for the last of them. */
+/* A flow over all queues: by the context, one queue a flow, or waiting for the last of them. */
 static void test_flows_over_all_queues(void **state)
 {
 	struct scene s;

@@ -120,7 +120,7 @@ static void test_context(void **state)
 	assert_null(call(c.link, "Explain", &reply,
 			 "{\"flow\":{\"protocol\":\"tcp4\",\"destination\":\"10.9.0.1\","
 			 "\"destinationPort\":80}}"));
-	reply = sd_json_variant_by_index(sd_json_variant_by_key(reply, "landings"), 0);
+	reply = sd_json_variant_by_index(sd_json_variant_by_key(reply, "targets"), 0);
 	assert_int_equal(number_of(reply, "rssContext"), 1);
 	assert_string_equal(text_of(reply, "leaseId"), c.id);
 	assert_int_equal(sd_json_variant_elements(sd_json_variant_by_key(reply, "queues")), 3);
@@ -183,7 +183,7 @@ static void test_no_contexts(void **state)
 
 	assert_int_equal(sim_set_contexts_max(d->sim, SIM0, 0), 0);
 	assert_null(client_open_queues(d, &c, 2, CLIENT_BOUND));
-	assert_int_equal(rss_context(d, c.id, "dealt"), UINT64_MAX);
+	assert_int_equal(rss_context(d, c.id, "perFlow"), UINT64_MAX);
 	assert_null(add_value(&c, 81, ",\"queue\":0"));
 	assert_null(add_value(&c, 82, ""));
 	assert_null(add_value(&c, 83, ""));

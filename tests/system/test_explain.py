@@ -21,7 +21,7 @@ def fixture_received(lasting):
 def explain(spec, **more):
     answer = machine.ctl_json("explain", spec, **more)
     assert answer["interface"] == "zc0"
-    return answer["landings"]
+    return answer["targets"]
 
 
 def lands_on(frame):
@@ -35,15 +35,15 @@ def lands_on(frame):
 @pytest.mark.parametrize("port", [PORT, 9009])
 def test_a_connection(received, port):
     # From an address of which the stack knows nothing, to a port: it only counts.
-    landings = explain(f"tcp4,src={PEER4},src-port=4000,dst={HOST4},dst-port={port}", user="mallory")
-    assert [landing["share"] for landing in landings] == ["all"]
-    assert landings[0].get("leaseId") == (received["leaseId"] if port == PORT else None)
+    targets = explain(f"tcp4,src={PEER4},src-port=4000,dst={HOST4},dst-port={port}", user="mallory")
+    assert [target["share"] for target in targets] == ["all"]
+    assert targets[0].get("leaseId") == (received["leaseId"] if port == PORT else None)
     if port == PORT:
-        assert landings[0]["queues"] == received["hardwareQueues"]
+        assert targets[0]["queues"] == received["hardwareQueues"]
     else:
-        assert landings[0]["queues"] == list(range(4)) and "rule" not in landings[0]
+        assert targets[0]["queues"] == list(range(4)) and "rule" not in targets[0]
     queues = lands_on(simnic.frame("tcp4", src=PEER4, dst=HOST4, sport=4000, dport=port))
-    assert len(queues) == 1 and queues[0] in landings[0]["queues"]
+    assert len(queues) == 1 and queues[0] in targets[0]["queues"]
 
 
 def test_a_wider_flow(received):
@@ -63,9 +63,9 @@ def test_rules_of_others():
              simnic.rule("tcp4", "dst-port", "2002", "action", "3") as leading:
             for port, rule, queues in ((2000, dropping, []), (2001, spreading, [1, 2]),
                                        (2002, leading, [3])):
-                landing, = explain(f"tcp4,dst-port={port}")
-                assert (landing["rule"], landing["queues"]) == (rule, queues)
-                assert "leaseId" not in landing and "not zcrxd's" in landing["message"]
+                target, = explain(f"tcp4,dst-port={port}")
+                assert (target["rule"], target["queues"]) == (rule, queues)
+                assert "leaseId" not in target and "not zcrxd's" in target["message"]
                 found = lands_on(simnic.frame("tcp4", dport=port))
                 assert (found == []) if not queues else (found[0] in queues)
     finally:

@@ -90,11 +90,11 @@ def test_run_gives_all_queues_of_its_lease():
             "--json", "--verify", "--port", "9002", "--connections", "2"]
     with machine.Program(*argv, user="alice") as receiving:
         receiving.wait_for("^listening on port")
-        (landing,) = machine.call("Explain", interface="zc0", flow={
+        (target,) = machine.call("Explain", interface="zc0", flow={
             "protocol": "tcp4", "destination": HOST4,
-            "destinationPort": 9002})[0]["parameters"]["landings"]
-        assert landing["queues"] == list(ZERO_COPY)[:2]
-        assert landing["rssContext"] in contexts()
+            "destinationPort": 9002})[0]["parameters"]["targets"]
+        assert target["queues"] == list(ZERO_COPY)[:2]
+        assert target["rssContext"] in contexts()
         with machine.sender(HOST4, 9002, 1 << 20, "--connections", "2") as sending:
             assert sending.finish() == 0, sending.said
         result = receiving.result()

@@ -213,6 +213,7 @@ def test_describe_by_python(root):
         "tcpDataSplit": "enabled", "hdsThreshold": 0, "rssQueues": 4, "foreignRules": 0}
     assert [queue["queue"] for queue in zc0["queues"]] == list(range(8))
     for queue in zc0["queues"]:
+        assert queue.get("state") == (None if queue["queue"] < 4 else "free")
         assert queue["napiId"] > 0
         assert queue["receivedPackets"] >= 0 and queue["receivedBytes"] >= 0
 

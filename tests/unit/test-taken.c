@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Whether a rule of ours gets what it is for: each kind of rule before it, behind it, and of each order
- * in which drivers ask their rules; in these words. And that Explain's landings say the same.
+ * in which drivers ask their rules; in these words. And that Explain's targets say the same.
  */
 #include "testlib.h"
 
@@ -171,9 +171,9 @@ static void test_the_worst(void **state)
 	static const struct {
 		size_t n;
 		uint32_t location; /* of what takes it; 0: nothing */
-		enum landing_share share;
-	} cells[] = { { 1, 0, LANDING_ALL },  { 2, 0, LANDING_ALL }, { 3, 1, LANDING_SOME },
-		      { 4, 2, LANDING_SOME }, { 5, 4, LANDING_ALL }, { 6, 3, LANDING_ALL } };
+		enum target_share share;
+	} cells[] = { { 1, 0, TARGET_ALL },  { 2, 0, TARGET_ALL }, { 3, 1, TARGET_SOME },
+		      { 4, 2, TARGET_SOME }, { 5, 4, TARGET_ALL }, { 6, 3, TARGET_ALL } };
 	struct taken t[2];
 
 	(void)state;
@@ -183,18 +183,18 @@ static void test_the_worst(void **state)
 		assert_int_equal(taken_find(&s, flows, 2, t), 0);
 		assert_int_equal(t[0].any, cells[i].location != 0);
 		assert_int_equal(t[0].any ? t[0].rule.location : 0, cells[i].location);
-		assert_int_equal(t[0].any ? t[0].share : LANDING_ALL, cells[i].share);
+		assert_int_equal(t[0].any ? t[0].share : TARGET_ALL, cells[i].share);
 	}
 }
 
 /* What Explain says of the flow: something else than its own rule comes first, or beside it. */
 static bool lands_elsewhere(const struct nic_state *s, const struct drift_flow *f)
 {
-	_cleanup_free_ struct landing *list = NULL;
+	_cleanup_free_ struct flow_target *list = NULL;
 	bool elsewhere = false, own = false, tied = false;
 	size_t n;
 
-	assert_int_equal(landings_of(s, &f->flow, &list, &n), 0);
+	assert_int_equal(flow_targets(s, &f->flow, &list, &n), 0);
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].rule && nic_rule_is(list[i].rule, &f->flow, &f->target)) {
 			own = true;

@@ -10,24 +10,24 @@
 #include "options.h"
 #include "table.h"
 
-static int print_landings(const struct ctl *ctl, sd_json_variant *landings)
+static int print_targets(const struct ctl *ctl, sd_json_variant *targets)
 {
 	_cleanup_(table_freep) struct table *t =
 		table_new("SHARE", ">RULE", "LEASE", "QUEUES", "WHY", NULL);
-	sd_json_variant *landing;
+	sd_json_variant *target;
 
 	if (!t)
 		return -ENOMEM;
-	array_foreach(landing, landings)
+	array_foreach(target, targets)
 	{
-		table_add(t, INK_NONE, "%s", field_string(landing, "share") ?: "");
-		if (field_has(landing, "rule"))
-			table_add(t, INK_NONE, "%" PRIu64, field_unsigned(landing, "rule", 0));
+		table_add(t, INK_NONE, "%s", field_string(target, "share") ?: "");
+		if (field_has(target, "rule"))
+			table_add(t, INK_NONE, "%" PRIu64, field_unsigned(target, "rule", 0));
 		else
 			table_add(t, INK_NONE, "%s", "");
-		table_add(t, INK_BOLD, "%s", field_string(landing, "leaseId") ?: "");
-		table_take(t, INK_BOLD, queues_format(field_array(landing, "queues")));
-		table_add(t, INK_NONE, "%s", field_string(landing, "message") ?: "");
+		table_add(t, INK_BOLD, "%s", field_string(target, "leaseId") ?: "");
+		table_take(t, INK_BOLD, queues_format(field_array(target, "queues")));
+		table_add(t, INK_NONE, "%s", field_string(target, "message") ?: "");
 	}
 	return table_write(t, stdout, ctl->legend, ctl->colour);
 }
@@ -54,7 +54,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 		return status;
 	if (ctl->json != JSON_OFF)
 		return ctl_print_json(ctl, answer);
-	return print_landings(ctl, field_array(answer, "landings")) < 0 ? ctl_oom() : CTL_DONE;
+	return print_targets(ctl, field_array(answer, "targets")) < 0 ? ctl_oom() : CTL_DONE;
 }
 
 const struct command command_explain = {

@@ -21,7 +21,7 @@ struct lease_view {
 /* `leases` is an array of Lease. */
 int lease_table_write(FILE *f, sd_json_variant *leases, const struct lease_view *view);
 
-/* How many flows of a Lease others' rules take; the Landing of the first, if there is one. */
+/* How many flows of a Lease others' rules take; the FlowTarget of the first, if there is one. */
 unsigned taken_count(sd_json_variant *lease, sd_json_variant **ret_first);
 
 /* "12-15,20": an array of queue numbers in its order. NULL: out of memory. */

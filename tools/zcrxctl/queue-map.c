@@ -55,7 +55,8 @@ static const struct look *look_of(sd_json_variant *queue)
 	const char *state = field_string(queue, "state") ?: "";
 	const char *kind = field_string(queue, "kind") ?: "";
 
-	if (streq(kind, "ordinary") && streq(state, "free"))
+	/* Before 0.2.0 zcrxd called them free. */
+	if (streq(kind, "ordinary") && (streq(state, "") || streq(state, "free")))
 		return &looks[0];
 	for (size_t i = 1; i < ARRAY_SIZE(looks); i++)
 		if (streq(looks[i].state, state))

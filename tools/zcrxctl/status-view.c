@@ -185,7 +185,7 @@ static void write_interface(FILE *f, sd_json_variant *interface, sd_json_variant
 static void write_problem_of_queue(FILE *f, sd_json_variant *interface, sd_json_variant *queue)
 {
 	write_wrapped(f, "%s queue %" PRIu64 " (%s): %s", field_string(interface, "name") ?: "?",
-		      field_unsigned(queue, "queue", 0), field_string(queue, "state") ?: "?",
+		      field_unsigned(queue, "queue", 0), field_string(queue, "state") ?: "ordinary",
 		      field_string(queue, "reason"));
 }
 

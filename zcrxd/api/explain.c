@@ -7,7 +7,7 @@
 
 #include "answers.h"
 #include "json.h"
-#include "landing.h"
+#include "flow-target.h"
 #include "methods.h"
 
 struct explain_parameters {
@@ -27,22 +27,22 @@ struct explanation {
 static int explain(const struct device *d, const struct flow *f, sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
-	_cleanup_free_ struct landing *list = NULL;
+	_cleanup_free_ struct flow_target *list = NULL;
 	size_t n;
 	int r;
 
-	r = landings_of(d->observed, f, &list, &n);
+	r = flow_targets(d->observed, f, &list, &n);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 
-		r = json_landing(d, &list[i], &v);
+		r = json_target(d, &list[i], &v);
 		if (r >= 0)
 			r = sd_json_variant_append_array(&array, v);
 	}
 	if (r < 0)
 		return r;
 	return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("interface", device_name(d)),
-			      SD_JSON_BUILD_PAIR_VARIANT("landings", array));
+			      SD_JSON_BUILD_PAIR_VARIANT("targets", array));
 }
 
 /* The named interface, or the only one. */

@@ -107,10 +107,10 @@ int json_lease_flow(const struct lease *l, const struct lease_flow *f, sd_json_v
 	return r < 0 ? r : json_flow_with(&f->flow, &f->id, taken, ret);
 }
 
-/* -------------------------------------------------------------------------- landings */
+/* -------------------------------------------------------------------------- targets */
 
 /* What becomes of it, for a person. */
-static int landing_sentence(const struct landing *l, const struct lease *lease, char **ret)
+static int target_sentence(const struct flow_target *l, const struct lease *lease, char **ret)
 {
 	const struct nic_rule *rule = l->rule;
 	const char *whose = !rule || lease	? "" :
@@ -120,7 +120,7 @@ static int landing_sentence(const struct landing *l, const struct lease *lease, 
 
 	if (!rule)
 		r = asprintf(ret, !l->table ? "The RSS table cannot be read: it may land anywhere." :
-				  l->share == LANDING_ALL ? "No rule matches: RSS spreads it." :
+				  l->share == TARGET_ALL ? "No rule matches: RSS spreads it." :
 							    "What no rule matches is spread by RSS.");
 	else if (lease && rule->action == RULE_TO_CONTEXT)
 		r = asprintf(ret, "Rule %u has the lease's RSS context %u spread it over its queues.",
@@ -161,7 +161,7 @@ static int add_doubt(char **sentence)
 	return 0;
 }
 
-static int build(const struct device *d, const struct landing *l, const char *message,
+static int build(const struct device *d, const struct flow_target *l, const char *message,
 		 sd_json_variant **ret)
 {
 	const struct lease *lease = l->rule ? leases_find_rule(d, l->rule) : NULL;
@@ -173,11 +173,11 @@ static int build(const struct device *d, const struct landing *l, const char *me
 	size_t n_queues;
 	int r;
 
-	r = landing_queues(l, &queues, &n_queues);
+	r = flow_target_queues(l, &queues, &n_queues);
 	if (r >= 0)
 		r = json_numbers(queues, n_queues, &array);
 	if (r >= 0 && !message)
-		r = landing_sentence(l, lease, &sentence);
+		r = target_sentence(l, lease, &sentence);
 	if (r >= 0 && !message && l->tied)
 		r = add_doubt(&sentence);
 	if (r < 0)
@@ -185,7 +185,7 @@ static int build(const struct device *d, const struct landing *l, const char *me
 	if (lease)
 		lease_id_format(lease->id, id);
 	return sd_json_buildo(
-		ret, SD_JSON_BUILD_PAIR_STRING("share", landing_share_to_string(l->share)),
+		ret, SD_JSON_BUILD_PAIR_STRING("share", target_share_to_string(l->share)),
 		SD_JSON_BUILD_PAIR_CONDITION(!!l->rule, "rule",
 					     SD_JSON_BUILD_UNSIGNED(l->rule ? l->rule->location : 0)),
 		SD_JSON_BUILD_PAIR_CONDITION(to_context, "rssContext",
@@ -195,7 +195,7 @@ static int build(const struct device *d, const struct landing *l, const char *me
 		SD_JSON_BUILD_PAIR_STRING("message", message ?: sentence));
 }
 
-int json_landing(const struct device *d, const struct landing *l, sd_json_variant **ret)
+int json_target(const struct device *d, const struct flow_target *l, sd_json_variant **ret)
 {
 	return build(d, l, NULL, ret);
 }
@@ -212,7 +212,7 @@ int json_taken(const struct lease *l, const struct lease_flow *f, sd_json_varian
 {
 	const struct device *d = l->device;
 	const struct nic_rule *rule = &f->taken.rule;
-	struct landing landing = { .share = f->taken.share, .rule = rule };
+	struct flow_target target = { .share = f->taken.share, .rule = rule };
 	_cleanup_free_ char *message = NULL;
 	int r;
 
@@ -220,7 +220,7 @@ int json_taken(const struct lease *l, const struct lease_flow *f, sd_json_varian
 	if (f->state != FLOW_INSTALLED || !f->taken.any)
 		return 0;
 	if (rule->action == RULE_TO_CONTEXT)
-		landing.table = find_context(d->observed, rule->target);
+		target.table = find_context(d->observed, rule->target);
 	r = taken_format(&f->taken, &f->flow, d->name, &message);
-	return r < 0 ? r : build(d, &landing, message, ret);
+	return r < 0 ? r : build(d, &target, message, ret);
 }

@@ -86,6 +86,7 @@ static int json_queue(struct device *d, uint32_t queue, sd_json_variant **ret)
 	const struct inventory_queue *i = inventory_get(&d->inventory, queue);
 	const struct lease *l = i && i->lease ? leases_find(d->devices->leases, i->lease) : NULL;
 	enum lease_state state = l ? l->state : i && i->quarantine ? LEASE_QUARANTINED : LEASE_FREE;
+	const char *name = i ? lease_state_to_string(state) : NULL;
 	const char *reason = l && l->state == LEASE_QUARANTINED ? l->reason : i ? i->quarantine : NULL;
 	char digits[LEASE_ID_DIGITS + 1] = "";
 	const char *id = l ? digits : NULL;
@@ -94,8 +95,8 @@ static int json_queue(struct device *d, uint32_t queue, sd_json_variant **ret)
 		lease_id_format(l->id, digits);
 	return sd_json_buildo(ret, UNSIGNED("queue", queue),
 			      STRING("kind", i ? "zeroCopy" : "ordinary"),
-			      STRING("state", lease_state_to_string(state)),
-			      STRING_IF("reason", reason), STRING_IF("leaseId", id),
+			      STRING_IF("state", name), STRING_IF("reason", reason),
+			      STRING_IF("leaseId", id),
 			      UNSIGNED_IF(n->napi_id != 0, "napiId", n->napi_id),
 			      UNSIGNED_IF(n->interrupt.irq != 0, "irq", n->interrupt.irq),
 			      STRING_IF("irqAffinity", *n->interrupt.cpus ? n->interrupt.cpus : NULL),
@@ -327,8 +328,8 @@ static const char *spread_name(enum spread_state s)
 	switch (s) {
 	case SPREAD_CONTEXT:
 		return "context";
-	case SPREAD_DEALT:
-		return "dealt";
+	case SPREAD_PER_FLOW:
+		return "perFlow";
 	case SPREAD_NONE:
 	case SPREAD_MAKING:
 	case _SPREAD_STATE_MAX:

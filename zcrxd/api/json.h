@@ -7,7 +7,7 @@
 #include <systemd/sd-json.h>
 
 #include "device.h"
-#include "landing.h"
+#include "flow-target.h"
 #include "leases.h"
 #include "waiting.h"
 
@@ -20,8 +20,8 @@ int json_numbers(const uint32_t *numbers, size_t n, sd_json_variant **ret);
 int json_flow(const struct flow *f, sd_json_variant **ret);
 /* A LeaseFlow. */
 int json_lease_flow(const struct lease *l, const struct lease_flow *f, sd_json_variant **ret);
-int json_landing(const struct device *d, const struct landing *l, sd_json_variant **ret);
-/* The Landing that takes (some of) this flow; *ret is NULL if nothing does. */
+int json_target(const struct device *d, const struct flow_target *l, sd_json_variant **ret);
+/* The FlowTarget that takes (some of) this flow; *ret is NULL if nothing does. */
 int json_taken(const struct lease *l, const struct lease_flow *f, sd_json_variant **ret);
 /* `result` NULL: not tried. */
 int json_change(const struct device *d, const struct step *step, const struct step_result *result,

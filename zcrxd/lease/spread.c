@@ -2,7 +2,7 @@
 /*
  * How the flows of a lease of several queues reach all of them: by an RSS context over exactly these,
  * made as soon as the last of them has its ifq, so that it never leads to one that has none. Where
- * none can be had, the flows are dealt out, each to one queue.
+ * none can be had, each flow goes to one queue.
  */
 #include <errno.h>
 
@@ -37,7 +37,7 @@ bool lease_wants_spread(const struct lease *l)
 
 bool lease_is_spread(const struct lease *l)
 {
-	return l->n_queues == 1 || l->spread == SPREAD_CONTEXT || l->spread == SPREAD_DEALT;
+	return l->n_queues == 1 || l->spread == SPREAD_CONTEXT || l->spread == SPREAD_PER_FLOW;
 }
 
 /* The queue that the fewest flows lead to. */
@@ -61,7 +61,7 @@ void lease_flow_set_target(const struct lease *l, struct lease_flow *f)
 		f->target = (struct rule_target){ RULE_TO_QUEUE, l->queues[f->queue] };
 	else if (l->spread == SPREAD_CONTEXT)
 		f->target = (struct rule_target){ RULE_TO_CONTEXT, l->context };
-	/* One that was dealt before stays where its connections are. */
+	/* A flow that has a queue stays where its connections are. */
 	else if (f->state == FLOW_PENDING)
 		f->target = (struct rule_target){ RULE_TO_QUEUE, deal(l) };
 }
@@ -79,7 +79,7 @@ static void finish(struct spread_job *j, int r)
 {
 	struct lease *l = j->lease;
 
-	l->spread = r == 0 ? SPREAD_CONTEXT : SPREAD_DEALT;
+	l->spread = r == 0 ? SPREAD_CONTEXT : SPREAD_PER_FLOW;
 	l->context = r == 0 ? j->context : 0;
 	if (r != 0)
 		log_message(LOG_NOTICE, &(struct log_fields){ .lease = l->id },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Flows that name no queue of a lease that has several: by an RSS context, or dealt out.
+ * Flows that name no queue of a lease that has several: by an RSS context, or one queue each.
  */
 #pragma once
 

@@ -63,7 +63,7 @@ static void on_rule(struct lease *l, int r, struct fault *fault, const struct fl
 static void on_context(struct lease *l, void *userdata)
 {
 	(void)userdata;
-	/* Where none could be made the flows are dealt out, as for a new lease. */
+	/* Where none could be made each flow goes to one queue, as for a new lease. */
 	repair_ended(l->device, 0, NULL);
 }
 

@@ -195,7 +195,7 @@ static void read_flow(struct json_reader *r, sd_json_variant *v, const struct re
 	if (ret->queue != ALL_QUEUES)
 		ret->target = (struct rule_target){ RULE_TO_QUEUE, l->queues[ret->queue] };
 	else {
-		ret->target.action = l->spread == SPREAD_DEALT ? RULE_TO_QUEUE : RULE_TO_CONTEXT;
+		ret->target.action = l->spread == SPREAD_PER_FLOW ? RULE_TO_QUEUE : RULE_TO_CONTEXT;
 		if (sd_json_variant_by_key(v, "target"))
 			ret->target.number = (uint32_t)json_read_number(r, v, "target", UINT32_MAX);
 	}

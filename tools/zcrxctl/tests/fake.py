@@ -27,7 +27,7 @@ KERNEL = {"release": "7.2.12", "zeroCopyReceive": True, "control": True, "largeB
 INTERFACE = {"name": "zc0", "index": 2, "driver": "zcnic", "state": "configured",
              "combinedChannels": 2, "zeroCopyFirst": 1, "zeroCopyCount": 1,
              "tcpDataSplit": "enabled", "hdsThreshold": 0, "rssQueues": 1, "foreignRules": 0,
-             "queues": [{"queue": 0, "kind": "ordinary", "state": "free"},
+             "queues": [{"queue": 0, "kind": "ordinary"},
                         {"queue": 1, "kind": "zeroCopy", "state": "steered",
                          "leaseId": "3f9a01c2"}]}
 OTHER = dict(INTERFACE, name="zc9", index=3, queues=[])

@@ -84,12 +84,12 @@ def test_colours(server):
 
 def test_leases(server):
     second = dict(LEASE, leaseId="77aa0e10", name=None, ownerUid=4294967294, areaBytes=0, flows=[],
-                  persistent=True, spread="dealt")
+                  persistent=True, spread="perFlow")
     server.answer(ListLeases=[{"parameters": {"lease": LEASE}}, {"parameters": {"lease": second}}])
     lines = good(server.ctl("leases")).splitlines()
     assert lines[0].split() == ["LEASE", "NAME", "OWNER", "PID", "INTERFACE", "QUEUES", "SPREAD",
                                 "STATE", "GRANT", "AREA", "ENDS", "FLOWS"]
-    assert lines[2].split() == ["77aa0e10", "-", "4294967294", "4711", "zc0", "1-3,7", "dealt",
+    assert lines[2].split() == ["77aa0e10", "-", "4294967294", "4711", "zc0", "1-3,7", "perFlow",
                                 "steered", "netkit", "-", "never", "-"]
     assert good(server.ctl("leases", "--no-legend")).splitlines()[1].startswith("77aa0e10")
     assert json.loads(good(server.ctl("leases", "--json=short"))) == [LEASE, second]
@@ -263,7 +263,7 @@ def test_watch_refused(server):
 # explain, plan, apply, restore, revoke, reload
 
 def test_explain(server):
-    answer = {"interface": "zc0", "landings": [
+    answer = {"interface": "zc0", "targets": [
         {"share": "some", "rule": 5, "leaseId": "3f9a01c2", "queues": [7], "message": "Rule 5."},
         {"share": "rest", "queues": [0, 1, 2, 4], "message": "RSS."}]}
     server.answer(Explain={"parameters": answer})

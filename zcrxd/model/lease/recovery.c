@@ -118,7 +118,7 @@ enum spread_state recovery_decide_spread(const struct record_lease *l, const str
 {
 	const struct rss_table *t;
 
-	if (l->spread == SPREAD_NONE || l->spread == SPREAD_DEALT)
+	if (l->spread == SPREAD_NONE || l->spread == SPREAD_PER_FLOW)
 		return l->spread;
 	t = nic_state_own_context(nic, l->spread == SPREAD_CONTEXT ? l->context : 0, l->queues,
 				  l->n_queues);

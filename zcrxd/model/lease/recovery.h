@@ -23,7 +23,7 @@ enum spread_state {
 	SPREAD_NONE,	/* not decided: not all queues are bound */
 	SPREAD_MAKING,	/* an RSS context is being created */
 	SPREAD_CONTEXT, /* by it */
-	SPREAD_DEALT,	/* there is none: each flow to one of the queues */
+	SPREAD_PER_FLOW,	/* there is none: each flow to one of the queues */
 	_SPREAD_STATE_MAX,
 };
 

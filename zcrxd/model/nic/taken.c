@@ -79,9 +79,9 @@ static bool judge(const struct nic_state *s, const struct nic_rule *rule, const 
 		  const struct flow *f, struct taken *ret)
 {
 	bool by_fields = driver_rule_order(s->driver) == RULES_BY_FIELDS, sure;
-	struct taken t = { .any = true, .rule = *rule, .share = LANDING_SOME };
+	struct taken t = { .any = true, .rule = *rule, .share = TARGET_SOME };
 
-	if (!landing_may_match(rule, f) || !landing_may_precede(s, rule, own, &sure))
+	if (!rule_may_match(rule, f) || !rule_may_precede(s, rule, own, &sure))
 		return false;
 	/* What leads to the same queue is a way into it, which is drift's to close. */
 	if (rule->action == own->action && rule->target == own->target)
@@ -91,7 +91,7 @@ static bool judge(const struct nic_state *s, const struct nic_rule *rule, const 
 		   by_fields	     ? TAKEN_BY_FIELDS :
 				       TAKEN_BY_LOCATION;
 	if (taken_is_sure(&t) && flow_covers(&rule->flow, f))
-		t.share = LANDING_ALL;
+		t.share = TARGET_ALL;
 	*ret = t;
 	return true;
 }
@@ -99,7 +99,7 @@ static bool judge(const struct nic_state *s, const struct nic_rule *rule, const 
 /* What takes all of it says more than what takes some, and what does more than what may. */
 static int weight(const struct taken *t)
 {
-	return !t->any ? 0 : !taken_is_sure(t) ? 1 : t->share == LANDING_ALL ? 3 : 2;
+	return !t->any ? 0 : !taken_is_sure(t) ? 1 : t->share == TARGET_ALL ? 3 : 2;
 }
 
 static bool is_worse(const struct taken *t, const struct taken *than)
@@ -143,14 +143,14 @@ static const char *amount(const struct taken *t)
 {
 	if (!taken_is_sure(t))
 		return "may take";
-	return t->share == LANDING_ALL ? "takes" : "takes part of";
+	return t->share == TARGET_ALL ? "takes" : "takes part of";
 }
 
 static const char *dropped(const struct taken *t)
 {
 	if (!taken_is_sure(t))
 		return "may drop";
-	return t->share == LANDING_ALL ? "drops" : "drops part of";
+	return t->share == TARGET_ALL ? "drops" : "drops part of";
 }
 
 static const char *why(const struct taken *t)

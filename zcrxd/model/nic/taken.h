@@ -2,12 +2,12 @@
 /*
  * Whether a rule of ours gets what it is for: that it is in the NIC says nothing of that, for a rule of
  * somebody else's may be asked before it. The one judge of it, for replies, lists, drift and counters;
- * where a flow lands altogether, which Explain tells, is landing.h's, and both go by the same order.
+ * where a flow lands altogether, which Explain tells, is flow-target.h's, and both go by the same order.
  */
 #pragma once
 
 #include "drift.h"
-#include "landing.h"
+#include "flow-target.h"
 
 enum taken_reason {
 	TAKEN_BY_LOCATION,
@@ -21,7 +21,7 @@ enum taken_reason {
 struct taken {
 	bool any;	      /* else nothing is in the way, and only what is said of the own rule counts */
 	struct nic_rule rule; /* somebody else's, which takes it */
-	enum landing_share share; /* all of it, or some */
+	enum target_share share; /* all of it, or some */
 	enum taken_reason reason;
 	bool movable;	      /* there is a free location before that rule, for ours */
 	bool has_own;	      /* the flow's own rule is there, */

@@ -2,7 +2,7 @@
 /* Where flows land, for each kind of rule, and in which order the rules are asked. */
 #include "testlib.h"
 
-#include "landing.h"
+#include "flow-target.h"
 
 static uint32_t default_entries[] = { 3, 0, 1, 0, 3 };
 static uint32_t context_entries[] = { 7, 6, 7 };
@@ -22,26 +22,26 @@ static struct nic_rule rule(uint32_t location, enum rule_action action, uint32_t
 				  .understood = true, .flow = flow };
 }
 
-/* What the landings say, as text: "SHARE LOCATION|rss QUEUE,QUEUE". */
+/* What the targets say, as text: "SHARE LOCATION|rss QUEUE,QUEUE". */
 static void expect_of(const char *driver, const struct nic_rule *rules, size_t n_rules, struct flow f,
 		      bool has_rss, const char *expected)
 {
 	struct nic_state s = { .driver = (char *)driver, .rules = (struct nic_rule *)rules, .n_rules = n_rules,
 			       .contexts = contexts, .n_contexts = 1, .has_rss = has_rss,
 			       .rss = { .entries = default_entries, .n = 5 } };
-	_cleanup_free_ struct landing *list = NULL;
+	_cleanup_free_ struct flow_target *list = NULL;
 	char said[256] = "";
 	size_t n, at = 0;
 
-	assert_int_equal(landings_of(&s, &f, &list, &n), 0);
+	assert_int_equal(flow_targets(&s, &f, &list, &n), 0);
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_free_ uint32_t *queues = NULL;
 		size_t n_queues;
 
-		assert_int_equal(landing_queues(&list[i], &queues, &n_queues), 0);
+		assert_int_equal(flow_target_queues(&list[i], &queues, &n_queues), 0);
 		at += (size_t)snprintf(said + at, sizeof(said) - at, "%s%s%s ", i ? "; " : "",
 				       list[i].tied ? "perhaps " : "",
-				       landing_share_to_string(list[i].share));
+				       target_share_to_string(list[i].share));
 		if (list[i].rule)
 			at += (size_t)snprintf(said + at, sizeof(said) - at, "%u",
 					       list[i].rule->location);

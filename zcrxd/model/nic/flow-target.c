@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See landing.h.
+ * See flow-target.h.
  */
 #include <errno.h>
 
 #include "driver.h"
-#include "landing.h"
+#include "flow-target.h"
 
-const char *landing_share_to_string(enum landing_share s)
+const char *target_share_to_string(enum target_share s)
 {
-	static const char *const names[_LANDING_SHARE_MAX] = {
-		[LANDING_ALL] = "all",
-		[LANDING_SOME] = "some",
-		[LANDING_REST] = "rest",
+	static const char *const names[_TARGET_SHARE_MAX] = {
+		[TARGET_ALL] = "all",
+		[TARGET_SOME] = "some",
+		[TARGET_REST] = "rest",
 	};
 
 	return names[s];
@@ -39,7 +39,7 @@ static uint32_t rank_of(enum rule_order order, const struct nic_rule *rule)
 	return 0;
 }
 
-bool landing_may_precede(const struct nic_state *s, const struct nic_rule *rule,
+bool rule_may_precede(const struct nic_state *s, const struct nic_rule *rule,
 			 const struct nic_rule *other, bool *ret_sure)
 {
 	enum rule_order order = driver_rule_order(s->driver);
@@ -49,7 +49,7 @@ bool landing_may_precede(const struct nic_state *s, const struct nic_rule *rule,
 	return a <= b;
 }
 
-bool landing_may_match(const struct nic_rule *rule, const struct flow *f)
+bool rule_may_match(const struct nic_rule *rule, const struct flow *f)
 {
 	return !rule->other_protocol && (!rule->understood || flow_overlaps(&rule->flow, f));
 }
@@ -75,7 +75,7 @@ static size_t rank_rules(const struct nic_state *s, const struct flow *f, struct
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->n_rules; i++)
-		if (landing_may_match(&s->rules[i], f))
+		if (rule_may_match(&s->rules[i], f))
 			ret[n++] = (struct ranked){ &s->rules[i], rank_of(order, &s->rules[i]) };
 	qsort(ret, n, sizeof(*ret), by_rank);
 	return n;
@@ -91,11 +91,11 @@ static const struct rss_table *rule_table(const struct nic_state *s, const struc
 	return NULL;
 }
 
-int landings_of(const struct nic_state *s, const struct flow *f, struct landing **ret,
+int flow_targets(const struct nic_state *s, const struct flow *f, struct flow_target **ret,
 		size_t *ret_n)
 {
 	_cleanup_free_ struct ranked *rules = calloc(s->n_rules + 1, sizeof(*rules));
-	_cleanup_free_ struct landing *list = calloc(s->n_rules + 1, sizeof(*list));
+	_cleanup_free_ struct flow_target *list = calloc(s->n_rules + 1, sizeof(*list));
 	size_t n_rules, n = 0, end;
 	bool left = true;
 
@@ -113,15 +113,15 @@ int landings_of(const struct nic_state *s, const struct flow *f, struct landing 
 			bool whole = rule->understood && flow_covers(&rule->flow, f);
 
 			left = left && !whole;
-			list[n] = (struct landing){ .share = LANDING_SOME, .rule = rule, .tied = !alone,
+			list[n] = (struct flow_target){ .share = TARGET_SOME, .rule = rule, .tied = !alone,
 						    .table = rule_table(s, rule) };
 			if (whole && alone)
-				list[n].share = n == 0 ? LANDING_ALL : LANDING_REST;
+				list[n].share = n == 0 ? TARGET_ALL : TARGET_REST;
 			n++;
 		}
 	}
 	if (left) {
-		list[n] = (struct landing){ .share = n == 0 ? LANDING_ALL : LANDING_REST,
+		list[n] = (struct flow_target){ .share = n == 0 ? TARGET_ALL : TARGET_REST,
 					    .table = s->has_rss ? &s->rss : NULL };
 		n++;
 	}
@@ -137,7 +137,7 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-int landing_queues(const struct landing *l, uint32_t **ret, size_t *ret_n)
+int flow_target_queues(const struct flow_target *l, uint32_t **ret, size_t *ret_n)
 {
 	bool to_queue = l->rule && l->rule->action == RULE_TO_QUEUE;
 	size_t n = to_queue ? 1 : l->table ? l->table->n : 0, kept = 0;
