@@ -141,7 +141,7 @@ int client_bad_reply(struct zcrx_client *c, const char *what);
 /* lease.c: begins a call and attaches the handle; gives its number. */
 int lease_push_handle(struct zcrx_lease *l);
 
-/* end.c: the error that zcrx_lease_get_end() gives; *reason is set if it was NULL. */
+/* end-reason.c: the error that zcrx_lease_get_end_reason() gives; *reason is set if it was NULL. */
 int end_read(int handle, char **reason);
 
 /* queue.c. Frees what register.c made; for a queue that failed to register, or is not needed. */

@@ -339,7 +339,7 @@ int zcrx_lease_get_fd(struct zcrx_lease *lease)
 	return lease ? lease->handle : -EINVAL;
 }
 
-int zcrx_lease_is_gone(struct zcrx_lease *lease)
+int zcrx_lease_has_ended(struct zcrx_lease *lease)
 {
 	struct pollfd p;
 

@@ -122,13 +122,13 @@ int zcrx_lease_find_queue(struct zcrx_lease *lease, int socket);
  * lease: duplicate it to keep it. Since: 0.1 */
 int zcrx_lease_get_fd(struct zcrx_lease *lease);
 
-/* Whether the lease has ended: 1, or 0. Since: 0.1 */
-int zcrx_lease_is_gone(struct zcrx_lease *lease);
+/* Whether the lease has ended: 1, or 0. Since: 0.2 */
+int zcrx_lease_has_ended(struct zcrx_lease *lease);
 
 /* Why the lease has ended: 0 if it has not, -ENODEV: its interface is gone; -ETIME: its time was up;
  * -ECANCELED: it was released or taken back; -EPIPE: zcrxd did not say. *ret_reason (may be NULL) is
- * a sentence for people, and lives as long as the lease. Since: 0.1 */
-int zcrx_lease_get_end(struct zcrx_lease *lease, const char **ret_reason);
+ * a sentence for people, and lives as long as the lease. Since: 0.2 */
+int zcrx_lease_get_end_reason(struct zcrx_lease *lease, const char **ret_reason);
 
 /* Removes a flow that zcrx_queue_steer_socket() or zcrx_queue_steer() added. Flow ids are listed in
  * the order of addition; NULL past the last. Since: 0.1 */
@@ -209,9 +209,9 @@ enum zcrx_event_type {
 	ZCRX_EVENT_EOF = 2,
 	/* `error` and `message` say why the stream cannot go on. The last event of the stream. */
 	ZCRX_EVENT_ERROR = 3,
-	/* The lease is gone: `error` and `message` say why, as zcrx_lease_get_end() does. Streams go
-	 * on, copied by the kernel, unless the interface is gone (-ENODEV): then nothing more
-	 * arrives through it. Comes once; no stream. */
+	/* The lease has ended: `error` and `message` say why, as zcrx_lease_get_end_reason() does.
+	 * Streams go on, copied by the kernel, unless the interface is gone (-ENODEV): then nothing
+	 * more arrives through it. Comes once; no stream. */
 	ZCRX_EVENT_LEASE_GONE = 4,
 	/* A completion of the caller's own: `user_data`, `result` and `flags` of the entry. */
 	ZCRX_EVENT_COMPLETION = 5

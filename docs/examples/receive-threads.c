@@ -142,7 +142,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "Cannot start a thread.\n");
 			return 1;
 		}
-	while (zcrx_lease_is_gone(lease) == 0 && (socket = accept(listener, NULL, NULL)) >= 0) {
+	while (zcrx_lease_has_ended(lease) == 0 && (socket = accept(listener, NULL, NULL)) >= 0) {
 		i = zcrx_lease_find_queue(lease, socket);
 		/* It came by another way: any queue will do, by copying. */
 		if (i < 0)

@@ -121,17 +121,17 @@ static void test_handle(void **state)
 	struct fixture *x = *state;
 	const char *reason;
 
-	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
+	assert_int_equal(zcrx_lease_has_ended(x->lease), 1);
 	fixture_acquire(x);
-	assert_int_equal(zcrx_lease_is_gone(x->lease), 0);
-	assert_int_equal(zcrx_lease_get_end(x->lease, NULL), 0);
+	assert_int_equal(zcrx_lease_has_ended(x->lease), 0);
+	assert_int_equal(zcrx_lease_get_end_reason(x->lease, NULL), 0);
 	assert_true(send(x->server.handle, farewell, strlen(farewell), 0) > 0);
 	shutdown(x->server.handle, SHUT_RDWR);
-	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
+	assert_int_equal(zcrx_lease_has_ended(x->lease), 1);
 	/* As often as it is asked, and in every process that has a copy. */
 	for (int i = 0; i < 2; i++) {
 		reason = NULL;
-		assert_int_equal(zcrx_lease_get_end(x->lease, &reason), -ENODEV);
+		assert_int_equal(zcrx_lease_get_end_reason(x->lease, &reason), -ENODEV);
 		assert_string_equal(reason, "it was unplugged");
 	}
 }
@@ -197,7 +197,7 @@ static void test_release_and_renew(void **state)
 	assert_int_equal(zcrx_lease_release(x->lease), 0);
 	assert_called(x, "Release", "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0}");
 	assert_int_equal(zcrx_lease_get_fd(x->lease), -EBADF);
-	assert_int_equal(zcrx_lease_is_gone(x->lease), 1);
+	assert_int_equal(zcrx_lease_has_ended(x->lease), 1);
 	assert_int_equal(zcrx_lease_release(x->lease), -EBADFD);
 	assert_string_equal(zcrx_client_error(x->client), "The lease was released.");
 }
@@ -208,7 +208,7 @@ static void test_open(void **state)
 
 	assert_int_equal(zcrx_lease_open(x->lease, "0000002a"), 0);
 	assert_called(x, "ListLeases", "{\"leaseId\":\"0000002a\"}");
-	assert_int_equal(zcrx_lease_is_gone(x->lease), 0);
+	assert_int_equal(zcrx_lease_has_ended(x->lease), 0);
 	assert_int_equal(zcrx_lease_get_queues(x->lease), 2);
 }
 
@@ -375,7 +375,7 @@ static void test_restart(void **state)
 	x->server.hang_up = true;
 	assert_int_equal(zcrx_lease_renew(x->lease, 1), -ECONNRESET);
 	assert_non_null(strstr(zcrx_client_error(x->client), "Cannot renew the lease"));
-	assert_int_equal(zcrx_lease_is_gone(x->lease), 0);
+	assert_int_equal(zcrx_lease_has_ended(x->lease), 0);
 	x->server.hang_up = false;
 	assert_int_equal(zcrx_lease_renew(x->lease, 1), 0);
 	x->server.hang_up_afterwards = true;

@@ -264,7 +264,7 @@ static void close_zero_copy(struct session *s)
 	if (z->epoll > 0)
 		close(z->epoll);
 	/* A lease that was inherited ends with whoever started us. */
-	if (z->lease && !getenv("ZCRX_LEASE") && zcrx_lease_is_gone(z->lease) == 0 &&
+	if (z->lease && !getenv("ZCRX_LEASE") && zcrx_lease_has_ended(z->lease) == 0 &&
 	    zcrx_lease_release(z->lease) < 0)
 		fail("%s", zcrx_client_error(z->client));
 	zcrx_lease_unref(z->lease);

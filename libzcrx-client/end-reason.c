@@ -44,11 +44,11 @@ int end_read(int handle, char **reason)
 	return r;
 }
 
-int zcrx_lease_get_end(struct zcrx_lease *lease, const char **ret_reason)
+int zcrx_lease_get_end_reason(struct zcrx_lease *lease, const char **ret_reason)
 {
 	int r;
 
-	r = zcrx_lease_is_gone(lease);
+	r = zcrx_lease_has_ended(lease);
 	if (r <= 0)
 		return r;
 	r = lease->handle < 0 ? -ECANCELED : end_read(lease->handle, &lease->end_reason);
