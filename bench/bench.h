@@ -48,7 +48,7 @@ struct crowd_member {
 
 extern const struct crowd_member crowd_daemon, crowd_empty;
 
-/* So many clients at once for so long, of each kind in turn; what came of it as JSON. */
+/* So many clients at once for so long, of each kind in turns of a second; what came of it as JSON. */
 int crowd_measure(const struct target *t, unsigned n, unsigned seconds, sd_json_variant **ret);
 
 /* Kills a client of zcrxd's, and one of the kernel alone, in turns, and waits for the queue. zcrxd

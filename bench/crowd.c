@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Many clients at once: each a thread with a connection of its own, that makes its two calls over
- * and over until the time is up.
+ * and over until the second is up. zcrxd and the empty calls take turns, a second each, so that
+ * whatever else the machine does hits both alike.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -14,9 +15,14 @@
 
 #define PAIRS_MAX 65536 /* of one client */
 
+struct one;
+
 struct crowd {
 	const struct crowd_member *member;
 	const struct target *target;
+	struct one *ones;
+	unsigned n;
+	uint64_t took; /* nanoseconds of all its turns */
 	pthread_barrier_t start;
 	atomic_bool over;
 };
@@ -46,89 +52,100 @@ static void *live(void *userdata)
 	return NULL;
 }
 
-/* All of the clients' pairs as one series. */
-static int gather(const struct one *ones, unsigned n, struct series *ret)
+static int crowd_init(struct crowd *crowd, unsigned n)
 {
-	size_t sum = 0;
+	crowd->ones = calloc(n, sizeof(*crowd->ones));
+	for (crowd->n = 0; crowd->ones && crowd->n < n; crowd->n++) {
+		struct one *one = &crowd->ones[crowd->n];
 
-	for (unsigned i = 0; i < n; i++) {
-		if (ones[i].r < 0)
-			return ones[i].r;
-		sum += ones[i].series.n;
+		one->crowd = crowd;
+		one->series.values = calloc(PAIRS_MAX, sizeof(*one->series.values));
+		if (!one->series.values)
+			return -ENOMEM;
 	}
-	*ret = (struct series) { .values = calloc(sum, sizeof(*ret->values)) };
-	if (!ret->values)
-		return -ENOMEM;
-	for (unsigned i = 0; i < n; i++) {
-		memcpy(ret->values + ret->n, ones[i].series.values,
-		       ones[i].series.n * sizeof(*ret->values));
-		ret->n += ones[i].series.n;
-	}
-	return 0;
+	return crowd->ones ? 0 : -ENOMEM;
 }
 
-static int run(struct crowd *crowd, struct one *ones, unsigned n, unsigned seconds,
-	       uint64_t *ret_took)
+static void crowd_done(struct crowd *crowd)
+{
+	for (unsigned i = 0; i < crowd->n; i++)
+		free(crowd->ones[i].series.values);
+	free(crowd->ones);
+}
+
+static int take_turn(struct crowd *crowd)
 {
 	uint64_t begin;
 	int r;
 
-	r = pthread_barrier_init(&crowd->start, NULL, n + 1);
-	for (unsigned i = 0; i < n && r == 0; i++) {
-		ones[i].crowd = crowd;
-		ones[i].series.values = calloc(PAIRS_MAX, sizeof(*ones[i].series.values));
-		r = !ones[i].series.values ? ENOMEM
-					   : pthread_create(&ones[i].thread, NULL, live, &ones[i]);
-	}
+	crowd->over = false;
+	r = pthread_barrier_init(&crowd->start, NULL, crowd->n + 1);
+	for (unsigned i = 0; i < crowd->n && r == 0; i++)
+		r = pthread_create(&crowd->ones[i].thread, NULL, live, &crowd->ones[i]);
 	if (r != 0)
 		return failed(-r, "start clients");
 	pthread_barrier_wait(&crowd->start);
 	begin = now_nsec();
-	sleep(seconds);
+	sleep(1);
 	crowd->over = true;
-	for (unsigned i = 0; i < n; i++)
-		pthread_join(ones[i].thread, NULL);
-	*ret_took = now_nsec() - begin;
+	for (unsigned i = 0; i < crowd->n; i++) {
+		pthread_join(crowd->ones[i].thread, NULL);
+		if (r == 0)
+			r = crowd->ones[i].r;
+	}
+	crowd->took += now_nsec() - begin;
 	pthread_barrier_destroy(&crowd->start);
-	return 0;
+	return r;
 }
 
-static int measure(const struct crowd_member *member, const struct target *t, unsigned n,
-		   unsigned seconds, sd_json_variant **ret)
+/* All of the clients' pairs as one series. */
+static int report(const struct crowd *crowd, sd_json_variant **ret)
 {
-	struct crowd crowd = { .member = member, .target = t };
-	_cleanup_free_ struct one *ones = calloc(n, sizeof(*ones));
 	struct series all = {};
-	uint64_t took = 1;
+	size_t sum = 0;
 	int r;
 
-	r = ones ? run(&crowd, ones, n, seconds, &took) : -ENOMEM;
-	if (r == 0)
-		r = gather(ones, n, &all);
-	if (r == 0)
-		r = series_to_json(&all, "pair", ret);
+	for (unsigned i = 0; i < crowd->n; i++)
+		sum += crowd->ones[i].series.n;
+	all.values = calloc(sum + 1, sizeof(*all.values));
+	if (!all.values)
+		return -ENOMEM;
+	for (unsigned i = 0; i < crowd->n; i++) {
+		const struct series *s = &crowd->ones[i].series;
+
+		memcpy(all.values + all.n, s->values, s->n * sizeof(*s->values));
+		all.n += s->n;
+	}
+	r = sum > 0 ? series_to_json(&all, "pair", ret) : failed(-ENODATA, "make a pair of calls");
 	if (r >= 0)
-		r = sd_json_variant_set_field_unsigned(ret, "perSecond", all.n * 1000000000 / took);
-	for (unsigned i = 0; ones && i < n; i++)
-		free(ones[i].series.values);
+		r = sd_json_variant_set_field_unsigned(ret, "perSecond",
+						       all.n * 1000000000 / crowd->took);
 	free(all.values);
 	return r;
 }
 
 int crowd_measure(const struct target *t, unsigned n, unsigned seconds, sd_json_variant **ret)
 {
-	const struct crowd_member *members[] = { &crowd_daemon, &crowd_empty };
+	struct crowd crowds[] = { { .member = &crowd_daemon, .target = t },
+				  { .member = &crowd_empty, .target = t } };
 	int r;
 
 	r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_UNSIGNED("clients", n));
 	if (r >= 0)
 		r = contender_empty.open(t);
-	for (size_t i = 0; i < ARRAY_SIZE(members) && r >= 0; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(crowds) && r >= 0; i++)
+		r = crowd_init(&crowds[i], n);
+	for (unsigned second = 0; second < seconds && r >= 0; second++)
+		for (size_t i = 0; i < ARRAY_SIZE(crowds) && r >= 0; i++)
+			r = take_turn(&crowds[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(crowds); i++) {
 		_cleanup_(sd_json_variant_unrefp) sd_json_variant *one = NULL;
 
-		r = measure(members[i], t, n, seconds, &one);
 		if (r >= 0)
-			r = sd_json_variant_set_field(ret, members[i]->name, one);
+			r = report(&crowds[i], &one);
+		if (r >= 0)
+			r = sd_json_variant_set_field(ret, crowds[i].member->name, one);
+		crowd_done(&crowds[i]);
 	}
 	contender_empty.close();
 	return r;

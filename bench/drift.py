@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How long a way into queues in use stays open, and what ordinary receivers suffer meanwhile: part of
-bench/run, in the virtual machine, as root."""
+"""How long a leak into queues in use stays open, and what ordinary receivers suffer meanwhile: part
+of bench/run, in the virtual machine, as root."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ REQUEST, ANSWER = b"r" * 512, b"x"
 
 class Strangers(threading.Thread):
     """Ordinary connections, answered here as fast as the peer asks. One whose packets landed in a
-    queue in use fails with EFAULT, and is made anew by the peer."""
+    queue in use fails with EFAULT, and is opened again by the peer."""
 
     def __init__(self, enter_peer):
         super().__init__(daemon=True)
@@ -88,7 +88,7 @@ def measure(rounds, first):
     import old_ioctls
     import simnic
 
-    openers = {"told by netlink": lambda: nl.rss_set("zc0"),
+    openers = {"by netlink, notified": lambda: nl.rss_set("zc0"),
                "old ioctl, polled": old_ioctls.table}
     with Strangers(simnic.enter_peer) as strangers:
         simnic.until(lambda: strangers.received > CONNECTIONS)
@@ -98,7 +98,7 @@ def measure(rounds, first):
 
 
 def report(result):
-    print("\nA way into queues in use, opened as ethtool -X does it: milliseconds, and ordinary "
+    print("\nA leak into queues in use, opened as ethtool -X does it: milliseconds, and ordinary "
           "receives meanwhile\n")
     print("                     opening it    until closed: median (longest)    times the opening"
           "    good    EFAULT")

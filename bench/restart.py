@@ -1,14 +1,34 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How long nobody answers when the daemon is restarted: askers call Describe all the time."""
 
+import json
 import socket
 import subprocess
 import threading
 import time
 
 SOCKET = "/run/zcrxd/io.zcrx.Manager"
-DESCRIBE = b'{"method":"io.zcrx.Manager.Describe"}\0'
+METHOD = "io.zcrx.Manager."
 PAUSE = 0.01  # between two calls, so that the askers are not what the machine is busy with
+
+
+def exchange(connection, method):
+    """A call and its answer; OSError if the connection is lost over it."""
+    connection.sendall(json.dumps({"method": METHOD + method}).encode() + b"\0")
+    data = b""
+    while not data.endswith(b"\0"):
+        received = connection.recv(1 << 20)
+        if not received:
+            raise ConnectionError
+        data += received
+    return data[:-1]
+
+
+def varlink(path, method):
+    """The answer to a call on a connection of its own."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        return json.loads(exchange(connection, method))["parameters"]
 
 
 class Asker(threading.Thread):
@@ -23,16 +43,10 @@ class Asker(threading.Thread):
         self.over = False
 
     def ask(self):
-        """A call and its answer; OSError if the connection is lost over it."""
         if not self.connection:
             self.connection = socket.socket(socket.AF_UNIX)
             self.connection.connect(SOCKET)
-        self.connection.sendall(DESCRIBE)
-        data = b"-"
-        while not data.endswith(b"\0"):
-            data = self.connection.recv(1 << 20)
-            if not data:
-                raise ConnectionError
+        exchange(self.connection, "Describe")
 
     def drop(self):
         self.connection.close()

@@ -53,7 +53,8 @@ static int usage(FILE *to)
 		    "keep\n"
 		    "                    them until standard input ends\n"
 		    "  --clients=N       instead: this many clients at once acquire and release\n"
-		    "  --seconds=N       for so long (5)\n"
+		    "  --seconds=N       for so long (5), in turns of a second with as many of\n"
+		    "                    empty calls\n"
 		    "  --kill            instead: kill a client in each round, and wait for its "
 		    "queue\n");
 	return to == stdout ? EXIT_SUCCESS : 2;
@@ -200,14 +201,15 @@ static int compete(const struct arguments *a)
 	const struct contender *contenders[] = { &contender_daemon, &contender_empty,
 						 &contender_bare };
 	struct entry entries[ARRAY_SIZE(contenders)] = {};
+	unsigned warm_up = a->rounds < WARM_UP ? a->rounds : WARM_UP;
 	size_t n = a->bare ? 3 : 2;
 	int r = 0;
 
 	for (size_t i = 0; i < n && r >= 0; i++)
 		r = entry_init(&entries[i], contenders[i], a);
-	for (unsigned round = 0; round < WARM_UP + a->rounds && r >= 0; round++)
+	for (unsigned round = 0; round < warm_up + a->rounds && r >= 0; round++)
 		for (size_t i = 0; i < n && r >= 0; i++)
-			r = take_turn(&entries[i], &a->target, round >= WARM_UP);
+			r = take_turn(&entries[i], &a->target, round >= warm_up);
 	if (r >= 0)
 		r = print_result(entries, n, a->rounds);
 	for (size_t i = 0; i < n; i++)

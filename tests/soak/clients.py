@@ -35,7 +35,7 @@ EXCUSES = {
     "flap": "is down",
     "rename": "[Nn]o such interface|no interface|does not exist|it was renamed",
     "reload": "is degraded: leases hold queues outside the new carve-out",
-    "restart": "[Cc]onnection|[Bb]roken pipe|[Dd]isconnected",
+    "restart": "[Cc]onnection|[Bb]roken pipe|[Dd]isconnected|zcrxd is being stopped",
 }
 
 
@@ -115,11 +115,12 @@ class Transfer(Client):
     """zcrxperf receive, every byte looked at, and what sends to it."""
 
     port = 20000
+    sizes = [1, 4, 16, 48]  # MiB
 
     def __init__(self, rng, user):
         super().__init__(user)
         self.port = Transfer.port = 20000 + (Transfer.port + 1) % 10000
-        self.size = rng.choice([1, 4, 16, 48]) << 20
+        self.size = rng.choice(self.sizes) << 20
         self.host = rng.choice([machine.HOST4, machine.HOST6])
         self.bytes = 0
         self.sender = None

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`make bench` and `make soak`, a round of each: every part of them runs. What they find out takes
+longer."""
+
+import glob
+import os
+import pathlib
+import subprocess
+import sys
+
+import machine
+import pytest
+import simnic
+
+SOURCE = pathlib.Path(__file__).parents[2]
+
+
+def run_to_its_end(*argv):
+    done = subprocess.run([sys.executable, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=4 * machine.PATIENCE)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture
+def reloaded():
+    """The NIC and the daemon are as before afterwards."""
+    yield
+    machine.run("systemctl", "stop", "zcrxd")
+    machine.run("rmmod", "zcnic")
+    machine.run("insmod", glob.glob(f"/build/nic-{os.uname().release}/zcnic.ko")[0])
+    machine.run("ip", "link", "set", "zc1", "netns", "peer")
+    simnic.addresses()
+    machine.configure.current = None
+    machine.configure(machine.config())
+
+
+def test_every_part_of_the_benchmark_runs(reloaded):
+    build = next(path for path in ("/build/release", "/build/test")
+                 if os.path.exists(f"{path}/bench/zcrx-bench"))
+    said = run_to_its_end(SOURCE / "bench" / "run", "--short", "--build", build)
+    for title in ("One lease, start to end", "The daemon at rest", "From SIGKILL of a client",
+                  "Without an answer while", "A leak into queues in use"):
+        assert title in said
+
+
+def test_a_round_of_the_soak_leaves_nothing_behind():
+    said = run_to_its_end(SOURCE / "tests" / "soak" / "soak", "--rounds", "1", "--seed", "1")
+    assert said.splitlines()[-1].endswith(": 0 findings")
