@@ -54,7 +54,7 @@ struct zcrx_client *zcrx_client_ref(struct zcrx_client *client);
 struct zcrx_client *zcrx_client_unref(struct zcrx_client *client);
 
 /* Connects to zcrxd at the socket `path`; NULL for the usual one. A connection that breaks later
- * (zcrxd was restarted; leases survive that) is made anew by the next call that needs it.
+ * (zcrxd was restarted; leases survive that) is opened again by the next call that needs it.
  * -ENOENT, -ECONNREFUSED: zcrxd does not run. Since: 0.1 */
 int zcrx_client_connect(struct zcrx_client *client, const char *path);
 
@@ -70,7 +70,7 @@ const char *zcrx_client_error_id(struct zcrx_client *client);
 
 /* A lease: hardware queues in this process's hands. It ends when it is released, when the last
  * copy of its handle is closed (so when the process dies), when its time is up, or when an
- * administrator takes it back. Since: 0.1 */
+ * administrator revokes it. Since: 0.1 */
 int zcrx_lease_new(struct zcrx_client *client, struct zcrx_lease **ret);
 struct zcrx_lease *zcrx_lease_ref(struct zcrx_lease *lease);
 struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease);
@@ -117,7 +117,7 @@ int zcrx_lease_steer(struct zcrx_lease *lease, int family, const char *source, u
  * registered here, so any will do, by copying. Since: 0.2 */
 int zcrx_lease_find_queue(struct zcrx_lease *lease, int socket);
 
-/* The handle, or -EBADF. It is the lease: poll() reports a hang-up when the lease is gone, and a
+/* The handle, or -EBADF. It is the lease: poll() reports a hang-up when the lease has ended, and a
  * process that gets a copy, by inheritance or SCM_RIGHTS, holds the lease too. Still owned by the
  * lease: duplicate it to keep it. Since: 0.1 */
 int zcrx_lease_get_fd(struct zcrx_lease *lease);
@@ -126,7 +126,7 @@ int zcrx_lease_get_fd(struct zcrx_lease *lease);
 int zcrx_lease_has_ended(struct zcrx_lease *lease);
 
 /* Why the lease has ended: 0 if it has not, -ENODEV: its interface is gone; -ETIME: its time was up;
- * -ECANCELED: it was released or taken back; -EPIPE: zcrxd did not say. *ret_reason (may be NULL) is
+ * -ECANCELED: it was released or revoked; -EPIPE: zcrxd did not say. *ret_reason (may be NULL) is
  * a sentence for people, and lives as long as the lease. Since: 0.2 */
 int zcrx_lease_get_end_reason(struct zcrx_lease *lease, const char **ret_reason);
 
@@ -139,9 +139,9 @@ int zcrx_lease_remove_flow(struct zcrx_lease *lease, const char *flow_id);
 int zcrx_lease_renew(struct zcrx_lease *lease, uint64_t usec);
 
 /* Ends the lease, and returns when its queues are free again. Drop the last reference to each of
- * its struct zcrx_queue first: where the kernel cannot take a queue back (grant "direct"), it is
+ * its struct zcrx_queue first: where the kernel cannot reclaim a queue (grant "direct"), it is
  * free only once its ring is closed, which zcrxd waits for, but not forever. Where the kernel can,
- * connections that are still open go on by copying. Since: 0.1 */
+ * connections that are still open fall back to copying. Since: 0.1 */
 int zcrx_lease_release(struct zcrx_lease *lease);
 
 /* ----------------------------------------------------------------- queue */
@@ -182,7 +182,7 @@ int zcrx_queue_set_irq_affinity(struct zcrx_queue *queue, const char *cpus);
 
 /* Has the flows of `socket` steered to the queue: a listening TCP socket, for the connections that
  * it will accept, or a connected one. The socket proves that the flow is the caller's; it is
- * steered until the socket is closed. -EACCES: it proves nothing; -EADDRINUSE: somebody else's flow
+ * steered until the socket is closed. -EACCES: it proves nothing; -EADDRINUSE: another lease's flow
  * overlaps. Since: 0.1 */
 int zcrx_queue_steer_socket(struct zcrx_queue *queue, int socket);
 
@@ -207,10 +207,10 @@ enum zcrx_event_type {
 	ZCRX_EVENT_DATA = 1,
 	/* The peer has sent everything. The last event of the stream. */
 	ZCRX_EVENT_EOF = 2,
-	/* `error` and `message` say why the stream cannot go on. The last event of the stream. */
+	/* `error` and `message` say why the stream cannot continue. The last event of the stream. */
 	ZCRX_EVENT_ERROR = 3,
 	/* The lease has ended: `error` and `message` say why, as zcrx_lease_get_end_reason() does.
-	 * Streams go on, copied by the kernel, unless the interface is gone (-ENODEV): then nothing
+	 * Streams continue, copied by the kernel, unless the interface is gone (-ENODEV): then nothing
 	 * more arrives through it. Comes once; no stream. */
 	ZCRX_EVENT_LEASE_GONE = 4,
 	/* A completion of the caller's own: `user_data`, `result` and `flags` of the entry. */
@@ -231,9 +231,9 @@ struct zcrx_event {
 	uint32_t flags;
 };
 
-/* Waits up to `timeout` milliseconds (-1: for ever, 0: not at all) for the next event. Returns 1
+/* Waits up to `timeout` milliseconds (-1: no limit, 0: not at all) for the next event. Returns 1
  * and the event, or 0 on timeout; -EINTR when a signal came. What a full completion queue or a lack
- * of buffers interrupts is taken up again here. Since: 0.1 */
+ * of buffers interrupts is resumed here. Since: 0.1 */
 int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_event **ret);
 
 /* Gives the buffer of a ZCRX_EVENT_DATA back to the NIC; `data` points anywhere into it. Once for

@@ -21,8 +21,8 @@
 static SD_VARLINK_DEFINE_ENUM_TYPE(InterfaceState,
 	DOC("As the configuration asks for; leases are granted"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(configured),
-	DOC("Present, but something that zero-copy receive needs is missing, or it was put back as it "
-	    "was; see the reason"),
+	DOC("Present, but something that zero-copy receive needs is missing, or it was restored to its "
+	    "baseline; see the reason"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(degraded),
 	DOC("Named in the configuration, but no such device exists now"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(missing));
@@ -33,20 +33,20 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(QueueKind,
 	SD_VARLINK_DEFINE_ENUM_VALUE(zeroCopy));
 
 static SD_VARLINK_DEFINE_ENUM_TYPE(LeaseState,
-	DOC("Nobody's"), SD_VARLINK_DEFINE_ENUM_VALUE(free),
+	DOC("Not leased"), SD_VARLINK_DEFINE_ENUM_VALUE(free),
 	DOC("Leased; no ifq is registered yet"), SD_VARLINK_DEFINE_ENUM_VALUE(reserved),
 	DOC("The ifq is on the client's ring"), SD_VARLINK_DEFINE_ENUM_VALUE(bound),
 	DOC("Rules lead flows to the queue"), SD_VARLINK_DEFINE_ENUM_VALUE(steered),
-	DOC("Being taken back"), SD_VARLINK_DEFINE_ENUM_VALUE(draining),
+	DOC("Being reclaimed"), SD_VARLINK_DEFINE_ENUM_VALUE(draining),
 	DOC("Not leased until the kernel shows the queue clean; see the reason"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(quarantined));
 
 static SD_VARLINK_DEFINE_ENUM_TYPE(GrantKind,
-	DOC("Leased to a netkit device of the lease's own, which the kernel takes back at once"),
+	DOC("Leased to a netkit device of the lease's own: the kernel can reclaim it at once"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(netkit),
-	DOC("The ifq is registered on the hardware queue; taking back waits for the ring to close"),
+	DOC("The ifq is registered on the hardware queue, which is reclaimed when the ring is closed"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(direct),
-	DOC("No device: every byte is copied; given back when the ring is gone"), SD_VARLINK_DEFINE_ENUM_VALUE(software));
+	DOC("No device: every byte is copied; released when the ring is gone"), SD_VARLINK_DEFINE_ENUM_VALUE(software));
 
 static SD_VARLINK_DEFINE_ENUM_TYPE(Spread,
 	DOC("Each flow over all queues, connection by connection, by an RSS context of the lease's own"),
@@ -77,24 +77,24 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(TargetShare,
 static SD_VARLINK_DEFINE_ENUM_TYPE(EventKind,
 	DOC("A lease was acquired"), SD_VARLINK_DEFINE_ENUM_VALUE(acquired),
 	DOC("An ifq was registered for a lease"), SD_VARLINK_DEFINE_ENUM_VALUE(bound),
-	DOC("A flow was added to a lease, or what had taken one of its flows does so no more"),
+	DOC("A flow was added to a lease, or a foreign rule no longer takes one of its flows"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(steered),
-	DOC("Somebody else's rule takes flows of a lease before its own rules can; see the reason"),
+	DOC("A foreign rule takes flows of a lease before its own rules can; see the reason"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(taken),
-	DOC("A lease is being taken back"), SD_VARLINK_DEFINE_ENUM_VALUE(draining),
+	DOC("A lease is being reclaimed"), SD_VARLINK_DEFINE_ENUM_VALUE(draining),
 	DOC("A lease's queues are free again"), SD_VARLINK_DEFINE_ENUM_VALUE(freed),
-	DOC("A queue is withheld from leasing until it is seen clean"),
+	DOC("A queue is not leased until it is seen clean"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(quarantined),
-	DOC("An administrator takes a lease back at the deadline"),
+	DOC("An administrator revoked a lease: it is reclaimed at the deadline"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(revoked),
 	DOC("An interface appeared"), SD_VARLINK_DEFINE_ENUM_VALUE(appeared),
 	DOC("An interface is gone"), SD_VARLINK_DEFINE_ENUM_VALUE(gone),
-	DOC("An interface was brought to what the configuration asks for"),
+	DOC("An interface was configured"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(configured),
-	DOC("What was applied to an interface is put back at the deadline unless it is confirmed"),
+	DOC("Changes to an interface are rolled back at the deadline unless they are confirmed"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(unconfirmed),
-	DOC("What was applied to an interface stays"), SD_VARLINK_DEFINE_ENUM_VALUE(confirmed),
-	DOC("An interface was put back as it was; see the reason"),
+	DOC("Changes to an interface were confirmed"), SD_VARLINK_DEFINE_ENUM_VALUE(confirmed),
+	DOC("An interface was restored, or changes to it rolled back; see the reason"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(restored),
 	DOC("Somebody else changed an interface"), SD_VARLINK_DEFINE_ENUM_VALUE(drifted),
 	DOC("Such a change was undone"), SD_VARLINK_DEFINE_ENUM_VALUE(repaired),
@@ -108,7 +108,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Kernel,
 	DOC("Refill rings can be flushed and ifqs exported (6.19)"), FIELD(control, BOOL, 0),
 	DOC("Receive buffers larger than a page (7.0)"), FIELD(largeBuffers, BOOL, 0),
 	DOC("Device-less ifqs (7.1)"), FIELD(software, BOOL, 0),
-	DOC("Queues can be leased to netkit devices (7.1): grants can be taken back at once"),
+	DOC("Queues can be leased to netkit devices (7.1): grants can be reclaimed at once"),
 	FIELD(queueLeasing, BOOL, 0),
 	DOC("Events and copy statistics on the ring (7.2)"), FIELD(events, BOOL, 0),
 	DOC("Whoever has a ring can add areas to its ifq by itself (7.3), past max-area; null from a zcrxd "
@@ -152,17 +152,17 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Interface,
 	DOC("Interface index; 0 when missing, and for software"), FIELD(index, INT, 0),
 	DOC("Name of the driver; empty when missing"), FIELD(driver, STRING, 0),
 	DOC("Whether queues can be leased"), TYPED(state, InterfaceState, 0),
-	DOC("Why it is not configured, with the kernel's own words; and when zcrxd tries again by itself"), FIELD(reason, STRING, N),
+	DOC("Why it is not configured, with the kernel's message; and when zcrxd tries again by itself"), FIELD(reason, STRING, N),
 	DOC("Why the policy would refuse a queue here to who asks; null if it would not"),
 	FIELD(leaseRefusal, STRING, N),
-	DOC("What was applied is put back then unless it is confirmed; realtime clock, microseconds"),
+	DOC("Changes are rolled back then unless they are confirmed; realtime clock, microseconds"),
 	FIELD(confirmUntilUSec, INT, N),
 	DOC("Since when one operation on it has made no progress, so that nothing else can be done there; "
 	    "realtime clock, microseconds; null unless that is longer than 10 s"),
 	FIELD(standstillUSec, INT, N),
 	DOC("When the kernel was asked for what follows; realtime clock, microseconds. That is during "
-	    "the call, unless something slow is under way on the interface: a call waits for a second "
-	    "at most and then tells what was seen last. Null if it was never seen"),
+	    "the call, unless a slow operation is in progress on the interface: a call waits for a second "
+	    "at most and then gives the last observation. Null if there is none"),
 	FIELD(observationUSec, INT, N),
 	DOC("Receive queues: combined channels plus receive-only ones"),
 	FIELD(combinedChannels, INT, 0),
@@ -173,15 +173,15 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Interface,
 	DOC("Header/data split threshold in bytes; null where the driver has none"),
 	FIELD(hdsThreshold, INT, N),
 	DOC("How many queues the default RSS table leads to"), FIELD(rssQueues, INT, 0),
-	DOC("ntuple rules that are not ours"), FIELD(foreignRules, INT, 0),
+	DOC("ntuple rules that are not zcrxd's"), FIELD(foreignRules, INT, 0),
 	DOC("The bond that it is a port of, whose sockets and addresses prove flows here; null if of none"),
 	FIELD(bond, STRING, N),
 	DOC("The bond does not receive by it at the moment; null if it is a port of none"),
 	FIELD(standby, BOOL, N),
-	DOC("What of the traffic here is not steered, or reaches no lease at the moment, though somebody may "
-	    "expect it; a sentence each"),
+	DOC("Traffic that is not steered, or reaches no lease at the moment, though a client may expect it; "
+	    "a sentence each"),
 	FIELD(problems, STRING, N | A),
-	DOC("Flows of leases that others' rules take, or may take, before the lease's own rule can; null from "
+	DOC("Flows of leases that foreign rules take, or may take, before the lease's own rule can; null from "
 	    "a zcrxd that does not know"),
 	FIELD(takenFlows, INT, N),
 	DOC("Urgent TCP segments to steered flows that lost their flag, so that the kernel does not panic, "
@@ -216,16 +216,16 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(LeaseFlow,
 	DOC("Local address"), FIELD(destination, STRING, N),
 	DOC("Remote port"), FIELD(sourcePort, INT, N),
 	DOC("Local port"), FIELD(destinationPort, INT, N),
-	DOC("Somebody else's rule that takes it, all or in part, or may take it, before the lease's own "
-	    "rule can: its message says how to remove it. As it was seen within the last second or so; "
-	    "null if nothing does"),
+	DOC("A foreign rule that takes it, all or in part, or may take it, before the lease's own rule "
+	    "can: its message says how to remove it. As observed within the last second or so; null "
+	    "if there is none"),
 	TYPED(takenBy, FlowTarget, N));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("Eight hexadecimal digits; its netkit device is named zcrx-LEASEID"),
 	FIELD(leaseId, STRING, 0),
 	DOC("What the client called it"), FIELD(name, STRING, N),
-	DOC("User who acquired it: the kernel's word"), FIELD(ownerUid, INT, 0),
+	DOC("User who acquired it, as the kernel reports"), FIELD(ownerUid, INT, 0),
 	DOC("Process that acquired it, likewise; it may be gone"), FIELD(ownerPid, INT, 0),
 	DOC("Name of the interface"), FIELD(interface, STRING, 0),
 	DOC("Hardware queue indices, in the order in which the lease counts them from 0"),
@@ -254,13 +254,13 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Change,
 	DOC("Name of the interface"), FIELD(interface, STRING, 0),
 	DOC("ntuple-feature, gro-hw, rings, tcp-data-split, hds-threshold, rss, channels"),
 	FIELD(step, STRING, 0),
-	DOC("What is found"), FIELD(from, STRING, 0),
+	DOC("The value now"), FIELD(from, STRING, 0),
 	DOC("What the configuration asks for"), FIELD(to, STRING, 0),
 	DOC("Side effect on traffic, as far as it is known for the driver"),
 	FIELD(effect, STRING, 0),
 	DOC("Apply and Restore only: done, failed, undone, undo-failed, skipped, waits"),
 	FIELD(outcome, STRING, N),
-	DOC("Why it failed, with the kernel's words and the remedy; or what it waits for"),
+	DOC("Why it failed, with the kernel's message and the remedy; or what it waits for"),
 	FIELD(message, STRING, N),
 	DOC("Ids of the leases that it would disturb; it follows by itself when they have ended"),
 	FIELD(blockedBy, STRING, A | N));
@@ -271,7 +271,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(LoopBucket,
 	DOC("How many they were since zcrxd started"), FIELD(turns, INT, 0));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Loop,
-	DOC("How many turns there were since zcrxd started: calls, timers, what was done on interfaces"),
+	DOC("Event-loop iterations since zcrxd started: calls, timers, results of operations on interfaces"),
 	FIELD(turns, INT, 0),
 	DOC("How many took more than 50 ms, for which time everything else waited"),
 	FIELD(overBudget, INT, 0),
@@ -313,15 +313,15 @@ static SD_VARLINK_DEFINE_METHOD(Describe,
 	DOC("The kernel, as it was probed when zcrxd started"), OUT_TYPED(kernel, Kernel, 0),
 	DOC("Every interface that the configuration names"),
 	OUT_TYPED(interfaces, Interface, A),
-	DOC("How long the turns of its event loop took; always there, but for older versions"),
+	DOC("How long the iterations of its event loop took; null from older versions only"),
 	OUT_TYPED(loop, Loop, N),
 	DOC("When this zcrxd started, its record of leases could not be used: the file, where it was "
-	    "put aside, and what is wrong with it"), OUT(stateSetAside, STRING, N),
+	    "moved, and what is wrong with it"), OUT(stateSetAside, STRING, N),
 	DOC("What makes this kernel dangerous for steering flows, and what follows by the configuration's "
 	    "unsafe-kernel, in sentences; null if nothing does"),
 	OUT(unsafeKernel, STRING, N),
-	DOC("Why the configuration that it was told to read last does not hold, but the one before; null if it "
-	    "holds"),
+	DOC("Why the configuration that it read last is not in force, but the one before; null if it "
+	    "is"),
 	OUT(refusedConfig, STRING, N),
 	DOC("What is wrong with zcrxd itself, that among it, in sentences; null from a zcrxd that does not "
 	    "know"),
@@ -396,14 +396,14 @@ static SD_VARLINK_DEFINE_METHOD(AddFlow,
 	    "a context each flow goes to the queue with the fewest"),
 	IN(queue, INT, N),
 	DOC("Index of the attached TCP socket, listening or established, whose flows these are. WrongState "
-	    "if there are other connections already that would be steered along, or urgent data is on its "
-	    "way to it, unless the configuration has \"unsafe-kernel: allow\""),
+	    "if there are other connections already that would be steered along, or urgent data is in "
+	    "flight to it, unless the configuration has \"unsafe-kernel: allow\""),
 	IN(socketFileDescriptor, INT, N),
 	DOC("By value instead: for root, and for ports and addresses that the policy lists"),
 	IN_TYPED(flow, Flow, N),
 	DOC("Names of the flows within the lease, for RemoveFlow"), OUT(flowIds, STRING, A),
 	DOC("The flows as they were understood, in the same order"), OUT_TYPED(flows, Flow, A),
-	DOC("Those of them that somebody else's rule takes before the lease's own rule can, so that they are "
+	DOC("Those of them that a foreign rule takes before the lease's own rule can, so that they are "
 	    "copied, or not received at all; null if there are none"),
 	OUT_TYPED(taken, LeaseFlow, A | N),
 	DOC("Flows of a listener on all addresses for which the lease has no room, so that they are copied: the "
@@ -428,17 +428,17 @@ static SD_VARLINK_DEFINE_METHOD(Renew,
 	IN(timeToLiveUSec, INT, 0));
 
 static SD_VARLINK_DEFINE_METHOD(Tune,
-	DOC("The lease, until the end of which the settings hold; then they are as they were"),
+	DOC("The lease, until the end of which the settings hold; then the former ones are restored"),
 	IN(leaseId, STRING, 0),
 	HANDLE,
 	DOC("Which of the lease's queues, counted from 0; every one if null"), IN(queue, INT, N),
-	DOC("Empty polls before the interrupt is armed again, 0 to 100; as it is if null"),
+	DOC("Empty polls before the interrupt is armed again, 0 to 100; unchanged if null"),
 	IN(deferHardIrqs, INT, N),
-	DOC("Nanoseconds between polls meanwhile, 0 to 10 ms; as it is if null"),
+	DOC("Nanoseconds between polls meanwhile, 0 to 10 ms; unchanged if null"),
 	IN(groFlushTimeoutNSec, INT, N),
-	DOC("Nanoseconds without interrupts while the application polls, 0 to 100 ms; as it is if null"),
+	DOC("Nanoseconds without interrupts while the application polls, 0 to 100 ms; unchanged if null"),
 	IN(irqSuspendTimeoutNSec, INT, N),
-	DOC("CPUs that the interrupt may go to, a list such as 0-3,8 of less than 256 bytes; as it is "
+	DOC("CPUs that the interrupt may go to, a list such as 0-3,8 of less than 256 bytes; unchanged "
 	    "if null. Only CPUs on which the caller's process may run, unless he may administer. "
 	    "NotSupported where the interrupt is not known, is that of other queues too, or is managed "
 	    "by the kernel"),
@@ -450,7 +450,7 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Watch, SD_VARLINK_REQUIRES_MORE,
 	OUT_TYPED(event, Event, N));
 
 static SD_VARLINK_DEFINE_METHOD(Explain,
-	DOC("What to follow; what it leaves open may land in several places"),
+	DOC("The flow; fields that it leaves open may lead to several targets"),
 	IN_TYPED(flow, Flow, 0),
 	DOC("Where; may be null if the configuration has one interface only"),
 	IN(interface, STRING, N),
@@ -467,31 +467,31 @@ static SD_VARLINK_DEFINE_METHOD(Plan,
 
 static SD_VARLINK_DEFINE_METHOD(Apply,
 	DOC("Only this one; null for all"), IN(interface, STRING, N),
-	DOC("Also where it interrupts the default route, or who is logged in by ssh"), IN(force, BOOL, N),
-	DOC("Put everything back after so many microseconds unless Confirm comes before: 1 s to 1 day"),
+	DOC("Also where it interrupts the default route or an ssh session"), IN(force, BOOL, N),
+	DOC("Roll everything back after so many microseconds unless Confirm comes before: 1 s to 1 day"),
 	IN(confirmWithinUSec, INT, N),
 	DOC("What was changed, each with its outcome; empty if all was as configured"),
 	OUT_TYPED(changes, Change, A),
-	DOC("When it is put back; realtime clock, microseconds; null if nothing waits for Confirm"),
+	DOC("When it is rolled back; realtime clock, microseconds; null if nothing waits for Confirm"),
 	OUT(confirmUntilUSec, INT, N));
 
 static SD_VARLINK_DEFINE_METHOD(Confirm,
 	DOC("Only this one; null for all that wait for it"), IN(interface, STRING, N),
-	DOC("False: put it back now, instead of at the end of the time; true if null"),
+	DOC("False: roll it back now, instead of at the end of the time; true if null"),
 	IN(keep, BOOL, N),
-	DOC("The names of those that were confirmed, or put back"), OUT(interfaces, STRING, A));
+	DOC("The names of those that were confirmed, or rolled back"), OUT(interfaces, STRING, A));
 
 static SD_VARLINK_DEFINE_METHOD(Restore,
 	DOC("Which one"), IN(interface, STRING, 0),
-	DOC("Also where leases have to end for it, or the default route or who is logged in by ssh is interrupted"),
+	DOC("Also where leases have to end for it, or it interrupts the default route or an ssh session"),
 	IN(force, BOOL, N),
-	DOC("What was put back, each with its outcome; empty if all was as it was found"),
+	DOC("What was restored, each with its outcome; empty if all was at the baseline"),
 	OUT_TYPED(changes, Change, A));
 
 static SD_VARLINK_DEFINE_METHOD(Revoke,
 	DOC("The lease"), IN(leaseId, STRING, 0),
-	DOC("Signal the client if its queue cannot be taken back otherwise"), IN(force, BOOL, N),
-	DOC("How long the client may go on, in microseconds"), IN(graceUSec, INT, N),
+	DOC("Kill the client if its queue cannot be reclaimed otherwise"), IN(force, BOOL, N),
+	DOC("How long the client may continue, in microseconds"), IN(graceUSec, INT, N),
 	DOC("For the client and the journal"), IN(reason, STRING, N));
 
 static SD_VARLINK_DEFINE_METHOD(Reload,
@@ -548,15 +548,15 @@ SD_VARLINK_DEFINE_INTERFACE(io_zcrx_Manager, ZCRX_INTERFACE,
 	SD_VARLINK_SYMBOL_COMMENT("TCP packets by what they carry"), &vl_type_Flow,
 	SD_VARLINK_SYMBOL_COMMENT("A flow of a lease"), &vl_type_LeaseFlow,
 	SD_VARLINK_SYMBOL_COMMENT("Queues in a client's hands"), &vl_type_Lease,
-	SD_VARLINK_SYMBOL_COMMENT("How much of a flow lands in one place"), &vl_type_TargetShare,
-	SD_VARLINK_SYMBOL_COMMENT("Where a flow, or a part of it, lands"), &vl_type_FlowTarget,
+	SD_VARLINK_SYMBOL_COMMENT("How much of a flow goes to a target"), &vl_type_TargetShare,
+	SD_VARLINK_SYMBOL_COMMENT("Where packets of a flow, or of a part of it, go"), &vl_type_FlowTarget,
 	SD_VARLINK_SYMBOL_COMMENT("One step from what a NIC is to what the configuration says"),
 	&vl_type_Change,
 	SD_VARLINK_SYMBOL_COMMENT("Turns of the event loop that took about as long"), &vl_type_LoopBucket,
 	SD_VARLINK_SYMBOL_COMMENT("How long zcrxd was busy with one thing, while others waited"),
 	&vl_type_Loop,
 	SD_VARLINK_SYMBOL_COMMENT("Something happened"), &vl_type_Event,
-	SD_VARLINK_SYMBOL_COMMENT("Who calls, by the kernel's word"), &vl_type_Caller,
+	SD_VARLINK_SYMBOL_COMMENT("Who calls, as the kernel reports"), &vl_type_Caller,
 	SD_VARLINK_SYMBOL_COMMENT("The daemon, the kernel and every interface"),
 	&vl_method_Describe,
 	SD_VARLINK_SYMBOL_COMMENT("The leases that exist"), &vl_method_ListLeases,

@@ -6,7 +6,7 @@ makes of them. Read by the tests, and by table.py for docs/DRIVERS.md."""
 HABITS = {
     "location-any": (
         "bnxt, fbnic", "The driver picks the location of a rule; a given one is refused.",
-        "Asks the driver whether it picks locations, and takes the one that it is told."),
+        "Asks the driver whether it picks locations, and takes the one that it returns."),
     "location-given": (
         "mlx5, gve, ice, idpf, igb", "The location of a rule must be given.",
         "Takes the lowest that is free."),
@@ -15,41 +15,42 @@ HABITS = {
         "Never asks for a location that has a rule, and tries another one if somebody was faster. "
         "Every rule is read back."),
     "table-silent": (
-        "mlx5", "The size of the rule table is not told.", "Takes it to be mlx5's, 1024."),
+        "mlx5", "The driver does not report the size of the rule table.",
+        "Takes it to be mlx5's, 1024."),
     "one-field-set": (
         "ice", "All rules of a flow type match the same fields.",
         "Refuses the flow, and names the rule whose fields are other ones."),
     "rules-lost": (
-        "bnxt (MAC address), gve, mlx5 (device reset)", "Rules are lost without a word.",
-        "Looks at the rules again when the link changes, and puts back those that are missing."),
+        "bnxt (MAC address), gve, mlx5 (device reset)", "Rules are lost silently.",
+        "Reads the rules again when the link changes, and inserts those that are missing."),
     "split-fixed": (
         "bnxt, fbnic", "Headers are split from data whether asked for or not; \"disabled\" is "
         "refused. For the kernel only what was asked for counts.",
-        "Asks for it all the same, and goes back to \"unknown\", never to \"disabled\"."),
+        "Asks for it all the same, and restores it to \"unknown\", never to \"disabled\"."),
     "split-gro-hw": (
         "mlx5", "`tcp-data-split` needs `rx-gro-hw`.", "Switches `rx-gro-hw` on first."),
     "split-refused": (
         "those with old firmware", "There is no header/data split, and the driver says why.",
-        "Leaves the NIC as it is: degraded, with the driver's own words as the reason."),
+        "Leaves the NIC unchanged: degraded, with the driver's message as the reason."),
     "threshold-default": (
         "bnxt, fbnic", "`hds-thresh` is not 0 at first.", "Sets it to 0."),
     "threshold-none": (
         "gve, ice, idpf", "`hds-thresh` is not known.", "Does not send it."),
     "separate-channels": (
         "gve", "There are receive and transmit channels, none combined.",
-        "Counts receive channels, and leaves the others as they are."),
+        "Counts receive channels, and leaves the others unchanged."),
     "table-rewritten": (
         "igb", "A change of channels sets the RSS table to its default, and the kernel does not "
-        "know.", "Looks at the table again after the channels, and sets it again."),
+        "know.", "Reads the table again after the channels, and sets it again."),
     "no-contexts": (
         "gve, ice, idpf, igb", "There is one RSS table only.",
-        "Deals the flows of a lease of several queues out, each to one of them by a rule."),
+        "Assigns each flow of a lease of several queues to one of them by a rule."),
     "bounces": (
         "bnxt", "The device is closed and opened to set channels, rings or RSS.",
-        "Changes nothing that is as it should be, says so in the plan, and never does it to the "
-        "interface that carries the default route, or by which somebody is logged in, unless forced."),
+        "Changes nothing that is as configured, says so in the plan, and never does it to the "
+        "interface that carries the default route or an ssh session, unless forced."),
     "bind-stops-all": (
-        "mlx5, gve", "All queues stop for a moment whenever one is bound or given back.",
+        "mlx5, gve", "All queues stop for a moment whenever one is bound or released.",
         "Nothing: packets wait meanwhile."),
     "bind-needs-up": (
         "mlx5, bnxt, gve", "A queue can be bound only while the interface is up.",
@@ -59,8 +60,8 @@ HABITS = {
         "Refuses another `receiveBufferLength`, and says so."),
     "slow": (
         "many, with slow firmware", "Each setting, rule and binding takes seconds.",
-        "Works on one interface at a time in a thread of its own: nobody else waits, and who only "
-        "looks is told what was seen last."),
+        "Works on one interface at a time in a thread of its own: nobody else waits, and read-only "
+        "calls get the last known state."),
 }
 
 # Driver: the habits that imitate it, and what they do not imitate.

@@ -21,18 +21,18 @@ difference that was found in the drivers of Linux 7.2, and how that was tried: t
 (tests/nic) takes on the habit, alone and together with the others of a driver, and the lease tests
 (tests/drivers) run on it. The page is written by that run: `make test-drivers`.
 
-- configure: the NIC becomes what the configuration asks for, and a second look finds nothing to do
-- receive: an ordinary user receives by zero copy on a leased queue, nobody else's packets go there,
+- configure: the NIC is configured, and a second plan is empty
+- receive: an ordinary user receives by zero copy on a leased queue, no foreign packets go there,
   and root's own rule stays
 - queues: a lease of two queues with a ring each receives by zero copy on both; where the driver has
   no RSS contexts, each flow is assigned to one of them
-- kill: the client is killed under traffic, and everything is given back
-- revoke: the queue is taken back under traffic; the client goes on by copying, and no byte is lost
+- kill: the client is killed under traffic, and everything is reclaimed
+- revoke: the queue is reclaimed under traffic; the client falls back to copying, and no byte is lost
 - restart: the daemon is restarted under traffic, and no byte is lost
 - drift: somebody resets the RSS table and deletes the rule under traffic; both are repaired
 - plan: a change of the carve-out waits for the lease that it would disturb, under traffic, and
   follows when that has ended
-- restore: the NIC is put back as it was found, configured again as planned, and put back again
+- restore: the NIC is restored to its baseline, configured again as planned, and restored again
 
 "yes" and "no" are how these tests ended; "refused" is an end about which the driver leaves no choice;
 what has a "-" was not tried. Beyond these, what a habit changes has a test of its own there: that lost
