@@ -55,7 +55,7 @@ static int cannot_connect(struct zcrx_client *c, int error)
 		remedy = "Is it running? Try: systemctl start zcrxd.socket";
 		break;
 	case -EACCES:
-		remedy = "The socket is for everybody by default; see what guards the path.";
+		remedy = "By default everybody may connect; check the permissions of the socket and its directory.";
 		break;
 	default:
 		remedy = "See the journal: journalctl -u zcrxd.";

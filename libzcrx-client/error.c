@@ -134,7 +134,7 @@ const char *stream_error(int error)
 	switch (error) {
 	case -ENOMEM:
 		return "No free buffer to receive into: the area is too small for the NIC's ring "
-		       "(ethtool -g), or the kernel cannot go on by copying (it can since 6.19).";
+		       "(ethtool -g), or the kernel cannot fall back to copying (it can since 6.19).";
 	case -EFAULT:
 		return "Payload landed in another lease's memory: the flow is steered to a queue "
 		       "that is not this one any more.";

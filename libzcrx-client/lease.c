@@ -203,12 +203,12 @@ static int look_up(struct zcrx_lease *l, const char *id)
 	if (r < 0)
 		return r;
 	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", id));
-	r = client_call(l->client, "look a lease up", ZCRX_METHOD("ListLeases"), r, parameters,
+	r = client_call(l->client, "look up a lease", ZCRX_METHOD("ListLeases"), r, parameters,
 			&reply);
 	if (r < 0)
 		return r;
 	r = describe(l, sd_json_variant_by_key(reply, "lease"));
-	return r == -EBADMSG ? client_bad_reply(l->client, "look a lease up") : r;
+	return r == -EBADMSG ? client_bad_reply(l->client, "look up a lease") : r;
 }
 
 int zcrx_lease_open(struct zcrx_lease *lease, const char *id)

@@ -84,7 +84,7 @@ def test_without_the_daemon():
         for user, refused in (None, {}), ("mallory", {"policy": "no", "unsafe-kernel": "unknown"}):
             missing, found = check(user=user, status=1)  # all that are configured
             assert missing == dict(UNPROVED, zcrxd="no", configured="no", **refused)
-            assert found["zcrxd"]["found"] == "nobody listens"
+            assert found["zcrxd"]["found"] == "nothing listens on its socket"
             assert found["configured"]["found"] == "listed in /etc/zcrxd.yaml"
             assert found["link"]["interface"] == "zc0"
         # Nobody repairs it meanwhile.

@@ -119,8 +119,8 @@ static void world_init(struct world *w)
 	     NULL, NULL)                                                                           \
 	CASE(of_a_container, MACHINE.caller = (char *)"of a container: another user namespace",     \
 	     "where=advice", "another user namespace", "where: host")                              \
-	CASE(no_daemon, MACHINE.daemon_error = "nobody listens", "zcrxd=no", "nobody listens",     \
-	     "systemctl")                                                                          \
+	CASE(no_daemon, MACHINE.daemon_error = "nothing listens on its socket", "zcrxd=no",         \
+	     "nothing listens on its socket", "systemctl")                                         \
 	CASE(wrong_with_itself, MACHINE.daemon_problem = (char *)"It cannot write.",                \
 	     "zcrxd-itself=no", "something is wrong", "It cannot write. See zcrxctl status.")      \
 	CASE(down, NIC.up = false,                                                                 \

@@ -110,13 +110,13 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 		return ctl_fail(CTL_USAGE, "--socket %s: expected an absolute path.", ctl->socket);
 	r = run_check(ctl, arguments[0], &report);
 	if (r == -ENOENT)
-		return ctl_fail(CTL_FAILED, "Cannot look at this machine: there is no %s. It comes with zcrxd; "
+		return ctl_fail(CTL_FAILED, "Cannot inspect this machine: there is no %s. It comes with zcrxd; "
 					    "install that here.", check_program());
 	if (r < 0)
-		return ctl_fail(CTL_FAILED, "Cannot look at this machine with %s: %s.", check_program(),
+		return ctl_fail(CTL_FAILED, "Cannot inspect this machine with %s: %s.", check_program(),
 				strerror(-r));
 	if (!report)
-		return ctl_fail(CTL_FAILED, "Cannot look at this machine: %s failed.", check_program());
+		return ctl_fail(CTL_FAILED, "Cannot inspect this machine: %s failed.", check_program());
 	if (ctl->json != JSON_OFF)
 		status = ctl_print_json(ctl, report);
 	else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * zcrxctl explain: where would this flow land.
+ * zcrxctl explain: where would this flow go.
  */
 #include <inttypes.h>
 
@@ -60,7 +60,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 const struct command command_explain = {
 	.name = "explain",
 	.arguments = "SPEC [INTERFACE]",
-	.help = "tell where a flow would land",
+	.help = "show where a flow would go",
 	.min_arguments = 1,
 	.max_arguments = 2,
 	.run = run,

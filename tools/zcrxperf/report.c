@@ -79,7 +79,7 @@ static void print_text(const struct session *s, const struct figures *f)
 		       f->wrong, f->first_wrong, f->wrong_connection);
 	printf("processor  %.3f s\n", f->cpu_seconds);
 	if (s->lease_lost)
-		puts("lease      lost on the way");
+		puts("lease      ended meanwhile");
 }
 
 static int build_queues(const struct session *s, sd_json_variant **ret)

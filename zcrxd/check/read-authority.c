@@ -66,7 +66,7 @@ static int ask_daemon(const char *socket, struct machine_facts *m, sd_json_varia
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
-		m->daemon_error = r == -ENOENT || r == -ECONNREFUSED ? "nobody listens" : strerror(-r);
+		m->daemon_error = r == -ENOENT || r == -ECONNREFUSED ? "nothing listens on its socket" : strerror(-r);
 	else if (error_id)
 		m->daemon_error = "does not answer";
 	if (m->daemon_error)
@@ -107,7 +107,7 @@ static int view_of_daemon(sd_json_variant *interface, struct interface_facts *f)
 	f->reason = reason ? strdup(reason) : NULL;
 	f->may = !interface || refusal ? MAY_NOT : MAY_LEASE;
 	f->why_not = refusal ? strdup(refusal) :
-		     interface ? NULL : strdup("zcrxd does not look after this interface.");
+		     interface ? NULL : strdup("zcrxd does not manage this interface.");
 	return (reason && !f->reason) || (f->may == MAY_NOT && !f->why_not) ? -ENOMEM : 0;
 }
 

@@ -138,7 +138,7 @@ static void judge_steering(const struct subject *s)
 	q = REQUIRE(s, "rss", yes_if(n->has_rss && rss < all),
 		    n->has_rss ? "spreads over %u of %u queues" : "the driver tells of no table", rss, all);
 	if (n->has_rss)
-		ADVISE(s, q, "Everybody's packets would land in a leased queue; " BY_ZCRXD
+		ADVISE(s, q, "Ordinary packets would arrive on a leased queue; " BY_ZCRXD
 			     "ethtool -X %s equal %u", s->name, all > 1 ? all - 1 : 1);
 	else
 		ADVISE(s, q, "Queues cannot be kept free of everybody's packets: use another NIC or "

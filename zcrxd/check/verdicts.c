@@ -147,7 +147,7 @@ static void judge_leasing(const struct machine_facts *m, struct report *report)
 				 VERDICT_UNKNOWN :
 				 yes_if(has);
 	struct requirement *q = require(report, NULL, "queue-leasing", v, "%s",
-					v == VERDICT_YES ? "queues can be taken back at once" :
+					v == VERDICT_YES ? "queues can be reclaimed at once" :
 					v == VERDICT_NO	 ? "not in this kernel" :
 							   "needs CONFIG_NETKIT, too");
 
@@ -267,7 +267,7 @@ static void judge_surroundings(const struct machine_facts *m, struct report *rep
 	q = require(report, NULL, "irq-affinity", yes_if(!m->irqbalance), "irqbalance %s",
 		    m->irqbalance ? "runs" : "does not run");
 	q->optional = true;
-	advise(report, q, "It moves the interrupts of leased queues about: tell it to leave them alone, all of "
+	advise(report, q, "It moves the interrupts of leased queues: exclude them, all of "
 			  "the NIC's driver (irqbalance --banmod=MODULE), or single ones (--banirq=N), as "
 			  "`zcrxctl status --json` numbers them until the channels change.");
 	q = require(report, NULL, "zcrxd", yes_if(!m->daemon_error), "%s%s",

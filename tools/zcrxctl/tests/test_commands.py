@@ -375,7 +375,7 @@ def test_check_without_a_daemon(server):
     """It looks for itself; what it finds on this machine is not for a test to say."""
     found = check(server)
     assert found["zcrxd"] == {"requirement": "zcrxd", "verdict": "no", "optional": False,
-                              "found": "nobody listens",
+                              "found": "nothing listens on its socket",
                               "remedy": "systemctl enable --now zcrxd.socket zcrxd"}
     assert found["link"]["interface"] == "lo" and "interface" not in found["netlink"]
     assert (found["channels"]["verdict"], found["channels"]["found"]) == (
@@ -402,10 +402,10 @@ def test_check_of_what_the_daemon_leases(server):
 
 
 @pytest.mark.parametrize("program, said", [
-    ("/nonexistent/zcrxd-check", "Cannot look at this machine: there is no /nonexistent/zcrxd-check. It comes "
+    ("/nonexistent/zcrxd-check", "Cannot inspect this machine: there is no /nonexistent/zcrxd-check. It comes "
                                  "with zcrxd; install that here."),
-    ("/bin/false", "Cannot look at this machine: /bin/false failed."),
-    ("/bin/true", "Cannot look at this machine with /bin/true: No data available."),
+    ("/bin/false", "Cannot inspect this machine: /bin/false failed."),
+    ("/bin/true", "Cannot inspect this machine with /bin/true: No data available."),
 ])
 def test_check_without_who_looks(server, monkeypatch, program, said):
     monkeypatch.setitem(ENVIRONMENT, "ZCRXD_CHECK", program)
