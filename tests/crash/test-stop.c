@@ -201,7 +201,7 @@ static void test_held(void **state)
 	world_kill(&w);
 	start_again();
 	assert_false(is_configured());
-	assert_non_null(strstr(reason(), "as it was found"));
+	assert_non_null(strstr(reason(), "restored to its baseline"));
 	end_by(SIGUSR1);
 	start_again();
 	assert_true(is_configured());

@@ -238,7 +238,7 @@ def test_other_buffers_are_refused(mode):
 
 
 def test_restore(mode):
-    """The NIC is put back as it was found; an Apply says what each step did, and leads back."""
+    """The NIC is restored to its baseline; an Apply says what each step did, and configures it again."""
     machine.call("Restore", interface="zc0")
     assert simnic.settings() == machine.found
     planned, applied = (machine.call(method, interface="zc0")[0]["parameters"]["changes"]

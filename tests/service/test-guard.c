@@ -107,7 +107,7 @@ static void test_other_ways(void **state)
 	assert_int_equal(sim_add_login(d.sim, SIM0, FLOW_TCP4, &peer), 0);
 	assert_string_equal(call(link, "Apply", &reply, "{}"), WRONG_STATE);
 	assert_string_equal(text_of(reply, "state"), "ssh");
-	assert_non_null(strstr(text_of(reply, "message"), "The way back to 10.9.0.2"));
+	assert_non_null(strstr(text_of(reply, "message"), "The route to 10.9.0.2"));
 	expect_untouched(&d);
 	assert_null(call(link, "Apply", NULL, "{\"force\":true}"));
 	expect_interface(link, "configured");

@@ -229,7 +229,7 @@ static void test_refused_config(void **state)
 	daemon_write_config(&d, "interface: []\n");
 	assert_non_null(call(link, "Reload", NULL, "{}"));
 	expect_said(text_of(describe(link), "refusedConfig"), "zcrxd.yaml:1:1: interface: found");
-	expect_said(problem(link), "was refused when zcrxd read it last, and what it had read before holds.");
+	expect_said(problem(link), "was refused when zcrxd read it last, and the configuration before stays in force.");
 	/* Nobody waits for who might write into it. */
 	assert_int_equal(unlink(d.config_path), 0);
 	assert_int_equal(mkfifo(d.config_path, 0600), 0);
@@ -259,7 +259,7 @@ static void test_no_room_at_start(void **state)
 	assert_int_equal(mkdir(path, 0700), 0); /* the temporary file cannot be made */
 	daemon_run(&d);
 	link = daemon_connect(&d);
-	expect_said(problem(link), "zcrxd cannot write down in ");
+	expect_said(problem(link), "zcrxd cannot save the record of leases in ");
 	assert_string_equal(client_open(&d, &c, CLIENT_RESERVED), "io.zcrx.Manager.KernelRejected");
 	client_close(&c);
 	assert_int_equal(rmdir(path), 0);

@@ -225,7 +225,7 @@ static void test_undo_fails(void **state)
 	reply = interface_of(link);
 	assert_string_equal(text_of(reply, "state"), "degraded");
 	if (!strstr(text_of(reply, "reason"), ": Input/output error (no more).") ||
-	    !strstr(text_of(reply, "reason"), "Whether it is as it was found again cannot be seen"))
+	    !strstr(text_of(reply, "reason"), "Whether it was restored cannot be seen"))
 		fail_msg("it says: %s", text_of(reply, "reason"));
 	/* It goes on from wherever that has left it. */
 	assert_null(call(link, "Apply", NULL, "{}"));

@@ -95,12 +95,12 @@ static void test_over(void **state)
 	expect(&s, RECOVERY_FORGET, "the interface is gone");
 	scene_init(&s);
 	s.lease.damaged = "persistent";
-	expect(&s, RECOVERY_TAKE_BACK, "what was on record of it could not be read");
+	expect(&s, RECOVERY_TAKE_BACK, "its record could not be read");
 	scene_init(&s);
 	s.lease.state = LEASE_DRAINING;
-	expect(&s, RECOVERY_TAKE_BACK, "it was being taken back");
+	expect(&s, RECOVERY_TAKE_BACK, "it was being reclaimed");
 	s.lease.state = LEASE_QUARANTINED;
-	expect(&s, RECOVERY_TAKE_BACK, "it was being taken back");
+	expect(&s, RECOVERY_TAKE_BACK, "it was being reclaimed");
 	scene_init(&s);
 	s.lease.granted = false;
 	expect(&s, RECOVERY_TAKE_BACK, "zcrxd ended while the lease was being made");

@@ -85,11 +85,11 @@ static void wait_until_as_found(void)
 		_cleanup_(nic_state_freep) struct nic_state *s = observe(&d);
 
 		if (is_as_found(s) && streq(text_of(interface(), "state"), "degraded") &&
-		    !strstr(text_of(interface(), "reason"), "on its way"))
+		    !strstr(text_of(interface(), "reason"), "being restored"))
 			return;
 		usleep(5000);
 	}
-	fail_msg("it is not put back");
+	fail_msg("it is not restored");
 }
 
 static struct origin noted(void)
@@ -138,7 +138,7 @@ static void test_restore(void **state)
 		assert_null(call(admin, "Restore", &reply, "{\"interface\":\"sim0\"}"));
 		assert_true(sd_json_variant_elements(sd_json_variant_by_key(reply, "changes")) >= 5);
 		expect_as_found();
-		expect_held("as it was found");
+		expect_held("restored to its baseline");
 		/* Nothing but the word of an administrator configures it now. */
 		assert_int_equal(sim_set_up(d.sim, SIM0, true), 0);
 		assert_int_equal(sim_overrun(d.sim), 0);
@@ -260,7 +260,7 @@ static void wait_until_settled(void)
 		_cleanup_(nic_state_freep) struct nic_state *s = observe(&d);
 		sd_json_variant *v = interface();
 
-		if (is_as_found(s) && strstr(text_of(v, "reason"), "as it was found"))
+		if (is_as_found(s) && strstr(text_of(v, "reason"), "restored to its baseline"))
 			return;
 		if (streq(text_of(v, "state"), "configured")) {
 			expect_configured();
@@ -396,7 +396,7 @@ static void test_put_back_at_once(void **state)
 	assert_null(call(admin, "Confirm", &reply, "{\"keep\":false}"));
 	assert_int_equal(sd_json_variant_elements(sd_json_variant_by_key(reply, "interfaces")), 1);
 	expect_as_found();
-	expect_held("put back");
+	expect_held("rolled back");
 	stop();
 }
 
@@ -476,7 +476,7 @@ static void test_cannot_note(void **state)
 	daemon_run(&d);
 	admin = daemon_connect(&d);
 	expect_as_found();
-	assert_non_null(strstr(text_of(interface(), "reason"), "write down how"));
+	assert_non_null(strstr(text_of(interface(), "reason"), "save the baseline"));
 	assert_int_equal(rmdir(path), 0);
 	assert_null(call(admin, "Apply", NULL, "{}"));
 	expect_configured();

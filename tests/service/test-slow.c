@@ -109,7 +109,7 @@ static void test_appearing(void **state)
 		i = interface_of(link, "sim1");
 	while (number_of(i, "index") != SIM1);
 	assert_string_equal(text_of(i, "state"), "missing");
-	assert_string_equal(text_of(i, "reason"), "it was found, and is being set up");
+	assert_string_equal(text_of(i, "reason"), "it has appeared, and is being configured");
 	sim_set_delay(d.sim, 0);
 	do
 		i = interface_of(link, "sim1");

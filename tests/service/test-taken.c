@@ -174,7 +174,7 @@ static void test_watch_of_the_lease(void **state)
 	put(d, 0, RULE_TO_QUEUE, c.port);
 	wait_until_told(link, told, "taken: rule 0, which is not zcrxd's, takes tcp4,dst=127.0.0.1");
 	assert_int_equal(sim_remove_rule(d->sim, SIM0, 0), 0);
-	wait_until_told(link, told, "steered: nobody else's rule takes its flows any more");
+	wait_until_told(link, told, "steered: no foreign rule takes its flows any more");
 	client_close(&c);
 	wait_until_clean(d);
 }

@@ -58,7 +58,7 @@ def test_reload_keeps_the_good_one(root, text, message):
             else:
                 done = subprocess.run(["systemctl", "reload", "zcrxd"], capture_output=True)
                 assert done.returncode != 0
-            assert any(f"/etc/zcrxd.yaml:{message}" in said and "stays as it was" in said
+            assert any(f"/etc/zcrxd.yaml:{message}" in said and "is unchanged" in said
                        for said in machine.messages(cursor))
             after = root.call("Describe")
             assert [i["zeroCopyCount"] for i in after["interfaces"]] == [
@@ -66,8 +66,8 @@ def test_reload_keeps_the_good_one(root, text, message):
             with root.acquire():
                 pass
         # Whoever looks is told, and not only the journal.
-        said = (f"/etc/zcrxd.yaml was refused when zcrxd read it last, and what it had read before "
-                f"holds. /etc/zcrxd.yaml:{message}")
+        said = (f"/etc/zcrxd.yaml was refused when zcrxd read it last, and the configuration "
+                f"before stays in force. /etc/zcrxd.yaml:{message}")
         assert after["problems"] == [said]
         assert machine.show("zcrxd", "StatusText").endswith(said)
         assert machine.show("zcrxd", "ActiveState") == "active"

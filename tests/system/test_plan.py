@@ -77,7 +77,7 @@ def test_each_step_fails(root, found, operation, skip, failed):
         for i, step in enumerate(STEPS)]
     assert picture() == found
     reason = interface(root)["reason"]
-    assert f"Cannot set {failed} of zc0" in reason and "put back" not in reason
+    assert f"Cannot set {failed} of zc0" in reason and "restored" not in reason
 
 
 def test_undo_fails(root, found):
@@ -90,7 +90,7 @@ def test_undo_fails(root, found):
     assert "injected failure of ringparam" in changes["rings"]["message"]
     assert changes["rss"]["outcome"] == "undone"
     reason = interface(root)["reason"]
-    assert "It could not be put back as it was found: rings is 256, was 512, and" in reason
+    assert "It could not be restored: rings is 256, was 512, and" in reason
     simnic.lift_faults()
     assert {change["outcome"] for change in root.call("Apply")["changes"]} == {"done"}
     assert interface(root)["state"] == "configured"
@@ -152,9 +152,9 @@ WAYS = {
         ("link add link zc0 name zc0.5 type vlan id 5", "link del zc0.5"),
         ("link set zc0.5 up", "link set zc0.5 down"), ("route add default dev zc0.5 metric 9", "link set zc0.5 up")),
         "default-route", "zc0 carries the default route"),
-    "ssh": (lambda: logged_in(22), "ssh", "The way back to 10.9.0.2, from where somebody is logged in"),
-    "ssh by IPv6": (lambda: logged_in(22, "::", socket.AF_INET6), "ssh", "The way back to 10.9.0.2, from"),
-    "sshd at another port": (lambda: ssh_service(2222), "ssh", "The way back to 10.9.0.2, from where"),
+    "ssh": (lambda: logged_in(22), "ssh", "The route to 10.9.0.2, the peer of an ssh session"),
+    "ssh by IPv6": (lambda: logged_in(22, "::", socket.AF_INET6), "ssh", "The route to 10.9.0.2, the peer"),
+    "sshd at another port": (lambda: ssh_service(2222), "ssh", "The route to 10.9.0.2, the peer of"),
     "nothing": (lambda: logged_in(2223), None, None),
 }
 

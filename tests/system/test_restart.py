@@ -240,7 +240,7 @@ def test_a_second_zcrxd_touches_nothing():
             record = f.read()
         assert by_hand("--socket=/run/another") == (
             "systemd keeps the handles of 1 lease for zcrxd.service, and a zcrxd that is started "
-            f"otherwise would end them. Nothing was touched. Either: systemctl start zcrxd; or, if they "
+            f"otherwise would end them. Nothing was changed. Either: systemctl start zcrxd; or, if they "
             f"may end: rm {STATE}")
         with open(STATE, "rb") as f:
             assert f.read() == record
@@ -307,12 +307,12 @@ def test_no_room():
             with pytest.raises(Error) as refused:
                 bob.acquire()
             assert refused.value.message == (
-                "Cannot grant a lease: No space left on device. zcrxd could not write down in "
-                f"{STATE} who owns what, so nothing was done. Is there room in /run?")
+                "Cannot grant a lease: No space left on device. zcrxd could not save the record "
+                f"of leases in {STATE}, so nothing was done. Is there room in /run?")
             machine.systemctl("restart", "zcrxd")
-            said = ("zcrxd cannot write down in /run/zcrxd/state who owns what: No space left on "
-                    "device. Until it can, which is tried every 5 s, no queue is leased and no flow "
-                    "is added. Is there room in /run?")
+            said = ("zcrxd cannot save the record of leases in /run/zcrxd/state: No space left on "
+                    "device. It tries again every 5 s; until then no queue is leased and no flow is "
+                    "added. Is there room in /run?")
             assert machine.call("Describe")[0]["parameters"]["problems"] == [said]
             assert machine.show("zcrxd", "StatusText").endswith(said)
             found = {one["requirement"]: one for one in machine.ctl_json("check", "zc0", status=1)}

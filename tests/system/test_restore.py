@@ -81,7 +81,7 @@ def test_zcrxctl_dies_before_anybody_confirms(found):
                                   stdin=slave, stdout=slave, stderr=slave) as zcrxctl:
                 os.close(slave)
                 said = b""
-                while b"Enter keeps this" not in said:
+                while b"Press Enter to keep" not in said:
                     said += os.read(master, 4096)
                 assert "confirmUntilUSec" in interface()
                 zcrxctl.kill()

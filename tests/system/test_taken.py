@@ -120,7 +120,7 @@ def test_a_way_to_a_free_queue():
             assert (queue["state"], queue["reason"]) == ("quarantined", reason)
             assert f"zc0 queue 4 (quarantined): {reason}" in status()
             refused = machine.ctl("lease", "--queues", "3", status=4).stderr
-            assert "zc0 has 2 of 4 zero-copy queues free, 3 asked. 1 is withheld; of queue 4: " in \
+            assert "zc0 has 2 of 4 zero-copy queues free, 3 asked. 1 is quarantined; queue 4: " in \
                 " ".join(refused.split())
     finally:
         run(*reason.split("with: ")[1].split())

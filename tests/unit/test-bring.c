@@ -65,10 +65,10 @@ static bool check_failure(struct machine *m, const struct nic_state *found, cons
 			assert_non_null(b->results[i].message);
 		assert_true(b->results[i].outcome != STEP_DONE);
 	}
-	if (!as_found && !strstr(f->message, "as it was found"))
-		fail_msg("not as it was found, but: %s", f->message);
-	if (as_found && strstr(f->message, "could not be put back"))
-		fail_msg("as it was found, but: %s", f->message);
+	if (!as_found && !strstr(f->message, "restored"))
+		fail_msg("not restored, but: %s", f->message);
+	if (as_found && strstr(f->message, "could not be restored"))
+		fail_msg("restored, but: %s", f->message);
 	if (as_found && undo_failed)
 		CHECK_CONTAINS(f->message, "cannot be seen");
 	return as_found;
@@ -215,7 +215,7 @@ static void test_table_refused_quietly(void **state)
 
 	(void)state;
 	assert_int_equal(bring(&a.nic, &c, &b, &f), ZCRX_KERNEL_REJECTED);
-	CHECK_CONTAINS(f.message, "The driver of eth0 takes rss back whenever it is set.");
+	CHECK_CONTAINS(f.message, "The driver of eth0 reverts rss whenever it is set.");
 	now = observe(&m);
 	assert_true(nics_look_same(s, now));
 	bring_done(&b);

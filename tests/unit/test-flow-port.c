@@ -185,9 +185,9 @@ static void test_receiver(void **state)
 		{ TCP_ESTABLISHED, { 1, TCP_ESTABLISHED, 1000 }, NULL },
 		{ TCP_ESTABLISHED, { 1, TCP_CLOSE_WAIT, 1000 }, NULL },
 		/* Disconnected, and something else since. */
-		{ TCP_LISTEN, { 1, TCP_ESTABLISHED, 1000 }, "not any more what it was when it was sent, "
+		{ TCP_LISTEN, { 1, TCP_ESTABLISHED, 1000 }, "no longer what it was when it was sent, "
 							    "a listener" },
-		{ TCP_ESTABLISHED, { 1, TCP_LISTEN, 1000 }, "not any more what it was when it was sent, "
+		{ TCP_ESTABLISHED, { 1, TCP_LISTEN, 1000 }, "no longer what it was when it was sent, "
 							    "connected" },
 		{ TCP_LISTEN, { 2, TCP_LISTEN, 1000 }, NULL }, /* SO_REUSEPORT */
 		{ TCP_LISTEN, { 2, TCP_LISTEN, 1001 }, "for another socket (of uid 1001)" },

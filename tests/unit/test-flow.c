@@ -103,8 +103,8 @@ static void test_bad_addresses(void **state)
 		{ FLOW_TCP6, "fd09::1/129", "from 1 to 128" },
 		{ FLOW_TCP4, "10.0.0.1/24", "has bits behind its prefix; clear them" },
 		{ FLOW_TCP6, "fd09::1/64", "has bits behind its prefix; clear them" },
-		{ FLOW_TCP4, "0.0.0.0", "is nobody's address; leaving it out means any." },
-		{ FLOW_TCP6, "::", "is nobody's address; leaving it out means any." },
+		{ FLOW_TCP4, "0.0.0.0", "is not a valid host address; leaving it out means any." },
+		{ FLOW_TCP6, "::", "is not a valid host address; leaving it out means any." },
 		{ FLOW_TCP6, "::ffff:10.0.0.1", "is an IPv4 address in IPv6 clothes; use tcp4." },
 		{ FLOW_TCP6, "::ffff:10.0.0.0/104", "use tcp4" },
 	};

@@ -179,8 +179,8 @@ static void test_refuse(void **state)
 	assert_int_equal(inventory_quarantine(&i, 5, "odd"), 0);
 	assert_int_equal(inventory_quarantine(&i, 6, "even"), 0);
 	assert_int_equal(inventory_refuse(&i, "nic0", 3, "More.", &withheld), ZCRX_NO_QUEUE_AVAILABLE);
-	assert_string_equal(withheld.message, "nic0 has 2 of 4 zero-copy queues free, 3 asked. 2 are withheld; "
-					      "of queue 5: odd. More. See zcrxctl status nic0.");
+	assert_string_equal(withheld.message, "nic0 has 2 of 4 zero-copy queues free, 3 asked. 2 are quarantined; "
+					      "queue 5: odd. More. See zcrxctl status nic0.");
 	inventory_done(&i);
 }
 

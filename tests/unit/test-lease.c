@@ -140,7 +140,7 @@ static void test_refusals(void **state)
 			 ZCRX_WRONG_STATE);
 	assert_string_equal(f.message,
 			    "Lease 0000002a is draining, so register is not possible; it "
-			    "is being taken back; acquire another one.");
+			    "is being reclaimed; acquire another one.");
 	assert_int_equal(lease_refusal(LEASE_QUARANTINED, LEASE_REGISTER, "0000002a", NULL),
 			 ZCRX_WRONG_STATE);
 }

@@ -362,7 +362,7 @@ static void test_missing_features(void **state)
 }
 
 #define UNKNOWN "the link may bounce: nothing is known of "
-#define PAUSE	"traffic pauses, the queues are made anew by mlx5_core"
+#define PAUSE	"traffic pauses, the queues are recreated by mlx5_core"
 #define BOUNCE	"the link bounces, as it does with bnxt_en"
 
 static void check_effect(enum step_op op, const char *driver, const char *expected)

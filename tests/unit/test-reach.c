@@ -142,7 +142,7 @@ static void test_routes(void **state)
 		/* Who is logged in is a reason of its own, where there is no other. */
 		add_login(&reach, FLOW_TCP4, "10.9.0.2");
 		expect(&reach, rows[i].why ? "default-route" : "ssh",
-		       rows[i].why ?: "The way back to 10.9.0.2, from where somebody is logged in by ssh, "
+		       rows[i].why ?: "The route to 10.9.0.2, the peer of an ssh session, "
 				      "leads through zc0, and");
 	}
 }
@@ -155,12 +155,12 @@ static void test_logins(void **state)
 	add_login(&reach, FLOW_TCP4, "10.9.0.2");
 	add_login(&reach, FLOW_TCP6, "fd09::2");
 	add_login(&reach, FLOW_TCP4, "10.9.0.2");
-	expect(&reach, "ssh", "The way back to 10.9.0.2, fd09::2, from");
+	expect(&reach, "ssh", "The route to 10.9.0.2, fd09::2, the peer");
 	add_login(&reach, FLOW_TCP4, "10.9.0.3");
 	add_login(&reach, FLOW_TCP4, "10.9.0.4");
-	expect(&reach, "ssh", "The way back to 10.9.0.2, fd09::2, 10.9.0.3, 10.9.0.4, from");
+	expect(&reach, "ssh", "The route to 10.9.0.2, fd09::2, 10.9.0.3, 10.9.0.4, the peer");
 	add_login(&reach, FLOW_TCP4, "10.9.0.5");
-	expect(&reach, "ssh", "The way back to 10.9.0.2, fd09::2, 10.9.0.3, 10.9.0.4 and others, from");
+	expect(&reach, "ssh", "The route to 10.9.0.2, fd09::2, 10.9.0.3, 10.9.0.4 and others, the peer");
 }
 
 int main(void)

@@ -13,7 +13,7 @@ static enum exit_status tell_result(sd_varlink *link)
 	const char *refused = status == CTL_DONE ? field_string(description, "refusedConfig") : NULL;
 
 	if (refused)
-		status = ctl_fail(CTL_FAILED, "The configuration stays as it was: %s", refused);
+		status = ctl_fail(CTL_FAILED, "The configuration is unchanged: %s", refused);
 	sd_json_variant_unref(description);
 	return status;
 }

@@ -13,7 +13,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 const struct command command_restore = {
 	.name = "restore",
 	.arguments = "INTERFACE",
-	.help = "put a NIC back as it was found",
+	.help = "restore the settings from before zcrxd",
 	.options = TAKES(OPTION_FORCE),
 	.min_arguments = 1,
 	.max_arguments = 1,

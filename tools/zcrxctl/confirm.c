@@ -52,7 +52,7 @@ enum exit_status ctl_confirm(const struct ctl *ctl, const char *interface, bool 
 		if (!ctl->legend || !sd_json_variant_is_string(name))
 			continue;
 		text_put(stdout, sd_json_variant_string(name));
-		puts(keep ? " keeps what was applied." : " is as it was before.");
+		puts(keep ? " keeps the changes." : " is rolled back.");
 	}
 	return CTL_DONE;
 }
@@ -60,7 +60,9 @@ enum exit_status ctl_confirm(const struct ctl *ctl, const char *interface, bool 
 /* Seconds, one line, over and over. */
 static void ask(uint64_t left)
 {
-	fprintf(stderr, "\rEnter keeps this, Ctrl-C puts it back. It goes back in %" PRIu64 " s. \b",
+	fprintf(stderr,
+		"\rPress Enter to keep the changes, Ctrl-C to roll back. Rolling back in %" PRIu64
+		" s. \b",
 		(left + USEC_PER_SEC - 1) / USEC_PER_SEC);
 }
 
@@ -128,7 +130,7 @@ enum exit_status ctl_await_confirmation(const struct ctl *ctl, const char *inter
 		_cleanup_free_ char *span = until > now_usec() ? text_span(until - now_usec()) : NULL;
 
 		if (ctl->legend && ctl->json == JSON_OFF)
-			printf("It goes back in %s unless you say: zcrxctl apply --confirm%s%s\n",
+			printf("Rolling back in %s unless confirmed with: zcrxctl apply --confirm%s%s\n",
 			       span ?: "no time", *name ? " " : "", name);
 		return status;
 	}
@@ -141,7 +143,7 @@ enum exit_status ctl_await_confirmation(const struct ctl *ctl, const char *inter
 		status = CTL_FAILED;
 		break;
 	case ANSWER_NONE:
-		status = ctl_fail(CTL_FAILED, "Not confirmed in time: it goes back to what it was.");
+		status = ctl_fail(CTL_FAILED, "Not confirmed in time: the changes are rolled back.");
 		break;
 	}
 	return status != CTL_DONE ? status : confirmed;

@@ -119,7 +119,7 @@ static int target_sentence(const struct flow_target *l, const struct lease *leas
 	int r = -1;
 
 	if (!rule)
-		r = asprintf(ret, !l->table ? "The RSS table cannot be read: it may land anywhere." :
+		r = asprintf(ret, !l->table ? "The RSS table cannot be read: its queue is unknown." :
 				  l->share == TARGET_ALL ? "No rule matches: RSS spreads it." :
 							    "What no rule matches is spread by RSS.");
 	else if (lease && rule->action == RULE_TO_CONTEXT)

@@ -59,7 +59,7 @@ static void on_acquired(struct lease *l, int r, struct fault *fault, void *userd
 		r = reply_handle(link, l, v);
 	/* Nobody got the handle: nobody will ever close it. */
 	if (r < 0 || (!l->persistent && l->n_handles == 0))
-		(void)lease_event(l, LEASE_RELEASE, "the client was gone before it had its lease", NULL);
+		(void)lease_event(l, LEASE_RELEASE, "the client went away before it had its lease", NULL);
 }
 
 static int check_name(const char *name, struct fault *reterr)

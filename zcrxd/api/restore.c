@@ -81,7 +81,7 @@ static void confirm_all(struct confirmation *q, struct api *api, bool keep)
 		}
 	if (!any)
 		q->r = fault_set(&q->fault, ZCRX_WRONG_STATE, "confirmed",
-				 "There is nothing to confirm: it was confirmed, or put back.");
+				 "There is nothing to confirm: the changes were confirmed, or rolled back.");
 }
 
 static const sd_json_dispatch_field confirm_fields[] = {

@@ -27,7 +27,7 @@ static const char *why_withheld(const struct device *d, uint32_t queue, struct f
 			      n);
 	else if (!nic_state_queue_clean(d->observed, queue))
 		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL,
-			      "the kernel shows it in use by somebody else");
+			      "the kernel shows it in use by another process");
 	else if (!d->observed->software)
 		r = nic_state_check_ways(d->observed, queue, &none, fault);
 	return r > 0 ? fault->message : NULL;
@@ -57,7 +57,7 @@ void device_review_queues(struct device *d)
 			continue;
 		inventory_clear_quarantine(&d->inventory, queue);
 		log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
-			    "Queue %u of %s is clean again.", queue, d->name);
+			    "Queue %u of %s released from quarantine.", queue, d->name);
 		again = true;
 	}
 	if (again)
@@ -96,7 +96,7 @@ void device_recheck(struct device *d)
 		return;
 	r = device_refresh(d, NULL, NULL);
 	if (r < 0)
-		log_errno(r, "Cannot look at %s again", d->name);
+		log_errno(r, "Cannot refresh the state of %s", d->name);
 }
 
 void device_quarantine(struct device *d, uint32_t queue, const char *reason)
@@ -105,11 +105,11 @@ void device_quarantine(struct device *d, uint32_t queue, const char *reason)
 
 	r = inventory_quarantine(&d->inventory, queue, reason);
 	if (r < 0) {
-		log_errno(r, "Cannot note the quarantine of queue %u of %s", queue, d->name);
+		log_errno(r, "Cannot save the quarantine of queue %u of %s", queue, d->name);
 		return;
 	}
 	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name, .event = "quarantined" },
-		    "Queue %u of %s is withheld: %s", queue, d->name, reason);
+		    "Queue %u of %s quarantined: %s", queue, d->name, reason);
 	watch_announce(d->devices->server, &(struct announcement){ .event = "quarantined", .interface = d->name,
 							    .queue = &queue, .reason = reason });
 	if (!d->recheck)

@@ -13,9 +13,8 @@
 static void end_zcrxd(const struct device *d)
 {
 	log_message(LOG_CRIT, &(struct log_fields){ .interface = d->name },
-		    "What zcrxd does on %s stands still within zcrxd itself. That is a mistake of zcrxd's, "
-		    "and no rule of %s can be removed any more: the service manager is asked to start it "
-		    "anew.", d->name, d->name);
+		    "The worker of %s is stalled within zcrxd itself. This is a bug in zcrxd, and no rule "
+		    "of %s can be removed any more: the service manager is asked to restart zcrxd.", d->name, d->name);
 	(void)sd_notify(0, "WATCHDOG=trigger");
 }
 
@@ -28,12 +27,12 @@ static void on_standstill(bool stands, bool in_kernel, void *userdata)
 	if (stands && !before) {
 		d->standstill_usec = now_usec(CLOCK_REALTIME) - WORKER_PATIENCE_USEC;
 		log_message(LOG_WARNING, &fields,
-			    "One operation on %s has made no progress for %llu s. Until it ends nothing else "
-			    "can be done there; other interfaces are not concerned.", d->name,
+			    "An operation on %s has made no progress for %llu s. Until it ends nothing else "
+			    "can be done there; other interfaces are not affected.", d->name,
 			    WORKER_PATIENCE_USEC / 1000000);
 	} else if (!stands && before) {
 		d->standstill_usec = 0;
-		log_message(LOG_INFO, &fields, "%s goes on.", d->name);
+		log_message(LOG_INFO, &fields, "%s makes progress again.", d->name);
 	}
 	/* Nothing ends a thread that the kernel does not let go, and the next zcrxd would have to wait for
 	 * the end of this one: it would be one that cannot protect the other interfaces meanwhile. */

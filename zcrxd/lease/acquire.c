@@ -32,7 +32,7 @@ static int on_expiry(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	(void)s;
 	(void)usec;
-	(void)lease_event(userdata, LEASE_EXPIRED, "its time to live is over", NULL);
+	(void)lease_event(userdata, LEASE_EXPIRED, "its time to live has expired", NULL);
 	return 0;
 }
 
@@ -261,7 +261,7 @@ static void acquire_granted(struct acquire *a)
 		r = fault_set(&a->fault,
 			      l->device->gone ? ZCRX_NO_SUCH_INTERFACE : ZCRX_NO_SUCH_LEASE,
 			      device_name(l->device),
-			      "The lease ended while it was being made: %s.",
+			      "The lease ended while it was being granted: %s.",
 			      l->reason ?: "it was revoked");
 	else if (l->self_registered) {
 		if (!lease_wants_spread(l) || lease_spread(l, acquire_early, a) < 0)

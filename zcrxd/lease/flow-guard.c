@@ -316,5 +316,5 @@ void flow_guard_sweep(struct devices *devices)
 	int r = b->ops->features(b)->guard ? b->ops->guard_sweep(b, has_lease, devices) : 0;
 
 	if (r < 0)
-		log_errno(r, "Cannot take away what guarded the flows of leases that are over");
+		log_errno(r, "Cannot delete the guard of leases that have ended");
 }

@@ -167,7 +167,7 @@ void leases_claim_queues(struct device *d)
 			r = inventory_take_queue(&d->inventory, l->id, l->queues[i]);
 			if (r < 0)
 				log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id },
-					    "Queue %u of lease %08x is not carved out of %s any more.",
+					    "Queue %u of lease %08x is no longer a zero-copy queue of %s.",
 					    l->queues[i], l->id, device_name(d));
 		}
 }

@@ -46,7 +46,7 @@ static size_t review(struct leases *leases, uid_t uid, uint64_t *ret_area)
 		keys[i] = list[i]->ring_key;
 	r = leases->backend->ops->find_rings(leases->backend, keys, n, found);
 	if (r < 0)
-		log_errno(r, "Cannot look for rings of leases that are over");
+		log_errno(r, "Cannot find the rings of leases that have ended");
 	for (size_t i = 0; i < n; i++) {
 		if (r == 0 && !found[i]) {
 			drop(leases, list[i]);
@@ -74,7 +74,7 @@ int lingering_check(struct leases *leases, uid_t uid, struct fault *reterr)
 	if (n < LINGERING_MAX)
 		return 0;
 	return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "rings",
-			 "Processes of this user keep %zu rings of leases that are over, and with them "
+			 "Processes of this user keep %zu rings of leases that have ended, and with them "
 			 "their areas, %ju bytes. Close these rings, or end the processes.",
 			 n, (uintmax_t)area);
 }
@@ -87,7 +87,7 @@ void lingering_add(struct leases *leases, uid_t uid, uint64_t area, uint64_t rin
 		return;
 	g = malloc(sizeof(*g));
 	if (!g) {
-		log_errno(-ENOMEM, "Cannot note an area of uid %u, whose lease is over", (unsigned)uid);
+		log_errno(-ENOMEM, "Cannot save an area of uid %u, whose lease has ended", (unsigned)uid);
 		return;
 	}
 	*g = (struct lingering){ .uid = uid, .area = area, .ring_key = ring_key };

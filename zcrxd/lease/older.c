@@ -90,8 +90,8 @@ int older_check(struct older *o, struct fault *reterr)
 		return r;
 	if (!o->urgent.slot) /* it was asked for an earlier flow, which has gone since */
 		return fault_set(reterr, ZCRX_WRONG_STATE, "connected",
-				 "Whether urgent data is on its way to this connection is not known any "
-				 "more. Try again.");
+				 "Whether urgent data is in flight to this connection is no longer known. "
+				 "Try again.");
 	return urgent_check(&o->urgent, reterr);
 }
 

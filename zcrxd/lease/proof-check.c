@@ -65,7 +65,7 @@ void proof_set_gone(struct proof *p, const char *why)
 	if (!p->proved)
 		return; /* who shows it hears of it */
 	log_message(LOG_INFO, &(struct log_fields) { .lease = l->id },
-		    "Lease %08x: the rules for port %u go, as their proof is over: %s", l->id,
+		    "Lease %08x: removing rules for port %u: socket proof invalid: %s", l->id,
 		    p->facts.local_port, why);
 	if (p->n_flows == 0)
 		proof_free(p);

@@ -210,7 +210,7 @@ static void kill_client(struct registrar *g)
 	int r = g->backend->ops->kill_client(g->backend, g->client_pidfd, g->uid);
 
 	if (r == 0)
-		log_warning("A client keeps its ring's lock from us; it was killed.");
+		log_warning("A client held its ring's lock for too long; it was killed.");
 	else if (r == -EPERM)
 		log_warning("A client keeps its ring's lock from us. It is not a process of uid %u any "
 			    "more, and is not killed.", (unsigned)g->uid);

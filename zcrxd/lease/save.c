@@ -70,6 +70,6 @@ int lease_check_saved(const struct lease *l, const char *act, struct fault *rete
 	if (leases->state_error == 0)
 		return 0;
 	return fault_kernel(reterr, -leases->state_error, NULL, act,
-			    "zcrxd could not write down in %s who owns what, so nothing was done. Is "
+			    "zcrxd could not save the record of leases in %s, so nothing was done. Is "
 			    "there room in /run?", leases->state_path);
 }

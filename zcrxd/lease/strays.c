@@ -70,7 +70,7 @@ void stray_note(struct lease *l)
 	if (r >= 0)
 		r = append(l->leases, l->record);
 	if (r < 0)
-		log_errno(r, "Cannot note what lease %08x has left on %s", l->id,
+		log_errno(r, "Cannot save the orphaned rules of lease %08x on %s", l->id,
 			  device_name(l->device));
 }
 
@@ -202,7 +202,7 @@ void strays_remove(struct device *d)
 	if (r == 0 && j->n > 0)
 		r = device_submit_reclaim(d, remove_run, remove_done, j);
 	if (r < 0)
-		log_errno(r, "Cannot remove what leases have left on %s", d->name);
+		log_errno(r, "Cannot remove orphaned rules on %s", d->name);
 	if (j && (r < 0 || j->n == 0))
 		job_free(j);
 }

@@ -107,7 +107,7 @@ int urgent_check(struct urgent *u, struct fault *reterr)
 		return 0;
 	if (r == QUESTION_HELD)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "connected",
-				 "The kernel does not say whether urgent data is on its way to this "
+				 "The kernel does not say whether urgent data is in flight to this "
 				 "connection, because a process keeps the socket busy; with such data a "
 				 "steered connection panics the kernel. Try again.");
 	if (r == -EBUSY)
@@ -117,10 +117,10 @@ int urgent_check(struct urgent *u, struct fault *reterr)
 				 "Receive that data first, or steer another connection.");
 	if (r == -EPERM)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "connected",
-				 "With SO_OOBINLINE the kernel does not say whether urgent data is on its "
-				 "way to this connection, with which a steered one panics it. Switch that "
+				 "With SO_OOBINLINE the kernel does not say whether urgent data is in "
+				 "flight to this connection, with which a steered one panics it. Switch that "
 				 "off until the flow is added.");
-	return fault_kernel(reterr, -r, NULL, "ask whether urgent data is on its way", "Try again.");
+	return fault_kernel(reterr, -r, NULL, "ask whether urgent data is in flight", "Try again.");
 }
 
 void urgent_end(struct urgent *u)

@@ -144,7 +144,7 @@ static void tell_taken(struct lease *l, bool sure)
 		log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id }, "Lease %08x: %s", l->id,
 			    text);
 	lease_announce(l, text ? "taken" : "steered",
-			     text ?: "nobody else's rule takes its flows any more", 0);
+			     text ?: "no foreign rule takes its flows any more", 0);
 	free(l->taken);
 	l->taken = TAKE_PTR(text);
 }

@@ -46,11 +46,11 @@ static int check_store(struct leases *leases, const struct stored_fds *fds, cons
 	if (!fdstore_is_there())
 		return fault_set(reterr, ZCRX_WRONG_STATE, "kept",
 				 "systemd keeps the handles of %zu lease%s for zcrxd.service, and a zcrxd that "
-				 "is started otherwise would end them. Nothing was touched. Either: systemctl "
+				 "is started otherwise would end them. Nothing was changed. Either: systemctl "
 				 "start zcrxd; or, if they may end: rm %s", n, n == 1 ? "" : "s", leases->state_path);
 	leases->n_store_lost = n;
-	log_error("The service manager did not keep what zcrxd has stored there: %zu lease%s on record "
-		  "cannot go on. See systemctl show -P NFileDescriptorStore zcrxd, and zcrxd(8).", n,
+	log_error("The service manager did not keep what zcrxd has stored there: %zu lease%s in the "
+		  "record cannot continue. See systemctl show -P NFileDescriptorStore zcrxd, and zcrxd(8).", n,
 		  n == 1 ? "" : "s");
 	return 0;
 }
@@ -63,11 +63,10 @@ int leases_read_record(struct leases *leases, const struct stored_fds *fds, stru
 
 	r = state_read(leases->state_path, ret, &set_aside);
 	if (r < 0)
-		return sealed_refuse_unreadable(leases->state_path, r, "who owns what", reterr);
+		return sealed_refuse_unreadable(leases->state_path, r, "the record of leases", reterr);
 	if (set_aside)
-		log_error("%s. No lease of an earlier zcrxd goes on. What they had in the kernel is "
-			  "removed as far as it bears our name, or the file still shows that it is "
-			  "theirs (of %zu leases).", set_aside, ret->n_strays);
+		log_error("%s. No lease of an earlier zcrxd continues. Their kernel objects are removed "
+			  "where their name, or the file (%zu leases), shows that they are zcrxd's.", set_aside, ret->n_strays);
 	leases->state_set_aside = TAKE_PTR(set_aside);
 	leases->n_dropped = ret->n_dropped;
 	return check_store(leases, fds, ret, reterr);

@@ -64,7 +64,7 @@ static int observe(struct adoption *a, unsigned ifindex)
 	r = nic->ops->observe(nic, &a->nic, &fault);
 	nic->ops->close(nic);
 	if (r > 0 && r != ZCRX_NO_SUCH_INTERFACE)
-		log_error("Cannot look at interface %u: %s", ifindex, fault.message);
+		log_error("Cannot read the state of interface %u: %s", ifindex, fault.message);
 	return r == ZCRX_NO_SUCH_INTERFACE ? 0 : r;
 }
 
@@ -258,7 +258,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	facts.device_ifindex = netkit ? netkit->ifindex : 0;
 	verdict = recovery_decide(saved, &facts);
 	if (verdict.verdict == RECOVERY_FORGET) {
-		log_info("Lease %08x is over: %s.", saved->id, verdict.reason);
+		log_info("Lease %08x has ended: %s.", saved->id, verdict.reason);
 		hang_up(a, saved->id, verdict.reason);
 		stray_adopt(a->leases, saved);
 		for (size_t i = 0; i < saved->n_queues; i++)
@@ -290,8 +290,8 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	a->n_adopted += verdict.verdict == RECOVERY_ADOPT;
 	a->n_taken_back += verdict.verdict == RECOVERY_TAKE_BACK;
 	log_message(LOG_INFO, &(struct log_fields){ .lease = l->id, .interface = link->name },
-		    verdict.verdict == RECOVERY_ADOPT ? "Lease %08x of uid %u on %s goes on%s"
-						      : "Lease %08x of uid %u on %s is taken back: %s",
+		    verdict.verdict == RECOVERY_ADOPT ? "Lease %08x of uid %u on %s adopted%s"
+						      : "Lease %08x of uid %u on %s reclaimed: %s",
 		    l->id, (unsigned)l->owner_uid, link->name, verdict.reason ?: ".");
 	return adopt_objects(a, l, saved);
 }
@@ -321,7 +321,7 @@ static int adopt_all(struct adoption *a, const struct record *record)
 	netkits_sweep(leases, a->fds, a->links, a->n_links);
 	flow_guard_sweep(leases->devices);
 	if (record->n_leases > 0)
-		log_info("Of %zu leases on record, %u go on and %u are taken back.",
+		log_info("Of %zu leases in the record, %u adopted and %u reclaimed.",
 			 record->n_leases, a->n_adopted, a->n_taken_back);
 	return 0;
 }

@@ -262,7 +262,7 @@ static int manager_take_up(struct manager *m, const char *socket_path, const str
 	if (r >= 0)
 		r = methods_bind(m->server.varlink);
 	if (r == -EADDRINUSE) {
-		log_error("Cannot listen on %s: somebody does, systemd perhaps. Nothing was touched. Either: "
+		log_error("Cannot listen on %s: another process does, systemd perhaps. Nothing was changed. Either: "
 			  "systemctl start zcrxd; or: systemctl stop zcrxd.socket", socket_path);
 		return r;
 	}
@@ -277,10 +277,10 @@ static int manager_take_up(struct manager *m, const char *socket_path, const str
 	if (r == 0)
 		r = devices_take_up_unfinished(&m->devices);
 	if (r < 0)
-		return log_errno(r, "Cannot take up what an earlier zcrxd has left");
+		return log_errno(r, "Cannot restore the previous instance's state");
 	r = devices_sync(&m->devices);
 	if (r < 0)
-		return log_errno(r, "Cannot look for interfaces");
+		return log_errno(r, "Cannot list interfaces");
 	manager_check_ready(m);
 	return 0;
 }
@@ -306,7 +306,7 @@ static int manager_read(struct manager *m, struct stored_fds *passed, struct rec
 	if (r == 0)
 		r = leases_read_record(&m->leases, passed, ret, &fault);
 	if (r < 0)
-		return log_errno(r, "Cannot take up what an earlier zcrxd has left");
+		return log_errno(r, "Cannot restore the previous instance's state");
 	if (r > 0)
 		log_error("%s", fault.message);
 	return r > 0 ? -EINVAL : 0;

@@ -92,7 +92,7 @@ static int on_stop_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
-	log_warning("Some operations did not end in time; the next zcrxd sorts it out.");
+	log_warning("Some operations did not end in time; the next zcrxd completes them.");
 	return sd_event_exit(m->loop.event, 0);
 }
 
@@ -112,7 +112,7 @@ static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, v
 	listeners_free(&m->server);
 	/* systemd tells a restart from a stop by the signal (RestartKillSignal=). */
 	devices_stop(&m->devices, si->ssi_signo == SIGUSR1);
-	log_info(m->devices.n_stopping > 0 ? "Stopping, and putting back what has to be."
+	log_info(m->devices.n_stopping > 0 ? "Stopping, and restoring interfaces first where that is due."
 				   : "Stopping. Leases stay as they are.");
 	r = sd_event_add_time_relative(m->loop.event, NULL, CLOCK_MONOTONIC, LAST_CALLS_USEC, 0,
 				       on_last_calls, m);

@@ -111,8 +111,8 @@ static void report_left(struct nic *nic, struct bring *b, const struct nic_state
 	if (r == ZCRX_NO_SUCH_INTERFACE || !reterr || !reterr->message)
 		return;
 	if (asprintf(&message,
-		     r == 0 ? "%s It could not be put back as it was found: %s."
-			    : "%s Whether it is as it was found again cannot be seen%.0s.",
+		     r == 0 ? "%s It could not be restored: %s."
+			    : "%s Whether it was restored cannot be seen%.0s.",
 		     reterr->message, left ?: "") < 0)
 		return;
 	free(reterr->message);
@@ -175,7 +175,7 @@ static int settle(struct nic *nic, struct bring *b, struct fault *reterr)
 			return r;
 	}
 	return fault_kernel(reterr, EAGAIN, NULL, "keep the settings of the interface",
-			    "The driver of %s takes %s back whenever it is set. See zcrxctl plan %s.",
+			    "The driver of %s reverts %s whenever it is set. See zcrxctl plan %s.",
 			    b->state->name, step_op_to_string(b->plan->steps[first].op),
 			    b->state->name);
 }

@@ -113,7 +113,7 @@ void device_attach(struct device *d)
 	}
 	d->generation++;
 	if (d->state == DEVICE_MISSING)
-		device_set_reason(d, "it was found, and is being set up");
+		device_set_reason(d, "it has appeared, and is being configured");
 	d->fresh = d->devices->ready;
 	if (d->devices->ready)
 		device_announce(d, "appeared", NULL);
@@ -184,7 +184,7 @@ void device_end_if_over(struct device *d)
 	/* It may have come into the configuration again meanwhile. */
 	r = devices_sync(devices);
 	if (r < 0)
-		log_errno(r, "Cannot look for interfaces");
+		log_errno(r, "Cannot list interfaces");
 }
 
 /* What is said of their interface on record is another thing now. */
@@ -213,7 +213,7 @@ void device_leave(struct device *d, const char *reason)
 	d->drift.armed = false; /* of its settings nothing is expected */
 	device_set_reason(d, reason);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
-		    "%s is left to its leases: %s", d->name, reason);
+		    "%s is kept until its leases end: %s", d->name, reason);
 	save_leases(d);
 }
 
@@ -246,7 +246,7 @@ void device_lease_gone(struct device *d)
 		r = devices_sync(devices);
 	}
 	if (r < 0)
-		log_errno(r, "Cannot look for interfaces");
+		log_errno(r, "Cannot list interfaces");
 }
 
 void device_rename(struct device *d, const struct nic_link *link)

@@ -37,7 +37,7 @@ static int note_before(struct nic *nic, struct configure *c)
 		r = origin_write(c->path, nic->ifindex, state->driver, o);
 	if (r == 0 || r == -ENOMEM)
 		return r;
-	return fault_kernel(&c->fault, -r, NULL, "write down how the interface was found",
+	return fault_kernel(&c->fault, -r, NULL, "save the baseline of the interface",
 			    "Nothing was changed. Can zcrxd write %s?", c->path);
 }
 

@@ -159,7 +159,7 @@ static void configure_adopt(struct configure *c)
 	if (c->bring.state)
 		device_set_observed(d, TAKE_PTR(c->bring.state));
 	if (c->set_aside)
-		log_error("%s. How %s was found is not known any more.", c->set_aside, d->name);
+		log_error("%s. The baseline of %s is lost.", c->set_aside, d->name);
 	if (c->left_alone) {
 		device_leave_alone(d, &c->origin);
 		return;

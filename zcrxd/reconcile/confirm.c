@@ -23,7 +23,7 @@ static int on_timeout(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)s;
 	(void)usec;
 	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name },
-		    "%s: nobody confirmed what was applied; putting it back.", d->name);
+		    "%s: changes were not confirmed in time; rolling back.", d->name);
 	device_put_back(d);
 	return 0;
 }
@@ -39,7 +39,7 @@ static void arm(struct device *d, uint64_t usec)
 	if (r >= 0)
 		loop_set_protection(d->confirm_timer);
 	else
-		log_errno(r, "Cannot arm the timer that puts %s back", d->name);
+		log_errno(r, "Cannot arm the timer that rolls %s back", d->name);
 }
 
 void device_retry_confirmation(struct device *d)
@@ -61,10 +61,10 @@ void device_await_confirmation(struct device *d, uint64_t until_usec)
 	d->confirm_told = 0;
 	arm(d, until_usec > now ? until_usec - now : 0);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "unconfirmed" },
-		    "%s: what was applied is put back unless it is confirmed.", d->name);
+		    "%s: changes are rolled back unless they are confirmed.", d->name);
 	watch_announce(d->devices->server, &(struct announcement){
 					   .event = "unconfirmed", .interface = device_name(d),
-					   .reason = "it is put back unless it is confirmed",
+					   .reason = "changes are rolled back unless they are confirmed",
 					   .deadline_usec = tell_boottime(until_usec, &d->confirm_told) });
 }
 
@@ -99,8 +99,8 @@ static int change_note(struct nic *nic, struct note *n, const char *driver)
 	r = origin_write(n->path, nic->ifindex, driver, &o);
 	if (r == 0)
 		return 0;
-	return fault_kernel(&n->fault, -r, NULL, "write down the confirmation",
-			    "It is still put back unless it is confirmed. Can zcrxd write %s?", n->path);
+	return fault_kernel(&n->fault, -r, NULL, "save the confirmation",
+			    "Changes are still rolled back unless they are confirmed. Can zcrxd write %s?", n->path);
 }
 
 static void note_run(struct nic *nic, void *data)
@@ -177,7 +177,7 @@ int device_confirm(struct device *d, device_done done, void *userdata, struct fa
 
 	if (d->confirm_until == 0 || d->going_back || d->confirming)
 		return fault_set(reterr, ZCRX_WRONG_STATE, d->going_back ? "going-back" : "confirmed",
-				 d->going_back ? "It is too late: %s is on its way back to what it was."
+				 d->going_back ? "It is too late: %s is being restored."
 					       : "There is nothing to confirm on %s.", device_name(d));
 	r = note_submit(d, false, done, userdata);
 	if (r == 0) {
@@ -207,7 +207,7 @@ static int is_unfinished(const struct devices *devices, const struct nic_link *l
 	if (r < 0)
 		return r;
 	if (set_aside)
-		log_error("%s. How %s was found is not known any more.", set_aside, link->name);
+		log_error("%s. The baseline of %s is lost.", set_aside, link->name);
 	*ret = o.has_back;
 	return 0;
 }

@@ -33,7 +33,7 @@ static void look_close(struct nic *nic, struct look *k)
 	/* There is no queue that it could lead to instead. */
 	if (k->ordinary == 0) {
 		k->close_r = fault_set(&k->close_fault, ZCRX_NOT_SUPPORTED, "rss",
-				       "No queue of %s is left for ordinary traffic.",
+				       "%s has no queue left for ordinary traffic.",
 				       k->state->name);
 		return;
 	}

@@ -32,7 +32,7 @@ void drift_set_reason(struct device *d)
 	if (!w->armed || !w->found ||
 	    asprintf(&reason, "drifted: %s%s%s%s%s", w->found,
 		     w->failure ? "; not repaired: " : "", w->failure ?: "",
-		     reports ? "; on-drift is report; this puts it back as far as it is zcrxd's: "
+		     reports ? "; on-drift is report; this repairs what zcrxd configures: "
 			       "zcrxctl apply " : "", reports ? d->name : "") < 0)
 		return;
 	d->state = DEVICE_DEGRADED;
@@ -95,8 +95,8 @@ void drift_over(struct device *d)
 	drift_say(d, LOG_INFO, "repaired", NULL);
 	if (!w->taken_only && drift_pace_repaired(&w->pace, now_usec(CLOCK_MONOTONIC)))
 		log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name },
-			    "Somebody changes %s again and again. From now on that is repaired and told "
-			    "every %llu s at most, until it has been quiet for %llu s; a way into a "
-			    "queue in use is closed at once all the same.", d->name,
+			    "%s keeps being changed externally; repairs are rate-limited to one every "
+			    "%llu s, until there was no change for %llu s. A leak into a queue in use "
+			    "is still closed at once.", d->name,
 			    DRIFT_REPAIR_INTERVAL_USEC / 1000000, DRIFT_QUIET_USEC / 1000000);
 }

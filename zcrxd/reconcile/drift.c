@@ -34,7 +34,7 @@ static void conclude(struct look *k)
 	bool may;
 
 	if (drift_format(&k->drift, &k->ways.expected, &text) < 0)
-		log_errno(-ENOMEM, "Cannot say how %s has drifted", d->name);
+		log_errno(-ENOMEM, "Cannot format the drift of %s", d->name);
 	if (!text) {
 		drift_over(d);
 	} else {
@@ -246,7 +246,7 @@ void drift_look(struct device *d, bool settings)
 		return;
 	r = look_start(d, settings, look_done, &w->look);
 	if (r < 0) {
-		log_errno(r, "Cannot look at %s", d->name);
+		log_errno(r, "Cannot read the state of %s", d->name);
 		w->missed |= settings;
 		look_in(d, POLL_USEC);
 	}
@@ -256,7 +256,7 @@ void drift_expect(struct device *d)
 {
 	d->drift.armed = true;
 	if (!d->drift.found)
-		drift_tell(d, "it is not as it was configured", true);
+		drift_tell(d, "it differs from its configuration", true);
 	drift_look(d, true);
 }
 

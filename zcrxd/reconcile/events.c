@@ -19,7 +19,7 @@ static void on_link(struct devices *devices, unsigned ifindex)
 
 	r = devices_sync(devices);
 	if (r < 0)
-		log_errno(r, "Cannot look for interfaces");
+		log_errno(r, "Cannot list interfaces");
 	d = devices_find_by_index(devices, ifindex);
 	if (d) {
 		/* It may have been put under another device. */
@@ -41,7 +41,7 @@ static void on_overrun(struct devices *devices)
 	if (r >= 0)
 		r = leases_check_links(devices->leases);
 	if (r < 0)
-		log_errno(r, "Cannot look for interfaces");
+		log_errno(r, "Cannot list interfaces");
 	proofs_verify_all(devices->leases);
 	TAILQ_FOREACH(d, &devices->list, entry)
 		if (d->worker && !d->gone) {

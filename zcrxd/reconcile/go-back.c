@@ -49,7 +49,7 @@ static int note_decision(struct nic *nic, struct go_back *g, struct origin *o)
 	r = note(nic, g, o);
 	if (r == 0 || r == -ENOMEM)
 		return r;
-	return fault_kernel(&g->fault, -r, NULL, "write down that the interface is put back",
+	return fault_kernel(&g->fault, -r, NULL, "save that the interface is restored",
 			    "Nothing was changed. Can zcrxd write %s?", g->path);
 }
 
@@ -145,7 +145,7 @@ void go_back_run(struct nic *nic, struct go_back *g)
 	g->lost = g->to == BACK_TO_UNCONFIRMED && !to;
 	if (g->lost)
 		g->r = fault_set(&g->fault, ZCRX_WRONG_STATE, "lost",
-				 "What was there before is not known any more; %s stays as it is. See zcrxctl "
+				 "Its baseline is lost; %s is left unchanged. See zcrxctl "
 				 "plan, ethtool.", g->state->name);
 	if (g->r == 0)
 		g->r = change(nic, g, to);

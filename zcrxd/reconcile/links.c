@@ -69,7 +69,7 @@ int devices_claim(struct devices *devices, const struct nic_link *link, struct d
 		r = entry ? find_missing(devices, entry, &d) : device_new(devices, NULL, &d);
 		if (r == 0 && !entry) {
 			d->state = DEVICE_DEGRADED;
-			device_set_reason(d, "nothing in the configuration matches it; it is left to its leases");
+			device_set_reason(d, "nothing in the configuration matches it; it is kept until its leases end");
 		}
 		if (r == 0)
 			r = device_set_link(d, link);
@@ -101,7 +101,7 @@ static int sync_present(struct device *d, const struct nic_link *link)
 		return r;
 	if (!entry && !d->leaving)
 		device_leave(d, "it was renamed, and nothing in the configuration matches it now; its "
-				"leases go on, and no more are granted");
+				"leases continue, and no more are granted");
 	else if (entry && (d->leaving || !device_is_of(d, entry)))
 		device_join(d, entry);
 	else if (entry && came_up && d->state == DEVICE_DEGRADED)
@@ -227,7 +227,7 @@ static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)usec;
 	r = devices_sync(userdata);
 	if (r < 0)
-		log_errno(r, "Cannot look for interfaces");
+		log_errno(r, "Cannot list interfaces");
 	return 0;
 }
 
@@ -242,7 +242,7 @@ static void sync_again_later(struct devices *devices)
 	r = sd_event_add_time_relative(devices->loop->event, &devices->sync_timer, CLOCK_MONOTONIC, AGAIN_USEC << n, 0,
 				       on_again, devices);
 	if (r < 0 && r != -ESTALE) /* the daemon ends */
-		log_errno(r, "Cannot arm the timer that looks for interfaces");
+		log_errno(r, "Cannot arm the timer that lists interfaces");
 }
 
 int devices_sync(struct devices *devices)

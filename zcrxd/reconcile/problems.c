@@ -46,19 +46,18 @@ int problems_list(struct devices *devices, sd_json_variant **ret)
 	int r = sd_json_variant_new_array(&list, NULL, 0);
 
 	if (devices->refused_config)
-		add(&r, &list, "%s was refused when zcrxd read it last, and what it had read before holds. %s",
-		    devices->config_path, devices->refused_config);
+		add(&r, &list, "%s was refused when zcrxd read it last, and the configuration before stays in "
+		    "force. %s", devices->config_path, devices->refused_config);
 	if (leases->state_error < 0)
-		add(&r, &list, "zcrxd cannot write down in %s who owns what: %s. Until it can, which is tried "
-		    "every 5 s, no queue is leased and no flow is added. Is there room in /run?",
+		add(&r, &list, "zcrxd cannot save the record of leases in %s: %s. It tries again every 5 s; until "
+		    "then no queue is leased and no flow is added. Is there room in /run?",
 		    leases->state_path, strerror(-leases->state_error));
 	if (leases->n_dropped > 0)
-		add(&r, &list, "When zcrxd started, %zu lease%s on record could not be read, and %s over; see "
-		    "journalctl -u zcrxd.", leases->n_dropped, leases->n_dropped == 1 ? "" : "s",
-		    leases->n_dropped == 1 ? "is" : "are");
+		add(&r, &list, "When zcrxd started, %zu lease%s in the record could not be read, and ended; "
+		    "see journalctl -u zcrxd.", leases->n_dropped, leases->n_dropped == 1 ? "" : "s");
 	add_store(&r, leases, &list);
 	if (devices->n_sync_failures > 0)
-		add(&r, &list, "zcrxd cannot look for interfaces, or cannot open one that is there; it is tried "
+		add(&r, &list, "zcrxd cannot list interfaces, or cannot open one of them; it tries "
 		    "again. See journalctl -u zcrxd.");
 	if (devices->backend->ops->features(devices->backend)->ptrace_denied)
 		add(&r, &list, PROBLEM_PTRACE);

@@ -170,7 +170,7 @@ int config_reload(struct devices *devices, reload_done done, void *userdata)
 		r = check_dropped(devices, c, &fault);
 	note_refusal(devices, r, &fault);
 	if (r != 0) {
-		log_error("The configuration stays as it was: %s",
+		log_error("The configuration is unchanged: %s",
 			  r > 0 ? fault.message : strerror(-r));
 		done(r, &fault, NULL, 0, userdata);
 		return 0;

@@ -38,11 +38,11 @@ int device_check_settled(const struct device *d, struct fault *reterr)
 {
 	if (d->going_back)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "going-back",
-				 "%s is on its way back to what it was; try again in a moment.",
+				 "%s is being restored; retry shortly.",
 				 device_name(d));
 	if (d->confirm_until > 0)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "unconfirmed",
-				 "What was applied to %s waits for its confirmation. First: zcrxctl "
+				 "Changes to %s are not confirmed yet. Run: zcrxctl "
 				 "apply --confirm %s", device_name(d), device_name(d));
 	return 0;
 }
@@ -64,11 +64,11 @@ static void device_hold(struct device *d, enum origin_held held)
 	const char *reason;
 
 	if (asprintf(&text, "%s zcrxctl apply %s",
-		     held == HELD_RESTORED ? "It was put back as it was found. To configure it again:"
-					   : "What was applied was not confirmed in time, and was put back. To "
-					     "try again:", device_name(d)) < 0)
+		     held == HELD_RESTORED ? "It is unmanaged: it was restored to its baseline. To configure it:"
+					   : "It is unmanaged: changes were not confirmed in time, and were "
+					     "rolled back. To try again:", device_name(d)) < 0)
 		text = NULL;
-	reason = text ?: "It was put back, and is left alone.";
+	reason = text ?: "It was restored, and is unmanaged.";
 	d->held = true;
 	device_retry_over(d);
 	inventory_done(&d->inventory);
@@ -93,7 +93,7 @@ static void back_failed(struct back *b, const char *reason)
 	struct device *d = b->device;
 
 	log_message(LOG_ERR, &(struct log_fields){ .interface = d->name, .event = "failed" },
-		    "%s cannot be put back: %s", d->name, reason);
+		    "%s cannot be restored: %s", d->name, reason);
 	device_announce(d, "failed", reason);
 	set_state(d, reason);
 	if (b->job.lost)
@@ -114,11 +114,11 @@ static void back_adopt(struct back *b)
 	if (job->state)
 		device_set_observed(d, TAKE_PTR(job->state));
 	if (job->set_aside)
-		log_error("%s. How %s was found is not known any more.", job->set_aside, d->name);
+		log_error("%s. The baseline of %s is lost.", job->set_aside, d->name);
 	if (job->plan && job->results)
 		device_log_steps(d, job->plan, job->results);
 	if (job->note_error < 0)
-		log_errno(job->note_error, "Cannot note in %s that %s was put back", job->path,
+		log_errno(job->note_error, "Cannot save in %s that %s was restored", job->path,
 			  d->name);
 	if (job->r != 0) {
 		back_failed(b, job->r > 0 && job->fault.message ? job->fault.message
@@ -130,7 +130,7 @@ static void back_adopt(struct back *b)
 		device_hold(d, job->held);
 	else
 		log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "restored" },
-			    "%s is as it was found.", d->name);
+			    "%s is restored to its baseline.", d->name);
 }
 
 /* Also where it came to no job. */
@@ -212,7 +212,7 @@ static void end_leases(struct back *b)
 		if (l->device == d && n < d->n_leases)
 			list[n++] = lease_ref(l);
 	for (size_t i = 0; i < n; i++) {
-		lease_revoke(list[i], 0, true, "its interface is put back as it was");
+		lease_revoke(list[i], 0, true, "its interface is being restored");
 		b->n_waiting++;
 		if (lease_wait(list[i], on_lease_ended, b) < 0) {
 			b->n_waiting--;
@@ -253,7 +253,7 @@ int device_go_back(struct device *d, const struct back_request *request, device_
 	if (d->n_leases > 0 && !request->force)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "leased",
 				 "%s has %u lease%s (zcrxctl leases). Nothing was changed. To end them and "
-				 "put it back: zcrxctl restore --force %s", d->name, d->n_leases,
+				 "restore it: zcrxctl restore --force %s", d->name, d->n_leases,
 				 d->n_leases == 1 ? "" : "s", d->name);
 	r = back_new(d, request, &b);
 	if (r < 0)
@@ -264,7 +264,7 @@ int device_go_back(struct device *d, const struct back_request *request, device_
 	d->blocked = false;
 	device_retry_over(d);
 	drift_forget(d); /* what it differs in from now on is no drift */
-	set_state(d, "it is on its way back to what it was");
+	set_state(d, "it is being restored");
 	end_leases(b);
 	back_submit(b);
 	return 0;

@@ -121,7 +121,7 @@ static int put_waiting(FILE *f, const struct device *d, const struct waiting_ste
 	}
 	for (size_t i = 0; i < w->n_queues; i++)
 		if (!lease_on(d, w->queues[i])) {
-			fprintf(f, "%squeue %" PRIu32 ", which is withheld", separator,
+			fprintf(f, "%squeue %" PRIu32 ", which is quarantined", separator,
 				w->queues[i]);
 			separator = ", ";
 		}

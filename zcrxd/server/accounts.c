@@ -59,10 +59,10 @@ static void say(const struct policy_rule *rule, const struct account *a, const c
 	if (a->r == 0)
 		log_info("%s:%u: %s %s has the number %u now.", path, rule->line, kind, a->name, a->id);
 	else if (a->r == -ENOENT)
-		log_warning("%s:%u: there is no %s %s; the rule matches nobody until there is one.", path,
+		log_warning("%s:%u: there is no %s %s; its rule matches no user until there is one.", path,
 			    rule->line, kind, a->name);
 	else
-		log_warning("%s:%u: %s %s cannot be looked up (%s); the rule matches whom it did before.",
+		log_warning("%s:%u: %s %s cannot be looked up (%s); the rule matches the same users as before.",
 			    path, rule->line, kind, a->name, strerror(-a->r));
 }
 
@@ -169,7 +169,7 @@ static void look_start(struct accounts *a)
 
 	a->outdated = false;
 	if (r < 0) {
-		log_errno(r, "Cannot look for users and groups");
+		log_errno(r, "Cannot look up users and groups");
 		return;
 	}
 	a->started = now_usec(CLOCK_MONOTONIC);
@@ -185,7 +185,7 @@ static void look_start(struct accounts *a)
 		r = look_run(a->look);
 	if (r >= 0)
 		return;
-	log_errno(r, "Cannot look for users and groups");
+	log_errno(r, "Cannot look up users and groups");
 	look_end(a);
 }
 

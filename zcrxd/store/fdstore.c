@@ -42,7 +42,7 @@ int stored_fds_take(struct stored_fds *s, const char *name)
 
 static void drop(const struct stored_fd *s)
 {
-	log_debug("Nobody owns the stored descriptor %s; closing it.", s->name);
+	log_debug("Closing unclaimed fd-store entry %s.", s->name);
 	fdstore_remove(s->name);
 	if (strncmp(s->name, FDSTORE_EXPORT, strlen(FDSTORE_EXPORT)) == 0)
 		close_late(s->fd);

@@ -226,7 +226,7 @@ int origin_read(const char *path, unsigned ifindex, const char *driver, struct o
 	if (r < 0 && sealed_is_damaged(r))
 		return sealed_set_aside(path, r, ret_set_aside);
 	if (r < 0 && r != -ENOMEM)
-		return sealed_refuse_unreadable(path, r, "how the interface was found", reterr);
+		return sealed_refuse_unreadable(path, r, "the baseline of the interface", reterr);
 	if (r == 0 && same) {
 		*ret = o;
 		o = (struct origin){};
@@ -253,7 +253,7 @@ int origin_sweep(const char *directory, struct fault *reterr)
 	if (!d && errno == ENOENT)
 		return 0;
 	if (!d)
-		return sealed_refuse_unreadable(directory, -errno, "how each interface was found", reterr);
+		return sealed_refuse_unreadable(directory, -errno, "the baselines of all interfaces", reterr);
 	while ((e = readdir(d))) {
 		_cleanup_free_ char *path = NULL, *text = NULL;
 		unsigned ifindex;

@@ -84,8 +84,8 @@ static void report_dropped(struct record *record, size_t i, const struct record_
 {
 	record->n_dropped++;
 	log_message(LOG_ERR, &(struct log_fields){ .lease = l->id },
-		    "Lease %08x, number %zu on record, is dropped: its \"%s\" cannot be used. Its netkit "
-		    "device is deleted; a queue of it that is in use is withheld until it is not.",
+		    "Lease %08x, number %zu in the record, is dropped: its \"%s\" cannot be used. Its netkit "
+		    "device is deleted; a queue of it that is in use is quarantined until it is free.",
 		    l->id, i, l->damaged);
 }
 

@@ -360,7 +360,7 @@ def test_reload_result(server):
     """What systemd asks after it has sent the signal."""
     server.answer(Describe={"parameters": dict(DESCRIPTION, refusedConfig="/etc/zcrxd.yaml:1:1: so")})
     bad(server.ctl("reload", "--result"), 1,
-        "zcrxctl: The configuration stays as it was: /etc/zcrxd.yaml:1:1: so\n")
+        "zcrxctl: The configuration is unchanged: /etc/zcrxd.yaml:1:1: so\n")
 
 
 # check

@@ -46,11 +46,11 @@ class Terminal:
 def test_enter_keeps_it(server):
     server.answer(Apply=applied(3600), Confirm={"parameters": {"interfaces": ["zc0"]}})
     terminal = Terminal(server, "apply", "zc0", "--confirm-within", "1h")
-    terminal.read_until(b"It goes back in 3600 s.")
-    terminal.read_until(b"It goes back in 3599 s.")
+    terminal.read_until(b"Rolling back in 3600 s.")
+    terminal.read_until(b"Rolling back in 3599 s.")
     os.write(terminal.master, b"\n")
     assert terminal.end() == 0
-    assert b"zc0 keeps what was applied." in terminal.out
+    assert b"zc0 keeps the changes." in terminal.out
     assert server.calls() == [("Apply", {"interface": "zc0", "confirmWithinUSec": HOUR}),
                               ("Confirm", {"interface": "zc0"})]
 
@@ -59,10 +59,10 @@ def test_enter_keeps_it(server):
 def test_a_signal_puts_it_back(server, number):
     server.answer(Apply=applied(3600), Confirm={"parameters": {"interfaces": ["zc0"]}})
     terminal = Terminal(server, "apply", "--confirm-within", "1h")
-    terminal.read_until(b"It goes back in")
+    terminal.read_until(b"Rolling back in")
     terminal.process.send_signal(number)
     assert terminal.end() == 1
-    assert b"zc0 is as it was before." in terminal.out
+    assert b"zc0 is rolled back." in terminal.out
     assert server.calls()[1:] == [("Confirm", {"keep": False})]
 
 
@@ -77,9 +77,9 @@ def test_nobody_answers(server):
 def test_without_a_terminal(server):
     server.answer(Apply=applied(59.5), Confirm={"parameters": {"interfaces": ["zc0"]}})
     out = good(server.ctl("apply", "zc0", "--confirm-within", "1min"))
-    assert "It goes back in 5" in out
-    assert out.endswith(" unless you say: zcrxctl apply --confirm zc0\n")
-    good(server.ctl("apply", "--confirm", "zc0"), "zc0 keeps what was applied.\n")
+    assert "Rolling back in 5" in out
+    assert out.endswith(" unless confirmed with: zcrxctl apply --confirm zc0\n")
+    good(server.ctl("apply", "--confirm", "zc0"), "zc0 keeps the changes.\n")
     good(server.ctl("apply", "--confirm", "--json=short"), '["zc0"]\n')
     assert [method for method, _ in server.calls()] == ["Apply", "Confirm", "Confirm"]
 

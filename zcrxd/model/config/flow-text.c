@@ -115,7 +115,7 @@ int flow_address_parse(enum flow_protocol p, const char *text, const char *field
 	/* Neither is ever on the wire: a rule for it would be dead without a word. */
 	if (is_zero(a.bytes, bits / 8))
 		return fault_set(reterr, ZCRX_INVALID_FLOW, field,
-				 "\"%.64s\" is nobody's address; leaving it out means any.", text);
+				 "\"%.64s\" is not a valid host address; leaving it out means any.", text);
 	if (p == FLOW_TCP6 && a.prefix >= 96 && !memcmp(a.bytes, mapped, sizeof(mapped)))
 		return fault_set(reterr, ZCRX_INVALID_FLOW, field,
 				 "\"%.64s\" is an IPv4 address in IPv6 clothes; use tcp4.", text);

@@ -227,10 +227,10 @@ int flow_check_receiver(const struct socket_facts *facts, const struct flow *flo
 	     (listens && receiver->uid == facts->uid)))
 		return 0;
 	if (receiver->cookie == facts->cookie)
-		return NOT_PROVED(reterr, "The socket is not any more what it was when it was sent, "
+		return NOT_PROVED(reterr, "The socket is no longer what it was when it was sent, "
 					  "%s; send it again.", listens ? "a listener" : "connected");
 	return NOT_PROVED(reterr,
-			  "What comes in at port %u is for another socket (of uid %u) than the one "
+			  "Traffic to port %u is for another socket (of uid %u) than the one "
 			  "that was sent.",
 			  flow->destination_port, (unsigned)receiver->uid);
 }

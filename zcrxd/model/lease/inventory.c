@@ -96,19 +96,19 @@ bool inventory_take(struct inventory *i, uint32_t lease, unsigned n, uint32_t *r
 int inventory_refuse(const struct inventory *i, const char *interface, unsigned asked,
 		     const char *more, struct fault *reterr)
 {
-	_cleanup_free_ char *withheld = NULL;
+	_cleanup_free_ char *quarantined = NULL;
 	unsigned n = 0, first = 0;
 
 	for (unsigned q = first_to_lease(i); q < end_to_lease(i); q++)
 		if (i->queues[q].quarantine && n++ == 0)
 			first = q;
-	if (n > 0 && asprintf(&withheld, " %u %s withheld; of queue %u: %s.", n, n == 1 ? "is" : "are",
+	if (n > 0 && asprintf(&quarantined, " %u %s quarantined; queue %u: %s.", n, n == 1 ? "is" : "are",
 			      i->carve_out.zero_copy_first + first, i->queues[first].quarantine) < 0)
-		withheld = NULL;
+		quarantined = NULL;
 	return fault_set(reterr, ZCRX_NO_QUEUE_AVAILABLE, interface,
 			 "%s has %u of %u zero-copy queues free, %u asked.%s%s%s See zcrxctl status %s.",
 			 interface, inventory_free_count(i), i->carve_out.zero_copy_count, asked,
-			 withheld ?: "", *more ? " " : "", more, interface);
+			 quarantined ?: "", *more ? " " : "", more, interface);
 }
 
 int inventory_take_queue(struct inventory *i, uint32_t lease, uint32_t queue)

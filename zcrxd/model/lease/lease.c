@@ -188,7 +188,7 @@ static const char *remedy(enum lease_state state)
 		return "register a ring on its queue first";
 	case LEASE_DRAINING:
 	case LEASE_QUARANTINED:
-		return "it is being taken back; acquire another one";
+		return "it is being reclaimed; acquire another one";
 	case LEASE_FREE:
 	case LEASE_BOUND:
 	case LEASE_STEERED:

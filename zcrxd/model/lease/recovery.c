@@ -85,9 +85,9 @@ struct recovery recovery_decide(const struct record_lease *l, const struct recov
 		return (struct recovery){ .verdict = RECOVERY_FORGET,
 					  .reason = "the interface is gone" };
 	if (l->damaged)
-		return take_back("what was on record of it could not be read");
+		return take_back("its record could not be read");
 	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
-		return take_back("it was being taken back");
+		return take_back("it was being reclaimed");
 	if (!l->granted)
 		return take_back("zcrxd ended while the lease was being made");
 	if (!l->persistent && !f->has_handle)

@@ -88,7 +88,7 @@ static int explain_logins(const struct reach *reach, const char *name, char **re
 
 	if (list_logins(reach, &who) < 0)
 		return -ENOMEM;
-	return asprintf(ret, "The way back to %s, from where somebody is logged in by ssh, leads through %s",
+	return asprintf(ret, "The route to %s, the peer of an ssh session, leads through %s",
 			who, name);
 }
 

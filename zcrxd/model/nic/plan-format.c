@@ -112,7 +112,7 @@ int step_effect_format(enum step_op op, const char *driver, char **ret)
 {
 	static const char *const words[_EFFECT_MAX] = {
 		[EFFECT_UNKNOWN] = "the link may bounce: nothing is known of ",
-		[EFFECT_PAUSE] = "traffic pauses, the queues are made anew by ",
+		[EFFECT_PAUSE] = "traffic pauses, the queues are recreated by ",
 		[EFFECT_BOUNCE] = "the link bounces, as it does with ",
 	};
 	enum effect effect = driver_effect(driver, op);

@@ -46,8 +46,8 @@ int kernel_nic_irq_get(struct nic *base, uint32_t queue, struct irq_affinity *re
 	irq_read_affinity(&a);
 	if (!*a.cpus)
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "irq",
-				 "Nothing can be read from /proc/irq/%u/smp_affinity_list, so that it "
-				 "could not be put back.", a.irq);
+				 "Nothing can be read from /proc/irq/%u/smp_affinity_list, so it "
+				 "could not be restored.", a.irq);
 	*ret = a;
 	return 0;
 }
@@ -82,7 +82,7 @@ static int fault_of(int r, const struct irq_affinity *a, struct fault *reterr)
 				    "Is it there? systemctl start zcrxd-irq.socket");
 	if (r == EPERM || r == EIO)
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "irq",
-				 "The kernel manages the affinity of interrupt %u itself, and lets nobody "
+				 "The kernel manages the affinity of interrupt %u itself, and lets no program "
 				 "change it.", a->irq);
 	if (asprintf(&operation, "set the affinity of interrupt %u to CPUs %s", a->irq, a->cpus) < 0) {
 		operation = NULL;

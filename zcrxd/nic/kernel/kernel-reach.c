@@ -258,7 +258,7 @@ int kernel_nic_reach(struct nic *base, struct reach *ret, struct fault *reterr)
 		return r;
 	*ret = (struct reach) {};
 	r = read_reach(nic, ret);
-	return r < 0 ? netlink_fault(&nic->route, r, reterr, "read what is reached by way of the interface",
+	return r < 0 ? netlink_fault(&nic->route, r, reterr, "read the routes through the interface",
 				     "Try again.")
 		     : 0;
 }

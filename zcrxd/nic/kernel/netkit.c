@@ -79,8 +79,8 @@ static int create_device(struct netlink *route, const struct grant_request *requ
 	}
 	return netlink_fault(
 		route, r, reterr, operation, "%s",
-		r == -EEXIST  ? "A device of this name exists and belongs to nobody here; "
-				"delete it (ip link del)."
+		r == -EEXIST  ? "A device of this name exists and is not zcrxd's; delete it "
+				"(ip link del)."
 		: r == -EPERM ? "zcrxd needs CAP_NET_ADMIN in the initial user namespace."
 			      : "zcrxd needs a kernel with CONFIG_NETKIT for revocable "
 				"leases; without it, set `grants: direct`.");
@@ -218,7 +218,7 @@ static int ungrant_elsewhere(struct netlink *route, const struct nic_queue *q, s
 				 NULL, NULL);
 	return r >= 0 || r == -ENODEV ? 0 :
 					delete_fault(route, r, q->lease_ifindex,
-						     " in another network namespace, where somebody moved it",
+						     " in another network namespace, to which it was moved",
 						     reterr);
 }
 

@@ -209,7 +209,7 @@ static const char *remedy(int error)
 		return "Either ntuple filters are off on this device (ethtool -K DEVICE ntuple "
 		       "on), or zcrxd lacks CAP_NET_ADMIN.";
 	case ENOSPC:
-		return "The rule table is full: delete rules that nobody needs (ethtool -n DEVICE "
+		return "The rule table is full: delete rules that are not needed (ethtool -n DEVICE "
 		       "lists them).";
 	case EEXIST:
 		return "The same rule exists already and is not zcrxd's: ethtool -n DEVICE lists "
@@ -217,7 +217,7 @@ static const char *remedy(int error)
 	case EINVAL:
 		return "The driver cannot match this combination of fields, or has no such queue.";
 	case ESTALE:
-		return "The interface was renamed again and again meanwhile; try again.";
+		return "The interface was renamed repeatedly meanwhile; try again.";
 	case EBUSY:
 		return "The device is being reset or the rule is in use; try again.";
 	default:

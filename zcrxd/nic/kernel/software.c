@@ -113,7 +113,7 @@ static int ungrant(struct nic *nic, const struct grant *g, struct fault *reterr)
 static int nothing_to(const char *act, struct fault *reterr)
 {
 	return fault_set(reterr, ZCRX_NOT_SUPPORTED, SOFTWARE_NAME,
-			 "No NIC stands behind the queues of " SOFTWARE_NAME ": there is nothing to %s.",
+			 "The queues of " SOFTWARE_NAME " have no NIC: there is nothing to %s.",
 			 act);
 }
 
