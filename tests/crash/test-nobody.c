@@ -59,7 +59,7 @@ static bool is_leased(void)
 	return s->queues[4].leased; /* the first of those for zero-copy receive */
 }
 
-static void test_deleted(void **state)
+static void test_orphaned_devices_are_deleted(void **state)
 {
 	(void)state;
 	assert_true(world_start(&world, 0));
@@ -67,7 +67,7 @@ static void test_deleted(void **state)
 }
 
 /* Deleting it would hold up the kernel's network configuration: it waits for a daemon that may. */
-static void test_held(void **state)
+static void test_devices_with_added_areas_are_kept(void **state)
 {
 	(void)state;
 	sim_hold_areas(world.d.sim, true);
@@ -85,8 +85,8 @@ static void test_held(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_deleted, lose_lease, end_lease),
-		cmocka_unit_test_setup_teardown(test_held, lose_lease, end_lease),
+		cmocka_unit_test_setup_teardown(test_orphaned_devices_are_deleted, lose_lease, end_lease),
+		cmocka_unit_test_setup_teardown(test_devices_with_added_areas_are_kept, lose_lease, end_lease),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -194,7 +194,7 @@ static void test_guard_impossible(void **state)
 }
 
 /* Who restored it wants it so until the next start; and a crash is none of his doing. */
-static void test_held(void **state)
+static void test_restored_interfaces_stay_unmanaged(void **state)
 {
 	(void)state;
 	assert_null(call(w.link, "Restore", NULL, "{\"interface\":\"sim0\"}"));
@@ -461,7 +461,7 @@ int main(void)
 		cmocka_unit_test(test_late_call),
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_guard_impossible),
-		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_restored_interfaces_stay_unmanaged),
 		cmocka_unit_test(test_unconfirmed),
 		cmocka_unit_test(test_unconfirmed_and_gone),
 		cmocka_unit_test(test_report),

@@ -121,7 +121,7 @@ static void await(const char *expected)
 #define SVC    "  - user: svc\n    administer: true\n"
 
 /* In the file before there is an account: a call after it was made is all that it takes. */
-static void test_comes_later(void **state)
+static void test_an_account_created_later_is_matched(void **state)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
 	sd_json_variant *reply;
@@ -147,7 +147,7 @@ static void test_first_call(void **state)
 }
 
 /* Its number is somebody else's, or there is no such account any more. */
-static void test_number_is_given_away(void **state)
+static void test_a_reused_uid_is_not_matched(void **state)
 {
 	(void)state;
 	start(0, getuid(), SVC);
@@ -161,7 +161,7 @@ static void test_number_is_given_away(void **state)
 }
 
 /* A server that does not answer takes nothing from anybody. */
-static void test_cannot_be_told(void **state)
+static void test_an_nss_failure_keeps_the_last_number(void **state)
 {
 	unsigned n;
 
@@ -176,7 +176,7 @@ static void test_cannot_be_told(void **state)
 }
 
 /* However often somebody calls, and whoever cannot be matched, nss is asked now and then. */
-static void test_bound(void **state)
+static void test_nss_is_asked_now_and_then_only(void **state)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
 	struct timespec t, since;
@@ -197,7 +197,7 @@ static void test_bound(void **state)
 }
 
 /* nss does not answer: whoever depends on it is decided by what is known, the others do not notice. */
-static void test_hangs(void **state)
+static void test_a_hanging_nss_stalls_nobody(void **state)
 {
 	char policy[256];
 
@@ -213,7 +213,7 @@ static void test_hangs(void **state)
 		assert_null(reload());
 }
 
-static void test_independent(void **state)
+static void test_calls_without_names_do_not_wait(void **state)
 {
 	char policy[256];
 	unsigned n;
@@ -247,13 +247,13 @@ static int stop_hanging(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_comes_later, stop),
+		cmocka_unit_test_teardown(test_an_account_created_later_is_matched, stop),
 		cmocka_unit_test_teardown(test_first_call, stop),
-		cmocka_unit_test_teardown(test_number_is_given_away, stop),
-		cmocka_unit_test_teardown(test_cannot_be_told, stop),
-		cmocka_unit_test_teardown(test_bound, stop),
-		cmocka_unit_test_teardown(test_hangs, stop_hanging),
-		cmocka_unit_test_teardown(test_independent, stop_hanging),
+		cmocka_unit_test_teardown(test_a_reused_uid_is_not_matched, stop),
+		cmocka_unit_test_teardown(test_an_nss_failure_keeps_the_last_number, stop),
+		cmocka_unit_test_teardown(test_nss_is_asked_now_and_then_only, stop),
+		cmocka_unit_test_teardown(test_a_hanging_nss_stalls_nobody, stop_hanging),
+		cmocka_unit_test_teardown(test_calls_without_names_do_not_wait, stop_hanging),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,7 +105,7 @@ static void test_every_failure_is_followed_by_a_try(void **state)
 }
 
 /* It says so; and what the NIC refuses for good is not tried again and again, as that interrupts traffic. */
-static void test_refused(void **state)
+static void test_a_permanent_refusal_is_not_retried(void **state)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
 	struct daemon d;
@@ -143,7 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_failure_is_followed_by_a_try),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_a_permanent_refusal_is_not_retried),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

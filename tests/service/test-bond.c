@@ -132,7 +132,7 @@ static void expect_refusal(struct client *c, const char *words)
 
 /* ------------------------------------------------------------------------------- bonds */
 
-static void test_proves(void **state)
+static void test_addresses_of_a_bond_prove_on_its_ports(void **state)
 {
 	struct client c;
 
@@ -260,7 +260,7 @@ static void test_wildcard_follows(void **state)
 }
 
 /* The cause comes before the symptom: the bond, not the address that the NIC has not. */
-static void test_under_something_else(void **state)
+static void test_a_bond_below_a_bridge_proves_nothing(void **state)
 {
 	struct client c;
 
@@ -292,7 +292,7 @@ static void add_by_value(struct client *c, const char *address)
 			     "\"destination\":\"%s\",\"destinationPort\":9}}", c->id, address));
 }
 
-static void test_elsewhere(void **state)
+static void test_addresses_elsewhere_prove_nothing(void **state)
 {
 	struct client c;
 
@@ -349,12 +349,12 @@ static void test_left_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_proves, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_addresses_of_a_bond_prove_on_its_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_both_ports, setup_two_ports, teardown),
 		cmocka_unit_test_setup_teardown(test_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wildcard_follows, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_under_something_else, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_elsewhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_bond_below_a_bridge_proves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_addresses_elsewhere_prove_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_left_out, setup, teardown),
 	};
 

@@ -14,7 +14,7 @@
 #include "plan.h"
 
 /* Told and untold: the table is narrow again, the lease is as it was, and it is said whose it was. */
-static void test_table(void **state)
+static void test_a_leaking_table_is_narrowed(void **state)
 {
 	struct daemon *d = *state;
 	struct watching w;
@@ -81,7 +81,7 @@ static void test_table_between(void **state)
 }
 
 /* A rule comes back at any location; with the filter off, after the filter. */
-static void test_rules(void **state)
+static void test_lost_rules_are_inserted_again(void **state)
 {
 	const struct nic_rule squatter = { .location = 0, .action = RULE_DROP };
 	struct daemon *d = *state;
@@ -281,8 +281,8 @@ static void test_reported_at_acquire(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		REPAIR(test_table),	       REPAIR(test_table_between),
-		REPAIR(test_rules),	       REPAIR(test_reset),
+		REPAIR(test_a_leaking_table_is_narrowed),	       REPAIR(test_table_between),
+		REPAIR(test_lost_rules_are_inserted_again),	       REPAIR(test_reset),
 		REPAIR(test_foreign_rule),     REPAIR(test_foreign_context),
 		REPAIR(test_table_stays_wide), REPAIR(test_found_at_register),
 		REPORT(test_reported_at_register), REPORT(test_reported_at_acquire),

@@ -120,7 +120,7 @@ static void test_repair_fails(void **state)
 }
 
 /* What is set again and again is not repaired again and again; but a way is closed at once. */
-static void test_fight(void **state)
+static void test_repeated_drift_is_rate_limited(void **state)
 {
 	const struct step set = { .op = STEP_HDS_THRESHOLD, .to.number = 64 };
 	struct daemon *d = *state;
@@ -152,7 +152,7 @@ static void test_fight(void **state)
 }
 
 /* Leases that come and go, and Apply, are not drift; nor is what is as it should be already. */
-static void test_own_changes(void **state)
+static void test_own_changes_are_no_drift(void **state)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
 	struct daemon *d = *state;
@@ -260,7 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REPAIR(test_settings),	    REPAIR(test_channels),
 		REPAIR(test_fewer_channels), REPAIR(test_repair_fails),
-		REPAIR(test_fight),	    REPAIR(test_own_changes),
+		REPAIR(test_repeated_drift_is_rate_limited),	    REPAIR(test_own_changes_are_no_drift),
 		REPORT(test_report),	    REPORT(test_report_fewer_channels),
 		REPORT(test_report_by_hand),
 	};

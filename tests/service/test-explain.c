@@ -61,7 +61,7 @@ static void expect(struct daemon *d, unsigned port, const char *first, const cha
 
 #define RSS(share) "{\"share\":\"" share "\",\"queues\":[0,1,2,3]}"
 
-static void test_where_it_lands(void **state)
+static void test_explain_gives_the_targets(void **state)
 {
 	const struct nic_rule foreign = { .location = 900, .action = RULE_TO_QUEUE, .target = 2,
 					  .understood = true,
@@ -112,7 +112,7 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_where_it_lands),
+		cmocka_unit_test(test_explain_gives_the_targets),
 		cmocka_unit_test(test_refusals),
 	};
 

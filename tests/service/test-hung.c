@@ -63,7 +63,7 @@ static void *attempt_main(void *userdata)
 	return NULL;
 }
 
-static void test_they_are_few(void **state)
+static void test_hung_registrations_of_a_user_are_bounded(void **state)
 {
 	struct attempt attempts[REGISTRARS_HUNG_MAX];
 	struct client c;
@@ -100,7 +100,7 @@ static void test_they_are_few(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_they_are_few, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hung_registrations_of_a_user_are_bounded, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

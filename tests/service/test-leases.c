@@ -32,7 +32,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void test_life(void **state)
+static void test_a_lease_goes_through_all_states(void **state)
 {
 	struct daemon *d = *state;
 	struct nic_state *s;
@@ -85,7 +85,7 @@ static void test_last_close_ends_it(void **state)
 	}
 }
 
-static void test_order(void **state)
+static void test_calls_have_an_order(void **state)
 {
 	struct daemon *d = *state;
 	struct client c;
@@ -207,7 +207,7 @@ static void expect_queue(struct daemon *d, unsigned index, const char *state, co
 }
 
 /* What Register would refuse is neither shown as free nor granted; what is clean is. Nobody has told. */
-static void test_ways_before_acquire(void **state)
+static void test_leaking_queues_are_not_leased(void **state)
 {
 	const struct nic_rule rule = { .location = 900, .action = RULE_TO_QUEUE, .target = 5 };
 	struct daemon *d = *state;
@@ -237,7 +237,7 @@ static void test_ways_before_acquire(void **state)
 }
 
 /* A way of others to the queue is refused before the ifq, and named. */
-static void test_foreign_way(void **state)
+static void test_a_leak_refuses_register(void **state)
 {
 	const struct nic_rule rule = { .location = 900, .action = RULE_TO_QUEUE, .target = 4,
 				       .understood = true,
@@ -336,14 +336,14 @@ static void test_revoke_again_with_less_grace(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_a_lease_goes_through_all_states),
 		cmocka_unit_test(test_last_close_ends_it),
-		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_calls_have_an_order),
 		cmocka_unit_test(test_all_queues),
 		cmocka_unit_test(test_handle_is_authority),
 		cmocka_unit_test(test_foreign_queue),
-		cmocka_unit_test(test_ways_before_acquire),
-		cmocka_unit_test(test_foreign_way),
+		cmocka_unit_test(test_leaking_queues_are_not_leased),
+		cmocka_unit_test(test_a_leak_refuses_register),
 		cmocka_unit_test(test_time_to_live),
 		cmocka_unit_test(test_persistent),
 		cmocka_unit_test(test_revoke_with_grace),

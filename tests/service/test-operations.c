@@ -442,7 +442,7 @@ static void test_confirmation(void **state)
 }
 
 /* A client is not told another time each time it asks. */
-static void test_told(void **state)
+static void test_times_are_reported_unchanged(void **state)
 {
 	uint64_t told = 0, first = tell_boottime(now_usec(CLOCK_BOOTTIME) + HOUR, &told);
 
@@ -481,7 +481,7 @@ int main(void)
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_confirmation),
-		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_times_are_reported_unchanged),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

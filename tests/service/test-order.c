@@ -50,7 +50,7 @@ static void wait_until_read(struct daemon *d)
 }
 
 /* Of those who may look, nobody keeps a rule in its place. */
-static void test_removal_before_looks(void **state)
+static void test_removal_before_read_only_calls(void **state)
 {
 	static const char *const methods[] = { OURS("Plan"), OURS("Describe"), OURS("Explain") };
 	static const char *const parameters[] = {
@@ -190,7 +190,7 @@ static void test_protection_before_calls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_removal_before_looks),
+		cmocka_unit_test(test_removal_before_read_only_calls),
 		cmocka_unit_test(test_removal_before_own_operations),
 		cmocka_unit_test(test_protection_before_calls),
 	};

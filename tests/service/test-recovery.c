@@ -57,7 +57,7 @@ static void expect(const struct scene *s, enum recovery_verdict verdict, const c
 		assert_null(r.reason);
 }
 
-static void test_adopt(void **state)
+static void test_living_leases_are_adopted(void **state)
 {
 	struct scene s;
 
@@ -85,7 +85,7 @@ static void test_adopt(void **state)
 	expect(&s, RECOVERY_ADOPT, NULL);
 }
 
-static void test_over(void **state)
+static void test_leases_that_cannot_continue_are_reclaimed(void **state)
 {
 	struct scene s;
 
@@ -314,8 +314,8 @@ static void test_foreign_rules_are_not_ours(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_adopt),
-		cmocka_unit_test(test_over),
+		cmocka_unit_test(test_living_leases_are_adopted),
+		cmocka_unit_test(test_leases_that_cannot_continue_are_reclaimed),
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_waiting_flows),
 		cmocka_unit_test(test_spread),

@@ -151,7 +151,7 @@ static void test_restore(void **state)
 }
 
 /* What zcrxd does not remember is what it finds the next time. */
-static void test_found_anew(void **state)
+static void test_a_new_baseline_after_restore(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 	struct origin o;
@@ -386,7 +386,7 @@ static void test_timeout(void **state)
 	stop();
 }
 
-static void test_put_back_at_once(void **state)
+static void test_confirm_no_rolls_back_at_once(void **state)
 {
 	sd_json_variant *reply;
 
@@ -428,7 +428,7 @@ static void test_second_change(void **state)
 }
 
 /* The kernel refuses at first: it is tried again until it is back. */
-static void test_put_back_fails(void **state)
+static void test_a_failed_rollback_is_retried(void **state)
 {
 	(void)state;
 	start_guarded();
@@ -465,7 +465,7 @@ static void test_refusals(void **state)
 
 /* -------------------------------------------------------------------------------- the file */
 
-static void test_cannot_note(void **state)
+static void test_nothing_changes_if_the_baseline_cannot_be_saved(void **state)
 {
 	_cleanup_free_ char *path = NULL;
 
@@ -563,7 +563,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_restore),
-		cmocka_unit_test(test_found_anew),
+		cmocka_unit_test(test_a_new_baseline_after_restore),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_leases),
 		cmocka_unit_test(test_guard),
@@ -571,11 +571,11 @@ int main(void)
 		cmocka_unit_test(test_every_failure),
 		cmocka_unit_test(test_confirm),
 		cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_put_back_at_once),
+		cmocka_unit_test(test_confirm_no_rolls_back_at_once),
 		cmocka_unit_test(test_second_change),
-		cmocka_unit_test(test_put_back_fails),
+		cmocka_unit_test(test_a_failed_rollback_is_retried),
 		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_cannot_note),
+		cmocka_unit_test(test_nothing_changes_if_the_baseline_cannot_be_saved),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_why_it_is_held),

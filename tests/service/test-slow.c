@@ -49,7 +49,7 @@ static void finish(sd_varlink *link)
 	}
 }
 
-static void test_looking(void **state)
+static void test_read_only_calls_do_not_wait_for_a_slow_driver(void **state)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *slow = NULL, *link = NULL, *other = NULL;
 	sd_json_variant *reply, *lease;
@@ -88,7 +88,7 @@ static void test_looking(void **state)
 }
 
 /* Of one that nobody has seen yet there is nothing to tell. */
-static void test_appearing(void **state)
+static void test_an_interface_not_seen_yet_is_missing(void **state)
 {
 	static const char config[] = "interfaces:\n"
 				     "  - name: sim0\n    channels: 8\n    zero-copy-queues: 4\n"
@@ -120,8 +120,8 @@ static void test_appearing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_looking),
-		cmocka_unit_test(test_appearing),
+		cmocka_unit_test(test_read_only_calls_do_not_wait_for_a_slow_driver),
+		cmocka_unit_test(test_an_interface_not_seen_yet_is_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

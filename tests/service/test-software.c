@@ -103,7 +103,7 @@ static size_t count_queues(void)
 	return sd_json_variant_elements(sd_json_variant_by_key(interface("software"), "queues"));
 }
 
-static void test_life(void **state)
+static void test_a_software_lease_goes_through_all_states(void **state)
 {
 	sd_json_variant *v = interface("software"), *reply;
 	struct client c;
@@ -341,7 +341,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_life),
+		TEST(test_a_software_lease_goes_through_all_states),
 		TEST(test_what_it_cannot),
 		TEST(test_a_ring_that_is_kept),
 		TEST(test_revoked_by_force),

@@ -87,7 +87,7 @@ static void stop(struct nic_backend *sim, struct worker *w)
 	sim->ops->free(sim);
 }
 
-static void test_stands(void **state)
+static void test_a_stalled_worker_is_reported(void **state)
 {
 	struct nic_backend *sim = sim_new();
 	struct worker *w = start(sim);
@@ -102,7 +102,7 @@ static void test_stands(void **state)
 	stop(sim, w);
 }
 
-static void test_goes_on(void **state)
+static void test_a_worker_that_resumes_is_reported(void **state)
 {
 	struct nic_backend *sim = sim_new();
 	struct worker *w = start(sim);
@@ -118,8 +118,8 @@ static void test_goes_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stands),
-		cmocka_unit_test(test_goes_on),
+		cmocka_unit_test(test_a_stalled_worker_is_reported),
+		cmocka_unit_test(test_a_worker_that_resumes_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

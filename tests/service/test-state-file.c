@@ -66,7 +66,7 @@ static size_t leases_on_record(struct daemon *d)
 }
 
 /* One lease changes, and what is on record of the others stays. */
-static void test_others_stay_on_record(void **state)
+static void test_other_leases_stay_in_the_record(void **state)
 {
 	struct daemon *d = *state;
 	struct client clients[3];
@@ -84,7 +84,7 @@ static void test_others_stay_on_record(void **state)
 }
 
 /* A time to live that was prolonged stays so if the daemon dies at once. */
-static void test_renewed_is_on_record(void **state)
+static void test_a_renewal_is_in_the_record(void **state)
 {
 	struct daemon *d = *state;
 	_cleanup_record_ struct record record = {};
@@ -391,7 +391,7 @@ static void test_no_room(void **state)
 }
 
 /* Whoever looks is told what became of the record, as long as this daemon runs. */
-static void test_set_aside_is_told(void **state)
+static void test_a_record_set_aside_is_reported(void **state)
 {
 	struct daemon *d = *state;
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
@@ -444,8 +444,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_written_is_read),
-		cmocka_unit_test(test_others_stay_on_record),
-		cmocka_unit_test(test_renewed_is_on_record),
+		cmocka_unit_test(test_other_leases_stay_in_the_record),
+		cmocka_unit_test(test_a_renewal_is_in_the_record),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_nonsense),
@@ -457,7 +457,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_was_set_aside),
 	};
 	const struct CMUnitTest after_damage[] = {
-		cmocka_unit_test(test_set_aside_is_told),
+		cmocka_unit_test(test_a_record_set_aside_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown) +

@@ -124,7 +124,7 @@ static void expect_told(struct daemon *d, enum rule_action action, const char *d
 	watch_end(&w);
 }
 
-static void test_it_was_there_first(void **state)
+static void test_a_foreign_rule_that_was_first_is_reported(void **state)
 {
 	expect_told(*state, RULE_TO_QUEUE, "takes", " to queue 0");
 	expect_told(*state, RULE_DROP, "drops", "");
@@ -180,7 +180,7 @@ static void test_watch_of_the_lease(void **state)
 }
 
 /* Put where ours was, under traffic: ours comes back behind it, and that is not over. */
-static void test_over_ours(void **state)
+static void test_a_later_foreign_rule_is_reported(void **state)
 {
 	struct daemon *d = *state;
 	struct watching w;
@@ -261,7 +261,7 @@ static void test_comes_before_fails(void **state)
 }
 
 /* Who drops packets means it. */
-static void test_a_drop_is_not_gone_around(void **state)
+static void test_a_drop_rule_is_not_bypassed(void **state)
 {
 	struct daemon *d = *state;
 	char reason[1024];
@@ -299,7 +299,7 @@ static void test_report(void **state)
 }
 
 /* Clients that listen where somebody has a rule do not use up what is repaired at once. */
-static void test_no_fight(void **state)
+static void test_foreign_rules_are_not_fought(void **state)
 {
 	struct daemon *d = *state;
 	struct watching w;
@@ -324,10 +324,10 @@ static void test_no_fight(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		REPAIR(test_it_was_there_first), REPAIR(test_watch_of_the_lease),
-		REPAIR(test_over_ours),		 REPAIR(test_comes_before),
-		REPAIR(test_comes_before_fails), REPAIR(test_a_drop_is_not_gone_around),
-		REPORT(test_report),		 REPAIR(test_no_fight),
+		REPAIR(test_a_foreign_rule_that_was_first_is_reported), REPAIR(test_watch_of_the_lease),
+		REPAIR(test_a_later_foreign_rule_is_reported),		 REPAIR(test_comes_before),
+		REPAIR(test_comes_before_fails), REPAIR(test_a_drop_rule_is_not_bypassed),
+		REPORT(test_report),		 REPAIR(test_foreign_rules_are_not_fought),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

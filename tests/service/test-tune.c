@@ -55,7 +55,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void test_set_and_put_back(void **state)
+static void test_settings_are_restored_at_the_end(void **state)
 {
 	struct daemon *d = *state;
 	struct client c;
@@ -75,7 +75,7 @@ static void test_set_and_put_back(void **state)
 }
 
 /* Not zero, but what was there. */
-static void test_what_was_found(void **state)
+static void test_former_settings_other_than_zero_are_restored(void **state)
 {
 	const struct napi_settings found = { 7, 5000, 6000 };
 	struct daemon *d = *state;
@@ -177,7 +177,7 @@ static void test_policy(void **state)
 }
 
 /* Of a lease that is on its way to its end nothing is set any more. */
-static void test_over(void **state)
+static void test_ending_leases_are_not_tuned(void **state)
 {
 	struct daemon *d = *state;
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *admin = daemon_connect(d);
@@ -328,12 +328,12 @@ static void test_every_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_set_and_put_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_was_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_settings_are_restored_at_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_former_settings_other_than_zero_are_restored, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 		cmocka_unit_test(test_policy),
-		cmocka_unit_test_setup_teardown(test_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ending_leases_are_not_tuned, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_affinity, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_another_interrupt, setup, teardown),
 		cmocka_unit_test(test_affinity_policy),

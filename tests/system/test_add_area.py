@@ -73,7 +73,7 @@ def queue_reason(queue):
 
 
 @pytest.mark.parametrize("end", ["revoked", "let go"])
-def test_memory_that_never_comes(end):
+def test_an_area_that_never_fills_stalls_nobody(end):
     """Whatever ends the lease, everybody goes on; the queue comes back when the memory does."""
     if not kernel_adds_areas():
         return

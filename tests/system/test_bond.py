@@ -33,7 +33,7 @@ def device(name, address, *words):
         run("ip", "link", "del", name)
 
 
-def test_addresses_of_others(configured):
+def test_sockets_on_foreign_addresses_prove_nothing(configured):
     """Named with the device that has them, and what the refusal says to do works."""
     vlan = device("zc0.5", "10.9.5.1", "link", "zc0", "name", "zc0.5", "type", "vlan", "id", "5")
     dummy = device("any0", "10.99.0.1", "any0", "type", "dummy")
@@ -58,7 +58,7 @@ def test_addresses_of_others(configured):
             assert "10.9.5.1 (zc0.5)" in problem and "10.99.0.1 (any0)" in problem
 
 
-def test_under_a_bridge(configured):
+def test_a_bridged_bond_proves_nothing(configured):
     """The bridge is what is named, not an address that the NIC does not have."""
     with device("br0", "10.9.7.1", "br0", "type", "bridge"), Connection() as root, \
             root.acquire() as lease, new_ring() as ring, new_area() as area, \
@@ -108,7 +108,7 @@ def prefer(port):
     run("ip", "link", "set", "bond0", "type", "bond", "active_slave", port)
 
 
-def test_by_a_port(bond):
+def test_a_port_of_a_bond_receives_by_zero_copy(bond):
     """Without privilege, to the bond's address, over a restart; nothing is copied."""
     host = HOST4
     if bond == "active-backup":
@@ -125,7 +125,7 @@ def test_by_a_port(bond):
         machine.assert_zero_copy(receiving.result(), 4 << 20)
 
 
-def test_another_port_receives(bond):
+def test_status_says_when_another_port_receives(bond):
     """It is said, the rules stay, and when the port receives again so does the lease."""
     if bond != "active-backup":
         assert "standby" in describe()
@@ -145,7 +145,7 @@ def test_another_port_receives(bond):
         machine.assert_zero_copy(receiving.result(), 1 << 20)
 
 
-def test_check_leads_to_the_ports(bond):
+def test_check_of_a_bond_names_its_ports(bond):
     report = machine.ctl_json("check", "bond0", status=1)
     found = {line["requirement"]: line for line in report if line.get("interface") == "bond0"}
     assert list(found) == ["hardware"]

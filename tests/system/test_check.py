@@ -45,7 +45,7 @@ def ethtool(undo, *broken):
         machine.run("ethtool", *undo)
 
 
-def test_all_is_well():
+def test_check_passes_on_a_configured_machine():
     """With the daemon: nothing is missing, and a lease proves what the kernel does not tell."""
     assert check("zc0")[0] == UNPROVED
     lease = machine.ctl_json("lease", "zc0")
@@ -54,7 +54,7 @@ def test_all_is_well():
 
 
 @pytest.mark.parametrize("user, refused", [("alice", {}), ("mallory", {"policy": "no"})])
-def test_others(user, refused):
+def test_check_of_interfaces_that_are_not_configured(user, refused):
     """No privilege is needed to look, and the policy is the caller's own."""
     missing, found = check("zc0", user=user, status=1 if refused else 0)
     assert missing == dict(UNPROVED, **refused)
@@ -62,7 +62,7 @@ def test_others(user, refused):
         assert "No rule of the policy" in found["policy"]["remedy"]
 
 
-def test_virtio_net():
+def test_check_says_what_virtio_net_lacks():
     """What this NIC lacks is in the kernel's own words."""
     missing, found = check("vnet0", status=1)
     assert found["tcp-data-split"]["found"] == "setting TCP data split is not supported"
@@ -141,7 +141,7 @@ def test_xdp():
         assert check("vnet0", user="alice", status=1)[0]["no-xdp"] == "no"
 
 
-def test_table():
+def test_check_prints_a_table():
     said = machine.ctl("check", "vnet0", status=1).stdout.splitlines()
     assert said[0].split()[:3] == ["INTERFACE", "REQUIREMENT", "OK"]
     assert any(line.split()[:3] == ["vnet0", "channels", "no"] for line in said)

@@ -35,7 +35,7 @@ def test_a_mistake_is_said_exactly(tmp_path, text, message):
     assert check(file) == (1, "", f"{file}:{message}\n")
 
 
-def test_what_is_right(tmp_path):
+def test_valid_configurations_are_accepted(tmp_path):
     file = tmp_path / "zcrxd.yaml"
     file.write_text(machine.config())
     assert check(file) == (0, f"{file} is good: 1 interface, 2 policy rules.\n", "")

@@ -21,7 +21,7 @@ def fixture_interfaces(root):
     return {interface["name"]: interface for interface in root.call("Describe")["interfaces"]}
 
 
-def test_the_states(interfaces):
+def test_states_of_missing_degraded_and_configured(interfaces):
     assert {name: interface["state"] for name, interface in interfaces.items()} == {
         "zc0": "configured", "vnet0": "degraded", "driver mlx5_core": "missing"}
 
@@ -46,7 +46,7 @@ def test_nothing_is_carved_out_of_it(interfaces):
         0, "unknown")
 
 
-def test_the_missing_one(interfaces, root):
+def test_a_missing_interface_is_listed(interfaces, root):
     missing = interfaces["driver mlx5_core"]
     assert (missing["index"], missing["queues"]) == (0, [])
     assert missing["reason"]
@@ -55,16 +55,16 @@ def test_the_missing_one(interfaces, root):
     assert caught.value.name == "NotSupported"
 
 
-def test_the_service_is_well_and_says_it():
+def test_the_service_is_active_with_a_degraded_interface():
     assert machine.show("zcrxd", "ActiveState") == "active"
     assert machine.show("zcrxd", "StatusText") == "1 of 3 interfaces configured, 0 leases"
 
 
-def test_the_other_one_works():
+def test_a_degraded_interface_does_not_affect_others():
     machine.assert_zero_copy(machine.transfer(9001, 4 << 20), 4 << 20)
 
 
-def test_it_appears(root):
+def test_a_missing_interface_is_configured_when_it_appears(root):
     """A device that the configuration waits for is taken care of when it comes."""
     machine.configure(machine.config(interfaces="  - name: late0\n    zero-copy-queues: 1\n"))
 

@@ -112,7 +112,7 @@ def fixture_scene():
         yield Scene(stack)
 
 
-def test_repair(scene):
+def test_drift_is_repaired_under_traffic(scene):
     """What may disturb the lease waits for its end. The rest is put back at once; a table that is
     changed again meanwhile goes unseen, so that something else comes between two of them."""
     run("ethtool", "-G", "zc0", "rx", "512")
@@ -137,7 +137,7 @@ def test_repair(scene):
     assert (interface()["state"], simnic.channels(), rx_ring()) == ("configured", 8, 1024)
 
 
-def test_report(scene):
+def test_drift_is_reported_and_leaks_are_closed(scene):
     """Told, and nothing is done but to ways into the queue; until somebody applies."""
     machine.configure(REPORT)
     delete_rule()

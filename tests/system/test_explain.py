@@ -33,7 +33,7 @@ def lands_on(frame):
 
 
 @pytest.mark.parametrize("port", [PORT, 9009])
-def test_a_connection(received, port):
+def test_explain_names_the_queue_of_a_connection(received, port):
     # From an address of which the stack knows nothing, to a port: it only counts.
     targets = explain(f"tcp4,src={PEER4},src-port=4000,dst={HOST4},dst-port={port}", user="mallory")
     assert [target["share"] for target in targets] == ["all"]
@@ -46,13 +46,13 @@ def test_a_connection(received, port):
     assert len(queues) == 1 and queues[0] in targets[0]["queues"]
 
 
-def test_a_wider_flow(received):
+def test_explain_names_all_targets_of_a_wide_flow(received):
     some, rest = explain(f"tcp4,dst-port={PORT}")
     assert (some["share"], some["leaseId"]) == ("some", received["leaseId"])
     assert (rest["share"], rest["queues"]) == ("rest", list(range(4)))
 
 
-def test_rules_of_others():
+def test_explain_names_foreign_rules():
     to_drop = explain("tcp4,dst-port=2000")
     assert to_drop[0]["share"] == "all" and "rule" not in to_drop[0]
     context = re.search(r"New RSS context is (\d+)", machine.run(

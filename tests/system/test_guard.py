@@ -152,7 +152,7 @@ def oob(connection):
         return None
 
 
-def test_nobody_takes_it_away():
+def test_root_cannot_delete_the_guard():
     """Neither who flushes all rules, nor root who means it."""
     with machine.receiver(PORT), nft.Nft() as somebody:
         somebody.flush_ruleset()
@@ -163,7 +163,7 @@ def test_nobody_takes_it_away():
             somebody.change(nft.DELRULE, nft.attr(1, f"zcrxd-{ZC0}") + nft.attr(2, "act"))
 
 
-def test_it_follows_a_name():
+def test_the_guard_follows_a_renamed_interface():
     """The kernel takes the hook from an interface that is renamed."""
     cursor = machine.journal_cursor()
     with machine.receiver(PORT, "--verify") as receiving:
@@ -180,7 +180,7 @@ def test_it_follows_a_name():
                   "configured")
 
 
-def test_it_is_set_before_a_daemon_is_ready():
+def test_the_guard_is_set_before_ready():
     """Between two daemons it stays, though anybody may take it away then."""
     with machine.receiver(PORT, "--verify") as receiving:
         machine.systemctl("stop", "zcrxd")
@@ -194,7 +194,7 @@ def test_it_is_set_before_a_daemon_is_ready():
         machine.assert_zero_copy(receiving.result(), CHUNK * URGENT)
 
 
-def test_it_outlives_a_daemon_that_is_killed():
+def test_the_guard_outlives_a_killed_daemon():
     with machine.receiver(PORT, "--verify") as receiving, peer(PEER, HOST4, PORT) as sending:
         before = machine.main_pid()
         os.kill(before, signal.SIGKILL)
@@ -205,7 +205,7 @@ def test_it_outlives_a_daemon_that_is_killed():
     machine.until(lambda: machine.call("Describe"))
 
 
-def test_a_table_that_no_lease_needs_goes_at_the_start():
+def test_a_guard_without_leases_is_deleted_at_start():
     machine.systemctl("stop", "zcrxd")
     with nft.Nft() as somebody:
         somebody.create_table("zcrxd-4711")
@@ -214,7 +214,7 @@ def test_a_table_that_no_lease_needs_goes_at_the_start():
     assert nft.guards() == {}
 
 
-def test_connections_from_before_are_not_steered_along():
+def test_connections_older_than_the_guard_are_not_steered():
     """Urgent data may have been announced to them; the one that proves itself is asked about."""
     with impersonate("alice"):
         listening = listener(port=PORT)
@@ -234,7 +234,7 @@ def test_connections_from_before_are_not_steered_along():
             lease.call("RemoveFlow", flowId=added["flowIds"][0])
 
 
-def test_restore_takes_it_away():
+def test_restore_deletes_the_guard():
     with machine.receiver(PORT):
         assert is_guarded()
         machine.ctl("restore", "--force", "zc0")

@@ -28,7 +28,7 @@ def allocate(area, mode=0, offset=0, size=PAGE):
     return libc.fallocate(area, mode, ctypes.c_long(offset), ctypes.c_long(size))
 
 
-def test_a_hole_in_it(alice, ring):
+def test_an_area_with_a_hole_is_refused(alice, ring):
     """The seal that keeps its size keeps none of its pages."""
     with new_area() as area, alice.acquire() as lease, others_are_served():
         assert allocate(area, KEEP_SIZE | PUNCH_HOLE, SIZE - PAGE) == 0
@@ -36,7 +36,7 @@ def test_a_hole_in_it(alice, ring):
             lease.register(ring, area)
 
 
-def test_holes_that_come_and_go(alice, ring):
+def test_an_area_punched_during_the_call_harms_nobody(alice, ring):
     """Between the look and the pinning, too: then the page is made, or the call is refused."""
     over, met = threading.Event(), set()
 
@@ -66,7 +66,7 @@ def test_holes_that_come_and_go(alice, ring):
     assert met == {"registered", "InvalidArea"}
 
 
-def test_huge_pages_that_nobody_has(alice, ring):
+def test_missing_huge_pages_are_refused(alice, ring):
     with machine.sysctl("vm/nr_hugepages", "0"), alice.acquire() as lease:
         area = os.memfd_create("area", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC | os.MFD_HUGETLB)
         with contextlib.closing(os.fdopen(area, "rb+")):
@@ -76,7 +76,7 @@ def test_huge_pages_that_nobody_has(alice, ring):
                 lease.register(ring, area, areaSize=HUGE)
 
 
-def test_a_file_whose_server_never_answers(alice, ring):
+def test_an_area_of_a_hanging_fuse_server_stalls_nobody(alice, ring):
     """Neither looking at it nor closing it is waited for: not where it belongs, not where it does
     not, not in the middle of a message, and not by a process that another's registration forks."""
     with BottomlessFile() as trap, alice.acquire() as lease:
@@ -101,7 +101,7 @@ def test_a_file_whose_server_never_answers(alice, ring):
     assert trap.FLUSH in trap.asked
 
 
-def test_files_whose_server_never_answers(alice):
+def test_files_of_hanging_fuse_servers_stall_nobody(alice):
     """They wait in the session of whoever sent them, and the daemon has no part in it."""
     daemon = machine.main_pid()  # no process can be started from here as long as the trap is open
     threads = machine.status_of(daemon)["Threads"]

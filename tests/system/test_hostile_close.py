@@ -108,7 +108,7 @@ KILLED_AS_WELL = ATTACKS[0], ATTACKS[-1]  # what a session holds, and what the d
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
-def test_nobody_waits(attack):
+def test_a_close_that_hangs_stalls_nobody(attack):
     """mallory's attack; the others are served, and the daemon ends and starts as always."""
     def work(connection, channel):
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -102,12 +102,12 @@ BEYOND = [
 ]
 
 
-def test_what_is_no_flow(bobs):
+def test_malformed_flows_are_refused(bobs):
     for flow, name in GARBAGE:
         assert (flow, refusal(bobs.add_flow, **flow).name) == (flow, name)
 
 
-def test_beyond_what_the_policy_lists(bobs):
+def test_flows_beyond_the_policy_are_refused(bobs):
     for flow in BEYOND:
         error = refusal(bobs.add_flow, **flow)
         assert (flow, error.name) == (flow, "FlowNotProved")
@@ -138,7 +138,7 @@ def test_no_port_below_1024_without_the_right_to_listen_there(bobs, alices):
         refusal(alices.add_flow, protocol="tcp4", destination=HOST4, destinationPort=443)
 
 
-def test_overlapping_with_anothers(bobs, alices):
+def test_flows_overlapping_another_lease_are_refused(bobs, alices):
     """Equal, more specific, or wider: the first one has it, and loses nothing of it."""
     with impersonate("alice"):
         hers = listener(address="0.0.0.0", port=9301)
@@ -167,7 +167,7 @@ def test_overlapping_with_anothers(bobs, alices):
         assert not machine.rules_to(bobs.queues[0])
 
 
-def test_removing_what_is_anothers(bobs, alices):
+def test_flows_of_another_lease_cannot_be_removed(bobs, alices):
     with impersonate("alice"):
         hers = listener(port=9302)
     with hers:

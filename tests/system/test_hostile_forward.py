@@ -87,7 +87,7 @@ def transfer(server, address):
             sending.join()
 
 
-def test_not_one_byte_of_what_is_forwarded(behind):
+def test_forwarded_traffic_is_never_steered(behind):
     with contextlib.ExitStack() as stack:
         bobs = stack.enter_context(stack.enter_context(Connection("bob")).acquire())
         bobs.register(stack.enter_context(new_ring()), stack.enter_context(new_area()))

@@ -37,7 +37,7 @@ def fixture_set_uid():
     os.unlink(path)
 
 
-def test_a_set_uid_program_is_not_who_connected(area, set_uid):
+def test_a_set_uid_program_is_not_the_peer(area, set_uid):
     """Who connected runs it afterwards, and somebody else names one of its descriptors."""
     def work(connection, channel):
         with new_ring() as ring:
@@ -59,7 +59,7 @@ def test_a_set_uid_program_is_not_who_connected(area, set_uid):
             assert lease.state() == "reserved"
 
 
-def test_root_of_a_user_namespace_is_nobody_special():
+def test_root_of_a_user_namespace_has_no_privilege():
     """Its user counts, outside; and it can have what that user can have."""
     def work(connection, channel):
         uid, gid = os.getuid(), os.getgid()
@@ -91,7 +91,7 @@ def test_root_of_a_user_namespace_is_nobody_special():
 # --------------------------------------------------------------------- stopped, in each state
 
 
-def test_a_client_that_is_stopped():
+def test_a_stopped_client_stalls_nobody():
     """In every state at once. Nobody waits for it, it can be revoked, and it hears of that as soon
     as it hears again."""
     def work(connection, channel):
@@ -123,7 +123,7 @@ def test_a_client_that_is_stopped():
 # ------------------------------------------------------------------------------- handles
 
 
-def test_a_handle_that_holds_itself(alice):
+def test_a_handle_sent_to_itself_is_collected(alice):
     """Sent through a pair of sockets that is sent through itself: the kernel finds the circle, and
     nothing can be parked in the daemon's end."""
     lease = alice.acquire()
@@ -138,7 +138,7 @@ def test_a_handle_that_holds_itself(alice):
     until(lambda: not leases_of("alice"))
 
 
-def test_handles_without_end(alice):
+def test_handles_of_a_lease_are_bounded(alice):
     """As many as a lease may have, and not one more; closed ones make room again."""
     lease = alice.call("Acquire", persistent=True)["lease"]["leaseId"]
 
@@ -169,7 +169,7 @@ def attempt(handles, handle):
     return True
 
 
-def test_a_handle_goes_round(alice, bob):
+def test_a_handle_in_a_circle_of_sockets_is_collected(alice, bob):
     """From hand to hand, eight copies at a time, through calls that have no use for them."""
     lease = alice.acquire()
     with others_are_served():
@@ -183,7 +183,7 @@ def test_a_handle_goes_round(alice, bob):
 
 
 @pytest.mark.parametrize("method", ["Register", "AddFlow", "Release"])
-def test_a_handle_is_closed_while_calls_are_under_way(method):
+def test_a_handle_closed_during_calls_ends_the_lease(method):
     """And the connection, and ring, area and socket with it: nothing of it stays."""
     def work(connection, channel):
         with new_ring() as ring, new_area() as area, machine.listener() as listening:

@@ -50,7 +50,7 @@ def speaking_for(process):
             yield lease
 
 
-def test_a_number_means_nothing_of_who_speaks(area):
+def test_a_ring_number_counts_in_the_process_that_connected(area):
     """Whoever speaks on a connection, be it root: rings are looked up in the process that made it."""
     with Process(lease_for_us) as process, new_ring() as ours, others_are_served():
         ring = fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 1000)
@@ -72,7 +72,7 @@ def test_a_number_means_nothing_of_who_speaks(area):
 
 
 @pytest.mark.parametrize("fate", ["zombie", "reaped", "reused"])
-def test_a_process_that_is_no_more(area, fate):
+def test_a_ring_of_a_dead_process_is_refused(area, fate):
     """Not even another process with its number, which has a ring under the same number, too."""
     process = Process(lease_for_us)
     with process, new_ring() as ring, speaking_for(process) as lease:
@@ -89,7 +89,7 @@ def test_a_process_that_is_no_more(area, fate):
 # ------------------------------------------------------------------- what becomes of a ring
 
 
-def test_a_ring_that_is_swapped_while_it_is_looked_at(alice, area):
+def test_a_ring_swapped_during_the_call_is_not_used(alice, area):
     """What was checked is what is registered on, and never anything else."""
     over = threading.Event()
     with new_ring() as good, new_ring(R_DISABLED | CQE32) as bad:
@@ -141,7 +141,7 @@ def registrations():
                 if pathlib.Path(f"/proc/{pid}/comm").read_text() == "zcrxd-registrar\n"]
 
 
-def test_a_ring_whose_lock_is_never_free(unprivileged_faults):
+def test_a_ring_lock_never_released_gets_the_client_killed(unprivileged_faults):
     """Held by another process even: the client is killed for it, which does not help; the lease is
     over all the same, and the queue is somebody else's."""
     def work(connection, channel):
@@ -180,7 +180,7 @@ def export(ring, zcrx_id):
     return struct.unpack_from("=I", control, 24)[0]
 
 
-def test_what_is_left_of_a_client_keeps_no_queue(area):
+def test_export_and_fork_do_not_pin_queue(area):
     """Neither an export that was made before the ring was enabled, nor a fork that has the ring."""
     def work(connection, channel):
         with new_ring() as ring, new_area() as area:
@@ -206,7 +206,7 @@ def test_what_is_left_of_a_client_keeps_no_queue(area):
         os.close(exported)
 
 
-def test_a_ring_that_goes_before_its_lease(alice, area):
+def test_a_ring_closed_before_its_lease_frees_the_queue(alice, area):
     """The queue stays the lease's, and comes back with it; the export that keeps it goes, too."""
     stored = int(machine.show("zcrxd", "NFileDescriptorStore"))
     with others_are_served():
@@ -222,7 +222,7 @@ def test_a_ring_that_goes_before_its_lease(alice, area):
     until(lambda: int(machine.show("zcrxd", "NFileDescriptorStore")) == stored)
 
 
-def test_a_ring_that_polls(area):
+def test_a_polling_ring_is_registered(area):
     """It could never receive, and is a ring like any other when it comes to giving back the queue."""
     with Connection("alice") as alice, others_are_served():
         with alice.acquire() as lease, new_ring(RING_FLAGS | IOPOLL) as ring:

@@ -94,12 +94,12 @@ def send_to(theirs, port, bobs):
     (socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)),
     (socket.AF_UNIX, socket.SOCK_SEQPACKET),
 ])
-def test_no_tcp(bobs, kind):
+def test_sockets_other_than_tcp_prove_nothing(bobs, kind):
     with socket.socket(*kind) as sock:
         refusal(bobs, sock, "no TCP socket")
 
 
-def test_not_there_yet_and_not_any_more(bobs):
+def test_unconnected_and_closing_sockets_prove_nothing(bobs):
     with socket.socket() as sock:
         refusal(bobs, sock, "merely bound or closed")
         sock.bind((HOST4, 0))
@@ -125,7 +125,7 @@ def test_not_there_yet_and_not_any_more(bobs):
     (socket.AF_INET, "255.255.255.255", {}),
     (socket.AF_INET, "224.0.0.5", {}),
 ])
-def test_an_address_of_somebody_else(bobs, family, address, options):
+def test_a_foreign_address_proves_nothing(bobs, family, address, options):
     with socket.socket(family) as sock:
         for option, level in options.items():
             sock.setsockopt(level, option, 1)
@@ -134,7 +134,7 @@ def test_an_address_of_somebody_else(bobs, family, address, options):
         refusal(bobs, sock, "none of the interface's")
 
 
-def test_an_address_of_another_interface_and_of_the_other_end(bobs):
+def test_addresses_of_other_interfaces_and_peers_prove_nothing(bobs):
     simnic.run("ip", "-batch", "-", input="addr add 10.77.0.1/32 dev lo\n"
                "addr add 10.78.0.1 peer 10.78.0.2/32 dev zc0\n")
     try:
@@ -153,7 +153,7 @@ def test_an_address_of_another_interface_and_of_the_other_end(bobs):
                    "addr del 10.78.0.1 peer 10.78.0.2/32 dev zc0\n")
 
 
-def test_whoever_holds_the_socket_may_read_from_it(bobs):
+def test_a_passed_socket_proves_for_its_holder(bobs):
     """One that alice made and has passed on: who has it can accept and read, so this gives nothing
     away. Bound to the interface, it is as good."""
     with listener_of("alice", SO_BINDTODEVICE=b"zc0\0") as sock:
@@ -176,7 +176,7 @@ def test_the_kernel_lets_no_two_users_listen_on_one_port():
         assert caught.value.errno == errno.EADDRINUSE
 
 
-def test_beside_a_listener_for_ipv4(bobs):
+def test_a_wildcard_beside_an_ipv4_listener_proves_no_ipv4(bobs):
     """He can have the port for IPv6 alone, and gets no rule for IPv4."""
     with listener_of("alice", socket.AF_INET, "0.0.0.0", PORT) as hers, \
             listener_of("bob", socket.AF_INET6, "::", PORT, IPV6_V6ONLY=1) as his:
@@ -194,7 +194,7 @@ def test_listeners_of_one_user_share_a_port(bobs):
             assert len(bobs.add_socket(sock)["flows"]) == 1
 
 
-def test_connections_that_outlive_their_listener(bobs):
+def test_connections_of_another_user_keep_the_port_unproved(bobs):
     """Once alice's has ended, bob may listen on her port; her connections go on, and stay hers."""
     with contextlib.ExitStack() as stack:
         with listener_of("alice", port=PORT) as server:
@@ -211,7 +211,7 @@ def test_connections_that_outlive_their_listener(bobs):
         assert len(bobs.add_socket(his)["flows"]) == 1
 
 
-def test_a_port_that_another_may_connect_from(bobs):
+def test_ports_of_other_users_connections_are_refused(bobs):
     """alice has bound it, for a connection to come: that would be one of the listener's rules."""
     with socket_of("alice") as hers, socket_of("bob") as his:
         for sock in hers, his:
@@ -226,7 +226,7 @@ def test_a_port_that_another_may_connect_from(bobs):
 # ---------------------------------------------------------------------- after the proof
 
 
-def test_closed_and_the_port_taken(bobs):
+def test_rules_go_when_the_socket_is_closed_and_the_port_taken(bobs):
     with listener_of("bob", port=PORT) as his:
         bobs.add_socket(his)
     with listener_of("alice", port=PORT) as hers:
@@ -234,7 +234,7 @@ def test_closed_and_the_port_taken(bobs):
         send_to(hers, PORT, bobs)
 
 
-def test_it_listens_elsewhere(bobs):
+def test_rules_go_when_the_socket_listens_elsewhere(bobs):
     """It was never seen as anything but a listener: it lets go of its port and takes another one
     before anybody who was woken up comes to look."""
     with socket_of("bob") as his:
@@ -249,7 +249,7 @@ def test_it_listens_elsewhere(bobs):
             send_to(hers, port, bobs)
 
 
-def test_it_is_bound_to_another_device(bobs):
+def test_rules_go_when_the_socket_is_bound_to_another_device(bobs):
     """No privilege is needed for the first time; then another can have the port on this one."""
     with listener_of("bob", address="0.0.0.0", port=PORT) as his:
         bobs.add_socket(his)
@@ -262,7 +262,7 @@ def test_it_is_bound_to_another_device(bobs):
 
 
 @pytest.mark.parametrize("busy", [False, True], ids=["at-once", "busy"])
-def test_the_port_is_taken_while_it_does_not_listen(bobs, busy):
+def test_rules_go_when_the_port_is_taken_meanwhile(bobs, busy):
     """bob disconnects his listener, alice comes to the port and connects from there, he listens
     again: the same socket, nothing was destroyed, and it receives what it did. Her connection would be
     his for good. The kernel wakes up who watches the socket, but only who looks before he listens again
@@ -302,7 +302,7 @@ def set_key(sock, number=0):
                     struct.pack("=128sBBHi80s", peer, 0, 0, 3, 0, b"key"))
 
 
-def test_keys_for_signatures(bobs):
+def test_listeners_with_md5_keys_prove_nothing(bobs):
     """The kernel computes them over the payload, which it cannot read: it would panic."""
     with listener_of("bob", port=PORT) as his:
         set_key(his)
@@ -314,7 +314,7 @@ def test_keys_for_signatures(bobs):
         refusal(bobs, his, "TCP MD5 signatures")
 
 
-def test_so_many_keys_that_the_kernel_does_not_tell(bobs):
+def test_md5_keys_beyond_a_message_hide_no_listener(bobs):
     """A dump of listeners ends without a word at one whose keys do not fit into a message. What it
     hides are no others, and not itself."""
     with listener_of("bob", port=PORT) as his, listener_of("bob", port=PORT + 1) as other:
@@ -328,7 +328,7 @@ def test_so_many_keys_that_the_kernel_does_not_tell(bobs):
         assert machine.rule_count() == 1
 
 
-def test_a_listener_of_another_protocol_beside_it(bobs):
+def test_an_mptcp_listener_beside_ends_the_proof(bobs):
     """The kernel gives connections to either; payload of MPTCP has checksums."""
     with listener_of("bob", port=PORT, SO_REUSEPORT=1) as his:
         bobs.add_socket(his)
@@ -342,7 +342,7 @@ def test_a_listener_of_another_protocol_beside_it(bobs):
         assert len(bobs.add_socket(his)["flows"]) == 1
 
 
-def test_a_connection_that_becomes_another(bobs):
+def test_a_reconnected_socket_loses_its_rule(bobs):
     """Disconnected, and connected to himself before anybody looks."""
     with simnic.peer_socket(socket.AF_INET, socket.SOCK_STREAM) as peer, \
             listener_of("bob", address="127.0.0.1") as own, socket_of("bob") as his:
@@ -356,7 +356,7 @@ def test_a_connection_that_becomes_another(bobs):
         refusal(bobs, his, "127.0.0.1 is an address of lo, not of zc0")
 
 
-def test_an_address_that_is_taken_away(bobs):
+def test_rules_go_when_the_address_is_removed(bobs):
     """Also while its rule is on the way; and it does not come back with the address."""
     simnic.run("ip", "address", "add", "10.9.0.9/24", "dev", "zc0")
     with listener(address="10.9.0.9") as sock:
@@ -366,7 +366,7 @@ def test_an_address_that_is_taken_away(bobs):
         refusal(bobs, sock, "none of the interface's")
 
 
-def test_the_interface_is_put_into_a_vrf(bobs):
+def test_proofs_end_when_the_interface_enters_a_vrf(bobs):
     """What comes in there is for the sockets of the VRF from then on."""
     with listener_of("bob", address="0.0.0.0", port=PORT) as his:
         bobs.add_socket(his)

@@ -209,7 +209,7 @@ def test_renamed_and_restarted(root):
 
 
 @pytest.mark.parametrize("grants", ["auto", "direct"])
-def test_it_goes_under_traffic(grants, root):
+def test_an_interface_removed_under_traffic_ends_its_leases(grants, root):
     """Its receiver is told why, and ends. When it comes back the next lease is as good as the
     first."""
     configure("name", grants)
@@ -228,7 +228,7 @@ def test_it_goes_under_traffic(grants, root):
     machine.until(machine.is_clean)
 
 
-def test_another_namespace(root):
+def test_an_interface_moved_to_another_namespace_ends_its_leases(root):
     """It goes there with our rules and RSS context on it, and comes back with them: they lead to
     nobody's queues, and are removed."""
     configure("name")
@@ -250,7 +250,7 @@ def test_another_namespace(root):
         pass
 
 
-def test_netkit_renamed(root):
+def test_a_renamed_netkit_device_keeps_its_lease(root):
     """A lease's device under another name is still the lease's: for this daemon by its index, for the
     next one by its alias. It goes with the lease."""
     configure("name")
@@ -264,7 +264,7 @@ def test_netkit_renamed(root):
 
 
 @pytest.mark.parametrize("running", [True, False])
-def test_netkit_moved(root, running):
+def test_a_moved_netkit_device_ends_its_lease(root, running):
     """In another network namespace it is not deleted, and says so: the lease ends for that reason, and
     the device is deleted there, for otherwise the queue would stay where nobody looks."""
     configure("name")
@@ -324,7 +324,7 @@ def mac():
     run("ip", "-n", "peer", "neigh", "flush", "dev", "zc1")
 
 
-def test_it_changes_under_traffic():
+def test_link_changes_under_traffic_lose_nothing():
     """A receiver does not notice, and everything of it is by zero copy."""
     configure("mac")
     machine.systemctl("restart", "zcrxd")  # the first drifts of a daemon are repaired at once

@@ -37,7 +37,7 @@ def assert_queue_comes_back():
     assert result["hardwareQueue"] == QUEUE
 
 
-def test_at_rest(grants):
+def test_a_killed_idle_client_frees_its_queue(grants):
     """Steered, which is the most that there is to end; the states before it are the crash tests'."""
     with machine.stopped_receiver(9001, "steer") as client:
         assert_held(grants, registered=True, steered=True)
@@ -45,7 +45,7 @@ def test_at_rest(grants):
         assert_queue_comes_back()
 
 
-def test_under_traffic(grants):
+def test_a_client_killed_under_traffic_frees_its_queue(grants):
     before = simnic.counters()[f"rx{QUEUE}_zc_bytes"]
     with machine.receiver(9001) as client, machine.sender(HOST4, 9001, 1 << 30) as sending:
         until(lambda: simnic.counters()[f"rx{QUEUE}_zc_bytes"] > before + (4 << 20))
@@ -57,7 +57,7 @@ def test_under_traffic(grants):
         assert_queue_comes_back()
 
 
-def test_while_registering(grants):
+def test_a_client_killed_while_registering_frees_its_queue(grants):
     # The kernel is held up in the middle of it, with the ring's lock in its hands.
     simnic.fail("queue_alloc", 1, 0, 0, 1000)
     with machine.Program("zcrxperf", "receive", "--json", "--port", "9001", "--stop-after",
@@ -81,7 +81,7 @@ def test_a_child_that_kept_the_handle_keeps_the_lease(grants):
         assert_queue_comes_back()
 
 
-def test_whoever_keeps_only_the_ring_keeps_nothing(grants, alice):
+def test_ring_without_handle_is_reclaimed(grants, alice):
     """A fork without the handle: a netkit grant is taken back all the same; a direct one cannot be,
     and the queue is free when the ring is closed, not before."""
     with new_ring() as ring, new_area() as area:
@@ -100,7 +100,7 @@ def test_whoever_keeps_only_the_ring_keeps_nothing(grants, alice):
     assert_queue_comes_back()
 
 
-def test_its_device_is_deleted_by_somebody():
+def test_a_deleted_netkit_device_ends_the_lease():
     """What the kernel held for the lease is gone: the lease is over, and its client hears of it."""
     machine.configure(machine.config())
     with machine.stopped_receiver(9001, "steer") as client:

@@ -68,7 +68,7 @@ def no_faults(nothing_left):
     ("ringparam", 0, "tcp-data-split"), ("ringparam", 1, "hds-threshold"),
     ("features", 0, "ntuple-feature"), ("ringparam", 2, "rings"), ("rxfh", 0, "rss"),
     ("channels", 0, "channels")])
-def test_each_step_fails(root, found, operation, skip, failed):
+def test_a_failed_step_is_undone(root, found, operation, skip, failed):
     simnic.fail(operation, 1, skip, EBUSY)
     changes = root.call("Apply")["changes"]
     index = STEPS.index(failed)
@@ -80,7 +80,7 @@ def test_each_step_fails(root, found, operation, skip, failed):
     assert f"Cannot set {failed} of zc0" in reason and "restored" not in reason
 
 
-def test_undo_fails(root, found):
+def test_a_failed_undo_is_reported(root, found):
     """What cannot be put back is said, and made good by the next apply."""
     simnic.fail("channels", 1, 0, EBUSY)
     simnic.fail("ringparam", 100, 3, EBUSY)
@@ -160,7 +160,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_would_be_cut(root, found, way):
+def test_apply_does_not_cut_administrators_off(root, found, way):
     """Whatever leads out by zc0, or back to who is logged in, is not interrupted without force."""
     how, subject, words = WAYS[way]
     with how():
@@ -182,7 +182,7 @@ def bound(link):
         yield lease
 
 
-def test_around_leases(root):
+def test_plans_do_not_disturb_leases(root):
     """More is carved out at once; giving back ends at the lowest leased queue, and goes on when its
     lease ends. The leased ones are as they were."""
     with contextlib.ExitStack() as first, contextlib.ExitStack() as second:

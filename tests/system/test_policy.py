@@ -35,7 +35,7 @@ def refusal(call, *arguments, **parameters):
     return caught.value
 
 
-def test_nobody_s_rule():
+def test_users_without_a_rule_are_denied():
     with Connection("mallory") as mallory:
         error = refusal(mallory.call, "Acquire", interface="zc0")
         assert error.name == "PermissionDenied"
@@ -160,7 +160,7 @@ def test_a_persistent_lease_is_its_users(alice, bob, root):
     assert root.leases() == []
 
 
-def test_an_account_that_comes_and_goes(root):
+def test_accounts_are_looked_up_when_they_come_and_go(root):
     """The file may name it before there is one; and when it is gone, its number is somebody else's."""
     text = CONFIG + "  - user: late\n    interfaces: [zc0]\n"
     machine.write_config(text)

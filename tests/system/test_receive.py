@@ -19,7 +19,7 @@ from simnic import counted
 
 @pytest.mark.parametrize("grants, size", [("auto", 8 << 20), ("direct", 4 << 20)])
 @pytest.mark.parametrize("host", [HOST4, HOST6])
-def test_without_privilege(grants, size, host):
+def test_an_unprivileged_user_receives_by_zero_copy(grants, size, host):
     machine.configure(machine.config(grants=grants))
     with counted() as grown, machine.receiver(9001, "--verify") as receiving:
         status = machine.status_of(receiving.pid)
@@ -103,7 +103,7 @@ def register_buffer(ring):
     return ctypes.get_errno() if syscall(427, ring, 0, iovec, 1) < 0 else 0
 
 
-def test_locked_memory(alice):
+def test_areas_count_as_locked_memory(alice):
     """An area counts as what its user has locked, though it is registered by zcrxd; so the manual says."""
     size = 16 << 20
     with contextlib.ExitStack() as stack:

@@ -106,7 +106,7 @@ def test_ready_means_configured():
         "zc0 is configured: queues 4 to 7 are for zero-copy receive."]
 
 
-def test_the_unit():
+def test_the_unit_is_confined():
     unit = machine.show("zcrxd", "Type", "NotifyAccess", "WatchdogUSec", "StatusText", "User",
                         "ActiveState", "SubState")
     assert unit == {"Type": "notify-reload", "NotifyAccess": "main", "WatchdogUSec": "10s",
@@ -130,7 +130,7 @@ def test_the_status_counts(root):
     until(lambda: machine.show("zcrxd", "StatusText") == "1 of 1 interfaces configured, 0 leases")
 
 
-def test_the_watchdog():
+def test_a_stalled_loop_is_killed_by_the_watchdog():
     """Pets come; and when they cease, systemd starts it anew. Proofs that ended meanwhile have no rule by
     the time that it is ready."""
     with machine.drop_in("[Service]\nWatchdogSec=2s\nRestartSec=0\nLimitCORE=0\n"):
@@ -165,7 +165,7 @@ def test_reload_is_done_when_systemctl_returns(root):
     assert (zc0["zeroCopyFirst"], zc0["zeroCopyCount"], zc0["rssQueues"]) == (4, 4, 4)
 
 
-def test_the_journal(alice):
+def test_the_journal_has_the_life_of_a_lease(alice):
     cursor = machine.journal_cursor()
     with alice.acquire() as lease:
         pass
@@ -280,7 +280,7 @@ def test_a_unit_that_is_not_enabled_keeps_its_leases():
         assert len(machine.rules_to(lease.queues[0])) == 1
 
 
-def test_failures_at_start_are_no_limit():
+def test_failed_starts_are_retried_without_a_limit():
     """As many as there are, in whatever time: what passes has passed."""
     with steered_lease() as lease:
         # Without the sandbox, so that they come as fast as they may.
@@ -292,7 +292,7 @@ def test_failures_at_start_are_no_limit():
         assert [found["leaseId"] for found in machine.leases()] == [lease.id]
 
 
-def test_no_room():
+def test_a_full_run_refuses_leases_until_there_is_room():
     """A full /run: it starts all the same, grants nothing, and says why until there is room."""
     machine.systemctl("stop", "zcrxd", "zcrxd.socket")
     zcrxd = pwd.getpwnam("zcrxd")
@@ -329,7 +329,7 @@ def test_no_room():
         machine.systemctl("start", "zcrxd")
 
 
-def test_a_record_that_cannot_be_read():
+def test_an_unreadable_record_stops_the_start():
     """It is not the record's fault: nothing is given up, and what it says to do helps."""
     with steered_lease() as lease:
         machine.systemctl("stop", "zcrxd")
@@ -347,7 +347,7 @@ def test_a_record_that_cannot_be_read():
 
 
 @pytest.mark.parametrize("hours", [2, -4])
-def test_the_clock_is_set(hours):
+def test_setting_the_clock_ends_no_lease(hours):
     """A lease ends when its time has passed, and not when somebody says that it has."""
     with Connection("alice") as alice, alice.acquire(timeToLiveUSec=30 * MINUTE):
         machine.systemctl("stop", "zcrxd")

@@ -43,7 +43,7 @@ def found(root):
     assert interface()["state"] == "configured"
 
 
-def test_exactly_what_was_found(root, found):
+def test_restore_returns_to_the_baseline(root, found):
     root.call("Apply", interface="zc0")
     assert simnic.channels() == 8 and settings() != found
     changes = root.call("Restore", interface="zc0")["changes"]
@@ -60,7 +60,7 @@ def test_exactly_what_was_found(root, found):
     assert set(simnic.indirection()) == set(range(5))
 
 
-def test_zcrxctl_dies_before_anybody_confirms(found):
+def test_changes_are_rolled_back_when_zcrxctl_dies(found):
     """As over ssh, when what is applied cuts the line: with the default route on the NIC."""
     events = []
     with Connection() as watcher, Connection() as root:
@@ -95,7 +95,7 @@ def test_zcrxctl_dies_before_anybody_confirms(found):
     assert events == ["failed", "configured", "unconfirmed", "restored"]
 
 
-def test_on_stop_restore(root, found):
+def test_on_stop_restore_restores_the_baseline(root, found):
     root.call("Apply", interface="zc0")
     configured = settings()
     lease = root.call("Acquire", persistent=True)["lease"]

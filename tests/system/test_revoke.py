@@ -92,7 +92,7 @@ def test_grace_under_traffic(root):
     assert second["deadlineUSec"] - second["timestampUSec"] < SECOND
 
 
-def test_a_client_that_never_answers(root, alice):
+def test_a_stopped_client_is_revoked(root, alice):
     """It holds its handle and its ring, and listens on: it has neither rule nor queue nor lease."""
     with alice.acquire() as lease, new_ring() as ring, new_area() as area, listener() as sock:
         lease.register(ring, area)
@@ -126,7 +126,7 @@ def test_a_time_to_live_and_its_renewal(alice):
 
 
 @pytest.mark.parametrize("grants", ["auto", "direct"])
-def test_a_client_that_ignores_everything(grants, root):
+def test_a_client_that_ignores_signals_is_revoked(grants, root):
     """Stopped, it neither answers nor closes anything. Where the kernel can take the queue from
     under it, it lives on and finds itself without; where not, force kills it."""
     machine.configure(machine.config(grants=grants))

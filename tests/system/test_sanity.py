@@ -52,7 +52,7 @@ def fixture_area():
     lambda: os.dup(socket.socketpair()[0].detach()),
     lambda: os.memfd_create("handle"),
 ])
-def test_what_is_no_handle(lease, make):
+def test_other_descriptors_are_no_handle(lease, make):
     fd = make()
     try:
         with refused("PermissionDenied", "not a handle of lease " + lease.id):
@@ -61,14 +61,14 @@ def test_what_is_no_handle(lease, make):
         os.close(fd)
 
 
-def test_the_handle_of_another_lease(lease):
+def test_the_handle_of_another_lease_is_refused(lease):
     with lease.connection.acquire() as other:
         with refused("PermissionDenied", "not a handle of lease " + lease.id):
             lease.connection.call("Release", leaseId=lease.id, handleFileDescriptor=0,
                                   fds=[other.handle])
 
 
-def test_no_handle(lease):
+def test_a_call_without_a_handle_is_refused(lease):
     with refused("PermissionDenied", "send the handle with the call"):
         lease.connection.call("Release", leaseId=lease.id)
     with refused("PermissionDenied", "send the handle with the call"):
@@ -159,7 +159,7 @@ def test_parameters_out_of_range(lease, ring, area, parameters, field):
     ({"populate": False}, "not populated"),
     ({"size": 1 << 19}, "behind the end of its file"),
 ])
-def test_a_memfd_that_does_not_do(lease, ring, options, text):
+def test_unsealed_and_sparse_memfds_are_refused(lease, ring, options, text):
     with new_area(**options) as area, refused("InvalidArea", text):
         lease.register(ring, area)
 
@@ -170,7 +170,7 @@ def test_a_memfd_that_does_not_do(lease, ring, options, text):
     ({"areaOffset": 1 << 20, "areaSize": PAGE}, "behind the end"),
     ({"areaSize": 1 << 19, "areaType": "dmabuf"}, "is no dma-buf"),
 ])
-def test_an_area_that_does_not_fit(lease, ring, area, parameters, text):
+def test_areas_of_wrong_sizes_are_refused(lease, ring, area, parameters, text):
     with refused("InvalidArea", text):
         lease.register(ring, area, **parameters)
 
@@ -184,7 +184,7 @@ def test_an_area_that_is_no_memfd(lease, ring, path):
 # ---------------------------------------------------------------------------------- states
 
 
-def test_the_order_of_things(alice, ring, area):
+def test_calls_in_the_wrong_order_are_refused(alice, ring, area):
     with alice.acquire() as lease, machine.listener() as sock:
         with refused("WrongState", "register a ring on its queue first"):
             lease.add_socket(sock)
@@ -236,7 +236,7 @@ def test_a_listener_that_hangs_up_loses_its_rules(alice, ring, area):
     ({"protocol": "tcp4", "destinationPort": 65536}, ""),
     ({"protocol": "tcp4", "sourcePort": -1}, ""),
 ])
-def test_flows_that_cannot_be(root, flow, text):
+def test_invalid_flows_are_refused(root, flow, text):
     with refused("InvalidFlow", text):
         root.call("Acquire", persistent=True, flows=[flow])
 
@@ -248,7 +248,7 @@ def test_flows_that_cannot_be(root, flow, text):
     ({"interface": "eth7"}, "NoSuchInterface"), ({"interface": ""}, "NoSuchInterface"),
     ({"timeToLiveUSec": -1}, "InvalidParameter"),
 ])
-def test_leases_that_cannot_be(root, parameters, name):
+def test_invalid_leases_are_refused(root, parameters, name):
     with pytest.raises(Error) as caught:
         root.call("Acquire", **parameters)
     assert caught.value.name == name

@@ -20,7 +20,7 @@ def send(port, size):
                            str(size))
 
 
-def test_over_loopback():
+def test_software_queues_receive_over_loopback():
     """The whole path but the steering, which the library knows to leave out."""
     size = 4 << 20
     with machine.receiver(9001, "--verify", "--interface", "software") as receiving:
@@ -36,7 +36,7 @@ def test_over_loopback():
     assert (result["copiedBytes"], result["zeroCopyBytes"]) == (size, 0)
 
 
-def test_what_tells_that_the_ring_is_gone(alice, root):
+def test_a_software_queue_is_free_when_its_ring_is_gone(alice, root):
     """Neither the handle nor the process: a daemon that is killed knows it as well as before."""
     def lease_state():
         return {one["leaseId"]: one["state"] for one in machine.leases()}.get(lease.id)

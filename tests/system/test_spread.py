@@ -72,7 +72,7 @@ def test_eight_connections_on_four_queues_while_the_daemon_comes_and_goes():
     assert not contexts()
 
 
-def test_the_client_is_killed():
+def test_a_killed_client_frees_all_queues():
     with spreading_receiver(9001) as client, spreading_sender(9001, 1 << 30) as sending:
         before = simnic.counters()
         until(lambda: any(simnic.counters()[f"rx{q}_zc_bytes"] > before[f"rx{q}_zc_bytes"]

@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.parametrize("scope", "012")
-def test_ptrace_scope(scope):
+def test_ptrace_scope_2_changes_nothing(scope):
     with machine.sysctl("kernel/yama/ptrace_scope", scope):
         machine.assert_zero_copy(machine.transfer(9001, 1 << 20), 1 << 20)
 

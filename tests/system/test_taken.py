@@ -57,7 +57,7 @@ def goes_on(queue):
 
 
 @pytest.mark.parametrize("action, does", [("0", f"takes {FLOW} to queue 0"), ("-1", f"drops {FLOW}")])
-def test_a_rule_that_was_there_first(action, does):
+def test_a_foreign_rule_that_was_first_is_reported(action, does):
     message = f"rule 0, which is not zcrxd's, {does} {REMOVES}"
     foreign("action", action, "loc", "0")
     try:
@@ -87,7 +87,7 @@ def test_a_rule_that_was_there_first(action, does):
                 run("ethtool", "-N", "zc0", "delete", "0")
 
 
-def test_a_rule_over_ours():
+def test_a_later_foreign_rule_is_reported():
     """Put in the place of ours, under traffic: ours comes back behind it, and that is not over."""
     with receiving() as program, \
          machine.Program("zcrxperf", "send", HOST4, "--port", str(PORT), peer=True):
@@ -107,7 +107,7 @@ def test_a_rule_over_ours():
         assert "zc0 repaired" in machine.messages(cursor)
 
 
-def test_a_way_to_a_free_queue():
+def test_a_leak_into_a_free_queue_quarantines_it():
     """Shown as what it is, and nobody gets it."""
     context = re.search(r"New RSS context is (\d+)", run(
         "ethtool", "-X", "zc0", "context", "new", "start", "4", "equal", "1"))[1]
@@ -127,7 +127,7 @@ def test_a_way_to_a_free_queue():
     until(lambda: interface()["queues"][4]["state"] == "free")
 
 
-def test_a_table_that_is_only_reported():
+def test_a_leaking_table_in_report_mode_quarantines():
     """What somebody has set stays as it is, until somebody else applies; other queues are leased."""
     machine.configure("on-drift: report\n" + machine.config())
     try:
@@ -150,7 +150,7 @@ def test_a_table_that_is_only_reported():
         machine.configure(machine.config())
 
 
-def test_more_addresses_than_flows():
+def test_addresses_beyond_max_flows_are_reported():
     """A listener on all of them: what fits into the lease is steered, and what does not is said."""
     addresses = [f"10.9.{1 + i // 250}.{1 + i % 250}/32" for i in range(260)]
     run("ip", "-batch", "-", input="".join(f"address add {a} dev zc0\n" for a in addresses))
@@ -174,7 +174,7 @@ def test_more_addresses_than_flows():
             input="".join(f"address delete {a} dev zc0\n" for a in addresses[20:]))
 
 
-def test_rules_of_a_record_that_was_lost():
+def test_rules_of_a_lost_record_are_foreign():
     """Nothing can be made out of it: the old rule still takes the port from who comes next."""
     state = pathlib.Path("/run/zcrxd/state")
     with receiving():

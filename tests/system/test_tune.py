@@ -26,7 +26,7 @@ def facts(queue):
     return machine.call("Describe")[0]["parameters"]["interfaces"][0]["queues"][queue]
 
 
-def test_for_as_long_as_the_lease_lives(alice):
+def test_settings_are_restored_when_the_lease_ends(alice):
     """What cannot be set changes nothing."""
     with alice.acquire() as lease:
         queue, = lease.queues
@@ -45,7 +45,7 @@ def test_for_as_long_as_the_lease_lives(alice):
     machine.until(lambda: polling(queue) == before)
 
 
-def test_after_a_crash_of_the_daemon(root):
+def test_settings_are_restored_after_a_crash(root):
     """What was found is on record, and is put back by the next one."""
     lease = root.call("Acquire", persistent=True)["lease"]
     queue, = lease["hardwareQueues"]
@@ -70,7 +70,7 @@ def test_facts_of_queues(root):
     assert lines[heading + 1].split()[3] == str(ordinary["napiId"])
 
 
-def test_where_interrupts_go(alice):
+def test_interrupts_move_to_allowed_cpus_only(alice):
     """To CPUs of one's own, by a root that can do nothing else."""
     cpus = os.sched_getaffinity(0)
     own, other = sorted(cpus)[:2]

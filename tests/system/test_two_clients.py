@@ -57,7 +57,7 @@ def refused(lease, method, *arguments, **parameters):
     return caught.value
 
 
-def test_by_value(bobs):
+def test_flows_by_value_of_another_are_refused(bobs):
     for flow in ({"destination": HOST4, "destinationPort": PORT}, {"destinationPort": PORT},
                  {"destination": HOST4}, {"source": PEER4}):
         error = refused(bobs, "add_flow", protocol="tcp4", **flow)
@@ -65,14 +65,14 @@ def test_by_value(bobs):
     assert "policy's rule at line" in error.message and "(group zcrx)" in error.message
 
 
-def test_by_a_socket_that_is_merely_bound(bobs):
+def test_a_bound_socket_proves_nothing(bobs):
     with socket.socket() as his:
         his.bind((HOST4, 0))
         error = refused(bobs, "add_socket", his)
     assert (error.name, "merely bound" in error.message) == ("FlowNotProved", True)
 
 
-def test_by_a_connection_of_his_own(bobs):
+def test_a_connection_proves_itself_only(bobs):
     with simnic.peer_socket(socket.AF_INET, socket.SOCK_STREAM) as peer, socket.socket() as his:
         peer.bind((PEER4, 0))
         peer.listen()
@@ -91,14 +91,14 @@ def test_by_a_connection_of_his_own(bobs):
     (socket.AF_INET, "127.0.0.1", {}, "127.0.0.1 is an address of lo, not of zc0"),
     (socket.AF_INET6, "::ffff:127.0.0.1", {}, "127.0.0.1 is an address of lo, not of zc0"),
 ])
-def test_by_an_address_that_is_not_the_nics(bobs, family, address, option, words):
+def test_an_address_of_another_nic_proves_nothing(bobs, family, address, option, words):
     socket.IP_FREEBIND, socket.IPV6_FREEBIND = TRANSPARENT_V4, TRANSPARENT_V6
     with machine.listener(family, address, **option) as his:
         error = refused(bobs, "add_socket", his)
     assert (error.name, words in error.message) == ("FlowNotProved", True), error.message
 
 
-def test_by_a_socket_of_another_network_namespace(bobs):
+def test_a_socket_of_another_network_namespace_proves_nothing(bobs):
     with simnic.peer_socket(socket.AF_INET, socket.SOCK_STREAM) as his:
         his.bind(("0.0.0.0", PORT))
         his.listen()
@@ -106,7 +106,7 @@ def test_by_a_socket_of_another_network_namespace(bobs):
     assert (error.name, "network namespace" in error.message) == ("FlowNotProved", True)
 
 
-def test_by_a_socket_that_is_bound_to_another_device(bobs):
+def test_a_socket_bound_to_another_device_proves_nothing(bobs):
     with machine.listener(address="0.0.0.0", SO_BINDTODEVICE=b"lo\0") as his:
         error = refused(bobs, "add_socket", his)
     assert (error.name, "bound to another device" in error.message) == ("FlowNotProved", True)
@@ -115,7 +115,7 @@ def test_by_a_socket_that_is_bound_to_another_device(bobs):
 @pytest.mark.parametrize("kind", [
     (socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_UNIX, socket.SOCK_STREAM),
     (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP), None])
-def test_by_something_that_is_no_tcp_socket(bobs, kind):
+def test_other_sockets_prove_nothing(bobs, kind):
     if kind is None:
         file = open("/dev/null", "rb")
     else:
@@ -134,7 +134,7 @@ def test_root_by_value(bobs, root):
     assert (error.name, error.parameters["leaseId"]) == ("FlowConflict", bobs.alices)
 
 
-def test_her_lease_without_its_handle(bobs, bob):
+def test_a_lease_cannot_be_used_without_its_handle(bobs, bob):
     for call in (lambda: bob.call("Release", leaseId=bobs.alices),
                  lambda: bob.call("Release", leaseId=bobs.alices, handleFileDescriptor=0,
                                   fds=[bobs.handle]),
@@ -147,7 +147,7 @@ def test_her_lease_without_its_handle(bobs, bob):
         assert caught.value.name == "PermissionDenied"
 
 
-def test_he_has_what_is_his(bobs):
+def test_a_wildcard_gives_one_rule_an_address(bobs):
     """A dual-stack wildcard gives one rule an address, and none without."""
     with machine.listener(socket.AF_INET6, "::") as his:
         flows = bobs.add_socket(his)["flows"]

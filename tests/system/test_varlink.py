@@ -42,7 +42,7 @@ def call(method, error=None, **parameters):
 # ------------------------------------------------------------------------------ introspection
 
 
-def test_info(root):
+def test_getinfo_names_the_interface(root):
     info = json.loads(varlinkctl("--json=short", "info", machine.SOCKET))
     assert info["product"] == "zcrxd"
     assert info["version"] == root.call("Describe")["version"]
@@ -122,7 +122,7 @@ def test_watch_by_varlinkctl():
     assert {event["leaseId"] for event in events} == {lease}
 
 
-def test_what_varlinkctl_gets_wrong():
+def test_errors_reach_varlinkctl():
     call("Nonsense", "MethodNotFound")
     call("Acquire", "InvalidParameter", queues="many")
     call("Release", "InvalidParameter")
@@ -132,7 +132,7 @@ def test_what_varlinkctl_gets_wrong():
 # ------------------------------------------------------------------- python's varlink library
 
 
-def test_the_whole_way_by_python(alice):
+def test_a_lease_by_the_python_library(alice):
     """All of it but receiving: handle, area and socket go as descriptors."""
     lease = alice.acquire(name="python", queues=1, timeToLiveUSec=MINUTE)
     with lease, new_ring() as ring, new_area() as area, machine.listener() as sock:

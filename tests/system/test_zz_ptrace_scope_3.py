@@ -7,7 +7,7 @@ from client import new_area, new_ring
 from hostile import refused
 
 
-def test_ptrace_scope_3(alice):
+def test_ptrace_scope_3_is_reported(alice):
     with open("/proc/sys/kernel/yama/ptrace_scope", "w", encoding="ascii") as f:
         f.write("3")
     said = "sysctl kernel.yama.ptrace_scope"

@@ -140,7 +140,7 @@ static void check_row(const struct row *row)
 	assert_int_equal(drift_is_taken_only(&d), row->kind == DRIFT_TAKEN);
 }
 
-static void test_ways(void **state)
+static void test_leaks_are_found(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -280,7 +280,7 @@ static void test_pace(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ways),
+		cmocka_unit_test(test_leaks_are_found),
 		cmocka_unit_test(test_rule_to_context),
 		cmocka_unit_test(test_own_context),
 		cmocka_unit_test(test_without_carve_out),

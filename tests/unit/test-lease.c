@@ -81,7 +81,7 @@ static void test_every_cell(void **state)
 }
 
 /* Random lives, as if the kernel and the clients did anything at any time. */
-static void test_random_lives(void **state)
+static void test_random_events_keep_the_invariants(void **state)
 {
 	uint64_t seed = 20260115;
 	enum lease_state s = LEASE_FREE;
@@ -197,7 +197,7 @@ static void test_ids(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_cell), cmocka_unit_test(test_random_lives),
+		cmocka_unit_test(test_every_cell), cmocka_unit_test(test_random_events_keep_the_invariants),
 		cmocka_unit_test(test_refusals),   cmocka_unit_test(test_names),
 		cmocka_unit_test(test_ids),
 	};

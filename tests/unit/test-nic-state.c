@@ -121,7 +121,7 @@ static void expect_way(const struct nic_state *s, unsigned queue, const uint32_t
 		assert_null(f.message);
 }
 
-static void test_ways(void **state)
+static void test_leaks_refuse_isolation(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(3);
 	const uint32_t own[] = { 4, 6 };
@@ -351,7 +351,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy),	       cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_clean),	       cmocka_unit_test(test_ways),
+		cmocka_unit_test(test_clean),	       cmocka_unit_test(test_leaks_refuse_isolation),
 		cmocka_unit_test(test_own_context),
 		cmocka_unit_test(test_apply_channels), cmocka_unit_test(test_apply_rss),
 		cmocka_unit_test(test_apply_numbers),  cmocka_unit_test(test_apply_mlx5),

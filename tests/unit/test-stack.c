@@ -45,7 +45,7 @@ static void expect(unsigned ifindex, const unsigned *expected, size_t n_expected
 		assert_int_equal(found[i], expected[i]);
 }
 
-static void test_above(void **state)
+static void test_devices_stacked_on_a_nic(void **state)
 {
 	unsigned few[2];
 
@@ -134,7 +134,7 @@ static void test_place(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_above),
+		cmocka_unit_test(test_devices_stacked_on_a_nic),
 		cmocka_unit_test(test_receiver),
 		cmocka_unit_test(test_place),
 	};

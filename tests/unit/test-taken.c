@@ -102,7 +102,7 @@ static void check(const struct row *row)
 		fail_msg("%s: sure %d, movable %d", row->name, taken_is_sure(&t), t.movable);
 }
 
-static void test_rows(void **state)
+static void test_taken_by_each_rule_order(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -158,7 +158,7 @@ static void test_not_movable(void **state)
 
 /* Of several: what takes all of it, then what takes some, then what may; of two alike, the first. Other
  * leases' rules are no strangers. */
-static void test_the_worst(void **state)
+static void test_the_worst_rule_is_reported(void **state)
 {
 	const struct drift_flow flows[] = { lease_flow(),
 					    { .id = 2, .lease = 2, .target = { RULE_TO_QUEUE, 6 },
@@ -234,10 +234,10 @@ static void test_same_as_explain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_taken_by_each_rule_order),
 		cmocka_unit_test(test_a_rule_each),
 		cmocka_unit_test(test_not_movable),
-		cmocka_unit_test(test_the_worst),
+		cmocka_unit_test(test_the_worst_rule_is_reported),
 		cmocka_unit_test(test_same_as_explain),
 	};
 
