@@ -306,7 +306,7 @@ static void test_unreadable(void **state)
 {
 	_cleanup_free_ char *path = in_directory("state"), *found = NULL, *record = lease_record(0, "");
 	struct leases leases = { .state_path = path };
-	struct origin o = { .held = strdup("so") };
+	struct origin o = { .held = HELD_RESTORED };
 	_cleanup_fault_ struct fault fault = {}, other = {}, third = {};
 	_cleanup_record_ struct record read = {};
 	_cleanup_free_ char *set_aside = NULL;
