@@ -7,7 +7,7 @@ MINUTES ?= 15
 VM = tests/vm/run $(if $(KERNEL),--kernel $(KERNEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-kernels test-recovery test-panics test-drivers selftests bench soak fuzz shell enter clean-cache
+.PHONY: help demo check test test-all test-kernels test-recovery test-panics test-drivers selftests bench soak fuzz shell enter clean-cache
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -17,10 +17,13 @@ help: ## this list
 demo: ## watch an unprivileged program receive by zero copy (about two minutes, the first time five)
 	@$(VM) --build release -- /src/tests/demo/demo
 
+check: ## the quick part of the tests, natively, for who is changing something (a minute)
+	@tests/vm/test check
+
 test: ## what every change has to pass, natively and in the virtual machine
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL))
 
-test-all: ## the same with every crash point, and test-recovery (half an hour)
+test-all: ## the same with every crash point, unit tests by clang, and test-recovery (half an hour)
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL)) --all
 
 test-kernels: ## what can run on each kernel that the archive has, with a table (an hour)
