@@ -54,10 +54,11 @@ def config(grants="auto", interfaces="", policy=POLICY, zc0=""):
 
 def until(condition, seconds=PATIENCE):
     """Waits for something that is about to happen; what the condition said."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.02
     while not (value := condition()):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.1)  # what takes long needs the processor itself
     return value
 
 

@@ -2,6 +2,8 @@
 """A lease of several queues: the NIC spreads its connections over them by an RSS context of the
 lease's own, and each is received by zero copy on the ring of its queue."""
 
+import struct
+
 import machine
 import nl
 import simnic
@@ -18,8 +20,8 @@ def contexts():
     """The table of each extra RSS context, by its id."""
     header = nl.attr(nl.HEADER, [nl.attr(nl.HEADER_DEV_NAME, "zc0")])
     rows = nl.Generic("ethtool").call(RSS_GET, [header], dump=True)
-    ids = [nl.number(row[nl.RSS_CONTEXT]) for row in rows if nl.RSS_CONTEXT in row]
-    return {number: simnic.indirection(number) for number in ids}
+    return {nl.number(row[nl.RSS_CONTEXT]): [queue for queue, in struct.iter_unpack("=I", row[nl.RSS_INDIR])]
+            for row in rows if nl.RSS_CONTEXT in row}
 
 
 def spreading_receiver(port):
