@@ -139,7 +139,8 @@ static void set_run(struct nic *nic, void *data)
 	j->r = guard_job_run(nic, &j->guard, &j->fault);
 }
 
-/* What cannot be guarded may not be steered: the rules go with the queues that they lead to. */
+/* What cannot be guarded may not be steered: the rules go with the queues that they lead to. Rules that are
+ * on their way in have a guard of their own to be set first. */
 static void end_steered(struct device *d, const char *why)
 {
 	_cleanup_lease_ways_ struct lease_ways w = {};
@@ -147,7 +148,8 @@ static void end_steered(struct device *d, const char *why)
 	if (leases_ways(d, &w) < 0)
 		return; /* the next try comes here again */
 	for (size_t i = 0; i < w.expected.n_flows; i++)
-		lease_close_way(d->devices->leases, w.expected.flows[i].lease, why);
+		if (w.expected.flows[i].installed)
+			lease_close_way(d->devices->leases, w.expected.flows[i].lease, why);
 }
 
 static void set_failed(struct device *d, const struct set_job *j)
