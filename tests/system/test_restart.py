@@ -250,7 +250,7 @@ def test_a_second_zcrxd_touches_nothing():
     until(lambda: not machine.leases())
     machine.systemctl("stop", "zcrxd")
     assert by_hand().startswith(
-        f"Cannot listen on {machine.SOCKET}: somebody does, systemd perhaps.")
+        f"Cannot listen on {machine.SOCKET}: another process does, systemd perhaps.")
     assert machine.show("zcrxd", "ActiveState") == "inactive"
     machine.systemctl("start", "zcrxd")
 
