@@ -13,6 +13,13 @@ def wire(configured):
     return simnic.Wire()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def as_before():
+    """Other sessions come after this one in the same machine, and find no rule of it."""
+    yield
+    simnic.reload()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def configured():
     """Each file starts from the same state."""

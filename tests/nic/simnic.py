@@ -210,6 +210,14 @@ def addresses():
             """)
 
 
+def reload():
+    """The NIC as it is when the machine has started."""
+    run("rmmod", "zcnic")
+    run("insmod", str(BUILD / "zcnic.ko"))
+    run("ip", "link", "set", "zc1", "netns", "peer")
+    addresses()
+
+
 def configure():
     """The state most tests start from: queues 4.. free of ordinary traffic."""
     rules_flush()

@@ -2,7 +2,6 @@
 """`make bench` and `make soak`, a round of each: every part of them runs. What they find out takes
 longer."""
 
-import glob
 import os
 import pathlib
 import subprocess
@@ -27,10 +26,7 @@ def reloaded():
     """The NIC and the daemon are as before afterwards."""
     yield
     machine.run("systemctl", "stop", "zcrxd")
-    machine.run("rmmod", "zcnic")
-    machine.run("insmod", glob.glob(f"/build/nic-{os.uname().release}/zcnic.ko")[0])
-    machine.run("ip", "link", "set", "zc1", "netns", "peer")
-    simnic.addresses()
+    simnic.reload()
     machine.configure.current = None
     machine.configure(machine.config())
 
