@@ -50,6 +50,14 @@ static size_t count_fds(void)
 	return n;
 }
 
+/* A process that was asked something may be on its way out when one begins to count, and when one ends. */
+static void expect_no_more_fds(size_t before)
+{
+	for (int i = 0; i < 2000 && count_fds() > before; i++)
+		usleep(5000);
+	assert_true(count_fds() <= before);
+}
+
 static size_t proofs_on_record(struct daemon *d, const char *id)
 {
 	_cleanup_record_ struct record record = {};
@@ -103,7 +111,7 @@ static void expect_refusals(struct client *c, const char *error)
 
 	for (unsigned i = 0; i < CALLS; i++)
 		assert_string_equal(client_add_flow(c), error);
-	assert_int_equal(count_fds(), fds);
+	expect_no_more_fds(fds);
 	assert_int_equal(proofs_on_record(c->daemon, c->id), proofs);
 }
 
@@ -174,7 +182,7 @@ static void test_one_socket_is_one_proof(void **state)
 	fds = count_fds();
 	for (unsigned i = 0; i < 20; i++)
 		(void)client_add_flow(&c);
-	assert_int_equal(count_fds(), fds);
+	expect_no_more_fds(fds);
 	assert_int_equal(proofs_on_record(d, c.id), 1);
 	client_close(&c);
 	wait_until_clean(d);

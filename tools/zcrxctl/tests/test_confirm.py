@@ -2,8 +2,8 @@
 """zcrxctl apply --confirm-within and --confirm, with and without a terminal."""
 import os
 import pty
-import signal
 import re
+import signal
 import subprocess
 import time
 
