@@ -137,11 +137,11 @@ static int nic_observe(struct nic *nic, struct nic_state **ret, struct fault *f)
 	return POINTS(n->ops->observe(n, ret, f));
 }
 
-static int nic_observe_ways(struct nic *nic, struct nic_state **ret, struct fault *f)
+static int nic_observe_steering(struct nic *nic, struct nic_state **ret, struct fault *f)
 {
 	struct nic *n = INNER(nic, crash_nic);
 
-	return POINTS(n->ops->observe_ways(n, ret, f));
+	return POINTS(n->ops->observe_steering(n, ret, f));
 }
 
 static int nic_reach(struct nic *nic, struct reach *ret, struct fault *f)
@@ -279,7 +279,7 @@ static struct nic *nic_close(struct nic *nic)
 
 static const struct nic_ops nic_ops = {
 	.observe = nic_observe,
-	.observe_ways = nic_observe_ways,
+	.observe_steering = nic_observe_steering,
 	.reach = nic_reach,
 	.apply = nic_apply,
 	.queues = nic_queues,

@@ -78,11 +78,11 @@ static void test_link(void **state)
 	assert_string_equal(link.permanent_mac, "00:11:22:33:44:55");
 	assert_int_equal(link_read_altnames(message_header(&m), &link.altnames), 0);
 	assert_string_equal(link.altnames, "enp1s0 enx001122334455");
-	assert_true(nic_link_is_called(&link, "enx001122334455"));
-	assert_true(nic_link_is_called(&link, "zcrx-00000001"));
-	assert_false(nic_link_is_called(&link, "enx00112233445"));
-	assert_false(nic_link_is_called(&link, "enp1s0 "));
-	assert_false(nic_link_is_called(&link, ""));
+	assert_true(nic_link_has_name(&link, "enx001122334455"));
+	assert_true(nic_link_has_name(&link, "zcrx-00000001"));
+	assert_false(nic_link_has_name(&link, "enx00112233445"));
+	assert_false(nic_link_has_name(&link, "enp1s0 "));
+	assert_false(nic_link_has_name(&link, ""));
 	free(link.altnames);
 	assert_string_equal(link.kind, "netkit");
 	assert_true(link.up);
@@ -269,7 +269,7 @@ static void test_link_table(void **state)
 	assert_int_equal(n, 2);
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(links[i].up, links[i].ifindex == 6);
-		assert_true(nic_link_is_called(&links[i], "enp1s0"));
+		assert_true(nic_link_has_name(&links[i], "enp1s0"));
 	}
 	nic_links_free(links, n);
 	link_table_done(&table);
@@ -387,13 +387,13 @@ static void test_genl_events(void **state)
 	(void)state;
 	drift_message(&m);
 	assert_true(monitor_read_genl(message_header(&m), ETHTOOL, NETDEV, &e));
-	assert_int_equal(e.type, NIC_EVENT_DRIFT);
+	assert_int_equal(e.type, NIC_EVENT_SETTINGS);
 	assert_int_equal(e.ifindex, 3);
 	message_genl(&m, NETDEV, 7);
 	message_u32(&m, 1, 99);
 	message_u32(&m, 2, 4);
 	assert_true(monitor_read_genl(message_header(&m), ETHTOOL, NETDEV, &e));
-	assert_int_equal(e.type, NIC_EVENT_POOL);
+	assert_int_equal(e.type, NIC_EVENT_PAGE_POOL);
 	assert_int_equal(e.ifindex, 4);
 	message_genl(&m, NETDEV, 7); /* a pool of no device */
 	assert_false(monitor_read_genl(message_header(&m), ETHTOOL, NETDEV, &e));

@@ -86,13 +86,13 @@ static void test_refusals(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_fault_ struct fault fault = {};
 
-		assert_int_equal(zcrx_refusal(cases[i].error, cases[i].request, &fault),
+		assert_int_equal(zcrx_explain_errno(cases[i].error, cases[i].request, &fault),
 				 cases[i].kind);
 		CHECK_CONTAINS(fault.message, cases[i].text);
 		if (cases[i].kind == ZCRX_KERNEL_REJECTED)
 			assert_int_equal(fault.error, cases[i].error);
 		/* And where nobody wants to know. */
-		assert_int_equal(zcrx_refusal(cases[i].error, cases[i].request, NULL),
+		assert_int_equal(zcrx_explain_errno(cases[i].error, cases[i].request, NULL),
 				 cases[i].kind);
 	}
 }

@@ -111,10 +111,10 @@ static void expect_way(const struct nic_state *s, unsigned queue, const uint32_t
 {
 	_cleanup_fault_ struct fault f = {};
 
-	assert_int_equal(nic_state_check_ways(s, queue,
-					      &(struct own_ways) { .rules = own, .n_rules = n_own },
-					      &f),
-			 message ? ZCRX_FLOW_CONFLICT : 0);
+	assert_int_equal(
+		nic_state_check_isolated(s, queue,
+					 &(struct own_ways) { .rules = own, .n_rules = n_own }, &f),
+		message ? ZCRX_FLOW_CONFLICT : 0);
 	if (message)
 		assert_string_equal(f.message, message);
 	else
@@ -193,28 +193,28 @@ static void test_own_context(void **state)
 	assert_ptr_equal(nic_state_own_context(s, 0, queues, 2), t);
 	assert_null(nic_state_own_context(s, 5, queues, 2));
 	assert_null(nic_state_own_context(s, 7, queues, 1));
-	assert_int_equal(nic_state_check_ways(s, 2, &own, NULL), 0);
-	assert_int_equal(nic_state_check_ways(s, 3, &own, NULL), 0);
+	assert_int_equal(nic_state_check_isolated(s, 2, &own, NULL), 0);
+	assert_int_equal(nic_state_check_isolated(s, 3, &own, NULL), 0);
 	/* Somebody else's rule into it. */
 	add_rule(s, 5, RULE_TO_CONTEXT, 7);
-	assert_int_equal(nic_state_check_ways(s, 3, &own, NULL), ZCRX_FLOW_CONFLICT);
+	assert_int_equal(nic_state_check_isolated(s, 3, &own, NULL), ZCRX_FLOW_CONFLICT);
 	s->n_rules--;
 	/* Somebody else's by its id, by one entry, and by what is missing of it. */
 	own.context = 8;
-	assert_int_equal(nic_state_check_ways(s, 3, &own, NULL), ZCRX_FLOW_CONFLICT);
+	assert_int_equal(nic_state_check_isolated(s, 3, &own, NULL), ZCRX_FLOW_CONFLICT);
 	own.context = 7;
 	t->entries[6] = 3;
-	assert_int_equal(nic_state_check_ways(s, 3, &own, NULL), ZCRX_FLOW_CONFLICT);
+	assert_int_equal(nic_state_check_isolated(s, 3, &own, NULL), ZCRX_FLOW_CONFLICT);
 	t->entries[6] = 2;
 	/* Twice as large, as the kernel makes it when channels are added. */
 	t->entries = reallocarray(t->entries, 14, sizeof(*t->entries));
 	memcpy(t->entries + 7, t->entries, 7 * sizeof(*t->entries));
 	t->n = 14;
-	assert_int_equal(nic_state_check_ways(s, 2, &own, NULL), 0);
+	assert_int_equal(nic_state_check_isolated(s, 2, &own, NULL), 0);
 	t->entries[13] = 3;
-	assert_int_equal(nic_state_check_ways(s, 2, &own, NULL), ZCRX_FLOW_CONFLICT);
+	assert_int_equal(nic_state_check_isolated(s, 2, &own, NULL), ZCRX_FLOW_CONFLICT);
 	t->n = 1;
-	assert_int_equal(nic_state_check_ways(s, 2, &own, NULL), ZCRX_FLOW_CONFLICT);
+	assert_int_equal(nic_state_check_isolated(s, 2, &own, NULL), ZCRX_FLOW_CONFLICT);
 }
 
 static int apply(struct nic_state *s, enum step_op op, unsigned number)

@@ -26,11 +26,11 @@ static void test_events(void **state)
 	assert_int_equal(sim_set_addresses(backend, IFINDEX, &a, 1), 0);
 	expect_event(NIC_EVENT_ADDRESSES, IFINDEX, 0);
 	assert_int_equal(sim_foreign_step(backend, IFINDEX, &step), 0);
-	expect_event(NIC_EVENT_DRIFT, IFINDEX, 0);
+	expect_event(NIC_EVENT_SETTINGS, IFINDEX, 0);
 	assert_int_equal(nic->ops->apply(nic, &step, NULL), 0);
-	expect_event(NIC_EVENT_DRIFT, IFINDEX, 0);
+	expect_event(NIC_EVENT_SETTINGS, IFINDEX, 0);
 	assert_int_equal(sim_ring_closed(backend, IFINDEX, 7), 0);
-	expect_event(NIC_EVENT_POOL, IFINDEX, 0);
+	expect_event(NIC_EVENT_PAGE_POOL, IFINDEX, 0);
 	/* Messages were lost, also those that nobody has heard yet. */
 	assert_int_equal(sim_set_up(backend, IFINDEX, true), 0);
 	assert_int_equal(sim_overrun(backend), 0);

@@ -238,7 +238,7 @@ void names_free(char **names, size_t n)
 const struct nic_link *links_find_called(const struct links *links, const char *name)
 {
 	for (size_t i = 0; i < links->n; i++)
-		if (nic_link_is_called(&links->list[i], name))
+		if (nic_link_has_name(&links->list[i], name))
 			return &links->list[i];
 	return NULL;
 }

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "bring.h"
+#include "reconcile.h"
 #include "devices.h"
 #include "drift-pace.h"
 #include "inventory.h"
@@ -106,7 +106,7 @@ struct device {
 	sd_event_source *confirm_timer;
 	bool configured_once;	/* counted in devices->n_starting until then */
 	struct worker *worker;	/* NULL while missing */
-	struct nic_memory memory; /* of this interface, until it is gone */
+	struct nic_quirks memory; /* of this interface, until it is gone */
 	struct nic_state *observed;
 	uint64_t observed_usec; /* realtime: when */
 	struct inventory inventory;

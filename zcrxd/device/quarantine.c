@@ -29,7 +29,7 @@ static const char *why_withheld(const struct device *d, uint32_t queue, struct f
 		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL,
 			      "the kernel shows it in use by another process");
 	else if (!d->observed->software)
-		r = nic_state_check_ways(d->observed, queue, &none, fault);
+		r = nic_state_check_isolated(d->observed, queue, &none, fault);
 	return r > 0 ? fault->message : NULL;
 }
 

@@ -17,7 +17,7 @@ struct acquire {
 	struct lease *lease;
 	struct grant_request request;
 	struct grant grant;
-	bool table_is_seen_to; /* as nic_state_check_ways() takes it */
+	bool table_is_seen_to; /* as nic_state_check_isolated() takes it */
 	bool taken;	       /* the queues are not free after all */
 	unsigned tries;
 	int r;
@@ -153,10 +153,10 @@ static int check_ways(struct nic *nic, const struct acquire *a, struct fault *re
 {
 	const struct own_ways own = { .table_is_seen_to = a->table_is_seen_to };
 	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
-	int r = nic->ops->observe_ways(nic, &state, reterr);
+	int r = nic->ops->observe_steering(nic, &state, reterr);
 
 	for (size_t i = 0; r == 0 && state->up && i < a->request.n_queues; i++)
-		r = nic_state_check_ways(state, a->request.queues[i], &own, reterr);
+		r = nic_state_check_isolated(state, a->request.queues[i], &own, reterr);
 	return r;
 }
 

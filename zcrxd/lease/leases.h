@@ -146,8 +146,8 @@ struct leases {
 	struct urgent_slot urgent[URGENT_MAX];
 	sd_event_source *proof_timer;
 	uint64_t last_flow_id;
-	int rings_fd;	   /* nic_backend_ops.rings(); borrowed */
-	bool rings_stored; /* the service manager has a copy */
+	int ring_epoll_fd;	/* nic_backend_ops.rings(); borrowed */
+	bool ring_epoll_stored; /* the service manager has a copy */
 	char *state_path;
 	char *state_set_aside;	     /* what became of a state file that could not be read */
 	int state_error;	     /* why its last write failed, and that was said; or 0 */

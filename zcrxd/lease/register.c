@@ -226,13 +226,13 @@ static void ways_run(struct nic *nic, void *data)
 	struct registration *g = data;
 	struct nic_state *state = NULL;
 
-	g->r = nic->ops->observe_ways(nic, &state, &g->fault);
+	g->r = nic->ops->observe_steering(nic, &state, &g->fault);
 	if (g->r == 0 && !state->up)
 		g->r = fault_set(&g->fault, ZCRX_INTERFACE_DOWN, state->name,
 				 "%s is down. Bring it up (ip link set %s up) and try again.",
 				 state->name, state->name);
 	if (g->r == 0)
-		g->r = nic_state_check_ways(state, g->hardware_queue, &g->own, &g->fault);
+		g->r = nic_state_check_isolated(state, g->hardware_queue, &g->own, &g->fault);
 	g->table = g->r == ZCRX_FLOW_CONFLICT && drift_table_leads(state, &g->hardware_queue, 1);
 	nic_state_free(state);
 }
@@ -246,9 +246,9 @@ static int start_registrar(struct registration *g)
 
 	if (pidfd < 0)
 		return -errno;
-	if (g->request.rings_fd >= 0 && !leases->rings_stored) {
-		r = fdstore_push(FDSTORE_RINGS, g->request.rings_fd);
-		leases->rings_stored = r == 0;
+	if (g->request.ring_epoll_fd >= 0 && !leases->ring_epoll_stored) {
+		r = fdstore_push(FDSTORE_RINGS, g->request.ring_epoll_fd);
+		leases->ring_epoll_stored = r == 0;
 	}
 	if (r == 0)
 		r = lease_check_store(l, 1, &g->fault);
@@ -371,7 +371,7 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	g->request.watched |= l->grant.kind == GRANT_SOFTWARE;
 	g->request.ring_key = l->grant.kind == GRANT_SOFTWARE ? g->request.queue
 							      : nic_ring_key(l->id, queue);
-	g->request.rings_fd = g->request.watched ? l->leases->rings_fd : -EBADF;
+	g->request.ring_epoll_fd = g->request.watched ? l->leases->ring_epoll_fd : -EBADF;
 	r = registration_dup_fds(g, request);
 	if (r == 0)
 		r = registration_note_ways(g);

@@ -121,7 +121,7 @@ static void look_after(struct nic *nic, struct rule_job *j)
 {
 	_cleanup_fault_ struct fault ignored = {};
 
-	if (nic->ops->observe_ways(nic, &j->seen, &ignored) != 0)
+	if (nic->ops->observe_steering(nic, &j->seen, &ignored) != 0)
 		j->seen = NULL; /* the next look for drift tells */
 }
 

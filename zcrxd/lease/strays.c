@@ -120,7 +120,7 @@ static void remove_run(struct nic *nic, void *data)
 	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
 	struct stray_job *j = data;
 
-	j->r = nic->ops->observe_ways(nic, &state, &j->fault);
+	j->r = nic->ops->observe_steering(nic, &state, &j->fault);
 	for (size_t i = 0; i < j->n && j->r == 0; i++)
 		j->r = remove_lease(nic, j, &j->leases[i], state);
 }

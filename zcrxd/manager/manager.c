@@ -236,8 +236,8 @@ static void manager_keep_rings(struct manager *m, struct stored_fds *passed)
 {
 	int stored = stored_fds_take(passed, FDSTORE_RINGS);
 
-	m->leases.rings_stored = stored >= 0;
-	m->leases.rings_fd = m->backend->ops->rings(m->backend, stored);
+	m->leases.ring_epoll_stored = stored >= 0;
+	m->leases.ring_epoll_fd = m->backend->ops->rings(m->backend, stored);
 }
 
 static void manager_warn_unsafe(const struct manager *m)

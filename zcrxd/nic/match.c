@@ -12,7 +12,7 @@ struct interface_names nic_link_names(const struct nic_link *link)
 	return (struct interface_names){ .name = link->name, .altnames = link->altnames };
 }
 
-bool nic_link_is_called(const struct nic_link *link, const char *name)
+bool nic_link_has_name(const struct nic_link *link, const char *name)
 {
 	struct interface_names names = nic_link_names(link);
 

@@ -45,12 +45,12 @@ struct nic_link {
 };
 
 enum nic_event_type {
-	NIC_EVENT_LINK,	       /* appeared or changed: name, up, address */
+	NIC_EVENT_LINK, /* appeared or changed: name, up, address */
 	NIC_EVENT_LINK_GONE,
 	NIC_EVENT_ADDRESSES,   /* the local addresses of ifindex changed */
 	NIC_EVENT_SOCKET_GONE, /* the socket with this cookie was destroyed */
-	NIC_EVENT_DRIFT,       /* ethtool settings of ifindex changed, by us or by others */
-	NIC_EVENT_POOL,	       /* a page pool of ifindex came or went: a queue may be clean now */
+	NIC_EVENT_SETTINGS,    /* ethtool settings of ifindex changed, by us or by others */
+	NIC_EVENT_PAGE_POOL,   /* a page pool of ifindex came or went: a queue may be clean now */
 	NIC_EVENT_OVERRUN,     /* messages were lost: everything may have changed */
 };
 
@@ -87,7 +87,7 @@ struct ifq_request {
 	int area_fd;	      /* memfd or dma-buf */
 	bool watched;	      /* whether the ring is still there can be asked by its key: find_rings */
 	uint64_t ring_key;    /* GRANT_SOFTWARE: the queue, always watched; else nic_ring_key() */
-	int rings_fd;	      /* watched: what nic_backend_ops.rings() gave */
+	int ring_epoll_fd;    /* watched: what nic_backend_ops.rings() gave */
 	uint64_t area_offset, area_size;
 	bool dmabuf;
 	enum grant_kind kind;
@@ -124,8 +124,8 @@ struct nic_ops {
 	/* The NIC as it is, everything re-read. NO_SUCH_INTERFACE if it is gone. */
 	int (*observe)(struct nic *nic, struct nic_state **ret, struct fault *reterr);
 
-	/* Of that, only what nic_state_check_ways() looks at: the link, RSS and the rules. */
-	int (*observe_ways)(struct nic *nic, struct nic_state **ret, struct fault *reterr);
+	/* Of that, only what nic_state_check_isolated() looks at: the link, RSS and the rules. */
+	int (*observe_steering)(struct nic *nic, struct nic_state **ret, struct fault *reterr);
 
 	/* What is reached by way of it and of all that is stacked on it: bridges, bonds, VLANs... */
 	int (*reach)(struct nic *nic, struct reach *ret, struct fault *reterr);
@@ -314,6 +314,6 @@ static inline void nic_progress(struct nic *nic)
 
 void nic_links_free(struct nic_link *links, size_t n);
 /* The name, or one of the alternative names. */
-bool nic_link_is_called(const struct nic_link *link, const char *name);
+bool nic_link_has_name(const struct nic_link *link, const char *name);
 /* What identifies the hardware: the permanent address, or the present one if it has none. */
 const char *nic_link_hardware_address(const struct nic_link *link);

@@ -46,7 +46,7 @@ static void device_set_missing(struct device *d, const char *reason)
 	flow_guard_forget(d);
 	worker_retire(TAKE_PTR(d->worker));
 	d->observed = nic_state_free(d->observed);
-	d->memory = (struct nic_memory){};
+	d->memory = (struct nic_quirks) {};
 	d->blocked = false;
 	inventory_done(&d->inventory);
 	inventory_init(&d->inventory);

@@ -13,9 +13,9 @@
  * asks for a configuration does not want the interface left alone any more. */
 static int note_before(struct nic *nic, struct configure *c)
 {
-	const struct nic_state *state = c->bring.state;
+	const struct nic_state *state = c->reconcile.state;
 	struct origin *o = &c->origin;
-	bool changes = c->bring.plan->n_steps > 0;
+	bool changes = c->reconcile.plan->n_steps > 0;
 	int r = 0;
 
 	if (!changes && o->held == HELD_NOT)
@@ -49,12 +49,12 @@ static void note_success(struct nic *nic, struct configure *c)
 
 	if (nic->ifindex == SOFTWARE_IFINDEX)
 		return;
-	if (c->bring.plan->n_waiting > 0 || (o->configured && streq(o->configured, c->entry)))
+	if (c->reconcile.plan->n_waiting > 0 || (o->configured && streq(o->configured, c->entry)))
 		return;
 	free(o->configured);
 	o->configured = strdup(c->entry);
 	if (o->configured)
-		(void)origin_write(c->path, nic->ifindex, c->bring.state->driver, o);
+		(void)origin_write(c->path, nic->ifindex, c->reconcile.state->driver, o);
 }
 
 /* Nothing came of it. Where that could not be undone, it still has to go back. */
@@ -62,8 +62,8 @@ static void note_failure(struct nic *nic, struct configure *c)
 {
 	struct origin *o = &c->origin;
 
-	for (size_t i = 0; c->bring.results && i < c->bring.plan->n_steps; i++)
-		if (c->bring.results[i].outcome == STEP_UNDO_FAILED)
+	for (size_t i = 0; c->reconcile.results && i < c->reconcile.plan->n_steps; i++)
+		if (c->reconcile.results[i].outcome == STEP_UNDO_FAILED)
 			return;
 	if (c->confirm_within > 0) {
 		nic_settings_done(&o->back);
@@ -75,7 +75,7 @@ static void note_failure(struct nic *nic, struct configure *c)
 		o->has_found = false;
 	}
 	/* If this fails, too, what was noted leads to where it is. */
-	(void)origin_write(c->path, nic->ifindex, c->bring.state->driver, o);
+	(void)origin_write(c->path, nic->ifindex, c->reconcile.state->driver, o);
 }
 
 /* ---------------------------------------------------------------------------- the job */
@@ -83,16 +83,16 @@ static void note_failure(struct nic *nic, struct configure *c)
 /* It was as this configuration has it; nobody asks for that now, and whoever changed it may mean it. */
 static bool is_to_be_reported(const struct configure *c)
 {
-	return (c->mode == CONFIGURE_AUTO || c->mode == CONFIGURE_AGAIN) && c->reports && c->origin.configured &&
-	       streq(c->origin.configured, c->entry) &&
-	       (c->bring.plan->n_steps > 0 || c->bring.plan->n_waiting > 0);
+	return (c->mode == CONFIGURE_AUTO || c->mode == CONFIGURE_AGAIN) && c->reports &&
+	       c->origin.configured && streq(c->origin.configured, c->entry) &&
+	       (c->reconcile.plan->n_steps > 0 || c->reconcile.plan->n_waiting > 0);
 }
 
 /* The NIC cannot, and said so: it would say so again, after an interruption. Whoever asks for it by hand
  * gets it tried; and so does whatever makes another plan of it. */
 static bool is_refused_again(const struct configure *c)
 {
-	const struct bring *b = &c->bring;
+	const struct reconcile *b = &c->reconcile;
 	_cleanup_free_ char *text = NULL;
 
 	return c->mode == CONFIGURE_AGAIN && c->refused && plan_disturbs(b->plan, b->state->driver) &&
@@ -117,7 +117,7 @@ static void note_refusal(struct configure *c, const char *plan)
 static void apply(struct nic *nic, struct configure *c)
 {
 	_cleanup_free_ char *text = NULL;
-	struct bring *b = &c->bring;
+	struct reconcile *b = &c->reconcile;
 
 	c->unchanged = is_refused_again(c);
 	if (c->unchanged)
@@ -133,7 +133,7 @@ static void apply(struct nic *nic, struct configure *c)
 		c->r = note_before(nic, c);
 	if (c->r != 0)
 		return;
-	c->r = bring_apply(nic, b, &c->fault);
+	c->r = reconcile_apply(nic, b, &c->fault);
 	note_refusal(c, text);
 	if (c->r == 0)
 		note_success(nic, c);
@@ -144,7 +144,7 @@ static void apply(struct nic *nic, struct configure *c)
 /* What the daemon before this one has done makes another plan. */
 static int remember(struct nic *nic, struct configure *c)
 {
-	struct bring *b = &c->bring;
+	struct reconcile *b = &c->reconcile;
 	int r;
 
 	r = origin_read(c->path, nic->ifindex, b->state->driver, &c->origin, &c->set_aside,
@@ -156,16 +156,16 @@ static int remember(struct nic *nic, struct configure *c)
 	b->memory.split_was_set = true;
 	if (c->r != 0 || b->state->split != SPLIT_ENABLED)
 		return c->r;
-	bring_done(b);
-	return bring_plan(nic, b, &c->fault);
+	reconcile_done(b);
+	return reconcile_plan(nic, b, &c->fault);
 }
 
 void configure_run(struct nic *nic, void *data)
 {
 	struct configure *c = data;
-	struct bring *b = &c->bring;
+	struct reconcile *b = &c->reconcile;
 
-	c->r = bring_plan(nic, b, &c->fault);
+	c->r = reconcile_plan(nic, b, &c->fault);
 	if (!b->state)
 		return;
 	if (c->r >= 0)

@@ -11,7 +11,7 @@
 struct configure {
 	struct device *device;
 	unsigned generation; /* the device may have come back as another interface meanwhile */
-	struct bring bring; /* its config is a copy: the file may be reloaded meanwhile */
+	struct reconcile reconcile; /* its config is a copy: the file may be reloaded meanwhile */
 	enum configure_mode mode;
 	uint32_t *held;
 	unsigned n_freed; /* of the device, when `held` was made */

@@ -156,8 +156,8 @@ static void configure_adopt(struct configure *c)
 	struct device *d = c->device;
 	bool drifted = d->drift.found != NULL;
 
-	if (c->bring.state)
-		device_set_observed(d, TAKE_PTR(c->bring.state));
+	if (c->reconcile.state)
+		device_set_observed(d, TAKE_PTR(c->reconcile.state));
 	if (c->set_aside)
 		log_error("%s. The baseline of %s is lost.", c->set_aside, d->name);
 	if (c->left_alone) {
@@ -169,19 +169,19 @@ static void configure_adopt(struct configure *c)
 		return;
 	}
 	/* Of what fails as before, once is enough. */
-	if (c->bring.results && (c->mode != CONFIGURE_AGAIN || c->r == 0))
-		device_log_steps(d, c->bring.plan, c->bring.results);
+	if (c->reconcile.results && (c->mode != CONFIGURE_AGAIN || c->r == 0))
+		device_log_steps(d, c->reconcile.plan, c->reconcile.results);
 	d->held = c->origin.held != HELD_NOT;
 	d->fresh = false;
-	d->memory = c->bring.memory;
+	d->memory = c->reconcile.memory;
 	if (c->r == 0)
 		d->blocked = false; /* else whatever it waited for still counts */
 	if (c->r == 0 && c->mode != CONFIGURE_REPAIR)
 		device_retry_over(d);
 	if (c->drifted)
-		device_set_drifted(d, c->bring.plan);
+		device_set_drifted(d, c->reconcile.plan);
 	else if (c->r == 0)
-		device_set_configured(d, c->bring.plan, c->mode != CONFIGURE_REPAIR);
+		device_set_configured(d, c->reconcile.plan, c->mode != CONFIGURE_REPAIR);
 	else if (c->mode != CONFIGURE_REPAIR)
 		configure_failed(c);
 	if (c->mode != CONFIGURE_REPAIR && !c->drifted)
@@ -195,7 +195,7 @@ static void configure_adopt(struct configure *c)
 static void configure_free(struct configure *c)
 {
 	fault_done(&c->fault);
-	bring_done(&c->bring);
+	reconcile_done(&c->reconcile);
 	origin_done(&c->origin);
 	free(c->path);
 	free(c->entry);
@@ -209,8 +209,11 @@ static void configure_done(void *data)
 {
 	struct configure *c = data;
 	struct device *d = c->device;
-	struct device_report report = { .r = c->r, .fault = &c->fault, .plan = c->bring.plan,
-					.results = c->bring.results, .found = c->bring.found };
+	struct device_report report = { .r = c->r,
+					.fault = &c->fault,
+					.plan = c->reconcile.plan,
+					.results = c->reconcile.results,
+					.found = c->reconcile.found };
 
 	if (device_is_managed(d) && d->generation == c->generation)
 		configure_adopt(c);
@@ -238,15 +241,20 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	*c = (struct configure){ .device = d, .generation = d->generation, .mode = mode, .done = done,
-				 .userdata = userdata, .confirm_within = confirm_within,
-				 .fresh = d->fresh, .n_freed = d->n_freed,
-				 .reports = d->devices->config->on_drift == ON_DRIFT_REPORT,
-				 .bring = { .config = d->config, .memory = d->memory } };
-	c->bring.config.name = c->bring.config.driver = NULL;
-	c->bring.config.mac = c->bring.config.path = NULL;
-	r = waiting_held(d, &c->held, &c->bring.held.n);
-	c->bring.held.queues = c->held;
+	*c = (struct configure) { .device = d,
+				  .generation = d->generation,
+				  .mode = mode,
+				  .done = done,
+				  .userdata = userdata,
+				  .confirm_within = confirm_within,
+				  .fresh = d->fresh,
+				  .n_freed = d->n_freed,
+				  .reports = d->devices->config->on_drift == ON_DRIFT_REPORT,
+				  .reconcile = { .config = d->config, .memory = d->memory } };
+	c->reconcile.config.name = c->reconcile.config.driver = NULL;
+	c->reconcile.config.mac = c->reconcile.config.path = NULL;
+	r = waiting_held(d, &c->held, &c->reconcile.held.n);
+	c->reconcile.held.queues = c->held;
 	if (r == 0)
 		r = origin_path(d->devices->origin_directory, d->ifindex, &c->path);
 	if (r == 0)

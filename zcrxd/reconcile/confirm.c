@@ -108,7 +108,7 @@ static void note_run(struct nic *nic, void *data)
 	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
 	struct note *n = data;
 
-	n->r = nic->ops->observe_ways(nic, &state, &n->fault);
+	n->r = nic->ops->observe_steering(nic, &state, &n->fault);
 	if (n->r == 0)
 		n->r = change_note(nic, n, state->driver);
 }

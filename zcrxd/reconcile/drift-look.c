@@ -48,7 +48,7 @@ static void look_run(struct nic *nic, void *data)
 {
 	struct look *k = data;
 
-	k->r = nic->ops->observe_ways(nic, &k->state, &k->fault);
+	k->r = nic->ops->observe_steering(nic, &k->state, &k->fault);
 	if (k->r == 0 && drift_table_leads(k->state, k->bound, k->n_bound))
 		look_close(nic, k);
 	if (k->r == 0 && k->guarded)

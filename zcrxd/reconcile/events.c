@@ -72,11 +72,11 @@ void events_dispatch(const struct nic_event *event, void *userdata)
 	case NIC_EVENT_SOCKET_GONE:
 		proofs_socket_gone(devices->leases, event->cookie);
 		break;
-	case NIC_EVENT_POOL:
+	case NIC_EVENT_PAGE_POOL:
 		if (d)
 			device_recheck(d);
 		break;
-	case NIC_EVENT_DRIFT:
+	case NIC_EVENT_SETTINGS:
 		if (d)
 			drift_look(d, true);
 		break;

@@ -73,7 +73,7 @@ static void device_hold(struct device *d, enum origin_held held)
 	device_retry_over(d);
 	inventory_done(&d->inventory);
 	inventory_init(&d->inventory);
-	d->memory = (struct nic_memory){};
+	d->memory = (struct nic_quirks) {};
 	set_state(d, reason);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "restored" },
 		    "%s: %s", d->name, reason);

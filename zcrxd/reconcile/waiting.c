@@ -65,7 +65,7 @@ int device_plan(const struct device *d, struct plan **ret, struct fault *reterr)
 	if (r != 0)
 		return r;
 	held.queues = queues;
-	nic_memory_apply(&d->memory, state);
+	nic_quirks_apply(&d->memory, state);
 	return plan_build(&d->config, state, &held, ret, reterr);
 }
 

@@ -236,8 +236,8 @@ static int check_rules(const struct nic_state *s, unsigned queue, const struct o
 	return 0;
 }
 
-int nic_state_check_ways(const struct nic_state *s, unsigned queue, const struct own_ways *own,
-			 struct fault *reterr)
+int nic_state_check_isolated(const struct nic_state *s, unsigned queue, const struct own_ways *own,
+			     struct fault *reterr)
 {
 	const struct rss_table *context =
 		own->context ? nic_state_own_context(s, own->context, own->queues, own->n_queues)

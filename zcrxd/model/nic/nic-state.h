@@ -196,5 +196,5 @@ struct own_ways {
  * Nobody else may reach a bound queue, and none is leased that could not be bound: 0 if no RSS table, no RSS context and no rule but its lease's
  * own leads to it. Else FLOW_CONFLICT with a message that names the way and how to close it.
  */
-int nic_state_check_ways(const struct nic_state *s, unsigned queue, const struct own_ways *own,
-			 struct fault *reterr);
+int nic_state_check_isolated(const struct nic_state *s, unsigned queue, const struct own_ways *own,
+			     struct fault *reterr);

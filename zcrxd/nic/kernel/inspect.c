@@ -155,7 +155,7 @@ static int inspect(const char *name, struct nic_inspection *nic, struct fault *r
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n && !link; i++)
-		if (nic_link_is_called(&links[i], name))
+		if (nic_link_has_name(&links[i], name))
 			link = &links[i];
 	r = link ? look(links, n, link, nic, reterr) : -ENODEV;
 	nic_links_free(links, n);

@@ -212,7 +212,7 @@ static struct nic *kernel_nic_close(struct nic *base)
 
 static const struct nic_ops kernel_nic_ops = {
 	.observe = kernel_nic_observe,
-	.observe_ways = kernel_nic_observe_ways,
+	.observe_steering = kernel_nic_observe_steering,
 	.reach = kernel_nic_reach,
 	.apply = kernel_nic_apply,
 	.queues = kernel_nic_queues,

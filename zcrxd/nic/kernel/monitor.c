@@ -64,10 +64,10 @@ bool monitor_read_genl(const struct nlmsghdr *m, uint16_t ethtool, uint16_t netd
 	struct nic_event event = {};
 
 	if (m->nlmsg_type == ethtool)
-		event = (struct nic_event) { .type = NIC_EVENT_DRIFT,
+		event = (struct nic_event) { .type = NIC_EVENT_SETTINGS,
 					     .ifindex = ethnl_read_ifindex(m) };
 	else if (m->nlmsg_type == netdev)
-		event = (struct nic_event) { .type = NIC_EVENT_POOL,
+		event = (struct nic_event) { .type = NIC_EVENT_PAGE_POOL,
 					     .ifindex = netdev_read_ifindex(m) };
 	if (event.ifindex == 0)
 		return false;

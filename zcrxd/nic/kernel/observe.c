@@ -15,7 +15,7 @@
 #define QUEUES_MAX 65536
 
 /* The kernel's word that there is no such thing here. Drivers and core disagree about the errno. */
-static bool is_lacking(const struct netlink *nl, int r)
+static bool is_unsupported(const struct netlink *nl, int r)
 {
 	return nl->refused && (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOENT);
 }
@@ -62,11 +62,11 @@ static int observe_settings(struct kernel_nic *nic, struct nic_state *state)
 	int r;
 
 	r = kernel_nic_read(nic, ETHTOOL_MSG_CHANNELS_GET, ethnl_read_channels, &state->channels);
-	if (r < 0 && !is_lacking(&nic->genl, r))
+	if (r < 0 && !is_unsupported(&nic->genl, r))
 		return r;
 	state->has_channels = r >= 0;
 	r = kernel_nic_read(nic, ETHTOOL_MSG_RINGS_GET, ethnl_read_rings, &rings);
-	if (r < 0 && !is_lacking(&nic->genl, r))
+	if (r < 0 && !is_unsupported(&nic->genl, r))
 		return r;
 	if (r >= 0) {
 		state->has_rings = true;
@@ -81,7 +81,7 @@ static int observe_settings(struct kernel_nic *nic, struct nic_state *state)
 	if (r < 0)
 		return r;
 	r = kernel_nic_read(nic, ETHTOOL_MSG_FEATURES_GET, ethnl_read_features, &features);
-	if (r < 0 && !is_lacking(&nic->genl, r))
+	if (r < 0 && !is_unsupported(&nic->genl, r))
 		return r;
 	state->ntuple = features.ntuple;
 	state->gro_hw = features.gro_hw;
@@ -95,7 +95,7 @@ static int observe_rss(struct kernel_nic *nic, struct nic_state *state)
 	int r = kernel_nic_read_rss(nic, &rss);
 
 	if (r < 0)
-		return is_lacking(&nic->genl, r) ? 0 : r;
+		return is_unsupported(&nic->genl, r) ? 0 : r;
 	/* The default table goes to its own place, the others close up. */
 	for (size_t i = 0; i < rss.n; i++) {
 		if (rss.tables[i].context != 0) {
@@ -158,7 +158,7 @@ static int observe_queues(struct kernel_nic *nic, struct nic_state *state)
 	for (size_t i = 0; i < queues.n; i++)
 		if (queues.queues[i].interrupt.irq > 0)
 			irq_read_affinity(&queues.queues[i].interrupt);
-	return is_lacking(&nic->genl, r) ? 0 : r; /* counters are optional for drivers */
+	return is_unsupported(&nic->genl, r) ? 0 : r; /* counters are optional for drivers */
 }
 
 /* They decide nothing: where they cannot be read they are not told. */
@@ -205,7 +205,7 @@ int kernel_nic_observe(struct nic *base, struct nic_state **ret, struct fault *r
 	return observe(kernel_nic(base), parts, ARRAY_SIZE(parts), ret, reterr);
 }
 
-int kernel_nic_observe_ways(struct nic *base, struct nic_state **ret, struct fault *reterr)
+int kernel_nic_observe_steering(struct nic *base, struct nic_state **ret, struct fault *reterr)
 {
 	static const observe_part parts[] = { observe_link, observe_rss, observe_rules };
 

@@ -238,7 +238,7 @@ static struct nic *nic_close(struct nic *nic)
 
 static const struct nic_ops software_ops = {
 	.observe = observe,
-	.observe_ways = observe,
+	.observe_steering = observe,
 	.reach = reach,
 	.apply = apply,
 	.queues = queues,

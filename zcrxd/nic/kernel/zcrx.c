@@ -254,7 +254,7 @@ static int do_register(int ring, const struct ifq_request *request, void *area_a
 	}
 	r = io_uring_register(ring, UAPI_IORING_REGISTER_ZCRX_IFQ, &reg, 1);
 	if (r < 0)
-		return zcrx_refusal(-r, request, reterr);
+		return zcrx_explain_errno(-r, request, reterr);
 	*ret = (struct ifq) {
 		.zcrx_id = reg.zcrx_id,
 		.refill_entries = reg.rq_entries,
@@ -275,13 +275,13 @@ static int do_register(int ring, const struct ifq_request *request, void *area_a
 static int register_watched(int *ring, const struct ifq_request *request, void *area_address,
 			    struct ifq *ret, struct fault *reterr)
 {
-	int r = rings_watch(request->rings_fd, ring, request->ring_key);
+	int r = rings_watch(request->ring_epoll_fd, ring, request->ring_key);
 
 	if (r < 0)
 		return r;
 	r = do_register(*ring, request, area_address, ret, reterr);
 	if (r != 0)
-		rings_forget(request->rings_fd, *ring);
+		rings_forget(request->ring_epoll_fd, *ring);
 	return r;
 }
 

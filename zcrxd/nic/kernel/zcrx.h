@@ -27,4 +27,4 @@ void zcrx_region_layout(uint32_t entries, struct zcrx_region *ret);
 int zcrx_probe_ring(int ring);
 
 /* What errno `error` of a registration means for this request. */
-int zcrx_refusal(int error, const struct ifq_request *request, struct fault *reterr);
+int zcrx_explain_errno(int error, const struct ifq_request *request, struct fault *reterr);

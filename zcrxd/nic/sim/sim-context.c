@@ -58,7 +58,7 @@ int sim_context_create(struct nic *nic, const uint32_t *queues, size_t n, uint32
 			return fault_kernel(reterr, EINVAL, "queue out of range", operation,
 					    "There is no queue %u.", queues[i]);
 	r = add_context(s, queues, n, ret_context);
-	return r != 0 ? r : sim_push(h->sim, NIC_EVENT_DRIFT, s->ifindex, 0);
+	return r != 0 ? r : sim_push(h->sim, NIC_EVENT_SETTINGS, s->ifindex, 0);
 }
 
 static int delete_context(struct nic_state *s, uint32_t context)
@@ -96,7 +96,7 @@ int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues
 	if (r == -EBUSY)
 		return fault_kernel(reterr, EBUSY, NULL, operation, "A rule leads to context %u.",
 				    context);
-	return r != 0 ? r : sim_push(h->sim, NIC_EVENT_DRIFT, s->ifindex, 0);
+	return r != 0 ? r : sim_push(h->sim, NIC_EVENT_SETTINGS, s->ifindex, 0);
 }
 
 /* ------------------------------------------------------------------- the world outside */
@@ -137,5 +137,5 @@ int sim_remove_context(struct nic_backend *b, unsigned ifindex, uint32_t context
 	r = sim_find(s, ifindex, &slot);
 	if (r == 0)
 		r = delete_context(s->nics[slot].state, context);
-	return r < 0 ? r : sim_push(s, NIC_EVENT_DRIFT, ifindex, 0);
+	return r < 0 ? r : sim_push(s, NIC_EVENT_SETTINGS, ifindex, 0);
 }

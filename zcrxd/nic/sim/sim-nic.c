@@ -93,7 +93,7 @@ static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
 	if (r < 0)
 		return r;
 	sim_sync(h->sim, h->slot);
-	return sim_push(h->sim, NIC_EVENT_DRIFT, s->ifindex, 0);
+	return sim_push(h->sim, NIC_EVENT_SETTINGS, s->ifindex, 0);
 }
 
 int sim_down(const struct nic_state *s, struct fault *reterr)
@@ -346,7 +346,7 @@ static struct nic *nic_close(struct nic *nic)
 
 static const struct nic_ops nic_ops = {
 	.observe = observe,
-	.observe_ways = observe,
+	.observe_steering = observe,
 	.reach = sim_reach,
 	.apply = apply,
 	.queues = queues,

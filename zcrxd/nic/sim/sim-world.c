@@ -77,7 +77,7 @@ int sim_set_addresses(struct nic_backend *b, unsigned ifindex,
 
 static int tell_drift(struct sim *s, unsigned ifindex)
 {
-	return s->silent ? 0 : sim_push(s, NIC_EVENT_DRIFT, ifindex, 0);
+	return s->silent ? 0 : sim_push(s, NIC_EVENT_SETTINGS, ifindex, 0);
 }
 
 void sim_set_silent(struct nic_backend *b, bool silent)
@@ -225,7 +225,7 @@ int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool 
 	s->shared->nics[slot].queues[queue].io_uring = bound;
 	if (!bound)
 		sim_close_rings(s, &s->shared->nics[slot].queues[queue]);
-	return sim_push(s, NIC_EVENT_POOL, ifindex, 0);
+	return sim_push(s, NIC_EVENT_PAGE_POOL, ifindex, 0);
 }
 
 void sim_set_quiet(struct nic_backend *b, bool quiet)

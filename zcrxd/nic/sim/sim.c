@@ -109,7 +109,7 @@ void sim_delete_netkit(struct sim *s, size_t index)
 	s->netkits[index] = s->netkits[--s->n_netkits];
 	(void)sim_push(s, NIC_EVENT_LINK_GONE, gone.ifindex, 0);
 	if (s->nics[gone.slot].state)
-		(void)sim_push(s, NIC_EVENT_POOL, s->nics[gone.slot].state->ifindex, 0);
+		(void)sim_push(s, NIC_EVENT_PAGE_POOL, s->nics[gone.slot].state->ifindex, 0);
 }
 
 static const struct kernel_features *features(struct nic_backend *b)

@@ -81,7 +81,7 @@ static int refuse_range(const struct ifq_request *request, struct fault *reterr)
 		request->queue);
 }
 
-int zcrx_refusal(int error, const struct ifq_request *request, struct fault *reterr)
+int zcrx_explain_errno(int error, const struct ifq_request *request, struct fault *reterr)
 {
 	if (request->dmabuf && (error == EINVAL || error == EOPNOTSUPP ||
 				(error == ERANGE && request->buffer_length != 0)))

@@ -10,18 +10,18 @@
 
 /* What the kernel does not tell, and whoever brings a NIC to its configuration has to remember for
  * as long as the interface exists. */
-struct nic_memory {
+struct nic_quirks {
 	bool split_was_set;
 	bool split_needs_gro_hw;
 };
 
 /* To what was observed just now. */
-void nic_memory_apply(const struct nic_memory *memory, struct nic_state *state);
+void nic_quirks_apply(const struct nic_quirks *memory, struct nic_state *state);
 
-struct bring {
+struct reconcile {
 	struct config_interface config;
 	struct held_queues held;
-	struct nic_memory memory;
+	struct nic_quirks memory;
 
 	struct nic_state *state;      /* as it was seen last */
 	struct nic_state *found;      /* before the first step; NULL if none was tried */
@@ -30,7 +30,7 @@ struct bring {
 };
 
 /* Looks and plans; nothing is changed. */
-int bring_plan(struct nic *nic, struct bring *b, struct fault *reterr);
+int reconcile_plan(struct nic *nic, struct reconcile *b, struct fault *reterr);
 /* After that: carries it out. On failure the message also says what could not be put back. */
-int bring_apply(struct nic *nic, struct bring *b, struct fault *reterr);
-void bring_done(struct bring *b); /* not `held`, which is the caller's */
+int reconcile_apply(struct nic *nic, struct reconcile *b, struct fault *reterr);
+void reconcile_done(struct reconcile *b); /* not `held`, which is the caller's */

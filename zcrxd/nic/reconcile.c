@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See bring.h.
+ * See reconcile.h.
  */
-#include "bring.h"
+#include "reconcile.h"
 
 /* A driver may answer to a change with another one; one that does so for ever is told so. */
 #define ROUNDS_MAX     3
 #define PUT_BACK_TRIES 3
 
-void nic_memory_apply(const struct nic_memory *memory, struct nic_state *state)
+void nic_quirks_apply(const struct nic_quirks *memory, struct nic_state *state)
 {
 	state->split_was_set |= memory->split_was_set && state->split == SPLIT_ENABLED;
 	state->split_needs_gro_hw |= memory->split_needs_gro_hw;
 }
 
-static int look(struct nic *nic, struct bring *b, struct fault *reterr)
+static int look(struct nic *nic, struct reconcile *b, struct fault *reterr)
 {
 	struct nic_state *state;
 	int r;
@@ -26,16 +26,16 @@ static int look(struct nic *nic, struct bring *b, struct fault *reterr)
 		return r;
 	nic_state_free(b->state);
 	b->state = state;
-	nic_memory_apply(&b->memory, state);
+	nic_quirks_apply(&b->memory, state);
 	return 0;
 }
 
-static int plan(struct bring *b, struct plan **ret, struct fault *reterr)
+static int plan(struct reconcile *b, struct plan **ret, struct fault *reterr)
 {
 	return plan_build(&b->config, b->state, &b->held, ret, reterr);
 }
 
-int bring_plan(struct nic *nic, struct bring *b, struct fault *reterr)
+int reconcile_plan(struct nic *nic, struct reconcile *b, struct fault *reterr)
 {
 	int r = look(nic, b, reterr);
 
@@ -45,7 +45,7 @@ int bring_plan(struct nic *nic, struct bring *b, struct fault *reterr)
 /* ---------------------------------------------------------------------------- the way back */
 
 /* "rss is equal over 4 of 8 queues, was default" of the first, and how many more there are. */
-static int describe_left(const struct plan *back, char **ret)
+static int describe_difference(const struct plan *back, char **ret)
 {
 	const struct step *s = &back->steps[0];
 	_cleanup_free_ char *is = NULL, *was = NULL, *more = NULL;
@@ -62,7 +62,8 @@ static int describe_left(const struct plan *back, char **ret)
 
 /* Whatever the undo of the steps said: 0 with NULL if the NIC is as it was found. What is not gets
  * another try, in the order that takes a configuration down, and so does a look that failed. */
-static int put_back(struct nic *nic, struct bring *b, const struct nic_state *found, char **ret)
+static int roll_back(struct nic *nic, struct reconcile *b, const struct nic_state *found,
+		     char **ret)
 {
 	int r = 0;
 
@@ -78,7 +79,7 @@ static int put_back(struct nic *nic, struct bring *b, const struct nic_state *fo
 		if (back->n_steps == 0)
 			return 0;
 		if (tries == PUT_BACK_TRIES)
-			return describe_left(back, ret);
+			return describe_difference(back, ret);
 		results = step_results_new(back);
 		if (!results)
 			return -ENOMEM;
@@ -88,7 +89,7 @@ static int put_back(struct nic *nic, struct bring *b, const struct nic_state *fo
 	return r;
 }
 
-static void forgive_undo(struct bring *b)
+static void clear_undo_failures(struct reconcile *b)
 {
 	for (size_t i = 0; i < b->plan->n_steps; i++)
 		if (b->results[i].outcome == STEP_UNDO_FAILED) {
@@ -97,15 +98,15 @@ static void forgive_undo(struct bring *b)
 		}
 }
 
-static void report_left(struct nic *nic, struct bring *b, const struct nic_state *found,
-			struct fault *reterr)
+static void report_not_restored(struct nic *nic, struct reconcile *b, const struct nic_state *found,
+				struct fault *reterr)
 {
 	_cleanup_free_ char *left = NULL;
 	char *message;
-	int r = put_back(nic, b, found, &left);
+	int r = roll_back(nic, b, found, &left);
 
 	if (r == 0 && !left) {
-		forgive_undo(b);
+		clear_undo_failures(b);
 		return;
 	}
 	if (r == ZCRX_NO_SUCH_INTERFACE || !reterr || !reterr->message)
@@ -122,7 +123,7 @@ static void report_left(struct nic *nic, struct bring *b, const struct nic_state
 /* ------------------------------------------------------------------------------- the way */
 
 /* A driver that is not known to need GRO for the split, but says no without. */
-static bool may_need_gro(const struct bring *b, const struct nic_state *found,
+static bool may_need_gro(const struct reconcile *b, const struct nic_state *found,
 			 const struct fault *fault)
 {
 	bool refused = false;
@@ -137,7 +138,7 @@ static bool may_need_gro(const struct bring *b, const struct nic_state *found,
 	return refused && found->gro_hw == FEATURE_OFF && !b->memory.split_needs_gro_hw;
 }
 
-static int append(struct bring *b, struct plan *next)
+static int append(struct reconcile *b, struct plan *next)
 {
 	size_t n = b->plan->n_steps + next->n_steps;
 	struct step_result *results = reallocarray(b->results, n + 1, sizeof(*results));
@@ -152,7 +153,7 @@ static int append(struct bring *b, struct plan *next)
 }
 
 /* Until there is nothing left to change. */
-static int settle(struct nic *nic, struct bring *b, struct fault *reterr)
+static int converge(struct nic *nic, struct reconcile *b, struct fault *reterr)
 {
 	size_t first = 0;
 	int r;
@@ -180,44 +181,45 @@ static int settle(struct nic *nic, struct bring *b, struct fault *reterr)
 			    b->state->name);
 }
 
-static int try(struct nic *nic, struct bring *b, const struct nic_state *found, struct fault *reterr)
+static int try(struct nic *nic, struct reconcile *b, const struct nic_state *found,
+	       struct fault *reterr)
 {
-	const struct nic_memory before = b->memory;
+	const struct nic_quirks before = b->memory;
 	int r;
 
 	b->results = step_results_new(b->plan);
 	if (!b->results)
 		return -ENOMEM;
-	r = settle(nic, b, reterr);
+	r = converge(nic, b, reterr);
 	if (r == 0)
 		return 0;
 	plan_undo(nic, b->plan, b->results); /* where it was not a step that failed */
 	b->memory = before;
-	report_left(nic, b, found, reterr);
+	report_not_restored(nic, b, found, reterr);
 	return r;
 }
 
-static int try_with_gro(struct nic *nic, struct bring *b)
+static int try_with_gro(struct nic *nic, struct reconcile *b)
 {
 	_cleanup_fault_ struct fault second = {}; /* the first refusal says more */
-	struct bring other = { .config = b->config, .held = b->held, .memory = b->memory };
+	struct reconcile other = { .config = b->config, .held = b->held, .memory = b->memory };
 	int r;
 
 	other.memory.split_needs_gro_hw = true;
-	r = bring_plan(nic, &other, &second);
+	r = reconcile_plan(nic, &other, &second);
 	if (r == 0)
 		r = try(nic, &other, b->found, &second);
 	if (r != 0) {
-		bring_done(&other);
+		reconcile_done(&other);
 		return r;
 	}
 	other.found = TAKE_PTR(b->found);
-	bring_done(b);
+	reconcile_done(b);
 	*b = other;
 	return 0;
 }
 
-int bring_apply(struct nic *nic, struct bring *b, struct fault *reterr)
+int reconcile_apply(struct nic *nic, struct reconcile *b, struct fault *reterr)
 {
 	_cleanup_fault_ struct fault own = {};
 	struct fault *fault = reterr ?: &own;
@@ -234,7 +236,7 @@ int bring_apply(struct nic *nic, struct bring *b, struct fault *reterr)
 	return 0;
 }
 
-void bring_done(struct bring *b)
+void reconcile_done(struct reconcile *b)
 {
 	if (b->plan)
 		step_results_free(b->results, b->plan->n_steps);

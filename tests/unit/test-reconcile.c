@@ -5,7 +5,7 @@
  */
 #include "random-nic.h"
 
-#include "bring.h"
+#include "reconcile.h"
 #include "sim.h"
 
 #define IFINDEX 3
@@ -41,19 +41,19 @@ static struct nic_state *observe(struct machine *m)
 	return s;
 }
 
-static int bring(struct nic *nic, const struct config_interface *c, struct bring *b,
+static int bring(struct nic *nic, const struct config_interface *c, struct reconcile *b,
 		 struct fault *reterr)
 {
 	int r;
 
-	*b = (struct bring) { .config = *c };
-	r = bring_plan(nic, b, reterr);
-	return r == 0 ? bring_apply(nic, b, reterr) : r;
+	*b = (struct reconcile) { .config = *c };
+	r = reconcile_plan(nic, b, reterr);
+	return r == 0 ? reconcile_apply(nic, b, reterr) : r;
 }
 
 /* True if the NIC is as `found`, and what was said agrees with it. */
-static bool check_failure(struct machine *m, const struct nic_state *found, const struct bring *b,
-			  const struct fault *f)
+static bool check_failure(struct machine *m, const struct nic_state *found,
+			  const struct reconcile *b, const struct fault *f)
 {
 	_cleanup_(nic_state_freep) struct nic_state *now = observe(m);
 	bool as_found = nics_look_same(now, found), undo_failed = false;
@@ -85,7 +85,7 @@ static void fail_each(const struct nic_state *s, const struct config_interface *
 			_cleanup_machine_ struct machine m = machine_new(s);
 			_cleanup_(nic_state_freep) struct nic_state *found = observe(&m);
 			_cleanup_fault_ struct fault f = {};
-			struct bring b;
+			struct reconcile b;
 			int r;
 
 			assert_int_equal(sim_fail_range(m.backend, n, lengths[k], EIO, "no"), 0);
@@ -101,7 +101,7 @@ static void fail_each(const struct nic_state *s, const struct config_interface *
 					fail_msg("%u failures from call %u of %u: %s",
 						 lengths[k], n, total, f.message);
 			}
-			bring_done(&b);
+			reconcile_done(&b);
 		}
 }
 
@@ -116,7 +116,7 @@ static void test_every_failure(void **state)
 		struct config_interface c = random_config(&seed);
 		_cleanup_machine_ struct machine m = machine_new(s);
 		_cleanup_(plan_freep) struct plan *again = NULL;
-		struct bring b;
+		struct reconcile b;
 		unsigned before = sim_operations(m.backend);
 		int r = bring(m.nic, &c, &b, NULL);
 
@@ -126,7 +126,7 @@ static void test_every_failure(void **state)
 			b.state->split_was_set = b.memory.split_was_set || s->split_was_set;
 			fail_each(s, &c, sim_operations(m.backend) - before, &as_found, &left);
 		}
-		bring_done(&b);
+		reconcile_done(&b);
 	}
 	print_message("%u pairs: %u failures, %u of them with something left\n", planned,
 		      as_found + left, left);
@@ -187,7 +187,7 @@ static void test_table_lost(void **state)
 	struct config_interface c = plain_config();
 	_cleanup_machine_ struct machine m = machine_new(s);
 	struct answering a = { { &answering_ops, IFINDEX }, m.nic, STEP_CHANNELS, UINT32_MAX };
-	struct bring b;
+	struct reconcile b;
 	size_t last;
 
 	(void)state;
@@ -201,7 +201,7 @@ static void test_table_lost(void **state)
 		assert_int_equal(b.results[i].outcome, STEP_DONE);
 	now = observe(&m);
 	assert_int_equal(rss_table_span(&now->rss), 3);
-	bring_done(&b);
+	reconcile_done(&b);
 }
 
 static void test_table_refused_quietly(void **state)
@@ -211,14 +211,14 @@ static void test_table_refused_quietly(void **state)
 	_cleanup_machine_ struct machine m = machine_new(s);
 	struct answering a = { { &answering_ops, IFINDEX }, m.nic, STEP_RSS, UINT32_MAX };
 	_cleanup_fault_ struct fault f = {};
-	struct bring b;
+	struct reconcile b;
 
 	(void)state;
 	assert_int_equal(bring(&a.nic, &c, &b, &f), ZCRX_KERNEL_REJECTED);
 	CHECK_CONTAINS(f.message, "The driver of eth0 reverts rss whenever it is set.");
 	now = observe(&m);
 	assert_true(nics_look_same(s, now));
-	bring_done(&b);
+	reconcile_done(&b);
 }
 
 /* Learnt from its refusal, and remembered. */
@@ -231,14 +231,14 @@ static void test_needs_gro(void **state)
 	s->split_needs_gro_hw = true;
 	{
 		_cleanup_machine_ struct machine m = machine_new(s);
-		struct bring b;
+		struct reconcile b;
 
 		assert_int_equal(bring(m.nic, &c, &b, NULL), 0);
 		assert_true(b.memory.split_needs_gro_hw);
 		assert_true(b.memory.split_was_set);
 		assert_int_equal(b.plan->steps[0].op, STEP_GRO_HW);
 		assert_int_equal(b.state->gro_hw, FEATURE_ON);
-		bring_done(&b);
+		reconcile_done(&b);
 	}
 	/* Where that cannot be had either, the first refusal stands, and nothing was changed. */
 	s->gro_hw = FEATURE_FIXED_OFF;
@@ -246,14 +246,14 @@ static void test_needs_gro(void **state)
 		_cleanup_machine_ struct machine m = machine_new(s);
 		_cleanup_(nic_state_freep) struct nic_state *now = NULL;
 		_cleanup_fault_ struct fault f = {};
-		struct bring b;
+		struct reconcile b;
 
 		assert_int_equal(bring(m.nic, &c, &b, &f), ZCRX_KERNEL_REJECTED);
 		CHECK_CONTAINS(f.message, "Cannot set tcp-data-split");
 		assert_false(b.memory.split_needs_gro_hw);
 		now = observe(&m);
 		assert_true(nics_look_same(s, now));
-		bring_done(&b);
+		reconcile_done(&b);
 	}
 }
 
@@ -262,7 +262,7 @@ static void test_split_by_driver(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = plain_nic("idpf");
 	struct config_interface c = plain_config();
-	struct bring b, again;
+	struct reconcile b, again;
 
 	(void)state;
 	s->split = SPLIT_ENABLED;
@@ -274,11 +274,11 @@ static void test_split_by_driver(void **state)
 	assert_true(b.plan->steps[0].from.by_driver);
 	assert_true(b.memory.split_was_set);
 	/* Who remembers has nothing to do. */
-	again = (struct bring) { .config = c, .memory = b.memory };
-	assert_int_equal(bring_plan(m.nic, &again, NULL), 0);
+	again = (struct reconcile) { .config = c, .memory = b.memory };
+	assert_int_equal(reconcile_plan(m.nic, &again, NULL), 0);
 	assert_int_equal(again.plan->n_steps, 0);
-	bring_done(&b);
-	bring_done(&again);
+	reconcile_done(&b);
+	reconcile_done(&again);
 }
 
 int main(void)
