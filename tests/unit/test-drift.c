@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "drift-pace.h"
+#include "drift-ratelimit.h"
 #include "drift.h"
 #include "sim.h"
 
@@ -76,43 +76,115 @@ struct row {
 static const struct row rows[] = {
 	{ "as it should be", 4, { own }, 1, 0, 0, NULL },
 	{ "at another location", 4, { { 900, RULE_TO_QUEUE, 5, true, flow } }, 1, 0, 0, NULL },
-	{ "one on its way is there already", 4, { own, { 9, RULE_TO_QUEUE, 5, true, other_flow } }, 2,
-	  0, 0, NULL },
-	{ "others' rules among themselves", 4, { own, { 9, RULE_TO_QUEUE, 3, false } }, 2, 0, 0, NULL },
+	{ "one on its way is there already",
+	  4,
+	  { own, { 9, RULE_TO_QUEUE, 5, true, other_flow } },
+	  2,
+	  0,
+	  0,
+	  NULL },
+	{ "others' rules among themselves",
+	  4,
+	  { own, { 9, RULE_TO_QUEUE, 3, false } },
+	  2,
+	  0,
+	  0,
+	  NULL },
 	{ "dropping is nobody's way", 4, { own, { 9, RULE_DROP, 5, false } }, 2, 0, 0, NULL },
-	{ "a table to a bound queue", 6, { own }, 1, 0, 0,
+	{ "a table to a bound queue",
+	  6,
+	  { own },
+	  1,
+	  0,
+	  0,
 	  "the RSS table leads ordinary traffic to queues 4 and 5; "
 	  "affected: lease 00000001 of uid 1000 (queue 5)",
-	  DRIFT_TABLE, DRIFT_OPEN, { true, false } },
-	{ "a table to a carved-out queue", 5, { own }, 1, 0, 0,
-	  "the RSS table leads ordinary traffic to queue 4", DRIFT_TABLE, DRIFT_CHANGED },
-	{ "a rule to a bound queue", 4, { own, { 9, RULE_TO_QUEUE, 5, false } }, 2, 0, 0,
+	  DRIFT_TABLE,
+	  DRIFT_LEAK,
+	  { true, false } },
+	{ "a table to a carved-out queue",
+	  5,
+	  { own },
+	  1,
+	  0,
+	  0,
+	  "the RSS table leads ordinary traffic to queue 4",
+	  DRIFT_TABLE,
+	  DRIFT_CHANGED },
+	{ "a rule to a bound queue",
+	  4,
+	  { own, { 9, RULE_TO_QUEUE, 5, false } },
+	  2,
+	  0,
+	  0,
 	  "rule 9, which is not zcrxd's, leads to queue 5 (ethtool -N nic0 delete 9 removes it); "
 	  "affected: lease 00000001 of uid 1000 (queue 5)",
-	  DRIFT_RULE, DRIFT_OPEN, { true, false } },
-	{ "a rule to a leased queue", 4, { own, { 9, RULE_TO_QUEUE, 6, false } }, 2, 0, 0,
+	  DRIFT_RULE,
+	  DRIFT_LEAK,
+	  { true, false } },
+	{ "a rule to a leased queue",
+	  4,
+	  { own, { 9, RULE_TO_QUEUE, 6, false } },
+	  2,
+	  0,
+	  0,
 	  "rule 9, which is not zcrxd's, leads to queue 6 (ethtool -N nic0 delete 9 removes it); "
 	  "affected: lease 00000002 of uid 1001 (queue 6)",
-	  DRIFT_RULE, DRIFT_NOTED, { false, true } },
-	{ "our flow to another queue of ours is not ours", 4,
-	  { own, { 9, RULE_TO_QUEUE, 6, true, flow } }, 2, 0, 0,
+	  DRIFT_RULE,
+	  DRIFT_NOTED,
+	  { false, true } },
+	{ "our flow to another queue of ours is not ours",
+	  4,
+	  { own, { 9, RULE_TO_QUEUE, 6, true, flow } },
+	  2,
+	  0,
+	  0,
 	  "rule 9, which is not zcrxd's, leads to queue 6 (ethtool -N nic0 delete 9 removes it); "
 	  "affected: lease 00000002 of uid 1001 (queue 6)",
-	  DRIFT_RULE, DRIFT_NOTED, { false, true } },
-	{ "a context that no rule uses", 4, { own }, 1, 7, 5,
+	  DRIFT_RULE,
+	  DRIFT_NOTED,
+	  { false, true } },
+	{ "a context that no rule uses",
+	  4,
+	  { own },
+	  1,
+	  7,
+	  5,
 	  "RSS context 7, which is not zcrxd's, leads to queue 5 (ethtool -X nic0 context 7 delete "
 	  "removes it); affected: lease 00000001 of uid 1000 (queue 5)",
-	  DRIFT_CONTEXT, DRIFT_NOTED, { true, false } },
-	{ "a rule before ours", 4, { own, { 1, RULE_TO_QUEUE, 3, true, flow } }, 2, 0, 0,
-	  "rule 1, which is not zcrxd's, takes tcp4,dst-port=80 to queue 3 (ethtool -N nic0 delete 1 removes "
+	  DRIFT_CONTEXT,
+	  DRIFT_NOTED,
+	  { true, false } },
+	{ "a rule before ours",
+	  4,
+	  { own, { 1, RULE_TO_QUEUE, 3, true, flow } },
+	  2,
+	  0,
+	  0,
+	  "rule 1, which is not zcrxd's, takes tcp4,dst-port=80 to queue 3 (ethtool -N nic0 delete "
+	  "1 removes "
 	  "it); affected: lease 00000001 of uid 1000 (queue 5)",
-	  DRIFT_TAKEN, DRIFT_CHANGED, { true, false } },
-	{ "what may come before ours is nobody's change", 4, { own, { 1, RULE_TO_QUEUE, 3, false } }, 2, 0, 0,
+	  DRIFT_TAKEN,
+	  DRIFT_CHANGED,
+	  { true, false } },
+	{ "what may come before ours is nobody's change",
+	  4,
+	  { own, { 1, RULE_TO_QUEUE, 3, false } },
+	  2,
+	  0,
+	  0,
 	  NULL },
-	{ "a lost rule", 4, {}, 0, 0, 0,
+	{ "a lost rule",
+	  4,
+	  {},
+	  0,
+	  0,
+	  0,
 	  "the rule tcp4,dst-port=80 to queue 5 is gone; "
 	  "affected: lease 00000001 of uid 1000 (queue 5)",
-	  DRIFT_RULE_LOST, DRIFT_CHANGED, { true, false } },
+	  DRIFT_RULE_LOST,
+	  DRIFT_CHANGED,
+	  { true, false } },
 };
 
 static void check_row(const struct row *row)
@@ -123,7 +195,7 @@ static void check_row(const struct row *row)
 
 	if (row->context)
 		add_context(s, row->context, row->context_queue);
-	assert_int_equal(drift_find_ways(s, &expected, &d), 0);
+	assert_int_equal(drift_find_leaks(s, &expected, &d), 0);
 	assert_int_equal(drift_format(&d, &expected, &text), 0);
 	if (!row->text) {
 		if (text)
@@ -156,10 +228,10 @@ static void test_rule_to_context(void **state)
 
 	(void)state;
 	add_context(s, 7, 5);
-	assert_int_equal(drift_find_ways(s, &expected, &d), 0);
+	assert_int_equal(drift_find_leaks(s, &expected, &d), 0);
 	assert_int_equal(d.n, 2);
 	assert_int_equal(d.list[0].kind, DRIFT_RULE);
-	assert_int_equal(d.list[0].severity, DRIFT_OPEN);
+	assert_int_equal(d.list[0].severity, DRIFT_LEAK);
 	assert_int_equal(d.list[1].kind, DRIFT_CONTEXT);
 }
 
@@ -177,10 +249,10 @@ static void test_own_context(void **state)
 	e.contexts = &context;
 	e.n_contexts = 1;
 	add_context(s, 7, 5);
-	assert_int_equal(drift_find_ways(s, &e, &d), 0);
+	assert_int_equal(drift_find_leaks(s, &e, &d), 0);
 	assert_int_equal(d.n, 0);
 	s->contexts[0].entries[0] = 6;
-	assert_int_equal(drift_find_ways(s, &e, &d), 0);
+	assert_int_equal(drift_find_leaks(s, &e, &d), 0);
 	assert_int_equal(d.n, 2);
 	assert_int_equal(d.list[0].kind, DRIFT_CONTEXT);
 	assert_int_equal(d.list[1].kind, DRIFT_CONTEXT_LOST);
@@ -198,7 +270,7 @@ static void test_without_carve_out(void **state)
 
 	(void)state;
 	e.carve_out = (struct carve_out){};
-	assert_int_equal(drift_find_ways(s, &e, &d), 0);
+	assert_int_equal(drift_find_leaks(s, &e, &d), 0);
 	assert_int_equal(d.n, 1);
 	assert_string_equal(d.list[0].text, "the RSS table leads ordinary traffic to queues 5 and 6");
 }
@@ -233,7 +305,7 @@ static void test_many(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(rules); i++)
 		rules[i] = (struct nic_rule){ .location = i, .action = RULE_TO_QUEUE, .target = 5 };
 	s = nic(8, rules, ARRAY_SIZE(rules));
-	assert_int_equal(drift_find_ways(s, &expected, &d), 0);
+	assert_int_equal(drift_find_leaks(s, &expected, &d), 0);
 	assert_int_equal(d.n, 12); /* the table, ten rules, the lost one */
 	assert_int_equal(drift_format(&d, &expected, &text), 0);
 	assert_non_null(strstr(text, "; and 6 more; affected: "));
@@ -258,23 +330,23 @@ static void test_narrow(void **state)
 /* Five times at once, then every 30 s, and anew after a quiet minute. */
 static void test_pace(void **state)
 {
-	struct drift_pace p = {};
+	struct drift_ratelimit p = {};
 	uint64_t now = 1000 * SECOND;
 
 	(void)state;
 	for (unsigned i = 1; i <= DRIFT_REPAIRS_AT_ONCE; i++, now += SECOND) {
-		assert_int_equal(drift_pace_next(&p, now), now);
-		assert_int_equal(drift_pace_repaired(&p, now), i == DRIFT_REPAIRS_AT_ONCE);
+		assert_int_equal(drift_ratelimit_next(&p, now), now);
+		assert_int_equal(drift_ratelimit_repaired(&p, now), i == DRIFT_REPAIRS_AT_ONCE);
 	}
-	assert_int_equal(drift_pace_next(&p, now), now - SECOND + DRIFT_REPAIR_INTERVAL_USEC);
+	assert_int_equal(drift_ratelimit_next(&p, now), now - SECOND + DRIFT_REPAIR_INTERVAL_USEC);
 	now += 29 * SECOND;
-	assert_int_equal(drift_pace_next(&p, now), now);
-	assert_false(drift_pace_repaired(&p, now));
-	assert_int_equal(drift_pace_next(&p, now + 1), now + DRIFT_REPAIR_INTERVAL_USEC);
+	assert_int_equal(drift_ratelimit_next(&p, now), now);
+	assert_false(drift_ratelimit_repaired(&p, now));
+	assert_int_equal(drift_ratelimit_next(&p, now + 1), now + DRIFT_REPAIR_INTERVAL_USEC);
 	now += DRIFT_QUIET_USEC + 2;
-	assert_int_equal(drift_pace_next(&p, now), now);
-	assert_false(drift_pace_repaired(&p, now));
-	assert_int_equal(drift_pace_next(&p, now + 1), now + 1);
+	assert_int_equal(drift_ratelimit_next(&p, now), now);
+	assert_false(drift_ratelimit_repaired(&p, now));
+	assert_int_equal(drift_ratelimit_next(&p, now + 1), now + 1);
 }
 
 int main(void)

@@ -112,8 +112,8 @@ static void expect_way(const struct nic_state *s, unsigned queue, const uint32_t
 	_cleanup_fault_ struct fault f = {};
 
 	assert_int_equal(
-		nic_state_check_isolated(s, queue,
-					 &(struct own_ways) { .rules = own, .n_rules = n_own }, &f),
+		nic_state_check_isolated(
+			s, queue, &(struct own_steering) { .rules = own, .n_rules = n_own }, &f),
 		message ? ZCRX_FLOW_CONFLICT : 0);
 	if (message)
 		assert_string_equal(f.message, message);
@@ -172,8 +172,9 @@ static void test_own_context(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(4);
 	const uint32_t queues[] = { 2, 3 }, rule = 4;
-	struct own_ways own = { .rules = &rule, .n_rules = 1, .context = 7, .queues = queues,
-				.n_queues = 2 };
+	struct own_steering own = {
+		.rules = &rule, .n_rules = 1, .context = 7, .queues = queues, .n_queues = 2
+	};
 	struct rss_table *t;
 
 	(void)state;

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "json.h"
-#include "ways.h"
+#include "steering.h"
 
 #define STRING(key, value) SD_JSON_BUILD_PAIR_STRING(key, value)
 #define STRING_IF(key, value) SD_JSON_BUILD_PAIR_CONDITION(!!(value), key, SD_JSON_BUILD_STRING(value))

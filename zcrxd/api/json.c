@@ -11,7 +11,7 @@
 #include "left-out.h"
 #include "receivers.h"
 #include "retry.h"
-#include "ways.h"
+#include "steering.h"
 
 #define STRING(key, value) SD_JSON_BUILD_PAIR_STRING(key, value)
 #define UNSIGNED(key, value) SD_JSON_BUILD_PAIR_UNSIGNED(key, value)

@@ -8,7 +8,7 @@
 
 #include "reconcile.h"
 #include "devices.h"
-#include "drift-pace.h"
+#include "drift-ratelimit.h"
 #include "inventory.h"
 #include "names.h"
 #include "receiver.h"
@@ -43,13 +43,13 @@ struct device_report {
 typedef void (*device_done)(struct device *d, const struct device_report *report, void *userdata);
 
 struct guard_linger;
-struct look;
+struct drift_scan;
 struct refresh;
 
 /* What others change of it: drift.c. All zero at first. */
 struct drift_watch {
 	bool armed;	      /* it was as configured: what differs from then on was changed */
-	struct look *look;    /* under way, until what it found is dealt with */
+	struct drift_scan *scan;    /* under way, until what it found is dealt with */
 	bool again, again_settings; /* something happened meanwhile */
 	char *found;	      /* what is not as it should be, as it was told; NULL: nothing */
 	char *ways;	      /* of that, the part that is polled */
@@ -59,12 +59,12 @@ struct drift_watch {
 	char *failure;	      /* why it could not be repaired, as it was told */
 	unsigned failures;    /* of looks, in a row */
 	bool missed;	      /* one of them was to see the settings */
-	unsigned open_tries;  /* to close a table, in vain */
+	unsigned close_attempts; /* to close a table, in vain */
 	unsigned repairs;     /* of the same, in a row */
 	unsigned n_repairing; /* parts of the repair under way */
 	bool repair_failed;   /* one of them */
 	uint64_t due;	      /* when the settings are looked at again; CLOCK_MONOTONIC, 0 for never */
-	struct drift_pace pace;
+	struct drift_ratelimit pace;
 	sd_event_source *timer;
 };
 

@@ -18,7 +18,7 @@ bool device_sees_to_table(const struct device *d)
 /* A queue without a lease has no rule, and no context, of ours: what Register would refuse it for. */
 static const char *why_withheld(const struct device *d, uint32_t queue, struct fault *fault)
 {
-	const struct own_ways none = { .table_is_seen_to = device_sees_to_table(d) };
+	const struct own_steering none = { .table_is_seen_to = device_sees_to_table(d) };
 	size_t n = d->observed->n_queues;
 	int r = 0;
 

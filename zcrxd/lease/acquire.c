@@ -151,7 +151,7 @@ static enum grant_kind lease_grant_kind(const struct lease *l)
 /* What Register would refuse is not granted. An interface that is down is asked when it is up. */
 static int check_ways(struct nic *nic, const struct acquire *a, struct fault *reterr)
 {
-	const struct own_ways own = { .table_is_seen_to = a->table_is_seen_to };
+	const struct own_steering own = { .table_is_seen_to = a->table_is_seen_to };
 	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
 	int r = nic->ops->observe_steering(nic, &state, reterr);
 

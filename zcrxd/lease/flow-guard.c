@@ -8,7 +8,7 @@
 #include "flow-guard.h"
 #include "leases.h"
 #include "log.h"
-#include "ways.h"
+#include "steering.h"
 
 /* What a rule has led to its queue before it was removed may lie in the NIC's ring for as long as the
  * client does not poll: a second by Tune. The ring is emptied when the queue is taken back. */
@@ -143,13 +143,13 @@ static void set_run(struct nic *nic, void *data)
  * on their way in have a guard of their own to be set first. */
 static void end_steered(struct device *d, const char *why)
 {
-	_cleanup_lease_ways_ struct lease_ways w = {};
+	_cleanup_lease_ways_ struct lease_steering w = {};
 
-	if (leases_ways(d, &w) < 0)
+	if (leases_steering(d, &w) < 0)
 		return; /* the next try comes here again */
 	for (size_t i = 0; i < w.expected.n_flows; i++)
 		if (w.expected.flows[i].installed)
-			lease_close_way(d->devices->leases, w.expected.flows[i].lease, why);
+			lease_revoke_leaking(d->devices->leases, w.expected.flows[i].lease, why);
 }
 
 static void set_failed(struct device *d, const struct set_job *j)

@@ -24,7 +24,7 @@ struct registration {
 	struct lease *lease;
 	unsigned queue;
 	struct ifq_request request; /* with descriptors of its own */
-	struct own_ways own;	    /* with memory of its own */
+	struct own_steering own;    /* with memory of its own */
 	uint32_t *own_rules;
 	uint32_t hardware_queue;
 	struct ifq ifq;
@@ -84,7 +84,7 @@ static void registration_report(struct registration *g, int r)
 
 /* -------------------------------------------------------- stage 3: it is there */
 
-static void look_run(struct nic *nic, void *data)
+static void scan_run(struct nic *nic, void *data)
 {
 	struct registration *g = data;
 
@@ -120,7 +120,7 @@ static void registration_finish(struct registration *g)
 		registration_report(g, 0);
 }
 
-static void look_done(void *data)
+static void scan_done(void *data)
 {
 	struct registration *g = data;
 	struct lease *l = g->lease;
@@ -163,7 +163,7 @@ static void on_registered(int r, const struct ifq *ifq, int export_fd, struct fa
 		/* Bound from here on, whatever follows: draining has to know. */
 		g->lease->per_queue[g->queue].bound = true;
 		take_export(g, export_fd);
-		r = device_submit(g->lease->device, look_run, look_done, g);
+		r = device_submit(g->lease->device, scan_run, scan_done, g);
 		if (r == 0)
 			return;
 	} else if (r > 0) {
@@ -325,7 +325,7 @@ static int registration_dup_fds(struct registration *g, const struct ifq_request
 	return g->request.area_fd < 0 ? -errno : 0;
 }
 
-static int registration_note_ways(struct registration *g)
+static int registration_note_steering(struct registration *g)
 {
 	struct lease *l = g->lease;
 
@@ -374,7 +374,7 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 	g->request.ring_epoll_fd = g->request.watched ? l->leases->ring_epoll_fd : -EBADF;
 	r = registration_dup_fds(g, request);
 	if (r == 0)
-		r = registration_note_ways(g);
+		r = registration_note_steering(g);
 	if (r == 0)
 		r = device_submit(l->device, ways_run, ways_done, g);
 	if (r != 0) {

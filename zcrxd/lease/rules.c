@@ -13,7 +13,7 @@
 #include "snapshot.h"
 #include "spread.h"
 #include "strays.h"
-#include "ways.h"
+#include "steering.h"
 
 struct rule_job {
 	struct lease *lease;

@@ -77,7 +77,7 @@ static struct manager *manager_of(struct devices *devices)
 
 static void on_device_gone(struct device *d)
 {
-	drift_forget(d);
+	drift_reset(d);
 	device_retry_over(d);
 	flow_guard_forget(d);
 }
@@ -105,7 +105,7 @@ static const struct device_hooks device_hooks = {
 static void on_lease_changed(struct lease *l)
 {
 	status_update(l->leases->devices);
-	drift_watch_ways(l->device);
+	drift_monitor_start(l->device);
 }
 
 static void on_lease_freed(struct device *d)
@@ -118,7 +118,7 @@ static void on_lease_freed(struct device *d)
 
 static void on_look_wanted(struct device *d)
 {
-	drift_look(d, true);
+	drift_request_scan(d, true);
 }
 
 static void on_leases_saved(struct leases *leases)

@@ -41,7 +41,7 @@ int device_set_link(struct device *d, const struct nic_link *link)
 
 static void device_set_missing(struct device *d, const char *reason)
 {
-	drift_forget(d);
+	drift_reset(d);
 	device_retry_over(d);
 	flow_guard_forget(d);
 	worker_retire(TAKE_PTR(d->worker));
@@ -126,7 +126,7 @@ void device_attach(struct device *d)
 	/* ... what an earlier daemon's leases have is guarded again, ... */
 	flow_guard_set(d);
 	/* ... and what these were opened to meanwhile is closed. */
-	drift_look(d, false);
+	drift_request_scan(d, false);
 	if (d->leaving)
 		on_first_configured(d, NULL, NULL);
 	else {
@@ -235,7 +235,7 @@ void device_lease_gone(struct device *d)
 	d->n_freed++;
 	device_unblock(d);
 	if (d->drift.found && !d->leaving)
-		drift_look(d, true); /* it may be repaired now */
+		drift_request_scan(d, true); /* it may be repaired now */
 	if (d->n_leases > 0)
 		return;
 	if (d->leaving) {

@@ -72,7 +72,7 @@ static void device_set_waiting(struct device *d, const struct plan *plan)
 	_cleanup_free_ char *reason = NULL;
 	int r = waiting_describe(d, plan, &reason);
 
-	drift_forget(d);
+	drift_reset(d);
 	device_set_degraded(d, r < 0 ? strerror(-r) : reason);
 	device_review_queues(d);
 }
@@ -127,7 +127,7 @@ static void device_set_drifted(struct device *d, const struct plan *plan)
 	if (r < 0)
 		return;
 	device_review_queues(d);
-	drift_expect(d);
+	drift_mark(d);
 }
 
 /* What waits for its confirmation, also on an interface that is not in the configuration any more. */
@@ -143,7 +143,7 @@ static void configure_failed(struct configure *c)
 {
 	struct device *d = c->device;
 
-	drift_forget(d);
+	drift_reset(d);
 	device_set_degraded(d, c->r > 0 && c->fault.message ? c->fault.message
 							    : strerror(c->r < 0 ? -c->r : EIO));
 	free(d->refused);
@@ -185,7 +185,7 @@ static void configure_adopt(struct configure *c)
 	else if (c->mode != CONFIGURE_REPAIR)
 		configure_failed(c);
 	if (c->mode != CONFIGURE_REPAIR && !c->drifted)
-		drift_applied(d, drifted);
+		drift_after_apply(d, drifted);
 	adopt_confirmation(c);
 	status_update(d->devices);
 	if (c->n_freed != d->n_freed)

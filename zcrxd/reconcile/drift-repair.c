@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What differs is put back: settings by a plan, what is a lease's by itself. See drift-look.h.
+ * What differs is put back: settings by a plan, what is a lease's by itself. See drift-scan.h.
  */
 #include <errno.h>
 
-#include "drift-look.h"
+#include "drift-scan.h"
 #include "drift-watch.h"
 #include "rules.h"
 #include "spread.h"
@@ -17,16 +17,16 @@ static void repair_ended(struct device *d, int r, const struct fault *fault)
 		return;
 	if (r != 0) {
 		w->repair_failed = true;
-		drift_tell_failure(d, r, fault);
+		drift_report_failure(d, r, fault);
 	}
 	if (--w->n_repairing > 0)
 		return;
-	w->look = look_free(w->look);
+	w->scan = drift_scan_free(w->scan);
 	if (w->repair_failed) {
 		drift_set_reason(d);
 		drift_next(d);
 	} else
-		drift_look(d, true); /* is it? */
+		drift_request_scan(d, true); /* is it? */
 }
 
 /* It was opened after the looks, and is repaired now: this says so. */
@@ -34,19 +34,19 @@ static void tell_opened_since(struct device *d, const struct nic_state *found)
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_drift_ struct drift drift = {};
-	const struct look *k = d->drift.look;
+	const struct drift_scan *k = d->drift.scan;
 
 	if (k->open || !drift_table_leads(found, k->bound, k->n_bound))
 		return;
-	if (drift_find_ways(found, &k->ways.expected, &drift) == 0 &&
+	if (drift_find_leaks(found, &k->ways.expected, &drift) == 0 &&
 	    drift_format(&drift, &k->ways.expected, &text) == 0 && text)
-		drift_tell(d, text, d->drift.quiet);
+		drift_report(d, text, d->drift.quiet);
 }
 
 static void on_configured(struct device *d, const struct device_report *report, void *userdata)
 {
 	(void)userdata;
-	if (report->found && d->drift.look && d->drift.n_repairing > 0)
+	if (report->found && d->drift.scan && d->drift.n_repairing > 0)
 		tell_opened_since(d, report->found);
 	repair_ended(d, report->r, report->fault);
 }
@@ -82,7 +82,7 @@ static int repair_one(struct device *d, const struct deviation *v)
 	return r == -ENOENT || r == -EAGAIN ? 0 : r;
 }
 
-static bool needs_plan(const struct look *k)
+static bool needs_plan(const struct drift_scan *k)
 {
 	for (size_t i = 0; i < k->drift.n; i++)
 		if (k->drift.list[i].kind == DRIFT_SETTING ||
@@ -92,7 +92,7 @@ static bool needs_plan(const struct look *k)
 }
 
 /* Settings first: without ntuple filters there are no rules. */
-void drift_repair(struct look *k)
+void drift_repair(struct drift_scan *k)
 {
 	struct device *d = k->device;
 	struct drift_watch *w = &d->drift;
@@ -108,7 +108,7 @@ void drift_repair(struct look *k)
 		r = repair_one(d, &k->drift.list[i]);
 	if (w->n_repairing == 1 && r == 0) { /* there is nothing that we could do */
 		w->n_repairing = 0;
-		w->look = look_free(w->look);
+		w->scan = drift_scan_free(w->scan);
 		drift_next(d);
 	} else
 		repair_ended(d, r, NULL);

@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "clock.h"
-#include "drift-look.h"
+#include "drift-scan.h"
 #include "drift-watch.h"
 #include "log.h"
 #include "waiting.h"
@@ -25,7 +25,7 @@
 
 /* ---------------------------------------------------------------------------- judging */
 
-static void conclude(struct look *k)
+static void conclude(struct drift_scan *k)
 {
 	_cleanup_free_ char *text = NULL;
 	struct device *d = k->device;
@@ -36,34 +36,34 @@ static void conclude(struct look *k)
 	if (drift_format(&k->drift, &k->ways.expected, &text) < 0)
 		log_errno(-ENOMEM, "Cannot format the drift of %s", d->name);
 	if (!text) {
-		drift_over(d);
+		drift_resolved(d);
 	} else {
 		/* A client need only listen where somebody has a rule: that is to slow nothing down. */
 		w->taken_only = drift_is_taken_only(&k->drift);
-		from = w->taken_only ? now : drift_pace_next(&w->pace, now);
-		drift_tell(d, text, from > now);
+		from = w->taken_only ? now : drift_ratelimit_next(&w->pace, now);
+		drift_report(d, text, from > now);
 		may = w->asked || (from <= now && (w->repairs == 0 || now >= w->due));
 		w->due = may ? now + backoff(w->repairs++) : from > now ? from : w->due;
-		if (look_is_all_closed(k))
-			drift_over(d);
+		if (scan_is_all_closed(k))
+			drift_resolved(d);
 		else if (may && (w->asked || d->devices->config->on_drift == ON_DRIFT_REPAIR)) {
 			w->asked = false;
 			drift_repair(k);
 			return;
 		}
 	}
-	w->look = look_free(w->look);
+	w->scan = drift_scan_free(w->scan);
 	drift_next(d);
 }
 
 /* By what was observed after it. Then what was looked at is not how it is any more. */
-static bool was_opened_since(const struct look *k)
+static bool was_opened_since(const struct drift_scan *k)
 {
 	return device_is_managed(k->device) && !k->open &&
 	       drift_table_leads(k->device->observed, k->bound, k->n_bound);
 }
 
-static int find_settings(struct look *k)
+static int find_settings(struct drift_scan *k)
 {
 	_cleanup_(plan_freep) struct plan *plan = NULL;
 	_cleanup_fault_ struct fault fault = {};
@@ -76,31 +76,31 @@ static int find_settings(struct look *k)
 }
 
 /* Whatever it was to see is looked for again, soon. */
-static void look_failed(struct look *k, int r, const struct fault *fault)
+static void look_failed(struct drift_scan *k, int r, const struct fault *fault)
 {
 	struct device *d = k->device;
 
-	drift_tell_failure(d, r, fault);
+	drift_report_failure(d, r, fault);
 	d->drift.failures++;
 	d->drift.missed |= k->settings;
-	d->drift.look = look_free(k);
+	d->drift.scan = drift_scan_free(k);
 	drift_next(d);
 }
 
 static void on_observed(struct device *d, const struct device_report *report, void *userdata)
 {
-	struct look *k = userdata;
+	struct drift_scan *k = userdata;
 	int r = report->r;
 
-	if (d->drift.look != k || d->gone) { /* it has been forgotten */
-		if (d->drift.look == k)
-			d->drift.look = NULL;
-		look_free(k);
+	if (d->drift.scan != k || d->gone) { /* it has been forgotten */
+		if (d->drift.scan == k)
+			d->drift.scan = NULL;
+		drift_scan_free(k);
 		return;
 	}
 	if (r == 0 && was_opened_since(k)) {
-		d->drift.look = look_free(k);
-		drift_look(d, true);
+		d->drift.scan = drift_scan_free(k);
+		drift_request_scan(d, true);
 		return;
 	}
 	if (r > 0)
@@ -117,43 +117,43 @@ static void on_observed(struct device *d, const struct device_report *report, vo
 
 /* A table that cannot be closed at its beginning is closed at its end, as a rule is; so is a flow that
  * cannot be guarded. */
-static void judge_open(struct look *k)
+static void judge_open(struct drift_scan *k)
 {
 	struct drift_watch *w = &k->device->drift;
 	bool table = k->open && !k->closed;
 
 	if (!table && k->guard_r == 0) {
-		w->open_tries = 0;
+		w->close_attempts = 0;
 		return;
 	}
 	if (table)
-		drift_tell_failure(k->device, k->close_r, &k->close_fault);
+		drift_report_failure(k->device, k->close_r, &k->close_fault);
 	else
-		drift_tell_failure(k->device, k->guard_r, &k->guard_fault);
-	if (++w->open_tries < OPEN_TRIES)
+		drift_report_failure(k->device, k->guard_r, &k->guard_fault);
+	if (++w->close_attempts < OPEN_TRIES)
 		return;
 	if (table)
-		look_take_back(k, DRIFT_TABLE);
+		scan_reclaim(k, DRIFT_TABLE);
 	if (k->guard_r != 0)
-		look_take_back(k, DRIFT_GUARD);
+		scan_reclaim(k, DRIFT_GUARD);
 }
 
-static void look_done(void *data)
+static void scan_done(void *data)
 {
 	_cleanup_free_ char *ways = NULL;
-	struct look *k = data;
+	struct drift_scan *k = data;
 	struct device *d = k->device;
 	struct drift_watch *w = &d->drift;
 	int r = k->r;
 
-	if (w->look != k) { /* it has been forgotten */
-		look_free(k);
+	if (w->scan != k) { /* it has been forgotten */
+		drift_scan_free(k);
 		return;
 	}
 	if (r == 0 && d->gone)
 		r = ZCRX_NO_SUCH_INTERFACE;
 	if (r == 0)
-		r = look_judge(k);
+		r = scan_evaluate(k);
 	if (r == 0)
 		r = drift_format(&k->drift, &k->ways.expected, &ways);
 	if (r == 0) {
@@ -162,7 +162,7 @@ static void look_done(void *data)
 			drift_replace(&w->failure, NULL);
 		judge_open(k);
 		k->settings |= k->open || k->state->guard_lost || !drift_same(ways, w->ways);
-		drift_replace(&w->ways, k->closed || look_is_all_closed(k) ? NULL : ways);
+		drift_replace(&w->ways, k->closed || scan_is_all_closed(k) ? NULL : ways);
 	} else if (r != ZCRX_NO_SUCH_INTERFACE) {
 		look_failed(k, r, &k->fault);
 		return;
@@ -172,7 +172,7 @@ static void look_done(void *data)
 	if (r == 0 && k->settings)
 		conclude(k);
 	else {
-		w->look = look_free(w->look);
+		w->scan = drift_scan_free(w->scan);
 		drift_next(d);
 	}
 }
@@ -185,8 +185,8 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
-	drift_look(d, d->drift.missed ||
-			      (d->drift.due > 0 && now_usec(CLOCK_MONOTONIC) >= d->drift.due));
+	drift_request_scan(d, d->drift.missed || (d->drift.due > 0 &&
+						  now_usec(CLOCK_MONOTONIC) >= d->drift.due));
 	return 0;
 }
 
@@ -216,11 +216,11 @@ void drift_next(struct device *d)
 
 	if (w->again) {
 		w->again = false;
-		drift_look(d, w->again_settings);
+		drift_request_scan(d, w->again_settings);
 		return;
 	}
-	if (leases_have_ways(d))
-		wait = w->open_tries > 0 ? OPEN_AGAIN_USEC : POLL_USEC;
+	if (leases_need_monitoring(d))
+		wait = w->close_attempts > 0 ? OPEN_AGAIN_USEC : POLL_USEC;
 	if (w->found && w->due > 0 && w->due - now < wait)
 		wait = w->due > now ? w->due - now : 0;
 	if (w->failures > 0 && wait > backoff(w->failures - 1))
@@ -229,22 +229,22 @@ void drift_next(struct device *d)
 		look_in(d, wait);
 }
 
-void drift_look(struct device *d, bool settings)
+void drift_request_scan(struct device *d, bool settings)
 {
 	struct drift_watch *w = &d->drift;
 	int r;
 
 	if (!d->worker || d->gone)
 		return;
-	if (w->look) {
+	if (w->scan) {
 		w->again_settings = (w->again && w->again_settings) || settings;
 		w->again = true;
 		return;
 	}
 	settings = settings && w->armed;
-	if (!settings && !w->found && !leases_have_ways(d))
+	if (!settings && !w->found && !leases_need_monitoring(d))
 		return;
-	r = look_start(d, settings, look_done, &w->look);
+	r = scan_start(d, settings, scan_done, &w->scan);
 	if (r < 0) {
 		log_errno(r, "Cannot read the state of %s", d->name);
 		w->missed |= settings;
@@ -252,25 +252,25 @@ void drift_look(struct device *d, bool settings)
 	}
 }
 
-void drift_expect(struct device *d)
+void drift_mark(struct device *d)
 {
 	d->drift.armed = true;
 	if (!d->drift.found)
-		drift_tell(d, "it differs from its configuration", true);
-	drift_look(d, true);
+		drift_report(d, "it differs from its configuration", true);
+	drift_request_scan(d, true);
 }
 
-void drift_applied(struct device *d, bool drifted)
+void drift_after_apply(struct device *d, bool drifted)
 {
 	d->drift.asked = drifted;
-	drift_look(d, drifted);
+	drift_request_scan(d, drifted);
 }
 
-void drift_watch_ways(struct device *d)
+void drift_monitor_start(struct device *d)
 {
 	int enabled = SD_EVENT_OFF;
 
-	if (d->drift.look || !leases_have_ways(d))
+	if (d->drift.scan || !leases_need_monitoring(d))
 		return;
 	if (d->drift.timer)
 		(void)sd_event_source_get_enabled(d->drift.timer, &enabled);
@@ -278,13 +278,13 @@ void drift_watch_ways(struct device *d)
 		look_in(d, POLL_USEC);
 }
 
-void drift_forget(struct device *d)
+void drift_reset(struct device *d)
 {
 	struct drift_watch *w = &d->drift;
 
 	/* With a job under way it belongs to that. */
 	if (w->n_repairing > 0)
-		look_free(w->look);
+		drift_scan_free(w->scan);
 	sd_event_source_disable_unref(w->timer);
 	free(w->found);
 	free(w->ways);

@@ -27,7 +27,7 @@ static void on_link(struct devices *devices, unsigned ifindex)
 		/* Up or down: what the kernel could not say before, it may say now. */
 		device_recheck(d);
 		/* A driver that went down and up, or got another address, may have lost its rules. */
-		drift_look(d, true);
+		drift_request_scan(d, true);
 	}
 }
 
@@ -47,7 +47,7 @@ static void on_overrun(struct devices *devices)
 		if (d->worker && !d->gone) {
 			proofs_addresses_changed(d);
 			device_recheck(d);
-			drift_look(d, true);
+			drift_request_scan(d, true);
 		}
 }
 
@@ -78,7 +78,7 @@ void events_dispatch(const struct nic_event *event, void *userdata)
 		break;
 	case NIC_EVENT_SETTINGS:
 		if (d)
-			drift_look(d, true);
+			drift_request_scan(d, true);
 		break;
 	case NIC_EVENT_OVERRUN:
 		on_overrun(devices);

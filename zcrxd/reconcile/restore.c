@@ -263,7 +263,7 @@ int device_go_back(struct device *d, const struct back_request *request, device_
 	d->going_back = true;
 	d->blocked = false;
 	device_retry_over(d);
-	drift_forget(d); /* what it differs in from now on is no drift */
+	drift_reset(d); /* what it differs in from now on is no drift */
 	set_state(d, "it is being restored");
 	end_leases(b);
 	back_submit(b);

@@ -89,7 +89,7 @@ void accounts_look_up(struct config *c, const char *path)
 
 /* ------------------------------------------------------------------------------------ the look */
 
-static void look_start(struct accounts *a);
+static void scan_start(struct accounts *a);
 
 static void look_end(struct accounts *a)
 {
@@ -111,7 +111,7 @@ static int on_done(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	look_end(a);
 	a->ended = now_usec(CLOCK_MONOTONIC);
 	if (a->outdated)
-		look_start(a);
+		scan_start(a);
 	connections_go_on(server);
 	return 0;
 }
@@ -144,7 +144,7 @@ static int look_new(const struct config *c, struct look **ret)
 	return 0;
 }
 
-static int look_run(struct look *l)
+static int scan_run(struct look *l)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
@@ -162,7 +162,7 @@ static int look_run(struct look *l)
 }
 
 /* What fails here is tried again with the next call that depends on it. */
-static void look_start(struct accounts *a)
+static void scan_start(struct accounts *a)
 {
 	sd_event *event = a->server->loop->event;
 	int r = look_new(a->server->config, &a->look);
@@ -182,7 +182,7 @@ static void look_start(struct accounts *a)
 		r = sd_event_add_time_relative(event, &a->patience, CLOCK_MONOTONIC,
 					       ACCOUNTS_PATIENCE_USEC, 0, on_patience_lost, a);
 	if (r >= 0)
-		r = look_run(a->look);
+		r = scan_run(a->look);
 	if (r >= 0)
 		return;
 	log_errno(r, "Cannot look up users and groups");
@@ -201,7 +201,7 @@ bool accounts_keep_waiting(struct server *server, const struct peer *peer)
 	if (!a->look && a->ended > 0 && now < a->ended + ACCOUNTS_FRESH_USEC)
 		return false;
 	if (!a->look)
-		look_start(a);
+		scan_start(a);
 	return a->look && now < a->started + ACCOUNTS_PATIENCE_USEC;
 }
 
@@ -216,7 +216,7 @@ void accounts_take_policy(struct server *server, struct config *policy, const st
 	if (a->look)
 		a->outdated = true;
 	else
-		look_start(a);
+		scan_start(a);
 }
 
 int accounts_new(struct server *server, struct accounts **ret)

@@ -21,17 +21,17 @@ static void format_affected(const struct drift *d, const struct drift_expected *
 
 		if (!is_affected(d, i))
 			continue;
-		if (n++ < DRIFT_LISTED_MOST)
+		if (n++ < DRIFT_LISTED_MAX)
 			fprintf(f, "%s lease %08x of uid %u (queue %u)",
 				n == 1 ? "; affected:" : ",", q->lease, (unsigned)q->uid, q->queue);
 	}
-	if (n > DRIFT_LISTED_MOST)
-		fprintf(f, " and %zu more", n - DRIFT_LISTED_MOST);
+	if (n > DRIFT_LISTED_MAX)
+		fprintf(f, " and %zu more", n - DRIFT_LISTED_MAX);
 }
 
 int drift_format(const struct drift *d, const struct drift_expected *e, char **ret)
 {
-	size_t size, listed = d->n > DRIFT_LISTED_MOST ? DRIFT_LISTED_MOST : d->n;
+	size_t size, listed = d->n > DRIFT_LISTED_MAX ? DRIFT_LISTED_MAX : d->n;
 	char *text = NULL;
 	FILE *f;
 

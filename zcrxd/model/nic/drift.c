@@ -83,7 +83,7 @@ int drift_narrow(const struct nic_state *s, unsigned ordinary, struct step *ret)
 /* "queue 5", "queues 4, 5 and 7", "queues 4, 5, 6, 7, 8, 9 and 54 more". */
 static int format_queues(const uint32_t *queues, size_t n, char **ret)
 {
-	size_t size, listed = n > DRIFT_LISTED_MOST ? DRIFT_LISTED_MOST : n;
+	size_t size, listed = n > DRIFT_LISTED_MAX ? DRIFT_LISTED_MAX : n;
 	FILE *f = open_memstream(ret, &size);
 
 	if (!f)
@@ -127,7 +127,7 @@ static void affect_queues(struct deviation *v, const struct drift_expected *e,
 			if (e->queues[i].queue == queues[k]) {
 				v->affected[i] = true;
 				if (e->queues[i].bound)
-					v->severity = DRIFT_OPEN;
+					v->severity = DRIFT_LEAK;
 			}
 }
 
@@ -273,13 +273,13 @@ static int find_guard(const struct nic_state *s, const struct drift_expected *e,
 		      &v);
 	if (r < 0)
 		return r;
-	v->severity = DRIFT_OPEN;
+	v->severity = DRIFT_LEAK;
 	for (size_t i = 0; i < e->n_queues; i++)
 		v->affected[i] = lease_has_flow(e, e->queues[i].lease);
 	return 0;
 }
 
-int drift_find_ways(const struct nic_state *s, const struct drift_expected *e, struct drift *d)
+int drift_find_leaks(const struct nic_state *s, const struct drift_expected *e, struct drift *d)
 {
 	int r;
 

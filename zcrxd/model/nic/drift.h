@@ -9,13 +9,13 @@
 #include "plan.h"
 
 /* One line of a journal, one field of an event: enough to act on, not a dump. */
-#define DRIFT_LISTED_MOST 6
+#define DRIFT_LISTED_MAX 6
 
 enum drift_severity {
 	DRIFT_NOTED,   /* somebody else's, and in nobody's way yet */
 	DRIFT_CHANGED, /* not as it should be */
-	DRIFT_OPEN,    /* ordinary traffic gets into a bound queue, or what the kernel panics on into a
-			* steered flow: to be closed at once */
+	DRIFT_LEAK, /* ordinary traffic gets into a bound queue, or what the kernel panics on into a
+		     * steered flow: to be closed at once */
 };
 
 enum drift_kind {
@@ -80,7 +80,8 @@ struct drift {
 	struct deviation *list;
 	size_t n;
 	size_t n_queues; /* length of `affected` */
-	struct taken *taken; /* by drift_find_ways(): of each of expected->flows, who takes it; or NULL */
+	struct taken *taken; /* by drift_find_leaks(): of each of expected->flows, who takes it; or
+				NULL */
 };
 
 void drift_done(struct drift *d);
@@ -90,8 +91,8 @@ void drift_done(struct drift *d);
  * Tables, contexts and rules. Our own are known by what they say, wherever they are. -ENOMEM only;
  * what was found before that is in *d.
  */
-int drift_find_ways(const struct nic_state *s, const struct drift_expected *e, struct drift *d);
-/* What this plan would change, but for a table that drift_find_ways() has found. */
+int drift_find_leaks(const struct nic_state *s, const struct drift_expected *e, struct drift *d);
+/* What this plan would change, but for a table that drift_find_leaks() has found. */
 int drift_find_settings(const struct plan *plan, const struct drift_expected *e, struct drift *d);
 /* A NIC that cannot be what it has to be any more, for this reason. */
 int drift_add_setting(const char *text, const struct drift_expected *e, struct drift *d);

@@ -194,7 +194,7 @@ const struct rss_table *nic_state_own_context(const struct nic_state *s, uint32_
 
 /* ------------------------------------------------------------------------ ways */
 
-static bool is_own_rule(const struct own_ways *own, uint32_t location)
+static bool is_own_rule(const struct own_steering *own, uint32_t location)
 {
 	for (size_t i = 0; i < own->n_rules; i++)
 		if (own->rules[i] == location)
@@ -218,7 +218,7 @@ static int check_contexts(const struct nic_state *s, unsigned queue, const struc
 }
 
 /* Somebody else's context is refused whatever leads to it; to the lease's own, only its rules may. */
-static int check_rules(const struct nic_state *s, unsigned queue, const struct own_ways *own,
+static int check_rules(const struct nic_state *s, unsigned queue, const struct own_steering *own,
 		       const struct rss_table *context, struct fault *reterr)
 {
 	for (size_t i = 0; i < s->n_rules; i++) {
@@ -236,8 +236,8 @@ static int check_rules(const struct nic_state *s, unsigned queue, const struct o
 	return 0;
 }
 
-int nic_state_check_isolated(const struct nic_state *s, unsigned queue, const struct own_ways *own,
-			     struct fault *reterr)
+int nic_state_check_isolated(const struct nic_state *s, unsigned queue,
+			     const struct own_steering *own, struct fault *reterr)
 {
 	const struct rss_table *context =
 		own->context ? nic_state_own_context(s, own->context, own->queues, own->n_queues)

@@ -183,7 +183,7 @@ const struct rss_table *nic_state_own_context(const struct nic_state *s, uint32_
 					      const uint32_t *queues, size_t n_queues);
 
 /* The ways to a queue that its lease has opened itself. */
-struct own_ways {
+struct own_steering {
 	const uint32_t *rules; /* locations */
 	size_t n_rules;
 	uint32_t context; /* RSS context, 0 if there is none, that spreads over: */
@@ -196,5 +196,5 @@ struct own_ways {
  * Nobody else may reach a bound queue, and none is leased that could not be bound: 0 if no RSS table, no RSS context and no rule but its lease's
  * own leads to it. Else FLOW_CONFLICT with a message that names the way and how to close it.
  */
-int nic_state_check_isolated(const struct nic_state *s, unsigned queue, const struct own_ways *own,
-			     struct fault *reterr);
+int nic_state_check_isolated(const struct nic_state *s, unsigned queue,
+			     const struct own_steering *own, struct fault *reterr);

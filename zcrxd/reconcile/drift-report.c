@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "clock.h"
-#include "drift-look.h"
+#include "drift-scan.h"
 #include "log.h"
 #include "problems.h"
 
@@ -41,14 +41,14 @@ void drift_set_reason(struct device *d)
 	status_update(d->devices);
 }
 
-static void drift_say(struct device *d, int level, const char *event, const char *reason)
+static void drift_log(struct device *d, int level, const char *event, const char *reason)
 {
 	log_message(level, &(struct log_fields){ .interface = d->name, .event = event },
 		    "%s %s%s%s", d->name, event, reason ? ": " : "", reason ?: "");
 	device_announce(d, event, reason);
 }
 
-void drift_tell(struct device *d, const char *text, bool quiet)
+void drift_report(struct device *d, const char *text, bool quiet)
 {
 	struct drift_watch *w = &d->drift;
 	bool news = !drift_same(w->found, text) || (w->quiet && !quiet);
@@ -58,12 +58,12 @@ void drift_tell(struct device *d, const char *text, bool quiet)
 		w->repairs = 0;
 		w->quiet = quiet;
 		if (!quiet)
-			drift_say(d, LOG_WARNING, "drifted", text);
+			drift_log(d, LOG_WARNING, "drifted", text);
 	}
 	drift_set_reason(d);
 }
 
-void drift_tell_failure(struct device *d, int r, const struct fault *fault)
+void drift_report_failure(struct device *d, int r, const struct fault *fault)
 {
 	struct drift_watch *w = &d->drift;
 	const char *why = r > 0 && fault->message ? fault->message : strerror(r < 0 ? -r : EIO);
@@ -71,10 +71,10 @@ void drift_tell_failure(struct device *d, int r, const struct fault *fault)
 	if (drift_same(w->failure, why))
 		return;
 	drift_replace(&w->failure, why);
-	drift_say(d, LOG_WARNING, "failed", why);
+	drift_log(d, LOG_WARNING, "failed", why);
 }
 
-void drift_over(struct device *d)
+void drift_resolved(struct device *d)
 {
 	struct drift_watch *w = &d->drift;
 
@@ -92,8 +92,8 @@ void drift_over(struct device *d)
 	}
 	if (w->quiet)
 		return;
-	drift_say(d, LOG_INFO, "repaired", NULL);
-	if (!w->taken_only && drift_pace_repaired(&w->pace, now_usec(CLOCK_MONOTONIC)))
+	drift_log(d, LOG_INFO, "repaired", NULL);
+	if (!w->taken_only && drift_ratelimit_repaired(&w->pace, now_usec(CLOCK_MONOTONIC)))
 		log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name },
 			    "%s keeps being changed externally; repairs are rate-limited to one every "
 			    "%llu s, until there was no change for %llu s. A leak into a queue in use "

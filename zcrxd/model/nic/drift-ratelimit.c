@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See drift-pace.h.
+ * See drift-ratelimit.h.
  */
-#include "drift-pace.h"
+#include "drift-ratelimit.h"
 
-uint64_t drift_pace_next(struct drift_pace *p, uint64_t now)
+uint64_t drift_ratelimit_next(struct drift_ratelimit *p, uint64_t now)
 {
 	if (p->repairs > 0 && now - p->last_found > DRIFT_QUIET_USEC)
 		p->repairs = 0;
@@ -15,7 +15,7 @@ uint64_t drift_pace_next(struct drift_pace *p, uint64_t now)
 	return p->last_repair + DRIFT_REPAIR_INTERVAL_USEC;
 }
 
-bool drift_pace_repaired(struct drift_pace *p, uint64_t now)
+bool drift_ratelimit_repaired(struct drift_ratelimit *p, uint64_t now)
 {
 	p->last_repair = now;
 	return ++p->repairs == DRIFT_REPAIRS_AT_ONCE;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What drift.c (decides), drift-look.c (looks and closes), drift-repair.c and drift-tell.c share.
+ * What drift.c (decides), drift-scan.c (looks and closes), drift-repair.c and drift-report.c share.
  */
 #pragma once
 
 #include "device.h"
 #include "drift.h"
-#include "ways.h"
+#include "steering.h"
 
-struct look {
+struct drift_scan {
 	struct device *device;
 	bool settings;	 /* asked for */
 	uint32_t *bound; /* queues that ordinary traffic must not reach */
@@ -25,37 +25,37 @@ struct look {
 	int guard_r;	 /* why there is none */
 	struct fault guard_fault;
 
-	struct lease_ways ways; /* when it was seen */
+	struct lease_steering ways; /* when it was seen */
 	struct drift drift;
 };
 
-struct look *look_free(struct look *k);
+struct drift_scan *drift_scan_free(struct drift_scan *k);
 
 /* All that was found open is closed, and it was nothing else. */
-bool look_is_all_closed(const struct look *k);
+bool scan_is_all_closed(const struct drift_scan *k);
 /* On the device's worker: looks, closes a table, and sets a guard again that is gone. `done` gets it, to be freed. */
-int look_start(struct device *d, bool settings, void (*done)(void *look), struct look **ret);
+int scan_start(struct device *d, bool settings, void (*done)(void *look), struct drift_scan **ret);
 /* On the loop: what is wrong with the ways. Takes the leases' queues back where a way that is not ours
  * to close leads. */
-int look_judge(struct look *k);
+int scan_evaluate(struct drift_scan *k);
 /* Closes all open ways at their end. */
-void look_take_back(const struct look *k, enum drift_kind kind);
+void scan_reclaim(const struct drift_scan *k, enum drift_kind kind);
 
 /* ---- drift.c */
 void drift_next(struct device *d); /* after a look: when is the next? */
 
 /* ---- drift-repair.c */
 /* Takes the look over. */
-void drift_repair(struct look *k);
+void drift_repair(struct drift_scan *k);
 
-/* ---- drift-tell.c */
+/* ---- drift-report.c */
 bool drift_same(const char *a, const char *b); /* both may be NULL */
 void drift_replace(char **s, const char *with);
 /* `text` is how it is. Quietly: only the state of the device says so. */
-void drift_tell(struct device *d, const char *text, bool quiet);
+void drift_report(struct device *d, const char *text, bool quiet);
 /* It could not be put right for this reason. */
-void drift_tell_failure(struct device *d, int r, const struct fault *fault);
+void drift_report_failure(struct device *d, int r, const struct fault *fault);
 /* Degraded, and why. A device that is degraded for another reason stays so for that. */
 void drift_set_reason(struct device *d);
 /* Nothing is wrong any more. */
-void drift_over(struct device *d);
+void drift_resolved(struct device *d);

@@ -10,18 +10,19 @@
 #include "rules.h"
 #include "spread.h"
 
-struct lease_ways {
+struct lease_steering {
 	struct drift_queue *queues;
 	struct drift_flow *flows;
 	struct drift_context *contexts;
 	struct drift_expected expected; /* of both */
 };
 
-void leases_ways_done(struct lease_ways *w);
-#define _cleanup_lease_ways_ _cleanup_(leases_ways_done)
-int leases_ways(const struct device *d, struct lease_ways *ret);
+void leases_steering_done(struct lease_steering *w);
+#define _cleanup_lease_ways_ _cleanup_(leases_steering_done)
+int leases_steering(const struct device *d, struct lease_steering *ret);
 
-/* Who takes which flow of the device's leases, in the order of leases_ways(): noted, and told. */
+/* Who takes which flow of the device's leases, in the order of leases_steering(): noted, and told.
+ */
 void leases_note_taken(struct device *d, const struct taken *taken);
 /* The same by what was seen of the NIC. */
 void leases_judge(struct device *d, const struct nic_state *s);
@@ -31,11 +32,11 @@ void leases_judge(struct device *d, const struct nic_state *s);
 const struct lease *leases_find_rule(const struct device *d, const struct nic_rule *rule);
 
 /* Some queue of it has an ifq: ordinary traffic must not get there. */
-bool leases_have_ways(const struct device *d);
+bool leases_need_monitoring(const struct device *d);
 
 /* Somebody else's way leads into a queue of this lease, and is not ours to close: the queue is taken
  * back, at once. */
-void lease_close_way(struct leases *leases, uint32_t id, const char *reason);
+void lease_revoke_leaking(struct leases *leases, uint32_t id, const char *reason);
 
 /* The rule of this flow is gone, or comes too late: it is inserted where there is room first. If that
  * fails the flow stays, and may be tried again. -ENOENT if it is not one that has a rule (any more). */

@@ -12,7 +12,7 @@
 #include "log.h"
 #include "rules.h"
 #include "spread.h"
-#include "ways.h"
+#include "steering.h"
 
 static bool queue_is_bound(const struct lease *l, unsigned queue)
 {
@@ -21,7 +21,7 @@ static bool queue_is_bound(const struct lease *l, unsigned queue)
 	       (l->self_registered && l->state == LEASE_STEERED);
 }
 
-bool leases_have_ways(const struct device *d)
+bool leases_need_monitoring(const struct device *d)
 {
 	const struct lease *l;
 
@@ -34,15 +34,15 @@ bool leases_have_ways(const struct device *d)
 	return false;
 }
 
-void leases_ways_done(struct lease_ways *w)
+void leases_steering_done(struct lease_steering *w)
 {
 	free(w->queues);
 	free(w->flows);
 	free(w->contexts);
-	*w = (struct lease_ways){};
+	*w = (struct lease_steering) {};
 }
 
-static void note_lease(struct lease_ways *w, const struct lease *l)
+static void note_lease(struct lease_steering *w, const struct lease *l)
 {
 	bool alive = l->state == LEASE_BOUND || l->state == LEASE_STEERED ||
 		     l->state == LEASE_RESERVED;
@@ -67,7 +67,7 @@ static void note_lease(struct lease_ways *w, const struct lease *l)
 						.queues = l->queues, .n_queues = l->n_queues };
 }
 
-int leases_ways(const struct device *d, struct lease_ways *ret)
+int leases_steering(const struct device *d, struct lease_steering *ret)
 {
 	size_t n_queues = 0, n_flows = 0, n_leases = 0;
 	const struct lease *l;
@@ -78,13 +78,13 @@ int leases_ways(const struct device *d, struct lease_ways *ret)
 			n_flows += l->n_flows;
 			n_leases++;
 		}
-	*ret = (struct lease_ways){ .expected.carve_out = d->inventory.carve_out };
-	ret->queues = calloc(n_queues + 1, sizeof(*ret->queues));
-	ret->flows = calloc(n_flows + 1, sizeof(*ret->flows));
-	ret->contexts = calloc(n_leases + 1, sizeof(*ret->contexts));
-	if (!ret->queues || !ret->flows || !ret->contexts) {
-		leases_ways_done(ret);
-		return -ENOMEM;
+		*ret = (struct lease_steering) { .expected.carve_out = d->inventory.carve_out };
+		ret->queues = calloc(n_queues + 1, sizeof(*ret->queues));
+		ret->flows = calloc(n_flows + 1, sizeof(*ret->flows));
+		ret->contexts = calloc(n_leases + 1, sizeof(*ret->contexts));
+		if (!ret->queues || !ret->flows || !ret->contexts) {
+			leases_steering_done(ret);
+			return -ENOMEM;
 	}
 	ret->expected.queues = ret->queues;
 	ret->expected.flows = ret->flows;
@@ -175,9 +175,9 @@ void leases_note_taken(struct device *d, const struct taken *taken)
 
 void leases_judge(struct device *d, const struct nic_state *s)
 {
-	_cleanup_lease_ways_ struct lease_ways w = {};
+	_cleanup_lease_ways_ struct lease_steering w = {};
 	_cleanup_free_ struct taken *taken = NULL;
-	int r = leases_ways(d, &w);
+	int r = leases_steering(d, &w);
 
 	if (r == 0) {
 		taken = calloc(w.expected.n_flows + 1, sizeof(*taken));
@@ -189,7 +189,7 @@ void leases_judge(struct device *d, const struct nic_state *s)
 		log_errno(r, "Cannot tell who takes flows of %s", device_name(d));
 }
 
-void lease_close_way(struct leases *leases, uint32_t id, const char *reason)
+void lease_revoke_leaking(struct leases *leases, uint32_t id, const char *reason)
 {
 	struct lease *l = leases_find(leases, id);
 	bool direct;

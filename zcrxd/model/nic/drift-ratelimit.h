@@ -12,12 +12,12 @@
 #define DRIFT_REPAIR_INTERVAL_USEC (30 * 1000000ULL)
 #define DRIFT_QUIET_USEC (60 * 1000000ULL)
 
-struct drift_pace {
+struct drift_ratelimit {
 	uint64_t last_found, last_repair;
 	unsigned repairs; /* since it was quiet */
 };
 
 /* Something was found now: from when on it may be repaired, and told of. */
-uint64_t drift_pace_next(struct drift_pace *p, uint64_t now);
+uint64_t drift_ratelimit_next(struct drift_ratelimit *p, uint64_t now);
 /* True: the first time that it looks like a fight. */
-bool drift_pace_repaired(struct drift_pace *p, uint64_t now);
+bool drift_ratelimit_repaired(struct drift_ratelimit *p, uint64_t now);

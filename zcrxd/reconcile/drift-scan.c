@@ -7,10 +7,10 @@
  */
 #include <errno.h>
 
-#include "drift-look.h"
+#include "drift-scan.h"
 #include "log.h"
 
-struct look *look_free(struct look *k)
+struct drift_scan *drift_scan_free(struct drift_scan *k)
 {
 	if (!k)
 		return NULL;
@@ -19,13 +19,13 @@ struct look *look_free(struct look *k)
 	fault_done(&k->fault);
 	fault_done(&k->close_fault);
 	fault_done(&k->guard_fault);
-	leases_ways_done(&k->ways);
+	leases_steering_done(&k->ways);
 	drift_done(&k->drift);
 	free(k);
 	return NULL;
 }
 
-static void look_close(struct nic *nic, struct look *k)
+static void scan_close(struct nic *nic, struct drift_scan *k)
 {
 	struct step step = {};
 
@@ -44,13 +44,13 @@ static void look_close(struct nic *nic, struct look *k)
 	free(step.to.rss);
 }
 
-static void look_run(struct nic *nic, void *data)
+static void scan_run(struct nic *nic, void *data)
 {
-	struct look *k = data;
+	struct drift_scan *k = data;
 
 	k->r = nic->ops->observe_steering(nic, &k->state, &k->fault);
 	if (k->r == 0 && drift_table_leads(k->state, k->bound, k->n_bound))
-		look_close(nic, k);
+		scan_close(nic, k);
 	if (k->r == 0 && k->guarded)
 		k->guard_r = nic->ops->guard_keep(nic, &k->state->guard_lost, &k->guard_fault);
 	if (k->r == 0 && k->guard_r != 0)
@@ -58,7 +58,7 @@ static void look_run(struct nic *nic, void *data)
 }
 
 /* What a restarting daemon has not looked at yet is judged by the leases alone. */
-static void note_bound(struct look *k, const struct lease_ways *w)
+static void note_bound(struct drift_scan *k, const struct lease_steering *w)
 {
 	unsigned lowest = UINT32_MAX;
 
@@ -73,13 +73,13 @@ static void note_bound(struct look *k, const struct lease_ways *w)
 		k->ordinary = lowest;
 }
 
-int look_start(struct device *d, bool settings, void (*done)(void *look), struct look **ret)
+int scan_start(struct device *d, bool settings, void (*done)(void *look), struct drift_scan **ret)
 {
-	_cleanup_lease_ways_ struct lease_ways w = {};
-	struct look *k = calloc(1, sizeof(*k));
+	_cleanup_lease_ways_ struct lease_steering w = {};
+	struct drift_scan *k = calloc(1, sizeof(*k));
 	int r;
 
-	r = k ? leases_ways(d, &w) : -ENOMEM;
+	r = k ? leases_steering(d, &w) : -ENOMEM;
 	if (r < 0) {
 		free(k);
 		return r;
@@ -92,17 +92,17 @@ int look_start(struct device *d, bool settings, void (*done)(void *look), struct
 	r = -ENOMEM;
 	if (k->bound) {
 		note_bound(k, &w);
-		r = device_submit_reclaim(d, look_run, done, k);
+		r = device_submit_reclaim(d, scan_run, done, k);
 	}
 	if (r < 0) {
-		look_free(k);
+		drift_scan_free(k);
 		return r;
 	}
 	*ret = k;
 	return 0;
 }
 
-bool look_is_all_closed(const struct look *k)
+bool scan_is_all_closed(const struct drift_scan *k)
 {
 	for (size_t i = 0; i < k->drift.n; i++) {
 		enum drift_kind kind = k->drift.list[i].kind;
@@ -113,22 +113,22 @@ bool look_is_all_closed(const struct look *k)
 	return k->drift.n > 0;
 }
 
-int look_judge(struct look *k)
+int scan_evaluate(struct drift_scan *k)
 {
 	int r;
 
 	/* Of now: rules that were inserted before it looked are known, later ones it has not seen. */
-	r = leases_ways(k->device, &k->ways);
+	r = leases_steering(k->device, &k->ways);
 	if (r == 0)
-		r = drift_find_ways(k->state, &k->ways.expected, &k->drift);
+		r = drift_find_leaks(k->state, &k->ways.expected, &k->drift);
 	if (r == 0)
 		leases_note_taken(k->device, k->drift.taken);
-	look_take_back(k, DRIFT_RULE);
+	scan_reclaim(k, DRIFT_RULE);
 	return r;
 }
 
 /* What became bound since was checked by itself, after this look or in sight of what it saw. */
-static bool was_bound(const struct look *k, uint32_t queue)
+static bool was_bound(const struct drift_scan *k, uint32_t queue)
 {
 	for (size_t i = 0; i < k->n_bound; i++)
 		if (k->bound[i] == queue)
@@ -136,7 +136,7 @@ static bool was_bound(const struct look *k, uint32_t queue)
 	return false;
 }
 
-void look_take_back(const struct look *k, enum drift_kind kind)
+void scan_reclaim(const struct drift_scan *k, enum drift_kind kind)
 {
 	const struct drift_expected *e = &k->ways.expected;
 
@@ -145,6 +145,7 @@ void look_take_back(const struct look *k, enum drift_kind kind)
 
 		for (size_t q = 0; v->kind == kind && q < e->n_queues; q++)
 			if (v->affected[q] && e->queues[q].bound && was_bound(k, e->queues[q].queue))
-				lease_close_way(k->device->devices->leases, e->queues[q].lease, v->text);
+				lease_revoke_leaking(k->device->devices->leases, e->queues[q].lease,
+						     v->text);
 	}
 }
