@@ -6,7 +6,7 @@
 #include "lingering.h"
 #include "proof.h"
 #include "record.h"
-#include "strays.h"
+#include "orphans.h"
 
 static void check_flows(const struct lease *l, const struct record_lease *r)
 {
@@ -65,7 +65,7 @@ void check_record(struct leases *leases, const char *text)
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	_cleanup_record_ struct record record = {};
 	const struct lingering *g;
-	const struct stray *s;
+	const struct orphan *s;
 	const struct lease *l;
 	size_t n = 0;
 
@@ -86,7 +86,7 @@ void check_record(struct leases *leases, const char *text)
 	assert(n == record.n_lingering);
 	/* One may be what was left of a damaged lease, and damaged still: it is not lost for that. */
 	n = 0;
-	TAILQ_FOREACH(s, &leases->strays, entry)
-		n++;
-	assert(n == record.n_strays);
+	TAILQ_FOREACH(s, &leases->orphans, entry)
+	n++;
+	assert(n == record.n_orphans);
 }

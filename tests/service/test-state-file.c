@@ -358,9 +358,9 @@ static void test_set_aside_shows_what_may_be_removed(void **state)
 		assert_int_equal(state_read(path, &record, &set_aside), 0);
 		assert_non_null(set_aside);
 		assert_int_equal(record.n_leases, 0);
-		assert_int_equal(record.n_strays, 1 + i);
-		assert_int_equal(record.strays[0].n_flows, 1);
-		assert_int_equal(record.strays[0].flows[0].flow.destination_port, a.port);
+		assert_int_equal(record.n_orphans, 1 + i);
+		assert_int_equal(record.orphans[0].n_flows, 1);
+		assert_int_equal(record.orphans[0].flows[0].flow.destination_port, a.port);
 	}
 	/* Of another boot there can be nothing. */
 	assert_int_equal(state_format(strchr(text, '\n') + 1, "00000000000000000000000000000001",

@@ -17,7 +17,7 @@
 #include "log.h"
 #include "rules.h"
 #include "snapshot.h"
-#include "strays.h"
+#include "orphans.h"
 #include "take-back.h"
 
 /* A ring closes asynchronously, through a workqueue; the kernel's own tests wait up to 5 s. */
@@ -38,7 +38,7 @@
 static void drain_rules_gone(struct lease *l, int r, struct fault *fault,
 			     const struct flow_list *added, void *userdata);
 
-/* An interface that is gone took everything with it: see strays.h. */
+/* An interface that is gone took everything with it: see orphans.h. */
 static bool is_gone(int r)
 {
 	return r == ZCRX_NO_SUCH_INTERFACE;
@@ -162,7 +162,7 @@ static void take_back_done(void *data)
 		l->ring_tries++;
 	} else if (t->r == 0 || is_gone(t->r)) {
 		if (is_gone(t->r))
-			stray_note(l);
+			orphan_record(l);
 		l->draining = false;
 		(void)lease_event(l, LEASE_CLEAN, NULL, NULL);
 	} else if (t->deletion.held)
@@ -247,7 +247,8 @@ static int remove_installed(struct lease *l, flows_done done)
 	struct flow_list list = { .flows = calloc(l->n_flows + 1, sizeof(*list.flows)) };
 	int r = list.flows ? 0 : -ENOMEM;
 
-	/* What has its index by now is another one, or the same with what strays_remove() takes away. */
+	/* What has its index by now is another one, or the same with what orphans_remove() takes
+	 * away. */
 	for (size_t i = 0; r == 0 && i < l->n_flows && !l->device->gone; i++)
 		if (l->flows[i]->state == FLOW_INSTALLED)
 			list.flows[list.n++] = l->flows[i];

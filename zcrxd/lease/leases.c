@@ -18,7 +18,7 @@
 #include "proof.h"
 #include "share.h"
 #include "snapshot.h"
-#include "strays.h"
+#include "orphans.h"
 #include "watch.h"
 
 /* What is stored that is no lease's: the rings and the mark. */
@@ -27,7 +27,7 @@
 void leases_init(struct leases *leases)
 {
 	TAILQ_INIT(&leases->list);
-	TAILQ_INIT(&leases->strays);
+	TAILQ_INIT(&leases->orphans);
 	TAILQ_INIT(&leases->lingering);
 	LIST_INIT(&leases->registrars);
 }
@@ -321,7 +321,7 @@ void leases_interface_gone(struct device *d)
 		next = TAILQ_NEXT(l, entry);
 		if (l->device != d)
 			continue;
-		stray_note(l);
+		orphan_record(l);
 		(void)lease_event(l, LEASE_INTERFACE_GONE, "the interface is gone", NULL);
 	}
 }

@@ -113,7 +113,7 @@ struct lease {
 	uint64_t grace_until; /* CLOCK_MONOTONIC, us: a revoked client may go on, unsteered, until then */
 	bool force;	      /* its client is killed if the queue does not come back otherwise */
 	bool killed;	      /* it was */
-	bool stray;	      /* its interface went, and what it had there is noted: strays.h */
+	bool orphan;	      /* its interface went, and what it had there is noted: orphans.h */
 	sd_event_source *drain_timer;
 	STAILQ_HEAD(, lease_waiter) waiters;
 	char *record; /* its part of the state file; NULL: to be made */
@@ -129,7 +129,7 @@ struct lease_hooks {
 };
 
 TAILQ_HEAD(lease_list, lease);
-TAILQ_HEAD(stray_list, stray);
+TAILQ_HEAD(orphan_list, orphan);
 TAILQ_HEAD(lingering_list, lingering);
 LIST_HEAD(registrar_list, registrar);
 
@@ -139,7 +139,7 @@ struct leases {
 	struct nic_backend *backend;
 	struct devices *devices;
 	const struct lease_hooks *hooks;
-	struct stray_list strays;	 /* what went with a NIC: strays.h */
+	struct orphan_list orphans;	 /* what went with a NIC: orphans.h */
 	struct lingering_list lingering; /* areas of leases that are over: lingering.h */
 	struct registrar_list registrars;
 	struct prover *prover; /* prover.h */

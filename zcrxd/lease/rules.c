@@ -12,7 +12,7 @@
 #include "rules.h"
 #include "snapshot.h"
 #include "spread.h"
-#include "strays.h"
+#include "orphans.h"
 #include "steering.h"
 
 struct rule_job {
@@ -209,7 +209,7 @@ static void insert_done(void *data)
 	struct flow_list left = { .flows = j->list.flows };
 
 	if (j->r == ZCRX_NO_SUCH_INTERFACE)
-		stray_note(l); /* what was inserted before could not be undone */
+		orphan_record(l); /* what was inserted before could not be undone */
 	for (size_t i = 0; i < j->list.n; i++)
 		if (inserted(j, i))
 			left.flows[left.n++] = j->list.flows[i];
@@ -350,7 +350,7 @@ static void remove_done(void *data)
 	struct device *d = l->device;
 
 	if (j->gone)
-		stray_note(l);
+		orphan_record(l);
 	for (size_t i = 0; i < j->list.n; i++) {
 		if (j->r == 0) {
 			flow_guard_linger(d, &j->list.flows[i]->flow, true);

@@ -8,7 +8,7 @@
 #include "proof.h"
 #include "record.h"
 #include "snapshot.h"
-#include "strays.h"
+#include "orphans.h"
 
 /* ---------------------------------------------------------------------------- a lease */
 
@@ -81,14 +81,14 @@ int lease_format_record(struct lease *l)
 
 /* Room for the parts; they belong to whom they are of. */
 struct lists {
-	const char **leases, **strays;
+	const char **leases, **orphans;
 	struct record_lingering *lingering;
 };
 
 static void lists_done(struct lists *a)
 {
 	free(a->leases);
-	free(a->strays);
+	free(a->orphans);
 	free(a->lingering);
 }
 
@@ -117,17 +117,17 @@ static int list_leases(struct leases *leases, struct lists *a, struct record_par
 
 static int list_strays(struct leases *leases, struct lists *a, struct record_parts *p)
 {
-	const struct stray *s;
+	const struct orphan *s;
 	size_t n = 0;
 
-	TAILQ_FOREACH(s, &leases->strays, entry)
-		n++;
-	a->strays = calloc(n + 1, sizeof(*a->strays));
-	if (!a->strays)
+	TAILQ_FOREACH(s, &leases->orphans, entry)
+	n++;
+	a->orphans = calloc(n + 1, sizeof(*a->orphans));
+	if (!a->orphans)
 		return -ENOMEM;
-	TAILQ_FOREACH(s, &leases->strays, entry)
-		a->strays[p->n_strays++] = s->text;
-	p->strays = a->strays;
+	TAILQ_FOREACH(s, &leases->orphans, entry)
+	a->orphans[p->n_orphans++] = s->text;
+	p->orphans = a->orphans;
 	return 0;
 }
 

@@ -65,8 +65,11 @@ int leases_read_record(struct leases *leases, const struct stored_fds *fds, stru
 	if (r < 0)
 		return sealed_refuse_unreadable(leases->state_path, r, "the record of leases", reterr);
 	if (set_aside)
-		log_error("%s. No lease of an earlier zcrxd continues. Their kernel objects are removed "
-			  "where their name, or the file (%zu leases), shows that they are zcrxd's.", set_aside, ret->n_strays);
+		log_error(
+			"%s. No lease of an earlier zcrxd continues. Their kernel objects are "
+			"removed "
+			"where their name, or the file (%zu leases), shows that they are zcrxd's.",
+			set_aside, ret->n_orphans);
 	leases->state_set_aside = TAKE_PTR(set_aside);
 	leases->n_dropped = ret->n_dropped;
 	return check_store(leases, fds, ret, reterr);

@@ -21,7 +21,7 @@
 #include "log.h"
 #include "proof.h"
 #include "recovery.h"
-#include "strays.h"
+#include "orphans.h"
 
 struct adoption {
 	struct leases *leases;
@@ -260,7 +260,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	if (verdict.verdict == RECOVERY_FORGET) {
 		log_info("Lease %08x has ended: %s.", saved->id, verdict.reason);
 		hang_up(a, saved->id, verdict.reason);
-		stray_adopt(a->leases, saved);
+		orphan_adopt(a->leases, saved);
 		for (size_t i = 0; i < saved->n_queues; i++)
 			keep_area(a, saved, i);
 		return 0;
@@ -308,8 +308,8 @@ static int adopt_all(struct adoption *a, const struct record *record)
 		r = proof_checks_new(leases, a->links, a->n_links, record, &a->checks);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < record->n_strays; i++)
-		stray_adopt(leases, &record->strays[i]);
+	for (size_t i = 0; i < record->n_orphans; i++)
+		orphan_adopt(leases, &record->orphans[i]);
 	for (size_t i = 0; i < record->n_lingering; i++)
 		lingering_add(leases, record->lingering[i].uid, record->lingering[i].area,
 			      record->lingering[i].ring_key);

@@ -30,7 +30,7 @@
 #include "restore.h"
 #include "retry.h"
 #include "server.h"
-#include "strays.h"
+#include "orphans.h"
 
 /* ------------------------------------------------------------------- what the kernel tells */
 
@@ -218,7 +218,7 @@ struct manager *manager_free(struct manager *m)
 	registrars_free(&m->leases.registrars);
 	leases_leave(&m->leases);
 	urgent_free_all(&m->leases);
-	strays_free(&m->leases);
+	orphans_free(&m->leases);
 	lingering_free(&m->leases);
 	while ((d = TAILQ_FIRST(&m->devices.list)))
 		device_drop(d);

@@ -17,7 +17,7 @@
 #include "retry.h"
 #include "snapshot.h"
 #include "standstill.h"
-#include "strays.h"
+#include "orphans.h"
 
 #define NO_INTERFACE "no such interface now"
 
@@ -122,7 +122,7 @@ void device_attach(struct device *d)
 	else
 		d->configured_once = true;
 	/* Before anything else: the guard that these may have is for no other flow; ... */
-	strays_remove(d);
+	orphans_remove(d);
 	/* ... what an earlier daemon's leases have is guarded again, ... */
 	flow_guard_set(d);
 	/* ... and what these were opened to meanwhile is closed. */

@@ -41,7 +41,7 @@ int record_format(const struct record_parts *p, char **ret)
 	json_open(&w, NULL, '{');
 	json_write(&w, record_fields, ARRAY_SIZE(record_fields), &head);
 	write_list(&w, "leases", p->leases, p->n_leases);
-	write_list(&w, "strays", p->strays, p->n_strays);
+	write_list(&w, "strays", p->orphans, p->n_orphans);
 	json_open(&w, "lingering", '[');
 	for (size_t i = 0; i < p->n_lingering; i++) {
 		json_open(&w, NULL, '{');
@@ -124,16 +124,16 @@ static int parse_strays(sd_json_variant *v, struct record *record)
 
 	if (!sd_json_variant_by_key(v, "strays"))
 		return 0;
-	n = json_read_array(&ignored, v, "strays", sizeof(*record->strays), &list, &array);
-	record->strays = list;
+	n = json_read_array(&ignored, v, "strays", sizeof(*record->orphans), &list, &array);
+	record->orphans = list;
 	for (size_t i = 0; i < n; i++) {
-		struct record_lease *l = &record->strays[record->n_strays];
+		struct record_lease *l = &record->orphans[record->n_orphans];
 		int k = record_parse_lease_object(sd_json_variant_by_index(array, i), l);
 
 		if (k == -ENOMEM)
 			return k;
 		if (k == 0)
-			record->n_strays++;
+			record->n_orphans++;
 		else
 			record_lease_done(l);
 	}
@@ -205,13 +205,13 @@ int record_salvage(const char *text, struct record *ret)
 				return k;
 			continue;
 		}
-		grown = reallocarray(record.strays, record.n_strays + 1, sizeof(*grown));
+		grown = reallocarray(record.orphans, record.n_orphans + 1, sizeof(*grown));
 		if (!grown) {
 			record_lease_done(&l);
 			return -ENOMEM;
 		}
-		record.strays = grown;
-		record.strays[record.n_strays++] = l;
+		record.orphans = grown;
+		record.orphans[record.n_orphans++] = l;
 	}
 	*ret = record;
 	record = (struct record){};

@@ -11,14 +11,15 @@
 /* Bump when a field changes its meaning; a daemon reads its own version only. */
 #define RECORD_VERSION 2
 
-/* What it is made of: leases and strays as record_format_lease() has them, or as they were read. */
+/* What it is made of: leases and orphans as record_format_lease() has them, or as they were read.
+ */
 struct record_parts {
 	uint64_t last_flow_id;
 	bool kept; /* the service manager was given descriptors to keep: fdstore.h */
 	const char *const *leases;
 	size_t n_leases;
-	const char *const *strays;
-	size_t n_strays;
+	const char *const *orphans;
+	size_t n_orphans;
 	const struct record_lingering *lingering;
 	size_t n_lingering;
 };
@@ -33,7 +34,8 @@ int record_parse_lease(const char *text, struct record_lease *ret);
  */
 int record_parse(sd_json_variant *v, struct record *ret);
 /*
- * Of a record that is not to be obeyed: the leases that can still be made out in it, as strays. Nobody
- * has them any more; what is exactly theirs in the kernel can be told from what is foreign, and goes.
+ * Of a record that is not to be obeyed: the leases that can still be made out in it, as orphans.
+ * Nobody has them any more; what is exactly theirs in the kernel can be told from what is foreign,
+ * and goes.
  */
 int record_salvage(const char *text, struct record *ret);

@@ -16,8 +16,8 @@ int state_check(const char *text, size_t size, const char *boot_id, const char *
 int state_write(const char *path, const char *record);
 /*
  * 0 with the record, also when there is no file. A file that is not to be obeyed is renamed to
- * PATH.STAMP.broken, *ret_set_aside names it and why, and the record has no leases: those that can be
- * made out in it are among its strays, for what is left of them to be removed. Negative if that is not
- * known: nothing may be done then.
+ * PATH.STAMP.broken, *ret_set_aside names it and why, and the record has no leases: those that can
+ * be made out in it are among its orphans, for what is left of them to be removed. Negative if that
+ * is not known: nothing may be done then.
  */
 int state_read(const char *path, struct record *ret, char **ret_set_aside);

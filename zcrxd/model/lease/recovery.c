@@ -29,10 +29,10 @@ void record_done(struct record *r)
 {
 	for (size_t i = 0; i < r->n_leases; i++)
 		record_lease_done(&r->leases[i]);
-	for (size_t i = 0; i < r->n_strays; i++)
-		record_lease_done(&r->strays[i]);
+	for (size_t i = 0; i < r->n_orphans; i++)
+		record_lease_done(&r->orphans[i]);
 	free(r->leases);
-	free(r->strays);
+	free(r->orphans);
 	free(r->lingering);
 	*r = (struct record){};
 }

@@ -93,8 +93,9 @@ struct record {
 	uint64_t last_flow_id;
 	struct record_lease *leases;
 	size_t n_leases;
-	struct record_lease *strays; /* which are over, but their interface went with what was on it */
-	size_t n_strays;
+	struct record_lease
+		*orphans; /* which are over, but their interface went with what was on it */
+	size_t n_orphans;
 	struct record_lingering *lingering;
 	size_t n_lingering;
 	size_t n_dropped; /* leases that could not be read at all */

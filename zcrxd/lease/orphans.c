@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See strays.h. That a rule or a context is ours is told as at a start: it is exactly what a lease on
- * record had (model/lease/recovery.h).
+ * See orphans.h. That a rule or a context is ours is told as at a start: it is exactly what a lease
+ * on record had (model/lease/recovery.h).
  */
 #include <errno.h>
 
@@ -9,12 +9,12 @@
 #include "log.h"
 #include "record.h"
 #include "snapshot.h"
-#include "strays.h"
+#include "orphans.h"
 
-struct stray_job {
+struct orphan_job {
 	struct device *device;
 	struct record_lease *leases;
-	struct stray **strays; /* of which they were made; only the loop follows these */
+	struct orphan **orphans; /* of which they were made; only the loop follows these */
 	size_t n, n_removed;
 	int r;
 	struct fault fault;
@@ -22,22 +22,22 @@ struct stray_job {
 
 /* --------------------------------------------------------------------------------- the list */
 
-static void stray_free(struct leases *leases, struct stray *s)
+static void orphan_free(struct leases *leases, struct orphan *s)
 {
-	TAILQ_REMOVE(&leases->strays, s, entry);
+	TAILQ_REMOVE(&leases->orphans, s, entry);
 	free(s->text);
 	free(s);
 }
 
-void strays_free(struct leases *leases)
+void orphans_free(struct leases *leases)
 {
-	while (!TAILQ_EMPTY(&leases->strays))
-		stray_free(leases, TAILQ_FIRST(&leases->strays));
+	while (!TAILQ_EMPTY(&leases->orphans))
+		orphan_free(leases, TAILQ_FIRST(&leases->orphans));
 }
 
 static int append(struct leases *leases, const char *text)
 {
-	struct stray *s = calloc(1, sizeof(*s)), *other;
+	struct orphan *s = calloc(1, sizeof(*s)), *other;
 	size_t n = 0;
 
 	if (!s)
@@ -47,24 +47,24 @@ static int append(struct leases *leases, const char *text)
 		free(s);
 		return -ENOMEM;
 	}
-	TAILQ_INSERT_TAIL(&leases->strays, s, entry);
-	TAILQ_FOREACH(other, &leases->strays, entry)
-		n++;
-	if (n > STRAYS_MAX)
-		stray_free(leases, TAILQ_FIRST(&leases->strays));
+	TAILQ_INSERT_TAIL(&leases->orphans, s, entry);
+	TAILQ_FOREACH(other, &leases->orphans, entry)
+	n++;
+	if (n > ORPHANS_MAX)
+		orphan_free(leases, TAILQ_FIRST(&leases->orphans));
 	return 0;
 }
 
-void stray_note(struct lease *l)
+void orphan_record(struct lease *l)
 {
 	bool any = l->spread == SPREAD_MAKING || l->spread == SPREAD_CONTEXT;
 	int r;
 
 	for (size_t i = 0; i < l->n_flows; i++)
 		any |= l->flows[i]->state != FLOW_PENDING;
-	if (!any || l->stray)
+	if (!any || l->orphan)
 		return;
-	l->stray = true;
+	l->orphan = true;
 	lease_forget_record(l); /* some of it may have changed without a word on record */
 	r = lease_format_record(l);
 	if (r >= 0)
@@ -74,7 +74,7 @@ void stray_note(struct lease *l)
 			  device_name(l->device));
 }
 
-void stray_adopt(struct leases *leases, const struct record_lease *saved)
+void orphan_adopt(struct leases *leases, const struct record_lease *saved)
 {
 	if (saved->n_flows > 0 || saved->spread != SPREAD_NONE)
 		(void)append(leases, saved->text);
@@ -82,7 +82,7 @@ void stray_adopt(struct leases *leases, const struct record_lease *saved)
 
 /* ---------------------------------------------------------------------------------- the job */
 
-static int remove_rules(struct nic *nic, struct stray_job *j, const struct record_lease *l,
+static int remove_rules(struct nic *nic, struct orphan_job *j, const struct record_lease *l,
 			const struct nic_state *state)
 {
 	int r = 0;
@@ -102,7 +102,7 @@ static int remove_rules(struct nic *nic, struct stray_job *j, const struct recor
 }
 
 /* Rules first: the kernel keeps a context that one leads to. */
-static int remove_lease(struct nic *nic, struct stray_job *j, const struct record_lease *l,
+static int remove_lease(struct nic *nic, struct orphan_job *j, const struct record_lease *l,
 			const struct nic_state *state)
 {
 	uint32_t context;
@@ -118,29 +118,29 @@ static int remove_lease(struct nic *nic, struct stray_job *j, const struct recor
 static void remove_run(struct nic *nic, void *data)
 {
 	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
-	struct stray_job *j = data;
+	struct orphan_job *j = data;
 
 	j->r = nic->ops->observe_steering(nic, &state, &j->fault);
 	for (size_t i = 0; i < j->n && j->r == 0; i++)
 		j->r = remove_lease(nic, j, &j->leases[i], state);
 }
 
-static void job_free(struct stray_job *j)
+static void job_free(struct orphan_job *j)
 {
 	for (size_t i = 0; i < j->n; i++)
 		record_lease_done(&j->leases[i]);
 	free(j->leases);
-	free(j->strays);
+	free(j->orphans);
 	fault_done(&j->fault);
 	free(j);
 }
 
 static void remove_done(void *data)
 {
-	struct stray_job *j = data;
+	struct orphan_job *j = data;
 	struct device *d = j->device;
 	struct log_fields fields = { .interface = d->name };
-	struct stray *s, *next;
+	struct orphan *s, *next;
 
 	if (j->n_removed > 0)
 		log_message(LOG_INFO, &fields, "%s has brought back %zu rules and RSS contexts of leases "
@@ -149,11 +149,12 @@ static void remove_done(void *data)
 		log_message(LOG_WARNING, &fields, "What leases had left on %s when it went could not be "
 			    "removed: %s", d->name, j->r > 0 ? j->fault.message : strerror(-j->r));
 	/* What could not be removed is like anybody's from now on: later leases may want the same. */
-	for (s = TAILQ_FIRST(&d->devices->leases->strays); s && j->r != ZCRX_NO_SUCH_INTERFACE; s = next) {
+	for (s = TAILQ_FIRST(&d->devices->leases->orphans); s && j->r != ZCRX_NO_SUCH_INTERFACE;
+	     s = next) {
 		next = TAILQ_NEXT(s, entry);
 		for (size_t i = 0; i < j->n; i++)
-			if (j->strays[i] == s) {
-				stray_free(d->devices->leases, s);
+			if (j->orphans[i] == s) {
+				orphan_free(d->devices->leases, s);
 				break;
 			}
 	}
@@ -168,33 +169,34 @@ static bool is_of(const struct record_lease *l, const struct device *d)
 			      : l->ifindex == d->ifindex;
 }
 
-void strays_remove(struct device *d)
+void orphans_remove(struct device *d)
 {
-	struct stray_job *j;
-	struct stray *s;
+	struct orphan_job *j;
+	struct orphan *s;
 	size_t n = 0;
 	int r = 0;
 
 	/* Queues without a NIC have no rules, and do not go. */
-	if (TAILQ_EMPTY(&d->devices->leases->strays) || d->ifindex == SOFTWARE_IFINDEX)
+	if (TAILQ_EMPTY(&d->devices->leases->orphans) || d->ifindex == SOFTWARE_IFINDEX)
 		return;
 	j = calloc(1, sizeof(*j));
 	if (j) {
 		j->device = d;
-		TAILQ_FOREACH(s, &d->devices->leases->strays, entry)
-			n++;
+		TAILQ_FOREACH(s, &d->devices->leases->orphans, entry)
+		n++;
 		j->leases = calloc(n, sizeof(*j->leases));
-		j->strays = calloc(n, sizeof(*j->strays));
+		j->orphans = calloc(n, sizeof(*j->orphans));
 	}
-	if (!j || !j->leases || !j->strays)
+	if (!j || !j->leases || !j->orphans)
 		r = -ENOMEM;
-	TAILQ_FOREACH(s, &d->devices->leases->strays, entry) {
+	TAILQ_FOREACH(s, &d->devices->leases->orphans, entry)
+	{
 		struct record_lease l;
 
 		if (r < 0 || record_parse_lease(s->text, &l) < 0)
 			continue;
 		if (is_of(&l, d)) {
-			j->strays[j->n] = s;
+			j->orphans[j->n] = s;
 			j->leases[j->n++] = l;
 		} else
 			record_lease_done(&l);

@@ -10,17 +10,18 @@
 #include "device.h"
 #include "recovery.h"
 
-#define STRAYS_MAX 1024 /* the oldest go then: of a NIC that does not come back they are for nothing */
+#define ORPHANS_MAX                                                                                \
+	1024 /* the oldest go then: of a NIC that does not come back they are for nothing */
 
-struct stray {
-	TAILQ_ENTRY(stray) entry;
+struct orphan {
+	TAILQ_ENTRY(orphan) entry;
 	char *text; /* the lease, as the record has it */
 };
 
 /* Its interface is gone, it is about to end: to be noted before anything of it is forgotten. */
-void stray_note(struct lease *l);
+void orphan_record(struct lease *l);
 /* On record, of an interface that is not there. */
-void stray_adopt(struct leases *leases, const struct record_lease *saved);
+void orphan_adopt(struct leases *leases, const struct record_lease *saved);
 /* It is there: its worker removes what is exactly ours before it does anything else. */
-void strays_remove(struct device *d);
-void strays_free(struct leases *leases);
+void orphans_remove(struct device *d);
+void orphans_free(struct leases *leases);
