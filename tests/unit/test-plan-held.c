@@ -68,7 +68,7 @@ static void check_plan(const struct plan *p, const char *expected)
 
 /* zero-copy queues from `first` on, those to lease from `lease` on. */
 static void check(const struct nic_state *s, unsigned channels, unsigned zero_copy,
-		  const struct held_queues *held, unsigned first, unsigned lease,
+		  const struct busy_queues *held, unsigned first, unsigned lease,
 		  const char *expected)
 {
 	struct config_interface c = {
@@ -86,7 +86,7 @@ static void check(const struct nic_state *s, unsigned channels, unsigned zero_co
 }
 
 #define HELD(...)                                                                                  \
-	(&(struct held_queues) { (uint32_t[]) { __VA_ARGS__ },                                     \
+	(&(struct busy_queues) { (uint32_t[]) { __VA_ARGS__ },                                     \
 				 sizeof((uint32_t[]) { __VA_ARGS__ }) / sizeof(uint32_t) })
 
 static void test_carve_out(void **state)
@@ -308,7 +308,7 @@ static void test_max(void **state)
 /* ------------------------------------------------------------------------------- restore */
 
 static void check_back(const struct nic_state *found, const struct nic_state *now,
-		       const struct held_queues *held, const char *expected)
+		       const struct busy_queues *held, const char *expected)
 {
 	_cleanup_(plan_freep) struct plan *p = NULL;
 

@@ -180,7 +180,7 @@ static size_t hold(uint64_t *seed, struct nic_state *s, const struct carve_out *
 }
 
 static void check_not_disturbed(const struct nic_state *s, const struct plan *p,
-				const struct held_queues *held)
+				const struct busy_queues *held)
 {
 	for (size_t i = 0; i < p->n_steps; i++)
 		assert_false(step_disturbs(p->steps[i].op, s->driver));
@@ -201,7 +201,7 @@ static bool check_held(uint64_t *seed, struct nic_state *s, const struct config_
 		       const struct carve_out *before)
 {
 	uint32_t queues[QUEUES_MAX];
-	const struct held_queues held = { queues, hold(seed, s, before, queues) };
+	const struct busy_queues held = { queues, hold(seed, s, before, queues) };
 	_cleanup_(plan_freep) struct plan *p = NULL, *again = NULL, *rest = NULL;
 	bool waited;
 

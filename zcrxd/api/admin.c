@@ -151,7 +151,7 @@ int planning_find(struct api *api, const char *interface, struct device **ret, s
 static int apply_one(struct planning *q, struct device *d, enum configure_mode mode,
 		     uint64_t confirm_within, struct fault *reterr)
 {
-	int r = device_check_settled(d, reterr);
+	int r = device_check_idle(d, reterr);
 
 	if (r == 0)
 		r = device_configure_for(d, mode, confirm_within, planning_done, q);

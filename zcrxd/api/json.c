@@ -267,7 +267,7 @@ int json_change(const struct device *d, const struct step *step, const struct st
 				result ? result->message : NULL, NULL, ret);
 }
 
-int json_waiting_change(const struct device *d, const struct waiting_step *w, bool tried,
+int json_waiting_change(const struct device *d, const struct pending_step *w, bool tried,
 			sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
@@ -276,9 +276,9 @@ int json_waiting_change(const struct device *d, const struct waiting_step *w, bo
 	size_t n = 0;
 	int r;
 
-	r = waiting_format(d, w, &message);
+	r = pending_format(d, w, &message);
 	if (r >= 0)
-		r = waiting_leases(d, w, &ids, &n);
+		r = pending_leases(d, w, &ids, &n);
 	if (r >= 0)
 		r = sd_json_variant_new_array(&array, NULL, 0);
 	for (size_t i = 0; r >= 0 && i < n; i++) {

@@ -9,7 +9,7 @@
 #include "device.h"
 #include "flow-target.h"
 #include "leases.h"
-#include "waiting.h"
+#include "pending.h"
 
 int json_kernel(const struct kernel_features *k, sd_json_variant **ret);
 int json_loop(const struct turn_times *t, sd_json_variant **ret);
@@ -26,7 +26,7 @@ int json_taken(const struct lease *l, const struct lease_flow *f, sd_json_varian
 /* `result` NULL: not tried. */
 int json_change(const struct device *d, const struct step *step, const struct step_result *result,
 		sd_json_variant **ret);
-int json_waiting_change(const struct device *d, const struct waiting_step *w, bool tried,
+int json_waiting_change(const struct device *d, const struct pending_step *w, bool tried,
 			sd_json_variant **ret);
 
 /* A Flow of the IDL. INVALID_FLOW with the field otherwise. */

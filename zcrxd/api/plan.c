@@ -11,7 +11,7 @@
 #include "links.h"
 #include "match.h"
 #include "methods.h"
-#include "waiting.h"
+#include "pending.h"
 
 struct plan_call {
 	struct api *api;

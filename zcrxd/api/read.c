@@ -142,7 +142,7 @@ static void describe_finish(struct describe *q)
 		answer_later(q->api, describe_end, q);
 }
 
-static int on_patience_lost(sd_event_source *s, uint64_t usec, void *userdata)
+static int on_describe_timeout(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	(void)s;
 	(void)usec;
@@ -185,11 +185,13 @@ static int describe(struct call *c, void *parameters)
 	c->peer = (struct peer){};
 	q->link = sd_varlink_ref(c->link);
 	TAILQ_FOREACH(d, &api->devices->list, entry)
-		if ((!only || d == only) && !device_is_held_up(d) && device_refresh(d, on_refreshed, q) == 0)
-			q->n_waiting++;
+	if ((!only || d == only) && !device_is_stalled(d) &&
+	    device_refresh(d, on_refreshed, q) == 0)
+		q->n_waiting++;
 	if (q->n_waiting > 1) {
-		r = sd_event_add_time_relative(api->devices->loop->event, &q->patience, CLOCK_MONOTONIC,
-					       DEVICE_PATIENCE_USEC, 0, on_patience_lost, q);
+		r = sd_event_add_time_relative(api->devices->loop->event, &q->patience,
+					       CLOCK_MONOTONIC, DESCRIBE_TIMEOUT_USEC, 0,
+					       on_describe_timeout, q);
 		if (r < 0)
 			log_errno(r, "Cannot arm a timer for Describe");
 	}

@@ -56,14 +56,14 @@ static void on_confirmed(struct device *d, const struct device_report *report, v
 
 static int confirm_one(struct confirmation *q, struct device *d, bool keep)
 {
-	const struct back_request back = { .to = BACK_TO_UNCONFIRMED, .force = true };
+	const struct restore_request back = { .to = ROLLBACK_UNCONFIRMED, .force = true };
 	int r;
 
 	q->n_waiting++; /* it may be answered before it returns */
 	if (keep || d->confirm_until == 0 || d->confirming)
 		r = device_confirm(d, on_confirmed, q, &q->fault);
 	else
-		r = device_go_back(d, &back, on_confirmed, q, &q->fault);
+		r = device_restore(d, &back, on_confirmed, q, &q->fault);
 	if (r != 0)
 		q->n_waiting--;
 	return r;
@@ -138,13 +138,13 @@ static const sd_json_dispatch_field restore_fields[] = {
 static int restore(struct call *c, void *parameters)
 {
 	const struct restore_parameters *p = parameters;
-	const struct back_request back = { .to = BACK_TO_FOUND, .force = p->force };
+	const struct restore_request back = { .to = RESTORE_BASELINE, .force = p->force };
 	struct planning *q;
 	struct device *d;
 	int r = planning_find(c->api, p->interface, &d, &c->fault);
 
 	if (r == 0)
-		r = device_check_settled(d, &c->fault);
+		r = device_check_idle(d, &c->fault);
 	if (r != 0)
 		return r;
 	q = planning_new(c->link);
@@ -155,7 +155,7 @@ static int restore(struct call *c, void *parameters)
 		return 0;
 	}
 	planning_add(q);
-	r = device_go_back(d, &back, planning_done, q, &c->fault);
+	r = device_restore(d, &back, planning_done, q, &c->fault);
 	if (r != 0)
 		planning_done(d, &(struct device_report){ .r = r, .fault = &c->fault }, q);
 	planning_end(q, 0, NULL);

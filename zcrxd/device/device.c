@@ -191,12 +191,13 @@ void device_set_observed(struct device *d, struct nic_state *state)
 		d->observed_usec = 0;
 }
 
-bool device_is_held_up(const struct device *d)
+bool device_is_stalled(const struct device *d)
 {
 	uint64_t now;
 
-	return d->n_refreshing > 0 && sd_event_now(d->devices->loop->event, CLOCK_MONOTONIC, &now) >= 0 &&
-	       now - d->refreshing_since >= DEVICE_PATIENCE_USEC;
+	return d->n_refreshing > 0 &&
+	       sd_event_now(d->devices->loop->event, CLOCK_MONOTONIC, &now) >= 0 &&
+	       now - d->refreshing_since >= DESCRIBE_TIMEOUT_USEC;
 }
 
 struct device_waiter {
@@ -237,7 +238,7 @@ static void refresh_done(void *data)
 	d->refreshing_since = now_usec(CLOCK_MONOTONIC);
 	if (f->r == 0 && d->worker && !d->gone && d->generation == f->generation) {
 		device_set_observed(d, TAKE_PTR(f->state));
-		device_review_queues(d);
+		device_update_quarantine(d);
 	}
 	while ((w = STAILQ_FIRST(&f->waiters))) {
 		STAILQ_REMOVE_HEAD(&f->waiters, entry);

@@ -104,7 +104,7 @@ struct device {
 	uint64_t confirm_until; /* CLOCK_BOOTTIME: what was applied goes back then; 0: it stays */
 	uint64_t confirm_told;	/* the same in realtime, as people were told */
 	sd_event_source *confirm_timer;
-	bool configured_once;	/* counted in devices->n_starting until then */
+	bool counted_ready;	/* counted in devices->n_starting until then */
 	struct worker *worker;	/* NULL while missing */
 	struct nic_quirks memory; /* of this interface, until it is gone */
 	struct nic_state *observed;
@@ -162,9 +162,9 @@ void device_set_config(struct device *d, const struct config_interface *config);
  * somebody asked is none for him. */
 int device_refresh(struct device *d, device_done done, void *userdata);
 /* Longer than any look takes that has not to wait for something slow. */
-#define DEVICE_PATIENCE_USEC 1000000ULL
+#define DESCRIBE_TIMEOUT_USEC 1000000ULL
 /* A look has waited for so long already: who can do with what is known need not wait along. */
-bool device_is_held_up(const struct device *d);
+bool device_is_stalled(const struct device *d);
 /* What was seen last is this. */
 void device_set_observed(struct device *d, struct nic_state *state);
 int device_configure(struct device *d, enum configure_mode mode, device_done done, void *userdata);
@@ -175,11 +175,11 @@ void device_log_steps(const struct device *d, const struct plan *plan,
 		      const struct step_result *results);
 
 /* A queue was given back: what waited for it is done. Does nothing where nothing waits. */
-void device_unblock(struct device *d);
+void device_retry_pending(struct device *d);
 
 /* Queues in an unknown state are looked at again now. */
-void device_recheck(struct device *d);
-void device_review_queues(struct device *d);
+void device_retry_quarantined(struct device *d);
+void device_update_quarantine(struct device *d);
 /* An RSS table that leads to queues which are not in use is narrowed without being asked for, so that it
  * keeps nobody from a lease. */
 bool device_sees_to_table(const struct device *d);

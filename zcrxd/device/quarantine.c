@@ -35,7 +35,7 @@ static const char *why_withheld(const struct device *d, uint32_t queue, struct f
 
 /* What nobody of ours holds is free exactly if the kernel shows it as nobody's. Nothing is said of
  * the queues of an interface that is down. */
-void device_review_queues(struct device *d)
+void device_update_quarantine(struct device *d)
 {
 	const struct carve_out *c = &d->inventory.carve_out;
 	bool again = false;
@@ -79,7 +79,7 @@ static int on_recheck(sd_event_source *s, uint64_t usec, void *userdata)
 	struct device *d = userdata;
 
 	(void)usec;
-	device_recheck(d);
+	device_retry_quarantined(d);
 	if (device_has_quarantine(d)) {
 		(void)sd_event_source_set_time_relative(s, RECHECK_USEC);
 		(void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
@@ -87,7 +87,7 @@ static int on_recheck(sd_event_source *s, uint64_t usec, void *userdata)
 	return 0;
 }
 
-void device_recheck(struct device *d)
+void device_retry_quarantined(struct device *d)
 {
 	int r;
 

@@ -321,7 +321,7 @@ void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *
 		lease_drain(l);
 }
 
-void leases_recheck(struct device *d)
+void leases_retry_drain(struct device *d)
 {
 	struct lease *l, *next;
 

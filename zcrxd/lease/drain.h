@@ -14,4 +14,4 @@ void lease_grant_lost(struct lease *l, bool moved);
 void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *reason);
 /* The client is done with it: what is left of the grace is not waited for. */
 void lease_hurry(struct lease *l);
-void leases_recheck(struct device *d);
+void leases_retry_drain(struct device *d);

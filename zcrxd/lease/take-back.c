@@ -63,7 +63,7 @@ void take_back_run(struct nic *nic, void *data)
 	if (t->gone)
 		return;
 	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
-		t->r = tune_put_back(nic, t->queues[i], &t->found[i], &t->fault);
+		t->r = tune_restore(nic, t->queues[i], &t->found[i], &t->fault);
 	for (unsigned i = 0; t->r == 0 && i < t->n_queues; i++)
 		t->r = check_free(nic, t->queues[i], &t->fault);
 	t->context = held == 0 ? 0 : t->context;

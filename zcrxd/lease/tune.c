@@ -135,7 +135,7 @@ int lease_tune(struct lease *l, unsigned queue, const struct tuning *tuning, tun
 
 /* A NAPI or interrupt that is gone took its settings along. CPUs that are offline by now (EINVAL) get
  * no interrupt; the kernel has found others. */
-int tune_put_back(struct nic *nic, uint32_t queue, const struct tuning *found, struct fault *reterr)
+int tune_restore(struct nic *nic, uint32_t queue, const struct tuning *found, struct fault *reterr)
 {
 	const struct tuning parts[] = { { .which = found->which, .napi = found->napi },
 					{ .irq = found->irq } };

@@ -12,4 +12,4 @@ typedef void (*tune_done)(struct lease *lease, int r, struct fault *fault, void 
 int lease_tune(struct lease *l, unsigned queue, const struct tuning *tuning, tune_done done,
 	       void *userdata, struct fault *reterr);
 /* On the worker, when the queue is nobody's any more: as it was found. */
-int tune_put_back(struct nic *nic, uint32_t queue, const struct tuning *found, struct fault *reterr);
+int tune_restore(struct nic *nic, uint32_t queue, const struct tuning *found, struct fault *reterr);

@@ -78,7 +78,7 @@ static struct manager *manager_of(struct devices *devices)
 static void on_device_gone(struct device *d)
 {
 	drift_reset(d);
-	device_retry_over(d);
+	device_retry_done(d);
 	flow_guard_forget(d);
 }
 
@@ -95,8 +95,8 @@ static void on_device_stopped(struct devices *devices)
 }
 
 static const struct device_hooks device_hooks = {
-	.queue_freed = device_unblock,
-	.recheck = leases_recheck,
+	.queue_freed = device_retry_pending,
+	.recheck = leases_retry_drain,
 	.gone = on_device_gone,
 	.started = on_device_started,
 	.stopped = on_device_stopped,
@@ -112,7 +112,7 @@ static void on_lease_freed(struct device *d)
 {
 	struct devices *devices = d->devices;
 
-	device_lease_gone(d);
+	device_on_lease_freed(d);
 	status_update(devices);
 }
 
@@ -248,8 +248,8 @@ static void manager_warn_unsafe(const struct manager *m)
 		log_error("%s", unsafe);
 }
 
-static int manager_take_up(struct manager *m, const char *socket_path, const struct record *record,
-			   struct stored_fds *passed)
+static int manager_resume(struct manager *m, const char *socket_path, const struct record *record,
+			  struct stored_fds *passed)
 {
 	int r;
 
@@ -275,7 +275,7 @@ static int manager_take_up(struct manager *m, const char *socket_path, const str
 	if (r == 0)
 		r = leases_adopt(&m->leases, record, passed);
 	if (r == 0)
-		r = devices_take_up_unfinished(&m->devices);
+		r = devices_resume_rollbacks(&m->devices);
 	if (r < 0)
 		return log_errno(r, "Cannot restore the previous instance's state");
 	r = devices_sync(&m->devices);
@@ -320,7 +320,7 @@ int manager_start(struct manager *m, const char *socket_path)
 
 	r = manager_read(m, &passed, &record);
 	if (r == 0)
-		r = manager_take_up(m, socket_path, &record, &passed);
+		r = manager_resume(m, socket_path, &record, &passed);
 	stored_fds_done(&passed, r == 0);
 	return r;
 }

@@ -20,7 +20,7 @@ void nic_quirks_apply(const struct nic_quirks *memory, struct nic_state *state);
 
 struct reconcile {
 	struct config_interface config;
-	struct held_queues held;
+	struct busy_queues held;
 	struct nic_quirks memory;
 
 	struct nic_state *state;      /* as it was seen last */

@@ -42,7 +42,7 @@ int device_set_link(struct device *d, const struct nic_link *link)
 static void device_set_missing(struct device *d, const char *reason)
 {
 	drift_reset(d);
-	device_retry_over(d);
+	device_retry_done(d);
 	flow_guard_forget(d);
 	worker_retire(TAKE_PTR(d->worker));
 	d->observed = nic_state_free(d->observed);
@@ -50,7 +50,7 @@ static void device_set_missing(struct device *d, const char *reason)
 	d->blocked = false;
 	inventory_done(&d->inventory);
 	inventory_init(&d->inventory);
-	device_forget_confirmation(d);
+	device_clear_confirmation(d);
 	d->gone = false;
 	d->held = false;
 	receiver_done(&d->receiver);
@@ -66,8 +66,8 @@ static void on_first_configured(struct device *d, const struct device_report *re
 {
 	(void)report;
 	(void)userdata;
-	if (!d->configured_once) {
-		d->configured_once = true;
+	if (!d->counted_ready) {
+		d->counted_ready = true;
 		d->devices->hooks->started(d->devices);
 	}
 }
@@ -108,7 +108,7 @@ void device_attach(struct device *d)
 	int r;
 
 	if (device_open(d) < 0) {
-		device_end_if_over(d);
+		device_maybe_free(d);
 		return;
 	}
 	d->generation++;
@@ -117,10 +117,10 @@ void device_attach(struct device *d)
 	d->fresh = d->devices->ready;
 	if (d->devices->ready)
 		device_announce(d, "appeared", NULL);
-	if (!d->devices->ready && !d->configured_once)
+	if (!d->devices->ready && !d->counted_ready)
 		d->devices->n_starting++;
 	else
-		d->configured_once = true;
+		d->counted_ready = true;
 	/* Before anything else: the guard that these may have is for no other flow; ... */
 	orphans_remove(d);
 	/* ... what an earlier daemon's leases have is guarded again, ... */
@@ -139,10 +139,10 @@ void device_attach(struct device *d)
 	}
 	leases_resume(d);
 	if (d->unfinished && d->leaving)
-		device_put_back(d);
+		device_roll_back(d);
 }
 
-void device_configure_again(struct device *d)
+void device_reconfigure(struct device *d)
 {
 	int r;
 
@@ -162,22 +162,22 @@ void device_detach(struct device *d)
 		    "%s is gone.", d->name);
 	device_announce(d, "gone", NULL);
 	leases_interface_gone(d);
-	device_lease_gone(d);
+	device_on_lease_freed(d);
 }
 
 /* No lease, and nothing that was applied for a try, is left of it. */
-static bool device_is_over(const struct device *d)
+static bool device_can_free(const struct device *d)
 {
 	return d->n_leases == 0 && !d->going_back && !d->confirming && d->confirm_until == 0 &&
 	       !d->confirm_timer;
 }
 
-void device_end_if_over(struct device *d)
+void device_maybe_free(struct device *d)
 {
 	struct devices *devices = d->devices;
 	int r;
 
-	if (!d->leaving || d->dropped || !(d->gone ? d->n_leases == 0 : device_is_over(d)))
+	if (!d->leaving || d->dropped || !(d->gone ? d->n_leases == 0 : device_can_free(d)))
 		return;
 	flow_guard_set(d); /* for no flow */
 	device_drop(d);
@@ -199,16 +199,16 @@ static void save_leases(struct device *d)
 		(void)leases_save(d->devices->leases);
 }
 
-void device_leave(struct device *d, const char *reason)
+void device_set_orphaned(struct device *d, const char *reason)
 {
 	d->leaving = true;
 	d->config.name = d->config.driver = d->config.mac = d->config.path = NULL;
-	if (device_is_over(d)) {
+	if (device_can_free(d)) {
 		flow_guard_set(d);
 		device_drop(d);
 		return;
 	}
-	device_retry_over(d);
+	device_retry_done(d);
 	d->state = DEVICE_DEGRADED;
 	d->drift.armed = false; /* of its settings nothing is expected */
 	device_set_reason(d, reason);
@@ -217,29 +217,29 @@ void device_leave(struct device *d, const char *reason)
 	save_leases(d);
 }
 
-void device_join(struct device *d, const struct config_interface *entry)
+void device_set_entry(struct device *d, const struct config_interface *entry)
 {
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
 		    "%s belongs to another entry of the configuration now.", d->name);
 	d->leaving = false;
 	device_set_config(d, entry);
 	save_leases(d);
-	device_configure_again(d);
+	device_reconfigure(d);
 }
 
-void device_lease_gone(struct device *d)
+void device_on_lease_freed(struct device *d)
 {
 	struct devices *devices = d->devices;
 	int r = 0;
 
 	d->n_freed++;
-	device_unblock(d);
+	device_retry_pending(d);
 	if (d->drift.found && !d->leaving)
 		drift_request_scan(d, true); /* it may be repaired now */
 	if (d->n_leases > 0)
 		return;
 	if (d->leaving) {
-		device_end_if_over(d);
+		device_maybe_free(d);
 	} else if (d->gone) {
 		device_set_missing(d, NO_INTERFACE);
 		/* It may be back already. */

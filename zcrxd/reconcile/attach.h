@@ -18,12 +18,12 @@ void device_detach(struct device *d);
 void device_rename(struct device *d, const struct nic_link *link);
 /* No entry matches it any more: it is dropped once it has no leases, and what was applied for a try is
  * confirmed or put back. */
-void device_leave(struct device *d, const char *reason);
+void device_set_orphaned(struct device *d, const char *reason);
 /* Drops it, if that is so now. Whoever calls this from a job's end still has its job. */
-void device_end_if_over(struct device *d);
+void device_maybe_free(struct device *d);
 /* Another entry matches it now, or one again. */
-void device_join(struct device *d, const struct config_interface *entry);
+void device_set_entry(struct device *d, const struct config_interface *entry);
 /* Something that kept it from its configuration may have changed. */
-void device_configure_again(struct device *d);
+void device_reconfigure(struct device *d);
 /* Its last lease may have ended: what had to wait for that is done. */
-void device_lease_gone(struct device *d);
+void device_on_lease_freed(struct device *d);

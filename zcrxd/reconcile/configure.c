@@ -14,7 +14,7 @@
 #include "problems.h"
 #include "restore.h"
 #include "retry.h"
-#include "waiting.h"
+#include "pending.h"
 
 void device_log_steps(const struct device *d, const struct plan *plan,
 		      const struct step_result *results)
@@ -64,17 +64,17 @@ static void device_set_overtaken(struct device *d)
 {
 	device_set_degraded(d, "leases hold queues outside the new carve-out");
 	d->blocked = true;
-	device_unblock(d);
+	device_retry_pending(d);
 }
 
 static void device_set_waiting(struct device *d, const struct plan *plan)
 {
 	_cleanup_free_ char *reason = NULL;
-	int r = waiting_describe(d, plan, &reason);
+	int r = pending_describe(d, plan, &reason);
 
 	drift_reset(d);
 	device_set_degraded(d, r < 0 ? strerror(-r) : reason);
-	device_review_queues(d);
+	device_update_quarantine(d);
 }
 
 static void device_set_configured(struct device *d, const struct plan *plan, bool tell)
@@ -100,7 +100,7 @@ static void device_set_configured(struct device *d, const struct plan *plan, boo
 		free(d->reason);
 		d->reason = NULL;
 	}
-	device_review_queues(d);
+	device_update_quarantine(d);
 	if (!changed || !tell)
 		return;
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "configured" },
@@ -126,7 +126,7 @@ static void device_set_drifted(struct device *d, const struct plan *plan)
 		device_set_failed(d, r);
 	if (r < 0)
 		return;
-	device_review_queues(d);
+	device_update_quarantine(d);
 	drift_mark(d);
 }
 
@@ -136,7 +136,7 @@ static void adopt_confirmation(const struct configure *c)
 	if (c->confirm_within > 0 && c->origin.has_back)
 		device_await_confirmation(c->device, c->origin.back_usec);
 	else if (c->confirm_within > 0)
-		device_forget_confirmation(c->device);
+		device_clear_confirmation(c->device);
 }
 
 static void configure_failed(struct configure *c)
@@ -161,7 +161,7 @@ static void configure_adopt(struct configure *c)
 	if (c->set_aside)
 		log_error("%s. The baseline of %s is lost.", c->set_aside, d->name);
 	if (c->left_alone) {
-		device_leave_alone(d, &c->origin);
+		device_set_unmanaged(d, &c->origin);
 		return;
 	}
 	if (c->unchanged) {
@@ -177,7 +177,7 @@ static void configure_adopt(struct configure *c)
 	if (c->r == 0)
 		d->blocked = false; /* else whatever it waited for still counts */
 	if (c->r == 0 && c->mode != CONFIGURE_REPAIR)
-		device_retry_over(d);
+		device_retry_done(d);
 	if (c->drifted)
 		device_set_drifted(d, c->reconcile.plan);
 	else if (c->r == 0)
@@ -189,7 +189,8 @@ static void configure_adopt(struct configure *c)
 	adopt_confirmation(c);
 	status_update(d->devices);
 	if (c->n_freed != d->n_freed)
-		device_unblock(d); /* the leases that it waits for may be those that ended meanwhile */
+		device_retry_pending(
+			d); /* the leases that it waits for may be those that ended meanwhile */
 }
 
 static void configure_free(struct configure *c)
@@ -224,7 +225,7 @@ static void configure_done(void *data)
 	if (c->done)
 		c->done(d, &report, c->userdata);
 	configure_free(c);
-	device_end_if_over(d);
+	device_maybe_free(d);
 }
 
 int device_configure(struct device *d, enum configure_mode mode, device_done done, void *userdata)
@@ -253,7 +254,7 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 				  .reconcile = { .config = d->config, .memory = d->memory } };
 	c->reconcile.config.name = c->reconcile.config.driver = NULL;
 	c->reconcile.config.mac = c->reconcile.config.path = NULL;
-	r = waiting_held(d, &c->held, &c->reconcile.held.n);
+	r = device_busy_queues(d, &c->held, &c->reconcile.held.n);
 	c->reconcile.held.queues = c->held;
 	if (r == 0)
 		r = origin_path(d->devices->origin_directory, d->ifindex, &c->path);
@@ -276,10 +277,10 @@ static void on_unblocked(struct device *d, const struct device_report *report, v
 	(void)userdata;
 	d->unblocking = false;
 	if (d->unblock_again)
-		device_unblock(d);
+		device_retry_pending(d);
 }
 
-void device_unblock(struct device *d)
+void device_retry_pending(struct device *d)
 {
 	int r;
 

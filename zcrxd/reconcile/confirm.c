@@ -24,7 +24,7 @@ static int on_timeout(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)usec;
 	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name },
 		    "%s: changes were not confirmed in time; rolling back.", d->name);
-	device_put_back(d);
+	device_roll_back(d);
 	return 0;
 }
 
@@ -47,7 +47,7 @@ void device_retry_confirmation(struct device *d)
 	arm(d, RETRY_USEC);
 }
 
-void device_forget_confirmation(struct device *d)
+void device_clear_confirmation(struct device *d)
 {
 	d->confirm_timer = sd_event_source_disable_unref(d->confirm_timer);
 	d->confirm_until = 0;
@@ -125,11 +125,11 @@ static void note_adopt(struct note *n)
 		arm(d, d->confirm_until > now ? d->confirm_until - now : 0);
 		return;
 	}
-	device_forget_confirmation(d);
+	device_clear_confirmation(d);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "confirmed" },
 		    "%s: what was applied is confirmed.", d->name);
 	device_announce(d, "confirmed", NULL);
-	device_unblock(d); /* what waited for leases, and was left alone meanwhile */
+	device_retry_pending(d); /* what waited for leases, and was left alone meanwhile */
 }
 
 static void on_noted(void *data)
@@ -144,7 +144,7 @@ static void on_noted(void *data)
 	fault_done(&n->fault);
 	free(n->path);
 	free(n);
-	device_end_if_over(d);
+	device_maybe_free(d);
 }
 
 static int note_submit(struct device *d, bool release, device_done done, void *userdata)
@@ -166,7 +166,7 @@ static int note_submit(struct device *d, bool release, device_done done, void *u
 	return r;
 }
 
-int device_release(struct device *d, device_done done, void *userdata)
+int device_clear_unmanaged(struct device *d, device_done done, void *userdata)
 {
 	return note_submit(d, true, done, userdata);
 }
@@ -212,7 +212,7 @@ static int is_unfinished(const struct devices *devices, const struct nic_link *l
 	return 0;
 }
 
-static int take_up(struct devices *devices, const struct nic_link *link)
+static int resume(struct devices *devices, const struct nic_link *link)
 {
 	bool unfinished;
 	struct device *d;
@@ -227,7 +227,7 @@ static int take_up(struct devices *devices, const struct nic_link *link)
 	return r;
 }
 
-int devices_take_up_unfinished(struct devices *devices)
+int devices_resume_rollbacks(struct devices *devices)
 {
 	struct nic_link *links;
 	size_t n;
@@ -238,7 +238,7 @@ int devices_take_up_unfinished(struct devices *devices)
 		return r < 0 ? r : -EIO;
 	for (size_t i = 0; i < n && r == 0; i++)
 		if (!config_find_interface(devices->config, &links[i], NULL))
-			r = take_up(devices, &links[i]);
+			r = resume(devices, &links[i]);
 	nic_links_free(links, n);
 	return r;
 }

@@ -12,7 +12,7 @@
 #include "drift-scan.h"
 #include "drift-watch.h"
 #include "log.h"
-#include "waiting.h"
+#include "pending.h"
 
 #define POLL_USEC (1000 * 1000ULL)
 /* Again, as long as something is not as it should be: doubled each time. */

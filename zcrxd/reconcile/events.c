@@ -25,7 +25,7 @@ static void on_link(struct devices *devices, unsigned ifindex)
 		/* It may have been put under another device. */
 		proofs_check(devices->leases);
 		/* Up or down: what the kernel could not say before, it may say now. */
-		device_recheck(d);
+		device_retry_quarantined(d);
 		/* A driver that went down and up, or got another address, may have lost its rules. */
 		drift_request_scan(d, true);
 	}
@@ -46,7 +46,7 @@ static void on_overrun(struct devices *devices)
 	TAILQ_FOREACH(d, &devices->list, entry)
 		if (d->worker && !d->gone) {
 			proofs_addresses_changed(d);
-			device_recheck(d);
+			device_retry_quarantined(d);
 			drift_request_scan(d, true);
 		}
 }
@@ -74,7 +74,7 @@ void events_dispatch(const struct nic_event *event, void *userdata)
 		break;
 	case NIC_EVENT_PAGE_POOL:
 		if (d)
-			device_recheck(d);
+			device_retry_quarantined(d);
 		break;
 	case NIC_EVENT_SETTINGS:
 		if (d)

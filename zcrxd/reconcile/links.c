@@ -19,7 +19,7 @@ static bool same_string(const char *a, const char *b)
 	return a == b || (a && b && streq(a, b));
 }
 
-bool device_is_of(const struct device *d, const struct config_interface *c)
+bool device_matches_entry(const struct device *d, const struct config_interface *c)
 {
 	const struct config_interface *own = &d->config;
 
@@ -38,7 +38,7 @@ const struct config_interface *config_find_interface(const struct config *c,
 
 		/* Without a permanent address it is still the same when it gets another one. */
 		if (nic_link_matches(link, entry) ||
-		    (d && entry->mac && device_is_of(d, entry) && !link->permanent_mac[0]))
+		    (d && entry->mac && device_matches_entry(d, entry) && !link->permanent_mac[0]))
 			return entry;
 	}
 	return NULL;
@@ -50,10 +50,10 @@ static int find_missing(struct devices *devices, const struct config_interface *
 	struct device *d;
 
 	TAILQ_FOREACH(d, &devices->list, entry)
-		if (d->ifindex == 0 && device_is_of(d, entry)) {
-			*ret = d;
-			return 0;
-		}
+	if (d->ifindex == 0 && device_matches_entry(d, entry)) {
+		*ret = d;
+		return 0;
+	}
 	return device_new(devices, entry, ret);
 }
 
@@ -100,12 +100,13 @@ static int sync_present(struct device *d, const struct nic_link *link)
 	if (r < 0)
 		return r;
 	if (!entry && !d->leaving)
-		device_leave(d, "it was renamed, and nothing in the configuration matches it now; its "
-				"leases continue, and no more are granted");
-	else if (entry && (d->leaving || !device_is_of(d, entry)))
-		device_join(d, entry);
+		device_set_orphaned(
+			d, "it was renamed, and nothing in the configuration matches it now; its "
+			   "leases continue, and no more are granted");
+	else if (entry && (d->leaving || !device_matches_entry(d, entry)))
+		device_set_entry(d, entry);
 	else if (entry && came_up && d->state == DEVICE_DEGRADED)
-		device_configure_again(d); /* there is much that drivers refuse while it is down */
+		device_reconfigure(d); /* there is much that drivers refuse while it is down */
 	return 0;
 }
 
@@ -159,7 +160,7 @@ static void review_missing(struct devices *devices, const struct nic_link *links
 		if (d->ifindex > 0)
 			continue;
 		TAILQ_FOREACH(other, &devices->list, entry)
-			surplus |= other != d && !other->gone && device_is_of(other, &d->config);
+		surplus |= other != d && !other->gone && device_matches_entry(other, &d->config);
 		if (surplus)
 			device_drop(d);
 		else
@@ -205,8 +206,8 @@ int devices_create_missing(struct devices *devices)
 		int r;
 
 		TAILQ_FOREACH(d, &devices->list, entry)
-			if (device_is_of(d, entry))
-				break;
+		if (device_matches_entry(d, entry))
+			break;
 		if (d)
 			continue;
 		r = device_new(devices, entry, &d);
@@ -260,7 +261,7 @@ int devices_sync(struct devices *devices)
 		r = sync_once(devices);
 	} while (r >= 0 && devices->sync_again);
 	devices->syncing = false;
-	receivers_tell(devices);
+	receivers_report(devices);
 	if (r < 0 || devices->open_failed)
 		sync_again_later(devices);
 	else

@@ -7,7 +7,7 @@
 #include "device.h"
 #include "devices.h"
 
-bool device_is_of(const struct device *d, const struct config_interface *c);
+bool device_matches_entry(const struct device *d, const struct config_interface *c);
 /* The first entry that matches; NULL for none. `d`: the device that the link has now, or NULL. */
 const struct config_interface *config_find_interface(const struct config *c,
 						     const struct nic_link *link,

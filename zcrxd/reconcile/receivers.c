@@ -36,7 +36,7 @@ static struct device *find_changed(struct devices *devices)
 	return NULL;
 }
 
-void receivers_tell(struct devices *devices)
+void receivers_report(struct devices *devices)
 {
 	struct device *d;
 	bool any = false;

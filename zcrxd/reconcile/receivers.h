@@ -8,7 +8,7 @@
 #include "device.h"
 
 /* Where it has changed. Not while devices come and go. */
-void receivers_tell(struct devices *devices);
+void receivers_report(struct devices *devices);
 /* The addresses of some device have changed. */
 void receivers_addresses_changed(struct devices *devices, unsigned ifindex);
 

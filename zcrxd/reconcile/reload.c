@@ -97,7 +97,7 @@ static int check_dropped(struct devices *devices, const struct config *c, struct
 		if (d->leaving || d->gone || d->ifindex == 0 ||
 		    config_find_interface(c, &d->link, d))
 			continue;
-		r = device_check_settled(d, reterr);
+		r = device_check_idle(d, reterr);
 		if (r != 0)
 			return r;
 		if (d->n_leases > 0)
@@ -127,13 +127,13 @@ static int reload_devices(struct reload *q)
 		}
 		entry = config_find_interface(devices->config, &d->link, d);
 		if (!entry) {
-			device_leave(d, "it is not in the configuration any more");
+			device_set_orphaned(d, "it is not in the configuration any more");
 			continue;
 		}
 		device_set_config(d, entry);
 		if (!d->worker || d->gone)
 			continue;
-		if (device_check_settled(d, &fault) != 0) {
+		if (device_check_idle(d, &fault) != 0) {
 			add_warning(q, device_name(d), fault.message);
 			d->blocked = true; /* when it is confirmed, this is done */
 			continue;

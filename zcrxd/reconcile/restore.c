@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * See restore.h. Here: the order of a way back, on the loop. What the worker does is
- * reconcile/go-back.c's; the time to confirm is reconcile/confirm.c's.
+ * reconcile/restore-job.c's; the time to confirm is reconcile/confirm.c's.
  */
 #include <assert.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "drain.h"
 #include "drift-watch.h"
 #include "flow-guard.h"
-#include "go-back.h"
+#include "restore-job.h"
 #include "leases.h"
 #include "log.h"
 #include "origin.h"
@@ -20,7 +20,7 @@
 
 struct back {
 	struct device *device;
-	struct go_back job;
+	struct restore_job job;
 	unsigned generation; /* the device may have come back as another interface meanwhile */
 	unsigned n_waiting; /* leases that have to end, and one */
 	bool stuck;	    /* one of them does not end */
@@ -30,11 +30,11 @@ struct back {
 
 static void back_free(struct back *b)
 {
-	go_back_done(&b->job);
+	restore_job_done(&b->job);
 	free(b);
 }
 
-int device_check_settled(const struct device *d, struct fault *reterr)
+int device_check_idle(const struct device *d, struct fault *reterr)
 {
 	if (d->going_back)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "going-back",
@@ -70,7 +70,7 @@ static void device_hold(struct device *d, enum origin_held held)
 		text = NULL;
 	reason = text ?: "It was restored, and is unmanaged.";
 	d->held = true;
-	device_retry_over(d);
+	device_retry_done(d);
 	inventory_done(&d->inventory);
 	inventory_init(&d->inventory);
 	d->memory = (struct nic_quirks) {};
@@ -80,12 +80,12 @@ static void device_hold(struct device *d, enum origin_held held)
 	device_announce(d, "restored", reason);
 }
 
-void device_leave_alone(struct device *d, const struct origin *o)
+void device_set_unmanaged(struct device *d, const struct origin *o)
 {
 	if (!o->has_back)
 		device_hold(d, o->held);
 	else if (!d->going_back && d->confirm_until == 0) /* else there is time yet */
-		device_put_back(d);
+		device_roll_back(d);
 }
 
 static void back_failed(struct back *b, const char *reason)
@@ -97,19 +97,19 @@ static void back_failed(struct back *b, const char *reason)
 	device_announce(d, "failed", reason);
 	set_state(d, reason);
 	if (b->job.lost)
-		device_forget_confirmation(d);
+		device_clear_confirmation(d);
 	if (b->job.stop || b->job.lost)
 		return;
-	if (b->job.to == BACK_TO_UNCONFIRMED)
+	if (b->job.to == ROLLBACK_UNCONFIRMED)
 		device_retry_confirmation(d);
 	else
-		device_configure_again(d);
+		device_reconfigure(d);
 }
 
 static void back_adopt(struct back *b)
 {
 	struct device *d = b->device;
-	struct go_back *job = &b->job;
+	struct restore_job *job = &b->job;
 
 	if (job->state)
 		device_set_observed(d, TAKE_PTR(job->state));
@@ -125,7 +125,7 @@ static void back_adopt(struct back *b)
 								: strerror(job->r < 0 ? -job->r : EIO));
 		return;
 	}
-	device_forget_confirmation(d);
+	device_clear_confirmation(d);
 	if (job->held != HELD_NOT)
 		device_hold(d, job->held);
 	else
@@ -154,14 +154,14 @@ static void on_back(void *data)
 	struct device *d = b->device;
 
 	back_finish(b);
-	device_end_if_over(d);
+	device_maybe_free(d);
 }
 
 static void run_back(struct nic *nic, void *data)
 {
 	struct back *b = data;
 
-	go_back_run(nic, &b->job);
+	restore_job_run(nic, &b->job);
 }
 
 /* ---------------------------------------------------------------------------- leases first */
@@ -222,7 +222,7 @@ static void end_leases(struct back *b)
 	}
 }
 
-static int back_new(struct device *d, const struct back_request *request, struct back **ret)
+static int back_new(struct device *d, const struct restore_request *request, struct back **ret)
 {
 	struct back *b = calloc(1, sizeof(*b));
 
@@ -240,7 +240,7 @@ static int back_new(struct device *d, const struct back_request *request, struct
 	return 0;
 }
 
-int device_go_back(struct device *d, const struct back_request *request, device_done done,
+int device_restore(struct device *d, const struct restore_request *request, device_done done,
 		   void *userdata, struct fault *reterr)
 {
 	struct back *b;
@@ -249,7 +249,7 @@ int device_go_back(struct device *d, const struct back_request *request, device_
 	if (!d->worker || d->gone)
 		return -ENODEV;
 	if (d->going_back)
-		return device_check_settled(d, reterr);
+		return device_check_idle(d, reterr);
 	if (d->n_leases > 0 && !request->force)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "leased",
 				 "%s has %u lease%s (zcrxctl leases). Nothing was changed. To end them and "
@@ -262,7 +262,7 @@ int device_go_back(struct device *d, const struct back_request *request, device_
 	b->userdata = userdata;
 	d->going_back = true;
 	d->blocked = false;
-	device_retry_over(d);
+	device_retry_done(d);
 	drift_reset(d); /* what it differs in from now on is no drift */
 	set_state(d, "it is being restored");
 	end_leases(b);
@@ -270,13 +270,13 @@ int device_go_back(struct device *d, const struct back_request *request, device_
 	return 0;
 }
 
-void device_put_back(struct device *d)
+void device_roll_back(struct device *d)
 {
-	const struct back_request request = { .to = BACK_TO_UNCONFIRMED, .force = true };
+	const struct restore_request request = { .to = ROLLBACK_UNCONFIRMED, .force = true };
 	_cleanup_fault_ struct fault fault = {};
 	int r;
 
-	r = device_go_back(d, &request, NULL, NULL, &fault);
+	r = device_restore(d, &request, NULL, NULL, &fault);
 	if (r == 0)
 		return;
 	log_error("Cannot put %s back: %s", d->name, r > 0 ? fault.message : strerror(-r));
@@ -298,7 +298,9 @@ static void on_stopped(struct device *d, const struct device_report *report, voi
 static void stop_one(struct device *d, bool restart)
 {
 	struct devices *devices = d->devices;
-	struct back_request request = { .to = BACK_TO_UNCONFIRMED, .force = true, .stop = true };
+	struct restore_request request = { .to = ROLLBACK_UNCONFIRMED,
+					   .force = true,
+					   .stop = true };
 	_cleanup_fault_ struct fault fault = {};
 	int r;
 
@@ -308,13 +310,13 @@ static void stop_one(struct device *d, bool restart)
 		flow_guard_set(d);
 	devices->n_stopping++;
 	if (d->confirm_until > 0)
-		r = device_go_back(d, &request, on_stopped, devices, &fault);
+		r = device_restore(d, &request, on_stopped, devices, &fault);
 	else if (d->held)
-		r = device_release(d, on_stopped, devices);
+		r = device_clear_unmanaged(d, on_stopped, devices);
 	else if (devices->config->on_stop == ON_STOP_RESTORE && !restart && !d->leaving &&
 		 d->ifindex != SOFTWARE_IFINDEX) {
-		request.to = BACK_TO_FOUND;
-		r = device_go_back(d, &request, on_stopped, devices, &fault);
+		request.to = RESTORE_BASELINE;
+		r = device_restore(d, &request, on_stopped, devices, &fault);
 	} else {
 		devices->n_stopping--;
 		return;

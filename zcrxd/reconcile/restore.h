@@ -13,25 +13,25 @@
 
 struct origin;
 
-enum back_to {
-	BACK_TO_FOUND,	     /* before the first change */
-	BACK_TO_UNCONFIRMED, /* before the change that waits for its confirmation */
+enum restore_goal {
+	RESTORE_BASELINE,     /* before the first change */
+	ROLLBACK_UNCONFIRMED, /* before the change that waits for its confirmation */
 };
 
-struct back_request {
-	enum back_to to;
+struct restore_request {
+	enum restore_goal to;
 	bool force; /* end leases, interrupt the default route */
 	bool stop;  /* the daemon ends: the next one may configure what was restored */
 };
 
 /* WRONG_STATE: leases are held and it is not forced, or it is on its way back already. `done` is
  * called once unless this fails. */
-int device_go_back(struct device *d, const struct back_request *request, device_done done,
+int device_restore(struct device *d, const struct restore_request *request, device_done done,
 		   void *userdata, struct fault *reterr);
 
 /* WRONG_STATE unless it may be configured on request: nothing waits for a confirmation, and it is
  * not on its way back. */
-int device_check_settled(const struct device *d, struct fault *reterr);
+int device_check_idle(const struct device *d, struct fault *reterr);
 
 /* What was applied goes back at this time (realtime) unless it is confirmed. */
 void device_await_confirmation(struct device *d, uint64_t until_usec);
@@ -40,19 +40,19 @@ int device_confirm(struct device *d, device_done done, void *userdata, struct fa
 /* Putting it back failed: again in a while. */
 void device_retry_confirmation(struct device *d);
 /* It is missing now, or about to be freed. */
-void device_forget_confirmation(struct device *d);
+void device_clear_confirmation(struct device *d);
 
 /* What nobody has confirmed goes back now; again in a while if that fails. */
-void device_put_back(struct device *d);
+void device_roll_back(struct device *d);
 
 /* It was left alone, for what an earlier act on it has noted. */
-void device_leave_alone(struct device *d, const struct origin *o);
+void device_set_unmanaged(struct device *d, const struct origin *o);
 
 /* At start: interfaces that an earlier daemon has left to be put back, and that no entry matches. */
-int devices_take_up_unfinished(struct devices *devices);
+int devices_resume_rollbacks(struct devices *devices);
 
 /* It is not held any more, for the next daemon. */
-int device_release(struct device *d, device_done done, void *userdata);
+int device_clear_unmanaged(struct device *d, device_done done, void *userdata);
 
 /* SIGTERM: what has to go back does, now. `restart`: another zcrxd follows at once. */
 void devices_stop(struct devices *devices, bool restart);

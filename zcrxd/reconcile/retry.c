@@ -51,7 +51,7 @@ void device_retry(struct device *d)
 		log_errno(r, "Cannot arm a timer for %s", d->name);
 }
 
-void device_retry_over(struct device *d)
+void device_retry_done(struct device *d)
 {
 	d->retry = sd_event_source_disable_unref(d->retry);
 	d->n_retries = 0;

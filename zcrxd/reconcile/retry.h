@@ -15,6 +15,6 @@ struct device;
 /* Something of this device failed: again after a while, which is longer each time. */
 void device_retry(struct device *d);
 /* It is as it should be, or left to a person: no further try, and the next failure is the first again. */
-void device_retry_over(struct device *d);
+void device_retry_done(struct device *d);
 /* When something is tried next, by itself: CLOCK_MONOTONIC, 0 for not. */
 uint64_t device_next_try(const struct device *d);

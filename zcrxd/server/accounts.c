@@ -116,7 +116,7 @@ static int on_done(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	return 0;
 }
 
-static int on_patience_lost(sd_event_source *s, uint64_t usec, void *userdata)
+static int on_describe_timeout(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct accounts *a = userdata;
 
@@ -180,7 +180,7 @@ static void scan_start(struct accounts *a)
 	r = sd_event_add_io(event, &a->done, a->look->done_fd, EPOLLIN, on_done, a);
 	if (r >= 0)
 		r = sd_event_add_time_relative(event, &a->patience, CLOCK_MONOTONIC,
-					       ACCOUNTS_PATIENCE_USEC, 0, on_patience_lost, a);
+					       ACCOUNTS_PATIENCE_USEC, 0, on_describe_timeout, a);
 	if (r >= 0)
 		r = scan_run(a->look);
 	if (r >= 0)

@@ -36,7 +36,7 @@ int plan_append(struct plan *plan, struct plan *next)
 {
 	size_t n = plan->n_steps + next->n_steps;
 	struct step *steps = reallocarray(plan->steps, n + 1, sizeof(*steps));
-	struct waiting_step *waiting = plan->waiting;
+	struct pending_step *waiting = plan->waiting;
 	size_t n_waiting = plan->n_waiting;
 
 	if (!steps)
@@ -64,7 +64,7 @@ bool step_disturbs(enum step_op op, const char *driver)
 	return driver_effect(driver, op) != EFFECT_NONE;
 }
 
-struct builder builder_new(const struct nic_state *state, const struct held_queues *held,
+struct builder builder_new(const struct nic_state *state, const struct busy_queues *held,
 			   struct fault *reterr)
 {
 	struct builder b = { .state = state, .plan = calloc(1, sizeof(*b.plan)), .reterr = reterr };
@@ -138,11 +138,11 @@ int builder_add(struct builder *b, const struct step *step)
 
 int builder_wait(struct builder *b, const struct step *step, uint32_t first, uint32_t end)
 {
-	struct waiting_step *w = &b->plan->waiting[b->plan->n_waiting];
+	struct pending_step *w = &b->plan->waiting[b->plan->n_waiting];
 
 	assert(b->plan->n_waiting < STEPS_MAX);
 	b->plan->n_waiting++;
-	*w = (struct waiting_step) { .step = *step };
+	*w = (struct pending_step) { .step = *step };
 	w->queues = calloc(b->held.n + 1, sizeof(*w->queues));
 	if (!w->queues)
 		return -ENOMEM;

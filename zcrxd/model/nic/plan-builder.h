@@ -9,13 +9,13 @@
 
 struct builder {
 	const struct nic_state *state;
-	struct held_queues held;
+	struct busy_queues held;
 	bool all_wait; /* for them, whatever it is */
 	struct plan *plan;
 	struct fault *reterr;
 };
 
-struct builder builder_new(const struct nic_state *state, const struct held_queues *held,
+struct builder builder_new(const struct nic_state *state, const struct busy_queues *held,
 			   struct fault *reterr);
 
 /* Both take the tables of `step`, also where they fail: -ENOMEM. builder_add() has it wait for

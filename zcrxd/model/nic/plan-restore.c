@@ -87,7 +87,7 @@ static int restore_split(struct builder *b, const struct nic_state *found)
 }
 
 int plan_restore(const struct nic_state *found, const struct nic_state *state,
-		 const struct held_queues *held, struct plan **ret, struct fault *reterr)
+		 const struct busy_queues *held, struct plan **ret, struct fault *reterr)
 {
 	struct builder b = builder_new(state, held, reterr);
 	_cleanup_(plan_freep) struct plan *plan = b.plan;

@@ -172,7 +172,7 @@ static int plan_software(struct builder *b, unsigned queues)
 }
 
 int plan_build(const struct config_interface *config, const struct nic_state *state,
-	       const struct held_queues *held, struct plan **ret, struct fault *reterr)
+	       const struct busy_queues *held, struct plan **ret, struct fault *reterr)
 {
 	struct builder b = builder_new(state, held, reterr);
 	_cleanup_(plan_freep) struct plan *plan = b.plan;

@@ -47,13 +47,13 @@ struct carve_out {
 };
 
 /* Carved-out queues that are in use. They are never disturbed, and RSS never leads to them. */
-struct held_queues {
+struct busy_queues {
 	const uint32_t *queues;
 	size_t n;
 };
 
 /* What cannot be done before these queues are given back. */
-struct waiting_step {
+struct pending_step {
 	struct step step;
 	uint32_t *queues;
 	size_t n_queues;
@@ -63,7 +63,7 @@ struct plan {
 	struct carve_out carve_out; /* after `steps`, while `waiting` wait */
 	struct step *steps;	    /* to be done now, in this order */
 	size_t n_steps;
-	struct waiting_step *waiting;
+	struct pending_step *waiting;
 	size_t n_waiting;
 };
 
@@ -80,14 +80,14 @@ int plan_append(struct plan *plan, struct plan *next);
  * becomes a step nevertheless: its refusal carries the kernel's own words.
  */
 int plan_build(const struct config_interface *config, const struct nic_state *state,
-	       const struct held_queues *held, struct plan **ret, struct fault *reterr);
+	       const struct busy_queues *held, struct plan **ret, struct fault *reterr);
 
 /*
  * Back to what was found. Only what the steps above change is looked at. There is no carve-out
  * afterwards; with queues held, whatever would touch them waits.
  */
 int plan_restore(const struct nic_state *found, const struct nic_state *state,
-		 const struct held_queues *held, struct plan **ret, struct fault *reterr);
+		 const struct busy_queues *held, struct plan **ret, struct fault *reterr);
 
 /* What a step does to a NIC, as the kernel would do it (an RSS table that was never set follows the
  * channels; a set one stays), or -EINVAL and no change where the kernel would refuse. The simulated

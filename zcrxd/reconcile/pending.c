@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See waiting.h. Leases are asked for by queue when something is said of them: they come and go while
- * a plan is made.
+ * See pending.h. Leases are asked for by queue when something is said of them: they come and go
+ * while a plan is made.
  */
 #include <errno.h>
 #include <inttypes.h>
 
 #include "leases.h"
-#include "waiting.h"
+#include "pending.h"
 
 static const struct lease *lease_on(const struct device *d, uint32_t queue)
 {
@@ -28,7 +28,7 @@ static bool is_somebodys(const struct device *d, uint32_t queue)
 	       !nic_state_queue_clean(d->observed, queue) && !lease_on(d, queue);
 }
 
-int waiting_held(const struct device *d, uint32_t **ret, size_t *ret_n)
+int device_busy_queues(const struct device *d, uint32_t **ret, size_t *ret_n)
 {
 	const struct carve_out *c = &d->inventory.carve_out;
 	uint32_t *queues;
@@ -54,14 +54,14 @@ int device_plan(const struct device *d, struct plan **ret, struct fault *reterr)
 {
 	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
 	_cleanup_free_ uint32_t *queues = NULL;
-	struct held_queues held = {};
+	struct busy_queues held = {};
 	int r;
 
 	if (!d->observed)
 		return -ENODEV;
 	r = nic_state_copy(d->observed, &state);
 	if (r == 0)
-		r = waiting_held(d, &queues, &held.n);
+		r = device_busy_queues(d, &queues, &held.n);
 	if (r != 0)
 		return r;
 	held.queues = queues;
@@ -69,7 +69,7 @@ int device_plan(const struct device *d, struct plan **ret, struct fault *reterr)
 	return plan_build(&d->config, state, &held, ret, reterr);
 }
 
-int waiting_leases(const struct device *d, const struct waiting_step *w, uint32_t **ret,
+int pending_leases(const struct device *d, const struct pending_step *w, uint32_t **ret,
 		   size_t *ret_n)
 {
 	uint32_t *ids = calloc(w->n_queues + 1, sizeof(*ids));
@@ -92,7 +92,7 @@ int waiting_leases(const struct device *d, const struct waiting_step *w, uint32_
 }
 
 static void put_queues_of(FILE *f, const struct lease *l, const struct device *d,
-			  const struct waiting_step *w)
+			  const struct pending_step *w)
 {
 	const char *separator = "";
 
@@ -103,14 +103,14 @@ static void put_queues_of(FILE *f, const struct lease *l, const struct device *d
 		}
 }
 
-static int put_waiting(FILE *f, const struct device *d, const struct waiting_step *w)
+static int put_waiting(FILE *f, const struct device *d, const struct pending_step *w)
 {
 	_cleanup_free_ uint32_t *ids = NULL;
 	const char *separator = " for ";
 	size_t n;
 	int r;
 
-	r = waiting_leases(d, w, &ids, &n);
+	r = pending_leases(d, w, &ids, &n);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
@@ -136,7 +136,7 @@ static int finish(FILE *f, char **text, int r, char **ret)
 	return 0;
 }
 
-int waiting_format(const struct device *d, const struct waiting_step *w, char **ret)
+int pending_format(const struct device *d, const struct pending_step *w, char **ret)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
@@ -148,7 +148,7 @@ int waiting_format(const struct device *d, const struct waiting_step *w, char **
 	return finish(f, &text, put_waiting(f, d, w), ret);
 }
 
-int waiting_describe(const struct device *d, const struct plan *plan, char **ret)
+int pending_describe(const struct device *d, const struct plan *plan, char **ret)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
@@ -158,7 +158,7 @@ int waiting_describe(const struct device *d, const struct plan *plan, char **ret
 	if (!f)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < plan->n_waiting; i++) {
-		const struct waiting_step *w = &plan->waiting[i];
+		const struct pending_step *w = &plan->waiting[i];
 		_cleanup_free_ char *from = NULL, *to = NULL;
 
 		r = step_value_format(w->step.op, &w->step.from, &from);

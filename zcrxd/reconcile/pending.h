@@ -8,13 +8,13 @@
 #include "device.h"
 
 /* Leased queues, and those that are withheld because somebody else has bound them. */
-int waiting_held(const struct device *d, uint32_t **ret, size_t *ret_n);
+int device_busy_queues(const struct device *d, uint32_t **ret, size_t *ret_n);
 /* What would bring it from what was observed last to its configuration. */
 int device_plan(const struct device *d, struct plan **ret, struct fault *reterr);
 /* The ids of the leases that a step waits for, each once; in the order of their queues. */
-int waiting_leases(const struct device *d, const struct waiting_step *w, uint32_t **ret,
+int pending_leases(const struct device *d, const struct pending_step *w, uint32_t **ret,
 		   size_t *ret_n);
 /* "Waits for lease 0000002a (queue 7), and for queue 6, which is quarantined." */
-int waiting_format(const struct device *d, const struct waiting_step *w, char **ret);
+int pending_format(const struct device *d, const struct pending_step *w, char **ret);
 /* Of all of the plan, as a reason. */
-int waiting_describe(const struct device *d, const struct plan *plan, char **ret);
+int pending_describe(const struct device *d, const struct plan *plan, char **ret);

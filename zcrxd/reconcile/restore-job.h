@@ -8,8 +8,8 @@
 #include "origin.h"
 #include "restore.h"
 
-struct go_back {
-	enum back_to to;
+struct restore_job {
+	enum restore_goal to;
 	bool force, stop;
 	char *path; /* of the file that says where to */
 
@@ -24,5 +24,5 @@ struct go_back {
 	int note_error;	 /* it is back, and that could not be noted */
 };
 
-void go_back_run(struct nic *nic, struct go_back *g);
-void go_back_done(struct go_back *g);
+void restore_job_run(struct nic *nic, struct restore_job *g);
+void restore_job_done(struct restore_job *g);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See go-back.h.
+ * See restore-job.h.
  */
 #include <errno.h>
 
-#include "go-back.h"
+#include "restore-job.h"
 
-void go_back_done(struct go_back *g)
+void restore_job_done(struct restore_job *g)
 {
 	free(g->path);
 	free(g->set_aside);
@@ -17,21 +17,21 @@ void go_back_done(struct go_back *g)
 	nic_state_free(g->state);
 }
 
-static int observe(struct nic *nic, struct go_back *g)
+static int observe(struct nic *nic, struct restore_job *g)
 {
 	g->state = nic_state_free(g->state);
 	return nic->ops->observe(nic, &g->state, &g->fault);
 }
 
-static int note(struct nic *nic, struct go_back *g, const struct origin *o)
+static int note(struct nic *nic, struct restore_job *g, const struct origin *o)
 {
 	return origin_write(g->path, nic->ifindex, g->state->driver, o);
 }
 
 /* From here on a daemon that is killed is followed by one that goes on with it. */
-static int note_decision(struct nic *nic, struct go_back *g, struct origin *o)
+static int note_decision(struct nic *nic, struct restore_job *g, struct origin *o)
 {
-	bool restore = g->to == BACK_TO_FOUND && !g->stop && o->has_found;
+	bool restore = g->to == RESTORE_BASELINE && !g->stop && o->has_found;
 	int r;
 
 	if (!restore && !o->configured)
@@ -55,7 +55,7 @@ static int note_decision(struct nic *nic, struct go_back *g, struct origin *o)
 
 /* Some drivers do with a step what was not asked for, such as a new RSS table for other channels: what
  * is left after the plan is another one. */
-static int apply(struct nic *nic, struct go_back *g, const struct nic_settings *to)
+static int apply(struct nic *nic, struct restore_job *g, const struct nic_settings *to)
 {
 	_cleanup_(plan_freep) struct plan *rest = NULL;
 	struct step_result *results;
@@ -76,7 +76,7 @@ static int apply(struct nic *nic, struct go_back *g, const struct nic_settings *
 	return r != 0 ? r : observe(nic, g);
 }
 
-static int change(struct nic *nic, struct go_back *g, const struct nic_settings *to)
+static int change(struct nic *nic, struct restore_job *g, const struct nic_settings *to)
 {
 	int r;
 
@@ -95,9 +95,9 @@ static int change(struct nic *nic, struct go_back *g, const struct nic_settings 
 }
 
 /* What was decided is done. */
-static void note_success(struct nic *nic, struct go_back *g, struct origin *o)
+static void note_success(struct nic *nic, struct restore_job *g, struct origin *o)
 {
-	bool restored = g->to == BACK_TO_FOUND || o->back_usec == 0;
+	bool restored = g->to == RESTORE_BASELINE || o->back_usec == 0;
 	struct nic_settings now = {};
 	int r;
 
@@ -111,15 +111,15 @@ static void note_success(struct nic *nic, struct go_back *g, struct origin *o)
 	}
 	nic_settings_done(&now);
 	o->held = HELD_NOT;
-	if (!g->stop || g->to == BACK_TO_UNCONFIRMED)
+	if (!g->stop || g->to == ROLLBACK_UNCONFIRMED)
 		o->held = g->held = restored ? HELD_RESTORED : HELD_UNCONFIRMED;
 	g->note_error = r < 0 ? r : note(nic, g, o);
 }
 
 /* It stays as it is; what nobody has confirmed goes on waiting to be put back. */
-static void note_failure(struct nic *nic, struct go_back *g, struct origin *o)
+static void note_failure(struct nic *nic, struct restore_job *g, struct origin *o)
 {
-	if (g->to == BACK_TO_UNCONFIRMED || g->stop || !o->has_back)
+	if (g->to == ROLLBACK_UNCONFIRMED || g->stop || !o->has_back)
 		return;
 	nic_settings_done(&o->back);
 	o->has_back = false;
@@ -127,7 +127,7 @@ static void note_failure(struct nic *nic, struct go_back *g, struct origin *o)
 	g->note_error = note(nic, g, o);
 }
 
-void go_back_run(struct nic *nic, struct go_back *g)
+void restore_job_run(struct nic *nic, struct restore_job *g)
 {
 	_cleanup_origin_ struct origin o = {};
 	const struct nic_settings *to;
@@ -138,11 +138,11 @@ void go_back_run(struct nic *nic, struct go_back *g)
 				   &g->fault);
 	if (g->r != 0)
 		return;
-	if (g->to == BACK_TO_UNCONFIRMED)
+	if (g->to == ROLLBACK_UNCONFIRMED)
 		to = o.has_back ? &o.back : NULL;
 	else
 		to = o.has_found ? &o.found : NULL;
-	g->lost = g->to == BACK_TO_UNCONFIRMED && !to;
+	g->lost = g->to == ROLLBACK_UNCONFIRMED && !to;
 	if (g->lost)
 		g->r = fault_set(&g->fault, ZCRX_WRONG_STATE, "lost",
 				 "Its baseline is lost; %s is left unchanged. See zcrxctl "
