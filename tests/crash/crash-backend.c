@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "crash-backend.h"
-#include "origin.h"
+#include "baseline.h"
 
 /* Shared with the processes that register, and with who arms us. */
 static struct crash {
@@ -103,18 +103,18 @@ int __wrap_state_write(const char *path, const char *record)
 	return r;
 }
 
-int __real_origin_write(const char *path, unsigned ifindex, const char *driver,
-			const struct origin *o);
-int __wrap_origin_write(const char *path, unsigned ifindex, const char *driver,
-			const struct origin *o);
+int __real_baseline_write(const char *path, unsigned ifindex, const char *driver,
+			  const struct baseline *o);
+int __wrap_baseline_write(const char *path, unsigned ifindex, const char *driver,
+			  const struct baseline *o);
 
-int __wrap_origin_write(const char *path, unsigned ifindex, const char *driver,
-			const struct origin *o)
+int __wrap_baseline_write(const char *path, unsigned ifindex, const char *driver,
+			  const struct baseline *o)
 {
 	int r;
 
 	crash_point();
-	r = __real_origin_write(path, ifindex, driver, o);
+	r = __real_baseline_write(path, ifindex, driver, o);
 	crash_point();
 	return r;
 }

@@ -2,8 +2,9 @@
 /*
  * A backend around another one that kills the daemon at the N-th point: before and after every
  * operation that changes or asks the kernel, and before and after every write of the state file
- * or of a NIC's past (link with --wrap=state_write, --wrap=origin_write). N comes from crash_arm, or from a file, which may appear at any
- * time: counting begins there. It is removed at the moment of death, so that the next daemon lives.
+ * or of a NIC's past (link with --wrap=state_write, --wrap=baseline_write). N comes from crash_arm,
+ * or from a file, which may appear at any time: counting begins there. It is removed at the moment
+ * of death, so that the next daemon lives.
  */
 #pragma once
 

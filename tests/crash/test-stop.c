@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <sys/wait.h>
 
-#include "origin.h"
+#include "baseline.h"
 #include "sim-internal.h"
 #include "world.h"
 
@@ -357,7 +357,7 @@ static void test_report_applies(void **state)
 	(void)state;
 	/* Nothing is known of it: it is the first start. */
 	world_kill(&w);
-	assert_int_equal(origin_path(w.d.directory, SIM0, &path), 0);
+	assert_int_equal(baseline_path(w.d.directory, SIM0, &path), 0);
 	assert_int_equal(unlink(path), 0);
 	change(&set);
 	start_again();

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <time.h>
 
-#include "origin.h"
+#include "baseline.h"
 #include "state-file.h"
 #include "store.h"
 #include "world.h"
@@ -104,23 +104,24 @@ static void print_software(FILE *out, struct world *w)
 }
 
 /* What is known of where it came from. */
-static void read_origin(struct world *w, struct origin *ret)
+static void read_origin(struct world *w, struct baseline *ret)
 {
 	_cleanup_free_ char *path = NULL, *set_aside = NULL;
 
-	assert_int_equal(origin_path(w->d.directory, SIM0, &path), 0);
-	assert_int_equal(origin_read(path, SIM0, "simulated", ret, &set_aside, NULL), 0);
+	assert_int_equal(baseline_path(w->d.directory, SIM0, &path), 0);
+	assert_int_equal(baseline_read(path, SIM0, "simulated", ret, &set_aside, NULL), 0);
 	if (set_aside)
 		fail_msg("%s", set_aside);
 }
 
 static void print_origin(FILE *out, struct world *w)
 {
-	_cleanup_origin_ struct origin o = {};
+	_cleanup_origin_ struct baseline o = {};
 
 	read_origin(w, &o);
 	fprintf(out, "came from %s%s; %s\n", o.has_found ? "something else" : "itself",
-		o.has_back ? ", unconfirmed" : "", (const char *[]){ "not held", "put back", "not confirmed" }[o.held]);
+		o.has_rollback ? ", unconfirmed" : "",
+		(const char *[]) { "not held", "put back", "not confirmed" }[o.unmanaged]);
 }
 
 static void print_links(FILE *out, struct world *w)
@@ -223,10 +224,10 @@ static void read_record(struct world *w, struct record *ret)
 bool world_is_quiet(struct world *w)
 {
 	_cleanup_record_ struct record record = {};
-	_cleanup_origin_ struct origin o = {};
+	_cleanup_origin_ struct baseline o = {};
 
 	read_origin(w, &o);
-	if (o.has_back && o.back_usec == 0)
+	if (o.has_rollback && o.rollback_usec == 0)
 		return false;
 	read_record(w, &record);
 	for (size_t i = 0; i < record.n_leases; i++) {

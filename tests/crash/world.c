@@ -15,7 +15,7 @@
 
 #include "crash-backend.h"
 #include "manager.h"
-#include "origin.h"
+#include "baseline.h"
 #include "shared-heap.h"
 #include "sim-internal.h"
 #include "state-file.h"
@@ -300,7 +300,7 @@ static void unlink_past(struct world *w)
 {
 	_cleanup_free_ char *path = NULL;
 
-	assert_int_equal(origin_path(w->d.directory, SIM0, &path), 0);
+	assert_int_equal(baseline_path(w->d.directory, SIM0, &path), 0);
 	unlink(path);
 }
 

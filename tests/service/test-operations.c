@@ -23,10 +23,10 @@
 #include "harness.h"
 #include "instance-lock.h"
 #include "listener.h"
-#include "origin.h"
+#include "baseline.h"
 #include "record.h"
 #include "regular-file.h"
-#include "sealed-file.h"
+#include "checked-file.h"
 #include "server.h"
 #include "state-file.h"
 
@@ -306,7 +306,7 @@ static void test_unreadable(void **state)
 {
 	_cleanup_free_ char *path = in_directory("state"), *found = NULL, *record = lease_record(0, "");
 	struct leases leases = { .state_path = path };
-	struct origin o = { .held = HELD_RESTORED };
+	struct baseline o = { .unmanaged = UNMANAGED_RESTORED };
 	_cleanup_fault_ struct fault fault = {}, other = {}, third = {};
 	_cleanup_record_ struct record read = {};
 	_cleanup_free_ char *set_aside = NULL;
@@ -316,14 +316,14 @@ static void test_unreadable(void **state)
 	int r[3];
 
 	(void)state;
-	assert_int_equal(origin_path(directory, SIM0, &found), 0);
+	assert_int_equal(baseline_path(directory, SIM0, &found), 0);
 	assert_int_equal(state_write(path, record), 0);
-	assert_int_equal(origin_write(found, SIM0, "simulated", &o), 0);
-	origin_done(&o);
+	assert_int_equal(baseline_write(found, SIM0, "simulated", &o), 0);
+	baseline_done(&o);
 	exhaust(&before);
 	r[0] = leases_read_record(&leases, &none, &read, &fault);
-	r[1] = origin_read(found, SIM0, "simulated", &o, &set_aside, &other);
-	r[2] = origin_sweep(directory, &third);
+	r[1] = baseline_read(found, SIM0, "simulated", &o, &set_aside, &other);
+	r[2] = baseline_remove_stale(directory, &third);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(r[i], ZCRX_KERNEL_REJECTED);
@@ -344,7 +344,8 @@ static void test_unreadable_by_its_owner(void **state)
 	_cleanup_fault_ struct fault fault = {};
 
 	(void)state;
-	assert_int_equal(sealed_refuse_unreadable(path, -EACCES, "it", &fault), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(checked_file_refuse_unreadable(path, -EACCES, "it", &fault),
+			 ZCRX_KERNEL_REJECTED);
 	expect_said(fault.message, "chown -R zcrxd: ");
 	expect_said(fault.message, "theirs && chmod -R u+rwX ");
 }
@@ -414,13 +415,13 @@ static void test_expiry(void **state)
 
 static uint64_t back_of(const char *text)
 {
-	struct origin o = {};
+	struct baseline o = {};
 	uint64_t usec;
 	bool same;
 
-	assert_int_equal(origin_parse(text, SIM0, "simulated", &o, &same), 0);
-	usec = o.back_usec;
-	origin_done(&o);
+	assert_int_equal(baseline_parse(text, SIM0, "simulated", &o, &same), 0);
+	usec = o.rollback_usec;
+	baseline_done(&o);
 	return usec;
 }
 

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "harness.h"
-#include "origin.h"
+#include "baseline.h"
 
 #define OURS(name) "io.zcrx.Manager." name
 
@@ -281,16 +281,17 @@ static void prepare_configured(struct daemon *d)
 static void test_configured_before(void **state)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
-	const struct origin o = { .has_found = true, .found.has_channels = true,
-				  .found.channels.combined = 4 };
+	const struct baseline o = { .has_found = true,
+				    .found.has_channels = true,
+				    .found.channels.combined = 4 };
 	_cleanup_free_ char *path = NULL;
 	sd_json_variant *reply;
 	struct daemon d;
 
 	(void)state;
 	prepare_configured(&d);
-	assert_int_equal(origin_path(d.directory, SIM0, &path), 0);
-	assert_int_equal(origin_write(path, SIM0, "simulated", &o), 0);
+	assert_int_equal(baseline_path(d.directory, SIM0, &path), 0);
+	assert_int_equal(baseline_write(path, SIM0, "simulated", &o), 0);
 	daemon_run(&d);
 	link = daemon_connect(&d);
 	expect_state(link, "configured", "");

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "harness.h"
-#include "origin.h"
+#include "baseline.h"
 #include "sim-internal.h"
 
 #define WRONG_STATE   "io.zcrx.Manager.WrongState"
@@ -92,13 +92,13 @@ static void wait_until_as_found(void)
 	fail_msg("it is not restored");
 }
 
-static struct origin noted(void)
+static struct baseline noted(void)
 {
 	_cleanup_free_ char *path = NULL, *set_aside = NULL;
-	struct origin o;
+	struct baseline o;
 
-	assert_int_equal(origin_path(d.directory, SIM0, &path), 0);
-	assert_int_equal(origin_read(path, SIM0, "simulated", &o, &set_aside, NULL), 0);
+	assert_int_equal(baseline_path(d.directory, SIM0, &path), 0);
+	assert_int_equal(baseline_read(path, SIM0, "simulated", &o, &set_aside, NULL), 0);
 	assert_null(set_aside);
 	return o;
 }
@@ -154,19 +154,19 @@ static void test_restore(void **state)
 static void test_a_new_baseline_after_restore(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
-	struct origin o;
+	struct baseline o;
 
 	(void)state;
 	start();
 	o = noted();
-	assert_true(o.has_found && !o.has_back && !o.held);
+	assert_true(o.has_found && !o.has_rollback && !o.unmanaged);
 	assert_int_equal(o.found.channels.combined, 4);
 	assert_null(o.found.rss);
-	origin_done(&o);
+	baseline_done(&o);
 	assert_null(call(admin, "Restore", NULL, "{\"interface\":\"sim0\"}"));
 	o = noted();
-	assert_true(!o.has_found && !o.has_back && o.held);
-	origin_done(&o);
+	assert_true(!o.has_found && !o.has_rollback && o.unmanaged);
+	baseline_done(&o);
 	assert_int_equal(sim_foreign_step(d.sim, SIM0, &(struct step){ .op = STEP_CHANNELS,
 							 .to.channels.combined = 6 }), 0);
 	assert_null(call(admin, "Apply", NULL, "{}"));
@@ -333,7 +333,7 @@ static const char *try_for(uint64_t usec, sd_json_variant **ret)
 static void test_confirm(void **state)
 {
 	sd_json_variant *reply;
-	struct origin o;
+	struct baseline o;
 
 	(void)state;
 	start_guarded();
@@ -342,8 +342,8 @@ static void test_confirm(void **state)
 	assert_true(number_of(interface(), "confirmUntilUSec") < UINT64_MAX);
 	expect_configured();
 	o = noted();
-	assert_true(o.has_found && o.has_back && o.back_usec > 0);
-	origin_done(&o);
+	assert_true(o.has_found && o.has_rollback && o.rollback_usec > 0);
+	baseline_done(&o);
 
 	assert_string_equal(try_for(HOUR, &reply), WRONG_STATE);
 	assert_string_equal(text_of(reply, "state"), "unconfirmed");
@@ -358,8 +358,8 @@ static void test_confirm(void **state)
 	assert_string_equal(sd_json_variant_string(sd_json_variant_by_index(reply, 0)), "sim0");
 	assert_null(sd_json_variant_by_key(interface(), "confirmUntilUSec"));
 	o = noted();
-	assert_true(o.has_found && !o.has_back);
-	origin_done(&o);
+	assert_true(o.has_found && !o.has_rollback);
+	baseline_done(&o);
 	expect_configured();
 	assert_string_equal(call(admin, "Confirm", NULL, "{}"), WRONG_STATE);
 	assert_string_equal(call(admin, "Confirm", NULL, "{\"interface\":\"sim0\"}"), WRONG_STATE);
@@ -487,11 +487,11 @@ static void test_damage(void **state)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_fclose_ FILE *f = NULL;
-	struct origin o;
+	struct baseline o;
 
 	(void)state;
 	daemon_prepare(&d, NULL);
-	assert_int_equal(origin_path(d.directory, SIM0, &path), 0);
+	assert_int_equal(baseline_path(d.directory, SIM0, &path), 0);
 	f = fopen(path, "we");
 	assert_non_null(f);
 	assert_true(fputs("zcrxd-found 1 torn", f) > 0);
@@ -501,18 +501,18 @@ static void test_damage(void **state)
 	expect_configured();
 	o = noted();
 	assert_true(o.has_found);
-	origin_done(&o);
+	baseline_done(&o);
 	stop();
 }
 
 static void check_stranger(const char *path, unsigned ifindex, const char *driver)
 {
 	_cleanup_free_ char *set_aside = NULL;
-	struct origin o;
+	struct baseline o;
 
-	assert_int_equal(origin_read(path, ifindex, driver, &o, &set_aside, NULL), 0);
+	assert_int_equal(baseline_read(path, ifindex, driver, &o, &set_aside, NULL), 0);
 	assert_null(set_aside);
-	assert_true(!o.has_found && !o.has_back && !o.held);
+	assert_true(!o.has_found && !o.has_rollback && !o.unmanaged);
 }
 
 /* It is this device's, or nobody's. */
@@ -522,7 +522,7 @@ static void test_identity(void **state)
 
 	(void)state;
 	start();
-	assert_int_equal(origin_path(d.directory, SIM0, &path), 0);
+	assert_int_equal(baseline_path(d.directory, SIM0, &path), 0);
 	check_stranger(path, SIM0 + 1, "simulated");
 	check_stranger(path, SIM0, "another");
 	check_stranger("/nonexistent/file", SIM0, "simulated");
@@ -534,28 +534,30 @@ static void test_why_it_is_held(void **state)
 {
 	static const struct {
 		const char *text;
-		enum origin_held held;
+		enum unmanaged_reason unmanaged;
 	} cases[] = {
-		{ "It was put back as it was found. To configure it again: zcrxctl apply eth0", HELD_RESTORED },
-		{ "What was applied was not confirmed in time, and was put back. To try again: zcrxctl apply eth0",
-		  HELD_UNCONFIRMED },
-		{ "restored", HELD_RESTORED },
-		{ "unconfirmed", HELD_UNCONFIRMED },
+		{ "It was put back as it was found. To configure it again: zcrxctl apply eth0",
+		  UNMANAGED_RESTORED },
+		{ "What was applied was not confirmed in time, and was put back. To try again: "
+		  "zcrxctl apply eth0",
+		  UNMANAGED_UNCONFIRMED },
+		{ "restored", UNMANAGED_RESTORED },
+		{ "unconfirmed", UNMANAGED_UNCONFIRMED },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_free_ char *text = NULL, *again = NULL;
-		struct origin o;
+		struct baseline o;
 		bool same;
 
 		assert_true(asprintf(&text, "{\"ifindex\":2,\"driver\":\"simulated\",\"held\":\"%s\"}",
 				     cases[i].text) > 0);
-		assert_int_equal(origin_parse(text, SIM0, "simulated", &o, &same), 0);
-		assert_int_equal(o.held, cases[i].held);
-		assert_int_equal(origin_format(SIM0, "simulated", &o, &again), 0);
+		assert_int_equal(baseline_parse(text, SIM0, "simulated", &o, &same), 0);
+		assert_int_equal(o.unmanaged, cases[i].unmanaged);
+		assert_int_equal(baseline_format(SIM0, "simulated", &o, &again), 0);
 		assert_true((i < 2) == !streq(text, again));
-		origin_done(&o);
+		baseline_done(&o);
 	}
 }
 

@@ -18,7 +18,7 @@ void devices_done(struct devices *devices)
 	config_free(devices->config);
 	free(devices->config_path);
 	free(devices->refused_config);
-	free(devices->origin_directory);
+	free(devices->baseline_directory);
 	free(devices->status);
 }
 

@@ -38,7 +38,7 @@ struct devices {
 	char *config_path;
 	struct config *config;
 	char *refused_config;	/* why the file that was read last does not hold; NULL: it does */
-	char *origin_directory; /* how each NIC was found: origin.h */
+	char *baseline_directory; /* how each NIC was found: baseline.h */
 	bool ready;		/* the first configurations have ended, and clients are answered */
 	bool stopping;		/* SIGTERM: what is under way is finished, then the loop ends */
 	unsigned n_starting;	/* their first configuration is still running */

@@ -7,7 +7,7 @@
 
 #include "adopt.h"
 #include "log.h"
-#include "sealed-file.h"
+#include "checked-file.h"
 #include "state-file.h"
 
 static bool has_stored(const struct stored_fds *fds, const char *prefix)
@@ -63,7 +63,8 @@ int leases_read_record(struct leases *leases, const struct stored_fds *fds, stru
 
 	r = state_read(leases->state_path, ret, &set_aside);
 	if (r < 0)
-		return sealed_refuse_unreadable(leases->state_path, r, "the record of leases", reterr);
+		return checked_file_refuse_unreadable(leases->state_path, r, "the record of leases",
+						      reterr);
 	if (set_aside)
 		log_error(
 			"%s. No lease of an earlier zcrxd continues. Their kernel objects are "

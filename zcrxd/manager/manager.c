@@ -21,7 +21,7 @@
 #include "log.h"
 #include "manager.h"
 #include "methods.h"
-#include "origin.h"
+#include "baseline.h"
 #include "problems.h"
 #include "prover.h"
 #include "record.h"
@@ -183,8 +183,8 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 	m->devices.config_path = strdup(config_path);
 	m->server.config_path = m->devices.config_path;
 	m->leases.state_path = strdup(state_path);
-	m->devices.origin_directory = choose_origin_directory(state_path);
-	r = m->devices.config_path && m->leases.state_path && m->devices.origin_directory
+	m->devices.baseline_directory = choose_origin_directory(state_path);
+	r = m->devices.config_path && m->leases.state_path && m->devices.baseline_directory
 		    ? sd_event_new(&m->loop.event)
 		    : -ENOMEM;
 	if (r >= 0)
@@ -299,7 +299,7 @@ static int manager_read(struct manager *m, struct stored_fds *passed, struct rec
 		if (r < 0)
 			return log_errno(r, "Cannot set up");
 		accounts_take_policy(&m->server, m->devices.config, NULL);
-		r = origin_sweep(m->devices.origin_directory, &fault);
+		r = baseline_remove_stale(m->devices.baseline_directory, &fault);
 	}
 	if (r == 0)
 		r = stored_fds_collect(passed);

@@ -14,13 +14,13 @@
 static int note_before(struct nic *nic, struct configure *c)
 {
 	const struct nic_state *state = c->reconcile.state;
-	struct origin *o = &c->origin;
+	struct baseline *o = &c->baseline;
 	bool changes = c->reconcile.plan->n_steps > 0;
 	int r = 0;
 
-	if (!changes && o->held == HELD_NOT)
+	if (!changes && o->unmanaged == UNMANAGED_NOT)
 		return 0;
-	o->held = HELD_NOT;
+	o->unmanaged = UNMANAGED_NOT;
 	if (changes)
 		free(TAKE_PTR(o->configured));
 	c->first = changes && !o->has_found;
@@ -28,13 +28,13 @@ static int note_before(struct nic *nic, struct configure *c)
 		r = nic_settings_read(state, &o->found);
 	o->has_found = o->has_found || (c->first && r == 0);
 	if (r == 0 && changes && c->confirm_within > 0) {
-		nic_settings_done(&o->back);
-		r = nic_settings_read(state, &o->back);
-		o->has_back = r == 0;
-		o->back_usec = now_usec(CLOCK_BOOTTIME) + c->confirm_within;
+		nic_settings_done(&o->rollback);
+		r = nic_settings_read(state, &o->rollback);
+		o->has_rollback = r == 0;
+		o->rollback_usec = now_usec(CLOCK_BOOTTIME) + c->confirm_within;
 	}
 	if (r == 0)
-		r = origin_write(c->path, nic->ifindex, state->driver, o);
+		r = baseline_write(c->path, nic->ifindex, state->driver, o);
 	if (r == 0 || r == -ENOMEM)
 		return r;
 	return fault_kernel(&c->fault, -r, NULL, "save the baseline of the interface",
@@ -45,7 +45,7 @@ static int note_before(struct nic *nic, struct configure *c)
  * the next daemon. Of queues without a NIC nothing is set, and nobody changes it. */
 static void note_success(struct nic *nic, struct configure *c)
 {
-	struct origin *o = &c->origin;
+	struct baseline *o = &c->baseline;
 
 	if (nic->ifindex == SOFTWARE_IFINDEX)
 		return;
@@ -54,28 +54,28 @@ static void note_success(struct nic *nic, struct configure *c)
 	free(o->configured);
 	o->configured = strdup(c->entry);
 	if (o->configured)
-		(void)origin_write(c->path, nic->ifindex, c->reconcile.state->driver, o);
+		(void)baseline_write(c->path, nic->ifindex, c->reconcile.state->driver, o);
 }
 
 /* Nothing came of it. Where that could not be undone, it still has to go back. */
 static void note_failure(struct nic *nic, struct configure *c)
 {
-	struct origin *o = &c->origin;
+	struct baseline *o = &c->baseline;
 
 	for (size_t i = 0; c->reconcile.results && i < c->reconcile.plan->n_steps; i++)
 		if (c->reconcile.results[i].outcome == STEP_UNDO_FAILED)
 			return;
 	if (c->confirm_within > 0) {
-		nic_settings_done(&o->back);
-		o->has_back = false;
-		o->back_usec = 0;
+		nic_settings_done(&o->rollback);
+		o->has_rollback = false;
+		o->rollback_usec = 0;
 	}
 	if (c->first) {
 		nic_settings_done(&o->found);
 		o->has_found = false;
 	}
 	/* If this fails, too, what was noted leads to where it is. */
-	(void)origin_write(c->path, nic->ifindex, c->reconcile.state->driver, o);
+	(void)baseline_write(c->path, nic->ifindex, c->reconcile.state->driver, o);
 }
 
 /* ---------------------------------------------------------------------------- the job */
@@ -84,7 +84,7 @@ static void note_failure(struct nic *nic, struct configure *c)
 static bool is_to_be_reported(const struct configure *c)
 {
 	return (c->mode == CONFIGURE_AUTO || c->mode == CONFIGURE_AGAIN) && c->reports &&
-	       c->origin.configured && streq(c->origin.configured, c->entry) &&
+	       c->baseline.configured && streq(c->baseline.configured, c->entry) &&
 	       (c->reconcile.plan->n_steps > 0 || c->reconcile.plan->n_waiting > 0);
 }
 
@@ -127,7 +127,7 @@ static void apply(struct nic *nic, struct configure *c)
 		return;
 	/* The way by which the administrator came in is not cut. */
 	if (c->mode != CONFIGURE_FORCE)
-		c->r = plan_check_reach(nic, b->plan, b->state, c->origin.has_found,
+		c->r = plan_check_reach(nic, b->plan, b->state, c->baseline.has_found,
 					"zcrxctl apply --force --confirm-within 60s", &c->fault);
 	if (c->r == 0)
 		c->r = note_before(nic, c);
@@ -147,11 +147,11 @@ static int remember(struct nic *nic, struct configure *c)
 	struct reconcile *b = &c->reconcile;
 	int r;
 
-	r = origin_read(c->path, nic->ifindex, b->state->driver, &c->origin, &c->set_aside,
-			&c->fault);
+	r = baseline_read(c->path, nic->ifindex, b->state->driver, &c->baseline, &c->set_aside,
+			  &c->fault);
 	if (c->fresh)
-		free(TAKE_PTR(c->origin.configured));
-	if (r != 0 || !c->origin.configured || b->memory.split_was_set)
+		free(TAKE_PTR(c->baseline.configured));
+	if (r != 0 || !c->baseline.configured || b->memory.split_was_set)
 		return r != 0 ? r : c->r;
 	b->memory.split_was_set = true;
 	if (c->r != 0 || b->state->split != SPLIT_ENABLED)
@@ -171,7 +171,7 @@ void configure_run(struct nic *nic, void *data)
 	if (c->r >= 0)
 		c->r = remember(nic, c);
 	c->left_alone = c->mode != CONFIGURE_APPLY && c->mode != CONFIGURE_FORCE &&
-			(c->origin.has_back || c->origin.held != HELD_NOT);
+			(c->baseline.has_rollback || c->baseline.unmanaged != UNMANAGED_NOT);
 	if (c->r != 0 || c->left_alone)
 		return;
 	c->drifted = is_to_be_reported(c);

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "device.h"
-#include "origin.h"
+#include "baseline.h"
 
 struct configure {
 	struct device *device;
@@ -25,7 +25,7 @@ struct configure {
 
 	int r;
 	struct fault fault;
-	struct origin origin;
+	struct baseline baseline;
 	char *set_aside; /* the file could not be read */
 	bool first;	 /* what was found was noted by this job */
 	char *refused; /* the plan that was refused before; NULL: none was */

@@ -133,8 +133,8 @@ static void device_set_drifted(struct device *d, const struct plan *plan)
 /* What waits for its confirmation, also on an interface that is not in the configuration any more. */
 static void adopt_confirmation(const struct configure *c)
 {
-	if (c->confirm_within > 0 && c->origin.has_back)
-		device_await_confirmation(c->device, c->origin.back_usec);
+	if (c->confirm_within > 0 && c->baseline.has_rollback)
+		device_await_confirmation(c->device, c->baseline.rollback_usec);
 	else if (c->confirm_within > 0)
 		device_clear_confirmation(c->device);
 }
@@ -161,7 +161,7 @@ static void configure_adopt(struct configure *c)
 	if (c->set_aside)
 		log_error("%s. The baseline of %s is lost.", c->set_aside, d->name);
 	if (c->left_alone) {
-		device_set_unmanaged(d, &c->origin);
+		device_set_unmanaged(d, &c->baseline);
 		return;
 	}
 	if (c->unchanged) {
@@ -171,7 +171,7 @@ static void configure_adopt(struct configure *c)
 	/* Of what fails as before, once is enough. */
 	if (c->reconcile.results && (c->mode != CONFIGURE_AGAIN || c->r == 0))
 		device_log_steps(d, c->reconcile.plan, c->reconcile.results);
-	d->held = c->origin.held != HELD_NOT;
+	d->held = c->baseline.unmanaged != UNMANAGED_NOT;
 	d->fresh = false;
 	d->memory = c->reconcile.memory;
 	if (c->r == 0)
@@ -197,7 +197,7 @@ static void configure_free(struct configure *c)
 {
 	fault_done(&c->fault);
 	reconcile_done(&c->reconcile);
-	origin_done(&c->origin);
+	baseline_done(&c->baseline);
 	free(c->path);
 	free(c->entry);
 	free(c->set_aside);
@@ -220,8 +220,8 @@ static void configure_done(void *data)
 		configure_adopt(c);
 	else if (d->leaving && d->worker && !d->gone)
 		adopt_confirmation(c);
-	if (c->confirm_within > 0 && c->r == 0 && c->origin.back_usec > 0)
-		report.confirm_until = boottime_to_realtime(c->origin.back_usec);
+	if (c->confirm_within > 0 && c->r == 0 && c->baseline.rollback_usec > 0)
+		report.confirm_until = boottime_to_realtime(c->baseline.rollback_usec);
 	if (c->done)
 		c->done(d, &report, c->userdata);
 	configure_free(c);
@@ -257,7 +257,7 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 	r = device_busy_queues(d, &c->held, &c->reconcile.held.n);
 	c->reconcile.held.queues = c->held;
 	if (r == 0)
-		r = origin_path(d->devices->origin_directory, d->ifindex, &c->path);
+		r = baseline_path(d->devices->baseline_directory, d->ifindex, &c->path);
 	if (r == 0)
 		r = config_interface_describe(&d->config, &c->entry);
 	if (r == 0 && d->refused && !(c->refused = strdup(d->refused)))

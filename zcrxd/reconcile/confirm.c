@@ -8,7 +8,7 @@
 #include "clock.h"
 #include "links.h"
 #include "log.h"
-#include "origin.h"
+#include "baseline.h"
 #include "restore.h"
 #include "watch.h"
 
@@ -83,20 +83,20 @@ struct note {
 
 static int change_note(struct nic *nic, struct note *n, const char *driver)
 {
-	_cleanup_origin_ struct origin o = {};
+	_cleanup_origin_ struct baseline o = {};
 	_cleanup_free_ char *set_aside = NULL;
 	int r;
 
-	r = origin_read(n->path, nic->ifindex, driver, &o, &set_aside, &n->fault);
+	r = baseline_read(n->path, nic->ifindex, driver, &o, &set_aside, &n->fault);
 	if (r != 0)
 		return r;
 	if (n->release)
-		o.held = HELD_NOT;
+		o.unmanaged = UNMANAGED_NOT;
 	else {
-		nic_settings_done(&o.back);
-		o.has_back = false;
+		nic_settings_done(&o.rollback);
+		o.has_rollback = false;
 	}
-	r = origin_write(n->path, nic->ifindex, driver, &o);
+	r = baseline_write(n->path, nic->ifindex, driver, &o);
 	if (r == 0)
 		return 0;
 	return fault_kernel(&n->fault, -r, NULL, "save the confirmation",
@@ -156,7 +156,7 @@ static int note_submit(struct device *d, bool release, device_done done, void *u
 		return -ENOMEM;
 	*n = (struct note){ .device = d, .generation = d->generation, .release = release, .done = done,
 			    .userdata = userdata };
-	r = origin_path(d->devices->origin_directory, d->ifindex, &n->path);
+	r = baseline_path(d->devices->baseline_directory, d->ifindex, &n->path);
 	if (r == 0)
 		r = device_submit(d, note_run, on_noted, n);
 	if (r < 0) {
@@ -194,12 +194,12 @@ static int is_unfinished(const struct devices *devices, const struct nic_link *l
 {
 	_cleanup_free_ char *path = NULL, *set_aside = NULL;
 	_cleanup_fault_ struct fault fault = {};
-	_cleanup_origin_ struct origin o = {};
+	_cleanup_origin_ struct baseline o = {};
 	int r;
 
-	r = origin_path(devices->origin_directory, link->ifindex, &path);
+	r = baseline_path(devices->baseline_directory, link->ifindex, &path);
 	if (r == 0)
-		r = origin_read(path, link->ifindex, link->driver, &o, &set_aside, &fault);
+		r = baseline_read(path, link->ifindex, link->driver, &o, &set_aside, &fault);
 	if (r > 0) {
 		log_error("%s", fault.message);
 		return -fault.error;
@@ -208,7 +208,7 @@ static int is_unfinished(const struct devices *devices, const struct nic_link *l
 		return r;
 	if (set_aside)
 		log_error("%s. The baseline of %s is lost.", set_aside, link->name);
-	*ret = o.has_back;
+	*ret = o.has_rollback;
 	return 0;
 }
 

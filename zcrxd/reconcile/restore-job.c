@@ -23,13 +23,13 @@ static int observe(struct nic *nic, struct restore_job *g)
 	return nic->ops->observe(nic, &g->state, &g->fault);
 }
 
-static int note(struct nic *nic, struct restore_job *g, const struct origin *o)
+static int note(struct nic *nic, struct restore_job *g, const struct baseline *o)
 {
-	return origin_write(g->path, nic->ifindex, g->state->driver, o);
+	return baseline_write(g->path, nic->ifindex, g->state->driver, o);
 }
 
 /* From here on a daemon that is killed is followed by one that goes on with it. */
-static int note_decision(struct nic *nic, struct restore_job *g, struct origin *o)
+static int note_decision(struct nic *nic, struct restore_job *g, struct baseline *o)
 {
 	bool restore = g->to == RESTORE_BASELINE && !g->stop && o->has_found;
 	int r;
@@ -38,13 +38,13 @@ static int note_decision(struct nic *nic, struct restore_job *g, struct origin *
 		return 0;
 	free(TAKE_PTR(o->configured));
 	if (restore) {
-		nic_settings_done(&o->back);
-		o->has_back = false;
-		r = nic_settings_copy(&o->found, &o->back);
+		nic_settings_done(&o->rollback);
+		o->has_rollback = false;
+		r = nic_settings_copy(&o->found, &o->rollback);
 		if (r < 0)
 			return r;
-		o->has_back = true;
-		o->back_usec = 0;
+		o->has_rollback = true;
+		o->rollback_usec = 0;
 	}
 	r = note(nic, g, o);
 	if (r == 0 || r == -ENOMEM)
@@ -95,51 +95,51 @@ static int change(struct nic *nic, struct restore_job *g, const struct nic_setti
 }
 
 /* What was decided is done. */
-static void note_success(struct nic *nic, struct restore_job *g, struct origin *o)
+static void note_success(struct nic *nic, struct restore_job *g, struct baseline *o)
 {
-	bool restored = g->to == RESTORE_BASELINE || o->back_usec == 0;
+	bool restored = g->to == RESTORE_BASELINE || o->rollback_usec == 0;
 	struct nic_settings now = {};
 	int r;
 
-	nic_settings_done(&o->back);
-	o->has_back = false;
-	o->back_usec = 0;
+	nic_settings_done(&o->rollback);
+	o->has_rollback = false;
+	o->rollback_usec = 0;
 	r = nic_settings_read(g->state, &now);
 	if (r == 0 && o->has_found && nic_settings_equal(&now, &o->found)) {
 		nic_settings_done(&o->found);
 		o->has_found = false;
 	}
 	nic_settings_done(&now);
-	o->held = HELD_NOT;
+	o->unmanaged = UNMANAGED_NOT;
 	if (!g->stop || g->to == ROLLBACK_UNCONFIRMED)
-		o->held = g->held = restored ? HELD_RESTORED : HELD_UNCONFIRMED;
+		o->unmanaged = g->unmanaged = restored ? UNMANAGED_RESTORED : UNMANAGED_UNCONFIRMED;
 	g->note_error = r < 0 ? r : note(nic, g, o);
 }
 
 /* It stays as it is; what nobody has confirmed goes on waiting to be put back. */
-static void note_failure(struct nic *nic, struct restore_job *g, struct origin *o)
+static void note_failure(struct nic *nic, struct restore_job *g, struct baseline *o)
 {
-	if (g->to == ROLLBACK_UNCONFIRMED || g->stop || !o->has_back)
+	if (g->to == ROLLBACK_UNCONFIRMED || g->stop || !o->has_rollback)
 		return;
-	nic_settings_done(&o->back);
-	o->has_back = false;
-	o->back_usec = 0;
+	nic_settings_done(&o->rollback);
+	o->has_rollback = false;
+	o->rollback_usec = 0;
 	g->note_error = note(nic, g, o);
 }
 
 void restore_job_run(struct nic *nic, struct restore_job *g)
 {
-	_cleanup_origin_ struct origin o = {};
+	_cleanup_origin_ struct baseline o = {};
 	const struct nic_settings *to;
 
 	g->r = observe(nic, g);
 	if (g->r == 0)
-		g->r = origin_read(g->path, nic->ifindex, g->state->driver, &o, &g->set_aside,
-				   &g->fault);
+		g->r = baseline_read(g->path, nic->ifindex, g->state->driver, &o, &g->set_aside,
+				     &g->fault);
 	if (g->r != 0)
 		return;
 	if (g->to == ROLLBACK_UNCONFIRMED)
-		to = o.has_back ? &o.back : NULL;
+		to = o.has_rollback ? &o.rollback : NULL;
 	else
 		to = o.has_found ? &o.found : NULL;
 	g->lost = g->to == ROLLBACK_UNCONFIRMED && !to;

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "apply.h"
-#include "origin.h"
+#include "baseline.h"
 #include "restore.h"
 
 struct restore_job {
@@ -18,7 +18,7 @@ struct restore_job {
 	struct nic_state *state; /* as it is in the end */
 	struct plan *plan;
 	struct step_result *results;
-	enum origin_held held; /* from now on */
+	enum unmanaged_reason unmanaged; /* from now on */
 	bool lost;	 /* where to is not known (any more) */
 	char *set_aside; /* the file could not be read */
 	int note_error;	 /* it is back, and that could not be noted */

@@ -13,7 +13,7 @@
 #include "restore-job.h"
 #include "leases.h"
 #include "log.h"
-#include "origin.h"
+#include "baseline.h"
 #include "problems.h"
 #include "restore.h"
 #include "retry.h"
@@ -58,15 +58,17 @@ static void set_state(struct device *d, const char *reason)
 }
 
 /* Nobody leases its queues, for they are ordinary ones again. */
-static void device_hold(struct device *d, enum origin_held held)
+static void device_hold(struct device *d, enum unmanaged_reason unmanaged)
 {
 	_cleanup_free_ char *text = NULL;
 	const char *reason;
 
 	if (asprintf(&text, "%s zcrxctl apply %s",
-		     held == HELD_RESTORED ? "It is unmanaged: it was restored to its baseline. To configure it:"
-					   : "It is unmanaged: changes were not confirmed in time, and were "
-					     "rolled back. To try again:", device_name(d)) < 0)
+		     unmanaged == UNMANAGED_RESTORED
+			     ? "It is unmanaged: it was restored to its baseline. To configure it:"
+			     : "It is unmanaged: changes were not confirmed in time, and were "
+			       "rolled back. To try again:",
+		     device_name(d)) < 0)
 		text = NULL;
 	reason = text ?: "It was restored, and is unmanaged.";
 	d->held = true;
@@ -80,10 +82,10 @@ static void device_hold(struct device *d, enum origin_held held)
 	device_announce(d, "restored", reason);
 }
 
-void device_set_unmanaged(struct device *d, const struct origin *o)
+void device_set_unmanaged(struct device *d, const struct baseline *o)
 {
-	if (!o->has_back)
-		device_hold(d, o->held);
+	if (!o->has_rollback)
+		device_hold(d, o->unmanaged);
 	else if (!d->going_back && d->confirm_until == 0) /* else there is time yet */
 		device_roll_back(d);
 }
@@ -126,8 +128,8 @@ static void back_adopt(struct back *b)
 		return;
 	}
 	device_clear_confirmation(d);
-	if (job->held != HELD_NOT)
-		device_hold(d, job->held);
+	if (job->unmanaged != UNMANAGED_NOT)
+		device_hold(d, job->unmanaged);
 	else
 		log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "restored" },
 			    "%s is restored to its baseline.", d->name);
@@ -232,7 +234,7 @@ static int back_new(struct device *d, const struct restore_request *request, str
 	b->job.to = request->to;
 	b->job.force = request->force;
 	b->job.stop = request->stop;
-	if (origin_path(d->devices->origin_directory, d->ifindex, &b->job.path) < 0) {
+	if (baseline_path(d->devices->baseline_directory, d->ifindex, &b->job.path) < 0) {
 		back_free(b);
 		return -ENOMEM;
 	}

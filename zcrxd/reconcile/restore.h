@@ -4,14 +4,14 @@
  * confirmed. Its leases end first, rules before everything else. Afterwards nobody configures it by
  * itself (it is "held") until Apply, Reload or a restart.
  *
- * What there is to go back to is in the file of store/origin.h, which the worker reads and writes;
- * so it works for a later daemon, and after a crash at any point.
+ * What there is to go back to is in the file of store/baseline.h, which the worker reads and
+ * writes; so it works for a later daemon, and after a crash at any point.
  */
 #pragma once
 
 #include "device.h"
 
-struct origin;
+struct baseline;
 
 enum restore_goal {
 	RESTORE_BASELINE,     /* before the first change */
@@ -46,7 +46,7 @@ void device_clear_confirmation(struct device *d);
 void device_roll_back(struct device *d);
 
 /* It was left alone, for what an earlier act on it has noted. */
-void device_set_unmanaged(struct device *d, const struct origin *o);
+void device_set_unmanaged(struct device *d, const struct baseline *o);
 
 /* At start: interfaces that an earlier daemon has left to be put back, and that no entry matches. */
 int devices_resume_rollbacks(struct devices *devices);

@@ -11,7 +11,7 @@
 
 #include "instance-lock.h"
 #include "macro.h"
-#include "sealed-file.h"
+#include "checked-file.h"
 
 static int open_lock(const char *path)
 {
@@ -21,7 +21,7 @@ static int open_lock(const char *path)
 	int r;
 
 	if (fd >= 0) {
-		r = sealed_give_to_directory(fd, path);
+		r = checked_file_chown(fd, path);
 		return r < 0 ? r : TAKE_FD(fd);
 	}
 	fd = errno == EEXIST ? open(path, flags) : -1;

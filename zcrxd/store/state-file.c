@@ -5,24 +5,24 @@
 #include <errno.h>
 
 #include "record.h"
-#include "sealed-file.h"
+#include "checked-file.h"
 #include "state-file.h"
 
-static const struct seal seal = { .magic = "zcrxd-state", .version = RECORD_VERSION };
+static const struct file_format format = { .magic = "zcrxd-state", .version = RECORD_VERSION };
 
 int state_format(const char *record, const char *boot_id, char **ret)
 {
-	return sealed_format(&seal, record, boot_id, ret);
+	return checked_file_format(&format, record, boot_id, ret);
 }
 
 int state_check(const char *text, size_t size, const char *boot_id, const char **ret)
 {
-	return sealed_check(&seal, text, size, boot_id, ret);
+	return checked_file_check(&format, text, size, boot_id, ret);
 }
 
 int state_write(const char *path, const char *record)
 {
-	return sealed_write(&seal, path, record);
+	return checked_file_write(&format, path, record);
 }
 
 int state_read(const char *path, struct record *ret, char **ret_set_aside)
@@ -32,16 +32,16 @@ int state_read(const char *path, struct record *ret, char **ret_set_aside)
 	int r;
 
 	*ret = (struct record){};
-	r = sealed_read(&seal, path, &text);
+	r = checked_file_read(&format, path, &text);
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0)
 		r = sd_json_parse(text, 0, &v, NULL, NULL) < 0 ? -EBADMSG : record_parse(v, ret);
-	if (r >= 0 || !sealed_is_damaged(r))
+	if (r >= 0 || !checked_file_is_damaged(r))
 		return r;
 	/* Nothing of another boot can exist any more. */
-	if (r != -ESTALE && sealed_read_damaged(path, &damaged) == 0 &&
+	if (r != -ESTALE && checked_file_read_damaged(path, &damaged) == 0 &&
 	    record_salvage(damaged, ret) < 0)
 		return -ENOMEM;
-	return sealed_set_aside(path, r, ret_set_aside);
+	return checked_file_quarantine(path, r, ret_set_aside);
 }

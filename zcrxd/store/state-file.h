@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Who owns what, where a crash cannot take it: written before the act, replaced whole
- * (sealed-file.h), the record as JSON. A file that cannot be read is set aside, never obeyed.
+ * (checked-file.h), the record as JSON. A file that cannot be read is set aside, never obeyed.
  */
 #pragma once
 
 #include "fault.h"
 #include "recovery.h"
 
-/* As sealed_format and sealed_check. */
+/* As checked_file_format and checked_file_check. */
 int state_format(const char *record, const char *boot_id, char **ret);
 int state_check(const char *text, size_t size, const char *boot_id, const char **ret);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See sealed-file.h.
+ * See checked-file.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include "macro.h"
 #include "regular-file.h"
-#include "sealed-file.h"
+#include "checked-file.h"
 
 #define SIZE_LIMIT (64 * 1024 * 1024)
 
@@ -25,20 +25,21 @@ static uint64_t checksum(const char *s, size_t n)
 	return h;
 }
 
-int sealed_format(const struct seal *seal, const char *text, const char *boot_id, char **ret)
+int checked_file_format(const struct file_format *format, const char *text, const char *boot_id,
+			char **ret)
 {
 	size_t n = strlen(text);
 
-	if (asprintf(ret, "%s %d %s %zu %016llx\n%s", seal->magic, seal->version, boot_id, n,
+	if (asprintf(ret, "%s %d %s %zu %016llx\n%s", format->magic, format->version, boot_id, n,
 		     (unsigned long long)checksum(text, n), text) < 0)
 		return -ENOMEM;
 	return 0;
 }
 
-int sealed_check(const struct seal *seal, const char *file, size_t size, const char *boot_id,
-		 const char **ret)
+int checked_file_check(const struct file_format *format, const char *file, size_t size,
+		       const char *boot_id, const char **ret)
 {
-	size_t magic = strlen(seal->magic);
+	size_t magic = strlen(format->magic);
 	const char *end = memchr(file, '\n', size);
 	unsigned long long length, sum;
 	char boot[SD_ID128_STRING_MAX];
@@ -52,10 +53,10 @@ int sealed_check(const struct seal *seal, const char *file, size_t size, const c
 	header = strndup(file, (size_t)(end - file));
 	if (!header)
 		return -ENOMEM;
-	if (strncmp(header, seal->magic, magic) != 0 ||
+	if (strncmp(header, format->magic, magic) != 0 ||
 	    sscanf(header + magic, " %d", &version) != 1)
 		return -EBADMSG;
-	if (version != seal->version)
+	if (version != format->version)
 		return -EPROTONOSUPPORT;
 	if (sscanf(header + magic, " %*d %32s %llu %16llx%n", boot, &length, &sum, &n) != 3 ||
 	    header[magic + (size_t)n] != '\0')
@@ -68,7 +69,7 @@ int sealed_check(const struct seal *seal, const char *file, size_t size, const c
 	return 0;
 }
 
-const char *sealed_problem(int r)
+const char *checked_file_problem(int r)
 {
 	switch (r) {
 	case -ENODATA:
@@ -89,13 +90,13 @@ const char *sealed_problem(int r)
 	}
 }
 
-bool sealed_is_damaged(int r)
+bool checked_file_is_damaged(int r)
 {
 	return r == -ENODATA || r == -EPROTONOSUPPORT || r == -ESTALE || r == -EBADMSG ||
 	       r == -EFBIG || r == -EISDIR || r == -ELOOP;
 }
 
-int sealed_refuse_unreadable(const char *path, int r, const char *loss, struct fault *reterr)
+int checked_file_refuse_unreadable(const char *path, int r, const char *loss, struct fault *reterr)
 {
 	_cleanup_free_ char *operation = NULL, *copy = strdup(path);
 	const char *directory = copy ? dirname(copy) : path;
@@ -155,7 +156,7 @@ static int sync_directory(const char *path)
 }
 
 /* Root by hand must not leave what the service cannot read. */
-int sealed_give_to_directory(int fd, const char *path)
+int checked_file_chown(int fd, const char *path)
 {
 	_cleanup_free_ char *copy = strdup(path);
 	struct stat st;
@@ -167,7 +168,7 @@ int sealed_give_to_directory(int fd, const char *path)
 	return geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) < 0 ? -errno : 0;
 }
 
-int sealed_write(const struct seal *seal, const char *path, const char *text)
+int checked_file_write(const struct file_format *format, const char *path, const char *text)
 {
 	_cleanup_free_ char *temporary = NULL, *file = NULL;
 	_cleanup_close_ int fd = -EBADF;
@@ -176,7 +177,7 @@ int sealed_write(const struct seal *seal, const char *path, const char *text)
 
 	r = current_boot(boot);
 	if (r >= 0)
-		r = sealed_format(seal, text, boot, &file);
+		r = checked_file_format(format, text, boot, &file);
 	if (r < 0)
 		return r;
 	if (strlen(file) > SIZE_LIMIT)
@@ -191,16 +192,16 @@ int sealed_write(const struct seal *seal, const char *path, const char *text)
 		return -errno;
 	/* In /run, which is memory, what is written is there for the next process, and a power cut
 	 * ends the boot that the file is bound to: nothing to sync there. */
-	r = sealed_give_to_directory(fd, path);
+	r = checked_file_chown(fd, path);
 	if (r == 0)
 		r = write_all(fd, file, strlen(file));
-	if (r == 0 && seal->durable && fsync(fd) < 0)
+	if (r == 0 && format->durable && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0 && rename(temporary, path) < 0)
 		r = -errno;
 	if (r < 0)
 		(void)unlink(temporary);
-	return r == 0 && seal->durable ? sync_directory(path) : r;
+	return r == 0 && format->durable ? sync_directory(path) : r;
 }
 
 /* ------------------------------------------------------------------------------ reading */
@@ -210,7 +211,7 @@ static int read_all(const char *path, char **ret, size_t *ret_size)
 	return regular_file_read(path, O_NOFOLLOW, SIZE_LIMIT, ret, ret_size);
 }
 
-int sealed_read(const struct seal *seal, const char *path, char **ret)
+int checked_file_read(const struct file_format *format, const char *path, char **ret)
 {
 	_cleanup_free_ char *file = NULL;
 	char boot[SD_ID128_STRING_MAX];
@@ -222,14 +223,14 @@ int sealed_read(const struct seal *seal, const char *path, char **ret)
 	if (r == 0)
 		r = current_boot(boot);
 	if (r >= 0)
-		r = sealed_check(seal, file, size, boot, &text);
+		r = checked_file_check(format, file, size, boot, &text);
 	if (r < 0)
 		return r;
 	*ret = strdup(text);
 	return *ret ? 0 : -ENOMEM;
 }
 
-int sealed_read_damaged(const char *path, char **ret)
+int checked_file_read_damaged(const char *path, char **ret)
 {
 	_cleanup_free_ char *file = NULL;
 	const char *end;
@@ -244,7 +245,7 @@ int sealed_read_damaged(const char *path, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-int sealed_set_aside(const char *path, int problem, char **ret)
+int checked_file_quarantine(const char *path, int problem, char **ret)
 {
 	_cleanup_free_ char *aside = NULL;
 
@@ -252,7 +253,8 @@ int sealed_set_aside(const char *path, int problem, char **ret)
 		return -ENOMEM;
 	if (rename(path, aside) < 0)
 		return -errno;
-	if (asprintf(ret, "%s was set aside as %s: %s", path, aside, sealed_problem(problem)) < 0)
+	if (asprintf(ret, "%s was set aside as %s: %s", path, aside,
+		     checked_file_problem(problem)) < 0)
 		return -ENOMEM;
 	return 0;
 }

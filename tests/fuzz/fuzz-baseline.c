@@ -8,26 +8,27 @@
 
 #include "apply.h"
 #include "fuzz.h"
-#include "origin.h"
+#include "baseline.h"
 #include "sim.h"
 
 #define IFINDEX 2
 
-static void check_same(const struct origin *a, const struct origin *b)
+static void check_same(const struct baseline *a, const struct baseline *b)
 {
-	assert(a->has_found == b->has_found && a->has_back == b->has_back &&
-	       a->back_usec == b->back_usec && a->held == b->held);
-	assert(nic_settings_equal(&a->found, &b->found) && nic_settings_equal(&a->back, &b->back));
+	assert(a->has_found == b->has_found && a->has_rollback == b->has_rollback &&
+	       a->rollback_usec == b->rollback_usec && a->unmanaged == b->unmanaged);
+	assert(nic_settings_equal(&a->found, &b->found) &&
+	       nic_settings_equal(&a->rollback, &b->rollback));
 }
 
-static void check_round(const struct origin *o)
+static void check_round(const struct baseline *o)
 {
-	_cleanup_origin_ struct origin again = {};
+	_cleanup_origin_ struct baseline again = {};
 	_cleanup_free_ char *text = NULL;
 	bool same;
 
-	assert(origin_format(IFINDEX, "simulated", o, &text) == 0);
-	assert(origin_parse(text, IFINDEX, "simulated", &again, &same) == 0);
+	assert(baseline_format(IFINDEX, "simulated", o, &text) == 0);
+	assert(baseline_parse(text, IFINDEX, "simulated", &again, &same) == 0);
 	assert(same);
 	check_same(o, &again);
 }
@@ -74,16 +75,16 @@ static void check_way_back(const struct nic_settings *to)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	_cleanup_origin_ struct origin o = {};
+	_cleanup_origin_ struct baseline o = {};
 	_cleanup_free_ char *text = strndup((const char *)data, size);
 	bool same;
 
-	if (!text || origin_parse(text, IFINDEX, "simulated", &o, &same) < 0)
+	if (!text || baseline_parse(text, IFINDEX, "simulated", &o, &same) < 0)
 		return 0;
 	check_round(&o);
 	if (o.has_found)
 		check_way_back(&o.found);
-	if (o.has_back)
-		check_way_back(&o.back);
+	if (o.has_rollback)
+		check_way_back(&o.rollback);
 	return 0;
 }

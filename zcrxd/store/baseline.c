@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See origin.h. Enums go by their numbers: version and checksum vouch for the writer.
+ * See baseline.h. Enums go by their numbers: version and checksum vouch for the writer.
  */
 #include <dirent.h>
 #include <errno.h>
 
 #include "clock.h"
 #include "json-fields.h"
-#include "origin.h"
-#include "sealed-file.h"
+#include "baseline.h"
+#include "checked-file.h"
 
 #define PREFIX	    "found-"
 #define QUEUES_LAST 65535
@@ -16,17 +16,17 @@
 #define UNCONFIRMED "unconfirmed"
 #define TEXT_MAX    512 /* of what is said to people */
 
-static const struct seal seal = { .magic = "zcrxd-found", .version = 1, .durable = true };
+static const struct file_format format = { .magic = "zcrxd-found", .version = 1, .durable = true };
 
-void origin_done(struct origin *o)
+void baseline_done(struct baseline *o)
 {
 	nic_settings_done(&o->found);
-	nic_settings_done(&o->back);
+	nic_settings_done(&o->rollback);
 	free(o->configured);
-	*o = (struct origin){};
+	*o = (struct baseline) {};
 }
 
-int origin_path(const char *directory, unsigned ifindex, char **ret)
+int baseline_path(const char *directory, unsigned ifindex, char **ret)
 {
 	return asprintf(ret, "%s/" PREFIX "%u", directory, ifindex) < 0 ? -ENOMEM : 0;
 }
@@ -68,7 +68,7 @@ static void write_settings(struct json_writer *w, const char *key, const struct 
 	json_close(w, '}');
 }
 
-int origin_format(unsigned ifindex, const char *driver, const struct origin *o, char **ret)
+int baseline_format(unsigned ifindex, const char *driver, const struct baseline *o, char **ret)
 {
 	_cleanup_free_ char *text = NULL;
 	struct json_writer w;
@@ -82,14 +82,16 @@ int origin_format(unsigned ifindex, const char *driver, const struct origin *o, 
 	json_write_text(&w, "driver", driver);
 	if (o->has_found)
 		write_settings(&w, "found", &o->found);
-	if (o->has_back) {
-		write_settings(&w, "back", &o->back);
+	if (o->has_rollback) {
+		write_settings(&w, "back", &o->rollback);
 		/* For an older zcrxd, which knows no other clock, and the one that counts. */
-		json_write_number(&w, "backUSec", o->back_usec ? boottime_to_realtime(o->back_usec) : 0);
-		json_write_number(&w, "backBoottimeUSec", o->back_usec);
+		json_write_number(&w, "backUSec",
+				  o->rollback_usec ? boottime_to_realtime(o->rollback_usec) : 0);
+		json_write_number(&w, "backBoottimeUSec", o->rollback_usec);
 	}
-	if (o->held != HELD_NOT)
-		json_write_text(&w, "held", o->held == HELD_UNCONFIRMED ? UNCONFIRMED : "restored");
+	if (o->unmanaged != UNMANAGED_NOT)
+		json_write_text(&w, "held",
+				o->unmanaged == UNMANAGED_UNCONFIRMED ? UNCONFIRMED : "restored");
 	if (o->configured)
 		json_write_text(&w, "configured", o->configured);
 	json_close(&w, '}');
@@ -155,15 +157,16 @@ static char *read_text(struct json_reader *r, sd_json_variant *v, const char *ke
 }
 
 /* An older zcrxd noted the sentence that it told people, with the name that the interface had then. */
-static enum origin_held read_held(struct json_reader *r, sd_json_variant *v)
+static enum unmanaged_reason read_held(struct json_reader *r, sd_json_variant *v)
 {
 	static const char older[] = "What was applied";
 	_cleanup_free_ char *text = read_text(r, v, "held");
 
 	if (!text)
-		return HELD_NOT;
-	return streq(text, UNCONFIRMED) || !strncmp(text, older, strlen(older)) ? HELD_UNCONFIRMED
-										: HELD_RESTORED;
+		return UNMANAGED_NOT;
+	return streq(text, UNCONFIRMED) || !strncmp(text, older, strlen(older))
+		       ? UNMANAGED_UNCONFIRMED
+		       : UNMANAGED_RESTORED;
 }
 
 /* An older zcrxd noted it on the realtime clock. */
@@ -176,11 +179,11 @@ static uint64_t read_back_usec(struct json_reader *r, sd_json_variant *v)
 	return realtime ? boottime_from_realtime(realtime) : 0;
 }
 
-int origin_parse(const char *text, unsigned ifindex, const char *driver, struct origin *ret,
-		 bool *ret_same)
+int baseline_parse(const char *text, unsigned ifindex, const char *driver, struct baseline *ret,
+		   bool *ret_same)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
-	_cleanup_origin_ struct origin o = {};
+	_cleanup_origin_ struct baseline o = {};
 	struct json_reader r = {};
 	sd_json_variant *d;
 	uint64_t index;
@@ -192,60 +195,61 @@ int origin_parse(const char *text, unsigned ifindex, const char *driver, struct 
 	if (!d || !sd_json_variant_is_string(d))
 		return -EBADMSG;
 	o.has_found = read_settings(&r, v, "found", &o.found);
-	o.has_back = read_settings(&r, v, "back", &o.back);
-	if (o.has_back)
-		o.back_usec = read_back_usec(&r, v);
+	o.has_rollback = read_settings(&r, v, "back", &o.rollback);
+	if (o.has_rollback)
+		o.rollback_usec = read_back_usec(&r, v);
 	else if (sd_json_variant_by_key(v, "backUSec"))
 		return -EBADMSG;
-	o.held = read_held(&r, v);
+	o.unmanaged = read_held(&r, v);
 	o.configured = read_text(&r, v, "configured");
 	if (r.bad)
 		return -EBADMSG;
 	*ret_same = index == ifindex && streq(sd_json_variant_string(d), driver);
 	*ret = o;
-	o = (struct origin){};
+	o = (struct baseline) {};
 	return 0;
 }
 
 /* -------------------------------------------------------------------------- the file */
 
-int origin_read(const char *path, unsigned ifindex, const char *driver, struct origin *ret,
-		char **ret_set_aside, struct fault *reterr)
+int baseline_read(const char *path, unsigned ifindex, const char *driver, struct baseline *ret,
+		  char **ret_set_aside, struct fault *reterr)
 {
-	_cleanup_origin_ struct origin o = {};
+	_cleanup_origin_ struct baseline o = {};
 	_cleanup_free_ char *text = NULL;
 	bool same = false;
 	int r;
 
-	*ret = (struct origin){};
-	r = sealed_read(&seal, path, &text);
+	*ret = (struct baseline) {};
+	r = checked_file_read(&format, path, &text);
 	if (r == 0)
-		r = origin_parse(text, ifindex, driver, &o, &same);
+		r = baseline_parse(text, ifindex, driver, &o, &same);
 	if (r == -ENOENT || r == -ESTALE)
 		return 0;
-	if (r < 0 && sealed_is_damaged(r))
-		return sealed_set_aside(path, r, ret_set_aside);
+	if (r < 0 && checked_file_is_damaged(r))
+		return checked_file_quarantine(path, r, ret_set_aside);
 	if (r < 0 && r != -ENOMEM)
-		return sealed_refuse_unreadable(path, r, "the baseline of the interface", reterr);
+		return checked_file_refuse_unreadable(path, r, "the baseline of the interface",
+						      reterr);
 	if (r == 0 && same) {
 		*ret = o;
-		o = (struct origin){};
+		o = (struct baseline) {};
 	}
 	return r;
 }
 
-int origin_write(const char *path, unsigned ifindex, const char *driver, const struct origin *o)
+int baseline_write(const char *path, unsigned ifindex, const char *driver, const struct baseline *o)
 {
 	_cleanup_free_ char *text = NULL;
 	int r;
 
-	if (!o->has_found && !o->has_back && o->held == HELD_NOT && !o->configured)
+	if (!o->has_found && !o->has_rollback && o->unmanaged == UNMANAGED_NOT && !o->configured)
 		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-	r = origin_format(ifindex, driver, o, &text);
-	return r < 0 ? r : sealed_write(&seal, path, text);
+	r = baseline_format(ifindex, driver, o, &text);
+	return r < 0 ? r : checked_file_write(&format, path, text);
 }
 
-int origin_sweep(const char *directory, struct fault *reterr)
+int baseline_remove_stale(const char *directory, struct fault *reterr)
 {
 	const struct dirent *e;
 	DIR *d = opendir(directory);
@@ -253,7 +257,8 @@ int origin_sweep(const char *directory, struct fault *reterr)
 	if (!d && errno == ENOENT)
 		return 0;
 	if (!d)
-		return sealed_refuse_unreadable(directory, -errno, "the baselines of all interfaces", reterr);
+		return checked_file_refuse_unreadable(directory, -errno,
+						      "the baselines of all interfaces", reterr);
 	while ((e = readdir(d))) {
 		_cleanup_free_ char *path = NULL, *text = NULL;
 		unsigned ifindex;
@@ -264,7 +269,7 @@ int origin_sweep(const char *directory, struct fault *reterr)
 			path = NULL;
 			continue;
 		}
-		if (sealed_read(&seal, path, &text) == -ESTALE)
+		if (checked_file_read(&format, path, &text) == -ESTALE)
 			(void)unlink(path);
 	}
 	closedir(d);

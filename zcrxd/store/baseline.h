@@ -16,43 +16,45 @@
 #include "settings.h"
 
 /* Why no daemon configures it by itself. */
-enum origin_held {
-	HELD_NOT, /* one may */
-	HELD_RESTORED,
-	HELD_UNCONFIRMED, /* what was applied was not confirmed in time */
-	_HELD_MAX,
+enum unmanaged_reason {
+	UNMANAGED_NOT, /* one may */
+	UNMANAGED_RESTORED,
+	UNMANAGED_UNCONFIRMED, /* what was applied was not confirmed in time */
+	_UNMANAGED_MAX,
 };
 
-struct origin {
+struct baseline {
 	bool has_found;
 	struct nic_settings found; /* before the first change; gone once it is so again */
-	bool has_back;
-	struct nic_settings back; /* whoever starts with this goes back to it */
-	uint64_t back_usec;	  /* unless it is confirmed by then (CLOCK_BOOTTIME); 0: it was decided */
-	enum origin_held held;
+	bool has_rollback;
+	struct nic_settings rollback; /* whoever starts with this goes back to it */
+	uint64_t rollback_usec;	      /* unless it is confirmed by then (CLOCK_BOOTTIME); 0: it was
+					 decided */
+	enum unmanaged_reason unmanaged;
 	char *configured;	  /* by config_interface_describe(): it was brought to that, and nothing
 				   * was changed since by zcrxd; NULL if it is on its way */
 };
 
-void origin_done(struct origin *o);
-#define _cleanup_origin_ _cleanup_(origin_done)
+void baseline_done(struct baseline *o);
+#define _cleanup_origin_ _cleanup_(baseline_done)
 
 /* The file for an interface in this directory; -ENOMEM only. */
-int origin_path(const char *directory, unsigned ifindex, char **ret);
+int baseline_path(const char *directory, unsigned ifindex, char **ret);
 /*
  * Of this interface; an empty one if there is no such file, or it is another boot's or another
  * device's, which is as good as none. What cannot be understood is set aside, *ret_set_aside says
  * so, and nothing is known. What cannot be read is refused: it is not known whether anything is.
  */
-int origin_read(const char *path, unsigned ifindex, const char *driver, struct origin *ret,
-		char **ret_set_aside, struct fault *reterr);
+int baseline_read(const char *path, unsigned ifindex, const char *driver, struct baseline *ret,
+		  char **ret_set_aside, struct fault *reterr);
 /* On disk before it returns. One that says nothing is no file. */
-int origin_write(const char *path, unsigned ifindex, const char *driver, const struct origin *o);
+int baseline_write(const char *path, unsigned ifindex, const char *driver,
+		   const struct baseline *o);
 /* Files of other boots. Refused if the directory cannot be read. */
-int origin_sweep(const char *directory, struct fault *reterr);
+int baseline_remove_stale(const char *directory, struct fault *reterr);
 
 /* The text of it, and back: -EBADMSG if it is not whole or makes no sense. */
-int origin_format(unsigned ifindex, const char *driver, const struct origin *o, char **ret);
+int baseline_format(unsigned ifindex, const char *driver, const struct baseline *o, char **ret);
 /* *ret_same: it is this device's. */
-int origin_parse(const char *text, unsigned ifindex, const char *driver, struct origin *ret,
-		 bool *ret_same);
+int baseline_parse(const char *text, unsigned ifindex, const char *driver, struct baseline *ret,
+		   bool *ret_same);
