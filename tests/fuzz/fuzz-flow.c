@@ -95,7 +95,8 @@ static void try_proof(const uint8_t **data, size_t *size)
 		addresses[i].place = head.bound & (4U << i) ? ADDRESS_VLAN : ADDRESS_HERE;
 		take(addresses[i].bytes, 16, data, size);
 	}
-	if (flow_prove(&facts, 1, "zc0", addresses, head.n & 3, &flows, &n, &wildcard, NULL) != 0)
+	if (flows_from_socket(&facts, 1, "zc0", addresses, head.n & 3, &flows, &n, &wildcard,
+			      NULL) != 0)
 		return;
 	assert(n > 0 && facts.same_netns && facts.bound_index <= 1);
 	for (size_t i = 0; i < n; i++) {

@@ -114,7 +114,7 @@ static void check_round(const struct record *record)
 	for (size_t i = 0; i < record->n_leases; i++)
 		make_lease(&leases, &d, &record->leases[i]);
 	assert(leases_format_record(&leases, &text) == 0);
-	leases_leave(&leases);
+	leases_detach(&leases);
 	assert(parse(text, &again) == 0);
 	assert(again.last_flow_id == record->last_flow_id && again.n_leases == record->n_leases);
 	for (size_t i = 0; i < record->n_leases; i++)

@@ -44,7 +44,7 @@ static void check_lease(const struct lease *l)
 static bool leads_to(const struct lease *l, unsigned ifindex, const struct nic_rule *r)
 {
 	return r->action == RULE_TO_CONTEXT
-		       ? l->ifindex == ifindex && l->spread == SPREAD_CONTEXT &&
+		       ? l->ifindex == ifindex && l->rss == LEASE_RSS_CONTEXT &&
 				 l->context == r->target
 		       : lease_has_queue(l, ifindex, r->target);
 }

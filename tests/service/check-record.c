@@ -46,15 +46,15 @@ static void check_lease(const struct lease *l, const struct record_lease *r)
 	assert(r->owner_uid == l->owner_uid && r->owner_pid == l->owner_pid);
 	assert(r->persistent == l->persistent && r->self_registered == l->self_registered);
 	assert(r->granted == l->granted && r->grant == l->grant.kind && r->force == l->force);
-	assert(r->spread == l->spread && r->max_flows == l->max_flows);
+	assert(r->rss == l->rss && r->max_flows == l->max_flows);
 	assert(r->expiry_usec == l->expiry_usec && r->creation_usec == l->creation_usec);
 	assert(!r->name == !l->name && (!r->name || streq(r->name, l->name)));
 	assert(r->n_queues == l->n_queues);
 	for (unsigned i = 0; i < l->n_queues; i++) {
 		assert(r->queues[i] == l->queues[i] && r->areas[i] == l->per_queue[i].area);
 		assert(r->client_uids[i] == l->per_queue[i].client_uid);
-		assert(r->found[i].which == l->per_queue[i].found.which);
-		assert(r->found[i].irq.irq == l->per_queue[i].found.irq.irq);
+		assert(r->found[i].which == l->per_queue[i].saved_tuning.which);
+		assert(r->found[i].irq.irq == l->per_queue[i].saved_tuning.irq.irq);
 	}
 	check_flows(l, r);
 	check_proofs(l, r);

@@ -92,42 +92,43 @@ static void test_leases_that_cannot_continue_are_reclaimed(void **state)
 	(void)state;
 	scene_init(&s);
 	s.facts.nic = NULL;
-	expect(&s, RECOVERY_FORGET, "the interface is gone");
+	expect(&s, RECOVERY_DISCARD, "the interface is gone");
 	scene_init(&s);
 	s.lease.damaged = "persistent";
-	expect(&s, RECOVERY_TAKE_BACK, "its record could not be read");
+	expect(&s, RECOVERY_RECLAIM, "its record could not be read");
 	scene_init(&s);
 	s.lease.state = LEASE_DRAINING;
-	expect(&s, RECOVERY_TAKE_BACK, "it was being reclaimed");
+	expect(&s, RECOVERY_RECLAIM, "it was being reclaimed");
 	s.lease.state = LEASE_QUARANTINED;
-	expect(&s, RECOVERY_TAKE_BACK, "it was being reclaimed");
+	expect(&s, RECOVERY_RECLAIM, "it was being reclaimed");
 	scene_init(&s);
 	s.lease.granted = false;
-	expect(&s, RECOVERY_TAKE_BACK, "zcrxd ended while the lease was being made");
+	expect(&s, RECOVERY_RECLAIM, "zcrxd ended while the lease was being made");
 	scene_init(&s);
 	s.facts.has_handle = false;
-	expect(&s, RECOVERY_TAKE_BACK, "its handle was closed while zcrxd was away");
+	expect(&s, RECOVERY_RECLAIM, "its handle was closed while zcrxd was away");
 	s.facts.store_lost = true;
-	expect(&s, RECOVERY_TAKE_BACK, "the service manager did not keep its handle while zcrxd was away");
+	expect(&s, RECOVERY_RECLAIM,
+	       "the service manager did not keep its handle while zcrxd was away");
 	scene_init(&s);
 	s.lease.expiry_usec = 1000;
-	expect(&s, RECOVERY_TAKE_BACK, "its time to live ended while zcrxd was away");
+	expect(&s, RECOVERY_RECLAIM, "its time to live ended while zcrxd was away");
 	s.lease.expiry_usec = 1001;
 	expect(&s, RECOVERY_ADOPT, NULL);
 	scene_init(&s);
 	s.facts.device_ifindex = 0;
-	expect(&s, RECOVERY_TAKE_BACK, "its netkit device was deleted while zcrxd was away");
+	expect(&s, RECOVERY_RECLAIM, "its netkit device was deleted while zcrxd was away");
 	s.queues[5].lease_elsewhere = true;
-	expect(&s, RECOVERY_TAKE_BACK,
+	expect(&s, RECOVERY_RECLAIM,
 	       "its netkit device was moved to another network namespace while zcrxd was away");
 	s.queues[4].lease_elsewhere = true; /* somebody else's */
 	s.queues[5].lease_elsewhere = false;
-	expect(&s, RECOVERY_TAKE_BACK, "its netkit device was deleted while zcrxd was away");
+	expect(&s, RECOVERY_RECLAIM, "its netkit device was deleted while zcrxd was away");
 	scene_init(&s);
 	s.queues[5].lease_ifindex = DEVICE + 1;
-	expect(&s, RECOVERY_TAKE_BACK, "its queues are not leased to its netkit device");
+	expect(&s, RECOVERY_RECLAIM, "its queues are not leased to its netkit device");
 	s.queues[5].leased = false;
-	expect(&s, RECOVERY_TAKE_BACK, "its queues are not leased to its netkit device");
+	expect(&s, RECOVERY_RECLAIM, "its queues are not leased to its netkit device");
 }
 
 static void test_flows(void **state)
@@ -207,18 +208,18 @@ static void test_spread(void **state)
 	struct rss_table contexts[] = { { .context = 3, .entries = other, .n = 4 },
 					{ .context = 4, .entries = table, .n = 4 } };
 	static const struct {
-		enum spread_state state;
+		enum lease_rss state;
 		uint32_t context;
 		size_t n_contexts;
-		enum spread_state expected;
+		enum lease_rss expected;
 	} rows[] = {
-		{ SPREAD_NONE, 0, 2, SPREAD_NONE },
-		{ SPREAD_PER_FLOW, 0, 2, SPREAD_PER_FLOW },
-		{ SPREAD_CONTEXT, 4, 2, SPREAD_CONTEXT },
-		{ SPREAD_CONTEXT, 4, 1, SPREAD_NONE },	/* gone */
-		{ SPREAD_CONTEXT, 3, 2, SPREAD_NONE },	/* somebody else's by now */
-		{ SPREAD_MAKING, 0, 2, SPREAD_CONTEXT }, /* it was made */
-		{ SPREAD_MAKING, 0, 1, SPREAD_NONE },	/* it was not */
+		{ LEASE_RSS_NONE, 0, 2, LEASE_RSS_NONE },
+		{ LEASE_RSS_PER_FLOW, 0, 2, LEASE_RSS_PER_FLOW },
+		{ LEASE_RSS_CONTEXT, 4, 2, LEASE_RSS_CONTEXT },
+		{ LEASE_RSS_CONTEXT, 4, 1, LEASE_RSS_NONE },	 /* gone */
+		{ LEASE_RSS_CONTEXT, 3, 2, LEASE_RSS_NONE },	 /* somebody else's by now */
+		{ LEASE_RSS_CREATING, 0, 2, LEASE_RSS_CONTEXT }, /* it was made */
+		{ LEASE_RSS_CREATING, 0, 1, LEASE_RSS_NONE },	 /* it was not */
 	};
 
 	(void)state;
@@ -229,13 +230,13 @@ static void test_spread(void **state)
 		scene_init(&s);
 		s.lease.queues[1] = 6;
 		s.lease.n_queues = 2;
-		s.lease.spread = rows[i].state;
+		s.lease.rss = rows[i].state;
 		s.lease.context = rows[i].context;
 		s.nic.contexts = contexts;
 		s.nic.n_contexts = rows[i].n_contexts;
 		assert_int_equal(recovery_decide_spread(&s.lease, &s.nic, &context),
 				 rows[i].expected);
-		assert_int_equal(context, rows[i].expected == SPREAD_CONTEXT ? 4 : 99);
+		assert_int_equal(context, rows[i].expected == LEASE_RSS_CONTEXT ? 4 : 99);
 	}
 }
 

@@ -81,7 +81,7 @@ class Client:
     def ended(self):
         return self.process.poll()
 
-    def is_excused(self, said):
+    def driver_is_busy(self, said):
         done = LASTING.intersection(faults).union(faults[self.born:])
         return any(re.search(EXCUSES[fault], said) for fault in done)
 
@@ -90,7 +90,7 @@ class Client:
             return "done"
         if status in (DENIED, NONE_AVAILABLE):
             return "refused"
-        if status == FAILED and self.is_excused(self.said()):
+        if status == FAILED and self.driver_is_busy(self.said()):
             return "gave up"
         if status == -signal.SIGKILL and "revoke" in faults[self.born:]:  # by zcrxd, by force
             return "killed"

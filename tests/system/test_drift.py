@@ -157,13 +157,13 @@ def test_drift_is_reported_and_leaks_are_closed(scene):
     machine.call("Apply", interface="zc0")
     machine.until(lambda: machine.rule_count() == scene.rules)
     scene.goes_on()
-    take_back(scene)
+    reclaim(scene)
     scene.assert_journal()
     machine.call("Apply", interface="zc0")
     machine.until(lambda: interface()["state"] == "configured")
 
 
-def take_back(scene):
+def reclaim(scene):
     """Somebody else's rule stays, as it is not ours. So the queue is taken back from its lease, and
     what the rule leads there is read."""
     with socket.create_server((HOST4, OTHER_PORT)) as server:

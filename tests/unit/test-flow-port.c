@@ -87,7 +87,9 @@ static void test_port(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(flow_prove(&f, IFINDEX, "zc0", addresses, 2, &flows, &n, &wildcard, NULL), 0);
+	assert_int_equal(
+		flows_from_socket(&f, IFINDEX, "zc0", addresses, 2, &flows, &n, &wildcard, NULL),
+		0);
 	assert_int_equal(n, 2);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_fault_ struct fault fault = {};
@@ -117,7 +119,9 @@ static void test_port_of_root(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(flow_prove(&f, IFINDEX, "zc0", addresses, 2, &flows, &n, &wildcard, NULL), 0);
+	assert_int_equal(
+		flows_from_socket(&f, IFINDEX, "zc0", addresses, 2, &flows, &n, &wildcard, NULL),
+		0);
 	assert_int_equal(flow_check_port(flows, n, IFINDEX, 1000, 0, &other, 1, NULL), 0);
 	assert_int_equal(flow_check_port(flows, n, IFINDEX, 0, 1000, &other, 1, NULL),
 			 ZCRX_FLOW_NOT_PROVED);
@@ -153,7 +157,9 @@ static void test_extensions(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(flow_prove(&f, IFINDEX, "zc0", addresses, 2, &flows, &n, &wildcard, NULL), 0);
+	assert_int_equal(
+		flows_from_socket(&f, IFINDEX, "zc0", addresses, 2, &flows, &n, &wildcard, NULL),
+		0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		for (uid_t uid = 0; uid <= 1000; uid += 1000) {
 			struct port_socket s = holder(AF_INET, "0.0.0.0", 1000);

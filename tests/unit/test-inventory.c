@@ -26,12 +26,12 @@ static void test_empty(void **state)
 	(void)state;
 	inventory_init(&i);
 	assert_int_equal(inventory_free_count(&i), 0);
-	assert_false(inventory_take(&i, 1, 1, &queue));
+	assert_false(inventory_reserve(&i, 1, 1, &queue));
 	assert_null(inventory_get(&i, 0));
 	assert_int_equal(inventory_take_queue(&i, 1, 0), -ERANGE);
 	assert_int_equal(inventory_quarantine(&i, 0, "x"), -ERANGE);
 	inventory_clear_quarantine(&i, 0);
-	inventory_give(&i, 1);
+	inventory_release(&i, 1);
 }
 
 static void test_take_and_give(void **state)
@@ -43,7 +43,7 @@ static void test_take_and_give(void **state)
 	inventory_init(&i);
 	assert_int_equal(resize(&i, 12, 4), 0);
 	assert_int_equal(inventory_free_count(&i), 4);
-	assert_true(inventory_take(&i, 7, 2, queues));
+	assert_true(inventory_reserve(&i, 7, 2, queues));
 	assert_int_equal(queues[0], 12);
 	assert_int_equal(queues[1], 13);
 	assert_int_equal(inventory_get(&i, 12)->lease, 7);
@@ -53,16 +53,16 @@ static void test_take_and_give(void **state)
 
 	/* Too few: nothing changes. */
 	queues[0] = 99;
-	assert_false(inventory_take(&i, 8, 3, queues));
+	assert_false(inventory_reserve(&i, 8, 3, queues));
 	assert_int_equal(queues[0], 99);
 	assert_int_equal(inventory_free_count(&i), 2);
 
-	assert_true(inventory_take(&i, 8, 2, queues));
+	assert_true(inventory_reserve(&i, 8, 2, queues));
 	assert_int_equal(queues[0], 14);
 	assert_int_equal(inventory_free_count(&i), 0);
-	inventory_give(&i, 7);
+	inventory_release(&i, 7);
 	assert_int_equal(inventory_free_count(&i), 2);
-	assert_true(inventory_take(&i, 9, 1, queues));
+	assert_true(inventory_reserve(&i, 9, 1, queues));
 	assert_int_equal(queues[0], 12);
 }
 
@@ -90,19 +90,19 @@ static void test_quarantine(void **state)
 	(void)state;
 	inventory_init(&i);
 	assert_int_equal(resize(&i, 1, 2), 0);
-	assert_true(inventory_take(&i, 5, 1, &queue));
+	assert_true(inventory_reserve(&i, 5, 1, &queue));
 	assert_int_equal(inventory_quarantine(&i, queue, "first"), 0);
 	assert_int_equal(inventory_quarantine(&i, queue, "second"), 0);
 	assert_string_equal(inventory_get(&i, queue)->quarantine, "second");
 	assert_int_equal(inventory_get(&i, queue)->lease, 0);
 	/* The lease's end does not make it free. */
-	inventory_give(&i, 5);
+	inventory_release(&i, 5);
 	assert_int_equal(inventory_free_count(&i), 1);
-	assert_true(inventory_take(&i, 6, 1, &queue));
+	assert_true(inventory_reserve(&i, 6, 1, &queue));
 	assert_int_equal(queue, 2);
-	assert_false(inventory_take(&i, 7, 1, &queue));
+	assert_false(inventory_reserve(&i, 7, 1, &queue));
 	inventory_clear_quarantine(&i, 1);
-	assert_true(inventory_take(&i, 7, 1, &queue));
+	assert_true(inventory_reserve(&i, 7, 1, &queue));
 	assert_int_equal(queue, 1);
 }
 
@@ -131,7 +131,7 @@ static void test_resize(void **state)
 	assert_int_equal(resize(&i, 5, 1), 0);
 	assert_int_equal(resize(&i, 5, 2), 0);
 	assert_int_equal(inventory_free_count(&i), 1);
-	inventory_give(&i, 3);
+	inventory_release(&i, 3);
 	assert_int_equal(inventory_quarantine(&i, 6, "odd"), 0);
 	assert_int_equal(resize(&i, 0, 0), 0);
 }
@@ -150,17 +150,17 @@ static void test_lease_first(void **state)
 	assert_int_equal(inventory_resize(&i, &c), 0);
 	assert_int_equal(inventory_take_queue(&i, 3, 11), 0);
 	assert_int_equal(inventory_free_count(&i), 2);
-	assert_false(inventory_take(&i, 7, 3, queues));
-	assert_true(inventory_take(&i, 7, 2, queues));
+	assert_false(inventory_reserve(&i, 7, 3, queues));
+	assert_true(inventory_reserve(&i, 7, 2, queues));
 	assert_int_equal(queues[0], 14);
 	assert_int_equal(queues[1], 15);
 	assert_int_equal(inventory_get(&i, 11)->lease, 3);
 	/* None at all. */
 	c.lease_first = 16;
 	assert_int_equal(inventory_resize(&i, &c), 0);
-	inventory_give(&i, 7);
+	inventory_release(&i, 7);
 	assert_int_equal(inventory_free_count(&i), 0);
-	assert_false(inventory_take(&i, 8, 1, queues));
+	assert_false(inventory_reserve(&i, 8, 1, queues));
 }
 
 /* Why there are too few. */
@@ -200,7 +200,7 @@ static void test_random_use(void **state)
 
 		switch (test_between(&seed, 0, 3)) {
 		case 0:
-			if (!inventory_take(&i, lease, n, taken))
+			if (!inventory_reserve(&i, lease, n, taken))
 				break;
 			for (unsigned k = 0; k < n; k++) {
 				assert_int_equal(model[taken[k] - FIRST], 0);
@@ -208,7 +208,7 @@ static void test_random_use(void **state)
 			}
 			break;
 		case 1:
-			inventory_give(&i, lease);
+			inventory_release(&i, lease);
 			for (unsigned k = 0; k < QUEUES; k++)
 				model[k] = model[k] == lease ? 0 : model[k];
 			break;

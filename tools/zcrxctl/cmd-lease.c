@@ -35,7 +35,7 @@ static enum exit_status print(const struct ctl *ctl, sd_json_variant *lease)
 }
 
 /* Nobody knows of it who could release it. */
-static enum exit_status take_back(sd_varlink *link, sd_json_variant *lease)
+static enum exit_status reclaim(sd_varlink *link, sd_json_variant *lease)
 {
 	const char *id = field_string(lease, "leaseId") ?: "?";
 
@@ -62,7 +62,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 	if (!lease)
 		return ctl_fail(CTL_FAILED, "zcrxd answered without a lease.");
 	status = print(ctl, lease);
-	return status == CTL_DONE ? CTL_DONE : take_back(link, lease);
+	return status == CTL_DONE ? CTL_DONE : reclaim(link, lease);
 }
 
 const struct command command_lease = {

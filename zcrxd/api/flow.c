@@ -15,7 +15,7 @@
 #include "record.h"
 #include "rules.h"
 #include "snapshot.h"
-#include "spread.h"
+#include "rss.h"
 
 struct flow_parameters {
 	struct lease_reference lease;
@@ -119,12 +119,14 @@ static int check_bound(const struct lease *l, unsigned queue, struct fault *rete
 					   "steering flows to it.", queue);
 	for (unsigned i = 0; i < l->n_queues; i++)
 		n += l->per_queue[i].bound;
-	return lease_is_spread(l) && (n == l->n_queues || l->self_registered)
+	return lease_has_rss(l) && (n == l->n_queues || l->self_registered)
 		       ? 0
-		       : fault_set(reterr, ZCRX_WRONG_STATE, "reserved",
-				   "A flow that names no queue goes to all %u queues of the lease, and %u "
-				   "of them have an ifq: Register the others first, or name a queue.",
-				   l->n_queues, n);
+		       : fault_set(
+				 reterr, ZCRX_WRONG_STATE, "reserved",
+				 "A flow that names no queue goes to all %u queues of the lease, "
+				 "and %u "
+				 "of them have an ifq: Register the others first, or name a queue.",
+				 l->n_queues, n);
 }
 
 static int check_lease(struct lease *l, unsigned queue, struct fault *reterr)
@@ -186,7 +188,7 @@ static int install(sd_varlink *link, const struct peer *peer, struct lease *l, u
 
 	r = lease_flows_check_quota(l, peer, fits, reterr);
 	if (r == 0)
-		r = lease_flows_note(l, queue, flows, fits, proof, &list, reterr);
+		r = lease_flows_add(l, queue, flows, fits, proof, &list, reterr);
 	if (r == 0 && fits < n)
 		leave_out(l, flows + fits, n - fits, proof);
 	if (r != 0) {
@@ -200,7 +202,7 @@ static int install(sd_varlink *link, const struct peer *peer, struct lease *l, u
 	if (r == 0) {
 		r = lease_flows_install(l, &list, on_added, sd_varlink_ref(link));
 		if (r < 0) {
-			lease_flows_forget(l, &list);
+			lease_flows_free(l, &list);
 			sd_varlink_unref(link);
 		}
 	}
@@ -339,9 +341,9 @@ static int remove_one(sd_varlink *link, const struct flow_parameters *p, struct 
 		return fault_set(reterr, ZCRX_WRONG_STATE, lease_state_to_string(l->state),
 				 "Flow %s is being steered just now; try again.", p->flow_id);
 	if (f->proof)
-		proof_stop_following(f->proof);
+		proof_unfollow_addresses(f->proof);
 	if (f->state == FLOW_PENDING) {
-		lease_flow_forget(l, f);
+		lease_flow_free(l, f);
 		(void)lease_save(l);
 		return sd_varlink_reply(link, NULL);
 	}

@@ -323,16 +323,16 @@ int json_numbers(const uint32_t *numbers, size_t n, sd_json_variant **ret)
 	return r;
 }
 
-static const char *spread_name(enum spread_state s)
+static const char *rss_name(enum lease_rss s)
 {
 	switch (s) {
-	case SPREAD_CONTEXT:
+	case LEASE_RSS_CONTEXT:
 		return "context";
-	case SPREAD_PER_FLOW:
+	case LEASE_RSS_PER_FLOW:
 		return "perFlow";
-	case SPREAD_NONE:
-	case SPREAD_MAKING:
-	case _SPREAD_STATE_MAX:
+	case LEASE_RSS_NONE:
+	case LEASE_RSS_CREATING:
+	case _LEASE_RSS_MAX:
 		break;
 	}
 	return NULL;
@@ -341,7 +341,7 @@ static const char *spread_name(enum spread_state s)
 int json_lease(struct lease *l, sd_json_variant **ret)
 {
 	_cleanup_free_ char *left_out = NULL;
-	const char *spread = spread_name(l->spread);
+	const char *spread = rss_name(l->rss);
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *flows = NULL, *queues = NULL;
 	char id[LEASE_ID_DIGITS + 1];
 	int r;
@@ -354,21 +354,18 @@ int json_lease(struct lease *l, sd_json_variant **ret)
 	if (r < 0)
 		return r;
 	lease_id_format(l->id, id);
-	return sd_json_buildo(ret, STRING("leaseId", id), STRING_IF("name", l->name),
-			      UNSIGNED("ownerUid", l->owner_uid),
-			      UNSIGNED("ownerPid", (unsigned)l->owner_pid),
-			      STRING("interface", device_name(l->device)),
-			      SD_JSON_BUILD_PAIR_VARIANT("hardwareQueues", queues),
-			      STRING_IF("spread", spread),
-			      UNSIGNED_IF(l->spread == SPREAD_CONTEXT, "rssContext", l->context),
-			      STRING("grant", grant_kind_to_string(l->grant.kind)),
-			      STRING("state", lease_state_to_string(l->state)),
-			      BOOLEAN("persistent", l->persistent),
-			      BOOLEAN("selfRegistered", l->self_registered),
-			      SD_JSON_BUILD_PAIR_VARIANT("flows", flows),
-			      STRING_IF("notSteered", left_out),
-			      UNSIGNED("creationUSec", l->creation_usec),
-			      UNSIGNED_IF(l->expiry_usec != 0, "expiryUSec",
-					  tell_boottime(l->expiry_usec, &l->expiry_told)),
-			      UNSIGNED("areaBytes", lease_area(l)));
+	return sd_json_buildo(
+		ret, STRING("leaseId", id), STRING_IF("name", l->name),
+		UNSIGNED("ownerUid", l->owner_uid), UNSIGNED("ownerPid", (unsigned)l->owner_pid),
+		STRING("interface", device_name(l->device)),
+		SD_JSON_BUILD_PAIR_VARIANT("hardwareQueues", queues), STRING_IF("spread", spread),
+		UNSIGNED_IF(l->rss == LEASE_RSS_CONTEXT, "rssContext", l->context),
+		STRING("grant", grant_kind_to_string(l->grant.kind)),
+		STRING("state", lease_state_to_string(l->state)),
+		BOOLEAN("persistent", l->persistent), BOOLEAN("selfRegistered", l->self_registered),
+		SD_JSON_BUILD_PAIR_VARIANT("flows", flows), STRING_IF("notSteered", left_out),
+		UNSIGNED("creationUSec", l->creation_usec),
+		UNSIGNED_IF(l->expiry_usec != 0, "expiryUSec",
+			    tell_boottime(l->expiry_usec, &l->expiry_told)),
+		UNSIGNED("areaBytes", lease_area(l)));
 }

@@ -271,7 +271,7 @@ static int release(struct call *c, void *parameters)
 
 	(void)parameters;
 	(void)lease_event(l, LEASE_RELEASE, NULL, NULL);
-	lease_hurry(l);
+	lease_skip_grace(l);
 	r = lease_wait(l, on_released, sd_varlink_ref(c->link));
 	if (r < 0)
 		sd_varlink_unref(c->link);

@@ -11,7 +11,7 @@
 #include "leases.h"
 #include "log.h"
 #include "rules.h"
-#include "spread.h"
+#include "rss.h"
 
 struct acquire {
 	struct lease *lease;
@@ -129,7 +129,7 @@ int lease_adopt(struct leases *leases, struct device *d, const struct record_lea
 	for (size_t i = 0; i < saved->n_queues; i++) {
 		l->queues[i] = saved->queues[i];
 		l->per_queue[i].area = saved->areas[i];
-		l->per_queue[i].found = saved->found[i];
+		l->per_queue[i].saved_tuning = saved->found[i];
 	}
 	TAILQ_INSERT_TAIL(&leases->list, l, entry);
 	d->n_leases++;
@@ -175,7 +175,7 @@ static void acquire_report(struct acquire *a, int r)
 {
 	a->done(a->lease, r, &a->fault, a->userdata);
 	fault_done(&a->fault);
-	lease_end(a->lease);
+	lease_op_end(a->lease);
 	free(a);
 }
 
@@ -195,7 +195,7 @@ static void on_looked_again(struct device *d, const struct device_report *report
 	int r = a->r;
 
 	(void)report;
-	if (l->state == LEASE_RESERVED && inventory_take(&d->inventory, l->id, n, l->queues)) {
+	if (l->state == LEASE_RESERVED && inventory_reserve(&d->inventory, l->id, n, l->queues)) {
 		l->n_queues = n;
 		fault_done(&a->fault);
 		a->table_is_seen_to = device_sees_to_table(d);
@@ -264,7 +264,7 @@ static void acquire_granted(struct acquire *a)
 			      "The lease ended while it was being granted: %s.",
 			      l->reason ?: "it was revoked");
 	else if (l->self_registered) {
-		if (!lease_wants_spread(l) || lease_spread(l, acquire_early, a) < 0)
+		if (!lease_needs_rss(l) || lease_setup_rss(l, acquire_early, a) < 0)
 			acquire_early(l, a);
 		return;
 	}
@@ -281,7 +281,7 @@ static void acquire_done(void *data)
 		acquire_granted(a);
 	else if (a->taken && ++a->tries < 3) {
 		/* They are free for others while we look, so they are not the lease's any more. */
-		inventory_give(&d->inventory, l->id);
+		inventory_release(&d->inventory, l->id);
 		l->n_queues = 0;
 		(void)lease_save(l);
 		if (device_refresh(d, on_looked_again, a) < 0)
@@ -299,7 +299,8 @@ static int acquire_prepare(struct lease *l, const struct acquire_request *q, str
 	r = q->n_flows > 0 ? lease_flows_check_quota(l, q->peer, q->n_flows, reterr) : 0;
 	if (r != 0)
 		return r;
-	r = lease_flows_note(l, l->n_queues > 1 ? ALL_QUEUES : 0, q->flows, q->n_flows, NULL, &noted, reterr);
+	r = lease_flows_add(l, l->n_queues > 1 ? ALL_QUEUES : 0, q->flows, q->n_flows, NULL, &noted,
+			    reterr);
 	flow_list_done(&noted);
 	if (r != 0)
 		return r;
@@ -328,7 +329,7 @@ int lease_acquire(struct leases *leases, const struct acquire_request *q, lease_
 		free(a);
 		return -ENOMEM;
 	}
-	if (!inventory_take(&d->inventory, l->id, l->n_queues, l->queues)) {
+	if (!inventory_reserve(&d->inventory, l->id, l->n_queues, l->queues)) {
 		r = inventory_refuse(&d->inventory, device_name(d), l->n_queues, "", reterr);
 		lease_unref(l);
 		free(a);
@@ -336,7 +337,7 @@ int lease_acquire(struct leases *leases, const struct acquire_request *q, lease_
 	}
 	TAILQ_INSERT_TAIL(&leases->list, l, entry);
 	d->n_leases++;
-	lease_begin(l);
+	lease_op_begin(l);
 	*a = (struct acquire){ .lease = l, .done = done, .userdata = userdata };
 	/* With all that is to be on record of it in place: the event writes it down. */
 	r = acquire_prepare(l, q, a, reterr);
@@ -347,7 +348,7 @@ int lease_acquire(struct leases *leases, const struct acquire_request *q, lease_
 		r = device_submit(d, acquire_run, acquire_done, a);
 	if (r != 0) {
 		(void)lease_event(l, LEASE_ACQUIRE_FAILED, NULL, NULL);
-		lease_end(l);
+		lease_op_end(l);
 		free(a);
 	}
 	return r;

@@ -18,7 +18,7 @@
 #include "rules.h"
 #include "snapshot.h"
 #include "orphans.h"
-#include "take-back.h"
+#include "reclaim.h"
 
 /* A ring closes asynchronously, through a workqueue; the kernel's own tests wait up to 5 s. */
 #define DRAIN_POLL_USEC (50 * 1000ULL)
@@ -82,7 +82,7 @@ static void drain_in(struct lease *l, uint64_t wait)
 		log_errno(r, "Cannot arm the drain timer of lease %08x", l->id);
 }
 
-void lease_grant_lost(struct lease *l, bool moved)
+void lease_netkit_deleted(struct lease *l, bool moved)
 {
 	l->grant_moved = moved;
 	drain_in(l, GRANT_LOST_USEC);
@@ -146,11 +146,11 @@ static void drain_held(struct lease *l)
 
 static void take_back_done(void *data)
 {
-	struct take_back *t = data;
+	struct reclaim *t = data;
 	struct lease *l = t->lease;
 
-	if (!t->waits && t->context == 0 && l->spread == SPREAD_CONTEXT) {
-		l->spread = SPREAD_NONE;
+	if (!t->waits && t->context == 0 && l->rss == LEASE_RSS_CONTEXT) {
+		l->rss = LEASE_RSS_NONE;
 		lease_forget_record(l);
 	}
 	if (!t->deletion.held)
@@ -196,10 +196,10 @@ static bool ring_may_be_closing(const struct lease *l)
 	return l->ring_tries < RING_TRIES && (l->n_handles == 0 || l->end == LEASE_RELEASE);
 }
 
-static void drain_take_back(struct lease *l)
+static void drain_reclaim(struct lease *l)
 {
 	uint64_t now = now_usec(CLOCK_MONOTONIC);
-	struct take_back *t;
+	struct reclaim *t;
 	bool ring_first;
 	int r;
 
@@ -212,14 +212,17 @@ static void drain_take_back(struct lease *l)
 	t = calloc(1, sizeof(*t));
 	r = t ? 0 : -ENOMEM;
 	if (t) {
-		*t = (struct take_back){ .lease = l, .grant = l->grant, .granted = l->granted,
-				     .ring_first = ring_first, .gone = l->device->gone,
-				     .n_queues = l->n_queues };
-		if (l->spread == SPREAD_CONTEXT && !t->gone)
+		*t = (struct reclaim) { .lease = l,
+					.grant = l->grant,
+					.granted = l->granted,
+					.ring_first = ring_first,
+					.gone = l->device->gone,
+					.n_queues = l->n_queues };
+		if (l->rss == LEASE_RSS_CONTEXT && !t->gone)
 			t->context = l->context;
 		memcpy(t->queues, l->queues, sizeof(t->queues));
 		for (unsigned i = 0; i < l->n_queues; i++)
-			t->found[i] = l->per_queue[i].found;
+			t->found[i] = l->per_queue[i].saved_tuning;
 		r = deletion_prepare(l, &t->deletion);
 	}
 	if (r == -EAGAIN) {
@@ -228,7 +231,7 @@ static void drain_take_back(struct lease *l)
 		return;
 	}
 	if (r == 0)
-		r = device_submit_reclaim(l->device, take_back_run, take_back_done, t);
+		r = device_submit_reclaim(l->device, reclaim_run, take_back_done, t);
 	if (r < 0) {
 		if (t)
 			deletion_done(&t->deletion);
@@ -274,7 +277,7 @@ static void drain_rules_gone(struct lease *l, int r, struct fault *fault,
 	(void)added;
 	(void)userdata;
 	if (r == 0 || is_gone(r))
-		drain_take_back(l);
+		drain_reclaim(l);
 	else
 		drain_again(l, r > 0 ? fault->message : strerror(-r));
 }
@@ -290,10 +293,10 @@ void lease_drain(struct lease *l)
 	}
 	l->draining = true;
 	if (!drain_rules(l))
-		drain_take_back(l);
+		drain_reclaim(l);
 }
 
-void lease_hurry(struct lease *l)
+void lease_skip_grace(struct lease *l)
 {
 	l->grace_until = 0;
 	if (l->state == LEASE_DRAINING)

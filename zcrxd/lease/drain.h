@@ -8,10 +8,10 @@
 
 void lease_drain(struct lease *l);
 /* Somebody deleted its netkit device: it is revoked, unless it turns out that the NIC is gone. */
-void lease_grant_lost(struct lease *l, bool moved);
+void lease_netkit_deleted(struct lease *l, bool moved);
 /* An administrator takes it back: rules now, the rest after the grace. Again: with less grace, or with
  * force. */
 void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *reason);
 /* The client is done with it: what is left of the grace is not waited for. */
-void lease_hurry(struct lease *l);
+void lease_skip_grace(struct lease *l);
 void leases_retry_drain(struct device *d);

@@ -23,7 +23,7 @@ struct lease_flow *lease_find_flow(struct lease *l, uint64_t id)
 	return NULL;
 }
 
-void lease_flow_forget(struct lease *l, struct lease_flow *f)
+void lease_flow_free(struct lease *l, struct lease_flow *f)
 {
 	for (size_t i = 0; i < l->n_flows; i++) {
 		if (l->flows[i] != f)
@@ -36,10 +36,10 @@ void lease_flow_forget(struct lease *l, struct lease_flow *f)
 	}
 }
 
-void lease_flows_forget(struct lease *l, const struct flow_list *list)
+void lease_flows_free(struct lease *l, const struct flow_list *list)
 {
 	for (size_t i = 0; i < list->n; i++)
-		lease_flow_forget(l, list->flows[i]);
+		lease_flow_free(l, list->flows[i]);
 }
 
 static int check_conflict(struct lease *l, const struct flow *flow, struct fault *reterr)
@@ -111,8 +111,8 @@ static int check_quota(struct lease *l, size_t n, struct fault *reterr)
 			 (uintmax_t)usage.flows, (uintmax_t)l->max_flows);
 }
 
-int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
-		     struct proof *proof, struct flow_list *ret, struct fault *reterr)
+int lease_flows_add(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
+		    struct proof *proof, struct flow_list *ret, struct fault *reterr)
 {
 	const uint64_t last_id = l->leases->last_flow_id;
 	size_t before = l->n_flows;
@@ -140,7 +140,7 @@ int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, 
 	}
 	if (r != 0) {
 		while (l->n_flows > before)
-			lease_flow_forget(l, l->flows[l->n_flows - 1]);
+			lease_flow_free(l, l->flows[l->n_flows - 1]);
 		flow_list_done(ret);
 		l->leases->last_flow_id = last_id; /* what is refused leaves nothing to be saved */
 	}

@@ -15,13 +15,13 @@ struct flow_list {
 int lease_flows_check_quota(struct lease *l, const struct peer *peer, size_t n,
 			    struct fault *reterr);
 /* Notes the flows as FLOW_PENDING; FLOW_CONFLICT, QUOTA_EXCEEDED. `proof` may be NULL. */
-int lease_flows_note(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
-		     struct proof *proof, struct flow_list *ret, struct fault *reterr);
+int lease_flows_add(struct lease *l, unsigned queue, const struct flow *flows, size_t n,
+		    struct proof *proof, struct flow_list *ret, struct fault *reterr);
 /* One that an earlier daemon has noted. */
 int lease_flow_adopt(struct lease *l, const struct record_flow *saved, enum flow_state state,
 		     uint32_t location, struct proof *proof);
 struct lease_flow *lease_find_flow(struct lease *l, uint64_t id);
-void lease_flow_forget(struct lease *l, struct lease_flow *f);
+void lease_flow_free(struct lease *l, struct lease_flow *f);
 /* All of them: they were noted, but are not on their way. */
-void lease_flows_forget(struct lease *l, const struct flow_list *list);
+void lease_flows_free(struct lease *l, const struct flow_list *list);
 void flow_list_done(struct flow_list *list);

@@ -38,7 +38,7 @@ static int on_hangup(sd_event_source *s, int fd, uint32_t revents, void *userdat
 	if (!l->persistent && l->n_handles == 0)
 		(void)lease_event(l, LEASE_HANDLE_GONE, "its handle was closed", NULL);
 	if (l->n_handles == 0)
-		lease_hurry(l);
+		lease_skip_grace(l);
 	return 0;
 }
 
@@ -125,7 +125,7 @@ bool lease_handle_matches(struct lease *l, int fd)
 
 /* In JSON, so that it can grow. Nobody else writes there, so that there is room for it; whoever does
  * not read it misses nothing but the reason. */
-void lease_handle_farewell(int fd, enum lease_event end, const char *reason)
+void lease_handle_send_end(int fd, enum lease_event end, const char *reason)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	_cleanup_free_ char *text = NULL;
@@ -145,13 +145,13 @@ void lease_handles_shut(struct lease *l)
 
 	while ((h = LIST_FIRST(&l->handles))) {
 		if (l->reason)
-			lease_handle_farewell(h->fd, l->end, l->reason);
+			lease_handle_send_end(h->fd, l->end, l->reason);
 		(void)shutdown(h->fd, SHUT_RDWR);
 		handle_free(h, false);
 	}
 }
 
-void lease_handles_leave(struct lease *l)
+void lease_handles_detach(struct lease *l)
 {
 	while (!LIST_EMPTY(&l->handles))
 		handle_free(LIST_FIRST(&l->handles), true);

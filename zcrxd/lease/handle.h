@@ -15,6 +15,6 @@ bool lease_handle_matches(struct lease *l, int fd);
 /* Says why, and hangs up. */
 void lease_handles_shut(struct lease *l);
 /* What is said on a handle before it hangs up: the event and the sentence. */
-void lease_handle_farewell(int fd, enum lease_event end, const char *reason);
+void lease_handle_send_end(int fd, enum lease_event end, const char *reason);
 /* The daemon ends, the lease does not: copies stay in the service manager's store. */
-void lease_handles_leave(struct lease *l);
+void lease_handles_detach(struct lease *l);

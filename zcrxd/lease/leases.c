@@ -196,13 +196,13 @@ static void lease_tell_waiters(struct lease *l)
 }
 
 /* The queues are free: nothing of the lease is left but the references of its operations. */
-static void lease_forget(struct lease *l)
+static void lease_destroy(struct lease *l)
 {
 	struct device *d = l->device;
 	struct leases *leases = l->leases;
 
 	while (l->n_flows > 0)
-		lease_flow_forget(l, l->flows[l->n_flows - 1]);
+		lease_flow_free(l, l->flows[l->n_flows - 1]);
 	while (!LIST_EMPTY(&l->proofs))
 		proof_free(LIST_FIRST(&l->proofs));
 	lease_handles_shut(l);
@@ -210,7 +210,7 @@ static void lease_forget(struct lease *l)
 	for (unsigned i = 0; i < l->n_queues; i++)
 		lease_forget_client(l, i);
 	lease_forget_exports(l);
-	inventory_give(&d->inventory, l->id);
+	inventory_release(&d->inventory, l->id);
 	TAILQ_REMOVE(&leases->list, l, entry);
 	l->expiry = sd_event_source_disable_unref(l->expiry);
 	l->drain_timer = sd_event_source_disable_unref(l->drain_timer);
@@ -278,17 +278,17 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 	if (l->state == LEASE_FREE || l->state == LEASE_QUARANTINED)
 		lease_tell_waiters(l);
 	if (t.effects & LEASE_EFFECT_FORGET)
-		lease_forget(l);
+		lease_destroy(l);
 	return 0;
 }
 
-void lease_begin(struct lease *l)
+void lease_op_begin(struct lease *l)
 {
 	lease_ref(l);
 	l->n_busy++;
 }
 
-void lease_end(struct lease *l)
+void lease_op_end(struct lease *l)
 {
 	assert(l->n_busy > 0);
 	if (--l->n_busy == 0 && l->state == LEASE_DRAINING)
@@ -335,7 +335,7 @@ void leases_link_gone(struct leases *leases, unsigned ifindex, bool moved)
 		/* Draining deletes it, too: that is no news then. */
 		if (l->granted && l->grant.kind == GRANT_NETKIT && l->grant.ifindex == ifindex &&
 		    l->state != LEASE_DRAINING && l->state != LEASE_QUARANTINED)
-			lease_grant_lost(l, moved);
+			lease_netkit_deleted(l, moved);
 	}
 }
 
@@ -362,19 +362,19 @@ int leases_check_links(struct leases *leases)
 	return 0;
 }
 
-void leases_leave(struct leases *leases)
+void leases_detach(struct leases *leases)
 {
 	struct lease *l;
 
 	while ((l = TAILQ_FIRST(&leases->list))) {
 		TAILQ_REMOVE(&leases->list, l, entry);
 		l->device->n_leases--;
-		proofs_leave(l);
+		proofs_detach(l);
 		while (l->n_flows > 0)
-			lease_flow_forget(l, l->flows[l->n_flows - 1]);
+			lease_flow_free(l, l->flows[l->n_flows - 1]);
 		while (!LIST_EMPTY(&l->proofs))
 			proof_free(LIST_FIRST(&l->proofs));
-		lease_handles_leave(l);
+		lease_handles_detach(l);
 		l->n_busy = 0;
 		lease_unref(l);
 	}

@@ -30,7 +30,7 @@ struct lease_flow {
 	bool asked;	   /* by AddFlow, not answered yet: a crash takes back what nobody was told of */
 	uint32_t location; /* of the rule, FLOW_INSTALLED and FLOW_REMOVING */
 	struct proof *proof; /* the socket that proved it; NULL if it came by value */
-	bool unproved;	     /* it has to go as soon as it is installed */
+	bool proof_lost;     /* it has to go as soon as it is installed */
 	bool lost;	     /* somebody took its rule away: if it cannot be put back, the flow stays */
 	struct taken taken;  /* FLOW_INSTALLED: what somebody else's rule does to it, when it was seen last */
 };
@@ -49,7 +49,7 @@ struct lease_queue {
 	bool binding; /* from here on, nobody else may reach it */
 	bool bound;
 	uint64_t area;	  /* bytes accounted to the owner */
-	struct tuning found; /* what Tune has changed, as it was */
+	struct tuning saved_tuning; /* what Tune has changed, as it was */
 	uid_t client_uid; /* as whom the client connected */
 	int client_pidfd; /* the process that registers; -EBADF if none did, or it is not known */
 	int export_fd;	  /* of its ifq, export.h; -EBADF if there is none */
@@ -82,8 +82,8 @@ struct lease {
 	uint32_t queues[LEASE_QUEUES_MAX]; /* hardware queues */
 	unsigned n_queues;
 	struct lease_queue per_queue[LEASE_QUEUES_MAX];
-	enum spread_state spread;
-	uint32_t context; /* SPREAD_CONTEXT */
+	enum lease_rss rss;
+	uint32_t context; /* LEASE_RSS_CONTEXT */
 	struct grant grant;
 	bool granted;
 	bool grant_moved; /* its netkit device went to another network namespace, as it was lost */
@@ -183,7 +183,7 @@ int leases_save(struct leases *leases);
 /* 0 if the last of them worked, else a refusal that says what was to be done. */
 int lease_check_saved(const struct lease *l, const char *act, struct fault *reterr);
 /* The daemon ends, the leases do not. */
-void leases_leave(struct leases *leases);
+void leases_detach(struct leases *leases);
 
 /* The queues of the leases that an earlier daemon has left are theirs. */
 void leases_claim_queues(struct device *d);
@@ -197,8 +197,8 @@ int lease_may(const struct lease *l, enum lease_event event, struct fault *reter
 int lease_event(struct lease *l, enum lease_event event, const char *reason,
 		struct fault *reterr);
 /* An operation begins: DRAINING waits for its end. It keeps a reference. */
-void lease_begin(struct lease *l);
-void lease_end(struct lease *l);
+void lease_op_begin(struct lease *l);
+void lease_op_end(struct lease *l);
 /* `ended` is called once, at once if the lease is over already. */
 int lease_wait(struct lease *l, lease_ended ended, void *userdata);
 

@@ -49,7 +49,7 @@ void left_out_done(struct left_out *left)
 	*left = (struct left_out){};
 }
 
-void left_out_hurry(struct lease *l)
+void left_out_retry_now(struct lease *l)
 {
 	struct proof *p;
 
@@ -134,11 +134,11 @@ static int install_more(struct proof *p, const struct flow *flows, size_t n, boo
 		return -ENOMEM;
 	*a = (struct adding){ .cookie = p->facts.cookie, .queue = p->queue, .all = all, .n = n };
 	memcpy(a->flows, flows, n * sizeof(*flows));
-	r = lease_flows_note(p->lease, p->queue, flows, n, p, &list, reterr);
+	r = lease_flows_add(p->lease, p->queue, flows, n, p, &list, reterr);
 	if (r == 0) {
 		r = lease_flows_install(p->lease, &list, on_more_added, a);
 		if (r < 0)
-			lease_flows_forget(p->lease, &list);
+			lease_flows_free(p->lease, &list);
 	}
 	flow_list_done(&list);
 	if (r != 0)

@@ -13,7 +13,7 @@ void left_out_note(struct proof *p, const struct flow *flows, size_t n, const ch
 /* The flows of addresses that came: as many as there is room for are steered, the rest is noted. */
 void left_out_add(struct proof *p, const struct flow *flows, size_t n);
 /* There is room again. */
-void left_out_hurry(struct lease *l);
+void left_out_retry_now(struct lease *l);
 void left_out_done(struct left_out *left);
 bool left_out_is_due(const struct left_out *left);
 

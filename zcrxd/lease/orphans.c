@@ -57,7 +57,7 @@ static int append(struct leases *leases, const char *text)
 
 void orphan_record(struct lease *l)
 {
-	bool any = l->spread == SPREAD_MAKING || l->spread == SPREAD_CONTEXT;
+	bool any = l->rss == LEASE_RSS_CREATING || l->rss == LEASE_RSS_CONTEXT;
 	int r;
 
 	for (size_t i = 0; i < l->n_flows; i++)
@@ -76,7 +76,7 @@ void orphan_record(struct lease *l)
 
 void orphan_adopt(struct leases *leases, const struct record_lease *saved)
 {
-	if (saved->n_flows > 0 || saved->spread != SPREAD_NONE)
+	if (saved->n_flows > 0 || saved->rss != LEASE_RSS_NONE)
 		(void)append(leases, saved->text);
 }
 
@@ -108,7 +108,7 @@ static int remove_lease(struct nic *nic, struct orphan_job *j, const struct reco
 	uint32_t context;
 	int r = remove_rules(nic, j, l, state);
 
-	if (r == 0 && recovery_decide_spread(l, state, &context) == SPREAD_CONTEXT) {
+	if (r == 0 && recovery_decide_spread(l, state, &context) == LEASE_RSS_CONTEXT) {
 		r = nic->ops->context_delete(nic, context, l->queues, l->n_queues, &j->fault);
 		j->n_removed += r == 0;
 	}

@@ -40,7 +40,7 @@ static void remove_flows(const struct proof *p,
 		if (f->state == FLOW_INSTALLED)
 			list.flows[list.n++] = f;
 		else if (f->state == FLOW_INSTALLING)
-			f->unproved = true;
+			f->proof_lost = true;
 	}
 	if (list.n > 0)
 		r = lease_flows_remove(l, &list, NULL, NULL);
@@ -52,10 +52,10 @@ static void remove_flows(const struct proof *p,
 static bool want_unproved(const struct lease_flow *f, void *data)
 {
 	(void)data;
-	return f->unproved;
+	return f->proof_lost;
 }
 
-void proof_set_gone(struct proof *p, const char *why)
+void proof_invalidate(struct proof *p, const char *why)
 {
 	struct lease *l = p->lease;
 
@@ -90,7 +90,7 @@ static void for_each_proof(struct leases *leases, void (*call)(struct proof *p, 
 static void match_cookie(struct proof *p, void *data)
 {
 	if (p->facts.cookie == *(uint64_t *)data)
-		proof_set_gone(p, "The socket is closed.");
+		proof_invalidate(p, "The socket is closed.");
 }
 
 void proofs_socket_gone(struct leases *leases, uint64_t cookie)
@@ -132,7 +132,7 @@ static void on_checked(struct socket_check *c)
 	struct proof *p = question_end(c, PROOF_STILL);
 
 	if (p && c->r > 0)
-		proof_set_gone(p, c->fault.message);
+		proof_invalidate(p, c->fault.message);
 	else if (p && c->r < 0 && c->r != -ECANCELED)
 		log_errno(c->r, "Cannot check the socket of lease %08x", p->lease->id);
 	socket_check_free(c);
@@ -160,7 +160,7 @@ static void check_one(struct proof *p, void *data)
 	if (p->gone)
 		return;
 	if (device_check_receiver(l->device, &fault) > 0) {
-		proof_set_gone(p, fault.message);
+		proof_invalidate(p, fault.message);
 		return;
 	}
 	if (left_out_is_due(&p->left_out))
@@ -175,7 +175,7 @@ static void check_one(struct proof *p, void *data)
 	prover_ask(l->leases->prover, c);
 }
 
-void proofs_verify_all(struct leases *leases)
+void proofs_resync(struct leases *leases)
 {
 	struct checking checking = { .look_for = true };
 
@@ -243,7 +243,7 @@ static bool lease_has_flow(const struct lease *l, const struct flow *flow)
 	for (size_t i = 0; i < l->n_flows; i++) {
 		const struct lease_flow *f = l->flows[i];
 
-		if (flow_equal(&f->flow, flow) && !f->unproved && f->state != FLOW_REMOVING)
+		if (flow_equal(&f->flow, flow) && !f->proof_lost && f->state != FLOW_REMOVING)
 			return true;
 	}
 	return false;
@@ -330,8 +330,9 @@ static void follow(struct proof *p, void *data)
 	if (p->lease->device != a->device || !is_followed(p))
 		return;
 	/* Refused now: no address is left. Then no flow is. */
-	(void)flow_prove(&p->facts, a->device->receiver.at.ifindex, a->device->receiver.at.name, a->list,
-			 a->n, &flows, &set.n, &wildcard, NULL);
+	(void)flows_from_socket(&p->facts, a->device->receiver.at.ifindex,
+				a->device->receiver.at.name, a->list, a->n, &flows, &set.n,
+				&wildcard, NULL);
 	set.flows = flows;
 	if (p->wildcard)
 		follow_more(p, &set);

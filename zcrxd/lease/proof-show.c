@@ -86,7 +86,7 @@ static void on_shown(struct socket_check *c)
 	if (r == 0)
 		r = proof_settle(p, &c->facts, c->wildcard, &proof, &c->fault);
 	else
-		proof_review(p);
+		proof_maybe_free(p);
 	if (proof)
 		proof_ref_flow(proof);
 	s->shown(l, r, &c->fault, proof, c->flows, c->n_flows, s->userdata);
@@ -94,7 +94,7 @@ static void on_shown(struct socket_check *c)
 		proof_unref_flow(proof); /* and the end of it, if no flow came of it */
 	socket_check_free(c);
 	free(s);
-	lease_end(l);
+	lease_op_end(l);
 }
 
 static int prepare(struct lease *l, const struct socket_facts *facts, uid_t uid,
@@ -145,7 +145,7 @@ int proof_show(struct lease *l, int fd, unsigned queue, uid_t uid, proof_shown s
 	s->shown = shown;
 	s->userdata = userdata;
 	proof_ref_flow(s->proof);
-	lease_begin(l);
+	lease_op_begin(l);
 	c->userdata = TAKE_PTR(s);
 	prover_ask(l->leases->prover, TAKE_PTR(c));
 	return 0;

@@ -56,7 +56,7 @@ int proof_settle(struct proof *p, const struct socket_facts *facts, bool wildcar
 	}
 	/* The socket listens elsewhere since: what it proved then is over. */
 	if (other)
-		proof_set_gone(other, "The socket receives something else now.");
+		proof_invalidate(other, "The socket receives something else now.");
 	if (find_same_socket(p, facts->cookie)) {
 		proof_free(p);
 		return fault_set(reterr, ZCRX_WRONG_STATE, "steered",
@@ -128,7 +128,7 @@ void proof_ref_flow(struct proof *p)
 	p->n_flows++;
 }
 
-void proof_review(struct proof *p)
+void proof_maybe_free(struct proof *p)
 {
 	/* A listener on the wildcard may get an address again, if it ever was steered. */
 	if (p->n_flows == 0 && (p->gone || p->asked || !p->wildcard))
@@ -138,13 +138,13 @@ void proof_review(struct proof *p)
 void proof_unref_flow(struct proof *p)
 {
 	p->n_flows--;
-	proof_review(p);
+	proof_maybe_free(p);
 }
 
-void proof_stop_following(struct proof *p)
+void proof_unfollow_addresses(struct proof *p)
 {
 	p->wildcard = false;
-	proof_review(p);
+	proof_maybe_free(p);
 }
 
 static int on_socket(sd_event_source *s, int fd, uint32_t revents, void *userdata)
@@ -154,7 +154,7 @@ static int on_socket(sd_event_source *s, int fd, uint32_t revents, void *userdat
 	(void)s;
 	(void)revents;
 	if (epoll_wait(fd, &event, 1, 0) > 0 && event.events & (EPOLLHUP | EPOLLERR))
-		proof_set_gone(userdata, "The socket hung up.");
+		proof_invalidate(userdata, "The socket hung up.");
 	return 0;
 }
 
@@ -190,7 +190,7 @@ int proof_adopt(struct lease *l, int epoll_fd, const struct record_proof *record
 	return 0;
 }
 
-void proofs_leave(struct lease *l)
+void proofs_detach(struct lease *l)
 {
 	struct proof *p;
 

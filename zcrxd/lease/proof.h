@@ -66,11 +66,11 @@ bool proof_counts(const struct proof *p);
 int proof_adopt(struct lease *l, int epoll_fd, const struct record_proof *record,
 		struct proof **ret);
 /* The daemon ends, the proof does not. */
-void proofs_leave(struct lease *l);
-void proof_review(struct proof *p); /* frees it if it proves nothing, and never will again */
+void proofs_detach(struct lease *l);
+void proof_maybe_free(struct proof *p); /* frees it if it proves nothing, and never will again */
 void proof_unref_flow(struct proof *p); /* a flow of it is gone; frees it with the last */
 void proof_ref_flow(struct proof *p);
 /* One of its flows was taken away on request: the rest stays as it is. */
-void proof_stop_following(struct proof *p);
+void proof_unfollow_addresses(struct proof *p);
 struct proof *proof_free(struct proof *p);
 DEFINE_CLEANUP(struct proof *, proof_free)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See prover.h. The verdicts are the model's (model/lease/flow-prove.c); here is what they need, for all that
- * are asked about with one look each: sockets by their cookies, and what else is at their ports.
+ * See prover.h. The verdicts are the model's (model/lease/flows-from-socket.c); here is what they
+ * need, for all that are asked about with one look each: sockets by their cookies, and what else is
+ * at their ports.
  */
 #include <assert.h>
 #include <errno.h>
@@ -101,8 +102,9 @@ static void prove_all(const struct check_list *list)
 
 	STAILQ_FOREACH(c, list, entry)
 		if (!c->known && c->r == 0)
-			c->r = flow_prove(&c->facts, c->ifindex, c->name, c->addresses, c->n_addresses,
-					  &c->flows, &c->n_flows, &c->wildcard, &c->fault);
+			c->r = flows_from_socket(&c->facts, c->ifindex, c->name, c->addresses,
+						 c->n_addresses, &c->flows, &c->n_flows,
+						 &c->wildcard, &c->fault);
 }
 
 /* A connection's flow is nobody else's. */

@@ -28,7 +28,7 @@ struct socket_check {
 	size_t n_addresses;
 	struct flow *flows;	   /* known: those to be checked; else those it proves */
 	size_t n_flows;
-	bool wildcard;		   /* unless known: as flow_prove() tells */
+	bool wildcard;		   /* unless known: as flows_from_socket() tells */
 	int r;			   /* 0, FLOW_NOT_PROVED with `fault`, negative errno */
 	struct fault fault;
 	void (*done)(struct socket_check *c); /* on the loop, once; frees it */

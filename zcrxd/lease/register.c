@@ -15,7 +15,7 @@
 #include "register.h"
 #include "registrar.h"
 #include "rules.h"
-#include "spread.h"
+#include "rss.h"
 
 /* Looks at the ways to the queue, while what leads to it is being closed. */
 #define WAYS_TRIES 3
@@ -31,7 +31,7 @@ struct registration {
 	struct nic_queue found;
 	int r;
 	struct fault fault;
-	struct inquiry *inquiry;
+	struct driver_probe *driver_probe;
 	bool table; /* it was the RSS table that led to the queue */
 	unsigned tries;
 	bool asked;
@@ -41,7 +41,7 @@ struct registration {
 };
 
 /* A question to the interface, which may outlive the registration that it is for. */
-struct inquiry {
+struct driver_probe {
 	struct device *device;
 	struct registration *registration; /* NULL if it has ended meanwhile */
 	uint32_t queue;
@@ -53,8 +53,8 @@ static void registration_free(struct registration *g)
 		close(g->request.pidfd);
 	if (g->request.area_fd >= 0)
 		close(g->request.area_fd);
-	if (g->inquiry)
-		g->inquiry->registration = NULL;
+	if (g->driver_probe)
+		g->driver_probe->registration = NULL;
 	fault_done(&g->fault);
 	free(g->own_rules);
 	free(g);
@@ -79,7 +79,7 @@ static void registration_report(struct registration *g, int r)
 	}
 	g->done(l, r, &g->fault, &reply, g->userdata);
 	registration_free(g);
-	lease_end(l);
+	lease_op_end(l);
 }
 
 /* -------------------------------------------------------- stage 3: it is there */
@@ -92,7 +92,7 @@ static void scan_run(struct nic *nic, void *data)
 }
 
 /* The last of several: flows can be spread over them from now on. */
-static void on_spread(struct lease *l, void *userdata)
+static void on_rss_done(struct lease *l, void *userdata)
 {
 	struct registration *g = userdata;
 	char id[LEASE_ID_DIGITS + 1];
@@ -116,7 +116,7 @@ static void registration_finish(struct registration *g)
 			registration_report(g, 0);
 			return;
 		}
-	if (!lease_wants_spread(l) || lease_spread(l, on_spread, g) < 0)
+	if (!lease_needs_rss(l) || lease_setup_rss(l, on_rss_done, g) < 0)
 		registration_report(g, 0);
 }
 
@@ -180,7 +180,7 @@ static void on_registered(int r, const struct ifq *ifq, int export_fd, struct fa
  */
 static void inquiry_run(struct nic *nic, void *data)
 {
-	struct inquiry *q = data;
+	struct driver_probe *q = data;
 	_cleanup_fault_ struct fault fault = {};
 	struct nic_queue found;
 
@@ -189,20 +189,20 @@ static void inquiry_run(struct nic *nic, void *data)
 
 static void inquiry_done(void *data)
 {
-	struct inquiry *q = data;
+	struct driver_probe *q = data;
 
 	if (q->registration)
-		q->registration->inquiry = NULL;
+		q->registration->driver_probe = NULL;
 	free(q);
 }
 
-static bool is_excused(void *userdata)
+static bool driver_is_busy(void *userdata)
 {
 	struct registration *g = userdata;
 	struct device *d = g->lease->device;
-	struct inquiry *q;
+	struct driver_probe *q;
 
-	if (g->inquiry)
+	if (g->driver_probe)
 		return true;
 	if (g->asked)
 		return g->answered++ == 0;
@@ -210,12 +210,12 @@ static bool is_excused(void *userdata)
 	q = malloc(sizeof(*q));
 	if (!q)
 		return false;
-	*q = (struct inquiry){ .device = d, .registration = g, .queue = g->hardware_queue };
+	*q = (struct driver_probe) { .device = d, .registration = g, .queue = g->hardware_queue };
 	if (device_submit_reclaim(d, inquiry_run, inquiry_done, q) < 0) {
 		free(q);
 		return false;
 	}
-	g->inquiry = q;
+	g->driver_probe = q;
 	return true;
 }
 
@@ -259,7 +259,7 @@ static int start_registrar(struct registration *g)
 	r = lease_set_client(l, g->queue, pidfd, g->request.uid, true);
 	if (r < 0)
 		return r;
-	return registrar_start(leases, &g->request, is_excused, on_registered, g, &g->fault);
+	return registrar_start(leases, &g->request, driver_is_busy, on_registered, g, &g->fault);
 }
 
 static void ways_done(void *data);
@@ -336,7 +336,7 @@ static int registration_note_steering(struct registration *g)
 	for (size_t i = 0; i < l->n_flows; i++)
 		if (l->flows[i]->state == FLOW_INSTALLED)
 			g->own_rules[g->own.n_rules++] = l->flows[i]->location;
-	if (l->spread == SPREAD_CONTEXT) {
+	if (l->rss == LEASE_RSS_CONTEXT) {
 		g->own.context = l->context;
 		g->own.queues = l->queues; /* which a lease that is bound does not change */
 		g->own.n_queues = l->n_queues;
@@ -381,7 +381,7 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 		registration_free(g);
 		return r;
 	}
-	lease_begin(l);
+	lease_op_begin(l);
 	l->per_queue[queue].registering = true;
 	/* What is repaired anyway is closed at once, as for a queue in use. */
 	l->per_queue[queue].binding = l->device->devices->config->on_drift == ON_DRIFT_REPAIR;

@@ -32,7 +32,7 @@ struct registrar {
 	pid_t pid;
 	int client_pidfd;
 	int answer_fd;
-	unsigned overdue; /* how often the deadline has passed */
+	unsigned deadline_hits; /* how often the deadline has passed */
 	sd_event_source *child, *deadline;
 	registrar_excused excused;
 	registrar_done done;
@@ -176,7 +176,7 @@ static int refuse_locked(struct fault *reterr)
 }
 
 /* Nobody waits for the child any more; the loop reaps it whenever it ends. It counts until then. */
-static void registrar_abandon(struct registrar *g)
+static void registrar_detach(struct registrar *g)
 {
 	g->abandoned = true;
 	g->deadline = sd_event_source_disable_unref(g->deadline);
@@ -196,7 +196,7 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 	if (g->abandoned)
 		return 0;
 	r = registrar_read(g, &answer, &fault);
-	if (r == -EIO && g->overdue > 0)
+	if (r == -EIO && g->deadline_hits > 0)
 		r = refuse_locked(&fault);
 	else if (r == -EIO)
 		log_error("The registration process ended without an answer (status %d).",
@@ -231,9 +231,9 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 	int r;
 
 	(void)usec;
-	if (g->overdue == 0 && g->excused(g->userdata))
+	if (g->deadline_hits == 0 && g->excused(g->userdata))
 		goto again;
-	switch (g->overdue++) {
+	switch (g->deadline_hits++) {
 	case 0:
 		kill(g->pid, SIGKILL); /* not reaped yet: the pid is the child's */
 		break;
@@ -247,7 +247,7 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 		if (r == -EIO)
 			r = refuse_locked(&fault);
 		g->done(r, &answer.ifq, -EBADF, &fault, g->userdata);
-		registrar_abandon(g);
+		registrar_detach(g);
 		return 0;
 	}
 again:
@@ -264,7 +264,7 @@ static int check_hung(const struct registrar_list *list, uid_t uid, struct fault
 	pid_t pid = 0;
 
 	LIST_FOREACH(g, list, entry) {
-		if (g->uid != uid || g->overdue == 0)
+		if (g->uid != uid || g->deadline_hits == 0)
 			continue;
 		n++;
 		pid = g->pid;

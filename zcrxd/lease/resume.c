@@ -11,7 +11,7 @@
 #include "resume.h"
 #include "rules.h"
 #include "snapshot.h"
-#include "spread.h"
+#include "rss.h"
 
 static void resume_flows(struct lease *l, enum flow_state wanted,
 			 int (*act)(struct lease *l, const struct flow_list *list, flows_done done,
@@ -33,7 +33,7 @@ static void resume_flows(struct lease *l, enum flow_state wanted,
 }
 
 /* What had to wait for the context. */
-static void on_spread(struct lease *l, void *userdata)
+static void on_rss_done(struct lease *l, void *userdata)
 {
 	(void)userdata;
 	if (l->state == LEASE_DRAINING)
@@ -46,19 +46,19 @@ static void resume_lease(struct lease *l)
 {
 	for (size_t i = 0; i < l->n_flows; i++)
 		if (l->flows[i]->state == FLOW_INSTALLING && l->flows[i]->queue == ALL_QUEUES &&
-		    !lease_is_spread(l)) {
+		    !lease_has_rss(l)) {
 			l->flows[i]->state = FLOW_PENDING;
 			lease_forget_record(l);
 		}
-	lease_flows_review(l);
+	lease_update_steered(l);
 	resume_flows(l, FLOW_REMOVING, lease_flows_remove);
 	if (l->state == LEASE_DRAINING) {
 		lease_drain(l);
 		return;
 	}
 	resume_flows(l, FLOW_INSTALLING, lease_flows_install);
-	if (lease_wants_spread(l))
-		(void)lease_spread(l, on_spread, NULL);
+	if (lease_needs_rss(l))
+		(void)lease_setup_rss(l, on_rss_done, NULL);
 }
 
 void leases_resume(struct device *d)

@@ -11,7 +11,7 @@
 #include "proof.h"
 #include "rules.h"
 #include "snapshot.h"
-#include "spread.h"
+#include "rss.h"
 #include "orphans.h"
 #include "steering.h"
 
@@ -100,7 +100,7 @@ static void rule_job_report(struct rule_job *j, const struct flow_list *added)
 	if (j->done)
 		j->done(l, j->r, &j->fault, added, j->userdata);
 	rule_job_free(j);
-	lease_end(l);
+	lease_op_end(l);
 }
 
 /* --------------------------------------------------------------------- inserting */
@@ -160,7 +160,8 @@ static void drop_unproved(struct lease *l, const struct flow_list *list)
 	struct flow_list gone = { .flows = calloc(list->n + 1, sizeof(*gone.flows)) };
 
 	for (size_t i = 0; gone.flows && i < list->n; i++)
-		if (list->flows[i]->unproved || (list->flows[i]->proof && list->flows[i]->proof->gone))
+		if (list->flows[i]->proof_lost ||
+		    (list->flows[i]->proof && list->flows[i]->proof->gone))
 			gone.flows[gone.n++] = list->flows[i];
 	if (gone.n > 0 && l->state != LEASE_DRAINING)
 		(void)lease_flows_remove(l, &gone, NULL, NULL);
@@ -174,11 +175,11 @@ static void drop_unproved(struct lease *l, const struct flow_list *list)
 static bool inserted(struct rule_job *j, size_t i)
 {
 	struct lease_flow *f = j->list.flows[i];
-	bool counted_on = f->lost && !f->unproved && !(f->proof && f->proof->gone);
+	bool counted_on = f->lost && !f->proof_lost && !(f->proof && f->proof->gone);
 
 	if (j->r != 0 && !counted_on && !j->rules[i].stays) {
 		flow_guard_linger(j->lease->device, &f->flow, false);
-		lease_flow_forget(j->lease, f);
+		lease_flow_free(j->lease, f);
 		return false;
 	}
 	if (f->proof)
@@ -186,7 +187,7 @@ static bool inserted(struct rule_job *j, size_t i)
 	f->state = FLOW_INSTALLED;
 	f->lost = false;
 	f->asked = false; /* it is answered now; from here on its client counts on it */
-	f->unproved |= j->r != 0 && !counted_on;
+	f->proof_lost |= j->r != 0 && !counted_on;
 	if (j->r == 0 || j->rules[i].stays)
 		f->location = j->rules[i].location;
 	return true;
@@ -223,7 +224,7 @@ static void insert_done(void *data)
 	if (j->seen)
 		leases_judge(d, j->seen);
 	if (returned)
-		lease_flows_review(l);
+		lease_update_steered(l);
 	if (j->r == 0 && is_taken(&j->list))
 		l->leases->hooks->look(d);
 	rule_job_report(j, j->r == 0 ? &j->list : NULL);
@@ -236,7 +237,7 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 	int r;
 
 	for (size_t i = 0; i < list->n; i++)
-		if (list->flows[i]->queue == ALL_QUEUES && !lease_is_spread(l))
+		if (list->flows[i]->queue == ALL_QUEUES && !lease_has_rss(l))
 			return -EAGAIN;
 	for (size_t i = 0; i < list->n; i++) {
 		lease_flow_set_target(l, list->flows[i]);
@@ -257,7 +258,7 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 		lease_forget_record(l);
 		return r;
 	}
-	lease_begin(l);
+	lease_op_begin(l);
 	TAKE_PTR(j);
 	return 0;
 }
@@ -286,8 +287,8 @@ int lease_flows_install_pending(struct lease *l, unsigned queue)
 
 		if (f->state != FLOW_PENDING || f->queue != queue)
 			continue;
-		if (f->unproved || (f->proof && f->proof->gone))
-			lease_flow_forget(l, f); /* its socket ended while it waited */
+		if (f->proof_lost || (f->proof && f->proof->gone))
+			lease_flow_free(l, f); /* its socket ended while it waited */
 		else
 			list.flows[list.n++] = f;
 	}
@@ -335,7 +336,7 @@ static bool lease_is_bound(const struct lease *l)
 	return false;
 }
 
-void lease_flows_review(struct lease *l)
+void lease_update_steered(struct lease *l)
 {
 	if (l->state == LEASE_STEERED && !lease_is_steered(l))
 		(void)lease_event(l, lease_is_bound(l) ? LEASE_LAST_FLOW_GONE
@@ -354,13 +355,13 @@ static void remove_done(void *data)
 	for (size_t i = 0; i < j->list.n; i++) {
 		if (j->r == 0) {
 			flow_guard_linger(d, &j->list.flows[i]->flow, true);
-			lease_flow_forget(l, j->list.flows[i]);
+			lease_flow_free(l, j->list.flows[i]);
 		} else /* it may still be there: kept, so that draining tries again */
 			j->list.flows[i]->state = FLOW_INSTALLED;
 	}
 	(void)lease_save(l);
-	lease_flows_review(l);
-	left_out_hurry(l);
+	lease_update_steered(l);
+	left_out_retry_now(l);
 	rule_job_report(j, NULL);
 }
 
@@ -378,7 +379,7 @@ int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done
 	for (size_t i = 0; i < list->n; i++)
 		list->flows[i]->state = FLOW_REMOVING;
 	(void)lease_save(l);
-	lease_begin(l);
+	lease_op_begin(l);
 	TAKE_PTR(j);
 	return 0;
 }

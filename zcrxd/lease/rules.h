@@ -18,4 +18,4 @@ int lease_flows_install_pending(struct lease *l, unsigned queue);
 int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done done,
 		       void *userdata);
 /* Steered no more if no flow is left that could be. */
-void lease_flows_review(struct lease *l);
+void lease_update_steered(struct lease *l);

@@ -23,13 +23,24 @@ static struct record_flow flow_snapshot(const struct lease_flow *f)
 
 static int lease_snapshot(const struct lease *l, struct record_lease *ret)
 {
-	struct record_lease s = {
-		.id = l->id, .owner_uid = l->owner_uid, .owner_pid = l->owner_pid, .ifindex = l->ifindex,
-		.state = l->state, .persistent = l->persistent, .self_registered = l->self_registered,
-		.granted = l->granted, .force = l->force, .grant = l->grant.kind, .n_queues = l->n_queues,
-		.spread = l->spread, .context = l->context, .creation_usec = l->creation_usec,
-		.expiry_usec = l->expiry_usec, .expiry_noted = l->expiry_noted,
-		.left = l->device->leaving, .max_flows = l->max_flows };
+	struct record_lease s = { .id = l->id,
+				  .owner_uid = l->owner_uid,
+				  .owner_pid = l->owner_pid,
+				  .ifindex = l->ifindex,
+				  .state = l->state,
+				  .persistent = l->persistent,
+				  .self_registered = l->self_registered,
+				  .granted = l->granted,
+				  .force = l->force,
+				  .grant = l->grant.kind,
+				  .n_queues = l->n_queues,
+				  .rss = l->rss,
+				  .context = l->context,
+				  .creation_usec = l->creation_usec,
+				  .expiry_usec = l->expiry_usec,
+				  .expiry_noted = l->expiry_noted,
+				  .left = l->device->leaving,
+				  .max_flows = l->max_flows };
 	const struct proof *p;
 
 	s.name = l->name ? strdup(l->name) : NULL;
@@ -45,7 +56,7 @@ static int lease_snapshot(const struct lease *l, struct record_lease *ret)
 		s.queues[i] = l->queues[i];
 		s.areas[i] = l->per_queue[i].area;
 		s.client_uids[i] = l->per_queue[i].client_uid;
-		s.found[i] = l->per_queue[i].found;
+		s.found[i] = l->per_queue[i].saved_tuning;
 	}
 	for (size_t i = 0; i < l->n_flows; i++)
 		s.flows[s.n_flows++] = flow_snapshot(l->flows[i]);

@@ -11,7 +11,7 @@
 #include "leases.h"
 #include "log.h"
 #include "rules.h"
-#include "spread.h"
+#include "rss.h"
 #include "steering.h"
 
 static bool queue_is_bound(const struct lease *l, unsigned queue)
@@ -61,7 +61,7 @@ static void note_lease(struct lease_steering *w, const struct lease *l)
 					     .target = f->target, .location = f->location,
 					     .installed = alive && f->state == FLOW_INSTALLED };
 	}
-	if (l->spread == SPREAD_CONTEXT)
+	if (l->rss == LEASE_RSS_CONTEXT)
 		w->contexts[w->expected.n_contexts++] =
 			(struct drift_context){ .lease = l->id, .context = l->context,
 						.queues = l->queues, .n_queues = l->n_queues };
@@ -197,7 +197,7 @@ void lease_revoke_leaking(struct leases *leases, uint32_t id, const char *reason
 	if (!l || l->state == LEASE_QUARANTINED)
 		return;
 	if (l->state == LEASE_DRAINING) {
-		lease_hurry(l); /* no grace any more */
+		lease_skip_grace(l); /* no grace any more */
 		return;
 	}
 	/* Where the kernel cannot take a queue from a living ring, its client has to go: it reads what
@@ -239,14 +239,14 @@ int lease_rule_return(struct device *d, uint64_t flow, flows_done done, void *us
 	return r;
 }
 
-int lease_context_return(struct device *d, uint32_t id, spread_done done)
+int lease_context_return(struct device *d, uint32_t id, rss_done done)
 {
 	struct lease *l = leases_find(d->devices->leases, id);
 
-	if (!l || l->device != d || l->spread != SPREAD_CONTEXT ||
+	if (!l || l->device != d || l->rss != LEASE_RSS_CONTEXT ||
 	    (l->state != LEASE_BOUND && l->state != LEASE_STEERED))
 		return -ENOENT;
-	l->spread = SPREAD_NONE;
+	l->rss = LEASE_RSS_NONE;
 	l->context = 0;
-	return lease_spread(l, done, NULL);
+	return lease_setup_rss(l, done, NULL);
 }

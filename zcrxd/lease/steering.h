@@ -8,7 +8,7 @@
 #include "flows.h"
 #include "leases.h"
 #include "rules.h"
-#include "spread.h"
+#include "rss.h"
 
 struct lease_steering {
 	struct drift_queue *queues;
@@ -42,4 +42,4 @@ void lease_revoke_leaking(struct leases *leases, uint32_t id, const char *reason
  * fails the flow stays, and may be tried again. -ENOENT if it is not one that has a rule (any more). */
 int lease_rule_return(struct device *d, uint64_t flow, flows_done done, void *userdata);
 /* Its RSS context is gone: another one is made, and the rules to it are to be inserted then. -ENOENT. */
-int lease_context_return(struct device *d, uint32_t id, spread_done done);
+int lease_context_return(struct device *d, uint32_t id, rss_done done);

@@ -27,7 +27,7 @@ static void tune_report(struct tune *t, int r)
 {
 	t->done(t->lease, r, &t->fault, t->userdata);
 	fault_done(&t->fault);
-	lease_end(t->lease);
+	lease_op_end(t->lease);
 	free(t);
 }
 
@@ -76,7 +76,7 @@ static void write_done(void *data)
 static void note_found(struct tune *t)
 {
 	for (unsigned i = 0; i < t->n; i++) {
-		struct tuning *found = &t->lease->per_queue[t->first + i].found;
+		struct tuning *found = &t->lease->per_queue[t->first + i].saved_tuning;
 
 		napi_settings_apply(&found->napi, &t->found[i].napi, t->tuning.which & ~found->which);
 		found->which |= t->tuning.which;
@@ -129,7 +129,7 @@ int lease_tune(struct lease *l, unsigned queue, const struct tuning *tuning, tun
 	if (r < 0)
 		free(t);
 	else
-		lease_begin(l);
+		lease_op_begin(l);
 	return r;
 }
 

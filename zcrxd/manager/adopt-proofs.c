@@ -152,7 +152,7 @@ static int adopt_proof(struct lease *l, const struct record_proof *saved, const 
 	if (r < 0) /* it is asked again in a second */
 		log_errno(r, "Cannot find the socket of lease %08x", l->id);
 	else if (r > 0)
-		proof_set_gone(proof, c->fault.message);
+		proof_invalidate(proof, c->fault.message);
 	else if (fd < 0)
 		log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id },
 			    "Lease %08x: the watch on the socket at port %u was not kept by the service "

@@ -111,7 +111,7 @@ static void hang_up(struct adoption *a, uint32_t lease, const char *reason)
 
 		if (s->fd < 0 || sscanf(s->name, "handle-%8x-", &id) != 1 || id != lease)
 			continue;
-		lease_handle_farewell(s->fd, LEASE_INTERFACE_GONE, reason);
+		lease_handle_send_end(s->fd, LEASE_INTERFACE_GONE, reason);
 		(void)shutdown(s->fd, SHUT_RDWR);
 	}
 }
@@ -174,9 +174,9 @@ static void drop_untold_proofs(struct lease *l, const struct record_lease *saved
 	for (p = LIST_FIRST(&l->proofs); p; p = next) {
 		next = LIST_NEXT(p, entry);
 		if (recovery_is_untold(saved, p->facts.cookie, p->queue))
-			proof_stop_following(p);
+			proof_unfollow_addresses(p);
 		else
-			proof_review(p); /* its flows were going, and are gone */
+			proof_maybe_free(p); /* its flows were going, and are gone */
 	}
 }
 
@@ -257,7 +257,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	facts.nic = a->nic;
 	facts.device_ifindex = netkit ? netkit->ifindex : 0;
 	verdict = recovery_decide(saved, &facts);
-	if (verdict.verdict == RECOVERY_FORGET) {
+	if (verdict.verdict == RECOVERY_DISCARD) {
 		log_info("Lease %08x has ended: %s.", saved->id, verdict.reason);
 		hang_up(a, saved->id, verdict.reason);
 		orphan_adopt(a->leases, saved);
@@ -270,8 +270,9 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 		return r;
 	/* One that was only renamed is left to its leases, as it would have been under our eyes, or was. */
 	if (d->leaving && !saved->left && (!saved->interface[0] || streq(saved->interface, link->name)))
-		verdict = (struct recovery){ .verdict = RECOVERY_TAKE_BACK,
-					     .reason = "its interface is not in the configuration" };
+		verdict =
+			(struct recovery) { .verdict = RECOVERY_RECLAIM,
+					    .reason = "its interface is not in the configuration" };
 	r = lease_adopt(a->leases, d, saved,
 			verdict.verdict == RECOVERY_ADOPT ? verdict.state : LEASE_DRAINING,
 			verdict.reason, &l);
@@ -279,7 +280,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 		return r;
 	l->force = saved->force;
 	set_grant(a, l, saved, facts.device_ifindex);
-	l->spread = recovery_decide_spread(saved, a->nic, &l->context);
+	l->rss = recovery_decide_spread(saved, a->nic, &l->context);
 	for (size_t i = 0; i < saved->n_queues; i++) {
 		l->per_queue[i].bound = recovery_is_bound(saved, i, a->nic);
 		if (l->per_queue[i].bound)
@@ -288,7 +289,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 		keep_area(a, saved, i);
 	}
 	a->n_adopted += verdict.verdict == RECOVERY_ADOPT;
-	a->n_taken_back += verdict.verdict == RECOVERY_TAKE_BACK;
+	a->n_taken_back += verdict.verdict == RECOVERY_RECLAIM;
 	log_message(LOG_INFO, &(struct log_fields){ .lease = l->id, .interface = link->name },
 		    verdict.verdict == RECOVERY_ADOPT ? "Lease %08x of uid %u on %s adopted%s"
 						      : "Lease %08x of uid %u on %s reclaimed: %s",

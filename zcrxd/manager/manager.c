@@ -216,7 +216,7 @@ struct manager *manager_free(struct manager *m)
 		worker_join(TAKE_PTR(d->worker));
 	answers_free(&m->api);
 	registrars_free(&m->leases.registrars);
-	leases_leave(&m->leases);
+	leases_detach(&m->leases);
 	urgent_free_all(&m->leases);
 	orphans_free(&m->leases);
 	lingering_free(&m->leases);

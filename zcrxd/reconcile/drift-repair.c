@@ -7,7 +7,7 @@
 #include "drift-scan.h"
 #include "drift-watch.h"
 #include "rules.h"
-#include "spread.h"
+#include "rss.h"
 
 static void repair_ended(struct device *d, int r, const struct fault *fault)
 {

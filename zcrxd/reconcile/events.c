@@ -42,7 +42,7 @@ static void on_overrun(struct devices *devices)
 		r = leases_check_links(devices->leases);
 	if (r < 0)
 		log_errno(r, "Cannot list interfaces");
-	proofs_verify_all(devices->leases);
+	proofs_resync(devices->leases);
 	TAILQ_FOREACH(d, &devices->list, entry)
 		if (d->worker && !d->gone) {
 			proofs_addresses_changed(d);

@@ -83,7 +83,7 @@ static const struct json_field lease_fields[] = {
 	OTHER("granted", JSON_BOOLEAN, L, granted, JSON_ALWAYS),
 	OTHER("force", JSON_BOOLEAN, L, force, JSON_IF_SET),
 	NUMBER("grant", L, grant, JSON_ALWAYS, _GRANT_KIND_MAX - 1),
-	NUMBER("spread", L, spread, JSON_IF_SET, _SPREAD_STATE_MAX - 1),
+	NUMBER("spread", L, rss, JSON_IF_SET, _LEASE_RSS_MAX - 1),
 	NUMBER("context", L, context, JSON_IF_SET, UINT32_MAX),
 	NUMBER("creation", L, creation_usec, JSON_ALWAYS, UINT64_MAX),
 	NUMBER("expiry", L, expiry_noted, JSON_ALWAYS, UINT64_MAX),
@@ -195,7 +195,7 @@ static void read_flow(struct json_reader *r, sd_json_variant *v, const struct re
 	if (ret->queue != ALL_QUEUES)
 		ret->target = (struct rule_target){ RULE_TO_QUEUE, l->queues[ret->queue] };
 	else {
-		ret->target.action = l->spread == SPREAD_PER_FLOW ? RULE_TO_QUEUE : RULE_TO_CONTEXT;
+		ret->target.action = l->rss == LEASE_RSS_PER_FLOW ? RULE_TO_QUEUE : RULE_TO_CONTEXT;
 		if (sd_json_variant_by_key(v, "target"))
 			ret->target.number = (uint32_t)json_read_number(r, v, "target", UINT32_MAX);
 	}
@@ -311,9 +311,9 @@ static void read_rest(struct json_reader *r, sd_json_variant *v, struct record_l
 	/* An older zcrxd noted it on the realtime clock only. */
 	if (l->expiry_noted && !sd_json_variant_by_key(v, "expiryBoottime"))
 		l->expiry_usec = boottime_from_realtime(l->expiry_noted);
-	if (l->spread == SPREAD_CONTEXT && l->context == 0) {
+	if (l->rss == LEASE_RSS_CONTEXT && l->context == 0) {
 		json_refuse(r, "context");
-		l->spread = SPREAD_MAKING; /* known by its table */
+		l->rss = LEASE_RSS_CREATING; /* known by its table */
 	}
 	read_name(r, v, l);
 	read_flows(r, v, l);

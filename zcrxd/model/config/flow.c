@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The algebra of flows: equal, overlapping, covering. Text is flow-text.c's, proofs flow-prove.c's.
+ * The algebra of flows: equal, overlapping, covering. Text is flow-text.c's, proofs
+ * flows-from-socket.c's.
  */
 #include "flow.h"
 

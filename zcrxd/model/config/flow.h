@@ -92,9 +92,9 @@ struct socket_facts {
  * follow the addresses. FLOW_NOT_PROVED with the reason otherwise; also when the list would be
  * empty.
  */
-int flow_prove(const struct socket_facts *facts, unsigned ifindex, const char *name,
-	       const struct local_address *addresses, size_t n_addresses, struct flow **ret,
-	       size_t *ret_n, bool *ret_wildcard, struct fault *reterr);
+int flows_from_socket(const struct socket_facts *facts, unsigned ifindex, const char *name,
+		      const struct local_address *addresses, size_t n_addresses, struct flow **ret,
+		      size_t *ret_n, bool *ret_wildcard, struct fault *reterr);
 
 /* Of these addresses those on VLANs, on lo and on dummies, which listeners on all addresses are reached
  * at, too, but not steered: "10.9.5.1 (zc0.5), 10.99.0.1 (lo)". NULL if there are none. -ENOMEM only. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A socket that proves nothing on a NIC because of where its address is: whose address that is, and what
- * can be done. Called by flow-prove.c alone. `name` is the device whose sockets receive what comes in there.
+ * A socket that proves nothing on a NIC because of where its address is: whose address that is, and
+ * what can be done. Called by flows-from-socket.c alone. `name` is the device whose sockets receive
+ * what comes in there.
  */
 #pragma once
 

@@ -67,7 +67,7 @@ static unsigned end_to_lease(const struct inventory *i)
 {
 	const struct carve_out *c = &i->carve_out;
 
-	return c->lease_end > 0 ? c->lease_end - c->zero_copy_first : c->zero_copy_count;
+	return c->lease_op_end > 0 ? c->lease_op_end - c->zero_copy_first : c->zero_copy_count;
 }
 
 unsigned inventory_free_count(const struct inventory *i)
@@ -79,7 +79,7 @@ unsigned inventory_free_count(const struct inventory *i)
 	return count;
 }
 
-bool inventory_take(struct inventory *i, uint32_t lease, unsigned n, uint32_t *ret_queues)
+bool inventory_reserve(struct inventory *i, uint32_t lease, unsigned n, uint32_t *ret_queues)
 {
 	unsigned taken = 0;
 
@@ -123,7 +123,7 @@ int inventory_take_queue(struct inventory *i, uint32_t lease, uint32_t queue)
 	return 0;
 }
 
-void inventory_give(struct inventory *i, uint32_t lease)
+void inventory_release(struct inventory *i, uint32_t lease)
 {
 	for (unsigned n = 0; n < i->carve_out.zero_copy_count; n++)
 		if (i->queues[n].lease == lease)

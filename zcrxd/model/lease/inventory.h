@@ -28,14 +28,14 @@ int inventory_resize(struct inventory *i, const struct carve_out *c);
 /* Those that a new lease may get. */
 unsigned inventory_free_count(const struct inventory *i);
 /* The lowest free ones, marked as held by `lease`. False and no change if there are too few. */
-bool inventory_take(struct inventory *i, uint32_t lease, unsigned n, uint32_t *ret_queues);
+bool inventory_reserve(struct inventory *i, uint32_t lease, unsigned n, uint32_t *ret_queues);
 /* NO_QUEUE_AVAILABLE: so many were asked for, and why there are not; `more` may say more, or be "". */
 int inventory_refuse(const struct inventory *i, const char *interface, unsigned asked,
 		     const char *more, struct fault *reterr);
 /* Marks one particular queue; -EBUSY if somebody else has it, -ERANGE if it is not carved out. */
 int inventory_take_queue(struct inventory *i, uint32_t lease, uint32_t queue);
 /* Gives back every queue of the lease. */
-void inventory_give(struct inventory *i, uint32_t lease);
+void inventory_release(struct inventory *i, uint32_t lease);
 /* Withhold a queue; the holder is forgotten. -ENOMEM. */
 int inventory_quarantine(struct inventory *i, uint32_t queue, const char *reason);
 void inventory_clear_quarantine(struct inventory *i, uint32_t queue);

@@ -37,9 +37,9 @@ void record_done(struct record *r)
 	*r = (struct record){};
 }
 
-static struct recovery take_back(const char *reason)
+static struct recovery reclaim(const char *reason)
 {
-	return (struct recovery){ .verdict = RECOVERY_TAKE_BACK, .reason = reason };
+	return (struct recovery) { .verdict = RECOVERY_RECLAIM, .reason = reason };
 }
 
 /* Every queue of the lease is leased to its device, as the grant made it. */
@@ -82,28 +82,30 @@ static bool is_steered(const struct record_lease *l)
 struct recovery recovery_decide(const struct record_lease *l, const struct recovery_facts *f)
 {
 	if (!f->nic)
-		return (struct recovery){ .verdict = RECOVERY_FORGET,
-					  .reason = "the interface is gone" };
+		return (struct recovery) { .verdict = RECOVERY_DISCARD,
+					   .reason = "the interface is gone" };
 	if (l->damaged)
-		return take_back("its record could not be read");
+		return reclaim("its record could not be read");
 	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
-		return take_back("it was being reclaimed");
+		return reclaim("it was being reclaimed");
 	if (!l->granted)
-		return take_back("zcrxd ended while the lease was being made");
+		return reclaim("zcrxd ended while the lease was being made");
 	if (!l->persistent && !f->has_handle)
-		return take_back(f->store_lost ? "the service manager did not keep its handle while zcrxd "
-						 "was away"
-					       : "its handle was closed while zcrxd was away");
+		return reclaim(f->store_lost
+				       ? "the service manager did not keep its handle while zcrxd "
+					 "was away"
+				       : "its handle was closed while zcrxd was away");
 	if (l->expiry_usec != 0 && l->expiry_usec <= f->now_usec)
-		return take_back("its time to live ended while zcrxd was away");
+		return reclaim("its time to live ended while zcrxd was away");
 	if (l->grant == GRANT_NETKIT && f->device_ifindex == 0 && recovery_is_elsewhere(l, f->nic))
-		return take_back("its netkit device was moved to another network namespace while zcrxd was "
-				 "away");
+		return reclaim(
+			"its netkit device was moved to another network namespace while zcrxd was "
+			"away");
 	if (l->grant == GRANT_NETKIT && f->device_ifindex == 0)
-		return take_back("its netkit device was deleted while zcrxd was away");
+		return reclaim("its netkit device was deleted while zcrxd was away");
 	/* A NIC that is down does not tell. */
 	if (l->grant == GRANT_NETKIT && f->nic->up && !grant_is_whole(l, f))
-		return take_back("its queues are not leased to its netkit device");
+		return reclaim("its queues are not leased to its netkit device");
 	return (struct recovery){
 		.verdict = RECOVERY_ADOPT,
 		.state = is_steered(l)		  ? LEASE_STEERED
@@ -113,19 +115,19 @@ struct recovery recovery_decide(const struct record_lease *l, const struct recov
 	};
 }
 
-enum spread_state recovery_decide_spread(const struct record_lease *l, const struct nic_state *nic,
-					 uint32_t *ret_context)
+enum lease_rss recovery_decide_spread(const struct record_lease *l, const struct nic_state *nic,
+				      uint32_t *ret_context)
 {
 	const struct rss_table *t;
 
-	if (l->spread == SPREAD_NONE || l->spread == SPREAD_PER_FLOW)
-		return l->spread;
-	t = nic_state_own_context(nic, l->spread == SPREAD_CONTEXT ? l->context : 0, l->queues,
+	if (l->rss == LEASE_RSS_NONE || l->rss == LEASE_RSS_PER_FLOW)
+		return l->rss;
+	t = nic_state_own_context(nic, l->rss == LEASE_RSS_CONTEXT ? l->context : 0, l->queues,
 				  l->n_queues);
 	if (!t)
-		return SPREAD_NONE;
+		return LEASE_RSS_NONE;
 	*ret_context = t->context;
-	return SPREAD_CONTEXT;
+	return LEASE_RSS_CONTEXT;
 }
 
 static bool find_rule(const struct nic_state *nic, const struct record_flow *f,

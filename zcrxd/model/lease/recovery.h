@@ -19,12 +19,12 @@ enum flow_state {
 };
 
 /* How flows that name no queue reach those of a lease that has several. */
-enum spread_state {
-	SPREAD_NONE,	/* not decided: not all queues are bound */
-	SPREAD_MAKING,	/* an RSS context is being created */
-	SPREAD_CONTEXT, /* by it */
-	SPREAD_PER_FLOW,	/* there is none: each flow to one of the queues */
-	_SPREAD_STATE_MAX,
+enum lease_rss {
+	LEASE_RSS_NONE,	    /* not decided: not all queues are bound */
+	LEASE_RSS_CREATING, /* an RSS context is being created */
+	LEASE_RSS_CONTEXT,  /* by it */
+	LEASE_RSS_PER_FLOW, /* there is none: each flow to one of the queues */
+	_LEASE_RSS_MAX,
 };
 
 #define ALL_QUEUES UINT32_MAX /* in place of a queue's index in its lease */
@@ -67,8 +67,8 @@ struct record_lease {
 	uid_t client_uids[LEASE_QUEUES_MAX]; /* the owner's if an older zcrxd wrote it */
 	struct tuning found[LEASE_QUEUES_MAX];
 	size_t n_queues;
-	enum spread_state spread;
-	uint32_t context; /* SPREAD_CONTEXT */
+	enum lease_rss rss;
+	uint32_t context;	/* LEASE_RSS_CONTEXT */
 	uint64_t creation_usec; /* realtime */
 	uint64_t expiry_usec;	/* CLOCK_BOOTTIME; 0 for never */
 	uint64_t expiry_noted;	/* likewise in realtime: an older zcrxd knows no other */
@@ -116,9 +116,9 @@ struct recovery_facts {
 };
 
 enum recovery_verdict {
-	RECOVERY_ADOPT,	    /* it goes on as it was */
-	RECOVERY_TAKE_BACK, /* it is over: rules and grant go, in their order */
-	RECOVERY_FORGET,    /* nothing of it is left to be taken back */
+	RECOVERY_ADOPT,	  /* it goes on as it was */
+	RECOVERY_RECLAIM, /* it is over: rules and grant go, in their order */
+	RECOVERY_DISCARD, /* nothing of it is left to be taken back */
 };
 
 struct recovery {
@@ -137,9 +137,9 @@ struct recovery recovery_decide(const struct record_lease *l, const struct recov
 bool recovery_is_bound(const struct record_lease *l, size_t queue, const struct nic_state *nic);
 
 /* Whether the context is there; *ret_context its id then. One that was being made is known by its
- * table: when it was, nothing else led to these queues. SPREAD_NONE: to be made again. */
-enum spread_state recovery_decide_spread(const struct record_lease *l, const struct nic_state *nic,
-					 uint32_t *ret_context);
+ * table: when it was, nothing else led to these queues. LEASE_RSS_NONE: to be made again. */
+enum lease_rss recovery_decide_spread(const struct record_lease *l, const struct nic_state *nic,
+				      uint32_t *ret_context);
 
 enum recovery_flow {
 	RECOVERY_FLOW_KEEP,	 /* its rule is there, at *ret_location */

@@ -166,7 +166,7 @@ static int plan_software(struct builder *b, unsigned queues)
 	for (size_t i = 0; i < b->held.n; i++)
 		if (b->held.queues[i] >= most)
 			most = b->held.queues[i] + 1;
-	b->plan->carve_out = (struct carve_out) { .zero_copy_count = most, .lease_end = queues };
+	b->plan->carve_out = (struct carve_out) { .zero_copy_count = most, .lease_op_end = queues };
 	step.from.channels.combined = most;
 	return most > queues ? builder_wait(b, &step, queues, UINT32_MAX) : 0;
 }

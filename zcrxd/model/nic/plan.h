@@ -43,7 +43,7 @@ struct carve_out {
 	unsigned zero_copy_first; /* = ordinary */
 	unsigned zero_copy_count;
 	unsigned lease_first; /* those below are to become ordinary: no new lease gets them */
-	unsigned lease_end;   /* nor those from here on, which are to go; 0: none are */
+	unsigned lease_op_end; /* nor those from here on, which are to go; 0: none are */
 };
 
 /* Carved-out queues that are in use. They are never disturbed, and RSS never leads to them. */

@@ -56,8 +56,8 @@ static void refuse(const struct socket_facts *f, const char *why)
 	bool wildcard = true;
 	size_t n = 77;
 
-	assert_int_equal(flow_prove(f, IFINDEX, "zc0", addresses, ARRAY_SIZE(addresses), &flows, &n,
-				    &wildcard, &fault),
+	assert_int_equal(flows_from_socket(f, IFINDEX, "zc0", addresses, ARRAY_SIZE(addresses),
+					   &flows, &n, &wildcard, &fault),
 			 ZCRX_FLOW_NOT_PROVED);
 	assert_null(flows);
 	assert_int_equal(n, 77);
@@ -73,8 +73,9 @@ static void prove(const struct socket_facts *f, size_t n_addresses, bool expect_
 	bool wildcard;
 	size_t n;
 
-	assert_int_equal(
-		flow_prove(f, IFINDEX, "zc0", addresses, n_addresses, &flows, &n, &wildcard, NULL), 0);
+	assert_int_equal(flows_from_socket(f, IFINDEX, "zc0", addresses, n_addresses, &flows, &n,
+					   &wildcard, NULL),
+			 0);
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_free_ char *s = NULL;
 
@@ -227,8 +228,8 @@ static void test_address_elsewhere(void **state)
 		_cleanup_free_ struct flow *flows = NULL;
 		bool wildcard;
 		size_t n = 0;
-		int r = flow_prove(&f, IFINDEX, "zc0", others, ARRAY_SIZE(others), &flows, &n, &wildcard,
-				   &fault);
+		int r = flows_from_socket(&f, IFINDEX, "zc0", others, ARRAY_SIZE(others), &flows,
+					  &n, &wildcard, &fault);
 
 		assert_int_equal(r, cases[i].why ? ZCRX_FLOW_NOT_PROVED : 0);
 		assert_int_equal(n, !cases[i].why);
@@ -356,8 +357,8 @@ static void test_wildcard_without_addresses(void **state)
 		int r;
 
 		f.v6_only = cases[i].v6_only;
-		r = flow_prove(&f, IFINDEX, "zc0", addresses + cases[i].from, cases[i].n, &flows, &n,
-			       &wildcard, &fault);
+		r = flows_from_socket(&f, IFINDEX, "zc0", addresses + cases[i].from, cases[i].n,
+				      &flows, &n, &wildcard, &fault);
 		assert_int_equal(r, cases[i].why ? ZCRX_FLOW_NOT_PROVED : 0);
 		assert_int_equal(n, !cases[i].why);
 		if (cases[i].why)

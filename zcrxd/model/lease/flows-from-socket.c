@@ -188,9 +188,9 @@ static int prove_address(const struct socket_facts *facts, const struct local_si
 	return 0;
 }
 
-int flow_prove(const struct socket_facts *facts, unsigned ifindex, const char *name,
-	       const struct local_address *addresses, size_t n_addresses, struct flow **ret,
-	       size_t *ret_n, bool *ret_wildcard, struct fault *reterr)
+int flows_from_socket(const struct socket_facts *facts, unsigned ifindex, const char *name,
+		      const struct local_address *addresses, size_t n_addresses, struct flow **ret,
+		      size_t *ret_n, bool *ret_wildcard, struct fault *reterr)
 {
 	struct local_side side;
 	int r;

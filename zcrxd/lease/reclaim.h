@@ -8,7 +8,7 @@
 #include "deletion.h"
 #include "leases.h"
 
-struct take_back {
+struct reclaim {
 	struct lease *lease;
 	struct grant grant;
 	bool granted, ring_first, waits, gone;
@@ -21,4 +21,4 @@ struct take_back {
 	struct fault fault;
 };
 
-void take_back_run(struct nic *nic, void *take_back);
+void reclaim_run(struct nic *nic, void *reclaim);

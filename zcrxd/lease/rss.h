@@ -8,11 +8,11 @@
 
 bool lease_is_all_bound(const struct lease *l);
 /* It has several queues, all of them are ready, and it is not decided yet. */
-bool lease_wants_spread(const struct lease *l);
+bool lease_needs_rss(const struct lease *l);
 /* It is decided: flows over all queues can be installed. */
-bool lease_is_spread(const struct lease *l);
+bool lease_has_rss(const struct lease *l);
 /* Decides. `done` is called once, unless this fails. */
-typedef void (*spread_done)(struct lease *lease, void *userdata);
-int lease_spread(struct lease *l, spread_done done, void *userdata);
+typedef void (*rss_done)(struct lease *lease, void *userdata);
+int lease_setup_rss(struct lease *l, rss_done done, void *userdata);
 /* Where its rule is to lead. */
 void lease_flow_set_target(const struct lease *l, struct lease_flow *f);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See take-back.h.
+ * See reclaim.h.
  */
 #include <errno.h>
 
-#include "take-back.h"
+#include "reclaim.h"
 #include "tune.h"
 
 /* 0 if nobody holds the queue. One that the device has no more, because its channels were lowered,
@@ -32,7 +32,7 @@ static int check_free(struct nic *nic, uint32_t queue, struct fault *reterr)
 					     "an AF_XDP socket: some process keeps it open");
 }
 
-static bool has_ring(struct nic *nic, const struct take_back *t)
+static bool has_ring(struct nic *nic, const struct reclaim *t)
 {
 	for (unsigned i = 0; i < t->n_queues; i++) {
 		_cleanup_fault_ struct fault ignored = {};
@@ -44,9 +44,9 @@ static bool has_ring(struct nic *nic, const struct take_back *t)
 	return false;
 }
 
-void take_back_run(struct nic *nic, void *data)
+void reclaim_run(struct nic *nic, void *data)
 {
-	struct take_back *t = data;
+	struct reclaim *t = data;
 	_cleanup_fault_ struct fault fault = {};
 	int held = 0;
 

@@ -8,16 +8,16 @@
 
 #include "leases.h"
 #include "log.h"
-#include "spread.h"
+#include "rss.h"
 
-struct spread_job {
+struct rss_job {
 	struct lease *lease;
 	uint32_t queues[LEASE_QUEUES_MAX];
 	size_t n_queues;
 	uint32_t context;
 	int r;
 	struct fault fault;
-	spread_done done;
+	rss_done done;
 	void *userdata;
 };
 
@@ -29,15 +29,15 @@ bool lease_is_all_bound(const struct lease *l)
 	return true;
 }
 
-bool lease_wants_spread(const struct lease *l)
+bool lease_needs_rss(const struct lease *l)
 {
-	return l->n_queues > 1 && l->spread == SPREAD_NONE && l->granted &&
+	return l->n_queues > 1 && l->rss == LEASE_RSS_NONE && l->granted &&
 	       (l->self_registered || lease_is_all_bound(l));
 }
 
-bool lease_is_spread(const struct lease *l)
+bool lease_has_rss(const struct lease *l)
 {
-	return l->n_queues == 1 || l->spread == SPREAD_CONTEXT || l->spread == SPREAD_PER_FLOW;
+	return l->n_queues == 1 || l->rss == LEASE_RSS_CONTEXT || l->rss == LEASE_RSS_PER_FLOW;
 }
 
 /* The queue that the fewest flows lead to. */
@@ -59,7 +59,7 @@ void lease_flow_set_target(const struct lease *l, struct lease_flow *f)
 {
 	if (f->queue != ALL_QUEUES)
 		f->target = (struct rule_target){ RULE_TO_QUEUE, l->queues[f->queue] };
-	else if (l->spread == SPREAD_CONTEXT)
+	else if (l->rss == LEASE_RSS_CONTEXT)
 		f->target = (struct rule_target){ RULE_TO_CONTEXT, l->context };
 	/* A flow that has a queue stays where its connections are. */
 	else if (f->state == FLOW_PENDING)
@@ -70,16 +70,16 @@ void lease_flow_set_target(const struct lease *l, struct lease_flow *f)
 
 static void make_run(struct nic *nic, void *data)
 {
-	struct spread_job *j = data;
+	struct rss_job *j = data;
 
 	j->r = nic->ops->context_create(nic, j->queues, j->n_queues, &j->context, &j->fault);
 }
 
-static void finish(struct spread_job *j, int r)
+static void finish(struct rss_job *j, int r)
 {
 	struct lease *l = j->lease;
 
-	l->spread = r == 0 ? SPREAD_CONTEXT : SPREAD_PER_FLOW;
+	l->rss = r == 0 ? LEASE_RSS_CONTEXT : LEASE_RSS_PER_FLOW;
 	l->context = r == 0 ? j->context : 0;
 	if (r != 0)
 		log_message(LOG_NOTICE, &(struct log_fields){ .lease = l->id },
@@ -89,28 +89,29 @@ static void finish(struct spread_job *j, int r)
 	j->done(l, j->userdata);
 	fault_done(&j->fault);
 	free(j);
-	lease_end(l);
+	lease_op_end(l);
 }
 
 static void make_done(void *data)
 {
-	struct spread_job *j = data;
+	struct rss_job *j = data;
 
 	finish(j, j->r);
 }
 
-int lease_spread(struct lease *l, spread_done done, void *userdata)
+int lease_setup_rss(struct lease *l, rss_done done, void *userdata)
 {
-	struct spread_job *j = calloc(1, sizeof(*j));
+	struct rss_job *j = calloc(1, sizeof(*j));
 	int r;
 
 	if (!j)
 		return -ENOMEM;
-	*j = (struct spread_job){ .lease = l, .n_queues = l->n_queues, .done = done,
-				  .userdata = userdata };
+	*j = (struct rss_job) {
+		.lease = l, .n_queues = l->n_queues, .done = done, .userdata = userdata
+	};
 	memcpy(j->queues, l->queues, sizeof(j->queues));
-	lease_begin(l);
-	l->spread = SPREAD_MAKING;
+	lease_op_begin(l);
+	l->rss = LEASE_RSS_CREATING;
 	r = lease_save(l);
 	if (r == 0)
 		r = device_submit(l->device, make_run, make_done, j);
