@@ -25,7 +25,7 @@ struct apply_parameters {
 
 /* ------------------------------------------------------------------------------ Apply */
 
-struct planning {
+struct gather {
 	sd_varlink *link;
 	unsigned n_waiting;
 	sd_json_variant *changes;
@@ -34,7 +34,7 @@ struct planning {
 	struct fault fault;
 };
 
-static void planning_finish(struct planning *q)
+static void gather_finish(struct gather *q)
 {
 	if (--q->n_waiting > 0)
 		return;
@@ -88,9 +88,9 @@ static bool some_step_failed(const struct device_report *report)
 	return false;
 }
 
-void planning_done(struct device *d, const struct device_report *report, void *userdata)
+void gather_done(struct device *d, const struct device_report *report, void *userdata)
 {
-	struct planning *q = userdata;
+	struct gather *q = userdata;
 	int r = report->r;
 
 	if (report->confirm_until > q->confirm_until)
@@ -104,37 +104,37 @@ void planning_done(struct device *d, const struct device_report *report, void *u
 		q->fault = *report->fault;
 		*report->fault = (struct fault){};
 	}
-	planning_finish(q);
+	gather_finish(q);
 }
 
-struct planning *planning_new(sd_varlink *link)
+struct gather *gather_new(sd_varlink *link)
 {
-	struct planning *q = calloc(1, sizeof(*q));
+	struct gather *q = calloc(1, sizeof(*q));
 
 	if (!q)
 		return NULL;
-	*q = (struct planning){ .link = sd_varlink_ref(link), .n_waiting = 1 };
+	*q = (struct gather) { .link = sd_varlink_ref(link), .n_waiting = 1 };
 	if (sd_json_variant_new_array(&q->changes, NULL, 0) < 0)
 		q->r = -ENOMEM;
 	return q;
 }
 
-void planning_add(struct planning *q)
+void gather_add(struct gather *q)
 {
 	q->n_waiting++;
 }
 
-void planning_end(struct planning *q, int r, struct fault *fault)
+void gather_end(struct gather *q, int r, struct fault *fault)
 {
 	if (r != 0 && q->r == 0) {
 		q->r = r;
 		q->fault = *fault;
 		*fault = (struct fault){};
 	}
-	planning_finish(q);
+	gather_finish(q);
 }
 
-int planning_find(struct api *api, const char *interface, struct device **ret, struct fault *reterr)
+int gather_find(struct api *api, const char *interface, struct device **ret, struct fault *reterr)
 {
 	struct device *d;
 	int r = request_device(api, interface, &d, reterr);
@@ -148,15 +148,15 @@ int planning_find(struct api *api, const char *interface, struct device **ret, s
 	return 0;
 }
 
-static int apply_one(struct planning *q, struct device *d, enum configure_mode mode,
+static int apply_one(struct gather *q, struct device *d, enum configure_mode mode,
 		     uint64_t confirm_within, struct fault *reterr)
 {
 	int r = device_check_idle(d, reterr);
 
 	if (r == 0)
-		r = device_configure_for(d, mode, confirm_within, planning_done, q);
+		r = device_configure_for(d, mode, confirm_within, gather_done, q);
 	if (r == 0)
-		planning_add(q);
+		gather_add(q);
 	return r;
 }
 
@@ -164,22 +164,22 @@ static int apply_start(sd_varlink *link, struct api *api, const char *interface,
 		       enum configure_mode mode, uint64_t confirm_within)
 {
 	_cleanup_fault_ struct fault fault = {};
-	struct planning *q = planning_new(link);
+	struct gather *q = gather_new(link);
 	struct device *d;
 	int r = 0;
 
 	if (!q)
 		return -ENOMEM;
 	if (interface) {
-		r = planning_find(api, interface, &d, &fault);
+		r = gather_find(api, interface, &d, &fault);
 		if (r == 0)
 			r = apply_one(q, d, mode, confirm_within, &fault);
 	} else
 		TAILQ_FOREACH(d, &api->devices->list, entry)
 			if (device_is_managed(d) && r == 0)
 				r = apply_one(q, d, mode, confirm_within, &fault);
-	planning_end(q, r, &fault);
-	return 0;
+			gather_end(q, r, &fault);
+			return 0;
 }
 
 /* Less is no time to see whether the way in still works; after a day nobody remembers. */

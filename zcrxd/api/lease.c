@@ -123,7 +123,7 @@ static int check_device(struct device *d, const struct peer *peer, unsigned queu
 }
 
 /* How close a refusal came to a lease: "none is free" says more than "not for you". */
-static int closeness(int refusal)
+static int refusal_rank(int refusal)
 {
 	return refusal == ZCRX_NO_QUEUE_AVAILABLE || refusal == ZCRX_QUOTA_EXCEEDED ? 2 :
 	       refusal == ZCRX_PERMISSION_DENIED				    ? 0 :
@@ -158,7 +158,7 @@ static int choose_device(struct api *api, const char *name, const struct peer *p
 			*ret = d;
 			return k;
 		}
-		if (r != 0 && closeness(k) <= closeness(r))
+		if (r != 0 && refusal_rank(k) <= refusal_rank(r))
 			continue;
 		r = k;
 		fault_done(reterr);

@@ -72,15 +72,15 @@ extern const struct method method_describe, method_list_leases, method_acquire, 
 int changes_append(sd_json_variant **changes, const struct device *d, const struct plan *plan,
 		   const struct step_result *results, bool tried);
 struct device_report;
-struct planning; /* a call that changes devices, and is answered when all of them have reported */
-struct planning *planning_new(sd_varlink *link);
+struct gather; /* a call that changes devices, and is answered when all of them have reported */
+struct gather *gather_new(sd_varlink *link);
 /* To be called for each device that was begun with, with this as done and `q` as its userdata. */
-void planning_add(struct planning *q);
-void planning_done(struct device *d, const struct device_report *report, void *q);
+void gather_add(struct gather *q);
+void gather_done(struct device *d, const struct device_report *report, void *q);
 /* Everything was begun; `r` is why some of it was not, with `fault` taken over. */
-void planning_end(struct planning *q, int r, struct fault *fault);
+void gather_end(struct gather *q, int r, struct fault *fault);
 /* The device of this name, if something can be done with it now. */
-int planning_find(struct api *api, const char *interface, struct device **ret, struct fault *reterr);
+int gather_find(struct api *api, const char *interface, struct device **ret, struct fault *reterr);
 
 /* ---- request.c: what the methods share */
 

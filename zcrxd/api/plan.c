@@ -46,7 +46,7 @@ static int append_all(struct plan_call *q, sd_json_variant **changes)
 	int r;
 
 	if (q->interface) {
-		r = planning_find(q->api, q->interface, &d, &q->fault);
+		r = gather_find(q->api, q->interface, &d, &q->fault);
 		return r != 0 ? r : append_plan(q, d, changes);
 	}
 	TAILQ_FOREACH(d, &q->api->devices->list, entry) {
@@ -137,7 +137,7 @@ static int observe_all(struct plan_call *q)
 	int r = 0;
 
 	if (q->interface) {
-		r = planning_find(q->api, q->interface, &d, &q->fault);
+		r = gather_find(q->api, q->interface, &d, &q->fault);
 		return r != 0 ? r : observe_one(q, d);
 	}
 	TAILQ_FOREACH(d, &q->api->devices->list, entry)

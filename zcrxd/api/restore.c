@@ -100,7 +100,7 @@ static int confirm(struct call *c, void *parameters)
 	int r = 0;
 
 	if (p->interface && (!d || d->confirm_until == 0))
-		r = planning_find(c->api, p->interface, &d, &c->fault);
+		r = gather_find(c->api, p->interface, &d, &c->fault);
 	if (r != 0)
 		return r;
 	q = calloc(1, sizeof(*q));
@@ -139,26 +139,26 @@ static int restore(struct call *c, void *parameters)
 {
 	const struct restore_parameters *p = parameters;
 	const struct restore_request back = { .to = RESTORE_BASELINE, .force = p->force };
-	struct planning *q;
+	struct gather *q;
 	struct device *d;
-	int r = planning_find(c->api, p->interface, &d, &c->fault);
+	int r = gather_find(c->api, p->interface, &d, &c->fault);
 
 	if (r == 0)
 		r = device_check_idle(d, &c->fault);
 	if (r != 0)
 		return r;
-	q = planning_new(c->link);
+	q = gather_new(c->link);
 	if (!q)
 		return -ENOMEM;
 	if (d->ifindex == SOFTWARE_IFINDEX) { /* nothing of it was ever changed */
-		planning_end(q, 0, NULL);
+		gather_end(q, 0, NULL);
 		return 0;
 	}
-	planning_add(q);
-	r = device_restore(d, &back, planning_done, q, &c->fault);
+	gather_add(q);
+	r = device_restore(d, &back, gather_done, q, &c->fault);
 	if (r != 0)
-		planning_done(d, &(struct device_report){ .r = r, .fault = &c->fault }, q);
-	planning_end(q, 0, NULL);
+		gather_done(d, &(struct device_report) { .r = r, .fault = &c->fault }, q);
+	gather_end(q, 0, NULL);
 	return 0;
 }
 

@@ -155,7 +155,7 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 
 /* ------------------------------------------------------------------------ who may connect */
 
-static bool administers(struct server *server, const struct peer *peer)
+static bool is_administrator(struct server *server, const struct peer *peer)
 {
 	_cleanup_fault_ struct fault fault = {};
 
@@ -188,8 +188,8 @@ static bool make_room(struct server *server, const struct user *u)
 	c = longest_idle(server, greedy);
 	if (!c)
 		return false;
-	user_complain(server, greedy, "there are %u, it has %u of them, and user %u came", server->n_connections,
-		      greedy->n_connections, u->uid);
+	user_log_limited(server, greedy, "there are %u, it has %u of them, and user %u came",
+			 server->n_connections, greedy->n_connections, u->uid);
 	(void)sd_varlink_close(c->link);
 	return true;
 }
@@ -199,13 +199,14 @@ static bool may_connect(struct server *server, const struct connection *c)
 	const struct user *u = c->user;
 
 	if (u->n_connections >= CONNECTIONS_PER_UID_MAX) {
-		user_complain(server, u, "it has %d others", CONNECTIONS_PER_UID_MAX);
+		user_log_limited(server, u, "it has %d others", CONNECTIONS_PER_UID_MAX);
 		return false;
 	}
 	if (server->n_connections < CONNECTIONS_MAX - CONNECTIONS_ADMINISTRATORS ||
-	    (server->n_connections < CONNECTIONS_MAX && administers(server, &c->peer)) || make_room(server, u))
+	    (server->n_connections < CONNECTIONS_MAX && is_administrator(server, &c->peer)) ||
+	    make_room(server, u))
 		return true;
-	user_complain(server, u, "there are %u others", server->n_connections);
+	user_log_limited(server, u, "there are %u others", server->n_connections);
 	return false;
 }
 

@@ -95,22 +95,25 @@ static void complain_of(struct session_process *s, const struct session_report *
 	case SESSION_READY:
 		break;
 	case SESSION_LONG_MESSAGE:
-		user_complain(s->server, u, "it sent a message of more than %d bytes", MESSAGE_MAX);
+		user_log_limited(s->server, u, "it sent a message of more than %d bytes",
+				 MESSAGE_MAX);
 		break;
 	case SESSION_MANY_DESCRIPTORS:
-		user_complain(s->server, u, "it sent more than %d descriptors with a message",
-			      MESSAGE_FDS_MAX);
+		user_log_limited(s->server, u, "it sent more than %d descriptors with a message",
+				 MESSAGE_FDS_MAX);
 		break;
 	case SESSION_HALF_MESSAGE:
-		user_complain(s->server, u, "for %llu s it did not finish a message",
-			      STALL_USEC / 1000000);
+		user_log_limited(s->server, u, "for %llu s it did not finish a message",
+				 STALL_USEC / 1000000);
 		break;
 	case SESSION_UNREAD_REPLIES:
-		user_complain(s->server, u, "for %llu s it took no reply", STALL_USEC / 1000000);
+		user_log_limited(s->server, u, "for %llu s it took no reply", STALL_USEC / 1000000);
 		break;
 	case SESSION_HOLDS_MUCH:
-		user_complain(s->server, u, "unfinished messages and unread replies of this user "
-			      "exceed %u MiB", (unsigned)(HELD_MAX >> 20));
+		user_log_limited(s->server, u,
+				 "unfinished messages and unread replies of this user "
+				 "exceed %u MiB",
+				 (unsigned)(HELD_MAX >> 20));
 		break;
 	}
 }

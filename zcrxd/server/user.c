@@ -132,7 +132,7 @@ int64_t user_priority(const struct user *u)
 	return u->last ? SD_EVENT_PRIORITY_NORMAL + 1 : SD_EVENT_PRIORITY_NORMAL;
 }
 
-void user_complain(struct server *server, const struct user *u, const char *format, ...)
+void user_log_limited(struct server *server, const struct user *u, const char *format, ...)
 {
 	_cleanup_free_ char *text = NULL;
 	uint64_t now = now_usec(CLOCK_MONOTONIC);

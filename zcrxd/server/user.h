@@ -39,4 +39,5 @@ bool user_spend(struct user *u, const struct turn *t);
 int64_t user_priority(const struct user *u);
 
 /* To the journal, which clients may not fill: why a connection was closed. */
-void user_complain(struct server *server, const struct user *u, const char *format, ...) _printf_(3, 4);
+void user_log_limited(struct server *server, const struct user *u, const char *format, ...)
+	_printf_(3, 4);

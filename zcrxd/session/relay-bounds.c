@@ -9,9 +9,9 @@
 #include "relay-internal.h"
 
 /* What a connection may hold without anybody asking. */
-#define HELD_FREE ((size_t)8 * 1024)
+#define FREE_ALLOWANCE ((size_t)8 * 1024)
 /* A descriptor that waits for its message to end, or for the answer, is worth this much. */
-#define FD_WORTH ((size_t)16 * 1024)
+#define FD_COST ((size_t)16 * 1024)
 
 int relay_complain(struct relay *y, enum session_report_kind kind)
 {
@@ -23,9 +23,9 @@ bool relay_account(struct relay *y)
 {
 	struct session *s = y->session;
 	size_t held = y->from_client.n + y->from_link.n + y->to_client.n + y->largest +
-		      (y->from_client.n_fds + y->n_kept) * FD_WORTH;
+		      (y->from_client.n_fds + y->n_kept) * FD_COST;
 
-	held = held > HELD_FREE ? held - HELD_FREE : 0;
+	held = held > FREE_ALLOWANCE ? held - FREE_ALLOWANCE : 0;
 	s->held += held - y->held;
 	y->held = held;
 	return held == 0 || s->held <= HELD_MAX;

@@ -41,7 +41,8 @@ int policy_check_flow(const struct config *c, const struct peer *peer, const str
 		      struct fault *reterr);
 /* How the queues of a lease are polled. */
 int policy_check_tune(const struct config *c, const struct peer *peer, struct fault *reterr);
-/* Where an interrupt goes: only onto CPUs that are the peer's `own`, unless it administers. */
+/* Where an interrupt goes: only onto CPUs that are the peer's `own`, unless it is an administrator.
+ */
 int policy_check_cpus(const struct config *c, const struct peer *peer, const struct cpus *asked,
 		      const struct cpus *own, struct fault *reterr);
 bool policy_administers(const struct config *c, const struct peer *peer);
