@@ -5,8 +5,8 @@
 #include "check.h"
 #include "read.h"
 
-static int check_interface(const char *name, const struct links *links, const struct machine_facts *m,
-			   const struct authority *authority, struct report *report)
+static int check_one(const char *name, const struct links *links, const struct machine_facts *m,
+		     const struct authority *authority, struct report *report)
 {
 	const struct nic_link *link = links_find_called(links, name);
 	struct interface_facts f = {};
@@ -17,10 +17,10 @@ static int check_interface(const char *name, const struct links *links, const st
 	if (!is_stacked(&f.nic))
 		r = read_view(authority, link, &f);
 	if (r >= 0)
-		judge_interface(&f, report);
+		check_interface(&f, report);
 	/* A bond has no queues: those of its ports are meant. */
 	for (size_t i = 0; r >= 0 && streq(f.nic.kind, "bond") && i < f.nic.n_under; i++)
-		r = check_interface(f.nic.under[i], links, m, authority, report);
+		r = check_one(f.nic.under[i], links, m, authority, report);
 	interface_facts_done(&f);
 	return r;
 }
@@ -41,12 +41,12 @@ int check(const char *socket, const char *interface, struct report *ret)
 	if (r >= 0)
 		r = inspect_links(&links.list, &links.n);
 	if (r >= 0) {
-		judge_machine(&m, &report);
-		r = interface ? check_interface(interface, &links, &m, &authority, &report) :
-				read_names(&authority, &links, &names, &n);
+		check_machine(&m, &report);
+		r = interface ? check_one(interface, &links, &m, &authority, &report)
+			      : read_names(&authority, &links, &names, &n);
 	}
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = check_interface(names[i], &links, &m, &authority, &report);
+		r = check_one(names[i], &links, &m, &authority, &report);
 	names_free(names, n);
 	nic_links_free(links.list, links.n);
 	authority_done(&authority);

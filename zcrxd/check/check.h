@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "verdicts.h"
+#include "checks.h"
 
 /* Looks at the machine, and at one interface or all that matter. Negative errno. */
 int check(const char *socket, const char *interface, struct report *ret);

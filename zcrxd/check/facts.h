@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What `zcrxctl check` found out, as values: read-machine.c, read-daemon.c and zcrxd's own readers
- * fill them, verdicts.c judges them. -1 and "unknown" stand for what could not be read.
+ * fill them, checks.c evaluates them. -1 and "unknown" stand for what could not be read.
  */
 #pragma once
 

@@ -117,7 +117,7 @@ static void on_observed(struct device *d, const struct device_report *report, vo
 
 /* A table that cannot be closed at its beginning is closed at its end, as a rule is; so is a flow that
  * cannot be guarded. */
-static void judge_open(struct drift_scan *k)
+static void check_open(struct drift_scan *k)
 {
 	struct drift_watch *w = &k->device->drift;
 	bool table = k->open && !k->closed;
@@ -160,7 +160,7 @@ static void scan_done(void *data)
 		w->failures = 0;
 		if (!w->found)
 			drift_replace(&w->failure, NULL);
-		judge_open(k);
+		check_open(k);
 		k->settings |= k->open || k->state->guard_lost || !drift_same(ways, w->ways);
 		drift_replace(&w->ways, k->closed || scan_is_all_closed(k) ? NULL : ways);
 	} else if (r != ZCRX_NO_SUCH_INTERFACE) {

@@ -5,13 +5,13 @@
 #pragma once
 
 #include "facts.h"
-#include "verdicts.h"
+#include "checks.h"
 
 /* The next requirement, with what was found. */
 struct requirement *require(struct report *report, const char *interface, const char *name,
 			    enum verdict verdict, const char *found, ...)
 	__attribute__((format(printf, 5, 6)));
 /* What to do about it; nothing if the verdict is a yes. */
-void advise(struct report *report, struct requirement *q, const char *remedy, ...)
+void hint(struct report *report, struct requirement *q, const char *remedy, ...)
 	__attribute__((format(printf, 3, 4)));
 enum verdict yes_if(bool yes);

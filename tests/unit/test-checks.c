@@ -14,7 +14,7 @@
 #include "drivers.h"
 #include "facts.h"
 #include "macro.h"
-#include "verdicts.h"
+#include "checks.h"
 
 struct world {
 	struct machine_facts machine;
@@ -226,8 +226,8 @@ static void check_scenario(const struct scenario *s)
 
 	world_init(&w);
 	s->break_it(&w);
-	judge_machine(&w.machine, &report);
-	judge_interface(&w.interface, &report);
+	check_machine(&w.machine, &report);
+	check_interface(&w.interface, &report);
 	assert_false(report.failed);
 	for (size_t i = 0; i < report.n; i++) {
 		const struct requirement *q = &report.list[i];
@@ -286,7 +286,7 @@ static void test_stacked(void **state)
 						      .no_receiver = (char *)rows[i].no_receiver } };
 
 		snprintf(f.nic.kind, sizeof(f.nic.kind), "%s", rows[i].kind);
-		judge_interface(&f, &report);
+		check_interface(&f, &report);
 		assert_int_equal(report.n, 1);
 		assert_string_equal(report.list[0].name, "hardware");
 		assert_string_equal(report.list[0].found, rows[i].found);
@@ -306,9 +306,9 @@ static void test_order_and_owner(void **state)
 
 	(void)state;
 	world_init(&w);
-	judge_machine(&w.machine, &report);
+	check_machine(&w.machine, &report);
 	own = report.n;
-	judge_interface(&w.interface, &report);
+	check_interface(&w.interface, &report);
 	assert_string_equal(report.list[0].name, "zero-copy-receive");
 	assert_string_equal(report.list[own - 1].name, "zcrxd-itself");
 	assert_string_equal(report.list[report.n - 1].name, "policy");

@@ -31,8 +31,8 @@ struct report {
 void report_done(struct report *r);
 
 /* Append to the report. */
-void judge_machine(const struct machine_facts *m, struct report *report);
-void judge_interface(const struct interface_facts *f, struct report *report);
+void check_machine(const struct machine_facts *m, struct report *report);
+void check_interface(const struct interface_facts *f, struct report *report);
 /* It has no queues of its own, but what it lies on may: a bond, a bridge, a VLAN. */
 bool is_stacked(const struct nic_inspection *nic);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The requirements of one interface; see verdicts.h. They are about the interface as it is now: what
+ * The requirements of one interface; see checks.h. They are about the interface as it is now: what
  * zcrxd would set is a no until it has done so, and the remedy says that it does.
  */
 #include "drivers.h"
 #include "macro.h"
-#include "verdicts-internal.h"
+#include "checks-internal.h"
 
 #define BY_ZCRXD "zcrxd sets it on the interfaces in /etc/zcrxd.yaml (zcrxctl plan, zcrxctl apply); by hand: "
 
@@ -18,15 +18,17 @@ struct subject {
 };
 
 #define REQUIRE(s, ...) require((s)->report, (s)->name, __VA_ARGS__)
-#define ADVISE(s, ...) advise((s)->report, __VA_ARGS__)
+#define HINT(s, ...)	hint((s)->report, __VA_ARGS__)
 
-static void judge_link(const struct subject *s)
+static void check_link(const struct subject *s)
 {
 	struct requirement *q = REQUIRE(s, "link", yes_if(s->state->up), "index %u, %s",
 					s->state->ifindex, s->state->up ? "up" : "down");
 
-	ADVISE(s, q, "The kernel tells nothing about the queues of an interface that is down: ip link "
-		     "set %s up", s->name);
+	HINT(s, q,
+	     "The kernel tells nothing about the queues of an interface that is down: ip link "
+	     "set %s up",
+	     s->name);
 }
 
 /* Whether a queue of it is registered, leased or bound: then it can be done, whatever we know. */
@@ -38,7 +40,7 @@ static bool has_held_queue(const struct nic_state *state)
 	return false;
 }
 
-static void judge_driver(const struct subject *s)
+static void check_driver(const struct subject *s)
 {
 	static const enum verdict verdicts[] = { [ABILITY_UNKNOWN] = VERDICT_UNKNOWN,
 						 [ABILITY_YES] = VERDICT_YES,
@@ -53,18 +55,22 @@ static void judge_driver(const struct subject *s)
 
 	switch (s->driver->queues) {
 	case ABILITY_NO:
-		ADVISE(s, q, "This driver cannot give single queues to a program: use a NIC of "
-			     "mlx5_core, bnxt_en, gve or fbnic.");
+		HINT(s, q,
+		     "This driver cannot give single queues to a program: use a NIC of "
+		     "mlx5_core, bnxt_en, gve or fbnic.");
 		break;
 	case ABILITY_DEPENDS:
-		ADVISE(s, q, "For %s %s. Lease a queue and register it to see: zcrxperf receive "
-			     "--interface %s --port 9999", driver, s->driver->condition, s->name);
+		HINT(s, q,
+		     "For %s %s. Lease a queue and register it to see: zcrxperf receive "
+		     "--interface %s --port 9999",
+		     driver, s->driver->condition, s->name);
 		break;
 	case ABILITY_UNKNOWN:
 	case ABILITY_YES:
-		ADVISE(s, q, "The kernel does not tell, and this driver is not known here. Lease a queue "
-			     "and register it to see: zcrxperf receive --interface %s --port 9999",
-		       s->name);
+		HINT(s, q,
+		     "The kernel does not tell, and this driver is not known here. Lease a queue "
+		     "and register it to see: zcrxperf receive --interface %s --port 9999",
+		     s->name);
 		break;
 	}
 }
@@ -74,7 +80,7 @@ static unsigned rx_queues(const struct nic_state *n)
 	return n->has_channels ? nic_channels_rx(&n->channels) : (unsigned)n->n_queues;
 }
 
-static void judge_channels(const struct subject *s)
+static void check_channels(const struct subject *s)
 {
 	const struct nic_channels *c = &s->state->channels;
 	unsigned now = rx_queues(s->state);
@@ -83,14 +89,16 @@ static void judge_channels(const struct subject *s)
 					now, max);
 
 	if (max >= 2)
-		ADVISE(s, q, "One stays ordinary, so it takes two; " BY_ZCRXD "ethtool -L %s combined 2",
-		       s->name);
+		HINT(s, q,
+		     "One stays ordinary, so it takes two; " BY_ZCRXD "ethtool -L %s combined 2",
+		     s->name);
 	else
-		ADVISE(s, q, "One stays ordinary, so it takes two: use a NIC with more, or give the "
-			     "virtual machine more queues.");
+		HINT(s, q,
+		     "One stays ordinary, so it takes two: use a NIC with more, or give the "
+		     "virtual machine more queues.");
 }
 
-static void judge_split(const struct subject *s)
+static void check_split(const struct subject *s)
 {
 	const struct nic_state *n = s->state;
 	bool cannot = n->split != SPLIT_ENABLED && n->split_refusal;
@@ -98,24 +106,28 @@ static void judge_split(const struct subject *s)
 					cannot ? n->split_refusal : data_split_to_string(n->split));
 
 	if (cannot)
-		ADVISE(s, q, "Zero-copy receive needs headers split from data: use another NIC or driver.");
+		HINT(s, q,
+		     "Zero-copy receive needs headers split from data: use another NIC or driver.");
 	else
-		ADVISE(s, q, BY_ZCRXD "ethtool -G %s tcp-data-split on%s", s->name,
-		       s->facts->nic.split_was_asked ? "" :
-				". Run this as root to ask whether the driver can");
+		HINT(s, q, BY_ZCRXD "ethtool -G %s tcp-data-split on%s", s->name,
+		     s->facts->nic.split_was_asked
+			     ? ""
+			     : ". Run this as root to ask whether the driver can");
 
 	q = REQUIRE(s, "hds-threshold", yes_if(!n->has_hds_threshold || n->hds_threshold == 0),
 		    n->has_hds_threshold ? "%u bytes" : "the driver has none", n->hds_threshold);
-	ADVISE(s, q, "Shorter packets are not split; " BY_ZCRXD "ethtool -G %s hds-thresh 0", s->name);
+	HINT(s, q, "Shorter packets are not split; " BY_ZCRXD "ethtool -G %s hds-thresh 0",
+	     s->name);
 
 	if (!s->driver->split_needs_gro_hw)
 		return;
 	q = REQUIRE(s, "rx-gro-hw", yes_if(n->gro_hw == FEATURE_ON || n->gro_hw == FEATURE_FIXED_ON), "%s",
 		    n->gro_hw == FEATURE_ON || n->gro_hw == FEATURE_FIXED_ON ? "on" : "off");
-	ADVISE(s, q, "This driver splits with it only; " BY_ZCRXD "ethtool -K %s rx-gro-hw on", s->name);
+	HINT(s, q, "This driver splits with it only; " BY_ZCRXD "ethtool -K %s rx-gro-hw on",
+	     s->name);
 }
 
-static void judge_steering(const struct subject *s)
+static void check_steering(const struct subject *s)
 {
 	static const char *const words[] = { [FEATURE_ABSENT] = "not there",
 					     [FEATURE_OFF] = "off",
@@ -131,29 +143,33 @@ static void judge_steering(const struct subject *s)
 							      words[n->ntuple]);
 
 	if (n->ntuple == FEATURE_OFF)
-		ADVISE(s, q, BY_ZCRXD "ethtool -K %s ntuple on", s->name);
+		HINT(s, q, BY_ZCRXD "ethtool -K %s ntuple on", s->name);
 	else
-		ADVISE(s, q, "Flows cannot be steered to a queue here: use another NIC or driver.");
+		HINT(s, q, "Flows cannot be steered to a queue here: use another NIC or driver.");
 
 	q = REQUIRE(s, "rss", yes_if(n->has_rss && rss < all),
 		    n->has_rss ? "spreads over %u of %u queues" : "the driver tells of no table", rss, all);
 	if (n->has_rss)
-		ADVISE(s, q, "Ordinary packets would arrive on a leased queue; " BY_ZCRXD
-			     "ethtool -X %s equal %u", s->name, all > 1 ? all - 1 : 1);
+		HINT(s, q,
+		     "Ordinary packets would arrive on a leased queue; " BY_ZCRXD
+		     "ethtool -X %s equal %u",
+		     s->name, all > 1 ? all - 1 : 1);
 	else
-		ADVISE(s, q, "Queues cannot be kept free of everybody's packets: use another NIC or "
-			     "driver.");
+		HINT(s, q,
+		     "Queues cannot be kept free of everybody's packets: use another NIC or "
+		     "driver.");
 
 	q = REQUIRE(s, "rss-contexts", contexts == ABILITY_YES ? VERDICT_YES :
 			contexts == ABILITY_NO ? VERDICT_NO : VERDICT_UNKNOWN,
 		    contexts == ABILITY_YES ? "there are" : contexts == ABILITY_NO ?
 				"the driver has none" : "the kernel does not tell");
 	q->optional = true;
-	ADVISE(s, q, "A lease of several queues has its flows spread by one; without, each flow goes to "
-		     "one queue.");
+	HINT(s, q,
+	     "A lease of several queues has its flows spread by one; without, each flow goes to "
+	     "one queue.");
 }
 
-static void judge_queues(const struct subject *s)
+static void check_queues(const struct subject *s)
 {
 	const struct nic_state *n = s->state;
 	size_t xsk = 0, counted = 0;
@@ -166,24 +182,27 @@ static void judge_queues(const struct subject *s)
 	q = REQUIRE(s, "queue-facts", !n->up ? VERDICT_UNKNOWN : yes_if(n->n_queues > 0),
 		    n->up ? "the kernel tells of %zu" : "the interface is down", n->n_queues);
 	if (n->up)
-		ADVISE(s, q, "Who holds a queue is known from the kernel only (netdev queue-get, Linux "
-			     "6.15): use another kernel or driver.");
+		HINT(s, q,
+		     "Who holds a queue is known from the kernel only (netdev queue-get, Linux "
+		     "6.15): use another kernel or driver.");
 	else
-		ADVISE(s, q, "ip link set %s up", s->name);
+		HINT(s, q, "ip link set %s up", s->name);
 	q = REQUIRE(s, "queue-counters", !n->up ? VERDICT_UNKNOWN : yes_if(counted > 0),
 		    n->up ? "%zu queues" : "the interface is down", counted);
 	q->optional = true;
-	ADVISE(s, q, "zcrxctl status cannot show what each queue has received.");
+	HINT(s, q, "zcrxctl status cannot show what each queue has received.");
 
 	q = REQUIRE(s, "no-xdp", yes_if(!s->facts->nic.xdp), s->facts->nic.xdp ?
 			"a program is attached" : "no program is attached");
-	ADVISE(s, q, "The kernel registers no queue while there is one: ip link set %s xdp off", s->name);
+	HINT(s, q, "The kernel registers no queue while there is one: ip link set %s xdp off",
+	     s->name);
 	q = REQUIRE(s, "no-af-xdp", !n->up ? VERDICT_UNKNOWN : yes_if(xsk == 0),
 		    n->up ? "%zu queues with an AF_XDP socket" : "the interface is down", xsk);
-	ADVISE(s, q, "End the programs with these sockets (ss --xdp -p), or move them to another NIC.");
+	HINT(s, q,
+	     "End the programs with these sockets (ss --xdp -p), or move them to another NIC.");
 }
 
-static void judge_view(const struct subject *s)
+static void check_view(const struct subject *s)
 {
 	static const enum verdict verdicts[] = { [VIEW_UNKNOWN] = VERDICT_UNKNOWN,
 						 [VIEW_FOREIGN] = VERDICT_NO,
@@ -200,17 +219,17 @@ static void judge_view(const struct subject *s)
 
 	switch (f->view) {
 	case VIEW_UNKNOWN:
-		ADVISE(s, q, "%s", f->reason ?: "Start zcrxd.");
+		HINT(s, q, "%s", f->reason ?: "Start zcrxd.");
 		break;
 	case VIEW_FOREIGN:
-		ADVISE(s, q, "Add it under interfaces: in /etc/zcrxd.yaml, and run zcrxctl reload.");
+		HINT(s, q, "Add it under interfaces: in /etc/zcrxd.yaml, and run zcrxctl reload.");
 		break;
 	case VIEW_LISTED:
-		ADVISE(s, q, "systemctl enable --now zcrxd.socket zcrxd");
+		HINT(s, q, "systemctl enable --now zcrxd.socket zcrxd");
 		break;
 	case VIEW_CONFIGURED:
 	case VIEW_DEGRADED:
-		ADVISE(s, q, "%s", f->reason ?: "See zcrxctl status.");
+		HINT(s, q, "%s", f->reason ?: "See zcrxctl status.");
 		break;
 	}
 	q = REQUIRE(s, "policy", f->may == MAY_LEASE ? VERDICT_YES :
@@ -219,10 +238,10 @@ static void judge_view(const struct subject *s)
 		    "%s", f->may == MAY_LEASE ? "this user may lease here" :
 			  f->may == MAY_NOT   ? "this user may not lease here" :
 						"the policy cannot be read");
-	ADVISE(s, q, "%s", f->why_not ?: "See policy: in zcrxd.yaml(5).");
+	HINT(s, q, "%s", f->why_not ?: "See policy: in zcrxd.yaml(5).");
 }
 
-static void judge_receiver(const struct subject *s)
+static void check_receiver(const struct subject *s)
 {
 	const struct nic_inspection *nic = &s->facts->nic;
 	struct requirement *q = REQUIRE(s, "receiver", yes_if(!nic->no_receiver), "%s%s",
@@ -230,7 +249,7 @@ static void judge_receiver(const struct subject *s)
 					nic->receiver.bond ? "as a port, the sockets of " : "its own sockets",
 					!nic->no_receiver && nic->receiver.bond ? nic->receiver.name : "");
 
-	ADVISE(s, q, "%s", nic->no_receiver);
+	HINT(s, q, "%s", nic->no_receiver);
 }
 
 static char *join(char *const *names, size_t n, const char *before, const char *between)
@@ -251,7 +270,7 @@ bool is_stacked(const struct nic_inspection *nic)
 }
 
 /* It has no queues to lease: which NICs have, and what of it zcrxd can do. */
-static void judge_stacked(const struct subject *s)
+static void check_stacked(const struct subject *s)
 {
 	const struct nic_inspection *nic = &s->facts->nic;
 	const char *kind = nic->kind[0] ? nic->kind : "device";
@@ -262,38 +281,44 @@ static void judge_stacked(const struct subject *s)
 					"a %s of %s", kind, nic->n_under > 0 ? names ?: "?" : "nothing");
 
 	if (nic->n_under == 0)
-		ADVISE(s, q, "Put NICs into it: ip link set NIC down; ip link set NIC master %s", s->name);
+		HINT(s, q, "Put NICs into it: ip link set NIC down; ip link set NIC master %s",
+		     s->name);
 	else if (bond)
-		ADVISE(s, q, "%s", nic->no_receiver ?: "");
+		HINT(s, q, "%s", nic->no_receiver ?: "");
 	else if (streq(kind, "vlan"))
-		ADVISE(s, q, "The queues are those of what it lies on: %s. No socket on a VLAN's address proves "
-			     "a flow; name such flows by value, if the NIC's rules look behind VLAN tags.",
-		       checks ?: "?");
+		HINT(s, q,
+		     "The queues are those of what it lies on: %s. No socket on a VLAN's address "
+		     "proves "
+		     "a flow; name such flows by value, if the NIC's rules look behind VLAN tags.",
+		     checks ?: "?");
 	else
-		ADVISE(s, q, "The queues are those of what it lies on: %s. No socket there proves a flow, for "
-			     "those of %s receive; name flows by value.", checks ?: "?", s->name);
+		HINT(s, q,
+		     "The queues are those of what it lies on: %s. No socket there proves a flow, "
+		     "for "
+		     "those of %s receive; name flows by value.",
+		     checks ?: "?", s->name);
 }
 
-void judge_interface(const struct interface_facts *f, struct report *report)
+void check_interface(const struct interface_facts *f, struct report *report)
 {
-	static void (*const judges[])(const struct subject *) = {
-		judge_link, judge_driver, judge_channels, judge_split, judge_steering, judge_queues,
+	static void (*const checks[])(const struct subject *) = {
+		check_link, check_driver, check_channels, check_split, check_steering, check_queues,
 	};
 	struct subject s = { f->nic.name, f->nic.state, f, NULL, report };
 	struct requirement *q;
 
 	if (is_stacked(&f->nic)) {
-		judge_stacked(&s);
+		check_stacked(&s);
 		return;
 	}
 	if (s.state) {
 		s.driver = driver_facts_of(s.state->driver ?: "");
-		for (size_t i = 0; i < ARRAY_SIZE(judges); i++)
-			judges[i](&s);
-		judge_receiver(&s);
+		for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+			checks[i](&s);
+		check_receiver(&s);
 	} else {
 		q = REQUIRE(&s, "link", VERDICT_NO, "%s", f->nic.failure ?: "it cannot be read");
-		ADVISE(&s, q, "`ip link` lists the interfaces that there are.");
+		HINT(&s, q, "`ip link` lists the interfaces that there are.");
 	}
-	judge_view(&s);
+	check_view(&s);
 }

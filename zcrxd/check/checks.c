@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The requirements of the machine, and the report that takes all of them; those of an interface are
- * in verdicts-interface.c.
+ * in checks-interface.c.
  */
 #include <inttypes.h>
 #include <stdarg.h>
 
 #include "macro.h"
 #include "units.h"
-#include "verdicts-internal.h"
+#include "checks-internal.h"
 
 #define AREA_DEFAULT   (UINT64_C(16) << 20) /* of libzcrx-client */
 #define MEMLOCK_ENOUGH (4 * AREA_DEFAULT)
@@ -52,7 +52,7 @@ struct requirement *require(struct report *report, const char *interface, const 
 	return q;
 }
 
-void advise(struct report *report, struct requirement *q, const char *remedy, ...)
+void hint(struct report *report, struct requirement *q, const char *remedy, ...)
 {
 	va_list ap;
 
@@ -103,7 +103,7 @@ static enum verdict verdict_of_option(enum config_option o)
 
 /* The kernel's answer to a ring of ours is proof. Without one, its word that it knows the operation
  * is half of it, and the configuration that it was built with the other. */
-static void judge_zero_copy(const struct machine_facts *m, struct report *report)
+static void check_zero_copy(const struct machine_facts *m, struct report *report)
 {
 	const struct kernel_inspection *k = &m->kernel;
 	bool has = k->features.zero_copy_receive;
@@ -114,13 +114,14 @@ static void judge_zero_copy(const struct machine_facts *m, struct report *report
 						       ", which cannot be asked");
 
 	if (v == VERDICT_NO)
-		advise(report, q, "Run Linux 6.15 or later, built with CONFIG_IO_URING_ZCRX.");
+		hint(report, q, "Run Linux 6.15 or later, built with CONFIG_IO_URING_ZCRX.");
 	else
-		advise(report, q, "The kernel lets this user make no io_uring (%s): run this as root.",
-		       strerror(k->ring_error));
+		hint(report, q,
+		     "The kernel lets this user make no io_uring (%s): run this as root.",
+		     strerror(k->ring_error));
 }
 
-static void judge_option(const struct machine_facts *m, struct report *report, const char *name,
+static void check_option(const struct machine_facts *m, struct report *report, const char *name,
 			 enum config_option option, bool optional)
 {
 	static const char *const words[] = { [CONFIG_UNKNOWN] = "not readable",
@@ -132,13 +133,14 @@ static void judge_option(const struct machine_facts *m, struct report *report, c
 
 	q->optional = optional;
 	if (option == CONFIG_ABSENT)
-		advise(report, q, "Run a kernel that was built with it.");
+		hint(report, q, "Run a kernel that was built with it.");
 	else
-		advise(report, q, "Look where your distribution keeps the configuration of its "
-				  "kernels; it is not in /boot, /lib/modules or /proc.");
+		hint(report, q,
+		     "Look where your distribution keeps the configuration of its "
+		     "kernels; it is not in /boot, /lib/modules or /proc.");
 }
 
-static void judge_leasing(const struct machine_facts *m, struct report *report)
+static void check_leasing(const struct machine_facts *m, struct report *report)
 {
 	const struct kernel_inspection *k = &m->kernel;
 	bool has = k->features.queue_leasing && m->config_netkit != CONFIG_ABSENT;
@@ -153,15 +155,16 @@ static void judge_leasing(const struct machine_facts *m, struct report *report)
 
 	q->optional = true;
 	if (v == VERDICT_NO)
-		advise(report, q, "Linux 7.1 and later have it. Without it, a queue comes back when its "
-				  "client closes the ring, and not before.");
+		hint(report, q,
+		     "Linux 7.1 and later have it. Without it, a queue comes back when its "
+		     "client closes the ring, and not before.");
 	else
-		advise(report, q, "Run this as root to ask the kernel.");
+		hint(report, q, "Run this as root to ask the kernel.");
 }
 
 /* Whoever has a ring may add areas to its queue, and taking the queue back waits for their memory
  * (lease/deletion.h): zcrxd looks first, so that what is left is a moment. */
-static void judge_added_areas(const struct machine_facts *m, struct report *report)
+static void check_added_areas(const struct machine_facts *m, struct report *report)
 {
 	bool can = m->kernel.features.added_areas, bounded = m->fuse_timeout > 0;
 	struct requirement *q;
@@ -176,15 +179,16 @@ static void judge_added_areas(const struct machine_facts *m, struct report *repo
 		    "%d, and users %s mount FUSE", m->fuse_timeout < 0 ? 0 : m->fuse_timeout,
 		    m->fuse_users ? "can" : "cannot");
 	q->optional = true;
-	advise(report, q, "A client whose memory never comes can hold up the network configuration of the "
-			  "whole machine if it adds it in the very moment in which its lease ends. A bound "
-			  "on what FUSE servers may take ends that (sysctl fs.fuse.max_request_timeout=10); "
-			  "so does `grants: direct`, by which a queue comes back when its client closes the "
-			  "ring, and not before.");
+	hint(report, q,
+	     "A client whose memory never comes can hold up the network configuration of the "
+	     "whole machine if it adds it in the very moment in which its lease ends. A bound "
+	     "on what FUSE servers may take ends that (sysctl fs.fuse.max_request_timeout=10); "
+	     "so does `grants: direct`, by which a queue comes back when its client closes the "
+	     "ring, and not before.");
 }
 
 /* Without privilege the kernel is not asked. */
-static void judge_guard(const struct machine_facts *m, struct report *report)
+static void check_guard(const struct machine_facts *m, struct report *report)
 {
 	const struct kernel_inspection *k = &m->kernel;
 	bool has = k->features.guard || m->daemon_guards;
@@ -195,15 +199,16 @@ static void judge_guard(const struct machine_facts *m, struct report *report)
 							   "cannot be asked");
 
 	if (v == VERDICT_NO)
-		advise(report, q, "Urgent or signed TCP segments to a steered flow panic this kernel, and "
-				  "zcrxd cannot keep them away: modprobe nf_tables, or run a kernel built "
-				  "with CONFIG_NF_TABLES_NETDEV. Until then it steers no flow, unless its "
-				  "configuration says \"unsafe-kernel: allow\".");
+		hint(report, q,
+		     "Urgent or signed TCP segments to a steered flow panic this kernel, and "
+		     "zcrxd cannot keep them away: modprobe nf_tables, or run a kernel built "
+		     "with CONFIG_NF_TABLES_NETDEV. Until then it steers no flow, unless its "
+		     "configuration says \"unsafe-kernel: allow\".");
 	else
-		advise(report, q, "Run this as root to ask the kernel.");
+		hint(report, q, "Run this as root to ask the kernel.");
 }
 
-static void judge_netlink(const struct machine_facts *m, struct report *report)
+static void check_netlink(const struct machine_facts *m, struct report *report)
 {
 	const struct kernel_inspection *k = &m->kernel;
 	struct requirement *q =
@@ -211,13 +216,13 @@ static void judge_netlink(const struct machine_facts *m, struct report *report)
 			"ethtool: %s, netdev: %s", k->has_ethtool ? "yes" : "no",
 			k->has_netdev ? "yes" : "no");
 
-	advise(report, q, "Run Linux 6.15 or later, built with CONFIG_ETHTOOL_NETLINK.");
+	hint(report, q, "Run Linux 6.15 or later, built with CONFIG_ETHTOOL_NETLINK.");
 	q = require(report, NULL, "tcp-diag", yes_if(k->has_tcp_diag), "%s",
 		    k->has_tcp_diag ? "answers" : "does not answer");
-	advise(report, q, "It proves who owns a flow. Load its module: modprobe tcp_diag");
+	hint(report, q, "It proves who owns a flow. Load its module: modprobe tcp_diag");
 }
 
-static void judge_sysctls(const struct machine_facts *m, struct report *report)
+static void check_sysctls(const struct machine_facts *m, struct report *report)
 {
 	const struct kernel_inspection *k = &m->kernel;
 	struct requirement *q = require(report, NULL, "io-uring-allowed", yes_if(k->ring_made),
@@ -227,24 +232,28 @@ static void judge_sysctls(const struct machine_facts *m, struct report *report)
 					m->io_uring_disabled);
 
 	if (m->io_uring_disabled == 2)
-		advise(report, q, "Nobody may use io_uring: sysctl kernel.io_uring_disabled=0, here "
-				  "and in /etc/sysctl.d.");
+		hint(report, q,
+		     "Nobody may use io_uring: sysctl kernel.io_uring_disabled=0, here "
+		     "and in /etc/sysctl.d.");
 	else if (m->io_uring_disabled == 1)
-		advise(report, q, "This user may not use io_uring: sysctl kernel.io_uring_disabled=0, "
-				  "or join the group that kernel.io_uring_group names.");
+		hint(report, q,
+		     "This user may not use io_uring: sysctl kernel.io_uring_disabled=0, "
+		     "or join the group that kernel.io_uring_group names.");
 	else
-		advise(report, q, "This process may not make an io_uring that zero-copy receive takes "
-				  "(%s): an old kernel, a seccomp filter of a container, or another "
-				  "security module.",
-		       strerror(k->ring_error));
+		hint(report, q,
+		     "This process may not make an io_uring that zero-copy receive takes "
+		     "(%s): an old kernel, a seccomp filter of a container, or another "
+		     "security module.",
+		     strerror(k->ring_error));
 	q = require(report, NULL, "ptrace-scope", yes_if(m->ptrace_scope != 3),
 		    m->ptrace_scope < 0 ? "no yama" : "kernel.yama.ptrace_scope is %d",
 		    m->ptrace_scope);
-	advise(report, q, "3 keeps zcrxd from its clients' rings, and is lowered by a reboot only: "
-			  "set 2 or less in /etc/sysctl.d.");
+	hint(report, q,
+	     "3 keeps zcrxd from its clients' rings, and is lowered by a reboot only: "
+	     "set 2 or less in /etc/sysctl.d.");
 }
 
-static void judge_surroundings(const struct machine_facts *m, struct report *report)
+static void check_surroundings(const struct machine_facts *m, struct report *report)
 {
 	bool unlimited = m->memlock == UINT64_MAX;
 	_cleanup_free_ char *memlock = unlimited ? strdup("unlimited") : format_size(m->memlock);
@@ -255,46 +264,49 @@ static void judge_surroundings(const struct machine_facts *m, struct report *rep
 		    memlock ?: "?", m->may_lock ? ", which does not bind this user (CAP_IPC_LOCK)" :
 				    m->memlock < AREA_DEFAULT ? ", less than one area of 16M" : "");
 	q->optional = true;
-	advise(report, q, "The areas of this user's leases count as its locked memory: %s. Give it 16M for each "
-			  "queue and what it locks itself: LimitMEMLOCK=64M in its unit, `ulimit -l 65536`, "
-			  "or memlock in /etc/security/limits.conf.",
-	       m->memlock < AREA_DEFAULT ?
-		       "with the first one, its next registration of buffers fails with ENOMEM" :
-		       "with a few, its next registration of buffers fails with ENOMEM");
+	hint(report, q,
+	     "The areas of this user's leases count as its locked memory: %s. Give it 16M for each "
+	     "queue and what it locks itself: LimitMEMLOCK=64M in its unit, `ulimit -l 65536`, "
+	     "or memlock in /etc/security/limits.conf.",
+	     m->memlock < AREA_DEFAULT
+		     ? "with the first one, its next registration of buffers fails with ENOMEM"
+		     : "with a few, its next registration of buffers fails with ENOMEM");
 	q = require(report, NULL, "huge-pages", yes_if(m->huge_free > 0), "%u free", m->huge_free);
 	q->optional = true;
-	advise(report, q, "Large receive buffers take an area of huge pages: sysctl vm.nr_hugepages");
+	hint(report, q, "Large receive buffers take an area of huge pages: sysctl vm.nr_hugepages");
 	q = require(report, NULL, "irq-affinity", yes_if(!m->irqbalance), "irqbalance %s",
 		    m->irqbalance ? "runs" : "does not run");
 	q->optional = true;
-	advise(report, q, "It moves the interrupts of leased queues: exclude them, all of "
-			  "the NIC's driver (irqbalance --banmod=MODULE), or single ones (--banirq=N), as "
-			  "`zcrxctl status --json` numbers them until the channels change.");
+	hint(report, q,
+	     "It moves the interrupts of leased queues: exclude them, all of "
+	     "the NIC's driver (irqbalance --banmod=MODULE), or single ones (--banirq=N), as "
+	     "`zcrxctl status --json` numbers them until the channels change.");
 	q = require(report, NULL, "zcrxd", yes_if(!m->daemon_error), "%s%s",
 		    m->daemon_error ? "" : "runs, version ",
 		    m->daemon_error ?: m->daemon_version ?: "?");
-	advise(report, q, "systemctl enable --now zcrxd.socket zcrxd");
+	hint(report, q, "systemctl enable --now zcrxd.socket zcrxd");
 	q = require(report, NULL, "zcrxd-itself", yes_if(!m->daemon_problem), "%s",
 		    m->daemon_problem ? "something is wrong with zcrxd itself" : "nothing is known to be wrong");
-	advise(report, q, "%s See zcrxctl status.", m->daemon_problem ?: "");
+	hint(report, q, "%s See zcrxctl status.", m->daemon_problem ?: "");
 	if (!m->caller)
 		return;
 	q = require(report, NULL, "where", yes_if(m->caller_is_host), "a process %s", m->caller);
 	q->optional = true;
-	advise(report, q, "Rules of the policy that are for processes of the host do not match this one: "
-			  "those of root, of administrators, and with `where: host`. See zcrxd.yaml(5).");
+	hint(report, q,
+	     "Rules of the policy that are for processes of the host do not match this one: "
+	     "those of root, of administrators, and with `where: host`. See zcrxd.yaml(5).");
 }
 
-void judge_machine(const struct machine_facts *m, struct report *report)
+void check_machine(const struct machine_facts *m, struct report *report)
 {
-	judge_zero_copy(m, report);
-	judge_option(m, report, "CONFIG_IO_URING_ZCRX", m->config_zcrx,
+	check_zero_copy(m, report);
+	check_option(m, report, "CONFIG_IO_URING_ZCRX", m->config_zcrx,
 		     m->kernel.ring_made && m->kernel.features.zero_copy_receive);
-	judge_option(m, report, "CONFIG_NETKIT", m->config_netkit, true);
-	judge_leasing(m, report);
-	judge_added_areas(m, report);
-	judge_guard(m, report);
-	judge_netlink(m, report);
-	judge_sysctls(m, report);
-	judge_surroundings(m, report);
+	check_option(m, report, "CONFIG_NETKIT", m->config_netkit, true);
+	check_leasing(m, report);
+	check_added_areas(m, report);
+	check_guard(m, report);
+	check_netlink(m, report);
+	check_sysctls(m, report);
+	check_surroundings(m, report);
 }
