@@ -35,7 +35,7 @@ test-recovery: ## the daemon killed at every point, and restarted under traffic 
 test-panics: ## what kills the kernel where payload is out of its reach, in machines that may die (ten minutes)
 	@tests/vm/test-panics $(if $(KERNEL),--kernel $(KERNEL))
 
-test-drivers: ## the lease tests on the habits of each driver; writes docs/DRIVERS.md (half an hour)
+test-drivers: ## the lease tests on the quirks of each driver; writes docs/DRIVERS.md (half an hour)
 	@tests/vm/test-drivers $(if $(KERNEL),--kernel $(KERNEL))
 
 selftests: ## the kernel's own tests of NICs on the simulated one (a quarter of an hour)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One simulated NIC after another, each with the habits of some driver, and zcrxd started anew on
+"""One simulated NIC after another, each with the quirks of some driver, and zcrxd started anew on
 it. What came out is left for table.py."""
 
 import json
@@ -20,7 +20,7 @@ import modes  # noqa: E402
 import simnic  # noqa: E402
 
 DRIVER = pathlib.Path("/sys/bus/platform/drivers/zcnic")
-PARAMETER = pathlib.Path("/sys/module/zcnic/parameters/habits")
+PARAMETER = pathlib.Path("/sys/module/zcnic/parameters/quirks")
 RESULTS = pathlib.Path("/mnt/share/drivers.json")
 
 results = {}
@@ -42,14 +42,14 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "habit(name): of NICs with that habit only")
+    config.addinivalue_line("markers", "quirk(name): of NICs with that quirk only")
 
 
 def pytest_collection_modifyitems(items):
     """Each test where it has something to say."""
     def speaks(item):
         mode = item.callspec.params["mode"]
-        only = item.get_closest_marker("habit")
+        only = item.get_closest_marker("quirk")
         if mode in modes.REFUSING:
             return item.originalname == "test_configure"
         return not only or only.args[0] in modes.MODES[mode].split()
@@ -57,13 +57,13 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for item in items if speaks(item)]
 
 
-def new_nic(habits):
+def new_nic(quirks):
     """Another NIC is plugged in as zc0; nobody remembers the last one."""
     machine.systemctl("stop", "zcrxd")
     for kept in "/run/zcrxd/state", "/var/lib/zcrxd":
         shutil.rmtree(kept, ignore_errors=True)
         pathlib.Path(kept).unlink(missing_ok=True)
-    PARAMETER.write_text(habits.replace(" ", ",") + "\n", encoding="ascii")
+    PARAMETER.write_text(quirks.replace(" ", ",") + "\n", encoding="ascii")
     (DRIVER / "unbind").write_text("zcnic.0", encoding="ascii")
     (DRIVER / "bind").write_text("zcnic.0", encoding="ascii")
     simnic.addresses()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The habits of drivers that the simulated NIC can have, the drivers that have them, and what zcrxd
+"""The quirks of drivers that the simulated NIC can have, the drivers that have them, and what zcrxd
 makes of them. Read by the tests, and by table.py for docs/DRIVERS.md."""
 
-# Habit of the simulated NIC: real drivers, what is different, what zcrxd does about it.
-HABITS = {
+# Quirk of the simulated NIC: real drivers, what is different, what zcrxd does about it.
+QUIRKS = {
     "location-any": (
         "bnxt, fbnic", "The driver picks the location of a rule; a given one is refused.",
         "Asks the driver whether it picks locations, and takes the one that it returns."),
@@ -64,7 +64,7 @@ HABITS = {
         "calls get the last known state."),
 }
 
-# Driver: the habits that imitate it, and what they do not imitate.
+# Driver: the quirks that imitate it, and what they do not imitate.
 DRIVERS = {
     "mlx5": ("location-given table-silent split-gro-hw bind-stops-all bind-needs-up",
              "rules with more fields win over those with fewer; `hds-thresh` takes 0 only"),
@@ -87,7 +87,7 @@ WITHOUT = {
 # Modes in which nothing can be leased.
 REFUSING = {"split-refused"}
 
-MODES = {"none": ""} | {name: habits for name, (habits, _) in DRIVERS.items()} | {
-    name: name for name in HABITS}
+MODES = {"none": ""} | {name: quirks for name, (quirks, _) in DRIVERS.items()} | {
+    name: name for name in QUIRKS}
 # A silent table is one of a driver that wants locations.
 MODES["table-silent"] = "location-given table-silent"

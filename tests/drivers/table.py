@@ -18,7 +18,7 @@ TEXT = """\
 
 Drivers differ in what the kernel leaves to them. This page says what zcrxd does about each
 difference that was found in the drivers of Linux 7.2, and how that was tried: the simulated NIC
-(tests/nic) takes on the habit, alone and together with the others of a driver, and the lease tests
+(tests/nic) takes on the quirk, alone and together with the others of a driver, and the lease tests
 (tests/drivers) run on it. The page is written by that run: `make test-drivers`.
 
 - configure: the NIC is configured, and a second plan is empty
@@ -35,17 +35,17 @@ difference that was found in the drivers of Linux 7.2, and how that was tried: t
 - restore: the NIC is restored to its baseline, configured again as planned, and restored again
 
 "yes" and "no" are how these tests ended; "refused" is an end about which the driver leaves no choice;
-what has a "-" was not tried. Beyond these, what a habit changes has a test of its own there: that lost
+what has a "-" was not tried. Beyond these, what a quirk changes has a test of its own there: that lost
 rules come back, that other fields and buffers are refused by name, how flows are assigned to queues, that
 nobody waits for a slow driver.
 
-## Habits
+## Quirks
 
-{habits}
+{quirks}
 
 ## Drivers as a whole
 
-What a driver does is imitated by several habits at once.
+What a driver does is imitated by several quirks at once.
 
 {drivers}
 
@@ -61,7 +61,7 @@ def previous():
             DOCUMENT.read_text(encoding="ascii").splitlines() if line.startswith("|")]
     known, head = {}, []
     for row in rows:
-        if row[0] in ("habit", "driver"):
+        if row[0] in ("quirk", "driver"):
             head = row
         elif head[-len(COLUMNS):] == list(COLUMNS) and len(row) == len(head):
             known[row[0].strip("`()")] = row[-len(COLUMNS):]
@@ -90,15 +90,15 @@ def table(head, rows):
 def main():
     results = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="ascii"))
     known = previous()
-    habits = [["(none)", "", "", "", *cells("none", results, known)]]
-    habits += [[f"`{name}`", drivers, habit, does, *cells(name, results, known)]
-               for name, (drivers, habit, does) in modes.HABITS.items()]
-    drivers = [[name, ", ".join(f"`{habit}`" for habit in found.split()), missing,
+    quirks = [["(none)", "", "", "", *cells("none", results, known)]]
+    quirks += [[f"`{name}`", drivers, quirk, does, *cells(name, results, known)]
+               for name, (drivers, quirk, does) in modes.QUIRKS.items()]
+    drivers = [[name, ", ".join(f"`{quirk}`" for quirk in found.split()), missing,
                 *cells(name, results, known)] for name, (found, missing) in modes.DRIVERS.items()]
     DOCUMENT.write_text(TEXT.format(
-        habits=table(["habit", "drivers", "what the driver does", "what zcrxd does", *COLUMNS],
-                     habits),
-        drivers=table(["driver", "habits", "not imitated", *COLUMNS], drivers),
+        quirks=table(["quirk", "drivers", "what the driver does", "what zcrxd does", *COLUMNS],
+                     quirks),
+        drivers=table(["driver", "quirks", "not imitated", *COLUMNS], drivers),
         without=table(["driver", "what zcrxd finds"], list(map(list, modes.WITHOUT.items()))),
     ), encoding="ascii")
 

@@ -159,7 +159,7 @@ def test_plan(mode):
         machine.call("Reload")
 
 
-@pytest.mark.habit("one-field-set")
+@pytest.mark.quirk("one-field-set")
 def test_other_fields_are_refused(mode):
     with Connection() as root:
         lease = root.call("Acquire", persistent=True,
@@ -173,7 +173,7 @@ def test_other_fields_are_refused(mode):
     assert "same fields" in refused.value.message and "dst-port=5" in refused.value.message
 
 
-@pytest.mark.habit("slow")
+@pytest.mark.quirk("slow")
 def test_nobody_waits_for_a_slow_driver(mode):
     with machine.Program("zcrxctl", "lease", "zc0", "--flow", "tcp4,dst-port=5") as leasing:
         until(machine.leases)
@@ -185,7 +185,7 @@ def test_nobody_waits_for_a_slow_driver(mode):
         assert answers > 3 and time.monotonic() - start > 2
 
 
-@pytest.mark.habit("rules-lost")
+@pytest.mark.quirk("rules-lost")
 def test_lost_rules_come_back(mode):
     with machine.receiver(9001, "--verify") as receiving:
         rules = machine.rule_count()
@@ -197,7 +197,7 @@ def test_lost_rules_come_back(mode):
         machine.assert_zero_copy(receiving.result(), SIZE)
 
 
-@pytest.mark.habit("bind-needs-up")
+@pytest.mark.quirk("bind-needs-up")
 def test_down_is_refused(mode):
     simnic.run("ip", "link", "set", "zc0", "down")
     with Connection() as root, root.acquire() as lease, new_ring() as ring, new_area() as area:
@@ -207,7 +207,7 @@ def test_down_is_refused(mode):
     assert refused.value.name == "InterfaceDown" and "ip link set zc0 up" in refused.value.message
 
 
-@pytest.mark.habit("no-contexts")
+@pytest.mark.quirk("no-contexts")
 def test_flows_share_the_queues_without_contexts(mode):
     """Each to one of the lease's queues, and none to a queue without a ring."""
     with contextlib.ExitStack() as stack:
@@ -224,7 +224,7 @@ def test_flows_share_the_queues_without_contexts(mode):
         assert [len(machine.rules_to(queue)) for queue in lease.queues] == [2, 2]
 
 
-@pytest.mark.habit("pages-only")
+@pytest.mark.quirk("pages-only")
 def test_other_buffers_are_refused(mode):
     size = 2 << 20
     with machine.sysctl("vm/nr_hugepages", "1"), Connection() as root, root.acquire() as lease, \

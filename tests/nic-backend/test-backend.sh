@@ -152,15 +152,15 @@ expect "context deleted" "0" nic context-delete zc0 2 5 6 7
 expect "context deleted again" "0" nic context-delete zc0 2 5 6 7
 expect "it is gone" "1 Cannot get RX RSS|Invalid|No such|not" ethtool -x zc0 context 2
 expect "context to no queue" "1 KernelRejected 22" nic context-create zc0 5 70
-for habit in location-any location-given; do
-	for f in "$debug"/*/habits; do echo $habit >"$f"; done
-	expect "$habit: insert" "0 ^location" nic rule-insert zc0 7 tcp4 - 0 10.9.0.1 91${#habit}
-	expect "$habit: seen" "0 queue 7 tcp4,dst=10.9.0.1,dst-port=91${#habit}" nic observe zc0
+for quirk in location-any location-given; do
+	for f in "$debug"/*/quirks; do echo $quirk >"$f"; done
+	expect "$quirk: insert" "0 ^location" nic rule-insert zc0 7 tcp4 - 0 10.9.0.1 91${#quirk}
+	expect "$quirk: seen" "0 queue 7 tcp4,dst=10.9.0.1,dst-port=91${#quirk}" nic observe zc0
 done
 expect "no context of others is in the way" "0" ethtool -X zc0 context 1 delete
-for f in "$debug"/*/habits; do echo no-contexts >"$f"; done
+for f in "$debug"/*/quirks; do echo no-contexts >"$f"; done
 expect "no contexts" "1 NotSupported 0: zc0: the driver has no RSS contexts" nic context-create zc0 5 6
-for f in "$debug"/*/habits; do echo >"$f"; done
+for f in "$debug"/*/quirks; do echo >"$f"; done
 if [ -n "${fail:-}" ]; then
 	echo "ctx_create 1 0 28" >"$fail"
 	expect "no context left" "1 NotSupported 0: zc0 has no RSS context left" nic context-create zc0 5 6

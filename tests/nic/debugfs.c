@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The back door of the simulation, /sys/kernel/debug/zcnic/<device>/: failures and delays of the
- * next calls of an operation, the rules with their hits, and the habits a driver may have.
+ * next calls of an operation, the rules with their hits, and the quirks a driver may have.
  */
 #include <linux/debugfs.h>
 #include <linux/delay.h>
@@ -193,28 +193,28 @@ static int zcnic_rules_show(struct seq_file *file, void *data)
 }
 DEFINE_SHOW_ATTRIBUTE(zcnic_rules);
 
-static int zcnic_habits_seq_show(struct seq_file *file, void *data)
+static int zcnic_quirks_seq_show(struct seq_file *file, void *data)
 {
-	zcnic_habits_show(file->private, file);
+	zcnic_quirks_show(file->private, file);
 	return 0;
 }
 
-static int zcnic_habits_open(struct inode *inode, struct file *file)
+static int zcnic_quirks_open(struct inode *inode, struct file *file)
 {
-	return single_open(file, zcnic_habits_seq_show, inode->i_private);
+	return single_open(file, zcnic_quirks_seq_show, inode->i_private);
 }
 
-static ssize_t zcnic_habits_write(struct file *file, const char __user *user, size_t count,
+static ssize_t zcnic_quirks_write(struct file *file, const char __user *user, size_t count,
 				  loff_t *pos)
 {
-	return zcnic_write_line(file, user, count, zcnic_habits_set);
+	return zcnic_write_line(file, user, count, zcnic_quirks_set);
 }
 
-static const struct file_operations zcnic_habits_fops = {
+static const struct file_operations zcnic_quirks_fops = {
 	.owner = THIS_MODULE,
-	.open = zcnic_habits_open,
+	.open = zcnic_quirks_open,
 	.read = seq_read,
-	.write = zcnic_habits_write,
+	.write = zcnic_quirks_write,
 	.llseek = seq_lseek,
 	.release = single_release,
 };
@@ -260,7 +260,7 @@ void zcnic_debugfs_add(struct zcnic_port *port)
 	port->debugfs = debugfs_create_dir(name, zcnic_debugfs_root);
 	debugfs_create_file("fail", 0600, port->debugfs, port, &zcnic_fail_fops);
 	debugfs_create_file("rules", 0400, port->debugfs, port, &zcnic_rules_fops);
-	debugfs_create_file("habits", 0600, port->debugfs, port, &zcnic_habits_fops);
+	debugfs_create_file("quirks", 0600, port->debugfs, port, &zcnic_quirks_fops);
 	debugfs_create_file_unsafe("reset", 0200, port->debugfs, port, &zcnic_reset_fops);
 }
 

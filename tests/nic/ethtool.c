@@ -122,7 +122,7 @@ static void zcnic_get_ringparam(struct net_device *netdev, struct ethtool_ringpa
 	ring->rx_pending = port->rx_ring;
 	ring->tx_pending = port->tx_ring;
 
-	/* What the NIC does, which for "auto" is not to split, but for the habit. */
+	/* What the NIC does, which for "auto" is not to split, but for the quirk. */
 	kernel_ring->tcp_data_split =
 		port->hds ? ETHTOOL_TCP_DATA_SPLIT_ENABLED : ETHTOOL_TCP_DATA_SPLIT_DISABLED;
 	kernel_ring->hds_thresh = port->hds_thresh;

@@ -28,23 +28,23 @@ static int nr_names;
 module_param_array(names, charp, &nr_names, 0444);
 MODULE_PARM_DESC(names, "interface names (zc0,zc1,...)");
 
-static char *habits = "";
-module_param(habits, charp, 0644);
-MODULE_PARM_DESC(habits, "habits of ports that appear from now on, comma-separated ()");
+static char *quirks = "";
+module_param(quirks, charp, 0644);
+MODULE_PARM_DESC(quirks, "quirks of ports that appear from now on, comma-separated ()");
 
 static struct platform_device *devices[2 * ZCNIC_MAX_PAIRS];
 /* The bound ports, to find the other end of a wire. Under rtnl. */
 static struct zcnic_port *ports[2 * ZCNIC_MAX_PAIRS];
 
-static int zcnic_read_habits(struct zcnic_port *port)
+static int zcnic_read_quirks(struct zcnic_port *port)
 {
 	char *text;
 	int err;
 
 	kernel_param_lock(THIS_MODULE);
-	text = kstrdup(habits, GFP_KERNEL);
+	text = kstrdup(quirks, GFP_KERNEL);
 	kernel_param_unlock(THIS_MODULE);
-	err = text ? zcnic_habits_set(port, text) : -ENOMEM;
+	err = text ? zcnic_quirks_set(port, text) : -ENOMEM;
 	kfree(text);
 	return err;
 }
@@ -64,9 +64,9 @@ static int zcnic_probe(struct platform_device *pdev)
 				 id);
 	if (IS_ERR(port))
 		return PTR_ERR(port);
-	err = zcnic_read_habits(port);
+	err = zcnic_read_quirks(port);
 	if (err) {
-		dev_err(&pdev->dev, "no such habits\n");
+		dev_err(&pdev->dev, "no such quirks\n");
 		zcnic_port_free(port);
 		return err;
 	}

@@ -160,9 +160,9 @@ def rule_table():
 
 
 @contextlib.contextmanager
-def habits(*names):
+def quirks(*names):
     """What zc0's driver does differently, for some time."""
-    path = DEBUGFS / "zcnic.0" / "habits"
+    path = DEBUGFS / "zcnic.0" / "quirks"
     path.write_text(",".join(names) + "\n")
     try:
         yield

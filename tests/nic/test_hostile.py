@@ -129,7 +129,7 @@ def test_module_unloaded():
     with Traffic():
         run("rmmod", "zcnic")
         # A bad load leaves nothing behind, half a pair least of all.
-        for parameter in "queues=0", "queues=17", "pairs=9", "habits=no", "names=zc0,lo":
+        for parameter in "queues=0", "queues=17", "pairs=9", "quirks=no", "names=zc0,lo":
             simnic.refused("insmod", module, parameter)
             assert "zc0" not in run("ip", "-br", "link")
         run("insmod", module, "pairs=2", "names=a,b", "queues=2", "max_queues=3")

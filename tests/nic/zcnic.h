@@ -34,7 +34,7 @@
 #define ZCNIC_DEFAULT_RING     1024
 #define ZCNIC_MAX_MTU	       9216
 #define ZCNIC_HDS_THRESH_MAX   1024
-#define ZCNIC_HDS_THRESH_HABIT 256
+#define ZCNIC_HDS_THRESH_QUIRK 256
 #define ZCNIC_MAX_BUF_LEN      SZ_64K
 #define ZCNIC_SLOW_MS	       5000
 
@@ -71,8 +71,8 @@ struct zcnic_fault {
 	unsigned long hits;
 };
 
-/* What drivers do differently from each other. Names in habits.c, their meaning in README.md. */
-enum zcnic_habit {
+/* What drivers do differently from each other. Names in quirks.c, their meaning in README.md. */
+enum zcnic_quirk {
 	ZCNIC_LOCATION_ANY,
 	ZCNIC_LOCATION_GIVEN,
 	ZCNIC_LOCATION_OCCUPIED,
@@ -93,7 +93,7 @@ enum zcnic_habit {
 	ZCNIC_PAGES_ONLY,
 	ZCNIC_SLOW,
 	ZCNIC_CHECKSUM_UNSAID,
-	ZCNIC_HABITS,
+	ZCNIC_QUIRKS,
 };
 
 struct zcnic_rule {
@@ -149,11 +149,11 @@ struct zcnic_port {
 	u8 split;	      /* as configured: ETHTOOL_TCP_DATA_SPLIT_* */
 	bool hds;	      /* what follows from it */
 	unsigned int hds_thresh;
-	unsigned long habits; /* bits of enum zcnic_habit */
+	unsigned long quirks; /* bits of enum zcnic_quirk */
 	unsigned long bounces;
 	unsigned long bind_stops;
 	bool paused;			/* all queues, while one of them restarts */
-	struct ethtool_ops ethtool_ops; /* ours, less what this port's habits lack */
+	struct ethtool_ops ethtool_ops; /* ours, less what this port's quirks lack */
 	struct netdev_queue_mgmt_ops queue_mgmt_ops;
 
 	spinlock_t steer_lock; /* the rest of this block */
@@ -194,14 +194,14 @@ static inline struct zcnic_frame *zcnic_frame(struct sk_buff *skb)
 	return (struct zcnic_frame *)skb->cb;
 }
 
-static inline bool zcnic_has(const struct zcnic_port *port, enum zcnic_habit habit)
+static inline bool zcnic_has(const struct zcnic_port *port, enum zcnic_quirk quirk)
 {
-	return READ_ONCE(port->habits) & BIT(habit);
+	return READ_ONCE(port->quirks) & BIT(quirk);
 }
 
-/* habits.c */
-int zcnic_habits_set(struct zcnic_port *port, char *text);
-void zcnic_habits_show(const struct zcnic_port *port, struct seq_file *file);
+/* quirks.c */
+int zcnic_quirks_set(struct zcnic_port *port, char *text);
+void zcnic_quirks_show(const struct zcnic_port *port, struct seq_file *file);
 int zcnic_bounce(struct zcnic_port *port);
 
 /* netdev.c */

@@ -28,7 +28,7 @@ def watched(*words, size=SIZE):
 
 def checksum_by_software():
     """ethtool -K rx off: the driver does not say that the checksum is right."""
-    with simnic.habits("checksum-unsaid"), Bound() as bound:
+    with simnic.quirks("checksum-unsaid"), Bound() as bound:
         bound.steer()
         with Pair() as pair:
             return goes_on(pair, bound, bound.landed())

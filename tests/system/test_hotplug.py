@@ -328,7 +328,7 @@ def test_link_changes_under_traffic_lose_nothing():
     """A receiver does not notice, and everything of it is by zero copy."""
     configure("mac")
     machine.systemctl("restart", "zcrxd")  # the first drifts of a daemon are repaired at once
-    with simnic.habits("rules-lost"), traffic() as (lease, _, finish):
+    with simnic.quirks("rules-lost"), traffic() as (lease, _, finish):
         for change in flap, mtu, mac:
             change()
             machine.until(machine.rule_count)

@@ -206,13 +206,13 @@ def test_plans_do_not_disturb_leases(root):
     assert interface(root)["state"] == "configured"
 
 
-@pytest.mark.parametrize("habits", [["separate-channels"], ["split-gro-hw"], ["table-rewritten"],
+@pytest.mark.parametrize("quirks", [["separate-channels"], ["split-gro-hw"], ["table-rewritten"],
                                     ["split-fixed", "threshold-none"]], ids="+".join)
-def test_habits(root, habits):
+def test_quirks(root, quirks):
     """Configured in spite of them: the kernel takes an ifq, and nothing is left to do."""
     unconfigure(root)
     nl.rings_set("zc0", thresh=0)  # a driver without a threshold could not change it
-    with simnic.habits(*habits):
+    with simnic.quirks(*quirks):
         try:
             assert {change["outcome"] for change in root.call("Apply")["changes"]} == {"done"}
             assert interface(root)["state"] == "configured"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What drivers do differently: that each habit shows as it does on the hardware that has it."""
+"""What drivers do differently: that each quirk shows as it does on the hardware that has it."""
 
 import pathlib
 import time
@@ -7,12 +7,12 @@ import time
 import pytest
 import nl
 import simnic
-from simnic import LOCATION_ANY, NTUPLE_LOCATIONS, Receiver, habits, refused, run
+from simnic import LOCATION_ANY, NTUPLE_LOCATIONS, Receiver, quirks, refused, run
 
 
 def test_names():
-    path = simnic.DEBUGFS / "zcnic.0" / "habits"
-    with habits("slow", "location-any"):
+    path = simnic.DEBUGFS / "zcnic.0" / "quirks"
+    with quirks("slow", "location-any"):
         assert path.read_text() == "location-any\nslow\n"
         for wrong in "fast", "location-any,location-given", "threshold-none threshold-default":
             with pytest.raises(OSError, match="Invalid"):
@@ -22,7 +22,7 @@ def test_names():
 
 
 def test_location_any():
-    with habits("location-any"), simnic.rxnfc() as insert:
+    with quirks("location-any"), simnic.rxnfc() as insert:
         assert simnic.rule_table() == (NTUPLE_LOCATIONS, True)
         assert insert(LOCATION_ANY) == 0
         with pytest.raises(OSError, match="Invalid"):
@@ -30,7 +30,7 @@ def test_location_any():
 
 
 def test_location_given():
-    with habits("location-given"), simnic.rxnfc() as insert:
+    with quirks("location-given"), simnic.rxnfc() as insert:
         assert simnic.rule_table() == (NTUPLE_LOCATIONS, False)
         assert insert(3) == 3
         with pytest.raises(OSError, match="No space"):
@@ -42,17 +42,17 @@ def test_location_given():
 def test_occupied_location():
     with simnic.rxnfc() as insert:
         assert [insert(3), insert(3)] == [3, 3]
-        with habits("location-occupied"), pytest.raises(OSError, match="exists"):
+        with quirks("location-occupied"), pytest.raises(OSError, match="exists"):
             insert(3)
 
 
 def test_silent_table():
-    with habits("location-given", "table-silent"):
+    with quirks("location-given", "table-silent"):
         assert simnic.rule_table() == (0, False)
 
 
 def test_one_field_set():
-    with habits("one-field-set"), simnic.rxnfc() as insert:
+    with quirks("one-field-set"), simnic.rxnfc() as insert:
         assert insert(0, dst=1, dport=80) == 0
         assert insert(1, dst=2, dport=81) == 1
         with pytest.raises(OSError, match="Invalid"):
@@ -61,7 +61,7 @@ def test_one_field_set():
             insert(2, dst=1, dport=80, dport_mask=0xFF00)
         # Of another flow type, or in place of the only rule, others are fine.
         simnic.rule_add("udp4", "dst-port", "5", "action", "1")
-    with habits("one-field-set"), simnic.rxnfc() as insert:
+    with quirks("one-field-set"), simnic.rxnfc() as insert:
         assert [insert(5, dport=80), insert(5, sport=80)] == [5, 5]
 
 
@@ -71,13 +71,13 @@ def test_rules_lost():
         insert(3)
         run("ip", "link", "set", "zc0", "address", "02:00:00:00:00:99")
         assert simnic.rules() == [3]
-        with habits("rules-lost"):
+        with quirks("rules-lost"):
             run("ip", "link", "set", "zc0", "address", old)
         assert simnic.rules() == []
 
 
 def test_split_fixed():
-    with habits("split-fixed"):
+    with quirks("split-fixed"):
         nl.rings_set("zc0", split=0)
         assert nl.rings_get("zc0")[nl.RINGS_TCP_DATA_SPLIT] == 2
         with pytest.raises(OSError, match="Invalid"):
@@ -89,7 +89,7 @@ def test_split_fixed():
 
 def test_split_needs_gro_hw():
     nl.rings_set("zc0", split=0)
-    with habits("split-gro-hw"):
+    with quirks("split-gro-hw"):
         with pytest.raises(OSError, match="rx-gro-hw is off"):
             nl.rings_set("zc0", split=2)
         run("ethtool", "-K", "zc0", "rx-gro-hw", "on")
@@ -101,25 +101,25 @@ def test_split_needs_gro_hw():
 
 def test_split_refused():
     nl.rings_set("zc0", split=0)
-    with habits("split-refused"), pytest.raises(OSError, match="this firmware cannot split"):
+    with quirks("split-refused"), pytest.raises(OSError, match="this firmware cannot split"):
         nl.rings_set("zc0", split=2)
     nl.rings_set("zc0", split=2)
 
 
 def test_thresholds():
-    with habits("threshold-default"):
+    with quirks("threshold-default"):
         assert nl.rings_get("zc0")[nl.RINGS_HDS_THRESH] == 256
         assert Receiver("-q", 7).refused == "EINVAL"
         nl.rings_set("zc0", thresh=0)
-    with habits("threshold-none"):
+    with quirks("threshold-none"):
         assert nl.RINGS_HDS_THRESH not in nl.rings_get("zc0")
         with pytest.raises(OSError, match="hds-thresh is not supported"):
             nl.rings_set("zc0", thresh=0)
 
 
 def test_separate_channels(wire):
-    path = simnic.DEBUGFS / "zcnic.0" / "habits"
-    with habits("separate-channels"):
+    path = simnic.DEBUGFS / "zcnic.0" / "quirks"
+    with quirks("separate-channels"):
         refused("ethtool", "-L", "zc0", "combined", "4")
         run("ethtool", "-L", "zc0", "rx", "9", "tx", "3")
         said = run("ethtool", "-l", "zc0").partition("Current")[2].split()
@@ -136,7 +136,7 @@ def test_separate_channels(wire):
 
 
 def test_table_rewritten():
-    with habits("table-rewritten"):
+    with quirks("table-rewritten"):
         nl.channels_set("zc0", 9)
         assert simnic.indirection() == [entry % 9 for entry in range(128)]
     nl.rss_set("zc0", 0, 1, 2, 3)
@@ -145,7 +145,7 @@ def test_table_rewritten():
 
 
 def test_no_contexts():
-    with habits("no-contexts"), simnic.rxnfc() as insert:
+    with quirks("no-contexts"), simnic.rxnfc() as insert:
         with pytest.raises(OSError, match="not supported"):
             nl.rss_create("zc0")
         with pytest.raises(OSError, match="Invalid"):
@@ -153,7 +153,7 @@ def test_no_contexts():
 
 
 def test_bounces():
-    with habits("bounces"), Receiver("-q", 7, hold=True), simnic.counted() as grown:
+    with quirks("bounces"), Receiver("-q", 7, hold=True), simnic.counted() as grown:
         nl.rss_set("zc0", 0, 1)
         nl.rss_set("zc0", 0, 1, 2, 3)
         nl.rings_set("zc0", rx=512)
@@ -167,7 +167,7 @@ def test_bounces():
 
 
 def test_bind_stops_all():
-    with habits("bind-stops-all"), simnic.counted() as grown:
+    with quirks("bind-stops-all"), simnic.counted() as grown:
         with Receiver("-q", 7, hold=True):
             run("ping", "-c1", "-W5", simnic.PEER4)
             simnic.fail("queue_start", 1)
@@ -179,7 +179,7 @@ def test_bind_stops_all():
 
 
 def test_bind_needs_up():
-    with habits("bind-needs-up"):
+    with quirks("bind-needs-up"):
         run("ip", "link", "set", "zc0", "down")
         assert Receiver("-q", 7).refused == "ENETDOWN"
         run("ip", "link", "set", "zc0", "up")
@@ -190,7 +190,7 @@ def test_bind_needs_up():
 
 
 def test_pages_only(huge_pages):
-    with habits("pages-only"):
+    with quirks("pages-only"):
         assert Receiver("-q", 7, "-b", 16384).refused == "EOPNOTSUPP"
         with Receiver("-q", 7, hold=True):
             pass
@@ -203,7 +203,7 @@ def test_checksum_unsaid():
         row = nl.qstats("zc0", per_queue=True)[0]
         return row[nl.QSTATS_RX_CSUM_UNNECESSARY], row[nl.QSTATS_RX_CSUM_NONE]
 
-    with habits("checksum-unsaid"), simnic.rule("tcp4", "dst-port", "9001", "action", "0"), \
+    with quirks("checksum-unsaid"), simnic.rule("tcp4", "dst-port", "9001", "action", "0"), \
             Receiver("-q", 7, "-p", 9001) as receiver:
         before = verified()
         result = simnic.transfer(receiver, 1 << 20, port=9001)
@@ -213,7 +213,7 @@ def test_checksum_unsaid():
 
 
 def test_slow():
-    with simnic.rxnfc() as insert, habits("slow"):
+    with simnic.rxnfc() as insert, quirks("slow"):
         start = time.monotonic()
         insert(3)
         assert time.monotonic() - start >= 5
@@ -221,9 +221,9 @@ def test_slow():
 
 def test_of_ports_that_appear():
     """The parameter is for them; a port that is there keeps its own."""
-    parameter = pathlib.Path("/sys/module/zcnic/parameters/habits")
+    parameter = pathlib.Path("/sys/module/zcnic/parameters/quirks")
     driver = pathlib.Path("/sys/bus/platform/drivers/zcnic")
-    parameter.write_text("no-such-habit")
+    parameter.write_text("no-such-quirk")
     (driver / "unbind").write_text("zcnic.0")
     with pytest.raises(OSError):
         (driver / "bind").write_text("zcnic.0")
@@ -231,6 +231,6 @@ def test_of_ports_that_appear():
     (driver / "bind").write_text("zcnic.0")
     parameter.write_text("\n")
     assert nl.rings_get("zc0")[nl.RINGS_HDS_THRESH] == 256
-    (simnic.DEBUGFS / "zcnic.0" / "habits").write_text("\n")
+    (simnic.DEBUGFS / "zcnic.0" / "quirks").write_text("\n")
     simnic.addresses()
     simnic.configure()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What drivers do differently from each other. Every habit is off by default; they are switched on
+ * What drivers do differently from each other. Every quirk is off by default; they are switched on
  * by the module's parameter, for ports that appear after that, or for one port by its file in
  * debugfs. Here are their names, and what it takes to switch them; the rest of the module asks
  * zcnic_has() where it matters. docs/DRIVERS.md says which real drivers have which.
@@ -12,7 +12,7 @@
 
 #include "zcnic.h"
 
-static const char *const zcnic_habit_names[ZCNIC_HABITS] = {
+static const char *const zcnic_quirk_names[ZCNIC_QUIRKS] = {
 	[ZCNIC_LOCATION_ANY] = "location-any",
 	[ZCNIC_LOCATION_GIVEN] = "location-given",
 	[ZCNIC_LOCATION_OCCUPIED] = "location-occupied",
@@ -35,30 +35,30 @@ static const char *const zcnic_habit_names[ZCNIC_HABITS] = {
 	[ZCNIC_CHECKSUM_UNSAID] = "checksum-unsaid",
 };
 
-static int zcnic_habits_parse(char *text, unsigned long *ret)
+static int zcnic_quirks_parse(char *text, unsigned long *ret)
 {
-	unsigned long habits = 0;
+	unsigned long quirks = 0;
 	char *name;
 
 	while ((name = strsep(&text, ", \n"))) {
-		int habit;
+		int quirk;
 
 		if (!*name)
 			continue;
-		habit = match_string(zcnic_habit_names, ZCNIC_HABITS, name);
-		if (habit < 0)
+		quirk = match_string(zcnic_quirk_names, ZCNIC_QUIRKS, name);
+		if (quirk < 0)
 			return -EINVAL;
-		habits |= BIT(habit);
+		quirks |= BIT(quirk);
 	}
-	if ((habits & BIT(ZCNIC_LOCATION_ANY) && habits & BIT(ZCNIC_LOCATION_GIVEN)) ||
-	    (habits & BIT(ZCNIC_THRESHOLD_DEFAULT) && habits & BIT(ZCNIC_THRESHOLD_NONE)))
+	if ((quirks & BIT(ZCNIC_LOCATION_ANY) && quirks & BIT(ZCNIC_LOCATION_GIVEN)) ||
+	    (quirks & BIT(ZCNIC_THRESHOLD_DEFAULT) && quirks & BIT(ZCNIC_THRESHOLD_NONE)))
 		return -EINVAL;
-	*ret = habits;
+	*ret = quirks;
 	return 0;
 }
 
-/* The tables of callbacks are the port's own, because some habits are callbacks that lack. */
-static void zcnic_habits_set_ops(struct zcnic_port *port)
+/* The tables of callbacks are the port's own, because some quirks are callbacks that lack. */
+static void zcnic_quirks_set_ops(struct zcnic_port *port)
 {
 	struct ethtool_ops *ops = &port->ethtool_ops;
 
@@ -80,22 +80,22 @@ static void zcnic_habits_set_ops(struct zcnic_port *port)
 }
 
 /* Under rtnl and the instance lock, or before the port is registered. */
-static int zcnic_habits_switch(struct zcnic_port *port, unsigned long habits)
+static int zcnic_quirks_switch(struct zcnic_port *port, unsigned long quirks)
 {
 	struct net_device *netdev = port->netdev;
-	const unsigned long on = habits & ~port->habits;
+	const unsigned long on = quirks & ~port->quirks;
 
-	if (!(habits & BIT(ZCNIC_SEPARATE_CHANNELS)) &&
+	if (!(quirks & BIT(ZCNIC_SEPARATE_CHANNELS)) &&
 	    netdev->real_num_rx_queues != netdev->real_num_tx_queues)
 		return -EBUSY;
 	if (on & BIT(ZCNIC_NO_CONTEXTS) && netdev->ethtool && !xa_empty(&netdev->ethtool->rss_ctx))
 		return -EBUSY;
 
-	WRITE_ONCE(port->habits, habits);
-	zcnic_habits_set_ops(port);
+	WRITE_ONCE(port->quirks, quirks);
+	zcnic_quirks_set_ops(port);
 	if (on & BIT(ZCNIC_THRESHOLD_DEFAULT)) {
-		netdev->cfg->hds_thresh = ZCNIC_HDS_THRESH_HABIT;
-		WRITE_ONCE(port->hds_thresh, ZCNIC_HDS_THRESH_HABIT);
+		netdev->cfg->hds_thresh = ZCNIC_HDS_THRESH_QUIRK;
+		WRITE_ONCE(port->hds_thresh, ZCNIC_HDS_THRESH_QUIRK);
 	}
 	if (zcnic_has(port, ZCNIC_SPLIT_GRO_HW)) {
 		netdev->hw_features |= NETIF_F_GRO_HW;
@@ -108,20 +108,20 @@ static int zcnic_habits_switch(struct zcnic_port *port, unsigned long habits)
 	return 0;
 }
 
-int zcnic_habits_set(struct zcnic_port *port, char *text)
+int zcnic_quirks_set(struct zcnic_port *port, char *text)
 {
-	unsigned long habits;
+	unsigned long quirks;
 	int err;
 
-	err = zcnic_habits_parse(text, &habits);
+	err = zcnic_quirks_parse(text, &quirks);
 	if (err)
 		return err;
 	if (port->netdev->reg_state != NETREG_REGISTERED)
-		return zcnic_habits_switch(port, habits);
+		return zcnic_quirks_switch(port, quirks);
 
 	rtnl_lock();
 	netdev_lock(port->netdev);
-	err = zcnic_habits_switch(port, habits);
+	err = zcnic_quirks_switch(port, quirks);
 	if (!err)
 		netdev_update_features(port->netdev);
 	netdev_unlock(port->netdev);
@@ -129,11 +129,11 @@ int zcnic_habits_set(struct zcnic_port *port, char *text)
 	return err;
 }
 
-void zcnic_habits_show(const struct zcnic_port *port, struct seq_file *file)
+void zcnic_quirks_show(const struct zcnic_port *port, struct seq_file *file)
 {
-	for (int i = 0; i < ZCNIC_HABITS; i++)
+	for (int i = 0; i < ZCNIC_QUIRKS; i++)
 		if (zcnic_has(port, i))
-			seq_printf(file, "%s\n", zcnic_habit_names[i]);
+			seq_printf(file, "%s\n", zcnic_quirk_names[i]);
 }
 
 /*
