@@ -37,18 +37,11 @@ int sim_context_create(struct nic *nic, const uint32_t *queues, size_t n, uint32
 		       struct fault *reterr)
 {
 	static const char operation[] = "create an RSS context";
-	struct sim_handle *h = (struct sim_handle *)nic;
-	struct nic_state *s;
 	size_t max;
 	int r;
 
-	r = sim_begin(h, operation, reterr);
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = sim_enter(h, &s, reterr);
-	if (r != 0)
-		return r;
+	SIM_NIC(nic, operation, h, s, reterr);
+
 	max = h->sim->nics[h->slot].contexts_max;
 	if (s->n_contexts >= max)
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, s->name, "%s has %s.", s->name,
@@ -79,17 +72,10 @@ int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues
 		       struct fault *reterr)
 {
 	static const char operation[] = "delete the RSS context";
-	struct sim_handle *h = (struct sim_handle *)nic;
-	struct nic_state *s;
 	int r;
 
-	r = sim_begin(h, operation, reterr);
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = sim_enter(h, &s, reterr);
-	if (r != 0)
-		return r;
+	SIM_NIC(nic, operation, h, s, reterr);
+
 	if (!nic_state_own_context(s, context, queues, n))
 		return 0;
 	r = delete_context(s, context);
@@ -103,39 +89,26 @@ int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues
 
 int sim_set_contexts_max(struct nic_backend *b, unsigned ifindex, size_t n)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r == 0)
-		s->nics[slot].contexts_max = n;
-	return r;
+	s->nics[slot].contexts_max = n;
+	return 0;
 }
 
 int sim_set_rules_max(struct nic_backend *b, unsigned ifindex, size_t n)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r == 0)
-		s->nics[slot].rules_max = n;
-	return r;
+	s->nics[slot].rules_max = n;
+	return 0;
 }
 
 int sim_remove_context(struct nic_backend *b, unsigned ifindex, uint32_t context)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
 	int r;
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r == 0)
-		r = delete_context(s->nics[slot].state, context);
+	SIM_AT(b, ifindex, s, slot);
+
+	r = delete_context(s->nics[slot].state, context);
 	return r < 0 ? r : sim_push(s, NIC_EVENT_SETTINGS, ifindex, 0);
 }

@@ -53,37 +53,24 @@ static int set(struct sim_handle *h)
 
 int sim_guard_set(struct nic *nic, const struct flow *flows, size_t n, struct fault *reterr)
 {
-	struct sim_handle *h = (struct sim_handle *)nic;
-	struct nic_state *s;
 	int r;
 
-	r = sim_begin(h, "guard the flows", reterr);
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = sim_enter(h, &s, reterr);
-	if (r == 0 && !h->sim->features.guard)
+	SIM_NIC(nic, "guard the flows", h, s, reterr);
+
+	if (!h->sim->features.guard)
 		return fault_kernel(reterr, EOPNOTSUPP, NULL, "guard the flows",
 				    "There is no nf_tables.");
-	if (r == 0)
-		r = copy_flows(&h->guard, &h->n_guard, flows, n);
+	r = copy_flows(&h->guard, &h->n_guard, flows, n);
 	return r == 0 ? set(h) : r;
 }
 
 int sim_guard_keep(struct nic *nic, bool *ret_lost, struct fault *reterr)
 {
-	struct sim_handle *h = (struct sim_handle *)nic;
-	const struct sim_nic *there = &h->sim->nics[h->slot];
-	struct nic_state *s;
-	int r;
+	const struct sim_nic *there;
 
-	r = sim_begin(h, "look at the guard", reterr);
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = sim_enter(h, &s, reterr);
-	if (r != 0)
-		return r;
+	SIM_NIC(nic, "look at the guard", h, s, reterr);
+
+	there = &h->sim->nics[h->slot];
 	*ret_lost = h->n_guard > 0 && (there->guard_owner != h->id || there->n_guard == 0);
 	return *ret_lost ? set(h) : 0;
 }
@@ -107,15 +94,10 @@ int sim_guard_sweep(struct nic_backend *b, bool (*is_needed)(unsigned ifindex, v
 
 int sim_remove_guard(struct nic_backend *b, unsigned ifindex)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r == 0)
-		s->nics[slot].n_guard = 0;
-	return r;
+	s->nics[slot].n_guard = 0;
+	return 0;
 }
 
 bool sim_is_guarded(struct nic_backend *b, unsigned ifindex, const struct flow *flow)

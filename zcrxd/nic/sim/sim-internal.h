@@ -138,6 +138,16 @@ static inline void sim_unlock(pthread_mutex_t **lock)
 	__attribute__((unused)) _cleanup_(sim_unlock) pthread_mutex_t *_held = &(s)->lock;         \
 	pthread_mutex_lock(_held)
 
+/* How what others do to a NIC begins: `slot` is its own, and the lock is held until the end of the scope.
+ * Returns -ENODEV where there is none. */
+#define SIM_AT(b, ifindex, s, slot)                                                                \
+	struct sim *s = sim_of(b);                                                                 \
+	size_t slot;                                                                               \
+                                                                                                   \
+	SIM_LOCK(s);                                                                               \
+	if (sim_find(s, ifindex, &slot) < 0)                                                       \
+		return -ENODEV
+
 struct sim *sim_of(struct nic_backend *b);
 /* Counts an operation; what it returns if it is the one to fail. */
 int sim_operation(struct sim *s, const char *name, struct fault *reterr);
@@ -169,6 +179,21 @@ struct sim_handle {
 int sim_begin(struct sim_handle *h, const char *name, struct fault *reterr);
 int sim_enter(struct sim_handle *h, struct nic_state **ret, struct fault *reterr);
 int sim_down(const struct nic_state *s, struct fault *reterr); /* INTERFACE_DOWN */
+
+/* How an operation of nic.h begins: it is counted, and then the lock is held until the end of the scope.
+ * Returns what went wrong. */
+#define SIM_NIC(nic, operation, h, s, reterr)                                                      \
+	struct sim_handle *h = (struct sim_handle *)(nic); /* its first member */                  \
+	struct nic_state *s;                                                                       \
+	int _begun = sim_begin(h, operation, reterr);                                              \
+                                                                                                   \
+	if (_begun != 0)                                                                           \
+		return _begun;                                                                     \
+	SIM_LOCK(h->sim);                                                                          \
+	_begun = sim_enter(h, &s, reterr);                                                         \
+	if (_begun != 0)                                                                           \
+		return _begun
+
 /* sim-napi.c */
 int sim_napi_get(struct nic *nic, uint32_t queue, struct napi_settings *ret, struct fault *reterr);
 int sim_napi_set(struct nic *nic, uint32_t queue, const struct napi_settings *settings,

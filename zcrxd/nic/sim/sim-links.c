@@ -46,14 +46,8 @@ static void delete_netkits(struct sim *s, size_t slot)
 
 int sim_unplug(struct nic_backend *b, unsigned ifindex)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
 	delete_netkits(s, slot);
 	s->shared->nics[slot].ifindex = 0;
 	s->nics[slot].state = nic_state_free(s->nics[slot].state);
@@ -63,14 +57,8 @@ int sim_unplug(struct nic_backend *b, unsigned ifindex)
 /* Rules and settings go with it, netkit devices do not. An ifq that was made without one stays. */
 int sim_move_away(struct nic_backend *b, unsigned ifindex)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
 	delete_netkits(s, slot);
 	s->shared->nics[slot].ifindex = 0;
 	s->nics[slot].away = TAKE_PTR(s->nics[slot].state);
@@ -152,28 +140,16 @@ int sim_plug_back(struct nic_backend *b, const struct nic_state *state)
 
 int sim_set_up(struct nic_backend *b, unsigned ifindex, bool up)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
 	s->nics[slot].state->up = up;
 	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 
 int sim_rename(struct nic_backend *b, unsigned ifindex, const char *name)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
 	snprintf(s->nics[slot].state->name, IFNAMSIZ, "%s", name);
 	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
@@ -191,68 +167,44 @@ static int set_text(char **text, const char *to)
 
 int sim_set_altnames(struct nic_backend *b, unsigned ifindex, const char *altnames)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
 	int r;
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r == 0)
-		r = set_text(&s->nics[slot].altnames, altnames);
+	SIM_AT(b, ifindex, s, slot);
+
+	r = set_text(&s->nics[slot].altnames, altnames);
 	return r < 0 ? r : sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 
 int sim_set_path(struct nic_backend *b, unsigned ifindex, const char *path)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
 	int r;
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r == 0)
-		r = set_text(&s->nics[slot].path, path);
+	SIM_AT(b, ifindex, s, slot);
+
+	r = set_text(&s->nics[slot].path, path);
 	return r < 0 ? r : sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 
 int sim_set_mac(struct nic_backend *b, unsigned ifindex, const char *mac)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
 	snprintf(s->nics[slot].mac, sizeof(s->nics[slot].mac), "%s", mac);
 	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 
 int sim_set_master(struct nic_backend *b, unsigned ifindex, unsigned master)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
 	s->nics[slot].master = master;
 	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 
 int sim_set_standby(struct nic_backend *b, unsigned ifindex, bool standby)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
 	s->nics[slot].standby = standby;
 	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }

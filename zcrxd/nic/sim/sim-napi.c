@@ -5,14 +5,9 @@
 #include "sim-internal.h"
 
 /* The queue, up and with a NAPI of its own. */
-static int find_napi(struct sim_handle *h, uint32_t queue, struct nic_queue **ret,
+static int find_napi(const struct nic_state *s, uint32_t queue, struct nic_queue **ret,
 		     struct fault *reterr)
 {
-	struct nic_state *s;
-	int r = sim_enter(h, &s, reterr);
-
-	if (r != 0)
-		return r;
 	if (!s->up)
 		return sim_down(s, reterr);
 	if (queue >= s->n_queues || s->software)
@@ -24,14 +19,12 @@ static int find_napi(struct sim_handle *h, uint32_t queue, struct nic_queue **re
 
 int sim_napi_get(struct nic *nic, uint32_t queue, struct napi_settings *ret, struct fault *reterr)
 {
-	struct sim_handle *h = (struct sim_handle *)nic;
 	struct nic_queue *q;
-	int r = sim_begin(h, "read the polling of a queue", reterr);
+	int r;
 
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = find_napi(h, queue, &q, reterr);
+	SIM_NIC(nic, "read the polling of a queue", h, s, reterr);
+
+	r = find_napi(s, queue, &q, reterr);
 	if (r == 0)
 		*ret = q->napi;
 	return r;
@@ -40,14 +33,12 @@ int sim_napi_get(struct nic *nic, uint32_t queue, struct napi_settings *ret, str
 int sim_napi_set(struct nic *nic, uint32_t queue, const struct napi_settings *settings,
 		 unsigned which, struct fault *reterr)
 {
-	struct sim_handle *h = (struct sim_handle *)nic;
 	struct nic_queue *q;
-	int r = sim_begin(h, "set the polling of a queue", reterr);
+	int r;
 
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = find_napi(h, queue, &q, reterr);
+	SIM_NIC(nic, "set the polling of a queue", h, s, reterr);
+
+	r = find_napi(s, queue, &q, reterr);
 	if (r == 0) {
 		napi_settings_apply(&q->napi, settings, which);
 		q->has_napi = true;
@@ -55,14 +46,11 @@ int sim_napi_set(struct nic *nic, uint32_t queue, const struct napi_settings *se
 	return r;
 }
 
-static int find_irq(struct sim_handle *h, uint32_t queue, struct irq_affinity **ret,
+static int find_irq(const struct nic_state *s, uint32_t queue, struct irq_affinity **ret,
 		    struct fault *reterr)
 {
-	struct nic_state *s;
-	int r = sim_enter(h, &s, reterr);
+	int r = s->up ? 0 : sim_down(s, reterr);
 
-	if (r == 0 && !s->up)
-		r = sim_down(s, reterr);
 	if (r == 0)
 		r = nic_queues_check_irq(s->queues, s->n_queues, queue, s->name, reterr);
 	if (r == 0)
@@ -72,14 +60,12 @@ static int find_irq(struct sim_handle *h, uint32_t queue, struct irq_affinity **
 
 int sim_irq_get(struct nic *nic, uint32_t queue, struct irq_affinity *ret, struct fault *reterr)
 {
-	struct sim_handle *h = (struct sim_handle *)nic;
 	struct irq_affinity *a;
-	int r = sim_begin(h, "read the affinity of an interrupt", reterr);
+	int r;
 
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = find_irq(h, queue, &a, reterr);
+	SIM_NIC(nic, "read the affinity of an interrupt", h, s, reterr);
+
+	r = find_irq(s, queue, &a, reterr);
 	if (r == 0)
 		*ret = *a;
 	return r;
@@ -89,14 +75,12 @@ int sim_irq_set(struct nic *nic, uint32_t queue, const struct irq_affinity *affi
 		struct fault *reterr)
 {
 	static const char operation[] = "set the affinity of an interrupt";
-	struct sim_handle *h = (struct sim_handle *)nic;
 	struct irq_affinity *a;
-	int r = sim_begin(h, operation, reterr);
+	int r;
 
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = find_irq(h, queue, &a, reterr);
+	SIM_NIC(nic, operation, h, s, reterr);
+
+	r = find_irq(s, queue, &a, reterr);
 	if (r != 0)
 		return r;
 	if (a->irq != affinity->irq)

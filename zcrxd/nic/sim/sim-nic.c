@@ -67,22 +67,15 @@ static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr
 
 static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
 {
-	struct sim_handle *h = handle_of(nic);
 	_cleanup_free_ char *operation = NULL;
-	struct nic_state *s;
 	int r;
 
 	if (asprintf(&operation, "set %s", step_op_to_string(step->op)) < 0) {
 		operation = NULL;
 		return -ENOMEM;
 	}
-	r = sim_begin(h, operation, reterr);
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = sim_enter(h, &s, reterr);
-	if (r != 0)
-		return r;
+	SIM_NIC(nic, operation, h, s, reterr);
+
 	if (!s->up && h->sim->nothing_while_down)
 		return fault_kernel(reterr, ENETDOWN, "the device is down", operation,
 				    "Bring it up.");
@@ -105,17 +98,8 @@ int sim_down(const struct nic_state *s, struct fault *reterr)
 static int queues(struct nic *nic, const uint32_t *wanted, size_t n, struct nic_queue *ret,
 		  struct fault *reterr)
 {
-	struct sim_handle *h = handle_of(nic);
-	struct nic_state *s;
-	int r;
+	SIM_NIC(nic, "get queues", h, s, reterr);
 
-	r = sim_begin(h, "get queues", reterr);
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = sim_enter(h, &s, reterr);
-	if (r != 0)
-		return r;
 	if (!s->up)
 		return sim_down(s, reterr);
 	for (size_t i = 0; i < n; i++)
@@ -177,20 +161,13 @@ static int make_netkit(struct sim_handle *h, const struct grant_request *request
 static int grant(struct nic *nic, const struct grant_request *request, struct grant *ret,
 		 struct fault *reterr)
 {
-	struct sim_handle *h = handle_of(nic);
 	struct grant g = { .kind = request->kind, .n_queues = request->n_queues };
-	struct nic_state *s;
 	int r;
 
-	r = sim_begin(h, "lease queues", reterr);
-	if (r != 0)
-		return r;
 	if (request->n_queues == 0 || request->n_queues > LEASE_QUEUES_MAX)
 		return -EINVAL;
-	SIM_LOCK(h->sim);
-	r = sim_enter(h, &s, reterr);
-	if (r != 0)
-		return r;
+	SIM_NIC(nic, "lease queues", h, s, reterr);
+
 	if (request->kind == GRANT_DIRECT && !s->up)
 		return sim_down(s, reterr);
 	r = check_clean(s, request, reterr);
@@ -277,18 +254,10 @@ static int rule_insert(struct nic *nic, const struct flow *flow, const struct ru
 		       size_t held, uint32_t *ret_location, struct fault *reterr)
 {
 	static const char operation[] = "insert ntuple rule";
-	struct sim_handle *h = handle_of(nic);
-	struct nic_state *s;
 	size_t most;
-	int r;
 
-	r = sim_begin(h, operation, reterr);
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = sim_enter(h, &s, reterr);
-	if (r != 0)
-		return r;
+	SIM_NIC(nic, operation, h, s, reterr);
+
 	if (!s->has_rules || (s->ntuple != FEATURE_ON && s->ntuple != FEATURE_FIXED_ON))
 		return fault_kernel(reterr, EOPNOTSUPP, NULL, operation,
 				    "Switch ntuple filters on.");
@@ -313,17 +282,8 @@ static int rule_insert(struct nic *nic, const struct flow *flow, const struct ru
 static int rule_delete(struct nic *nic, uint32_t location, const struct flow *flow,
 		       const struct rule_target *target, struct fault *reterr)
 {
-	struct sim_handle *h = handle_of(nic);
-	struct nic_state *s;
-	int r;
+	SIM_NIC(nic, "delete ntuple rule", h, s, reterr);
 
-	r = sim_begin(h, "delete ntuple rule", reterr);
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = sim_enter(h, &s, reterr);
-	if (r != 0)
-		return r;
 	for (size_t i = 0; i < s->n_rules; i++) {
 		struct nic_rule *rule = &s->rules[i];
 

@@ -51,14 +51,8 @@ int sim_addresses(struct nic_backend *b, unsigned ifindex, struct local_address 
 
 int sim_set_default_route(struct nic_backend *b, unsigned ifindex, bool carries)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
 	s->nics[slot].routes[0] = (struct sim_route) { .protocol = FLOW_TCP4 };
 	s->nics[slot].n_routes = carries;
 	return 0;
@@ -75,41 +69,26 @@ static int append(struct sim_route *list, size_t *n, enum flow_protocol p, const
 int sim_add_route(struct nic_backend *b, unsigned ifindex, enum flow_protocol p,
 		  const struct flow_address *destination)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	return r < 0 ? r : append(s->nics[slot].routes, &s->nics[slot].n_routes, p, destination);
+	return append(s->nics[slot].routes, &s->nics[slot].n_routes, p, destination);
 }
 
 int sim_add_login(struct nic_backend *b, unsigned ifindex, enum flow_protocol p,
 		  const struct flow_address *address)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	return r < 0 ? r : append(s->nics[slot].logins, &s->nics[slot].n_logins, p, address);
+	return append(s->nics[slot].logins, &s->nics[slot].n_logins, p, address);
 }
 
 int sim_reach(struct nic *nic, struct reach *ret, struct fault *reterr)
 {
-	struct sim_handle *h = (struct sim_handle *)nic;
-	const struct sim_nic *n = &h->sim->nics[h->slot];
-	struct nic_state *s;
-	int r;
+	const struct sim_nic *n;
 
-	r = sim_begin(h, "look at routes", reterr);
-	if (r != 0)
-		return r;
-	SIM_LOCK(h->sim);
-	r = sim_enter(h, &s, reterr);
-	if (r != 0)
-		return r;
+	SIM_NIC(nic, "look at routes", h, s, reterr);
+
+	n = &h->sim->nics[h->slot];
 	*ret = (struct reach) {};
 	for (size_t i = 0; i < n->n_routes; i++)
 		reach_add_route(ret, n->routes[i].protocol, n->routes[i].destination.bytes,

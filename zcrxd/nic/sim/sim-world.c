@@ -94,14 +94,10 @@ void sim_set_short_rings(struct nic_backend *b, bool set)
 
 int sim_foreign_step(struct nic_backend *b, unsigned ifindex, const struct step *step)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
 	int r;
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
+	SIM_AT(b, ifindex, s, slot);
+
 	sim_sync(s, slot);
 	r = nic_state_apply(s->nics[slot].state, step);
 	if (r < 0)
@@ -124,16 +120,11 @@ void sim_set_interrupt(struct nic_backend *b, unsigned ifindex, uint32_t queue,
 /* The kernel tells nobody of rules. */
 int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_rule *rule)
 {
-	struct sim *s = sim_of(b);
 	struct nic_state *state;
 	struct nic_rule *rules;
-	size_t slot;
-	int r;
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
+	SIM_AT(b, ifindex, s, slot);
+
 	state = s->nics[slot].state;
 	rules = reallocarray(state->rules, state->n_rules + 1, sizeof(*rules));
 	if (!rules)
@@ -145,15 +136,10 @@ int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_r
 
 int sim_remove_rule(struct nic_backend *b, unsigned ifindex, uint32_t location)
 {
-	struct sim *s = sim_of(b);
 	struct nic_state *state;
-	size_t slot;
-	int r;
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
+	SIM_AT(b, ifindex, s, slot);
+
 	state = s->nics[slot].state;
 	for (size_t i = 0; i < state->n_rules; i++)
 		if (state->rules[i].location == location) {
@@ -165,17 +151,12 @@ int sim_remove_rule(struct nic_backend *b, unsigned ifindex, uint32_t location)
 
 int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t context, uint32_t queue)
 {
-	struct sim *s = sim_of(b);
 	struct nic_state *state;
 	struct rss_table *contexts;
 	uint32_t *entry;
-	size_t slot;
-	int r;
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
+	SIM_AT(b, ifindex, s, slot);
+
 	state = s->nics[slot].state;
 	contexts = reallocarray(state->contexts, state->n_contexts + 1, sizeof(*contexts));
 	if (!contexts)
@@ -193,15 +174,11 @@ int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t contex
 int sim_reset(struct nic_backend *b, unsigned ifindex)
 {
 	const struct step table = { .op = STEP_RSS };
-	struct sim *s = sim_of(b);
 	struct nic_state *state;
-	size_t slot;
 	int r;
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
+	SIM_AT(b, ifindex, s, slot);
+
 	state = s->nics[slot].state;
 	state->n_rules = 0;
 	while (state->n_contexts > 0)
@@ -212,14 +189,8 @@ int sim_reset(struct nic_backend *b, unsigned ifindex)
 
 int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound)
 {
-	struct sim *s = sim_of(b);
-	size_t slot;
-	int r;
+	SIM_AT(b, ifindex, s, slot);
 
-	SIM_LOCK(s);
-	r = sim_find(s, ifindex, &slot);
-	if (r < 0)
-		return r;
 	if (queue >= s->nics[slot].state->n_queues)
 		return -ERANGE;
 	s->shared->nics[slot].queues[queue].io_uring = bound;
