@@ -6,19 +6,18 @@
 
 #include "acquire.h"
 
-int flow_to_json(const struct flow_spec *flow, sd_json_variant **ret)
+int flow_to_json(const struct flow *flow, sd_json_variant **ret)
 {
 	_cleanup_free_ char *source = NULL, *destination = NULL;
 
-	source = flow_spec_address(&flow->source, flow->protocol);
-	destination = flow_spec_address(&flow->destination, flow->protocol);
-	if (!source || !destination)
+	if (flow_address_format(flow->protocol, &flow->source, &source) < 0 ||
+	    flow_address_format(flow->protocol, &flow->destination, &destination) < 0)
 		return -ENOMEM;
 	return sd_json_buildo(
-		ret, SD_JSON_BUILD_PAIR_STRING("protocol", flow_protocol_name(flow->protocol)),
-		SD_JSON_BUILD_PAIR_CONDITION(flow->source.set, "source",
+		ret, SD_JSON_BUILD_PAIR_STRING("protocol", flow_protocol_to_string(flow->protocol)),
+		SD_JSON_BUILD_PAIR_CONDITION(flow->source.prefix > 0, "source",
 					     SD_JSON_BUILD_STRING(source)),
-		SD_JSON_BUILD_PAIR_CONDITION(flow->destination.set, "destination",
+		SD_JSON_BUILD_PAIR_CONDITION(flow->destination.prefix > 0, "destination",
 					     SD_JSON_BUILD_STRING(destination)),
 		SD_JSON_BUILD_PAIR_CONDITION(flow->source_port > 0, "sourcePort",
 					     SD_JSON_BUILD_UNSIGNED(flow->source_port)),

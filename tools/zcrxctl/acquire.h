@@ -12,6 +12,6 @@ enum exit_status ctl_acquire(const struct ctl *ctl, sd_varlink *link, const char
 			     bool persistent, sd_json_variant **ret_reply);
 
 /* A Flow. Negative errno. */
-int flow_to_json(const struct flow_spec *flow, sd_json_variant **ret);
+int flow_to_json(const struct flow *flow, sd_json_variant **ret);
 /* Release; in cmd-release.c. */
 enum exit_status ctl_release(sd_varlink *link, const char *id);

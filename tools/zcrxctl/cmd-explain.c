@@ -37,7 +37,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 	_cleanup_link_ sd_varlink *link = NULL;
 	_cleanup_json_ sd_json_variant *flow = NULL, *parameters = NULL, *answer = NULL;
 	const char *interface = arguments[1];
-	struct flow_spec spec;
+	struct flow spec;
 	enum exit_status status = options_parse_flow(arguments[0], &spec);
 
 	if (status == CTL_DONE)

@@ -96,7 +96,7 @@ static enum exit_status parse_time(enum ctl_option option, const char *value, ui
 	}
 }
 
-enum exit_status options_parse_flow(const char *text, struct flow_spec *ret)
+enum exit_status options_parse_flow(const char *text, struct flow *ret)
 {
 	struct flow_spec_error error;
 	_cleanup_free_ char *message = NULL, *shown = NULL;
@@ -108,7 +108,7 @@ enum exit_status options_parse_flow(const char *text, struct flow_spec *ret)
 	shown = text_escape(text);
 	if (r != -EINVAL || !shown)
 		return ctl_oom();
-	ctl_fail(CTL_USAGE, "Cannot understand the flow '%s', character %zu: %s.", text,
+	ctl_fail(CTL_USAGE, "Cannot understand the flow '%s', character %zu: %s", text,
 		 error.position + 1, message);
 	/* Pointing needs text that takes as many columns as bytes. */
 	if (streq(shown, text) && text_width(text) == strlen(text)) {
@@ -122,7 +122,7 @@ enum exit_status options_parse_flow(const char *text, struct flow_spec *ret)
 
 static enum exit_status add_flow(struct ctl *ctl, const char *text)
 {
-	struct flow_spec *flows;
+	struct flow *flows;
 	enum exit_status status;
 
 	flows = reallocarray(ctl->flows, ctl->n_flows + 1, sizeof *flows);

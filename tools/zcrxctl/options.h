@@ -16,4 +16,4 @@ struct command_line {
 enum exit_status options_parse(int argc, char **argv, struct command_line *ret);
 
 /* Reads one flow; prints what is wrong and where. */
-enum exit_status options_parse_flow(const char *text, struct flow_spec *ret);
+enum exit_status options_parse_flow(const char *text, struct flow *ret);

@@ -35,7 +35,7 @@ struct ctl {
 
 	const char *interface;
 	uint64_t queues; /* 0: not given */
-	struct flow_spec *flows;
+	struct flow *flows;
 	size_t n_flows;
 	const char *name;
 	uint64_t ttl_usec; /* 0: not given */

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *text = strndup((const char *)data, size), *first = NULL,
 			    *second = NULL;
-	struct flow_spec spec;
+	struct flow spec, again;
 	struct flow_spec_error error;
 
 	if (flow_spec_parse(text, &spec, &error) < 0) {
@@ -22,11 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(error.message);
 		return 0;
 	}
-	first = flow_spec_format(&spec);
-	if (flow_spec_parse(first, &spec, &error) < 0)
-		abort();
-	second = flow_spec_format(&spec);
-	if (!streq(first, second))
+	if (flow_format(&spec, &first) < 0 || flow_spec_parse(first, &again, &error) < 0 ||
+	    flow_format(&again, &second) < 0 || !streq(first, second))
 		abort();
 	return 0;
 }

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The algebra of flows: equal, overlapping, covering. Text is flow-text.c's, proofs
+ * The algebra of flows: equal, overlapping, covering. Text is flow-text.c's, proofs are
  * flows-from-socket.c's.
  */
 #include "flow.h"
-
-unsigned flow_address_bits(enum flow_protocol p)
-{
-	return p == FLOW_TCP4 ? 32 : 128;
-}
 
 /* The first `bits` bits are the same. */
 static bool same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)

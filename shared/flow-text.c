@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Flows and their addresses to and from text.
+ * See flow-text.h.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
 
-#include "flow.h"
+#include "flow-text.h"
 
 static const char *const protocols[_FLOW_PROTOCOL_MAX] = {
 	[FLOW_TCP4] = "tcp4",
@@ -25,6 +25,11 @@ int flow_protocol_from_string(const char *s, enum flow_protocol *ret)
 			return 0;
 		}
 	return -EINVAL;
+}
+
+unsigned flow_address_bits(enum flow_protocol p)
+{
+	return p == FLOW_TCP4 ? 32 : 128;
 }
 
 static int family(enum flow_protocol p)
