@@ -30,13 +30,13 @@ int zcrx_client_new(struct zcrx_client **ret)
 struct zcrx_client *zcrx_client_ref(struct zcrx_client *client)
 {
 	if (client)
-		client->refs++;
+		count_up(&client->refs);
 	return client;
 }
 
 struct zcrx_client *zcrx_client_unref(struct zcrx_client *client)
 {
-	if (!client || --client->refs > 0)
+	if (!client || !count_down(&client->refs))
 		return NULL;
 	sd_varlink_close_unref(client->link);
 	client_clear_error(client);

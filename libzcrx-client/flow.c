@@ -7,7 +7,7 @@
 
 #include <systemd/sd-json.h>
 
-#include "internal.h"
+#include "queue.h"
 #include "zcrx-idl.h"
 
 static int remember(struct zcrx_lease *l, sd_json_variant *ids)
@@ -76,6 +76,13 @@ int zcrx_queue_steer_socket(struct zcrx_queue *queue, int socket)
 	return add_flow(queue->lease, (int)queue->index, socket, NULL);
 }
 
+int zcrx_pool_steer_socket(struct zcrx_pool *pool, int socket)
+{
+	if (!pool || socket < 0)
+		return -EINVAL;
+	return add_flow(pool->lease, (int)pool->index, socket, NULL);
+}
+
 int zcrx_lease_steer_socket(struct zcrx_lease *lease, int socket)
 {
 	if (!lease || socket < 0)
@@ -109,6 +116,14 @@ int zcrx_queue_steer(struct zcrx_queue *queue, int family, const char *source, u
 	return queue ? steer(queue->lease, (int)queue->index, family, source, source_port,
 			     destination, destination_port)
 		     : -EINVAL;
+}
+
+int zcrx_pool_steer(struct zcrx_pool *pool, int family, const char *source, uint16_t source_port,
+		    const char *destination, uint16_t destination_port)
+{
+	return pool ? steer(pool->lease, (int)pool->index, family, source, source_port, destination,
+			    destination_port)
+		    : -EINVAL;
 }
 
 int zcrx_lease_steer(struct zcrx_lease *lease, int family, const char *source, uint16_t source_port,

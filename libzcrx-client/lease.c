@@ -34,13 +34,13 @@ int zcrx_lease_new(struct zcrx_client *client, struct zcrx_lease **ret)
 struct zcrx_lease *zcrx_lease_ref(struct zcrx_lease *lease)
 {
 	if (lease)
-		lease->refs++;
+		count_up(&lease->refs);
 	return lease;
 }
 
 struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease)
 {
-	if (!lease || --lease->refs > 0)
+	if (!lease || !count_down(&lease->refs))
 		return NULL;
 	closep(&lease->handle);
 	for (unsigned int i = 0; i < lease->n_flow_ids; i++)
@@ -329,7 +329,7 @@ int zcrx_lease_find_queue(struct zcrx_lease *lease, int socket)
 	if (getsockopt(socket, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &length) < 0)
 		return errno == ENOPROTOOPT ? -ENOENT : -errno;
 	for (unsigned int i = 0; id > 0 && i < lease->n_queues; i++)
-		if (lease->napi_ids[i] == id)
+		if (__atomic_load_n(&lease->napi_ids[i], __ATOMIC_RELAXED) == id)
 			return (int)i;
 	return -ENOENT;
 }
@@ -351,6 +351,16 @@ int zcrx_lease_has_ended(struct zcrx_lease *lease)
 	if (poll(&p, 1, 0) < 0)
 		return -errno;
 	return (p.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
+}
+
+int lease_check_index(struct zcrx_lease *l, unsigned int index)
+{
+	if (!l->id)
+		return client_fail(l->client, -EBADFD, "The lease has not been acquired yet.");
+	if (index >= l->n_queues)
+		return client_fail(l->client, -ERANGE, "Lease %s has %u queues; there is no queue %u.",
+				   l->id, l->n_queues, index);
+	return 0;
 }
 
 int lease_push_handle(struct zcrx_lease *l)

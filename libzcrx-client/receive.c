@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The data path: turns completions into events, takes buffers back, and takes up again what the
- * kernel interrupts. Called by the application's receiving thread only; it never talks to zcrxd,
- * and never touches the client's account of errors.
+ * kernel interrupts. Called by the application's receiving thread only, but for zcrx_queue_return(); it
+ * never talks to zcrxd, and never touches the client's account of errors. What a result means, and
+ * what becomes of buffers, is span.c's.
  *
- * A receive ends early for two reasons that are nobody's fault. -ENOSPC: the completion queue was
- * full; it is armed again once that is drained. -ENOMEM: the kernel had to copy and found no free
- * buffer. It takes what is on the refill ring only for the NIC, so where the NIC does not ask (the
- * lease is gone, or the flow is not steered to the queue) the ring must be flushed first. If there
- * is nothing to flush, the buffers are in the application's, the NIC's or a socket's hands, and a
- * timer or the next returned buffer tries again.
- *
- * And a receive can miss that there is more. A request that has 128 wake-ups of its socket before it gets to
- * run notes further ones in a flag, and io_poll_check_events() ends its loop without a look at that (seen on
- * Linux 7.2): if they were the last ones, the data stays in the socket. So a stream that had many pieces is
- * woken once more when there seems to be nothing left.
+ * A stream that had many pieces is woken once more when there seems to be nothing left (span.c).
  */
 #include <errno.h>
-#include <sys/socket.h>
 #include <time.h>
 
-#include "internal.h"
+#include "queue.h"
 
 #define MAX_ATTEMPTS 256U
 #define MANY_PIECES  64U /* a wake-up has at least one */
@@ -50,28 +40,16 @@ static int fail_stream(struct zcrx_stream *s, int error)
 	return 1;
 }
 
-/* 1 if the kernel took the refill ring's entries. */
-static int flush(struct zcrx_queue *q)
+static void set_starved(struct zcrx_queue *q, bool starved)
 {
-	struct zc_ctrl ctrl = { .zcrx_id = q->registration.zcrx_id, .op = ZC_CTRL_FLUSH_RQ };
-	int r;
-
-	refill_settle(&q->refill);
-	if (q->no_flush || refill_queued(&q->refill) == 0)
-		return 0;
-	r = io_uring_register((unsigned int)q->ring.ring_fd, ZC_REGISTER_CTRL, &ctrl, 0);
-	if (r == -EINVAL || r == -EOPNOTSUPP)
-		q->no_flush = true; /* before 6.19 */
-	if (r < 0)
-		return 0;
-	refill_settle(&q->refill);
-	return 1;
+	__atomic_store_n(&q->starved, starved, __ATOMIC_RELAXED);
 }
 
 /* The request of `s` is over with `result`. */
 static int finish(struct zcrx_stream *s, int result)
 {
 	struct zcrx_queue *q = s->queue;
+	enum zcrx_next next;
 
 	s->state = STREAM_ENDED;
 	if (s->freed) {
@@ -80,52 +58,52 @@ static int finish(struct zcrx_stream *s, int result)
 	}
 	if (s->error < 0)
 		return fail_stream(s, s->error);
-	switch (result) {
-	case 0:
+	next = zcrx_pool_next(q->pool, result);
+	switch (next) {
+	case ZCRX_NEXT_END:
 		new_event(q, ZCRX_EVENT_EOF, s);
 		return 1;
-	case -ENOSPC:
-	case -EAGAIN:
-	case -EINTR:
+	case ZCRX_NEXT_ARM:
 		pause_stream(s);
 		return 0;
-	case -ENOMEM:
+	case ZCRX_NEXT_FLUSH:
+	case ZCRX_NEXT_WAIT:
 		/* Hopeless only if nobody is left who could return a buffer. */
-		if (s->attempts++ >= MAX_ATTEMPTS && q->refill.n_held == 0)
+		if (s->attempts++ >= MAX_ATTEMPTS && pool_spans_out(q->pool) == 0)
 			return fail_stream(s, result);
 		pause_stream(s);
-		if (!flush(q))
-			q->starved = true;
+		if (next == ZCRX_NEXT_WAIT || zcrx_pool_flush(q->pool) <= 0)
+			set_starved(q, true);
 		return 0;
-	default:
-		return fail_stream(s, result < 0 ? result : -EPROTO);
+	case ZCRX_NEXT_ERROR:
+		break;
 	}
+	return fail_stream(s, result < 0 ? result : -EPROTO);
 }
 
 static int data_arrived(struct zcrx_stream *s, const struct io_uring_cqe *cqe)
 {
-	const struct zc_cqe *zc = (const struct zc_cqe *)cqe->big_cqe;
 	struct zcrx_queue *q = s->queue;
+	struct zcrx_span span;
 	struct zcrx_event *e;
-	uint64_t offset;
 	int r;
 
-	r = refill_take(&q->refill, zc->off, (uint32_t)cqe->res, &offset);
+	r = zcrx_pool_take(q->pool, cqe, &span);
 	if (r < 0) {
 		s->error = r;
 		stream_cancel(s);
 		return 0;
 	}
 	if (s->freed || s->error < 0) {
-		refill_give(&q->refill, offset);
+		(void)zcrx_pool_return(q->pool, span.data);
 		return 0;
 	}
 	s->attempts = 0;
 	q->nudge |= ++s->pieces >= MANY_PIECES;
-	q->received += (uint32_t)cqe->res;
+	q->received += span.length;
 	e = new_event(q, ZCRX_EVENT_DATA, s);
-	e->data = (char *)q->area + offset;
-	e->length = (size_t)cqe->res;
+	e->data = span.data;
+	e->length = span.length;
 	return 1;
 }
 
@@ -150,8 +128,10 @@ static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 		e->message = q->end_reason ? q->end_reason : "";
 		return 1;
 	}
-	if (tag == TAG_RETRY)
-		q->retry_armed = q->starved = false;
+	if (tag == TAG_RETRY) {
+		q->retry_armed = false;
+		set_starved(q, false);
+	}
 	if (tag <= MAX_TAG)
 		return 0;
 	s = (struct zcrx_stream *)(uintptr_t)(tag & ~OURS);
@@ -161,13 +141,15 @@ static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 /* Arms again what was interrupted. The completion queue is empty when this is called. */
 static int resume(struct zcrx_queue *q)
 {
-	refill_settle(&q->refill);
+	struct refill *refill = &q->pool->refill;
+
+	refill_settle(refill);
 	/* Half of the buffers wait to be taken: nobody takes them. Better now than at -ENOMEM. */
-	if (refill_queued(&q->refill) > q->refill.n_buffers / 2)
-		flush(q);
+	if (refill_queued(refill) > refill->n_buffers / 2)
+		(void)zcrx_pool_flush(q->pool);
 	if (q->n_paused == 0)
 		return 0;
-	if (q->starved) {
+	if (__atomic_load_n(&q->starved, __ATOMIC_RELAXED)) {
 		struct io_uring_sqe *sqe;
 
 		if (q->retry_armed)
@@ -208,20 +190,14 @@ static int drain(struct zcrx_queue *q)
 	return 0;
 }
 
-/* To set its low-water mark wakes whoever waits for a socket that has something, and does nothing else
- * if the mark is the one that it has. */
 static void nudge(struct zcrx_queue *q)
 {
 	q->nudge = false;
 	for (struct zcrx_stream *s = q->streams; s; s = s->next) {
-		socklen_t size = sizeof(int);
-		int mark;
-
 		if (s->pieces < MANY_PIECES || s->state != STREAM_ARMED)
 			continue;
 		s->pieces = 0;
-		if (getsockopt(s->socket, SOL_SOCKET, SO_RCVLOWAT, &mark, &size) == 0)
-			(void)setsockopt(s->socket, SOL_SOCKET, SO_RCVLOWAT, &mark, size);
+		(void)zcrx_pool_nudge(s->socket);
 	}
 }
 
@@ -292,14 +268,12 @@ int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_eve
 
 int zcrx_queue_return(struct zcrx_queue *queue, const void *data)
 {
-	uintptr_t offset;
 	int r;
 
 	if (!queue || !queue->registered)
 		return -EINVAL;
-	offset = (uintptr_t)data - (uintptr_t)queue->area;
-	r = refill_give(&queue->refill, offset);
+	r = zcrx_pool_return(queue->pool, data);
 	if (r == 0)
-		queue->starved = false;
+		set_starved(queue, false);
 	return r;
 }

@@ -2,11 +2,14 @@
 /* See refill.h. */
 #include "refill.h"
 
-#include <assert.h>
 #include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "macro.h"
+
+#define ONE_MORE (UINT64_C(1) << 32) /* in refill_buffer.held */
 
 uint32_t refill_entries_for(uint64_t n_buffers)
 {
@@ -43,10 +46,11 @@ int refill_init(struct refill *r, uint32_t *head, uint32_t *tail, struct zc_rqe 
 		.n_buffers = n_buffers,
 		.buffer_length = buffer_length,
 		.token = token,
+		.buffers = buffers,
+		.list = REFILL_NONE,
 		.local_tail = __atomic_load_n(tail, __ATOMIC_RELAXED),
 		.first = REFILL_NONE,
 		.last = REFILL_NONE,
-		.buffers = buffers,
 	};
 	return 0;
 }
@@ -60,49 +64,89 @@ void refill_done(struct refill *r)
 /* Pairs with the kernel's release of the head: the slot behind it may be written again. */
 uint32_t refill_queued(const struct refill *r)
 {
-	return r->local_tail - __atomic_load_n(r->head, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&r->local_tail, __ATOMIC_RELAXED) -
+	       __atomic_load_n(r->head, __ATOMIC_ACQUIRE);
 }
 
-static int is_full(const struct refill *r)
+/* Takes over what is on the list: behind what is left of it from before, in the order of arrival. */
+static void collect(struct refill *r)
 {
-	return refill_queued(r) >= r->n_entries;
+	uint32_t at = __atomic_exchange_n(&r->list, REFILL_NONE, __ATOMIC_ACQUIRE);
+	uint32_t newest = at, oldest = REFILL_NONE;
+
+	while (at != REFILL_NONE) {
+		uint32_t next = r->buffers[at].next;
+
+		r->buffers[at].next = oldest;
+		oldest = at;
+		at = next;
+	}
+	if (oldest == REFILL_NONE)
+		return;
+	if (r->first == REFILL_NONE)
+		r->first = oldest;
+	else
+		r->buffers[r->last].next = oldest;
+	r->last = newest;
 }
 
-static void put(struct refill *r, uint32_t buffer)
+static void put(struct refill *r, uint32_t buffer, uint32_t tail)
 {
-	struct zc_rqe *e = &r->entries[r->local_tail & (r->n_entries - 1)];
+	struct zc_rqe *e = &r->entries[tail & (r->n_entries - 1)];
 
 	e->off = (uint64_t)buffer * r->buffer_length | r->token;
 	e->len = r->buffer_length;
 	e->pad = 0;
-	/* The entry before the tail: the kernel loads the tail with acquire. */
-	__atomic_store_n(r->tail, ++r->local_tail, __ATOMIC_RELEASE);
 }
 
-static void defer(struct refill *r, uint32_t buffer)
+/* Of the oldest buffer as many entries as fit; false if the ring is full. As soon as nothing is owed for it,
+ * whoever returns it puts it on the list again: `next` is read before. */
+static bool move_first(struct refill *r)
 {
-	struct refill_buffer *b = &r->buffers[buffer];
+	struct refill_buffer *b = &r->buffers[r->first];
+	uint32_t next = b->next, queued = refill_queued(r);
+	uint32_t room = queued < r->n_entries ? r->n_entries - queued : 0;
+	uint32_t n = __atomic_load_n(&b->returned, __ATOMIC_ACQUIRE);
 
-	if (b->waiting++ > 0)
-		return; /* in the backlog already */
-	b->next = REFILL_NONE;
-	if (r->first == REFILL_NONE)
-		r->first = buffer;
-	else
-		r->buffers[r->last].next = buffer;
-	r->last = buffer;
+	if (room == 0)
+		return false;
+	if (n > room)
+		n = room;
+	for (uint32_t i = 0; i < n; i++)
+		put(r, r->first, r->local_tail + i);
+	/* Only we write it; refill_queued() is called by others, too. */
+	__atomic_store_n(&r->local_tail, r->local_tail + n, __ATOMIC_RELAXED);
+	if (__atomic_sub_fetch(&b->returned, n, __ATOMIC_ACQ_REL) == 0)
+		r->first = next;
+	return true;
 }
 
+/*
+ * Sequentially consistent: who puts a buffer on the list and then finds `busy` set can rely on its holder
+ * seeing that buffer after having cleared it.
+ */
 void refill_settle(struct refill *r)
 {
-	while (r->first != REFILL_NONE && !is_full(r)) {
-		struct refill_buffer *b = &r->buffers[r->first];
+	do {
+		uint32_t before;
 
-		assert(b->waiting > 0);
-		put(r, r->first);
-		if (--b->waiting == 0)
-			r->first = b->next;
-	}
+		if (__atomic_exchange_n(&r->busy, 1, __ATOMIC_SEQ_CST))
+			return;
+		before = r->local_tail;
+		collect(r);
+		while (r->first != REFILL_NONE && move_first(r))
+			;
+		/* The entries before the tail: the kernel loads the tail with acquire. */
+		if (r->local_tail != before)
+			__atomic_store_n(r->tail, r->local_tail, __ATOMIC_RELEASE);
+		__atomic_store_n(&r->busy, 0, __ATOMIC_SEQ_CST);
+	} while (__atomic_load_n(&r->list, __ATOMIC_SEQ_CST) != REFILL_NONE);
+}
+
+void refill_close(struct refill *r)
+{
+	while (__atomic_exchange_n(&r->busy, 1, __ATOMIC_SEQ_CST))
+		sched_yield();
 }
 
 int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_offset)
@@ -113,24 +157,76 @@ int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_o
 	if ((off ^ r->token) >> ZC_AREA_SHIFT || buffer >= r->n_buffers || length == 0 ||
 	    length > r->buffer_length - (offset & (r->buffer_length - 1)))
 		return -EBADMSG;
-	r->buffers[buffer].held++;
-	r->n_held++;
+	__atomic_add_fetch(&r->buffers[buffer].held, 1, __ATOMIC_RELAXED);
 	*ret_offset = offset;
 	return 0;
 }
 
-int refill_give(struct refill *r, uint64_t offset)
+static struct refill_buffer *buffer_at(const struct refill *r, uint64_t offset)
 {
 	uint64_t buffer = offset / r->buffer_length;
 
-	if (buffer >= r->n_buffers || r->buffers[buffer].held == 0)
+	return buffer < r->n_buffers ? &r->buffers[buffer] : NULL;
+}
+
+int refill_hold(struct refill *r, uint64_t offset)
+{
+	struct refill_buffer *b = buffer_at(r, offset);
+	uint64_t held;
+
+	if (!b)
 		return -EINVAL;
-	r->buffers[buffer].held--;
-	r->n_held--;
-	refill_settle(r);
-	if (is_full(r))
-		defer(r, (uint32_t)buffer);
-	else
-		put(r, (uint32_t)buffer);
+	held = __atomic_load_n(&b->held, __ATOMIC_RELAXED);
+	do {
+		if ((uint32_t)held == 0)
+			return -EINVAL;
+		if (held >> 32 == UINT32_MAX)
+			return -EOVERFLOW;
+	} while (!__atomic_compare_exchange_n(&b->held, &held, held + ONE_MORE, true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
 	return 0;
+}
+
+static void push(struct refill *r, struct refill_buffer *b)
+{
+	uint32_t list = __atomic_load_n(&r->list, __ATOMIC_RELAXED);
+
+	do
+		b->next = list;
+	while (!__atomic_compare_exchange_n(&r->list, &list, (uint32_t)(b - r->buffers), true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+}
+
+int refill_give(struct refill *r, uint64_t offset)
+{
+	struct refill_buffer *b = buffer_at(r, offset);
+	uint64_t held, left;
+
+	if (!b)
+		return -EINVAL;
+	held = __atomic_load_n(&b->held, __ATOMIC_RELAXED);
+	do {
+		if ((uint32_t)held == 0)
+			return -EINVAL;
+		left = held - (held >= ONE_MORE ? ONE_MORE : 1);
+		/* What this thread has read from the buffer comes before whatever the NIC writes next. */
+	} while (!__atomic_compare_exchange_n(&b->held, &held, left, true, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	if (held >= ONE_MORE)
+		return 0;
+	if (__atomic_fetch_add(&b->returned, 1, __ATOMIC_ACQ_REL) == 0)
+		push(r, b);
+	return 0;
+}
+
+uint64_t refill_forget(struct refill *r)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < r->n_buffers; i++) {
+		uint64_t held = __atomic_exchange_n(&r->buffers[i].held, 0, __ATOMIC_ACQ_REL);
+
+		n += (held >> 32) + (uint32_t)held;
+	}
+	return n;
 }

@@ -2,11 +2,16 @@
 /*
  * The refill ring, and who has each buffer. Arithmetic on memory that it is given: no system calls,
  * no allocation of its own memory but the table of buffers, so that it is tested without a kernel.
- * Called by queue.c (set up) and receive.c (data path), from one thread.
+ * Called by pool-register.c (set up) and span.c (data path).
  *
  * A buffer can be out several times at once: each completion takes a reference of its own, and the
  * kernel wants one entry for each. So there can be more references than the ring has entries even
- * though it is at least as large as the number of buffers; what does not fit waits in a backlog.
+ * though it is at least as large as the number of buffers; what does not fit stays in a list.
+ *
+ * refill_take() belongs to the thread that receives; everything else may be called by any. Nobody waits:
+ * who returns puts the buffer on a list, and then tries to become the one who moves the list to the ring
+ * (`busy`). Who fails leaves that to the one who is at it, who looks at the list once more afterwards. So
+ * returned buffers reach the NIC also while the receiving thread sleeps.
  */
 #pragma once
 
@@ -15,9 +20,11 @@
 #include "uapi-zcrx.h"
 
 struct refill_buffer {
-	uint32_t held;	  /* references that the application has */
-	uint32_t waiting; /* references that it returned and that found the ring full */
-	uint32_t next;	  /* the next buffer with such references */
+	/* References that the application has. Lower half: the kernel's, of which it wants each back. Upper
+	 * half: those that the application has made of them, which are given up first. */
+	uint64_t held;
+	uint32_t returned; /* entries that the kernel is still to be given; on a list unless 0 */
+	uint32_t next;
 };
 
 struct refill {
@@ -29,12 +36,14 @@ struct refill {
 	uint32_t n_entries; /* a power of two */
 	uint32_t n_buffers;
 	uint32_t buffer_length;
-	uint64_t token;	     /* marks the area in the offsets of entries */
-	uint32_t local_tail; /* what *tail is; the kernel cannot make us believe otherwise */
-	uint32_t first;	     /* backlog, oldest first; REFILL_NONE if empty */
-	uint32_t last;
-	uint64_t n_held; /* references that the application has, in all */
+	uint64_t token; /* marks the area in the offsets of entries */
 	struct refill_buffer *buffers;
+
+	uint32_t list; /* returned, the latest first; REFILL_NONE if empty */
+	uint32_t busy; /* somebody moves buffers from the lists to the ring. What follows is theirs: */
+	uint32_t local_tail; /* what *tail is; the kernel cannot make us believe otherwise */
+	uint32_t first;	     /* taken from the list, oldest first */
+	uint32_t last;
 };
 
 #define REFILL_NONE UINT32_MAX
@@ -45,16 +54,25 @@ uint32_t refill_entries_for(uint64_t n_buffers);
 /* -EINVAL if the numbers make no ring, -ENOMEM. */
 int refill_init(struct refill *r, uint32_t *head, uint32_t *tail, struct zc_rqe *entries,
 		uint32_t n_entries, uint32_t n_buffers, uint32_t buffer_length, uint64_t token);
+/* From here on nobody touches the ring; buffers may still be given back. */
+void refill_close(struct refill *r);
 void refill_done(struct refill *r);
 
 /* A completion says that `length` bytes at `off` are the application's. Gives the offset in the
  * area; -EBADMSG if they are not within one buffer. */
 int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_offset);
 
-/* The application returns the buffer at `offset` of the area; -EINVAL if that is not out. */
+/* One more reference to the buffer at `offset` of the area; -EINVAL if it is not out, -EOVERFLOW. */
+int refill_hold(struct refill *r, uint64_t offset);
+
+/* The application returns the buffer at `offset` of the area; -EINVAL if that is not out. It reaches
+ * the ring with the next refill_settle(). */
 int refill_give(struct refill *r, uint64_t offset);
 
-/* Moves what it can from the backlog to the ring. */
+/* Gives up all references without returning anything; how many there were. */
+uint64_t refill_forget(struct refill *r);
+
+/* Moves what it can from the lists to the ring. */
 void refill_settle(struct refill *r);
 
 /* Entries that the kernel has not taken yet. */

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "internal.h"
+#include "queue.h"
 
 struct io_uring_sqe *queue_get_sqe(struct zcrx_queue *q)
 {
@@ -52,7 +52,7 @@ int stream_arm(struct zcrx_stream *s)
 		return -EBUSY;
 	io_uring_prep_rw(ZC_OP_RECV, sqe, s->socket, NULL, 0, 0);
 	sqe->ioprio = IORING_RECV_MULTISHOT;
-	sqe->file_index = q->registration.zcrx_id;
+	sqe->file_index = zcrx_pool_get_id(q->pool);
 	io_uring_sqe_set_data64(sqe, OURS | (uint64_t)(uintptr_t)s);
 	s->state = STREAM_ARMED;
 	return 0;

@@ -9,8 +9,11 @@
 #include <stdint.h>
 
 #define ZC_OP_RECV	 58 /* IORING_OP_RECV_ZC; sqe->zcrx_ifq_idx shares its place with file_index */
+/* IORING_SETUP_: R_DISABLED, CQE32, SINGLE_ISSUER, DEFER_TASKRUN */
+#define ZC_SETUP	 (1U << 6 | 1U << 11 | 1U << 12 | 1U << 13)
 #define ZC_REGISTER_CTRL 36    /* IORING_REGISTER_ZCRX_CTRL, 6.19; nr_args is 0 */
 #define ZC_CTRL_FLUSH_RQ 0     /* ZCRX_CTRL_FLUSH_RQ: the kernel takes what is on the refill ring */
+#define ZC_CQE_F_MORE	 2  /* IORING_CQE_F_MORE */
 #define ZC_AREA_SHIFT	 48    /* above it an offset carries the number of the area */
 #define ZC_MAX_ENTRIES	 32768 /* of a refill ring */
 
@@ -21,8 +24,12 @@ struct zc_rqe {
 	uint32_t pad; /* zero, or the entry is ignored and the buffer lost */
 };
 
-/* struct io_uring_zcrx_cqe: the second half of a completion. */
+/* struct io_uring_cqe, and struct io_uring_zcrx_cqe behind it: a completion of a ring with CQE32, or of one with
+ * CQE_MIXED that is marked as large. */
 struct zc_cqe {
+	uint64_t user_data;
+	int32_t result;
+	uint32_t flags;
 	uint64_t off;
 	uint64_t pad;
 };

@@ -2,7 +2,8 @@
 /*
  * libzcrx-client: receive TCP payload by zero copy on a queue that zcrxd leases, without privilege.
  *
- * In short:
+ * There are two layers, which zcrx-client(7) compares: a queue is a ring of the library's own, with a loop; a
+ * pool is the buffers of a queue on a ring of yours. With a queue, in short:
  *
  *	zcrx_client_new(&client);
  *	zcrx_client_connect(client, NULL);
@@ -15,6 +16,18 @@
  *	while (zcrx_queue_wait(queue, -1, &event) > 0)
  *		... use event->data, then zcrx_queue_return(queue, event->data) ...
  *
+ * With a pool, on a ring that was made with zcrx_pool_get_ring_flags():
+ *
+ *	zcrx_pool_new(lease, 0, &pool);
+ *	zcrx_pool_register(pool, ring.ring_fd);
+ *	io_uring_enable_rings(&ring);
+ *	zcrx_pool_steer_socket(pool, listening_socket);
+ *	... IORING_OP_RECV_ZC of accepted sockets, with zcrx_pool_get_id(pool); for each completion:
+ *	if (zcrx_pool_take(pool, cqe, &span) > 0)
+ *		... use span.data, then zcrx_pool_return(pool, span.data) ...
+ *	else
+ *		... do as zcrx_pool_next(pool, cqe->res) says ...
+ *
  * With several queues in a lease, one for each thread: register all of them, steer by
  * zcrx_lease_steer_socket(), and give each accepted socket to the queue that
  * zcrx_lease_find_queue() names.
@@ -26,8 +39,9 @@
  *
  * Threads: a client, its leases and its queues belong to one thread at a time, except that a queue,
  * once registered, belongs to the thread that first calls zcrx_queue_receive() or zcrx_queue_wait()
- * on it: the kernel takes no other. The library has no globals, does not log, fork, or touch
- * signals, and all its descriptors are close-on-exec.
+ * on it: the kernel takes no other. Buffers are returned, and a pool is used but for zcrx_pool_take(),
+ * _next() and _flush(), in any thread; the last reference to any object may be dropped in any. The library
+ * has no globals, does not log, fork, or touch signals, and all its descriptors are close-on-exec.
  */
 #ifndef ZCRX_CLIENT_H
 #define ZCRX_CLIENT_H
@@ -43,6 +57,7 @@ struct io_uring; /* of <liburing.h>; only for zcrx_queue_get_ring() */
 
 struct zcrx_client;
 struct zcrx_lease;
+struct zcrx_pool;
 struct zcrx_queue;
 struct zcrx_stream;
 
@@ -237,7 +252,8 @@ struct zcrx_event {
 int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_event **ret);
 
 /* Gives the buffer of a ZCRX_EVENT_DATA back to the NIC; `data` points anywhere into it. Once for
- * each event, in any order. -EINVAL: no such buffer is out. Since: 0.1 */
+ * each event, in any order; since 0.2 in any thread, before the last reference to the queue is dropped.
+ * -EINVAL: no such buffer is out. Since: 0.1 */
 int zcrx_queue_return(struct zcrx_queue *queue, const void *data);
 
 /* For poll(): readable when zcrx_queue_wait() with a timeout of 0 should be called, until it
@@ -266,6 +282,107 @@ unsigned int zcrx_queue_get_napi_id(struct zcrx_queue *queue);
 /* Bytes of a buffer and number of buffers, of a registered queue. Since: 0.1 */
 size_t zcrx_queue_get_buffer_length(struct zcrx_queue *queue);
 unsigned int zcrx_queue_get_buffers(struct zcrx_queue *queue);
+
+/* ------------------------------------------------------------------ pool */
+
+/* A pool: the buffers of one queue of a lease, on a ring of the caller's own. It has no loop, no socket and
+ * no thread; requests and completions are the caller's. The application's references keep the ring and the
+ * hardware queue, even if the ring's own descriptor is closed. Drop the last one when nothing is received
+ * any more; spans that are out then stay valid until each is returned, by whom and when ever. Since: 0.2 */
+int zcrx_pool_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_pool **ret);
+struct zcrx_pool *zcrx_pool_ref(struct zcrx_pool *pool);
+struct zcrx_pool *zcrx_pool_unref(struct zcrx_pool *pool);
+
+/* As of a queue: see zcrx_queue_set_area_size(). Since: 0.2 */
+int zcrx_pool_set_area_size(struct zcrx_pool *pool, size_t bytes);
+int zcrx_pool_set_buffer_length(struct zcrx_pool *pool, size_t bytes);
+int zcrx_pool_set_huge_pages(struct zcrx_pool *pool, int huge);
+
+/* The `flags` of struct io_uring_params that the ring needs: R_DISABLED, SINGLE_ISSUER, DEFER_TASKRUN and
+ * CQE32. Any others may be added, and CQE_MIXED may stand for CQE32. Since: 0.2 */
+unsigned int zcrx_pool_get_ring_flags(void);
+
+/* Makes the area, and has zcrxd bind the hardware queue to it and to the ring with that descriptor, which
+ * must not have been enabled yet; enable it afterwards, in the thread that will use it. Several pools may be
+ * registered on one ring (Linux 6.16). -EINVAL: not such a ring. See zcrx_queue_register() about
+ * locked memory. Since: 0.2 */
+int zcrx_pool_register(struct zcrx_pool *pool, int ring_fd);
+
+/* Of a registered pool: zcrx_ifq_idx of IORING_OP_RECV_ZC. Since: 0.2 */
+uint32_t zcrx_pool_get_id(struct zcrx_pool *pool);
+
+/* Where the spans of a registered pool lie; for what wants to know that beforehand, such as
+ * io_uring_register_buffers(3), or reads from a descriptor, such as sendfile(2). The descriptor is the pool's,
+ * and a span is at its `offset` in it. Any of the pointers may be NULL. Since: 0.2 */
+int zcrx_pool_get_area(struct zcrx_pool *pool, void **ret_data, size_t *ret_size, int *ret_fd);
+
+/* A piece of payload: `length` bytes at `data`, which is at `offset` of the area. Since: 0.2 */
+struct zcrx_span {
+	void *data;
+	size_t length;
+	uint64_t offset;
+};
+
+/* Looks at a completion (struct io_uring_cqe) of a receive that names this pool. 1: it has brought a span,
+ * which is the caller's until returned. 0: it has not, the receive has ended; see zcrx_pool_next().
+ * -EBADMSG: it names what is not in the area. Since: 0.2 */
+int zcrx_pool_take(struct zcrx_pool *pool, const void *cqe, struct zcrx_span *ret);
+
+/* Gives a span back to the NIC; `data` points anywhere into its buffer. Once for each span and each
+ * zcrx_pool_hold(), in any order, in any thread, also after the last zcrx_pool_unref(). -EINVAL: it was
+ * not out; of several, those that were are returned nevertheless. Since: 0.2 */
+int zcrx_pool_return(struct zcrx_pool *pool, const void *data);
+int zcrx_pool_return_many(struct zcrx_pool *pool, const void *const *data, size_t n);
+
+/* One more reference to the buffer of a span that is out, to be returned as well; in any thread.
+ * Since: 0.2 */
+int zcrx_pool_hold(struct zcrx_pool *pool, const void *data);
+
+/* What to do when a receive has ended. Since: 0.2 */
+enum zcrx_next {
+	/* Arm it again, as soon as the completion queue has been emptied. */
+	ZCRX_NEXT_ARM = 1,
+	/* Call zcrx_pool_flush(), then arm it again. */
+	ZCRX_NEXT_FLUSH = 2,
+	/* No buffer is free: arm it again when one was returned, or some milliseconds later. */
+	ZCRX_NEXT_WAIT = 3,
+	/* The peer has sent everything; or what was to be received at most (`len`) has come. */
+	ZCRX_NEXT_END = 4,
+	/* The result is a negative errno for which there is no remedy. */
+	ZCRX_NEXT_ERROR = 5
+};
+
+/* `result` is that of the completion for which zcrx_pool_take() returned 0. Since: 0.2 */
+enum zcrx_next zcrx_pool_next(struct zcrx_pool *pool, int result);
+
+/* Has the kernel take what was returned, where the NIC does not fetch it. 1: done, 0: there was nothing to
+ * take; -EOPNOTSUPP before Linux 6.19. Since: 0.2 */
+int zcrx_pool_flush(struct zcrx_pool *pool);
+
+/* Wakes the receive of a socket if there is something to receive, and does nothing else. Kernels up to at
+ * least 7.2 can forget the last of 128 or more wake-ups: so when the completion queue is empty, before
+ * waiting, call it for each socket that has had 64 spans or more since it was last called for it. Since: 0.2 */
+int zcrx_pool_nudge(int socket);
+
+/* As zcrx_queue_steer_socket(), zcrx_queue_steer(), zcrx_queue_tune() and zcrx_queue_set_irq_affinity().
+ * In the thread of the client. Since: 0.2 */
+int zcrx_pool_steer_socket(struct zcrx_pool *pool, int socket);
+int zcrx_pool_steer(struct zcrx_pool *pool, int family, const char *source, uint16_t source_port,
+		    const char *destination, uint16_t destination_port);
+int zcrx_pool_tune(struct zcrx_pool *pool, int64_t defer_hard_irqs, int64_t gro_flush_timeout,
+		   int64_t irq_suspend_timeout);
+int zcrx_pool_set_irq_affinity(struct zcrx_pool *pool, const char *cpus);
+
+/* As zcrx_queue_get_copied(), zcrx_queue_get_napi_id(), zcrx_queue_get_buffer_length() and
+ * zcrx_queue_get_buffers(). Since: 0.2 */
+int zcrx_pool_get_copied(struct zcrx_pool *pool, uint64_t *ret_count, uint64_t *ret_bytes);
+unsigned int zcrx_pool_get_napi_id(struct zcrx_pool *pool);
+size_t zcrx_pool_get_buffer_length(struct zcrx_pool *pool);
+unsigned int zcrx_pool_get_buffers(struct zcrx_pool *pool);
+
+/* The pool that a queue stands on, still owned by the queue: for zcrx_pool_hold(), and for other threads that
+ * keep spans longer than the queue, with a reference to it. Since: 0.2 */
+struct zcrx_pool *zcrx_queue_get_pool(struct zcrx_queue *queue);
 
 #ifdef __cplusplus
 }

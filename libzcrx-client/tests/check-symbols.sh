@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# check-symbols.sh LIBRARY HEADER SYM MAN: the four name the same functions.
+# check-symbols.sh LIBRARY HEADER SYM MAN...: the four name the same functions.
 set -eu
 export LC_ALL=C
 
@@ -15,7 +15,8 @@ fi
 # A declaration starts at the left margin; comments and fields do not.
 sed -n '/; *\/\*/d; s/^[a-z].*[ *]\(zcrx_[a-z_]*\)(.*/\1/p' "$2" | sort >"$work/header"
 sed -n 's/^\t\(zcrx_[a-z_]*\);$/\1/p' "$3" | sort >"$work/sym"
-grep -o 'zcrx_[a-z_]*(' "$4" | tr -d '(' | sort -u >"$work/man"
+shift 3
+grep -ho 'zcrx_[a-z_]*(' "$@" | tr -d '(' | sort -u >"$work/man"
 
 status=0
 for other in library sym man; do
@@ -24,5 +25,5 @@ for other in library sym man; do
 		status=1
 	fi
 done
-[ -s "$work/header" ] || { echo "no function found in $2" >&2; status=1; }
+[ -s "$work/header" ] || { echo "no function found in the header" >&2; status=1; }
 exit $status

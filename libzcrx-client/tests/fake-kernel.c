@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 
 struct kernel *k;
 
@@ -35,13 +36,13 @@ int io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe 
 	return -ETIME;
 }
 
-int io_uring_register(unsigned int fd, unsigned int opcode, const void *arg, unsigned int nr_args)
+int ring_register(int fd, unsigned int op, void *arg, unsigned int n_args)
 {
 	const struct zc_ctrl *ctrl = arg;
 
-	(void)fd;
-	assert_int_equal(opcode, 36);
-	assert_int_equal(nr_args, 0);
+	assert_int_equal(fd, k->pool->ring_fd);
+	assert_int_equal(op, 36);
+	assert_int_equal(n_args, 0);
 	assert_int_equal(sizeof(*ctrl), 72);
 	assert_int_equal(ctrl->zcrx_id, ZCRX_ID);
 	assert_int_equal(ctrl->op, 0);
@@ -52,6 +53,34 @@ int io_uring_register(unsigned int fd, unsigned int opcode, const void *arg, uns
 	return 0;
 }
 
+struct zcrx_pool *kernel_new_pool(void)
+{
+	struct zcrx_pool *p = calloc(1, sizeof(*p));
+
+	k->area = mmap(NULL, N * LENGTH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(k->area, MAP_FAILED);
+	*p = (struct zcrx_pool) {
+		.refs = 1,
+		.users = 1,
+		.lease = zcrx_lease_ref(&k->lease),
+		.area_size = N * LENGTH,
+		.buffer_length = LENGTH,
+		.registered = true,
+		.ring_fd = -EBADF,
+		.area_fd = -EBADF,
+		.area = k->area,
+		.registration = { .zcrx_id = ZCRX_ID },
+	};
+	assert_int_equal(refill_init(&p->refill, &k->rq_head, &k->rq_tail, k->rqes, N, N, LENGTH, 0), 0);
+	return p;
+}
+
+void drop_pool(void)
+{
+	zcrx_pool_unref(k->pool);
+	k->pool = NULL;
+}
+
 int kernel_setup(void **state)
 {
 	struct io_uring *r;
@@ -60,20 +89,17 @@ int kernel_setup(void **state)
 	k->client.refs = k->lease.refs = 1;
 	k->lease.client = &k->client;
 	k->lease.handle = 2;
+	k->lease.n_queues = 1;
+	k->lease.napi_ids = &k->napi_id;
+	k->pool = kernel_new_pool();
 	k->queue = (struct zcrx_queue) {
 		.refs = 1,
 		.lease = &k->lease,
+		.pool = k->pool,
 		.event_fd = -EBADF,
-		.area_size = sizeof(k->area),
-		.buffer_length = LENGTH,
 		.registered = true,
 		.enabled = true,
-		.area = k->area,
-		.registration = { .zcrx_id = ZCRX_ID },
 	};
-	assert_int_equal(
-		refill_init(&k->queue.refill, &k->rq_head, &k->rq_tail, k->rqes, N, N, LENGTH, 0),
-		0);
 	r = &k->queue.ring;
 	*r = (struct io_uring) { .flags = IORING_SETUP_CQE32, .ring_fd = -1, .enter_ring_fd = -1 };
 	r->sq.khead = &k->sq_head;
@@ -97,7 +123,8 @@ int kernel_teardown(void **state)
 	(void)state;
 	assert_null(k->queue.streams);
 	assert_int_equal(k->queue.refs, 1);
-	refill_done(&k->queue.refill);
+	drop_pool();
+	assert_int_equal(k->lease.refs, 1);
 	free(k);
 	return 0;
 }
@@ -110,7 +137,7 @@ void post(uint64_t user_data, int result, unsigned int flags, uint64_t off)
 	k->cqes[i].cqe.user_data = user_data;
 	k->cqes[i].cqe.res = result;
 	k->cqes[i].cqe.flags = flags;
-	k->cqes[i].zc = (struct zc_cqe) { .off = off };
+	k->cqes[i].zc.off = off;
 	k->cq_tail++;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A ring of ordinary memory, on which the test is the kernel: it posts completions, looks at what
- * is submitted, and takes (or does not take) what is put on the refill ring. The liburing functions
- * that would enter the kernel are defined in fake-kernel.c instead.
+ * is submitted, and takes (or does not take) what is put on the refill ring. The functions that would enter
+ * the kernel are defined in fake-kernel.c instead.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "internal.h"
+#include "queue.h"
 
 #define N	16U /* buffers, refill entries, completions, submissions */
 #define LENGTH	4096U
@@ -22,18 +22,20 @@
 struct kernel {
 	struct zcrx_client client;
 	struct zcrx_lease lease;
-	struct zcrx_queue queue;
+	unsigned int napi_id;
+	struct zcrx_pool *pool;
+	struct zcrx_queue queue; /* on the pool */
 	/* the ring */
 	unsigned int sq_head, sq_tail, sq_flags, cq_head, cq_tail, array[N];
 	struct io_uring_sqe sqes[N];
-	struct {
+	union {
 		struct io_uring_cqe cqe;
 		struct zc_cqe zc;
 	} cqes[N];
 	/* the refill ring */
 	uint32_t rq_head, rq_tail;
 	struct zc_rqe rqes[N];
-	char area[N * LENGTH];
+	char *area;
 	/* what was submitted since the test looked */
 	struct io_uring_sqe submitted[4 * N];
 	unsigned int n_submitted;
@@ -45,6 +47,9 @@ extern struct kernel *k;
 
 int kernel_setup(void **state);
 int kernel_teardown(void **state);
+struct zcrx_pool *kernel_new_pool(void);
+/* Drops the pool; spans that are out keep its memory, but the test's hold on it is gone. */
+void drop_pool(void);
 
 void post(uint64_t user_data, int result, unsigned int flags, uint64_t off);
 /* The receive that was armed last, and nothing else was: the test's hold on a stream. */

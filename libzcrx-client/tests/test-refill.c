@@ -54,6 +54,23 @@ static void take(struct refill *r, uint32_t buffer, uint32_t at, uint32_t length
 	assert_int_equal(offset, (uint64_t)buffer * LENGTH + at);
 }
 
+static int give(struct refill *r, uint64_t offset)
+{
+	int error = refill_give(r, offset);
+
+	refill_settle(r);
+	return error;
+}
+
+static uint64_t references(const struct refill *r)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < r->n_buffers; i++)
+		n += (r->buffers[i].held >> 32) + (uint32_t)r->buffers[i].held;
+	return n;
+}
+
 static void test_sizes(void **state)
 {
 	struct kernel k = {};
@@ -88,10 +105,10 @@ static void test_take_checks(void **state)
 	assert_int_equal(refill_take(&r, UINT64_C(1) << ZC_AREA_SHIFT, 1, &offset), -EBADMSG);
 	assert_int_equal(refill_take(&r, UINT64_MAX, 1, &offset), -EBADMSG);
 	assert_int_equal(offset, 77);
-	assert_int_equal(r.n_held, 0);
+	assert_int_equal(references(&r), 0);
 	take(&r, 7, 4095, 1);
 	take(&r, 0, 0, LENGTH);
-	assert_int_equal(r.n_held, 2);
+	assert_int_equal(references(&r), 2);
 	refill_done(&r);
 }
 
@@ -102,13 +119,13 @@ static void test_duplicates_refused(void **state)
 
 	(void)state;
 	setup(&k, &r, 0, 8);
-	assert_int_equal(refill_give(&r, 0), -EINVAL);
+	assert_int_equal(give(&r, 0), -EINVAL);
 	take(&r, 3, 100, 200);
-	assert_int_equal(refill_give(&r, 2 * LENGTH), -EINVAL);
-	assert_int_equal(refill_give(&r, 3 * LENGTH + 250), 0);
-	assert_int_equal(refill_give(&r, 3 * LENGTH + 250), -EINVAL);
-	assert_int_equal(refill_give(&r, 8 * LENGTH), -EINVAL);
-	assert_int_equal(refill_give(&r, UINT64_MAX), -EINVAL);
+	assert_int_equal(give(&r, 2 * LENGTH), -EINVAL);
+	assert_int_equal(give(&r, 3 * LENGTH + 250), 0);
+	assert_int_equal(give(&r, 3 * LENGTH + 250), -EINVAL);
+	assert_int_equal(give(&r, 8 * LENGTH), -EINVAL);
+	assert_int_equal(give(&r, UINT64_MAX), -EINVAL);
 	assert_int_equal(refill_queued(&r), 1);
 	assert_int_equal(consume(&k, 8), 1);
 	assert_int_equal(k.came_back[3], 1);
@@ -126,7 +143,7 @@ static void test_entry_carries_token(void **state)
 	assert_int_equal(refill_take(&r, 2 * LENGTH, 1, &offset), -EBADMSG);
 	assert_int_equal(refill_take(&r, token | (2 * LENGTH + 5), 1, &offset), 0);
 	assert_int_equal(offset, 2 * LENGTH + 5);
-	assert_int_equal(refill_give(&r, offset), 0);
+	assert_int_equal(give(&r, offset), 0);
 	assert_true(k.entries[0].off == (token | 2 * LENGTH));
 	refill_done(&r);
 }
@@ -143,7 +160,7 @@ static void test_wraparound(void **state)
 		for (uint32_t b = 0; b < 8; b++)
 			take(&r, b, 0, LENGTH);
 		for (uint32_t b = 0; b < 8; b++)
-			assert_int_equal(refill_give(&r, b * LENGTH), 0);
+			assert_int_equal(give(&r, b * LENGTH), 0);
 		assert_int_equal(refill_queued(&r), 8);
 		assert_int_equal(consume(&k, 8), 8);
 	}
@@ -164,18 +181,18 @@ static void test_backlog(void **state)
 	for (uint32_t b = 0; b < 8; b++)
 		for (unsigned int i = 0; i < 5; i++)
 			take(&r, b, i * 800, 800);
-	assert_int_equal(r.n_held, 40);
+	assert_int_equal(references(&r), 40);
 	for (uint32_t b = 0; b < 8; b++)
 		for (unsigned int i = 0; i < 5; i++)
-			assert_int_equal(refill_give(&r, b * LENGTH), 0);
-	assert_int_equal(r.n_held, 0);
+			assert_int_equal(give(&r, b * LENGTH), 0);
+	assert_int_equal(references(&r), 0);
 	assert_int_equal(refill_queued(&r), 8);
-	assert_int_equal(refill_give(&r, 0), -EINVAL);
+	assert_int_equal(give(&r, 0), -EINVAL);
 
 	/* Both the next return and refill_settle() move it on. */
 	assert_int_equal(consume(&k, 4), 4);
 	take(&r, 7, 0, 1);
-	assert_int_equal(refill_give(&r, 7 * LENGTH), 0);
+	assert_int_equal(give(&r, 7 * LENGTH), 0);
 	assert_int_equal(refill_queued(&r), 8);
 	assert_int_equal(consume(&k, 3), 3);
 	refill_settle(&r);
@@ -190,6 +207,56 @@ static void test_backlog(void **state)
 	for (unsigned int b = 0; b < 8; b++)
 		assert_int_equal(k.came_back[b], b == 7 ? 6 : 5);
 	assert_int_equal(r.first, REFILL_NONE);
+	assert_int_equal(r.list, REFILL_NONE);
+	refill_done(&r);
+}
+
+/* What the application adds is not the kernel's: it hears of the buffer only when the last is given up. */
+static void test_hold(void **state)
+{
+	struct kernel k;
+	struct refill r;
+
+	(void)state;
+	setup(&k, &r, 0, 8);
+	assert_int_equal(refill_hold(&r, 0), -EINVAL);
+	assert_int_equal(refill_hold(&r, 8 * LENGTH), -EINVAL);
+	take(&r, 1, 0, 100);
+	assert_int_equal(refill_hold(&r, LENGTH + 50), 0);
+	take(&r, 1, 200, 100);
+	assert_int_equal(refill_hold(&r, LENGTH), 0);
+	assert_int_equal(references(&r), 4);
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_int_equal(refill_queued(&r), i < 3 ? 0 : 1);
+		assert_int_equal(give(&r, LENGTH), 0);
+	}
+	assert_int_equal(give(&r, LENGTH), -EINVAL);
+	assert_int_equal(refill_hold(&r, LENGTH), -EINVAL);
+	assert_int_equal(consume(&k, 8), 2);
+	assert_int_equal(k.came_back[1], 2);
+	take(&r, 1, 0, 1);
+	r.buffers[1].held |= UINT64_C(0xffffffff) << 32;
+	assert_int_equal(refill_hold(&r, LENGTH), -EOVERFLOW);
+	assert_int_equal(refill_forget(&r), UINT64_C(1) << 32);
+	assert_int_equal(references(&r), 0);
+	refill_done(&r);
+}
+
+/* After refill_close() nothing reaches the ring, and buffers can still be given back. */
+static void test_closed(void **state)
+{
+	struct kernel k;
+	struct refill r;
+
+	(void)state;
+	setup(&k, &r, 0, 8);
+	take(&r, 1, 0, 1);
+	take(&r, 2, 0, 1);
+	assert_int_equal(give(&r, LENGTH), 0);
+	refill_close(&r);
+	assert_int_equal(give(&r, 2 * LENGTH), 0);
+	assert_int_equal(give(&r, 2 * LENGTH), -EINVAL);
+	assert_int_equal(k.tail, 1);
 	refill_done(&r);
 }
 
@@ -215,21 +282,21 @@ static void test_random_walk(void **state)
 			break;
 		case 1:
 			if (held[b] > 0) {
-				assert_int_equal(refill_give(&r, b * LENGTH), 0);
+				assert_int_equal(give(&r, b * LENGTH), 0);
 				held[b]--, n_held--;
 			} else {
-				assert_int_equal(refill_give(&r, b * LENGTH), -EINVAL);
+				assert_int_equal(give(&r, b * LENGTH), -EINVAL);
 			}
 			break;
 		default:
 			consume(&k, b);
 		}
-		assert_int_equal(r.n_held, n_held);
+		assert_int_equal(references(&r), n_held);
 		assert_true(refill_queued(&r) <= 8);
 	}
 	for (uint32_t b = 0; b < 8; b++)
 		for (; held[b] > 0; held[b]--)
-			assert_int_equal(refill_give(&r, b * LENGTH), 0);
+			assert_int_equal(give(&r, b * LENGTH), 0);
 	while (consume(&k, 8) > 0)
 		refill_settle(&r);
 	assert_memory_equal(k.came_back, taken, sizeof(taken));
@@ -246,7 +313,7 @@ static void test_hostile_head(void **state)
 	setup(&k, &r, 0, 8);
 	take(&r, 1, 0, 1);
 	k.head = 5; /* ahead of the tail */
-	assert_int_equal(refill_give(&r, LENGTH), 0);
+	assert_int_equal(give(&r, LENGTH), 0);
 	assert_int_equal(k.tail, 0);
 	k.head = 0;
 	refill_settle(&r);
@@ -263,6 +330,8 @@ int main(void)
 		cmocka_unit_test(test_entry_carries_token),
 		cmocka_unit_test(test_wraparound),
 		cmocka_unit_test(test_backlog),
+		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_random_walk),
 		cmocka_unit_test(test_hostile_head),
 	};

@@ -82,6 +82,10 @@ refuse "model/ is given time, files, users and the environment" \
 	"$(grep -rnE "$impure" zcrxd/model | grep -vE ':[0-9]+:[[:space:]]*(/?\*|//)')"
 refuse "the public header shows none of the libraries behind it" \
 	"$(grep -E '^libzcrx-client/zcrx-client\.h (systemd/|liburing|netlink/|linux/io_uring)' <<< "$includes")"
+refuse "a pool is on anybody's ring: only the layer above it has liburing" \
+	"$(grep -E '^libzcrx-client/.* liburing' <<< "$includes" | grep -v '^libzcrx-client/queue\.h ')"
+refuse "a pool knows nothing of what stands on it" \
+	"$(grep -E '^libzcrx-client/(pool|span|refill|ring-call)[^ ]* queue\.h' <<< "$includes")"
 refuse "verdicts are computed from facts alone" \
 	"$(grep -E '^zcrxd/check/(checks|drivers)[^ ]* (systemd/|sd-|sys/|.*read\.h)' <<< "$includes")"
 exit $failed

@@ -127,8 +127,15 @@ def check_others():
     symbols = found(r"\b(zcrx_[a-z_]+);", (SOURCE / "libzcrx-client/libzcrx-client.sym").read_text())
     if not symbols:
         complaints.append("libzcrx-client.sym: nothing found")
-    complaints.extend(f"{symbol}: exported, but not in libzcrx-client(3)" for symbol in
-                      sorted(symbols - found(r"\b(zcrx_[a-z_]+)\b", man("libzcrx-client.3"))))
+    pages = "".join(path.read_text() for path in (SOURCE / "man").glob("*zcrx*.3.scd"))
+    complaints.extend(f"{symbol}: exported, but in no page of section 3" for symbol in
+                      sorted(symbols - found(r"\b(zcrx_[a-z_]+)\b", pages)))
+    for path in sorted((SOURCE / "man").glob("zcrx_*.3.scd")):  # apropos goes by the names
+        page = path.read_text()
+        names, synopsis = (re.search(rf"^# {section}\n(.*?)^# ", page, re.M | re.S)[1]
+                           for section in ("NAME", "SYNOPSIS"))
+        same(f"the synopsis of {path.name}", "its name", found(r"\b(zcrx_[a-z_]+)\(", synopsis),
+             found(r"\b(zcrx_[a-z_]+)\b", names.split(" - ")[0]))
 
 
 def main():

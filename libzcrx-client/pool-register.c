@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Registering a pool: an area that can be trusted not to shrink, zcrxd's part, and the mapping of the
+ * refill ring that the kernel made. Called once for each pool; the data path is span.c's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h> /* before <sys/mman.h>, which knows no MFD_HUGE_2MB */
+#include <sys/mman.h>
+
+#include <systemd/sd-json.h>
+
+#include "pool.h"
+#include "zcrx-idl.h"
+
+#define HUGE_PAGE_SIZE ((size_t)2 << 20)
+
+/* Area and buffers in whole pages of the kind that holds them. Larger buffers must be contiguous to
+ * the NIC, which only huge pages promise. */
+int pool_settle_sizes(struct zcrx_pool *p, uint64_t *ret_buffers)
+{
+	struct zcrx_client *c = p->lease->client;
+	uint64_t unit, n;
+
+	if (p->buffer_length > pool_page_size())
+		p->huge_pages = true;
+	unit = p->huge_pages ? HUGE_PAGE_SIZE : pool_page_size();
+	p->area_size = (p->area_size + unit - 1) & ~(unit - 1);
+	n = p->area_size / p->buffer_length;
+	if (refill_entries_for(n) == 0)
+		return client_fail(c, -EINVAL,
+				   "An area of %zu bytes makes %llu buffers of %zu bytes, and the "
+				   "kernel's refill ring holds %u. Take a smaller area or larger "
+				   "buffers.",
+				   p->area_size, (unsigned long long)n, p->buffer_length,
+				   ZC_MAX_ENTRIES);
+	*ret_buffers = n;
+	return 0;
+}
+
+/* Sealed, so that zcrxd dares to map it; filled here, so that its pages are charged to this process
+ * and the NIC is not held up while they are found. */
+static int make_area(struct zcrx_pool *p)
+{
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	struct zcrx_client *c = p->lease->client;
+	_cleanup_close_ int fd = -EBADF;
+	void *area;
+	int r = 0;
+
+	if (p->huge_pages)
+		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
+	fd = memfd_create("zcrx-area", flags);
+	if (fd < 0 || ftruncate(fd, (off_t)p->area_size) < 0 ||
+	    fallocate(fd, 0, 0, (off_t)p->area_size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
+		r = -errno;
+	if (r == 0) {
+		area = mmap(NULL, p->area_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			    fd, 0);
+		if (area == MAP_FAILED)
+			r = -errno;
+	}
+	if (r < 0)
+		return client_fail(c, r, "Cannot make an area of %zu bytes%s: %s. %s", p->area_size,
+				   p->huge_pages ? " of huge pages" : "", strerror(-r),
+				   p->huge_pages ? "Reserve huge pages: sysctl vm.nr_hugepages."
+						 : "See the memory limit of the process's cgroup.");
+	p->area = area;
+	p->area_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int dispatch_uint32(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,
+			   void *userdata)
+{
+	return sd_json_variant_is_null(v) ? 0 : sd_json_dispatch_uint32(name, v, flags, userdata);
+}
+
+static int dispatch_uint64(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,
+			   void *userdata)
+{
+	return sd_json_variant_is_null(v) ? 0 : sd_json_dispatch_uint64(name, v, flags, userdata);
+}
+
+static int parse_registration(sd_json_variant *reply, struct registration *ret)
+{
+	static const sd_json_dispatch_field fields[] = {
+#define FIELD(name, size, member, flags)                                                           \
+	{ name, _SD_JSON_VARIANT_TYPE_INVALID, dispatch_uint##size,                                \
+	  offsetof(struct registration, member), flags }
+#define NEEDED (SD_JSON_MANDATORY | SD_JSON_REFUSE_NULL)
+		FIELD("zcrxId", 32, zcrx_id, NEEDED),
+		FIELD("refillEntries", 32, refill_entries, NEEDED),
+		FIELD("refillSize", 64, refill_size, NEEDED),
+		FIELD("refillMapOffset", 64, refill_map_offset, NEEDED),
+		FIELD("headOffset", 32, head_offset, NEEDED),
+		FIELD("tailOffset", 32, tail_offset, NEEDED),
+		FIELD("entriesOffset", 32, entries_offset, NEEDED),
+		FIELD("statsOffset", 64, stats_offset, SD_JSON_NULLABLE),
+		FIELD("areaToken", 64, area_token, NEEDED),
+		FIELD("receiveBufferLength", 32, buffer_length, NEEDED),
+		FIELD("napiId", 32, napi_id, SD_JSON_NULLABLE),
+#undef FIELD
+#undef NEEDED
+		{}
+	};
+	struct registration g = {};
+	int r;
+
+	r = sd_json_dispatch(reply, fields, SD_JSON_ALLOW_EXTENSIONS, &g);
+	if (r < 0)
+		return -EBADMSG;
+	*ret = g;
+	return 0;
+}
+
+static bool fits(uint64_t size, uint64_t offset, uint64_t length, uint64_t alignment)
+{
+	return offset % alignment == 0 && length <= size && offset <= size - length;
+}
+
+/* Maps what the kernel made. A daemon that lies could not do worse than confuse us: every offset is
+ * checked against the mapping. */
+static int map_region(struct zcrx_pool *p)
+{
+	struct registration *g = &p->registration;
+	char *base;
+
+	if (!fits(g->refill_size, g->head_offset, sizeof(uint32_t), sizeof(uint32_t)) ||
+	    !fits(g->refill_size, g->tail_offset, sizeof(uint32_t), sizeof(uint32_t)) ||
+	    !fits(g->refill_size, g->entries_offset,
+		  (uint64_t)g->refill_entries * sizeof(struct zc_rqe), sizeof(uint64_t)) ||
+	    (g->stats_offset > 0 &&
+	     !fits(g->refill_size, g->stats_offset, sizeof(struct zc_stats), sizeof(uint64_t))))
+		return client_bad_reply(p->lease->client, "register the queue");
+	base = mmap(NULL, g->refill_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+		    p->ring_fd, (off_t)g->refill_map_offset);
+	if (base == MAP_FAILED)
+		return client_fail(p->lease->client, -errno,
+				   "Cannot map the refill ring (%llu bytes): %s.",
+				   (unsigned long long)g->refill_size, strerror(errno));
+	p->region = base;
+	p->stats = g->stats_offset > 0 ? (struct zc_stats *)(base + g->stats_offset) : NULL;
+	return refill_init(&p->refill, (uint32_t *)(base + g->head_offset),
+			   (uint32_t *)(base + g->tail_offset),
+			   (struct zc_rqe *)(base + g->entries_offset), g->refill_entries,
+			   (uint32_t)(p->area_size / p->buffer_length), g->buffer_length,
+			   g->area_token);
+}
+
+/* One for each page: a large buffer has many packets, and the kernel wants each of them back. */
+static uint32_t entries_for(const struct zcrx_pool *p)
+{
+	uint32_t n = refill_entries_for(p->area_size / pool_page_size());
+
+	return n > 0 ? n : ZC_MAX_ENTRIES;
+}
+
+static int call_register(struct zcrx_pool *p, int ring_fd)
+{
+	sd_json_variant *parameters = NULL, *reply = NULL;
+	struct zcrx_lease *l = p->lease;
+	int handle, area, r;
+
+	handle = lease_push_handle(l);
+	if (handle < 0)
+		return handle;
+	area = client_push_fd(l->client, p->area_fd);
+	if (area < 0)
+		return area;
+	r = sd_json_buildo(
+		&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", l->id),
+		SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", handle),
+		SD_JSON_BUILD_PAIR_UNSIGNED("queue", p->index),
+		SD_JSON_BUILD_PAIR_INTEGER("ring", ring_fd),
+		SD_JSON_BUILD_PAIR_INTEGER("areaFileDescriptor", area),
+		SD_JSON_BUILD_PAIR_UNSIGNED("areaSize", p->area_size),
+		SD_JSON_BUILD_PAIR_UNSIGNED("refillEntries", entries_for(p)),
+		SD_JSON_BUILD_PAIR_CONDITION(p->buffer_length != pool_page_size(),
+					     "receiveBufferLength",
+					     SD_JSON_BUILD_UNSIGNED(p->buffer_length)));
+	r = client_call(l->client, "register the queue", ZCRX_METHOD("Register"), r, parameters,
+			&reply);
+	if (r < 0)
+		return r;
+	r = parse_registration(reply, &p->registration);
+	if (r < 0 || p->registration.buffer_length != p->buffer_length)
+		return client_bad_reply(l->client, "register the queue");
+	return 0;
+}
+
+/* A duplicate, so that what is later done to the number does not reach another's ring. */
+static int keep_ring(struct zcrx_pool *p, int ring_fd)
+{
+	p->ring_fd = fcntl(ring_fd, F_DUPFD_CLOEXEC, 3);
+	if (p->ring_fd >= 0)
+		return 0;
+	return client_fail(p->lease->client, -errno, "Cannot duplicate the descriptor %d of the ring: %s.",
+			   ring_fd, strerror(errno));
+}
+
+int zcrx_pool_register(struct zcrx_pool *pool, int ring_fd)
+{
+	uint64_t n_buffers = 0;
+	int r;
+
+	if (!pool || ring_fd < 0)
+		return -EINVAL;
+	if (pool->registered)
+		return -EBUSY;
+	r = pool_settle_sizes(pool, &n_buffers);
+	if (r >= 0)
+		r = keep_ring(pool, ring_fd);
+	if (r >= 0)
+		r = make_area(pool);
+	if (r >= 0)
+		r = call_register(pool, ring_fd);
+	if (r >= 0)
+		r = map_region(pool);
+	if (r < 0) {
+		pool_reset(pool);
+		return r;
+	}
+	pool->registered = true;
+	__atomic_store_n(&pool->lease->napi_ids[pool->index], pool->registration.napi_id, __ATOMIC_RELAXED);
+	return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The lower layer: the buffers of one leased queue, on whatever ring they were registered. pool.c is the
+ * pool as an object, pool-register.c brings it to life, span.c is the data path, refill.c the arithmetic of
+ * the latter. A ring is its descriptor here: there is no liburing, no loop, no socket and no thread.
+ */
+#pragma once
+
+#include "internal.h"
+#include "refill.h"
+
+/* What Register answers: how to find everything in the mapping of the refill ring. */
+struct registration {
+	uint32_t zcrx_id;
+	uint32_t refill_entries;
+	uint64_t refill_size;
+	uint64_t refill_map_offset;
+	uint32_t head_offset;
+	uint32_t tail_offset;
+	uint32_t entries_offset;
+	uint64_t stats_offset; /* 0: no statistics */
+	uint64_t area_token;
+	uint32_t buffer_length;
+	uint32_t napi_id;
+};
+
+struct zcrx_pool {
+	unsigned int refs; /* the application's */
+	uint64_t users;	   /* references to spans, and one for the application's together: atomic */
+	struct zcrx_lease *lease;
+	unsigned int index;
+
+	size_t area_size;
+	size_t buffer_length;
+	bool huge_pages;
+
+	bool registered;
+	bool no_flush; /* the kernel cannot flush the refill ring */
+	int ring_fd;   /* a duplicate */
+	int area_fd;
+	void *area;
+	void *region; /* refill ring and statistics */
+	struct registration registration;
+	struct refill refill;
+	const struct zc_stats *stats;
+};
+
+/* pool.c. Undoes what pool-register.c did, when that failed or is not needed any more. */
+void pool_reset(struct zcrx_pool *p);
+void pool_free(struct zcrx_pool *p);
+size_t pool_page_size(void);
+/* References to spans that the application has. */
+uint64_t pool_spans_out(const struct zcrx_pool *p);
+/* Takes its spans from an application that has no way to return them. */
+void pool_forget_spans(struct zcrx_pool *p);
+
+/* pool-register.c: how many buffers it will be; rounds the sizes. */
+int pool_settle_sizes(struct zcrx_pool *p, uint64_t *ret_buffers);
+
+/* ring-call.c: io_uring_register(2). */
+int ring_register(int ring_fd, unsigned int op, void *arg, unsigned int n_args);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The data path of a pool: completions to spans, spans back to the NIC, and what to do when a receive
+ * has ended. zcrx_pool_take(), _next() and _flush() belong to the thread that has the ring, the others to
+ * any; what keeps them apart is in refill.c. None talks to zcrxd, or touches the client's account of errors.
+ *
+ * A receive ends early for two reasons that are nobody's fault. -ENOSPC: the completion queue was
+ * full; it is armed again once that is drained. -ENOMEM: the kernel had to copy and found no free
+ * buffer. It takes what is on the refill ring only for the NIC, so where the NIC does not ask (the
+ * lease is gone, or the flow is not steered to the queue) the ring must be flushed first. If there
+ * is nothing to flush, the buffers are in the application's, the NIC's or a socket's hands, and a
+ * timer or the next returned buffer tries again.
+ *
+ * And a receive can miss that there is more. A request that has 128 wake-ups of its socket before it gets to
+ * run notes further ones in a flag, and io_poll_check_events() ends its loop without a look at that (seen on
+ * Linux 7.2): if they were the last ones, the data stays in the socket. Hence zcrx_pool_nudge().
+ */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "pool.h"
+
+/* The memory goes with the last span, and the pool with it. */
+static void drop_users(struct zcrx_pool *p, uint64_t n)
+{
+	if (n > 0 && __atomic_sub_fetch(&p->users, n, __ATOMIC_ACQ_REL) == 0)
+		pool_free(p);
+}
+
+static void add_user(struct zcrx_pool *p)
+{
+	__atomic_add_fetch(&p->users, 1, __ATOMIC_RELAXED);
+}
+
+int zcrx_pool_take(struct zcrx_pool *pool, const void *cqe, struct zcrx_span *ret)
+{
+	const struct zc_cqe *c = cqe;
+	uint64_t offset;
+	int r;
+
+	if (!pool || !cqe || !ret)
+		return -EINVAL;
+	if (!pool->registered)
+		return -EBADFD;
+	if (!(c->flags & ZC_CQE_F_MORE))
+		return 0;
+	if (c->result <= 0)
+		return -EBADMSG;
+	/* First: from the moment that it is out, somebody may return it, if only by mistake. */
+	add_user(pool);
+	r = refill_take(&pool->refill, c->off, (uint32_t)c->result, &offset);
+	if (r < 0) {
+		drop_users(pool, 1);
+		return r;
+	}
+	*ret = (struct zcrx_span) {
+		.data = (char *)pool->area + offset,
+		.length = (size_t)c->result,
+		.offset = offset,
+	};
+	return 1;
+}
+
+static uint64_t offset_of(const struct zcrx_pool *p, const void *data)
+{
+	return (uintptr_t)data - (uintptr_t)p->area;
+}
+
+int zcrx_pool_return_many(struct zcrx_pool *pool, const void *const *data, size_t n)
+{
+	uint64_t given = 0;
+
+	if (!pool || (!data && n > 0))
+		return -EINVAL;
+	if (!pool->registered)
+		return -EBADFD;
+	for (size_t i = 0; i < n; i++)
+		if (refill_give(&pool->refill, offset_of(pool, data[i])) == 0)
+			given++;
+	if (given > 0)
+		refill_settle(&pool->refill);
+	drop_users(pool, given);
+	return given == n ? 0 : -EINVAL;
+}
+
+int zcrx_pool_return(struct zcrx_pool *pool, const void *data)
+{
+	return zcrx_pool_return_many(pool, &data, 1);
+}
+
+int zcrx_pool_hold(struct zcrx_pool *pool, const void *data)
+{
+	int r;
+
+	if (!pool)
+		return -EINVAL;
+	if (!pool->registered)
+		return -EBADFD;
+	add_user(pool);
+	r = refill_hold(&pool->refill, offset_of(pool, data));
+	if (r < 0)
+		drop_users(pool, 1);
+	return r;
+}
+
+enum zcrx_next zcrx_pool_next(struct zcrx_pool *pool, int result)
+{
+	switch (result) {
+	case 0:
+		return ZCRX_NEXT_END;
+	case -ENOSPC:
+	case -EAGAIN:
+	case -EINTR:
+		return ZCRX_NEXT_ARM;
+	case -ENOMEM:
+		if (!pool || !pool->registered)
+			return ZCRX_NEXT_ERROR;
+		refill_settle(&pool->refill);
+		return !pool->no_flush && refill_queued(&pool->refill) > 0 ? ZCRX_NEXT_FLUSH : ZCRX_NEXT_WAIT;
+	default:
+		return ZCRX_NEXT_ERROR;
+	}
+}
+
+int zcrx_pool_flush(struct zcrx_pool *pool)
+{
+	struct zc_ctrl ctrl = { .op = ZC_CTRL_FLUSH_RQ };
+	int r;
+
+	if (!pool)
+		return -EINVAL;
+	if (!pool->registered)
+		return -EBADFD;
+	if (pool->no_flush)
+		return -EOPNOTSUPP;
+	refill_settle(&pool->refill);
+	if (refill_queued(&pool->refill) == 0)
+		return 0;
+	ctrl.zcrx_id = pool->registration.zcrx_id;
+	r = ring_register(pool->ring_fd, ZC_REGISTER_CTRL, &ctrl, 0);
+	if (r == -EINVAL || r == -EOPNOTSUPP) {
+		pool->no_flush = true; /* before 6.19 */
+		return -EOPNOTSUPP;
+	}
+	if (r < 0)
+		return r;
+	refill_settle(&pool->refill);
+	return 1;
+}
+
+/* To set its low-water mark wakes whoever waits for a socket that has something, and does nothing else
+ * if the mark is the one that it has. */
+int zcrx_pool_nudge(int socket)
+{
+	socklen_t size = sizeof(int);
+	int mark;
+
+	if (getsockopt(socket, SOL_SOCKET, SO_RCVLOWAT, &mark, &size) < 0 ||
+	    setsockopt(socket, SOL_SOCKET, SO_RCVLOWAT, &mark, size) < 0)
+		return -errno;
+	return 0;
+}
