@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The lower layer of the library, by the example that has everything on a ring of its own: connections are
+accepted, received from and written to files there."""
+
+import contextlib
+import random
+
+import machine
+import pytest
+from machine import HOST4
+from simnic import counted
+
+SENDER = """
+import random, select, socket, sys
+host, port, n, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+left = {}
+for i in range(n):
+    s = socket.create_connection((host, port))
+    data = i.to_bytes(4, "little") + random.Random(i).randbytes(size + 1000 * i)
+    s.setblocking(False)
+    left[s] = memoryview(data)
+while left:
+    for s in select.select([], list(left), [])[1]:
+        left[s] = left[s][s.send(left[s][:65536]):]
+        if not left[s]:
+            s.close()
+            del left[s]
+"""
+
+
+def send(host, port, n, size, peer):
+    """So many connections at once; each says its number, and what follows from that."""
+    return machine.Program("python3", "-c", SENDER, host, str(port), str(n), str(size), peer=peer)
+
+
+def check(directory, n, size):
+    """Every byte of every connection; how many there were."""
+    found, total = set(), 0
+    for i in range(n):
+        data = (directory / str(i)).read_bytes()
+        number = int.from_bytes(data[:4], "little")
+        assert data[4:] == random.Random(number).randbytes(size + 1000 * number), (i, number, len(data))
+        found.add(number)
+        total += len(data)
+    assert found == set(range(n))
+    return total
+
+
+@contextlib.contextmanager
+def storing(directory, n, interface="zc0"):
+    example = machine.with_sanitizers("zcrxperf").replace(
+        "tools/zcrxperf/zcrxperf", "libzcrx-client/zcrx-ring-example")
+    directory.mkdir(mode=0o777)
+    directory.chmod(0o777)
+    with machine.Program("env", f"INTERFACE={interface}", example, "9001", str(directory), str(n),
+                         user="alice") as program:
+        program.wait_for("^listening$")
+        yield program
+
+
+@pytest.fixture
+def directory(tmp_path_factory):
+    """Where alice may write, too."""
+    base = tmp_path_factory.mktemp("pool")
+    for parent in (base, *base.parents[:2]):
+        parent.chmod(0o755)
+    return base / "files"
+
+
+def test_files_of_many_connections_on_one_ring(directory):
+    machine.configure(machine.config())
+    n, size = 64, 100_000
+    with counted() as grown, storing(directory, n) as receiving:
+        queue, = machine.lease_of(receiving.pid)["hardwareQueues"]
+        with send(HOST4, 9001, n, size, peer=True) as sending:
+            assert sending.finish() == 0, sending.said
+        assert receiving.finish() == 0, receiving.said
+    total = check(directory, n, size)
+    assert "\n0 bytes were copied\n" in receiving.said["stdout"]
+    machine.assert_counted(grown, queue, total)
+    assert machine.is_clean() and not machine.leases()
+
+
+def test_files_over_loopback(directory):
+    """Without a NIC everything is copied, and the ring is flushed by the program when it is told to."""
+    machine.configure(machine.config(policy=machine.POLICY.replace("[zc0]", "[zc0, software]"))
+                      + "software:\n  queues: 2\n")
+    n, size = 8, 4_000_000  # the area goes round twice
+    with storing(directory, n, "software") as receiving:
+        with send("127.0.0.1", 9001, n, size, peer=False) as sending:
+            assert sending.finish() == 0, sending.said
+        assert receiving.finish() == 0, receiving.said
+    total = check(directory, n, size)
+    assert f"\n{total} bytes were copied\n" in receiving.said["stdout"]
+
+
+def test_the_lease_ends_and_the_ring_goes_on(directory):
+    machine.configure(machine.config())
+    n, size = 4, 8_000_000
+    with storing(directory, n) as receiving:
+        lease = machine.lease_of(receiving.pid)
+        with send(HOST4, 9001, n, size, peer=True) as sending:
+            machine.until(lambda: sum(f.stat().st_size for f in directory.iterdir()) > size)
+            machine.ctl("revoke", lease["leaseId"])
+            assert sending.finish() == 0, sending.said
+        assert receiving.finish() == 0, receiving.said
+    check(directory, n, size)
+    assert "The lease has ended: " in receiving.said["stderr"]
+    assert "\n0 bytes were copied\n" not in receiving.said["stdout"]
