@@ -5,6 +5,7 @@
  * be closed while other threads still read what came through it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "pool.h"
@@ -41,6 +42,7 @@ int zcrx_pool_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_pool
 	p->index = index;
 	p->ring_fd = -EBADF;
 	p->area_fd = -EBADF;
+	p->given_fd = -EBADF;
 	p->area_size = DEFAULT_AREA_SIZE;
 	p->buffer_length = pool_page_size();
 	*ret = p;
@@ -77,7 +79,7 @@ static void leave_ring(struct zcrx_pool *p)
 
 static void free_area(struct zcrx_pool *p)
 {
-	if (p->area)
+	if (p->area && p->area != p->given_data)
 		munmap(p->area, p->area_size);
 	p->area = NULL;
 	refill_done(&p->refill);
@@ -100,6 +102,7 @@ struct zcrx_pool *zcrx_pool_unref(struct zcrx_pool *pool)
 	if (!pool || !count_down(&pool->refs))
 		return NULL;
 	leave_ring(pool);
+	drop_fd(&pool->given_fd);
 	zcrx_lease_unref(pool->lease);
 	pool->lease = NULL;
 	if (__atomic_sub_fetch(&pool->users, 1, __ATOMIC_ACQ_REL) == 0)
@@ -124,7 +127,30 @@ int zcrx_pool_set_area_size(struct zcrx_pool *pool, size_t bytes)
 		return -EINVAL;
 	if (pool->registered)
 		return -EBUSY;
+	drop_fd(&pool->given_fd);
+	pool->given_data = NULL;
 	pool->area_size = bytes;
+	return 0;
+}
+
+int zcrx_pool_set_area(struct zcrx_pool *pool, int fd, uint64_t offset, void *data, size_t size)
+{
+	uint64_t beyond_page = pool_page_size() - 1;
+	int copy;
+
+	if (!pool || size == 0 || size > SIZE_MAX / 2 || offset > (uint64_t)INT64_MAX - size ||
+	    ((offset | size | (uintptr_t)data) & beyond_page))
+		return -EINVAL;
+	if (pool->registered)
+		return -EBUSY;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		return -errno;
+	drop_fd(&pool->given_fd);
+	pool->given_fd = copy;
+	pool->given_offset = offset;
+	pool->given_data = data;
+	pool->area_size = size;
 	return 0;
 }
 

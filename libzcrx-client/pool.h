@@ -33,6 +33,9 @@ struct zcrx_pool {
 	size_t area_size;
 	size_t buffer_length;
 	bool huge_pages;
+	int given_fd; /* the application's own area, if not -EBADF: where it is, */
+	uint64_t given_offset;
+	void *given_data; /* and where it is mapped, if it is */
 
 	bool registered;
 	bool no_flush; /* the kernel cannot flush the refill ring */

@@ -298,6 +298,12 @@ int zcrx_pool_set_area_size(struct zcrx_pool *pool, size_t bytes);
 int zcrx_pool_set_buffer_length(struct zcrx_pool *pool, size_t bytes);
 int zcrx_pool_set_huge_pages(struct zcrx_pool *pool, int huge);
 
+/* An area of the caller's own instead: `size` bytes from `offset` on of the memfd `fd`, which must be sealed
+ * against shrinking, and may be of huge pages. `data` is where the caller has mapped it, shared and writable,
+ * and leaves it until every span is returned; NULL for the pool to map it. All in whole pages. What was set
+ * last counts, this or zcrx_pool_set_area_size(). Since: 0.2 */
+int zcrx_pool_set_area(struct zcrx_pool *pool, int fd, uint64_t offset, void *data, size_t size);
+
 /* The `flags` of struct io_uring_params that the ring needs: R_DISABLED, SINGLE_ISSUER, DEFER_TASKRUN and
  * CQE32. Any others may be added, and CQE_MIXED may stand for CQE32. Since: 0.2 */
 unsigned int zcrx_pool_get_ring_flags(void);
@@ -313,7 +319,8 @@ uint32_t zcrx_pool_get_id(struct zcrx_pool *pool);
 
 /* Where the spans of a registered pool lie; for what wants to know that beforehand, such as
  * io_uring_register_buffers(3), or reads from a descriptor, such as sendfile(2). The descriptor is the pool's,
- * and a span is at its `offset` in it. Any of the pointers may be NULL. Since: 0.2 */
+ * and a span is at its `offset` in it, behind that of zcrx_pool_set_area(). Any of the pointers may be NULL.
+ * Since: 0.2 */
 int zcrx_pool_get_area(struct zcrx_pool *pool, void **ret_data, size_t *ret_size, int *ret_fd);
 
 /* A piece of payload: `length` bytes at `data`, which is at `offset` of the area. Since: 0.2 */

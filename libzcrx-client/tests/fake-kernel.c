@@ -68,6 +68,7 @@ struct zcrx_pool *kernel_new_pool(void)
 		.registered = true,
 		.ring_fd = -EBADF,
 		.area_fd = -EBADF,
+		.given_fd = -EBADF,
 		.area = k->area,
 		.registration = { .zcrx_id = ZCRX_ID },
 	};
