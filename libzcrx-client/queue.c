@@ -47,6 +47,7 @@ void queue_close(struct zcrx_queue *q)
 		io_uring_queue_exit(&q->ring);
 	while (q->streams)
 		stream_destroy(q->streams);
+	table_done(&q->table);
 	q->ring = (struct io_uring) {};
 }
 

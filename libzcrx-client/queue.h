@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The upper layer: a queue is a ring of the library's own with a pool on it. queue.c is the queue as an
- * object, register.c makes its ring, stream.c and receive.c are the data path.
+ * object, register.c makes its ring, stream.c and receive.c are the data path, table.c finds streams.
  */
 #pragma once
 
@@ -9,6 +9,18 @@
 
 #include "internal.h"
 #include "pool.h"
+
+struct stream_slot {
+	struct zcrx_stream *stream; /* NULL: free */
+	uint32_t serial;
+	uint32_t next; /* free one; as many as there are slots: none */
+};
+
+struct stream_table {
+	struct stream_slot *slots;
+	uint32_t n_slots;
+	uint32_t free;
+};
 
 struct zcrx_queue {
 	unsigned int refs;
@@ -23,6 +35,7 @@ struct zcrx_queue {
 	int event_fd; /* made when the application wants to poll */
 
 	struct zcrx_stream *streams;
+	struct stream_table table;
 	unsigned int n_paused; /* streams to be armed again */
 	bool starved;	       /* one of them found no buffer, and none has come since; atomic */
 	bool retry_armed;      /* a timer will end that */
@@ -44,6 +57,7 @@ struct zcrx_stream {
 	struct zcrx_stream *next;
 	int socket;
 	void *userdata;
+	uint64_t tag; /* user_data of its requests */
 	enum stream_state state;
 	bool freed;	       /* by the application; goes when the kernel lets go of it */
 	int error;	       /* what to report when it is over, whatever the kernel says */
@@ -51,7 +65,7 @@ struct zcrx_stream {
 	unsigned int pieces;   /* since it was nudged */
 };
 
-/* Completions of the library's own. Streams are named by their address, whose low bits are free. */
+/* Completions of the library's own. Those of streams have a serial number in the upper half. */
 #define OURS	    (UINT64_C(1) << 63)
 #define TAG_IGNORED (OURS | 0)
 #define TAG_LEASE   (OURS | 1)
@@ -60,6 +74,12 @@ struct zcrx_stream {
 
 /* queue.c. Frees what register.c made; for a queue that failed to register, or is not needed. */
 void queue_close(struct zcrx_queue *q);
+
+/* table.c. table_add() gives the stream its tag; NULL for a tag of none. */
+int table_add(struct stream_table *t, struct zcrx_stream *s);
+struct zcrx_stream *table_find(const struct stream_table *t, uint64_t tag);
+void table_remove(struct stream_table *t, struct zcrx_stream *s);
+void table_done(struct stream_table *t);
 
 /* stream.c. queue_enable() makes the ring the calling thread's, once. stream_destroy() is only for
  * a stream whose request is over, or whose ring is gone. */

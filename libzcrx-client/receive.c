@@ -107,20 +107,23 @@ static int data_arrived(struct zcrx_stream *s, const struct io_uring_cqe *cqe)
 	return 1;
 }
 
+/* Of the application's own requests; whatever their user_data, or liburing's, may be. */
+static int own_completion(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
+{
+	struct zcrx_event *e = new_event(q, ZCRX_EVENT_COMPLETION, NULL);
+
+	e->user_data = cqe->user_data;
+	e->result = cqe->res;
+	e->flags = cqe->flags;
+	return 1;
+}
+
 /* 1 if q->event is to be delivered. */
 static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 {
 	uint64_t tag = cqe->user_data;
 	struct zcrx_stream *s;
 
-	if (!(tag & OURS)) {
-		struct zcrx_event *e = new_event(q, ZCRX_EVENT_COMPLETION, NULL);
-
-		e->user_data = tag;
-		e->result = cqe->res;
-		e->flags = cqe->flags;
-		return 1;
-	}
 	if (tag == TAG_LEASE) {
 		struct zcrx_event *e = new_event(q, ZCRX_EVENT_LEASE_GONE, NULL);
 
@@ -132,9 +135,11 @@ static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 		q->retry_armed = false;
 		set_starved(q, false);
 	}
-	if (tag <= MAX_TAG)
+	if (tag >= OURS && tag <= MAX_TAG)
 		return 0;
-	s = (struct zcrx_stream *)(uintptr_t)(tag & ~OURS);
+	s = table_find(&q->table, tag);
+	if (!s)
+		return own_completion(q, cqe);
 	return cqe->flags & IORING_CQE_F_MORE ? data_arrived(s, cqe) : finish(s, cqe->res);
 }
 

@@ -53,7 +53,7 @@ int stream_arm(struct zcrx_stream *s)
 	io_uring_prep_rw(ZC_OP_RECV, sqe, s->socket, NULL, 0, 0);
 	sqe->ioprio = IORING_RECV_MULTISHOT;
 	sqe->file_index = zcrx_pool_get_id(q->pool);
-	io_uring_sqe_set_data64(sqe, OURS | (uint64_t)(uintptr_t)s);
+	io_uring_sqe_set_data64(sqe, s->tag);
 	s->state = STREAM_ARMED;
 	return 0;
 }
@@ -70,8 +70,33 @@ void stream_destroy(struct zcrx_stream *s)
 		s->next->previous = s->previous;
 	if (s->state == STREAM_PAUSED)
 		q->n_paused--;
+	table_remove(&q->table, s);
 	close(s->socket);
 	free(s);
+}
+
+static int new_stream(struct zcrx_queue *q, int socket, void *userdata, struct zcrx_stream **ret)
+{
+	struct zcrx_stream *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->userdata = userdata;
+	s->socket = fcntl(socket, F_DUPFD_CLOEXEC, 3);
+	r = s->socket < 0 ? -errno : table_add(&q->table, s);
+	if (r < 0) {
+		closep(&s->socket);
+		free(s);
+		return r;
+	}
+	s->queue = zcrx_queue_ref(q);
+	s->next = q->streams;
+	if (s->next)
+		s->next->previous = s;
+	q->streams = s;
+	*ret = s;
+	return 0;
 }
 
 int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
@@ -85,21 +110,9 @@ int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
 	r = queue_enable(queue);
 	if (r < 0)
 		return r;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	s->userdata = userdata;
-	s->socket = fcntl(socket, F_DUPFD_CLOEXEC, 3);
-	if (s->socket < 0) {
-		r = -errno;
-		free(s);
+	r = new_stream(queue, socket, userdata, &s);
+	if (r < 0)
 		return r;
-	}
-	s->queue = zcrx_queue_ref(queue);
-	s->next = queue->streams;
-	if (s->next)
-		s->next->previous = s;
-	queue->streams = s;
 	r = stream_arm(s);
 	if (r < 0) {
 		s->state = STREAM_ENDED;
@@ -117,7 +130,7 @@ void stream_cancel(struct zcrx_stream *s)
 
 	if (!sqe)
 		return;
-	io_uring_prep_cancel64(sqe, OURS | (uint64_t)(uintptr_t)s, 0);
+	io_uring_prep_cancel64(sqe, s->tag, 0);
 	io_uring_sqe_set_data64(sqe, TAG_IGNORED);
 	(void)io_uring_submit(&s->queue->ring);
 }

@@ -263,7 +263,7 @@ int zcrx_queue_return(struct zcrx_queue *queue, const void *data);
 int zcrx_queue_get_fd(struct zcrx_queue *queue);
 
 /* The queue's ring, for requests of the caller's own, which complete as ZCRX_EVENT_COMPLETION. Any
- * user_data below 1 << 63 may be used. zcrx_queue_wait() submits; leave the completion side alone.
+ * user_data below 1 << 63 may be used, and ~0. zcrx_queue_wait() submits; leave the completion side alone.
  * NULL before zcrx_queue_register(). Since: 0.1 */
 struct io_uring *zcrx_queue_get_ring(struct zcrx_queue *queue);
 

@@ -102,7 +102,12 @@ int kernel_setup(void **state)
 		.enabled = true,
 	};
 	r = &k->queue.ring;
-	*r = (struct io_uring) { .flags = IORING_SETUP_CQE32, .ring_fd = -1, .enter_ring_fd = -1 };
+	*r = (struct io_uring) {
+		.flags = IORING_SETUP_CQE32,
+		.features = IORING_FEAT_EXT_ARG, /* liburing has no timeouts of its own then */
+		.ring_fd = -1,
+		.enter_ring_fd = -1,
+	};
 	r->sq.khead = &k->sq_head;
 	r->sq.ktail = &k->sq_tail;
 	r->sq.kflags = &k->sq_flags;
@@ -125,6 +130,7 @@ int kernel_teardown(void **state)
 	assert_null(k->queue.streams);
 	assert_int_equal(k->queue.refs, 1);
 	drop_pool();
+	table_done(&k->queue.table);
 	assert_int_equal(k->lease.refs, 1);
 	free(k);
 	return 0;

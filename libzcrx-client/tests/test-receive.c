@@ -136,6 +136,56 @@ static void test_own_completions(void **state)
 	nothing();
 }
 
+/* A number is no pointer: neither liburing's own, nor that of a stream which is gone. */
+static void test_user_data_of_nobody(void **state)
+{
+	static const uint64_t numbers[] = { UINT64_MAX, UINT64_MAX - 1, UINT64_MAX << 32, MAX_TAG + 1,
+					    OURS | 0x1000, OURS | UINT64_C(1) << 32 | 99 };
+	const struct zcrx_event *e;
+	struct zcrx_stream *s, *other;
+	uint64_t tag, next_tag;
+
+	(void)state;
+	tag = start(NULL, &s);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		post(numbers[i], -ETIME, IORING_CQE_F_MORE, 0);
+		e = next();
+		assert_int_equal(e->type, ZCRX_EVENT_COMPLETION);
+		assert_true(e->user_data == numbers[i]);
+		assert_int_equal(e->result, -ETIME);
+	}
+	end(tag, s);
+	next_tag = start(NULL, &other);
+	assert_true(next_tag != tag);
+	post(tag, 0, 0, 0);
+	assert_int_equal(next()->type, ZCRX_EVENT_COMPLETION);
+	end(next_tag, other);
+}
+
+/* Streams come and go in any order, and more of them than the table had room for. */
+static void test_many_streams(void **state)
+{
+	struct zcrx_stream *streams[100];
+	uint64_t tags[100];
+
+	(void)state;
+	for (unsigned int round = 0; round < 3; round++) {
+		for (unsigned int i = 0; i < ARRAY_SIZE(streams); i++) {
+			tags[i] = start(&streams[i], &streams[i]);
+			for (unsigned int j = 0; j < i; j++)
+				assert_true(tags[j] != tags[i]);
+		}
+		for (unsigned int i = 0; i < ARRAY_SIZE(streams); i++) {
+			unsigned int which = (i * 37 + round) % ARRAY_SIZE(streams);
+
+			post(tags[which], 0, 0, 0);
+			assert_ptr_equal(next()->userdata, &streams[which]);
+			zcrx_stream_free(streams[which]);
+		}
+	}
+	assert_int_equal(k->queue.table.n_slots, 128);
+}
+
 static void test_lease_gone(void **state)
 {
 	const struct zcrx_event *e;
@@ -380,6 +430,8 @@ int main(void)
 		TEST(test_data_and_eof),
 		TEST(test_a_missed_wake_up),
 		TEST(test_own_completions),
+		TEST(test_user_data_of_nobody),
+		TEST(test_many_streams),
 		TEST(test_lease_gone),
 		TEST(test_overflow),
 		TEST(test_no_memory_flushes),
