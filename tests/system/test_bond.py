@@ -84,7 +84,8 @@ def enslaved(mode):
     batch(f"link add bond0 type bond mode {mode} miimon 10", "link add dum0 type dummy",
           "address flush dev zc0",
           "link set zc0 down", "link set zc0 master bond0",
-          "link set dum0 down", "link set dum0 master bond0", "link set bond0 up",
+          "link set dum0 down", "link set dum0 master bond0",
+          "link set bond0 addrgenmode none", "link set bond0 up",  # no address that comes later
           f"address add {HOST4}/24 dev bond0", f"address add {HOST6}/64 dev bond0 nodad")
 
 
