@@ -44,6 +44,17 @@ int end_read(int handle, char **reason)
 	return r;
 }
 
+/* Of a lease that its own program has just released. */
+void end_keep(struct zcrx_lease *l)
+{
+	free(l->end_reason);
+	l->end_reason = NULL;
+	if (end_read(l->handle, &l->end_reason) != -EPIPE)
+		return;
+	free(l->end_reason);
+	l->end_reason = strdup("it was released");
+}
+
 int zcrx_lease_get_end_reason(struct zcrx_lease *lease, const char **ret_reason)
 {
 	int r;

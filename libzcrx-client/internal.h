@@ -81,4 +81,6 @@ int lease_check_index(struct zcrx_lease *l, unsigned int index);
 
 /* end-reason.c: the error that zcrx_lease_get_end_reason() gives; *reason is set if it was NULL. */
 int end_read(int handle, char **reason);
+/* Reads it before the handle is closed. */
+void end_keep(struct zcrx_lease *l);
 

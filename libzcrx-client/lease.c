@@ -408,6 +408,7 @@ int zcrx_lease_release(struct zcrx_lease *lease)
 			NULL);
 	if (r < 0)
 		return r;
+	end_keep(lease);
 	close(TAKE_FD(lease->handle));
 	return 0;
 }

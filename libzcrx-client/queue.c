@@ -29,6 +29,7 @@ int zcrx_queue_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_que
 	q->lease = zcrx_lease_ref(lease);
 	q->index = index;
 	q->event_fd = -EBADF;
+	q->handle = -EBADF;
 	*ret = q;
 	return 0;
 }
@@ -61,6 +62,7 @@ struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue)
 		pool_forget_spans(queue->pool);
 	zcrx_pool_unref(queue->pool);
 	closep(&queue->event_fd);
+	closep(&queue->handle);
 	free(queue->end_reason);
 	zcrx_lease_unref(queue->lease);
 	free(queue);

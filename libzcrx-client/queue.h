@@ -25,6 +25,7 @@ struct stream_table {
 struct zcrx_queue {
 	unsigned int refs;
 	struct zcrx_lease *lease;
+	int handle; /* a duplicate of the lease's, which is another thread's to close */
 	unsigned int index;
 	struct zcrx_pool *pool;
 	unsigned int completions;

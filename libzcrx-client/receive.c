@@ -127,7 +127,7 @@ static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 	if (tag == TAG_LEASE) {
 		struct zcrx_event *e = new_event(q, ZCRX_EVENT_LEASE_GONE, NULL);
 
-		e->error = end_read(q->lease ? q->lease->handle : -EBADF, &q->end_reason);
+		e->error = end_read(q->handle, &q->end_reason);
 		e->message = q->end_reason ? q->end_reason : "";
 		return 1;
 	}

@@ -4,6 +4,7 @@
  * for each queue; the data path is receive.c's.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include "queue.h"
@@ -60,6 +61,17 @@ static int make_ring(struct zcrx_queue *q, uint64_t n_buffers)
 					  : "It needs Linux 6.15 or later and some memory.");
 }
 
+/* By which the queue's thread hears of the end of the lease, and reads why. */
+static int keep_handle(struct zcrx_queue *q)
+{
+	if (q->handle >= 0 || q->lease->handle < 0)
+		return 0;
+	q->handle = fcntl(q->lease->handle, F_DUPFD_CLOEXEC, 3);
+	return q->handle >= 0 ? 0
+			      : client_fail(q->lease->client, -errno, "Cannot duplicate the lease's handle: %s.",
+					    strerror(errno));
+}
+
 int zcrx_queue_register(struct zcrx_queue *queue)
 {
 	uint64_t n_buffers = 0;
@@ -72,6 +84,8 @@ int zcrx_queue_register(struct zcrx_queue *queue)
 	r = pool_settle_sizes(queue->pool, &n_buffers);
 	if (r >= 0)
 		r = make_ring(queue, n_buffers);
+	if (r >= 0)
+		r = keep_handle(queue);
 	if (r >= 0)
 		r = zcrx_pool_register(queue->pool, queue->ring.ring_fd);
 	if (r < 0) {

@@ -38,7 +38,7 @@ int queue_enable(struct zcrx_queue *q)
 	sqe = queue_get_sqe(q);
 	if (!sqe)
 		return -EBUSY;
-	io_uring_prep_poll_add(sqe, q->lease->handle, POLLRDHUP);
+	io_uring_prep_poll_add(sqe, q->handle, POLLRDHUP);
 	io_uring_sqe_set_data64(sqe, TAG_LEASE);
 	return 0;
 }

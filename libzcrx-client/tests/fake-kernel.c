@@ -98,6 +98,7 @@ int kernel_setup(void **state)
 		.lease = &k->lease,
 		.pool = k->pool,
 		.event_fd = -EBADF,
+		.handle = -EBADF,
 		.registered = true,
 		.enabled = true,
 	};

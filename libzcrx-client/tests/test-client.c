@@ -136,6 +136,28 @@ static void test_handle(void **state)
 	}
 }
 
+/* Who has released it himself is told so, in zcrxd's words if there are any. */
+static void test_end_after_release(void **state)
+{
+	static const char farewell[] = "{\"end\":\"release\",\"reason\":\"it was released by uid 1000\"}";
+	struct fixture *x = *state;
+	const char *reason = NULL;
+
+	fixture_acquire(x);
+	assert_int_equal(zcrx_lease_release(x->lease), 0);
+	assert_int_equal(zcrx_lease_has_ended(x->lease), 1);
+	assert_int_equal(zcrx_lease_get_end_reason(x->lease, &reason), -ECANCELED);
+	assert_string_equal(reason, "it was released");
+	zcrx_lease_unref(x->lease);
+
+	assert_int_equal(zcrx_lease_new(x->client, &x->lease), 0);
+	fixture_acquire(x);
+	assert_true(send(x->server.handle, farewell, strlen(farewell), 0) > 0);
+	assert_int_equal(zcrx_lease_release(x->lease), 0);
+	assert_int_equal(zcrx_lease_get_end_reason(x->lease, &reason), -ECANCELED);
+	assert_string_equal(reason, "it was released by uid 1000");
+}
+
 /* The last reference closes the handle: that is what ends a lease. */
 static void test_last_reference(void **state)
 {
@@ -426,6 +448,7 @@ int main(void)
 		TEST(test_find_queue),
 		TEST(test_steer_all),
 		TEST(test_handle),
+		TEST(test_end_after_release),
 		TEST(test_last_reference),
 		TEST(test_pool_calls),
 		TEST(test_tune),

@@ -188,16 +188,26 @@ static void test_many_streams(void **state)
 
 static void test_lease_gone(void **state)
 {
+	static const char farewell[] = "{\"end\":\"release\",\"reason\":\"it was released\"}";
 	const struct zcrx_event *e;
+	int pair[2];
 
 	(void)state;
-	post(UINT64_C(1) << 63 | 1, POLLHUP, 0, 0);
-	e = next();
-	assert_int_equal(e->type, ZCRX_EVENT_LEASE_GONE);
-	assert_int_equal(e->error, -EPIPE); /* there is no handle here to read from */
-	assert_non_null(e->message);
-	free(k->queue.end_reason);
-	k->queue.end_reason = NULL;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	k->queue.handle = pair[0];
+	for (unsigned int said = 0; said < 2; said++) {
+		if (said)
+			assert_true(send(pair[1], farewell, strlen(farewell), 0) > 0);
+		post(UINT64_C(1) << 63 | 1, POLLHUP, 0, 0);
+		e = next();
+		assert_int_equal(e->type, ZCRX_EVENT_LEASE_GONE);
+		assert_int_equal(e->error, said ? -ECANCELED : -EPIPE);
+		assert_string_equal(e->message, said ? "it was released" : "zcrxd did not say why");
+		free(k->queue.end_reason);
+		k->queue.end_reason = NULL;
+	}
+	close(pair[0]);
+	close(pair[1]);
 	nothing();
 }
 
