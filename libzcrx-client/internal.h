@@ -39,7 +39,7 @@ struct zcrx_lease {
 
 	char *wanted_interface;
 	char *wanted_name;
-	unsigned int wanted_queues;
+	unsigned int wanted_queues; /* 0: not said */
 	uint64_t time_to_live;
 
 	char *id; /* NULL until acquired */

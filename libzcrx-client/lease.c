@@ -25,7 +25,6 @@ int zcrx_lease_new(struct zcrx_client *client, struct zcrx_lease **ret)
 		return -ENOMEM;
 	l->refs = 1;
 	l->client = zcrx_client_ref(client);
-	l->wanted_queues = 1;
 	l->handle = -EBADF;
 	*ret = l;
 	return 0;
@@ -38,6 +37,17 @@ struct zcrx_lease *zcrx_lease_ref(struct zcrx_lease *lease)
 	return lease;
 }
 
+static void forget_description(struct zcrx_lease *l)
+{
+	free(l->id);
+	free(l->interface);
+	free(l->hardware_queues);
+	free(l->napi_ids);
+	l->id = l->interface = NULL;
+	l->hardware_queues = l->napi_ids = NULL;
+	l->n_queues = 0;
+}
+
 struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease)
 {
 	if (!lease || !count_down(&lease->refs))
@@ -46,13 +56,10 @@ struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease)
 	for (unsigned int i = 0; i < lease->n_flow_ids; i++)
 		free(lease->flow_ids[i]);
 	free(lease->flow_ids);
-	free(lease->hardware_queues);
-	free(lease->napi_ids);
+	forget_description(lease);
 	free(lease->wanted_interface);
 	free(lease->wanted_name);
-	free(lease->interface);
 	free(lease->end_reason);
-	free(lease->id);
 	zcrx_client_unref(lease->client);
 	free(lease);
 	return NULL;
@@ -165,15 +172,11 @@ static int adopt(struct zcrx_lease *l, const char *what, sd_json_variant *reply,
 	return 0;
 }
 
-int zcrx_lease_acquire(struct zcrx_lease *lease)
+static int acquire(struct zcrx_lease *lease)
 {
 	sd_json_variant *parameters = NULL, *reply = NULL;
 	int r;
 
-	if (!lease)
-		return -EINVAL;
-	if (lease->id)
-		return -EBUSY;
 	r = client_begin(lease->client);
 	if (r < 0)
 		return r;
@@ -181,7 +184,7 @@ int zcrx_lease_acquire(struct zcrx_lease *lease)
 		&parameters,
 		SD_JSON_BUILD_PAIR_CONDITION(!!lease->wanted_interface, "interface",
 					     SD_JSON_BUILD_STRING(lease->wanted_interface)),
-		SD_JSON_BUILD_PAIR_UNSIGNED("queues", lease->wanted_queues),
+		SD_JSON_BUILD_PAIR_UNSIGNED("queues", lease->wanted_queues ?: 1),
 		SD_JSON_BUILD_PAIR_CONDITION(!!lease->wanted_name, "name",
 					     SD_JSON_BUILD_STRING(lease->wanted_name)),
 		SD_JSON_BUILD_PAIR_CONDITION(lease->time_to_live > 0, "timeToLiveUSec",
@@ -194,9 +197,9 @@ int zcrx_lease_acquire(struct zcrx_lease *lease)
 }
 
 /* A lease that exists already, from its id. */
-static int look_up(struct zcrx_lease *l, const char *id)
+static int look_up(struct zcrx_lease *l, const char *id, bool *ret_unused)
 {
-	sd_json_variant *parameters = NULL, *reply = NULL;
+	sd_json_variant *parameters = NULL, *reply = NULL, *lease, *state;
 	int r;
 
 	r = client_begin(l->client);
@@ -207,7 +210,11 @@ static int look_up(struct zcrx_lease *l, const char *id)
 			&reply);
 	if (r < 0)
 		return r;
-	r = describe(l, sd_json_variant_by_key(reply, "lease"));
+	lease = sd_json_variant_by_key(reply, "lease");
+	r = describe(l, lease);
+	state = sd_json_variant_by_key(lease, "state");
+	if (ret_unused)
+		*ret_unused = sd_json_variant_is_string(state) && streq(sd_json_variant_string(state), "reserved");
 	return r == -EBADMSG ? client_bad_reply(l->client, "look up a lease") : r;
 }
 
@@ -234,7 +241,7 @@ int zcrx_lease_open(struct zcrx_lease *lease, const char *id)
 	handle = client_take_fd(lease->client, (int)sd_json_variant_unsigned(index));
 	if (handle < 0)
 		return client_bad_reply(lease->client, "open a lease");
-	r = look_up(lease, id);
+	r = look_up(lease, id, NULL);
 	if (r < 0)
 		return r;
 	lease->handle = TAKE_FD(handle);
@@ -271,6 +278,54 @@ static int handle_from_environment(struct zcrx_client *c, const char *text, int 
 	return 0;
 }
 
+/* Whether the lease is what was asked for, and nobody has begun to use it. */
+static bool is_as_wanted(const struct zcrx_lease *l, bool unused)
+{
+	return unused && l->time_to_live == 0 &&
+	       (!l->wanted_interface || streq(l->wanted_interface, l->interface)) &&
+	       (l->wanted_queues == 0 || l->wanted_queues == l->n_queues);
+}
+
+/* As zcrx_lease_inherit(), if what is in the environment fits: 1, or 0 if it does not, is no more, was closed
+ * on the way to here, or is the lease of another part of this process. */
+static int try_inherit(struct zcrx_lease *l)
+{
+	const char *id = secure_getenv("ZCRX_LEASE"), *fd = secure_getenv("ZCRX_LEASE_HANDLE_FD");
+	_cleanup_close_ int handle = -EBADF;
+	bool unused = false;
+	int r;
+
+	if (!id || !fd)
+		return 0;
+	if (handle_from_environment(l->client, fd, &handle) < 0)
+		return 0;
+	r = look_up(l, id, &unused);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	if (!is_as_wanted(l, unused)) {
+		forget_description(l);
+		return 0;
+	}
+	l->handle = TAKE_FD(handle);
+	return 1;
+}
+
+int zcrx_lease_acquire(struct zcrx_lease *lease)
+{
+	int r;
+
+	if (!lease)
+		return -EINVAL;
+	if (lease->id)
+		return -EBUSY;
+	r = try_inherit(lease);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return acquire(lease);
+}
+
 int zcrx_lease_inherit(struct zcrx_lease *lease)
 {
 	const char *id = secure_getenv("ZCRX_LEASE");
@@ -290,7 +345,7 @@ int zcrx_lease_inherit(struct zcrx_lease *lease)
 	r = handle_from_environment(lease->client, fd, &handle);
 	if (r < 0)
 		return r;
-	r = look_up(lease, id);
+	r = look_up(lease, id, NULL);
 	if (r < 0)
 		return r;
 	lease->handle = TAKE_FD(handle);

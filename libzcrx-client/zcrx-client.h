@@ -97,7 +97,9 @@ int zcrx_lease_set_queues(struct zcrx_lease *lease, unsigned int queues);
 int zcrx_lease_set_name(struct zcrx_lease *lease, const char *name);
 int zcrx_lease_set_time_to_live(struct zcrx_lease *lease, uint64_t usec);
 
-/* Leases the queues. -EBUSY: none is free; -EPERM: the policy denies it; -EDQUOT: its limit is
+/* Leases the queues. Under `zcrxctl run` it takes the lease that is in the environment, as
+ * zcrx_lease_inherit(), unless what was set contradicts that (another interface, another number of queues, a time
+ * to live) or somebody uses it already. -EBUSY: none is free; -EPERM: the policy denies it; -EDQUOT: its limit is
  * reached; -ENODEV: no such interface. Since: 0.1 */
 int zcrx_lease_acquire(struct zcrx_lease *lease);
 

@@ -122,6 +122,18 @@ def test_run_hands_the_lease_to_a_program():
     assert result["leaseId"] == lease["leaseId"]
 
 
+def test_run_hands_the_lease_to_a_program_that_knows_nothing_of_it():
+    """zcrx_lease_acquire() finds it: there is one lease, not two."""
+    example = machine.with_sanitizers("zcrxperf").replace(
+        "tools/zcrxperf/zcrxperf", "libzcrx-client/zcrx-receive-example")
+    with machine.Program("zcrxctl", "run", "--name", "job", "--", example, "9001", user="alice") as receiving:
+        until(lambda: [(lease["name"], lease["state"]) for lease in machine.leases()] == [("job", "steered")])
+        with machine.sender(machine.HOST4, 9001, 1 << 20) as sending:
+            assert sending.finish() == 0
+        assert receiving.finish() == 0, receiving.said
+    assert "1048576 bytes received, 0 of them copied" in receiving.said["stdout"]
+
+
 def test_watch():
     with machine.Program("zcrxctl", "--json=short", "watch", user="mallory") as watching:
 
