@@ -13,6 +13,11 @@
 #include "internal.h"
 #include "zcrx-idl.h"
 
+static void client_enter(struct zcrx_client *c)
+{
+	__atomic_store_n(&c->thread, pthread_self(), __ATOMIC_RELAXED);
+}
+
 int zcrx_client_new(struct zcrx_client **ret)
 {
 	struct zcrx_client *c;
@@ -23,6 +28,7 @@ int zcrx_client_new(struct zcrx_client **ret)
 	if (!c)
 		return -ENOMEM;
 	c->refs = 1;
+	client_enter(c);
 	*ret = c;
 	return 0;
 }
@@ -83,6 +89,7 @@ int client_begin(struct zcrx_client *c)
 	sd_varlink *link = NULL;
 	int r;
 
+	client_enter(c);
 	client_clear_error(c);
 	if (c->link && is_hung_up(c))
 		disconnect(c);

@@ -30,6 +30,29 @@ int client_fail(struct zcrx_client *c, int error, const char *format, ...)
 	return error;
 }
 
+static const char *why_not(int error)
+{
+	switch (error) {
+	case -EINVAL:
+		return "what was given makes no sense";
+	case -EBUSY:
+		return "it is acquired or registered already";
+	case -EBADFD:
+		return "it is not acquired or registered yet";
+	case -ERANGE:
+		return "the lease has no such queue";
+	default:
+		return strerror(-error);
+	}
+}
+
+int client_cannot(struct zcrx_client *c, int error, const char *what)
+{
+	if (!pthread_equal(__atomic_load_n(&c->thread, __ATOMIC_RELAXED), pthread_self()))
+		return error;
+	return client_fail(c, error, "Cannot %s: %s.", what, why_not(error));
+}
+
 /* "EBUSY" -> EBUSY; 0 if no errno has that name. */
 static int errno_from_name(const char *name)
 {

@@ -42,6 +42,8 @@ static int add_flow(struct zcrx_lease *l, int queue, int socket, sd_json_variant
 	sd_json_variant *parameters = NULL, *reply = NULL, *ids;
 	int handle, fd = -1, r;
 
+	if (!owned && socket < 0)
+		return client_cannot(l->client, -EINVAL, "add a flow");
 	handle = lease_push_handle(l);
 	if (handle < 0)
 		return handle;
@@ -71,21 +73,21 @@ static int add_flow(struct zcrx_lease *l, int queue, int socket, sd_json_variant
 
 int zcrx_queue_steer_socket(struct zcrx_queue *queue, int socket)
 {
-	if (!queue || socket < 0)
+	if (!queue)
 		return -EINVAL;
 	return add_flow(queue->lease, (int)queue->index, socket, NULL);
 }
 
 int zcrx_pool_steer_socket(struct zcrx_pool *pool, int socket)
 {
-	if (!pool || socket < 0)
+	if (!pool)
 		return -EINVAL;
 	return add_flow(pool->lease, (int)pool->index, socket, NULL);
 }
 
 int zcrx_lease_steer_socket(struct zcrx_lease *lease, int socket)
 {
-	if (!lease || socket < 0)
+	if (!lease)
 		return -EINVAL;
 	return add_flow(lease, ALL_QUEUES, socket, NULL);
 }
@@ -97,7 +99,7 @@ static int steer(struct zcrx_lease *l, int queue, int family, const char *source
 	int r;
 
 	if (family != AF_INET && family != AF_INET6)
-		return -EINVAL;
+		return client_cannot(l->client, -EINVAL, "add a flow");
 	r = sd_json_buildo(
 		&flow, SD_JSON_BUILD_PAIR_STRING("protocol", family == AF_INET ? "tcp4" : "tcp6"),
 		SD_JSON_BUILD_PAIR_CONDITION(!!source, "source", SD_JSON_BUILD_STRING(source)),

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <pthread.h>
 #include <stdbool.h>
 
 #include <systemd/sd-varlink.h>
@@ -31,6 +32,7 @@ struct zcrx_client {
 	sd_varlink *link; /* NULL: to be made again */
 	char *error;
 	char *error_id;
+	pthread_t thread; /* that used it last, and has the account of errors; atomic */
 };
 
 struct zcrx_lease {
@@ -54,8 +56,11 @@ struct zcrx_lease {
 	unsigned int n_flow_ids;
 };
 
-/* error.c: both give `error` (negative) back. */
+/* error.c: all give `error` (negative) back. */
 int client_fail(struct zcrx_client *c, int error, const char *format, ...) _printf_(3, 4);
+/* The same of what fails here: "Cannot `what`: ...". Says nothing if another thread has the account, as
+ * it may be with a queue. */
+int client_cannot(struct zcrx_client *c, int error, const char *what);
 int client_refused(struct zcrx_client *c, const char *id, sd_json_variant *parameters);
 void client_clear_error(struct zcrx_client *c);
 /* Why a stream cannot go on. */
@@ -78,6 +83,13 @@ int client_bad_reply(struct zcrx_client *c, const char *what);
 /* lease.c: begins a call and attaches the handle; gives its number. */
 int lease_push_handle(struct zcrx_lease *l);
 int lease_check_index(struct zcrx_lease *l, unsigned int index);
+/* Fills the lease in from the `Lease` object that zcrxd sent, or -EBADMSG, -ENOMEM; and empties it again. */
+int lease_describe(struct zcrx_lease *l, sd_json_variant *v);
+void lease_forget(struct zcrx_lease *l);
+
+/* lease-existing.c: as zcrx_lease_inherit(), if what is in the environment fits: 1, or 0 if it does not, is no
+ * more, was closed on the way to here, or is the lease of another part of this process. */
+int lease_try_inherit(struct zcrx_lease *l);
 
 /* end-reason.c: the error that zcrx_lease_get_end_reason() gives; *reason is set if it was NULL. */
 int end_read(int handle, char **reason);

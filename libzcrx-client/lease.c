@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Leases: acquired, inherited or opened; their handles; their flows. The handle is the lease: who
- * closes the last copy ends it.
+ * Leases: what is asked for, and what was got. The handle is the lease: who closes the last copy ends it.
+ * Those that exist already are in lease-existing.c.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -37,7 +36,7 @@ struct zcrx_lease *zcrx_lease_ref(struct zcrx_lease *lease)
 	return lease;
 }
 
-static void forget_description(struct zcrx_lease *l)
+void lease_forget(struct zcrx_lease *l)
 {
 	free(l->id);
 	free(l->interface);
@@ -56,7 +55,7 @@ struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease)
 	for (unsigned int i = 0; i < lease->n_flow_ids; i++)
 		free(lease->flow_ids[i]);
 	free(lease->flow_ids);
-	forget_description(lease);
+	lease_forget(lease);
 	free(lease->wanted_interface);
 	free(lease->wanted_name);
 	free(lease->end_reason);
@@ -65,12 +64,14 @@ struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease)
 	return NULL;
 }
 
+#define ASK "set what is asked for" /* by the setters */
+
 static int set_string(struct zcrx_lease *l, char **field, const char *value)
 {
 	char *copy = NULL;
 
 	if (l->id)
-		return -EBUSY;
+		return client_cannot(l->client, -EBUSY, ASK);
 	if (value) {
 		copy = strdup(value);
 		if (!copy)
@@ -93,26 +94,25 @@ int zcrx_lease_set_name(struct zcrx_lease *lease, const char *name)
 
 int zcrx_lease_set_queues(struct zcrx_lease *lease, unsigned int queues)
 {
-	if (!lease || queues == 0)
+	if (!lease)
 		return -EINVAL;
-	if (lease->id)
-		return -EBUSY;
+	if (queues == 0 || lease->id)
+		return client_cannot(lease->client, queues == 0 ? -EINVAL : -EBUSY, ASK);
 	lease->wanted_queues = queues;
 	return 0;
 }
 
 int zcrx_lease_set_time_to_live(struct zcrx_lease *lease, uint64_t usec)
 {
-	if (!lease || usec > INT64_MAX)
+	if (!lease)
 		return -EINVAL;
-	if (lease->id)
-		return -EBUSY;
+	if (usec > INT64_MAX || lease->id)
+		return client_cannot(lease->client, usec > INT64_MAX ? -EINVAL : -EBUSY, ASK);
 	lease->time_to_live = usec;
 	return 0;
 }
 
-/* Fills the lease in from the `Lease` object that zcrxd sent. */
-static int describe(struct zcrx_lease *l, sd_json_variant *v)
+int lease_describe(struct zcrx_lease *l, sd_json_variant *v)
 {
 	sd_json_variant *id = sd_json_variant_by_key(v, "leaseId");
 	sd_json_variant *interface = sd_json_variant_by_key(v, "interface");
@@ -163,7 +163,7 @@ static int adopt(struct zcrx_lease *l, const char *what, sd_json_variant *reply,
 	handle = client_take_fd(l->client, (int)sd_json_variant_unsigned(index));
 	if (handle < 0)
 		return client_bad_reply(l->client, what);
-	r = describe(l, v);
+	r = lease_describe(l, v);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
@@ -196,122 +196,6 @@ static int acquire(struct zcrx_lease *lease)
 	return adopt(lease, "lease a queue", reply, sd_json_variant_by_key(reply, "lease"));
 }
 
-/* A lease that exists already, from its id. */
-static int look_up(struct zcrx_lease *l, const char *id, bool *ret_unused)
-{
-	sd_json_variant *parameters = NULL, *reply = NULL, *lease, *state;
-	int r;
-
-	r = client_begin(l->client);
-	if (r < 0)
-		return r;
-	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", id));
-	r = client_call(l->client, "look up a lease", ZCRX_METHOD("ListLeases"), r, parameters,
-			&reply);
-	if (r < 0)
-		return r;
-	lease = sd_json_variant_by_key(reply, "lease");
-	r = describe(l, lease);
-	state = sd_json_variant_by_key(lease, "state");
-	if (ret_unused)
-		*ret_unused = sd_json_variant_is_string(state) && streq(sd_json_variant_string(state), "reserved");
-	return r == -EBADMSG ? client_bad_reply(l->client, "look up a lease") : r;
-}
-
-int zcrx_lease_open(struct zcrx_lease *lease, const char *id)
-{
-	sd_json_variant *parameters = NULL, *reply = NULL, *index;
-	_cleanup_close_ int handle = -EBADF;
-	int r;
-
-	if (!lease || !id)
-		return -EINVAL;
-	if (lease->id)
-		return -EBUSY;
-	r = client_begin(lease->client);
-	if (r < 0)
-		return r;
-	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", id));
-	r = client_call(lease->client, "open a lease", ZCRX_METHOD("Open"), r, parameters, &reply);
-	if (r < 0)
-		return r;
-	index = sd_json_variant_by_key(reply, "handleFileDescriptor");
-	if (!sd_json_variant_is_unsigned(index))
-		return client_bad_reply(lease->client, "open a lease");
-	handle = client_take_fd(lease->client, (int)sd_json_variant_unsigned(index));
-	if (handle < 0)
-		return client_bad_reply(lease->client, "open a lease");
-	r = look_up(lease, id, NULL);
-	if (r < 0)
-		return r;
-	lease->handle = TAKE_FD(handle);
-	return 0;
-}
-
-/* The environment is whoever started us; what it names must be a socket before it is sent on. */
-static int handle_from_environment(struct zcrx_client *c, const char *text, int *ret)
-{
-	socklen_t length = sizeof(int);
-	int domain, fd;
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (errno || *end || end == text || n < 3 || n > INT_MAX)
-		return client_fail(
-			c, -EINVAL,
-			"ZCRX_LEASE_HANDLE_FD is \"%s\", not the number of a descriptor. "
-			"Start the program with zcrxctl run.",
-			text);
-	if (getsockopt((int)n, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 || domain != AF_UNIX)
-		return client_fail(
-			c, -EBADF,
-			"Descriptor %ld (ZCRX_LEASE_HANDLE_FD) is not a lease handle: was "
-			"it closed between zcrxctl run and here?",
-			n);
-	fd = fcntl((int)n, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0)
-		return client_fail(c, -errno, "Cannot duplicate the lease handle: %s.",
-				   strerror(errno));
-	*ret = fd;
-	return 0;
-}
-
-/* Whether the lease is what was asked for, and nobody has begun to use it. */
-static bool is_as_wanted(const struct zcrx_lease *l, bool unused)
-{
-	return unused && l->time_to_live == 0 &&
-	       (!l->wanted_interface || streq(l->wanted_interface, l->interface)) &&
-	       (l->wanted_queues == 0 || l->wanted_queues == l->n_queues);
-}
-
-/* As zcrx_lease_inherit(), if what is in the environment fits: 1, or 0 if it does not, is no more, was closed
- * on the way to here, or is the lease of another part of this process. */
-static int try_inherit(struct zcrx_lease *l)
-{
-	const char *id = secure_getenv("ZCRX_LEASE"), *fd = secure_getenv("ZCRX_LEASE_HANDLE_FD");
-	_cleanup_close_ int handle = -EBADF;
-	bool unused = false;
-	int r;
-
-	if (!id || !fd)
-		return 0;
-	if (handle_from_environment(l->client, fd, &handle) < 0)
-		return 0;
-	r = look_up(l, id, &unused);
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return r;
-	if (!is_as_wanted(l, unused)) {
-		forget_description(l);
-		return 0;
-	}
-	l->handle = TAKE_FD(handle);
-	return 1;
-}
-
 int zcrx_lease_acquire(struct zcrx_lease *lease)
 {
 	int r;
@@ -319,37 +203,11 @@ int zcrx_lease_acquire(struct zcrx_lease *lease)
 	if (!lease)
 		return -EINVAL;
 	if (lease->id)
-		return -EBUSY;
-	r = try_inherit(lease);
+		return client_cannot(lease->client, -EBUSY, "lease a queue");
+	r = lease_try_inherit(lease);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return acquire(lease);
-}
-
-int zcrx_lease_inherit(struct zcrx_lease *lease)
-{
-	const char *id = secure_getenv("ZCRX_LEASE");
-	const char *fd = secure_getenv("ZCRX_LEASE_HANDLE_FD");
-	_cleanup_close_ int handle = -EBADF;
-	int r;
-
-	if (!lease)
-		return -EINVAL;
-	if (lease->id)
-		return -EBUSY;
-	if (!id || !fd)
-		return client_fail(
-			lease->client, -ENXIO,
-			"No lease in the environment (ZCRX_LEASE, ZCRX_LEASE_HANDLE_FD). "
-			"Start the program with zcrxctl run.");
-	r = handle_from_environment(lease->client, fd, &handle);
-	if (r < 0)
-		return r;
-	r = look_up(lease, id, NULL);
-	if (r < 0)
-		return r;
-	lease->handle = TAKE_FD(handle);
-	return 0;
 }
 
 const char *zcrx_lease_get_id(struct zcrx_lease *lease)
@@ -371,7 +229,8 @@ int zcrx_lease_get_hardware_queue(struct zcrx_lease *lease, unsigned int index)
 {
 	if (!lease)
 		return -EINVAL;
-	return index < lease->n_queues ? (int)lease->hardware_queues[index] : -ERANGE;
+	return index < lease->n_queues ? (int)lease->hardware_queues[index]
+				       : client_cannot(lease->client, -ERANGE, "name the hardware queue");
 }
 
 int zcrx_lease_find_queue(struct zcrx_lease *lease, int socket)
@@ -435,8 +294,10 @@ int zcrx_lease_renew(struct zcrx_lease *lease, uint64_t usec)
 	sd_json_variant *parameters = NULL;
 	int fd, r;
 
-	if (!lease || usec == 0 || usec > INT64_MAX)
+	if (!lease)
 		return -EINVAL;
+	if (usec == 0 || usec > INT64_MAX)
+		return client_cannot(lease->client, -EINVAL, "renew the lease");
 	fd = lease_push_handle(lease);
 	if (fd < 0)
 		return fd;

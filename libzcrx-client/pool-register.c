@@ -235,10 +235,10 @@ int zcrx_pool_register(struct zcrx_pool *pool, int ring_fd)
 	uint64_t n_buffers = 0;
 	int r;
 
-	if (!pool || ring_fd < 0)
+	if (!pool)
 		return -EINVAL;
-	if (pool->registered)
-		return -EBUSY;
+	if (pool->registered || ring_fd < 0)
+		return client_cannot(pool->lease->client, ring_fd < 0 ? -EINVAL : -EBUSY, "register the queue");
 	r = pool_settle_sizes(pool, &n_buffers);
 	if (r >= 0)
 		r = keep_ring(pool, ring_fd);

@@ -121,12 +121,21 @@ void pool_forget_spans(struct zcrx_pool *p)
 		__atomic_sub_fetch(&p->users, refill_forget(&p->refill), __ATOMIC_RELAXED);
 }
 
+static int check_setter(struct zcrx_pool *p, bool valid, const char *what)
+{
+	if (!p)
+		return -EINVAL;
+	if (valid && !p->registered)
+		return 0;
+	return client_cannot(p->lease->client, valid ? -EBUSY : -EINVAL, what);
+}
+
 int zcrx_pool_set_area_size(struct zcrx_pool *pool, size_t bytes)
 {
-	if (!pool || bytes == 0 || bytes > SIZE_MAX / 2)
-		return -EINVAL;
-	if (pool->registered)
-		return -EBUSY;
+	int r = check_setter(pool, bytes > 0 && bytes <= SIZE_MAX / 2, "set the size of the area");
+
+	if (r < 0)
+		return r;
 	drop_fd(&pool->given_fd);
 	pool->given_data = NULL;
 	pool->area_size = bytes;
@@ -136,16 +145,15 @@ int zcrx_pool_set_area_size(struct zcrx_pool *pool, size_t bytes)
 int zcrx_pool_set_area(struct zcrx_pool *pool, int fd, uint64_t offset, void *data, size_t size)
 {
 	uint64_t beyond_page = pool_page_size() - 1;
-	int copy;
+	bool valid = size > 0 && size <= SIZE_MAX / 2 && offset <= (uint64_t)INT64_MAX - size &&
+		     !((offset | size | (uintptr_t)data) & beyond_page);
+	int copy, r = check_setter(pool, valid, "set the area");
 
-	if (!pool || size == 0 || size > SIZE_MAX / 2 || offset > (uint64_t)INT64_MAX - size ||
-	    ((offset | size | (uintptr_t)data) & beyond_page))
-		return -EINVAL;
-	if (pool->registered)
-		return -EBUSY;
+	if (r < 0)
+		return r;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (copy < 0)
-		return -errno;
+		return client_cannot(pool->lease->client, -errno, "set the area");
 	drop_fd(&pool->given_fd);
 	pool->given_fd = copy;
 	pool->given_offset = offset;
@@ -156,20 +164,21 @@ int zcrx_pool_set_area(struct zcrx_pool *pool, int fd, uint64_t offset, void *da
 
 int zcrx_pool_set_buffer_length(struct zcrx_pool *pool, size_t bytes)
 {
-	if (!pool || bytes < pool_page_size() || bytes > MAX_BUFFER_LENGTH || (bytes & (bytes - 1)))
-		return -EINVAL;
-	if (pool->registered)
-		return -EBUSY;
+	bool valid = bytes >= pool_page_size() && bytes <= MAX_BUFFER_LENGTH && !(bytes & (bytes - 1));
+	int r = check_setter(pool, valid, "set the length of buffers");
+
+	if (r < 0)
+		return r;
 	pool->buffer_length = bytes;
 	return 0;
 }
 
 int zcrx_pool_set_huge_pages(struct zcrx_pool *pool, int huge)
 {
-	if (!pool)
-		return -EINVAL;
-	if (pool->registered)
-		return -EBUSY;
+	int r = check_setter(pool, true, "ask for huge pages");
+
+	if (r < 0)
+		return r;
 	pool->huge_pages = huge != 0;
 	return 0;
 }

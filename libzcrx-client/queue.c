@@ -91,10 +91,12 @@ int zcrx_queue_set_huge_pages(struct zcrx_queue *queue, int huge)
 
 int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries)
 {
-	if (!queue || entries == 0 || entries > MAX_COMPLETIONS)
+	bool valid = entries > 0 && entries <= MAX_COMPLETIONS;
+
+	if (!queue)
 		return -EINVAL;
-	if (queue->registered)
-		return -EBUSY;
+	if (!valid || queue->registered)
+		return client_cannot(queue->lease->client, valid ? -EBUSY : -EINVAL, "set the completions");
 	queue->completions = entries;
 	return 0;
 }
@@ -107,16 +109,14 @@ int zcrx_queue_get_fd(struct zcrx_queue *queue)
 	if (!queue)
 		return -EINVAL;
 	if (!queue->registered)
-		return -EBADFD;
+		return client_cannot(queue->lease->client, -EBADFD, "give a descriptor to poll");
 	if (queue->event_fd >= 0)
 		return queue->event_fd;
 	/* Readable at first: there may be something already. */
 	fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	r = io_uring_register_eventfd(&queue->ring, fd);
+	r = fd < 0 ? -errno : io_uring_register_eventfd(&queue->ring, fd);
 	if (r < 0)
-		return r;
+		return client_cannot(queue->lease->client, r, "give a descriptor to poll");
 	queue->event_fd = TAKE_FD(fd);
 	return queue->event_fd;
 }

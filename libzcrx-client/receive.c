@@ -2,7 +2,7 @@
 /*
  * The data path: turns completions into events, takes buffers back, and takes up again what the
  * kernel interrupts. Called by the application's receiving thread only, but for zcrx_queue_return(); it
- * never talks to zcrxd, and never touches the client's account of errors. What a result means, and
+ * never talks to zcrxd, and touches the client's account of errors only in its thread. What a result means, and
  * what becomes of buffers, is span.c's.
  *
  * A stream that had many pieces is woken once more when there seems to be nothing left (span.c).
@@ -236,14 +236,12 @@ static int enter(struct zcrx_queue *q, int64_t timeout)
 	return r == -ETIME || r == -EAGAIN || r == -EBUSY ? 0 : r;
 }
 
-int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_event **ret)
+static int wait_for_event(struct zcrx_queue *queue, int timeout, const struct zcrx_event **ret)
 {
 	int64_t deadline, left = timeout;
 	bool last = false, looked = false;
 	int r;
 
-	if (!queue || !ret)
-		return -EINVAL;
 	r = queue_enable(queue);
 	if (r < 0)
 		return r;
@@ -269,6 +267,16 @@ int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_eve
 			return r;
 		last = left == 0;
 	}
+}
+
+int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_event **ret)
+{
+	int r;
+
+	if (!queue || !ret)
+		return -EINVAL;
+	r = wait_for_event(queue, timeout, ret);
+	return r < 0 ? client_cannot(queue->lease->client, r, "wait for events") : r;
 }
 
 int zcrx_queue_return(struct zcrx_queue *queue, const void *data)

@@ -80,7 +80,7 @@ int zcrx_queue_register(struct zcrx_queue *queue)
 	if (!queue)
 		return -EINVAL;
 	if (queue->registered)
-		return -EBUSY;
+		return client_cannot(queue->lease->client, -EBUSY, "register the queue");
 	r = pool_settle_sizes(queue->pool, &n_buffers);
 	if (r >= 0)
 		r = make_ring(queue, n_buffers);

@@ -99,14 +99,11 @@ static int new_stream(struct zcrx_queue *q, int socket, void *userdata, struct z
 	return 0;
 }
 
-int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
-		       struct zcrx_stream **ret)
+static int receive(struct zcrx_queue *queue, int socket, void *userdata, struct zcrx_stream **ret)
 {
 	struct zcrx_stream *s;
 	int r;
 
-	if (!queue || !ret)
-		return -EINVAL;
 	r = queue_enable(queue);
 	if (r < 0)
 		return r;
@@ -122,6 +119,17 @@ int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
 	(void)io_uring_submit(&queue->ring); /* what it leaves behind, zcrx_queue_wait() submits */
 	*ret = s;
 	return 0;
+}
+
+int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
+		       struct zcrx_stream **ret)
+{
+	int r;
+
+	if (!queue || !ret)
+		return -EINVAL;
+	r = receive(queue, socket, userdata, ret);
+	return r < 0 ? client_cannot(queue->lease->client, r, "start to receive") : r;
 }
 
 void stream_cancel(struct zcrx_stream *s)

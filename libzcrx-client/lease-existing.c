@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Leases that exist already: persistent ones, and what zcrxctl run has left in the environment. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/socket.h>
+
+#include <systemd/sd-json.h>
+
+#include "internal.h"
+#include "zcrx-idl.h"
+
+/* A lease that exists already, from its id. */
+static int look_up(struct zcrx_lease *l, const char *id, bool *ret_unused)
+{
+	sd_json_variant *parameters = NULL, *reply = NULL, *lease, *state;
+	int r;
+
+	r = client_begin(l->client);
+	if (r < 0)
+		return r;
+	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", id));
+	r = client_call(l->client, "look up a lease", ZCRX_METHOD("ListLeases"), r, parameters,
+			&reply);
+	if (r < 0)
+		return r;
+	lease = sd_json_variant_by_key(reply, "lease");
+	r = lease_describe(l, lease);
+	state = sd_json_variant_by_key(lease, "state");
+	if (ret_unused)
+		*ret_unused = sd_json_variant_is_string(state) && streq(sd_json_variant_string(state), "reserved");
+	return r == -EBADMSG ? client_bad_reply(l->client, "look up a lease") : r;
+}
+
+int zcrx_lease_open(struct zcrx_lease *lease, const char *id)
+{
+	sd_json_variant *parameters = NULL, *reply = NULL, *index;
+	_cleanup_close_ int handle = -EBADF;
+	int r;
+
+	if (!lease || !id)
+		return -EINVAL;
+	if (lease->id)
+		return client_cannot(lease->client, -EBUSY, "lease a queue");
+	r = client_begin(lease->client);
+	if (r < 0)
+		return r;
+	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", id));
+	r = client_call(lease->client, "open a lease", ZCRX_METHOD("Open"), r, parameters, &reply);
+	if (r < 0)
+		return r;
+	index = sd_json_variant_by_key(reply, "handleFileDescriptor");
+	if (!sd_json_variant_is_unsigned(index))
+		return client_bad_reply(lease->client, "open a lease");
+	handle = client_take_fd(lease->client, (int)sd_json_variant_unsigned(index));
+	if (handle < 0)
+		return client_bad_reply(lease->client, "open a lease");
+	r = look_up(lease, id, NULL);
+	if (r < 0)
+		return r;
+	lease->handle = TAKE_FD(handle);
+	return 0;
+}
+
+/* The environment is whoever started us; what it names must be a socket before it is sent on. */
+static int handle_from_environment(struct zcrx_client *c, const char *text, int *ret)
+{
+	socklen_t length = sizeof(int);
+	int domain, fd;
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || *end || end == text || n < 3 || n > INT_MAX)
+		return client_fail(
+			c, -EINVAL,
+			"ZCRX_LEASE_HANDLE_FD is \"%s\", not the number of a descriptor. "
+			"Start the program with zcrxctl run.",
+			text);
+	if (getsockopt((int)n, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 || domain != AF_UNIX)
+		return client_fail(
+			c, -EBADF,
+			"Descriptor %ld (ZCRX_LEASE_HANDLE_FD) is not a lease handle: was "
+			"it closed between zcrxctl run and here?",
+			n);
+	fd = fcntl((int)n, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return client_fail(c, -errno, "Cannot duplicate the lease handle: %s.",
+				   strerror(errno));
+	*ret = fd;
+	return 0;
+}
+
+/* Whether the lease is what was asked for, and nobody has begun to use it. */
+static bool is_as_wanted(const struct zcrx_lease *l, bool unused)
+{
+	return unused && l->time_to_live == 0 &&
+	       (!l->wanted_interface || streq(l->wanted_interface, l->interface)) &&
+	       (l->wanted_queues == 0 || l->wanted_queues == l->n_queues);
+}
+
+int lease_try_inherit(struct zcrx_lease *l)
+{
+	const char *id = secure_getenv("ZCRX_LEASE"), *fd = secure_getenv("ZCRX_LEASE_HANDLE_FD");
+	_cleanup_close_ int handle = -EBADF;
+	bool unused = false;
+	int r;
+
+	if (!id || !fd)
+		return 0;
+	if (handle_from_environment(l->client, fd, &handle) < 0)
+		return 0;
+	r = look_up(l, id, &unused);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	if (!is_as_wanted(l, unused)) {
+		lease_forget(l);
+		return 0;
+	}
+	l->handle = TAKE_FD(handle);
+	return 1;
+}
+
+int zcrx_lease_inherit(struct zcrx_lease *lease)
+{
+	const char *id = secure_getenv("ZCRX_LEASE");
+	const char *fd = secure_getenv("ZCRX_LEASE_HANDLE_FD");
+	_cleanup_close_ int handle = -EBADF;
+	int r;
+
+	if (!lease)
+		return -EINVAL;
+	if (lease->id)
+		return client_cannot(lease->client, -EBUSY, "lease a queue");
+	if (!id || !fd)
+		return client_fail(
+			lease->client, -ENXIO,
+			"No lease in the environment (ZCRX_LEASE, ZCRX_LEASE_HANDLE_FD). "
+			"Start the program with zcrxctl run.");
+	r = handle_from_environment(lease->client, fd, &handle);
+	if (r < 0)
+		return r;
+	r = look_up(lease, id, NULL);
+	if (r < 0)
+		return r;
+	lease->handle = TAKE_FD(handle);
+	return 0;
+}
