@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The lower layer of the library, by the example that has everything on a ring of its own: connections are
-accepted, received from and written to files there."""
+accepted, received from and written to files there. And which rings it takes, from a language that is not C."""
 
 import contextlib
+import ctypes
+import errno
 import random
 
 import machine
 import pytest
+from client import CQE32, RING_FLAGS, enable, new_ring
 from machine import HOST4
 from simnic import counted
 
@@ -122,3 +125,64 @@ def test_the_lease_ends_and_the_ring_goes_on(directory):
     check(directory, n, size)
     assert "The lease has ended: " in receiving.said["stderr"]
     assert "\n0 bytes were copied\n" not in receiving.said["stdout"]
+
+
+def library():
+    lib = ctypes.CDLL("libzcrx-client.so")
+    lib.zcrx_client_error.restype = ctypes.c_char_p
+    return lib
+
+
+@contextlib.contextmanager
+def leased(lib, queues):
+    """Client, lease and as many pools of 1 MiB, of alice's; in a program that is not in C."""
+    client, lease = ctypes.c_void_p(), ctypes.c_void_p()
+    pools = [ctypes.c_void_p() for _ in range(queues)]
+    try:
+        assert lib.zcrx_client_new(ctypes.byref(client)) == 0
+        assert lib.zcrx_client_connect(client, None) == 0, lib.zcrx_client_error(client)
+        assert lib.zcrx_lease_new(client, ctypes.byref(lease)) == 0
+        assert lib.zcrx_lease_set_interface(lease, b"zc0") == 0
+        assert lib.zcrx_lease_set_queues(lease, queues) == 0
+        assert lib.zcrx_lease_acquire(lease) == 0, lib.zcrx_client_error(client)
+        for i, pool in enumerate(pools):
+            assert lib.zcrx_pool_new(lease, i, ctypes.byref(pool)) == 0
+            assert lib.zcrx_pool_set_area_size(pool, ctypes.c_size_t(1 << 20)) == 0
+        yield client, lease, pools
+    finally:
+        for pool in pools:
+            lib.zcrx_pool_unref(pool)
+        lib.zcrx_lease_release(lease)
+        lib.zcrx_lease_unref(lease)
+        lib.zcrx_client_unref(client)
+
+
+def test_several_pools_on_one_ring_of_any_kind():
+    """With requests of 128 bytes, and completions of both sizes."""
+    machine.configure(machine.config())
+    lib = library()
+    flags = RING_FLAGS & ~CQE32 | 1 << 18 | 1 << 10  # CQE_MIXED, SQE128
+    with machine.impersonate("alice"), new_ring(flags) as ring, leased(lib, 2) as (client, _, pools):
+        for pool in pools:
+            assert lib.zcrx_pool_register(pool, ring) == 0, lib.zcrx_client_error(client)
+        assert len({lib.zcrx_pool_get_id(pool) for pool in pools}) == 2
+        one, = machine.leases()
+        assert (one["state"], one["areaBytes"]) == ("bound", 2 << 20)
+        enable(ring)
+        assert all(machine.held(queue) for queue in one["hardwareQueues"])
+    assert machine.is_clean() and not machine.leases()
+
+
+def test_rings_that_will_not_do():
+    machine.configure(machine.config())
+    lib = library()
+    with machine.impersonate("alice"), leased(lib, 1) as (client, _, (pool,)):
+        with new_ring() as ring:
+            enable(ring)
+            assert lib.zcrx_pool_register(pool, ring) == -errno.EINVAL
+            assert b"enabled" in lib.zcrx_client_error(client)
+        with new_ring(RING_FLAGS & ~CQE32) as ring:
+            assert lib.zcrx_pool_register(pool, ring) == -errno.EINVAL
+            assert b"CQE32" in lib.zcrx_client_error(client)
+        with new_ring() as ring:
+            assert lib.zcrx_pool_register(pool, ring) == 0, lib.zcrx_client_error(client)
