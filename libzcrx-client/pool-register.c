@@ -1,103 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Registering a pool: an area that can be trusted not to shrink, zcrxd's part, and the mapping of the
- * refill ring that the kernel made. Called once for each pool; the data path is span.c's.
+ * Registering a pool: zcrxd's part, and the mapping of the refill ring that the kernel made. Called once for
+ * each pool; the area is area.c's, the data path span.c's.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/memfd.h> /* before <sys/mman.h>, which knows no MFD_HUGE_2MB */
 #include <sys/mman.h>
 
 #include <systemd/sd-json.h>
 
 #include "pool.h"
 #include "zcrx-idl.h"
-
-#define HUGE_PAGE_SIZE ((size_t)2 << 20)
-
-/* Area and buffers in whole pages of the kind that holds them. Larger buffers must be contiguous to
- * the NIC, which only huge pages promise. */
-int pool_settle_sizes(struct zcrx_pool *p, uint64_t *ret_buffers)
-{
-	struct zcrx_client *c = p->lease->client;
-	uint64_t unit, n;
-
-	if (p->given_fd >= 0 && p->area_size % p->buffer_length != 0)
-		return client_fail(c, -EINVAL, "An area of %zu bytes is no multiple of buffers of %zu bytes.",
-				   p->area_size, p->buffer_length);
-	if (p->given_fd < 0 && p->buffer_length > pool_page_size())
-		p->huge_pages = true;
-	unit = p->huge_pages && p->given_fd < 0 ? HUGE_PAGE_SIZE : pool_page_size();
-	p->area_size = (p->area_size + unit - 1) & ~(unit - 1);
-	n = p->area_size / p->buffer_length;
-	if (refill_entries_for(n) == 0)
-		return client_fail(c, -EINVAL,
-				   "An area of %zu bytes makes %llu buffers of %zu bytes, and the "
-				   "kernel's refill ring holds %u. Take a smaller area or larger "
-				   "buffers.",
-				   p->area_size, (unsigned long long)n, p->buffer_length,
-				   ZC_MAX_ENTRIES);
-	*ret_buffers = n;
-	return 0;
-}
-
-/* Sealed, so that zcrxd dares to map it; filled here, so that its pages are charged to this process
- * and the NIC is not held up while they are found. */
-static int create_area(const struct zcrx_pool *p)
-{
-	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	_cleanup_close_ int fd = -EBADF;
-
-	if (p->huge_pages)
-		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
-	fd = memfd_create("zcrx-area", flags);
-	if (fd < 0 || ftruncate(fd, (off_t)p->area_size) < 0 ||
-	    fallocate(fd, 0, 0, (off_t)p->area_size) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
-		return -errno;
-	return TAKE_FD(fd);
-}
-
-static int make_area(struct zcrx_pool *p)
-{
-	struct zcrx_client *c = p->lease->client;
-	void *area = MAP_FAILED;
-	int r = 0;
-
-	p->area_fd = create_area(p);
-	if (p->area_fd < 0)
-		r = p->area_fd;
-	else
-		area = mmap(NULL, p->area_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, p->area_fd, 0);
-	if (r == 0 && area == MAP_FAILED)
-		r = -errno;
-	if (r < 0)
-		return client_fail(c, r, "Cannot make an area of %zu bytes%s: %s. %s", p->area_size,
-				   p->huge_pages ? " of huge pages" : "", strerror(-r),
-				   p->huge_pages ? "Reserve huge pages: sysctl vm.nr_hugepages."
-						 : "See the memory limit of the process's cgroup.");
-	p->area = area;
-	return 0;
-}
-
-/* The application's own. What it is, zcrxd finds out: a memfd that cannot shrink. */
-static int adopt_area(struct zcrx_pool *p)
-{
-	void *area = p->given_data;
-
-	p->area_fd = fcntl(p->given_fd, F_DUPFD_CLOEXEC, 3);
-	if (area)
-		/* As MAP_POPULATE; where the kernel knows it (5.14), and else it does it itself. */
-		(void)madvise(area, p->area_size, MADV_POPULATE_WRITE);
-	else if (p->area_fd >= 0)
-		area = mmap(NULL, p->area_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, p->area_fd,
-			    (off_t)p->given_offset);
-	if (p->area_fd < 0 || area == MAP_FAILED)
-		return client_fail(p->lease->client, -errno, "Cannot map the area of %zu bytes: %s.",
-				   p->area_size, strerror(errno));
-	p->area = area;
-	return 0;
-}
 
 static int dispatch_uint32(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,
 			   void *userdata)
@@ -243,7 +156,7 @@ int zcrx_pool_register(struct zcrx_pool *pool, int ring_fd)
 	if (r >= 0)
 		r = keep_ring(pool, ring_fd);
 	if (r >= 0)
-		r = pool->given_fd >= 0 ? adopt_area(pool) : make_area(pool);
+		r = pool_make_area(pool);
 	if (r >= 0)
 		r = call_register(pool, ring_fd);
 	if (r >= 0)

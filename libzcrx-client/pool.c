@@ -43,6 +43,7 @@ int zcrx_pool_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_pool
 	p->ring_fd = -EBADF;
 	p->area_fd = -EBADF;
 	p->given_fd = -EBADF;
+	p->node = -1;
 	p->area_size = DEFAULT_AREA_SIZE;
 	p->buffer_length = pool_page_size();
 	*ret = p;
@@ -139,6 +140,16 @@ int zcrx_pool_set_area_size(struct zcrx_pool *pool, size_t bytes)
 	drop_fd(&pool->given_fd);
 	pool->given_data = NULL;
 	pool->area_size = bytes;
+	return 0;
+}
+
+int zcrx_pool_set_numa_node(struct zcrx_pool *pool, int node)
+{
+	int r = check_setter(pool, node >= -1 && node < 1024, "set the NUMA node");
+
+	if (r < 0)
+		return r;
+	pool->node = node;
 	return 0;
 }
 

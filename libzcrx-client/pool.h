@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The lower layer: the buffers of one leased queue, on whatever ring they were registered. pool.c is the
- * pool as an object, pool-register.c brings it to life, span.c is the data path, refill.c the arithmetic of
+ * pool as an object, pool-register.c brings it to life with memory from area.c, span.c is the data path, refill.c the arithmetic of
  * the latter. A ring is its descriptor here: there is no liburing, no loop, no socket and no thread.
  */
 #pragma once
@@ -33,6 +33,7 @@ struct zcrx_pool {
 	size_t area_size;
 	size_t buffer_length;
 	bool huge_pages;
+	int node;     /* -1: the NIC's */
 	int given_fd; /* the application's own area, if not -EBADF: where it is, */
 	uint64_t given_offset;
 	void *given_data; /* and where it is mapped, if it is */
@@ -57,8 +58,13 @@ uint64_t pool_spans_out(const struct zcrx_pool *p);
 /* Takes its spans from an application that has no way to return them. */
 void pool_forget_spans(struct zcrx_pool *p);
 
-/* pool-register.c: how many buffers it will be; rounds the sizes. */
+/* area.c: how many buffers it will be, having rounded the sizes; then their memory. */
 int pool_settle_sizes(struct zcrx_pool *p, uint64_t *ret_buffers);
+int pool_make_area(struct zcrx_pool *p);
+
+/* numa.c: a node, or -1; whether it took effect. */
+int numa_node_of(const char *interface);
+int numa_prefer(void *data, size_t size, int node);
 
 /* ring-call.c: io_uring_register(2). */
 int ring_register(int ring_fd, unsigned int op, void *arg, unsigned int n_args);

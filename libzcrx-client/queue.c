@@ -89,6 +89,11 @@ int zcrx_queue_set_huge_pages(struct zcrx_queue *queue, int huge)
 	return queue ? zcrx_pool_set_huge_pages(queue->pool, huge) : -EINVAL;
 }
 
+int zcrx_queue_set_numa_node(struct zcrx_queue *queue, int node)
+{
+	return queue ? zcrx_pool_set_numa_node(queue->pool, node) : -EINVAL;
+}
+
 int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries)
 {
 	bool valid = entries > 0 && entries <= MAX_COMPLETIONS;

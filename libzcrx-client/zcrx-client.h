@@ -178,6 +178,10 @@ int zcrx_queue_set_buffer_length(struct zcrx_queue *queue, size_t bytes);
 int zcrx_queue_set_huge_pages(struct zcrx_queue *queue, int huge);
 int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries);
 
+/* The NUMA node that the area should be on; -1, unless set: the NIC's. Where there is no room it is taken from
+ * others. Since: 0.2 */
+int zcrx_queue_set_numa_node(struct zcrx_queue *queue, int node);
+
 /* Makes the ring and the area, and has zcrxd bind the hardware queue to them. Unless the process has
  * CAP_IPC_LOCK, the area counts as locked memory of its user (RLIMIT_MEMLOCK): not for this call, which is
  * zcrxd's, but for what the user's programs lock next, as io_uring_register_buffers(3) and MSG_ZEROCOPY:
@@ -299,6 +303,7 @@ struct zcrx_pool *zcrx_pool_unref(struct zcrx_pool *pool);
 int zcrx_pool_set_area_size(struct zcrx_pool *pool, size_t bytes);
 int zcrx_pool_set_buffer_length(struct zcrx_pool *pool, size_t bytes);
 int zcrx_pool_set_huge_pages(struct zcrx_pool *pool, int huge);
+int zcrx_pool_set_numa_node(struct zcrx_pool *pool, int node);
 
 /* An area of the caller's own instead: `size` bytes from `offset` on of the memfd `fd`, which must be sealed
  * against shrinking, and may be of huge pages. `data` is where the caller has mapped it, shared and writable,

@@ -69,6 +69,7 @@ struct zcrx_pool *kernel_new_pool(void)
 		.ring_fd = -EBADF,
 		.area_fd = -EBADF,
 		.given_fd = -EBADF,
+		.node = -1,
 		.area = k->area,
 		.registration = { .zcrx_id = ZCRX_ID },
 	};

@@ -106,6 +106,7 @@ static struct zcrx_pool *new_pool(struct run *x, struct zcrx_lease *lease)
 		.ring_fd = -EBADF,
 		.area_fd = -EBADF,
 		.given_fd = -EBADF,
+		.node = -1,
 	};
 	p->area_size = p->buffer_length * (1 + shape[1] % ENTRIES);
 	p->area = mmap(NULL, p->area_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
