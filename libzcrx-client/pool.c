@@ -64,9 +64,10 @@ static void drop_fd(int *fd)
 }
 
 /* What keeps the ring, and with it the hardware queue: mappings of it are references, too. */
-static void leave_ring(struct zcrx_pool *p)
+void pool_leave_ring(struct zcrx_pool *p)
 {
-	if (p->registered) {
+	if (p->registered && !p->left_ring) {
+		p->left_ring = true;
 		refill_close(&p->refill);
 		__atomic_store_n(&p->lease->napi_ids[p->index], 0, __ATOMIC_RELAXED);
 	}
@@ -88,7 +89,7 @@ static void free_area(struct zcrx_pool *p)
 
 void pool_reset(struct zcrx_pool *p)
 {
-	leave_ring(p);
+	pool_leave_ring(p);
 	free_area(p);
 }
 
@@ -102,7 +103,7 @@ struct zcrx_pool *zcrx_pool_unref(struct zcrx_pool *pool)
 {
 	if (!pool || !count_down(&pool->refs))
 		return NULL;
-	leave_ring(pool);
+	pool_leave_ring(pool);
 	drop_fd(&pool->given_fd);
 	zcrx_lease_unref(pool->lease);
 	pool->lease = NULL;

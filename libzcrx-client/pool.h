@@ -39,6 +39,7 @@ struct zcrx_pool {
 	void *given_data; /* and where it is mapped, if it is */
 
 	bool registered;
+	bool left_ring;
 	bool no_flush; /* the kernel cannot flush the refill ring */
 	int ring_fd;   /* a duplicate */
 	int area_fd;
@@ -52,6 +53,8 @@ struct zcrx_pool {
 /* pool.c. Undoes what pool-register.c did, when that failed or is not needed any more. */
 void pool_reset(struct zcrx_pool *p);
 void pool_free(struct zcrx_pool *p);
+/* From here on it only has its memory, for the spans that are out. */
+void pool_leave_ring(struct zcrx_pool *p);
 size_t pool_page_size(void);
 /* References to spans that the application has. */
 uint64_t pool_spans_out(const struct zcrx_pool *p);

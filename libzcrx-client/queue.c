@@ -60,6 +60,8 @@ struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue)
 	/* Nobody could return what is still out, unless he has the pool. */
 	if (__atomic_load_n(&queue->pool->refs, __ATOMIC_RELAXED) == 1)
 		pool_forget_spans(queue->pool);
+	/* Or what is still received would go on in a ring that nobody looks at. */
+	pool_leave_ring(queue->pool);
 	zcrx_pool_unref(queue->pool);
 	closep(&queue->event_fd);
 	closep(&queue->handle);

@@ -395,7 +395,8 @@ size_t zcrx_pool_get_buffer_length(struct zcrx_pool *pool);
 unsigned int zcrx_pool_get_buffers(struct zcrx_pool *pool);
 
 /* The pool that a queue stands on, still owned by the queue: for zcrx_pool_hold(), and for other threads that
- * keep spans longer than the queue, with a reference to it. Since: 0.2 */
+ * keep spans longer than the queue, with a reference to it. When the queue goes it leaves the ring, and only its
+ * memory stays. Since: 0.2 */
 struct zcrx_pool *zcrx_queue_get_pool(struct zcrx_queue *queue);
 
 #ifdef __cplusplus

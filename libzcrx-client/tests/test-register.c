@@ -277,7 +277,11 @@ static void test_spans_of_a_queue_that_goes(void **state)
 		zcrx_queue_unref(q); /* the leak checker finds what it has forgotten */
 		if (!kept)
 			continue;
+		assert_int_equal(p->ring_fd, -EBADF);
+		assert_null(p->region);
 		assert_int_equal(*(char *)span.data, 0);
+		assert_int_equal(zcrx_pool_hold(p, span.data), 0);
+		assert_int_equal(zcrx_pool_return(p, span.data), 0);
 		zcrx_pool_unref(p);
 		assert_int_equal(zcrx_pool_return(p, span.data), 0);
 	}
