@@ -13,6 +13,8 @@
 #include "internal.h"
 #include "zcrx-idl.h"
 
+#define DEFAULT_TIMEOUT UINT64_C(45000000) /* microseconds */
+
 static void client_enter(struct zcrx_client *c)
 {
 	__atomic_store_n(&c->thread, pthread_self(), __ATOMIC_RELAXED);
@@ -103,6 +105,8 @@ int client_begin(struct zcrx_client *c)
 		r = sd_varlink_set_allow_fd_passing_output(link, true);
 	if (r >= 0)
 		r = sd_varlink_set_allow_fd_passing_input(link, true);
+	if (r >= 0)
+		r = sd_varlink_set_relative_timeout(link, c->timeout ?: DEFAULT_TIMEOUT);
 	if (r < 0) {
 		sd_varlink_close_unref(link);
 		return cannot_connect(c, r);
@@ -124,6 +128,19 @@ int zcrx_client_connect(struct zcrx_client *client, const char *path)
 	free(client->path);
 	client->path = copy;
 	return client_begin(client);
+}
+
+int zcrx_client_set_timeout(struct zcrx_client *client, uint64_t usec)
+{
+	int r;
+
+	if (!client)
+		return -EINVAL;
+	client->timeout = usec;
+	if (!client->link)
+		return 0;
+	r = sd_varlink_set_relative_timeout(client->link, usec ?: DEFAULT_TIMEOUT);
+	return r < 0 ? client_cannot(client, r, "set the timeout") : 0;
 }
 
 int client_push_fd(struct zcrx_client *c, int fd)
@@ -148,6 +165,11 @@ int client_call(struct zcrx_client *c, const char *what, const char *method, int
 
 	if (r >= 0)
 		r = sd_varlink_call(c->link, method, p, &reply, &error_id);
+	if (r == -ETIME) {
+		disconnect(c); /* or a late answer would be taken for that of the next call */
+		return client_fail(c, -ETIMEDOUT,
+				   "Cannot %s: zcrxd does not answer. See its journal: journalctl -u zcrxd.", what);
+	}
 	if (r < 0) {
 		disconnect(c);
 		return client_fail(c, r,

@@ -29,6 +29,7 @@ static inline bool count_down(unsigned int *refs)
 struct zcrx_client {
 	unsigned int refs;
 	char *path;
+	uint64_t timeout; /* of calls, in microseconds; 0: the default */
 	sd_varlink *link; /* NULL: to be made again */
 	char *error;
 	char *error_id;

@@ -143,6 +143,22 @@ void stream_cancel(struct zcrx_stream *s)
 	(void)io_uring_submit(&s->queue->ring);
 }
 
+int zcrx_stream_get_socket(struct zcrx_stream *stream)
+{
+	return stream ? stream->socket : -EINVAL;
+}
+
+void *zcrx_stream_get_userdata(struct zcrx_stream *stream)
+{
+	return stream ? stream->userdata : NULL;
+}
+
+void zcrx_stream_set_userdata(struct zcrx_stream *stream, void *userdata)
+{
+	if (stream)
+		stream->userdata = userdata;
+}
+
 /* A request that the kernel still has is cancelled: its last completion frees the stream, or the
  * end of the queue does. */
 struct zcrx_stream *zcrx_stream_free(struct zcrx_stream *stream)

@@ -73,6 +73,10 @@ struct zcrx_client *zcrx_client_unref(struct zcrx_client *client);
  * -ENOENT, -ECONNREFUSED: zcrxd does not run. Since: 0.1 */
 int zcrx_client_connect(struct zcrx_client *client, const char *path);
 
+/* How long zcrxd may take to answer a call, in microseconds; UINT64_MAX: without limit, 0: 45 seconds, unless set.
+ * When it is over the call fails with -ETIMEDOUT; what it asked for may be done nevertheless. Since: 0.2 */
+int zcrx_client_set_timeout(struct zcrx_client *client, uint64_t usec);
+
 /* What went wrong last, as a sentence; "" if nothing did. Valid until the client's next call.
  * Since: 0.1 */
 const char *zcrx_client_error(struct zcrx_client *client);
@@ -221,6 +225,11 @@ int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
 /* Stops receiving; no event of this stream follows. Bytes that had not been delivered may be lost.
  * Call it once for each stream, also after its last event. Returns NULL. Since: 0.1 */
 struct zcrx_stream *zcrx_stream_free(struct zcrx_stream *stream);
+
+/* The socket of a stream, which is the library's duplicate, and the `userdata` of its events. Since: 0.2 */
+int zcrx_stream_get_socket(struct zcrx_stream *stream);
+void *zcrx_stream_get_userdata(struct zcrx_stream *stream);
+void zcrx_stream_set_userdata(struct zcrx_stream *stream, void *userdata);
 
 enum zcrx_event_type {
 	/* Payload: `length` bytes at `data`. Valid, and the buffer taken, until given to

@@ -174,3 +174,25 @@ uint64_t start(void *userdata, struct zcrx_stream **ret)
 	close(fd);
 	return armed();
 }
+
+const struct zcrx_event *next(void)
+{
+	const struct zcrx_event *e = NULL;
+
+	assert_int_equal(zcrx_queue_wait(&k->queue, 0, &e), 1);
+	return e;
+}
+
+void nothing(void)
+{
+	const struct zcrx_event *e;
+
+	assert_int_equal(zcrx_queue_wait(&k->queue, 0, &e), 0);
+}
+
+void end(uint64_t tag, struct zcrx_stream *s)
+{
+	post(tag, 0, 0, 0);
+	assert_int_equal(next()->type, ZCRX_EVENT_EOF);
+	assert_null(zcrx_stream_free(s));
+}

@@ -56,3 +56,9 @@ void post(uint64_t user_data, int result, unsigned int flags, uint64_t off);
 uint64_t armed(void);
 /* Starts a stream; armed() already. */
 uint64_t start(void *userdata, struct zcrx_stream **ret);
+
+/* What zcrx_queue_wait() has: an event, or none. */
+const struct zcrx_event *next(void);
+void nothing(void);
+/* The peer has sent everything; the stream is freed. */
+void end(uint64_t tag, struct zcrx_stream *s);

@@ -46,6 +46,8 @@ static int record(struct fake_server *f, sd_varlink *link, const char *method,
 	while (f->n_descriptors < ARRAY_SIZE(f->descriptors) &&
 	       (fd = sd_varlink_take_fd(link, f->n_descriptors)) >= 0)
 		f->descriptors[f->n_descriptors++] = fd;
+	if (f->silent)
+		return 1;
 	if (f->hang_up) {
 		sd_varlink_close(link);
 		return 1;

@@ -28,6 +28,7 @@ struct fake_server {
 	const char *registration; /* the reply of Register, JSON; NULL for a good one */
 	bool no_handle;		  /* leave the handle out of replies */
 	bool hang_up;		  /* close the connection instead of replying */
+	bool silent;		  /* do not answer */
 	bool hang_up_afterwards;  /* after Renew has been answered */
 
 	/* What came: the method's name and its parameters, as JSON. */

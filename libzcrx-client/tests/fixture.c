@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* See fixture.h. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "fixture.h"
 
 #include <systemd/sd-json.h>
@@ -43,4 +46,16 @@ void assert_called(struct fixture *x, const char *method, const char *parameters
 		fail_msg("%s: want %s, got %s", method, parameters, x->server.parameters);
 	sd_json_variant_unref(want);
 	sd_json_variant_unref(got);
+}
+
+void check_area(int fd, off_t size)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	assert_true(seals & F_SEAL_SHRINK);
+	assert_false(seals & F_SEAL_WRITE);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, size);
+	assert_int_equal(st.st_blocks * 512, size); /* populated */
 }

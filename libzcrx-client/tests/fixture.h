@@ -25,4 +25,15 @@ void fixture_acquire(struct fixture *x);
 /* The last call was this; parameters as JSON. */
 void assert_called(struct fixture *x, const char *method, const char *parameters);
 
+/* A memfd as zcrxd wants it, populated. */
+void check_area(int fd, off_t size);
+
+/* The reply of Register. Where the kernel would put the refill ring, some of the ring's own memory is mapped. */
+#define REGISTRATION(entries, head, stats, length)                                                 \
+	"{\"zcrxId\":3,\"refillEntries\":" entries ",\"refillSize\":16384,\"refillMapOffset\":0,"  \
+	"\"headOffset\":" head                                                                     \
+	",\"tailOffset\":8196,\"entriesOffset\":8256,\"statsOffset\":" stats                       \
+	",\"areaToken\":0,\"receiveBufferLength\":" length ",\"interfaceIndex\":2,"                \
+	"\"hardwareQueue\":7,\"napiId\":8204}"
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)

@@ -86,11 +86,33 @@ static void test_errors_of_other_threads(void **state)
 	zcrx_queue_unref(q);
 }
 
+/* A daemon that does not answer, on a connection from before and after the limit was set; then one that does. */
+static void test_no_answer(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_int_equal(zcrx_client_set_timeout(NULL, 1), -EINVAL);
+	assert_int_equal(zcrx_client_set_timeout(x->client, 50000), 0);
+	x->server.silent = true;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(zcrx_lease_acquire(x->lease), -ETIMEDOUT);
+		assert_string_equal(zcrx_client_error(x->client),
+				    "Cannot lease a queue: zcrxd does not answer. See its journal: journalctl -u "
+				    "zcrxd.");
+	}
+	x->server.silent = false;
+	assert_int_equal(zcrx_client_set_timeout(x->client, UINT64_MAX), 0);
+	fixture_acquire(x);
+	assert_int_equal(zcrx_client_set_timeout(x->client, 0), 0);
+	assert_int_equal(zcrx_lease_renew(x->lease, 1000), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_no_stale_errors),
 		TEST(test_errors_of_other_threads),
+		TEST(test_no_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

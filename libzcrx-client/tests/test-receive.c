@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The data path: which completions become which events, and what is taken up again. */
+/* The data path: which completions become which events. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -8,28 +9,6 @@
 #include <time.h>
 
 #include "fake-kernel.h"
-
-static const struct zcrx_event *next(void)
-{
-	const struct zcrx_event *e = NULL;
-
-	assert_int_equal(zcrx_queue_wait(&k->queue, 0, &e), 1);
-	return e;
-}
-
-static void nothing(void)
-{
-	const struct zcrx_event *e;
-
-	assert_int_equal(zcrx_queue_wait(&k->queue, 0, &e), 0);
-}
-
-static void end(uint64_t tag, struct zcrx_stream *s)
-{
-	post(tag, 0, 0, 0);
-	assert_int_equal(next()->type, ZCRX_EVENT_EOF);
-	assert_null(zcrx_stream_free(s));
-}
 
 static void test_data_and_eof(void **state)
 {
@@ -41,6 +20,12 @@ static void test_data_and_eof(void **state)
 	(void)state;
 	tag = start(&mine, &s);
 	nothing();
+	assert_ptr_equal(zcrx_stream_get_userdata(s), &mine);
+	assert_int_equal(fcntl(zcrx_stream_get_socket(s), F_GETFD), FD_CLOEXEC);
+	assert_int_equal(zcrx_stream_get_socket(NULL), -EINVAL);
+	zcrx_stream_set_userdata(s, &tag);
+	assert_ptr_equal(zcrx_stream_get_userdata(s), &tag);
+	zcrx_stream_set_userdata(s, &mine);
 	post(tag, 1000, IORING_CQE_F_MORE, 3 * LENGTH + 66);
 	post(tag, 4096, IORING_CQE_F_MORE, 7 * LENGTH);
 	e = next();
@@ -211,156 +196,6 @@ static void test_lease_gone(void **state)
 	nothing();
 }
 
-/* A full completion queue: armed again once it is drained, and the application never knows. */
-static void test_overflow(void **state)
-{
-	struct zcrx_stream *s;
-	uint64_t tag;
-
-	(void)state;
-	tag = start(NULL, &s);
-	for (unsigned int i = 0; i < N - 1; i++)
-		post(tag, 1, IORING_CQE_F_MORE, i * LENGTH);
-	post(tag, -ENOSPC, 0, 0);
-	for (unsigned int i = 0; i < N - 1; i++) {
-		assert_int_equal(next()->type, ZCRX_EVENT_DATA);
-		assert_int_equal(zcrx_queue_return(&k->queue, k->area + i * LENGTH), 0);
-		assert_int_equal(k->n_submitted, 0);
-		k->rq_head = k->rq_tail;
-	}
-	nothing();
-	assert_true(armed() == tag);
-	assert_int_equal(k->flushes, 0);
-	end(tag, s);
-}
-
-/* Copying with no buffer left while the refill ring is full of them: flushed, armed again. */
-static void test_no_memory_flushes(void **state)
-{
-	struct zcrx_stream *s;
-	uint64_t tag;
-
-	(void)state;
-	tag = start(NULL, &s);
-	for (unsigned int i = 0; i < 4; i++) {
-		post(tag, 4096, IORING_CQE_F_MORE, i * LENGTH);
-		assert_int_equal(zcrx_queue_return(&k->queue, next()->data), 0);
-	}
-	assert_int_equal(k->flushes, 0);
-	post(tag, -ENOMEM, 0, 0);
-	nothing();
-	assert_int_equal(k->flushes, 1);
-	assert_true(armed() == tag);
-	end(tag, s);
-}
-
-/* Nobody takes buffers from the refill ring: flushed before anything runs out. */
-static void test_flushes_early(void **state)
-{
-	struct zcrx_stream *s;
-	uint64_t tag;
-
-	(void)state;
-	tag = start(NULL, &s);
-	for (unsigned int i = 0; i <= N / 2; i++) {
-		nothing();
-		assert_int_equal(k->flushes, 0);
-		post(tag, 4096, IORING_CQE_F_MORE, i * LENGTH);
-		assert_int_equal(zcrx_queue_return(&k->queue, next()->data), 0);
-	}
-	nothing();
-	assert_int_equal(k->flushes, 1);
-	end(tag, s);
-}
-
-/* The application has every buffer: no busy loop, and on with the first that it returns. */
-static void test_starved_by_application(void **state)
-{
-	struct zcrx_stream *s;
-	uint64_t tag;
-
-	(void)state;
-	tag = start(NULL, &s);
-	for (unsigned int i = 0; i < N - 1; i++) {
-		post(tag, 4096, IORING_CQE_F_MORE, i * LENGTH);
-		next();
-	}
-	post(tag, -ENOMEM, 0, 0);
-	nothing();
-	nothing();
-	nothing();
-	assert_int_equal(k->n_submitted, 1); /* one timer, and no receive */
-	assert_int_equal(k->submitted[0].opcode, IORING_OP_TIMEOUT);
-	k->n_submitted = 0;
-	assert_int_equal(zcrx_queue_return(&k->queue, k->area + 3 * LENGTH), 0);
-	nothing();
-	assert_true(armed() == tag);
-	for (unsigned int i = 0; i < N - 1; i++)
-		if (i != 3)
-			assert_int_equal(zcrx_queue_return(&k->queue, k->area + i * LENGTH), 0);
-	end(tag, s);
-}
-
-/* The NIC has every buffer: the timer tries again, and gives up only when nobody can help. */
-static void test_starved_by_nic(void **state)
-{
-	const struct zcrx_event *e;
-	struct zcrx_stream *s;
-	struct zcrx_span span;
-	uint64_t tag;
-
-	(void)state;
-	tag = start(NULL, &s);
-	for (unsigned int i = 0; i < 256; i++) {
-		uint64_t timer;
-
-		post(tag, -ENOMEM, 0, 0);
-		nothing();
-		assert_int_equal(k->n_submitted, 1);
-		assert_int_equal(k->submitted[0].opcode, IORING_OP_TIMEOUT);
-		timer = k->submitted[0].user_data;
-		k->n_submitted = 0;
-		post(timer, -ETIME, 0, 0);
-		nothing();
-		assert_true(armed() == tag);
-	}
-	/* While the application has a buffer there is hope. */
-	assert_int_equal(zcrx_pool_take(k->pool, &(struct zc_cqe) { .result = 1, .flags = ZC_CQE_F_MORE }, &span), 1);
-	post(tag, -ENOMEM, 0, 0);
-	nothing();
-	assert_int_equal(zcrx_queue_return(&k->queue, span.data), 0);
-	k->rq_head = k->rq_tail; /* it goes to the NIC, too */
-	k->n_submitted = 0;
-	nothing();
-	assert_true(armed() == tag);
-	post(tag, -ENOMEM, 0, 0);
-	e = next();
-	assert_int_equal(e->type, ZCRX_EVENT_ERROR);
-	assert_int_equal(e->error, -ENOMEM);
-	assert_non_null(strstr(e->message, "No free buffer"));
-	zcrx_stream_free(s);
-}
-
-/* A kernel that cannot flush is asked once. */
-static void test_old_kernel(void **state)
-{
-	struct zcrx_stream *s;
-	uint64_t tag;
-
-	(void)state;
-	k->flush_result = -EINVAL;
-	tag = start(NULL, &s);
-	post(tag, 1, IORING_CQE_F_MORE, 0);
-	assert_int_equal(zcrx_queue_return(&k->queue, next()->data), 0);
-	post(tag, -ENOMEM, 0, 0);
-	nothing();
-	assert_true(k->pool->no_flush);
-	assert_int_equal(k->n_submitted, 1);
-	assert_int_equal(k->submitted[0].opcode, IORING_OP_TIMEOUT);
-	k->n_submitted = 0;
-	zcrx_stream_free(s);
-}
-
 static void test_errors(void **state)
 {
 	static const int errors[] = { -EFAULT, -ECONNRESET, -EPROTONOSUPPORT, -EINVAL, -ECANCELED };
@@ -443,12 +278,6 @@ int main(void)
 		TEST(test_user_data_of_nobody),
 		TEST(test_many_streams),
 		TEST(test_lease_gone),
-		TEST(test_overflow),
-		TEST(test_no_memory_flushes),
-		TEST(test_flushes_early),
-		TEST(test_starved_by_application),
-		TEST(test_starved_by_nic),
-		TEST(test_old_kernel),
 		TEST(test_errors),
 		TEST(test_free_while_armed),
 		TEST(test_timeout),
