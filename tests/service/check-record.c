@@ -87,6 +87,6 @@ void check_record(struct leases *leases, const char *text)
 	/* One may be what was left of a damaged lease, and damaged still: it is not lost for that. */
 	n = 0;
 	TAILQ_FOREACH(s, &leases->orphans, entry)
-	n++;
+		n++;
 	assert(n == record.n_orphans);
 }

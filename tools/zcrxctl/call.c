@@ -145,8 +145,7 @@ enum exit_status ctl_list_leases(sd_varlink *link, const char *lease_id, sd_json
 	r = sd_varlink_collect(link, ZCRX_METHOD("ListLeases"), parameters, &replies, &error_id);
 	if (r < 0 || error_id)
 		return ctl_call_failed(link, "ListLeases", r, error_id, replies);
-	array_foreach(reply, replies)
-	{
+	array_foreach(reply, replies) {
 		sd_json_variant *lease = field_object(reply, "lease");
 
 		if (lease && sd_json_variant_append_array(&leases, lease) < 0)

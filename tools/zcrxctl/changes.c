@@ -19,7 +19,9 @@ static bool have_outcomes(sd_json_variant *changes)
 {
 	sd_json_variant *change;
 
-	array_foreach(change, changes) if (field_has(change, "outcome")) return true;
+	array_foreach(change, changes)
+		if (field_has(change, "outcome"))
+			return true;
 	return false;
 }
 
@@ -28,8 +30,7 @@ static void print_waiting(sd_json_variant *changes)
 {
 	sd_json_variant *change;
 
-	array_foreach(change, changes)
-	{
+	array_foreach(change, changes) {
 		if (!field_has(change, "blockedBy") || field_has(change, "outcome"))
 			continue;
 		printf("%s: %s: %s.\n", field_string(change, "interface") ?: "?",
@@ -47,8 +48,7 @@ static int print_table(const struct ctl *ctl, sd_json_variant *changes)
 
 	if (!t)
 		return -ENOMEM;
-	array_foreach(change, changes)
-	{
+	array_foreach(change, changes) {
 		const char *outcome = field_string(change, "outcome") ?: "";
 
 		table_add(t, INK_NONE, "%s", field_string(change, "interface") ?: "");
@@ -71,8 +71,7 @@ static enum exit_status report_failures(sd_json_variant *changes)
 	enum exit_status status = CTL_DONE;
 	sd_json_variant *change;
 
-	array_foreach(change, changes)
-	{
+	array_foreach(change, changes) {
 		const char *outcome = field_string(change, "outcome");
 		const char *message = field_string(change, "message");
 

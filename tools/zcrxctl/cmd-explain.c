@@ -18,8 +18,7 @@ static int print_targets(const struct ctl *ctl, sd_json_variant *targets)
 
 	if (!t)
 		return -ENOMEM;
-	array_foreach(target, targets)
-	{
+	array_foreach(target, targets) {
 		table_add(t, INK_NONE, "%s", field_string(target, "share") ?: "");
 		if (field_has(target, "rule"))
 			table_add(t, INK_NONE, "%" PRIu64, field_unsigned(target, "rule", 0));

@@ -24,8 +24,7 @@ static enum exit_status release_mine(sd_varlink *link)
 	sd_json_variant *lease;
 	enum exit_status worst = ctl_list_leases(link, NULL, &leases);
 
-	array_foreach(lease, leases)
-	{
+	array_foreach(lease, leases) {
 		const char *id = field_string(lease, "leaseId");
 		enum exit_status status;
 

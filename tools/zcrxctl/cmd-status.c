@@ -38,8 +38,7 @@ static enum exit_status keep_leases(sd_json_variant **leases, const char *interf
 	_cleanup_json_ sd_json_variant *kept = NULL;
 	sd_json_variant *lease;
 
-	array_foreach(lease, *leases)
-	{
+	array_foreach(lease, *leases) {
 		const char *other = field_string(lease, "interface");
 
 		if (other && streq(other, interface) &&
@@ -56,8 +55,7 @@ static enum exit_status write_queues(const struct ctl *ctl, sd_json_variant *des
 {
 	sd_json_variant *interface;
 
-	array_foreach(interface, field_array(description, "interfaces"))
-	{
+	array_foreach(interface, field_array(description, "interfaces")) {
 		putchar('\n');
 		if (queue_table_write(stdout, interface, ctl->legend, ctl->colour) < 0)
 			return ctl_oom();

@@ -47,8 +47,7 @@ enum exit_status ctl_confirm(const struct ctl *ctl, const char *interface, bool 
 		return status;
 	if (ctl->json != JSON_OFF)
 		return keep ? ctl_print_json(ctl, field_array(reply, "interfaces")) : CTL_DONE;
-	array_foreach(name, field_array(reply, "interfaces"))
-	{
+	array_foreach(name, field_array(reply, "interfaces")) {
 		if (!ctl->legend || !sd_json_variant_is_string(name))
 			continue;
 		text_put(stdout, sd_json_variant_string(name));

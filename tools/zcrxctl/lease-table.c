@@ -112,8 +112,7 @@ unsigned taken_count(sd_json_variant *lease, sd_json_variant **ret_first)
 	sd_json_variant *flow;
 	unsigned n = 0;
 
-	array_foreach(flow, field_array(lease, "flows"))
-	{
+	array_foreach(flow, field_array(lease, "flows")) {
 		sd_json_variant *taken = field_object(flow, "takenBy");
 
 		if (taken && n++ == 0 && ret_first)
@@ -208,6 +207,7 @@ int lease_table_write(FILE *f, sd_json_variant *leases, const struct lease_view 
 
 	if (!t)
 		return -ENOMEM;
-	array_foreach(lease, leases) add_lease(t, lease, leases, view);
+	array_foreach(lease, leases)
+		add_lease(t, lease, leases, view);
 	return table_write(t, f, view->legend, view->colour);
 }

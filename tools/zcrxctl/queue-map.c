@@ -39,8 +39,7 @@ char queue_map_letter(sd_json_variant *leases, const char *lease_id)
 	sd_json_variant *lease;
 	size_t i = 0;
 
-	array_foreach(lease, leases)
-	{
+	array_foreach(lease, leases) {
 		const char *id = field_string(lease, "leaseId");
 
 		if (id && lease_id && streq(id, lease_id))
@@ -125,7 +124,8 @@ static void write_legend(FILE *f, sd_json_variant *queues, bool colour)
 		bool occurs = false;
 		size_t width = look->lettered + strlen(look->mark) + 1 + strlen(look->meaning);
 
-		array_foreach(queue, queues) occurs |= look_of(queue) == look;
+		array_foreach(queue, queues)
+			occurs |= look_of(queue) == look;
 		if (!occurs)
 			continue;
 		if (column > 0 && column + 3 + width <= WIDTH)
@@ -148,8 +148,7 @@ void queue_map_write(FILE *f, sd_json_variant *interface, sd_json_variant *lease
 	sd_json_variant *queue;
 	size_t n = 0;
 
-	array_foreach(queue, queues)
-	{
+	array_foreach(queue, queues) {
 		uint64_t index = field_unsigned(queue, "queue", QUEUES_MAX);
 
 		if (index < QUEUES_MAX && index >= n)
@@ -158,8 +157,7 @@ void queue_map_write(FILE *f, sd_json_variant *interface, sd_json_variant *lease
 	by_index = calloc(n ?: 1, sizeof *by_index);
 	if (!by_index || n == 0)
 		return;
-	array_foreach(queue, queues)
-	{
+	array_foreach(queue, queues) {
 		uint64_t index = field_unsigned(queue, "queue", QUEUES_MAX);
 
 		if (index < n)

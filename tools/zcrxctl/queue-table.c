@@ -39,8 +39,7 @@ int queue_table_write(FILE *f, sd_json_variant *interface, bool legend, bool col
 
 	if (!t)
 		return -ENOMEM;
-	array_foreach(queue, field_array(interface, "queues"))
-	{
+	array_foreach(queue, field_array(interface, "queues")) {
 		const char *kind = field_string(queue, "kind") ?: "";
 
 		add_number(t, queue, "queue");

@@ -208,8 +208,7 @@ static void write_problems_of_leases(FILE *f, sd_json_variant *leases, bool *any
 {
 	sd_json_variant *lease, *taken = NULL;
 
-	array_foreach(lease, leases)
-	{
+	array_foreach(lease, leases) {
 		const char *not_steered = field_string(lease, "notSteered");
 		unsigned n = taken_count(lease, &taken);
 
@@ -241,18 +240,15 @@ static void write_problems(FILE *f, sd_json_variant *description, sd_json_varian
 	if (set_aside)
 		write_wrapped(f, "%s. Leases from before are not known to zcrxd; their rules may still be "
 			      "there (ethtool --show-ntuple).", set_aside);
-	array_foreach(interface, field_array(description, "interfaces"))
-	{
-		array_foreach(problem, field_array(interface, "problems"))
-		{
+	array_foreach(interface, field_array(description, "interfaces")) {
+		array_foreach(problem, field_array(interface, "problems")) {
 			if (!any)
 				put_problem_heading(f, view->colour);
 			any = true;
 			write_wrapped(f, "%s: %s", field_string(interface, "name") ?: "?",
 				      sd_json_variant_string(problem) ?: "?");
 		}
-		array_foreach(queue, field_array(interface, "queues"))
-		{
+		array_foreach(queue, field_array(interface, "queues")) {
 			if (!field_string(queue, "reason"))
 				continue;
 			if (!any)
@@ -277,7 +273,8 @@ int status_write(FILE *f, sd_json_variant *description, sd_json_variant *leases,
 	text_put(f, field_string(kernel, "release") ?: "?");
 	fputc('\n', f);
 	write_kernel(f, kernel);
-	array_foreach(interface, interfaces) write_interface(f, interface, leases, view);
+	array_foreach(interface, interfaces)
+		write_interface(f, interface, leases, view);
 	if (!interfaces || sd_json_variant_elements(interfaces) == 0)
 		fputs("\nNo interface is managed: name one under interfaces: in /etc/zcrxd.yaml, "
 		      "then "

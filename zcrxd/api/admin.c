@@ -178,8 +178,8 @@ static int apply_start(sd_varlink *link, struct api *api, const char *interface,
 		TAILQ_FOREACH(d, &api->devices->list, entry)
 			if (device_is_managed(d) && r == 0)
 				r = apply_one(q, d, mode, confirm_within, &fault);
-			gather_end(q, r, &fault);
-			return 0;
+	gather_end(q, r, &fault);
+	return 0;
 }
 
 /* Less is no time to see whether the way in still works; after a day nobody remembers. */

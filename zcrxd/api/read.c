@@ -185,9 +185,9 @@ static int describe(struct call *c, void *parameters)
 	c->peer = (struct peer){};
 	q->link = sd_varlink_ref(c->link);
 	TAILQ_FOREACH(d, &api->devices->list, entry)
-	if ((!only || d == only) && !device_is_stalled(d) &&
-	    device_refresh(d, on_refreshed, q) == 0)
-		q->n_waiting++;
+		if ((!only || d == only) && !device_is_stalled(d) &&
+		    device_refresh(d, on_refreshed, q) == 0)
+			q->n_waiting++;
 	if (q->n_waiting > 1) {
 		r = sd_event_add_time_relative(api->devices->loop->event, &q->patience,
 					       CLOCK_MONOTONIC, DESCRIBE_TIMEOUT_USEC, 0,

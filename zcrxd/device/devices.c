@@ -30,8 +30,8 @@ struct device *devices_find(struct devices *devices, const char *name)
 		if (streq(device_name(d), name))
 			return d;
 	TAILQ_FOREACH(d, &devices->list, entry)
-	if (d->ifindex > 0 && nic_link_has_name(&d->link, name))
-		return d;
+		if (d->ifindex > 0 && nic_link_has_name(&d->link, name))
+			return d;
 	return NULL;
 }
 

@@ -49,7 +49,7 @@ static int append(struct leases *leases, const char *text)
 	}
 	TAILQ_INSERT_TAIL(&leases->orphans, s, entry);
 	TAILQ_FOREACH(other, &leases->orphans, entry)
-	n++;
+		n++;
 	if (n > ORPHANS_MAX)
 		orphan_free(leases, TAILQ_FIRST(&leases->orphans));
 	return 0;
@@ -183,14 +183,13 @@ void orphans_remove(struct device *d)
 	if (j) {
 		j->device = d;
 		TAILQ_FOREACH(s, &d->devices->leases->orphans, entry)
-		n++;
+			n++;
 		j->leases = calloc(n, sizeof(*j->leases));
 		j->orphans = calloc(n, sizeof(*j->orphans));
 	}
 	if (!j || !j->leases || !j->orphans)
 		r = -ENOMEM;
-	TAILQ_FOREACH(s, &d->devices->leases->orphans, entry)
-	{
+	TAILQ_FOREACH(s, &d->devices->leases->orphans, entry) {
 		struct record_lease l;
 
 		if (r < 0 || record_parse_lease(s->text, &l) < 0)

@@ -195,7 +195,7 @@ void proofs_detach(struct lease *l)
 	struct proof *p;
 
 	LIST_FOREACH(p, &l->proofs, entry)
-	p->stored = false;
+		p->stored = false;
 }
 
 int proof_await(struct proof *p)

@@ -132,12 +132,12 @@ static int list_strays(struct leases *leases, struct lists *a, struct record_par
 	size_t n = 0;
 
 	TAILQ_FOREACH(s, &leases->orphans, entry)
-	n++;
+		n++;
 	a->orphans = calloc(n + 1, sizeof(*a->orphans));
 	if (!a->orphans)
 		return -ENOMEM;
 	TAILQ_FOREACH(s, &leases->orphans, entry)
-	a->orphans[p->n_orphans++] = s->text;
+		a->orphans[p->n_orphans++] = s->text;
 	p->orphans = a->orphans;
 	return 0;
 }

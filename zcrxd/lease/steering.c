@@ -78,13 +78,13 @@ int leases_steering(const struct device *d, struct lease_steering *ret)
 			n_flows += l->n_flows;
 			n_leases++;
 		}
-		*ret = (struct lease_steering) { .expected.carve_out = d->inventory.carve_out };
-		ret->queues = calloc(n_queues + 1, sizeof(*ret->queues));
-		ret->flows = calloc(n_flows + 1, sizeof(*ret->flows));
-		ret->contexts = calloc(n_leases + 1, sizeof(*ret->contexts));
-		if (!ret->queues || !ret->flows || !ret->contexts) {
-			leases_steering_done(ret);
-			return -ENOMEM;
+	*ret = (struct lease_steering) { .expected.carve_out = d->inventory.carve_out };
+	ret->queues = calloc(n_queues + 1, sizeof(*ret->queues));
+	ret->flows = calloc(n_flows + 1, sizeof(*ret->flows));
+	ret->contexts = calloc(n_leases + 1, sizeof(*ret->contexts));
+	if (!ret->queues || !ret->flows || !ret->contexts) {
+		leases_steering_done(ret);
+		return -ENOMEM;
 	}
 	ret->expected.queues = ret->queues;
 	ret->expected.flows = ret->flows;

@@ -50,10 +50,10 @@ static int find_missing(struct devices *devices, const struct config_interface *
 	struct device *d;
 
 	TAILQ_FOREACH(d, &devices->list, entry)
-	if (d->ifindex == 0 && device_matches_entry(d, entry)) {
-		*ret = d;
-		return 0;
-	}
+		if (d->ifindex == 0 && device_matches_entry(d, entry)) {
+			*ret = d;
+			return 0;
+		}
 	return device_new(devices, entry, ret);
 }
 
@@ -160,7 +160,8 @@ static void review_missing(struct devices *devices, const struct nic_link *links
 		if (d->ifindex > 0)
 			continue;
 		TAILQ_FOREACH(other, &devices->list, entry)
-		surplus |= other != d && !other->gone && device_matches_entry(other, &d->config);
+			surplus |= other != d && !other->gone &&
+				   device_matches_entry(other, &d->config);
 		if (surplus)
 			device_drop(d);
 		else
@@ -206,8 +207,8 @@ int devices_create_missing(struct devices *devices)
 		int r;
 
 		TAILQ_FOREACH(d, &devices->list, entry)
-		if (device_matches_entry(d, entry))
-			break;
+			if (device_matches_entry(d, entry))
+				break;
 		if (d)
 			continue;
 		r = device_new(devices, entry, &d);

@@ -213,7 +213,8 @@ static void test_events(void **state)
 
 	(void)state;
 	assert_non_null(f);
-	array_foreach(event, events) event_write(f, event, false);
+	array_foreach(event, events)
+		event_write(f, event, false);
 	fclose(f);
 	check_golden("events", text);
 }
