@@ -47,6 +47,7 @@ static int add_flow(struct zcrx_lease *l, int queue, int socket, sd_json_variant
 	handle = lease_push_handle(l);
 	if (handle < 0)
 		return handle;
+	not_steered_forget(l);
 	/* Whatever is received through its ring is the application's own already. */
 	if (l->software)
 		return 0;
@@ -68,6 +69,8 @@ static int add_flow(struct zcrx_lease *l, int queue, int socket, sd_json_variant
 		return r;
 	ids = sd_json_variant_by_key(reply, "flowIds");
 	r = sd_json_variant_is_array(ids) ? remember(l, ids) : -EBADMSG;
+	if (r >= 0)
+		r = not_steered_read(l, reply);
 	return r == -EBADMSG ? client_bad_reply(l->client, "add a flow") : r;
 }
 

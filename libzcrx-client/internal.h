@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the whole library shares: clients and leases, and the functions that their files offer. client.c
- * speaks Varlink, error.c keeps the account of failures, lease.c and flow.c are what a lease is for.
- * Upon them stand two layers: pool.h is the buffers of a queue on a ring of anybody's, queue.h is a
- * ring of the library's own with a pool, and the streams on it.
+ * speaks Varlink, error.c keeps the account of failures, lease.c, flow.c and not-steered.c are what a
+ * lease is for. Upon them stand two layers: pool.h is the buffers of a queue on a ring of anybody's,
+ * queue.h is a ring of the library's own with a pool, and the streams on it.
  */
 #pragma once
 
@@ -55,6 +55,12 @@ struct zcrx_lease {
 	char *end_reason; /* once it was asked for */
 	char **flow_ids;
 	unsigned int n_flow_ids;
+	/* Of the last AddFlow's reply. */
+	char **taken;
+	unsigned int n_taken;
+	char **left_out;
+	unsigned int n_left_out;
+	unsigned int left_out_count; /* zcrxd lists some of them */
 };
 
 /* error.c: all give `error` (negative) back. */
@@ -91,6 +97,10 @@ void lease_forget(struct zcrx_lease *l);
 /* lease-existing.c: as zcrx_lease_inherit(), if what is in the environment fits: 1, or 0 if it does not, is no
  * more, was closed on the way to here, or is the lease of another part of this process. */
 int lease_try_inherit(struct zcrx_lease *l);
+
+/* not-steered.c: what AddFlow's reply says of flows that do not reach the lease; -EBADMSG, -ENOMEM. */
+int not_steered_read(struct zcrx_lease *l, sd_json_variant *reply);
+void not_steered_forget(struct zcrx_lease *l);
 
 /* end-reason.c: the error that zcrx_lease_get_end_reason() gives; *reason is set if it was NULL. */
 int end_read(int handle, char **reason);

@@ -55,6 +55,7 @@ struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease)
 	for (unsigned int i = 0; i < lease->n_flow_ids; i++)
 		free(lease->flow_ids[i]);
 	free(lease->flow_ids);
+	not_steered_forget(lease);
 	lease_forget(lease);
 	free(lease->wanted_interface);
 	free(lease->wanted_name);

@@ -156,6 +156,21 @@ int zcrx_lease_get_end_reason(struct zcrx_lease *lease, const char **ret_reason)
 const char *zcrx_lease_get_flow_id(struct zcrx_lease *lease, unsigned int index);
 int zcrx_lease_remove_flow(struct zcrx_lease *lease, const char *flow_id);
 
+/* What keeps flows of the last call of zcrx_queue_steer_socket(), zcrx_queue_steer() or their likes of
+ * the lease from its queues, although the call succeeded: what is sent to them is copied, or not received
+ * at all. Both count from 0, NULL past the last; the texts live until the next flow is steered.
+ *
+ * Taken: a sentence for each flow that a rule of somebody else takes, or may take, first. It names flow,
+ * rule and remedy, as in "rule 0, which is not zcrxd's, takes tcp4,dst=10.9.0.1,dst-port=9999 to queue 0
+ * (ethtool -N eth0 delete 0 removes it)". Rules that come later: zcrxctl watch.
+ *
+ * Left out: flows of a listening socket on all addresses for which the lease, or the policy's max-flows,
+ * has no room, spelled as zcrxctl does: "tcp4,dst=10.9.0.1,dst-port=9999". The first 16, of `count`. zcrxd
+ * steers them as soon as there is room. Since: 0.2 */
+const char *zcrx_lease_get_taken(struct zcrx_lease *lease, unsigned int index);
+const char *zcrx_lease_get_left_out(struct zcrx_lease *lease, unsigned int index);
+unsigned int zcrx_lease_get_left_out_count(struct zcrx_lease *lease);
+
 /* A new time to live, from now. Since: 0.1 */
 int zcrx_lease_renew(struct zcrx_lease *lease, uint64_t usec);
 

@@ -100,6 +100,8 @@ int main(int argc, char **argv)
 		r = zcrx_queue_register(queue);
 	if (r >= 0)
 		r = zcrx_queue_steer_socket(queue, listener);
+	for (unsigned int i = 0; r >= 0 && zcrx_lease_get_taken(lease, i); i++)
+		fprintf(stderr, "Not by zero copy: %s\n", zcrx_lease_get_taken(lease, i));
 	if (r >= 0)
 		r = receive(queue, accept(listener, NULL, NULL));
 	if (r < 0)

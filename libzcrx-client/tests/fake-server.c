@@ -137,11 +137,16 @@ METHOD(register_ifq)
 
 METHOD(add_flow)
 {
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	struct fake_server *f = userdata;
 
 	(void)flags;
 	if (record(f, link, "AddFlow", parameters))
 		return 0;
+	if (f->flows) {
+		v = parse(f->flows);
+		return sd_varlink_reply(link, v);
+	}
 	return sd_varlink_replybo(
 		link,
 		SD_JSON_BUILD_PAIR_ARRAY("flowIds", SD_JSON_BUILD_STRING("f1"),

@@ -78,28 +78,6 @@ static void test_find_queue(void **state)
 	assert_int_equal(zcrx_lease_find_queue(x->lease, fd), -EBADF);
 }
 
-static void test_steer_all(void **state)
-{
-	struct fixture *x = *state;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(zcrx_lease_steer_socket(NULL, 0), -EINVAL);
-	assert_int_equal(zcrx_lease_steer_socket(x->lease, 0), -EBADFD);
-	fixture_acquire(x);
-	assert_int_equal(zcrx_lease_steer(x->lease, AF_UNIX, NULL, 0, NULL, 9), -EINVAL);
-	assert_int_equal(zcrx_lease_steer(x->lease, AF_INET, NULL, 0, "10.9.0.1", 9), 0);
-	assert_called(x, "AddFlow",
-		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"flow\":{"
-		      "\"protocol\":\"tcp4\",\"destination\":\"10.9.0.1\","
-		      "\"destinationPort\":9}}");
-	assert_int_equal(zcrx_lease_steer_socket(x->lease, fd), 0);
-	close(fd);
-	assert_called(x, "AddFlow",
-		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,"
-		      "\"socketFileDescriptor\":1}");
-	assert_string_equal(zcrx_lease_get_flow_id(x->lease, 3), "f2");
-}
-
 static void test_acquire_options(void **state)
 {
 	struct fixture *x = *state;
@@ -203,48 +181,6 @@ static void test_open(void **state)
 	assert_called(x, "ListLeases", "{\"leaseId\":\"0000002a\"}");
 	assert_int_equal(zcrx_lease_has_ended(x->lease), 0);
 	assert_int_equal(zcrx_lease_get_queues(x->lease), 2);
-}
-
-static void test_flows(void **state)
-{
-	struct fixture *x = *state;
-	struct zcrx_queue *q = NULL;
-	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(zcrx_queue_new(x->lease, 0, &q), -EBADFD);
-	fixture_acquire(x);
-	assert_int_equal(zcrx_queue_new(x->lease, 2, &q), -ERANGE);
-	assert_int_equal(zcrx_queue_new(x->lease, 1, &q), 0);
-	assert_int_equal(zcrx_queue_steer_socket(q, -1), -EINVAL);
-	assert_int_equal(zcrx_queue_steer_socket(q, 4000), -EBADF);
-	assert_int_equal(x->server.calls, 1);
-
-	assert_int_equal(zcrx_queue_steer_socket(q, s), 0);
-	assert_called(x, "AddFlow",
-		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":1,"
-		      "\"socketFileDescriptor\":1}");
-	assert_int_equal(x->server.n_descriptors, 2);
-	assert_true(is_same_file(x->server.descriptors[1], s));
-	assert_string_equal(zcrx_lease_get_flow_id(x->lease, 1), "f2");
-	assert_null(zcrx_lease_get_flow_id(x->lease, 2));
-
-	assert_int_equal(zcrx_queue_steer(q, AF_UNIX, NULL, 0, NULL, 0), -EINVAL);
-	assert_int_equal(zcrx_queue_steer(q, AF_INET6, NULL, 0, "fd09::1/128", 9999), 0);
-	assert_called(x, "AddFlow",
-		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":1,\"flow\":"
-		      "{\"protocol\":\"tcp6\",\"destination\":\"fd09::1/128\","
-		      "\"destinationPort\":9999}}");
-	assert_int_equal(zcrx_queue_steer(q, AF_INET, "10.0.0.0/8", 1, NULL, 0), 0);
-	assert_called(x, "AddFlow",
-		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":1,\"flow\":"
-		      "{\"protocol\":\"tcp4\",\"source\":\"10.0.0.0/8\",\"sourcePort\":1}}");
-
-	assert_int_equal(zcrx_lease_remove_flow(x->lease, "f1"), 0);
-	assert_called(x, "RemoveFlow",
-		      "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"flowId\":\"f1\"}");
-	assert_string_equal(zcrx_lease_get_flow_id(x->lease, 0), "f2");
-	zcrx_queue_unref(q);
-	close(s);
 }
 
 /* Every refusal arrives as its errno, with zcrxd's sentence and the Varlink error. */
@@ -355,13 +291,11 @@ int main(void)
 		TEST(test_acquire),
 		TEST(test_acquire_options),
 		TEST(test_find_queue),
-		TEST(test_steer_all),
 		TEST(test_handle),
 		TEST(test_end_after_release),
 		TEST(test_last_reference),
 		TEST(test_release_and_renew),
 		TEST(test_open),
-		TEST(test_flows),
 		TEST(test_refusals),
 		TEST(test_bad_replies),
 		TEST(test_restart),
