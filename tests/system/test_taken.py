@@ -66,6 +66,7 @@ def test_a_foreign_rule_that_was_first_is_reported(action, does):
             queue, = lease["hardwareQueues"]
             before = zero_copy(queue)
             assert taken(program.pid) == message
+            assert f"zcrxperf: warning: {message}\n" in program.said["stderr"]
             until(lambda: interface()["state"] == "degraded")
             assert message in interface()["reason"]
             assert interface()["takenFlows"] == 1
@@ -158,6 +159,8 @@ def test_addresses_beyond_max_flows_are_reported():
         with machine.receiver(PORT, user="root") as program:
             lease = machine.lease_of(program.pid)
             assert len(lease["flows"]) == 256
+            assert re.search(r"^zcrxperf: warning: there is no room for tcp[46],dst=\S+,dst-port=9301 and \d+ "
+                             r"more flows, which are copied; see zcrxctl status$", program.said["stderr"], re.M)
             said = re.fullmatch(
                 r"tcp[46],dst=\S+,dst-port=9301 and \d+ more flows of its listener are not steered, and "
                 r"copied: A lease has at most 256 flows\. The listener is on all addresses, which takes one "

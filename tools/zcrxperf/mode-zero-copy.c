@@ -2,6 +2,7 @@
 /* Receiving on a queue leased from zcrxd. */
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <zcrx-client.h>
 
@@ -177,7 +178,8 @@ static void handle(struct session *s, struct zcrx_queue *q, const struct zcrx_ev
 	case ZCRX_EVENT_LEASE_GONE:
 		if (!s->lease_lost)
 			fail("The lease is gone: %s; %s.", e->message,
-			     e->error == -ENODEV ? "nothing more can arrive" : "going on by copying");
+			     e->error == -ENODEV ? "nothing more can arrive"
+						 : "going on by copying");
 		s->interface_gone = e->error == -ENODEV;
 		s->lease_lost = true;
 		break;
@@ -209,17 +211,48 @@ static int process(struct session *s)
 	return r;
 }
 
+/* What will not come by zero copy, though the port is steered. */
+static void warn(struct zero_copy *z)
+{
+	const unsigned int left_out = zcrx_lease_get_left_out_count(z->lease);
+	const char *text;
+
+	for (unsigned int i = 0; (text = zcrx_lease_get_taken(z->lease, i)); i++)
+		fail("warning: %s", text);
+	text = zcrx_lease_get_left_out(z->lease, 0);
+	if (text && left_out == 1)
+		fail("warning: there is no room for %s, which is copied; see zcrxctl status", text);
+	else if (text)
+		fail("warning: there is no room for %s and %u more flows, which are copied; see "
+		     "zcrxctl status",
+		     text, left_out - 1);
+}
+
+static int steer_listener(const struct session *s, struct zero_copy *z)
+{
+	/* Less than the lease has: by hand, as nothing leads to the others. */
+	const bool all = z->n_queues == zcrx_lease_get_queues(z->lease);
+	const char *address = s->options->address;
+	const uint16_t port = s->options->port;
+	int family;
+
+	if (!s->options->by_value)
+		return all ? zcrx_lease_steer_socket(z->lease, s->listener)
+			   : zcrx_queue_steer_socket(z->queues[0], s->listener);
+	family = strchr(address, ':') ? AF_INET6 : AF_INET;
+	return all ? zcrx_lease_steer(z->lease, family, NULL, 0, address, port)
+		   : zcrx_queue_steer(z->queues[0], family, NULL, 0, address, port);
+}
+
 static int steer(struct session *s)
 {
 	struct zero_copy *z = s->of_mode;
 	int r;
 
-	/* Less than the lease has: by hand, as nothing leads to the others. */
-	r = z->n_queues == zcrx_lease_get_queues(z->lease)
-		    ? zcrx_lease_steer_socket(z->lease, s->listener)
-		    : zcrx_queue_steer_socket(z->queues[0], s->listener);
+	r = steer_listener(s, z);
 	if (r < 0)
 		return refuse(z, r);
+	warn(z);
 	s->interrupted = session_stop(s, STAGE_STEER);
 	/* Takes the rings, so that the loss of the lease is heard of even before the first byte. */
 	for (unsigned int i = 0; i < z->n_queues; i++) {

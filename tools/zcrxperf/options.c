@@ -30,6 +30,9 @@ static const char usage[] =
 	"  -i, --interface NAME      lease a queue of this interface\n"
 	"  -q, --queues N            lease N queues, with a ring each (1)\n"
 	"  -n, --name TEXT           name the lease (zcrxperf)\n"
+	"      --by-value            steer --address and --port by value, for root and as the "
+	"policy\n"
+	"                            lists it: where no socket proves the flow, as on a VLAN\n"
 	"      --area SIZE           memory to receive into (16M)\n"
 	"      --buffer-length SIZE  a power of two; more than a page needs huge pages\n"
 	"      --huge-pages          take the area from huge pages\n"
@@ -95,6 +98,7 @@ static int complain(const char *what, const char *value, const char *expected)
 enum {
 	OPT_AREA = 256,
 	OPT_BUFFER_LENGTH,
+	OPT_BY_VALUE,
 	OPT_HUGE_PAGES,
 	OPT_SOCKET,
 	OPT_STOP_AFTER,
@@ -113,6 +117,7 @@ static const struct option long_options[] = {
 	{ "queues", required_argument, NULL, 'q' },
 	{ "name", required_argument, NULL, 'n' },
 	{ "area", required_argument, NULL, OPT_AREA },
+	{ "by-value", no_argument, NULL, OPT_BY_VALUE },
 	{ "buffer-length", required_argument, NULL, OPT_BUFFER_LENGTH },
 	{ "huge-pages", no_argument, NULL, OPT_HUGE_PAGES },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -197,6 +202,9 @@ static int set_option(struct options *o, int option, char *value)
 	case 'n':
 		o->name = value;
 		return 0;
+	case OPT_BY_VALUE:
+		o->by_value = true;
+		return 0;
 	case OPT_HUGE_PAGES:
 		o->huge_pages = true;
 		return 0;
@@ -247,6 +255,12 @@ static int set_command(struct options *o, int n, char **words)
 	}
 	if (o->stop_after != STAGE_NONE && o->mode != MODE_ZERO_COPY)
 		return complain("--stop-after", stages[o->stop_after], "--mode=zero-copy with it");
+	if (o->by_value && (!o->address || o->mode != MODE_ZERO_COPY)) {
+		fputs("zcrxperf: --by-value needs --address, and --mode=zero-copy. See zcrxperf "
+		      "--help.\n",
+		      stderr);
+		return -EINVAL;
+	}
 	return 0;
 }
 

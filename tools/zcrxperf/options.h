@@ -39,6 +39,7 @@ struct options {
 	enum mode mode;
 	enum stage stop_after;
 	bool verify;
+	bool by_value;
 	bool huge_pages;
 	size_t area;	      /* 0: the library's choice */
 	size_t buffer_length; /* likewise */
