@@ -252,9 +252,9 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def frame(flow, src=None, dst=None, sport=1, dport=2, tos=0, payload=b"payload", proto=None):
+def frame(flow, src=None, dst=None, sport=1, dport=2, tos=0, payload=b"payload", proto=None, vlans=()):
     """An Ethernet frame from the peer, checksums right. flow: tcp4, tcp6, udp4, udp6; proto makes
-    it something else. Addresses nobody has keep the receiving stack silent."""
+    it something else; vlans are tags, the outer one first. Addresses nobody has keep the receiving stack silent."""
     four = flow.endswith("4")
     family = socket.AF_INET if four else socket.AF_INET6
     src = socket.inet_pton(family, src or ("192.0.2.1" if four else "2001:db8::1"))
@@ -277,8 +277,9 @@ def frame(flow, src=None, dst=None, sport=1, dport=2, tos=0, payload=b"payload",
         ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
     else:
         ip = struct.pack(">IHBB", 6 << 28 | tos << 20, len(l4), number, 64) + src + dst
-    ether = b"\x02zcn\0\0" + b"\x02zcn\0\1" + (b"\x08\x00" if four else b"\x86\xdd")
-    return ether + ip + l4
+    ether = b"\x02zcn\0\0" + b"\x02zcn\0\1"
+    tags = b"".join(struct.pack(">HH", 0x8100, tag) for tag in vlans)
+    return ether + tags + (b"\x08\x00" if four else b"\x86\xdd") + ip + l4
 
 
 class Wire:

@@ -68,6 +68,14 @@ def test_other_frames_match_no_rule(wire):
         assert wire.lands(frame("udp4")) == {4: 1}
 
 
+@pytest.mark.parametrize("flow", FLOWS)
+def test_rules_match_behind_one_vlan_tag(wire, flow):
+    """Whichever it is, as most NICs do without being asked; not behind two."""
+    with simnic.rule(flow, "dst-port", "2000", "action", "4"):
+        assert wire.lands(frame(flow, dport=2000, vlans=[5]), frame(flow, dport=2000, vlans=[6])) == {4: 2}
+        assert wire.lands(frame(flow, dport=2001, vlans=[5]), frame(flow, dport=2000, vlans=[5, 6])) == {}
+
+
 def test_lowest_location_wins(wire):
     with simnic.rule("udp4", "dst-port", "2000", "action", "5", "loc", "9"):
         assert wire.lands(frame("udp4", dport=2000)) == {5: 1}

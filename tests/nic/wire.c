@@ -19,6 +19,7 @@
 struct zcnic_layers {
 	u8 proto;
 	bool ipv6;
+	unsigned int l3;  /* offset of the IP header */
 	unsigned int l4;  /* offset of the transport header; 0: not IP, or a fragment */
 	unsigned int end; /* end of the IP datagram; the frame may be longer (padding) */
 };
@@ -27,7 +28,7 @@ static bool zcnic_parse_ipv4(struct sk_buff *skb, struct zcnic_flow *flow,
 			     struct zcnic_layers *layers)
 {
 	struct iphdr buf;
-	const struct iphdr *ip = skb_header_pointer(skb, ETH_HLEN, sizeof(buf), &buf);
+	const struct iphdr *ip = skb_header_pointer(skb, layers->l3, sizeof(buf), &buf);
 
 	if (!ip || ip->version != 4 || ip->ihl < 5)
 		return false;
@@ -39,8 +40,8 @@ static bool zcnic_parse_ipv4(struct sk_buff *skb, struct zcnic_flow *flow,
 	if (ip_is_fragment(ip))
 		return false;
 	layers->proto = ip->protocol;
-	layers->l4 = ETH_HLEN + ip->ihl * 4;
-	layers->end = ETH_HLEN + ntohs(ip->tot_len);
+	layers->l4 = layers->l3 + ip->ihl * 4;
+	layers->end = layers->l3 + ntohs(ip->tot_len);
 	return true;
 }
 
@@ -49,7 +50,7 @@ static bool zcnic_parse_ipv6(struct sk_buff *skb, struct zcnic_flow *flow,
 {
 	struct ethtool_tcpip6_spec *key = &flow->key.tcp_ip6_spec;
 	struct ipv6hdr buf;
-	const struct ipv6hdr *ip = skb_header_pointer(skb, ETH_HLEN, sizeof(buf), &buf);
+	const struct ipv6hdr *ip = skb_header_pointer(skb, layers->l3, sizeof(buf), &buf);
 
 	if (!ip || ip->version != 6)
 		return false;
@@ -60,7 +61,7 @@ static bool zcnic_parse_ipv6(struct sk_buff *skb, struct zcnic_flow *flow,
 	flow->hash_len = offsetof(struct ethtool_tcpip6_spec, psrc);
 	layers->proto = ip->nexthdr;
 	layers->ipv6 = true;
-	layers->l4 = ETH_HLEN + sizeof(*ip);
+	layers->l4 = layers->l3 + sizeof(*ip);
 	layers->end = layers->l4 + ntohs(ip->payload_len);
 	return true;
 }
@@ -93,6 +94,20 @@ static bool zcnic_csum_ok(struct sk_buff *skb, const struct zcnic_flow *flow,
 	return !csum_tcpudp_magic(key4->ip4src, key4->ip4dst, len, layers->proto, sum);
 }
 
+/* What the frame carries, behind the Ethernet header and one VLAN tag; 0 if the tag is not whole. */
+static __be16 zcnic_parse_ether(struct sk_buff *skb, struct zcnic_layers *layers)
+{
+	struct vlan_hdr buf;
+	const struct vlan_hdr *tag;
+
+	layers->l3 = ETH_HLEN;
+	if (skb->protocol != htons(ETH_P_8021Q))
+		return skb->protocol;
+	layers->l3 += VLAN_HLEN;
+	tag = skb_header_pointer(skb, ETH_HLEN, sizeof(buf), &buf);
+	return tag ? tag->h_vlan_encapsulated_proto : 0;
+}
+
 /*
  * Reads a frame's headers. frame->csum_ok says on entry that the sending NIC has just computed the
  * checksum; otherwise it is verified here, because nobody can once the payload is split off.
@@ -102,14 +117,15 @@ static void zcnic_parse(struct sk_buff *skb, struct zcnic_flow *flow)
 	struct zcnic_frame *frame = zcnic_frame(skb);
 	struct zcnic_layers layers = {};
 	const bool csum_fresh = frame->csum_ok;
+	const __be16 proto = zcnic_parse_ether(skb, &layers);
 	__be16 port_buf[2];
 	const __be16 *ports;
 	bool found = false;
 
 	frame->csum_ok = false;
-	if (skb->protocol == htons(ETH_P_IP))
+	if (proto == htons(ETH_P_IP))
 		found = zcnic_parse_ipv4(skb, flow, &layers);
-	else if (skb->protocol == htons(ETH_P_IPV6))
+	else if (proto == htons(ETH_P_IPV6))
 		found = zcnic_parse_ipv6(skb, flow, &layers);
 	if (!found || layers.end > skb->len || layers.end < layers.l4 + sizeof(port_buf) ||
 	    (layers.proto != IPPROTO_TCP && layers.proto != IPPROTO_UDP))
