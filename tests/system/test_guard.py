@@ -6,6 +6,7 @@ machine would not survive this file.)"""
 
 import errno
 import os
+import re
 import signal
 import socket
 import struct
@@ -84,9 +85,9 @@ def no_guard_left(nothing_left):
     machine.until(lambda: nft.guards() == {})
 
 
-def transfer_with_urgent(host):
+def transfer_with_urgent(host, *options, user="alice"):
     """How many were met; another flow keeps the count beyond the end."""
-    with machine.receiver(OTHER), machine.receiver(PORT, "--verify") as receiving:
+    with machine.receiver(OTHER), machine.receiver(PORT, "--verify", *options, user=user) as receiving:
         before = count("urgentSegments")
         with peer(PEER, host, PORT) as sending:
             assert sending.finish() == 0, sending.said
@@ -101,6 +102,25 @@ def test_a_thousand_urgent_segments_arrive_in_line():
 
 def test_urgent_segments_by_ipv6():
     assert transfer_with_urgent(HOST6) >= URGENT / 10
+
+
+@pytest.fixture(name="vlan")
+def fixture_vlan():
+    """The address of zc0.5, which zc1.5 of the peer reaches."""
+    for device, host, words in ("zc0", "10.9.5.1", ()), ("zc1", "10.9.5.2", ("-n", "peer")):
+        run("ip", *words, "-batch", "-", input=(
+            f"link add link {device} name {device}.5 type vlan id 5\nlink set {device}.5 up\n"
+            f"address add {host}/24 dev {device}.5\n"))
+    yield "10.9.5.1"
+    run("ip", "link", "del", "zc0.5")
+    run("ip", "-n", "peer", "link", "del", "zc1.5")
+
+
+def test_a_flow_on_a_vlan_is_zero_copy_and_guarded(vlan):
+    """Where no socket proves it: by value, as the refusal says, on a NIC whose rules match behind a tag."""
+    with machine.receiver(PORT, "--address", vlan, user="root", ready=False) as refused:
+        refused.wait_for(re.escape(f"name the flow by value (tcp4,dst={vlan},dst-port={PORT})"))
+    assert transfer_with_urgent(vlan, "--by-value", "--address", vlan, user="root") >= URGENT / 10
 
 
 def test_signed_segments_are_dropped():
