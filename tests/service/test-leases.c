@@ -182,6 +182,8 @@ static void test_foreign_queue(void **state)
 	reply = sd_json_variant_by_index(sd_json_variant_by_key(reply, "interfaces"), 0);
 	queue = sd_json_variant_by_index(sd_json_variant_by_key(reply, "queues"), 4);
 	assert_string_equal(text_of(queue, "state"), "quarantined");
+	assert_string_equal(text_of(queue, "reason"),
+			    "the kernel shows it in use by an io_uring: some process keeps the ring open");
 	queue = sd_json_variant_by_index(sd_json_variant_by_key(reply, "queues"), 5);
 	assert_string_equal(text_of(queue, "leaseId"), c.id);
 	client_close(&c);

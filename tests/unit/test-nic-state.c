@@ -106,6 +106,31 @@ static void test_clean(void **state)
 	assert_false(nic_state_queue_clean(s, 6));
 }
 
+static void test_users_of_queues(void **state)
+{
+	const struct {
+		struct nic_queue queue;
+		const char *text;
+	} cases[] = {
+		{ { .io_uring = true }, "an io_uring: some process keeps the ring open" },
+		{ { .dmabuf = true }, "a dma-buf binding: some process keeps it open" },
+		{ { .xsk = true }, "an AF_XDP socket: some process keeps it open" },
+		{ { .leased = true, .lease_ifindex = 7 },
+		  "a network device that is none of zcrxd's: number 7 in `ip link`" },
+		{ { .leased = true, .io_uring = true, .lease_ifindex = 7, .lease_elsewhere = true },
+		  "a network device that is none of zcrxd's: number 7 in `ip link` of another network namespace" },
+	};
+
+	(void)state;
+	assert_false(nic_queue_is_used(&(struct nic_queue){ .napi_id = 7 }));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *text = nic_queue_describe_user(&cases[i].queue);
+
+		assert_true(nic_queue_is_used(&cases[i].queue));
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
 static void expect_way(const struct nic_state *s, unsigned queue, const uint32_t *own, size_t n_own,
 		       const char *message)
 {
@@ -352,7 +377,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy),	       cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_clean),	       cmocka_unit_test(test_leaks_refuse_isolation),
+		cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_users_of_queues),	       cmocka_unit_test(test_leaks_refuse_isolation),
 		cmocka_unit_test(test_own_context),
 		cmocka_unit_test(test_apply_channels), cmocka_unit_test(test_apply_rss),
 		cmocka_unit_test(test_apply_numbers),  cmocka_unit_test(test_apply_mlx5),

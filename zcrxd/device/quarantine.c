@@ -15,19 +15,26 @@ bool device_sees_to_table(const struct device *d)
 	       (d->devices->config->on_drift == ON_DRIFT_REPAIR && !d->drift.failure);
 }
 
+static int refuse_used(const struct nic_queue *q, struct fault *fault)
+{
+	_cleanup_free_ char *user = q ? nic_queue_describe_user(q) : NULL;
+
+	return fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL, "the kernel shows it in use by %s",
+			 user ?: "another process");
+}
+
 /* A queue without a lease has no rule, and no context, of ours: what Register would refuse it for. */
 static const char *why_withheld(const struct device *d, uint32_t queue, struct fault *fault)
 {
 	const struct own_steering none = { .table_is_seen_to = device_sees_to_table(d) };
-	size_t n = d->observed->n_queues;
+	const size_t n = d->observed->n_queues;
 	int r = 0;
 
 	if (n > 0 && queue >= n)
 		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL, "%s has only %zu queues now", d->name,
 			      n);
 	else if (!nic_state_queue_clean(d->observed, queue))
-		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL,
-			      "the kernel shows it in use by another process");
+		r = refuse_used(queue < n ? &d->observed->queues[queue] : NULL, fault);
 	else if (!d->observed->software)
 		r = nic_state_check_isolated(d->observed, queue, &none, fault);
 	return r > 0 ? fault->message : NULL;

@@ -11,6 +11,7 @@
  * is nobody's. */
 static int check_free(struct nic *nic, uint32_t queue, struct fault *reterr)
 {
+	_cleanup_free_ char *user = NULL;
 	struct nic_queue q = {};
 	int r;
 
@@ -19,17 +20,11 @@ static int check_free(struct nic *nic, uint32_t queue, struct fault *reterr)
 		fault_done(reterr);
 		return 0;
 	}
-	if (r != 0 || (!q.io_uring && !q.dmabuf && !q.xsk && !q.leased))
+	if (r != 0 || !nic_queue_is_used(&q))
 		return r;
-	return fault_set(reterr, ZCRX_WRONG_STATE, "bound",
-			 "Queue %u is still held by %s.", queue,
-			 q.lease_elsewhere ? "a device in another network namespace, which is none of "
-					     "zcrxd's by its name and its alias" :
-			 q.leased	   ? "a device that is none of zcrxd's (the kernel has leased it "
-					     "there)" :
-			 q.io_uring	   ? "an io_uring: some process keeps the ring open" :
-			 q.dmabuf	   ? "a dma-buf binding: some process keeps it open" :
-					     "an AF_XDP socket: some process keeps it open");
+	user = nic_queue_describe_user(&q);
+	return fault_set(reterr, ZCRX_WRONG_STATE, "bound", "Queue %u is still held by %s.", queue,
+			 user ?: "another process");
 }
 
 static bool has_ring(struct nic *nic, const struct reclaim *t)

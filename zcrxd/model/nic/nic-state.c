@@ -143,14 +143,28 @@ unsigned nic_state_rss_queues(const struct nic_state *s)
 	return count;
 }
 
+bool nic_queue_is_used(const struct nic_queue *q)
+{
+	return q->io_uring || q->dmabuf || q->xsk || q->leased;
+}
+
 bool nic_state_queue_clean(const struct nic_state *s, unsigned queue)
 {
-	const struct nic_queue *q;
+	return queue < s->n_queues && !nic_queue_is_used(&s->queues[queue]);
+}
 
-	if (queue >= s->n_queues)
-		return false;
-	q = &s->queues[queue];
-	return !q->io_uring && !q->dmabuf && !q->xsk && !q->leased;
+char *nic_queue_describe_user(const struct nic_queue *q)
+{
+	char *text;
+
+	if (!q->leased)
+		return strdup(q->io_uring ? "an io_uring: some process keeps the ring open" :
+			      q->dmabuf	  ? "a dma-buf binding: some process keeps it open" :
+					    "an AF_XDP socket: some process keeps it open");
+	if (asprintf(&text, "a network device that is none of zcrxd's: number %u in `ip link`%s", q->lease_ifindex,
+		     q->lease_elsewhere ? " of another network namespace" : "") < 0)
+		return NULL;
+	return text;
 }
 
 bool nic_rule_is(const struct nic_rule *rule, const struct flow *flow,

@@ -167,6 +167,9 @@ bool rss_table_leads_to(const struct rss_table *t, unsigned queue);
 bool rss_table_is_default(const struct rss_table *t, unsigned queues);
 /* Nobody holds it: no io-uring, dma-buf, AF_XDP owner, no lease. False if out of range. */
 bool nic_state_queue_clean(const struct nic_state *s, unsigned queue);
+bool nic_queue_is_used(const struct nic_queue *q);
+/* By whom: "an AF_XDP socket: ..."; NULL if there is no memory. */
+char *nic_queue_describe_user(const struct nic_queue *q);
 
 /* Exactly this flow to exactly this target. */
 bool nic_rule_is(const struct nic_rule *rule, const struct flow *flow,

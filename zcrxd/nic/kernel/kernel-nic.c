@@ -102,15 +102,6 @@ static int kernel_nic_queues(struct nic *base, const uint32_t *queues, size_t n,
 	return r;
 }
 
-static const char *holder(const struct nic_queue *q)
-{
-	return q->leased     ? "leased to another device"
-	       : q->io_uring ? "used by an io_uring"
-	       : q->dmabuf   ? "used by a dma-buf binding"
-	       : q->xsk	     ? "used by AF_XDP"
-			     : NULL;
-}
-
 /* Nothing in the kernel reserves a queue without a netkit device: all there is to do is to look. */
 static int grant_direct(struct kernel_nic *nic, const struct grant_request *request,
 			struct grant *ret, struct fault *reterr)
@@ -118,22 +109,23 @@ static int grant_direct(struct kernel_nic *nic, const struct grant_request *requ
 	struct grant grant = { .kind = GRANT_DIRECT,
 			       .ifindex = nic->nic.ifindex,
 			       .n_queues = request->n_queues };
-	_cleanup_free_ char *operation = NULL;
+	_cleanup_free_ char *operation = NULL, *user = NULL;
 	struct nic_queue q;
 	int r = 0;
 
 	for (size_t i = 0; i < request->n_queues && r == 0; i++) {
 		r = read_queue(nic, request->queues[i], &q, reterr);
 		grant.queues[i] = request->queues[i];
-		if (r != 0 || !holder(&q))
+		if (r != 0 || !nic_queue_is_used(&q))
 			continue;
+		user = nic_queue_describe_user(&q);
 		if (asprintf(&operation, "take receive queue %u of %s", request->queues[i],
 			     nic->name) < 0) {
 			operation = NULL;
 			return -ENOMEM;
 		}
 		r = fault_kernel(reterr, EBUSY, NULL, operation,
-				 "It is %s by a program that zcrxd does not know.", holder(&q));
+				 "It is in use by %s.", user ?: "another process");
 	}
 	if (r == 0)
 		*ret = grant;
