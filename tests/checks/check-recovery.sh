@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # check-recovery.sh [DIRECTORY]: each row of the tables in docs/RECOVERY.md names its test, and there
 # is such a test: a function `test_...`, or a scenario "..." of tests/crash/scenarios-*.c. And what
-# docs/SECURITY.md names under "Test" is a file of tests or a part of the name of one.
+# docs/SECURITY.md names under "Test" is a file of tests or a part of the name of one; so is each test that
+# docs/COEXISTENCE.md names.
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 2
 
@@ -52,6 +53,10 @@ while IFS= read -r row; do
 			{ echo "docs/SECURITY.md: there is no such test: $name"; failed=1; }
 	done < <(quoted "${cell##*|}")
 done < <(awk '/^\|.*\| Test \|$/ { inside = 1; next } !/^\|/ { inside = 0 } inside && !/^\| --- / { print }' docs/SECURITY.md)
+
+while IFS= read -r name; do
+	[[ $names = *"$name("* ]] || { echo "docs/COEXISTENCE.md: there is no such test: $name"; failed=1; }
+done < <(grep -oE '`test_[a-z0-9_]+`' docs/COEXISTENCE.md | tr -d '`')
 
 # None: the tables have another form than this looks for.
 [ "$rows" -gt 20 ] || { echo "docs/RECOVERY.md: $rows rows"; failed=1; }

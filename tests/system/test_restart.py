@@ -329,6 +329,24 @@ def test_a_full_run_refuses_leases_until_there_is_room():
         machine.systemctl("start", "zcrxd")
 
 
+def test_a_read_only_run_ends_no_lease():
+    """zcrxd says why it does not start, and starts when that has passed."""
+    with steered_lease() as lease:
+        lease.connection.close()
+        cursor = machine.journal_cursor()
+        machine.run("mount", "--bind", "/run/zcrxd", "/run/zcrxd")
+        try:
+            machine.run("mount", "-o", "remount,bind,ro", "/run/zcrxd")
+            machine.systemctl("restart", "zcrxd", works=False)
+            assert ("Cannot make sure that no other zcrxd is running: Read-only file system. Can zcrxd write "
+                    "/run/zcrxd/lock?") in machine.messages(cursor)
+            assert len(machine.rules_to(lease.queues[0])) == 1
+        finally:
+            machine.run("umount", "/run/zcrxd")
+        until(lambda: machine.show("zcrxd", "ActiveState") == "active")
+        assert [(kept["leaseId"], kept["state"]) for kept in machine.leases()] == [(lease.id, "steered")]
+
+
 def test_an_unreadable_record_stops_the_start():
     """It is not the record's fault: nothing is given up, and what it says to do helps."""
     with steered_lease() as lease:
