@@ -7,7 +7,7 @@ MINUTES ?= 15
 VM = tests/vm/run $(if $(KERNEL),--kernel $(KERNEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-all test-kernels test-recovery test-panics test-drivers selftests bench soak fuzz shell enter clean-cache
+.PHONY: help demo check test test-all test-client test-kernels test-recovery test-panics test-drivers selftests bench soak fuzz shell enter clean-cache
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -25,6 +25,9 @@ test: ## what every change has to pass, natively and in the virtual machine
 
 test-all: ## the same with every crash point, unit tests by clang, and test-recovery (half an hour)
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL)) --all
+
+test-client: ## libzcrx-client alone, built and tested on an older Debian, and linked statically (a minute)
+	@tests/vm/test-client
 
 test-kernels: ## what can run on each kernel that the archive has, with a table (an hour)
 	@tests/vm/test-kernels

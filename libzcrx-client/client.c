@@ -5,13 +5,10 @@
  * depend on it: their handles do.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 
-#include <systemd/sd-json.h>
-#include <systemd/sd-varlink.h>
-
 #include "internal.h"
-#include "zcrx-idl.h"
 
 #define DEFAULT_TIMEOUT UINT64_C(45000000) /* microseconds */
 
@@ -46,7 +43,7 @@ struct zcrx_client *zcrx_client_unref(struct zcrx_client *client)
 {
 	if (!client || !count_down(&client->refs))
 		return NULL;
-	sd_varlink_close_unref(client->link);
+	varlink_free(client->link);
 	client_clear_error(client);
 	free(client->path);
 	free(client);
@@ -62,6 +59,9 @@ static int cannot_connect(struct zcrx_client *c, int error)
 	case -ECONNREFUSED:
 		remedy = "Is it running? Try: systemctl start zcrxd.socket";
 		break;
+	case -ETIMEDOUT:
+		remedy = "It does not take connections at the moment: see its journal, journalctl -u zcrxd.";
+		break;
 	case -EACCES:
 		remedy = "By default everybody may connect; check the permissions of the socket and its directory.";
 		break;
@@ -75,20 +75,19 @@ static int cannot_connect(struct zcrx_client *c, int error)
 
 static void disconnect(struct zcrx_client *c)
 {
-	c->link = sd_varlink_close_unref(c->link);
+	c->link = varlink_free(c->link);
 }
 
 /* zcrxd was restarted since the last call. */
 static bool is_hung_up(struct zcrx_client *c)
 {
-	struct pollfd p = { .fd = sd_varlink_get_fd(c->link), .events = POLLRDHUP };
+	struct pollfd p = { .fd = varlink_get_fd(c->link), .events = POLLRDHUP };
 
-	return p.fd < 0 || (poll(&p, 1, 0) > 0 && p.revents);
+	return poll(&p, 1, 0) > 0 && p.revents;
 }
 
 int client_begin(struct zcrx_client *c)
 {
-	sd_varlink *link = NULL;
 	int r;
 
 	client_enter(c);
@@ -100,19 +99,8 @@ int client_begin(struct zcrx_client *c)
 	if (!c->path)
 		return client_fail(c, -ENOTCONN,
 				   "Not connected: call zcrx_client_connect() first.");
-	r = sd_varlink_connect_address(&link, c->path);
-	if (r >= 0)
-		r = sd_varlink_set_allow_fd_passing_output(link, true);
-	if (r >= 0)
-		r = sd_varlink_set_allow_fd_passing_input(link, true);
-	if (r >= 0)
-		r = sd_varlink_set_relative_timeout(link, c->timeout ?: DEFAULT_TIMEOUT);
-	if (r < 0) {
-		sd_varlink_close_unref(link);
-		return cannot_connect(c, r);
-	}
-	c->link = link;
-	return 0;
+	r = varlink_connect(c->path, c->timeout ?: DEFAULT_TIMEOUT, &c->link);
+	return r < 0 ? cannot_connect(c, r) : 0;
 }
 
 int zcrx_client_connect(struct zcrx_client *client, const char *path)
@@ -132,20 +120,15 @@ int zcrx_client_connect(struct zcrx_client *client, const char *path)
 
 int zcrx_client_set_timeout(struct zcrx_client *client, uint64_t usec)
 {
-	int r;
-
 	if (!client)
 		return -EINVAL;
 	client->timeout = usec;
-	if (!client->link)
-		return 0;
-	r = sd_varlink_set_relative_timeout(client->link, usec ?: DEFAULT_TIMEOUT);
-	return r < 0 ? client_cannot(client, r, "set the timeout") : 0;
+	return 0;
 }
 
 int client_push_fd(struct zcrx_client *c, int fd)
 {
-	int r = sd_varlink_push_dup_fd(c->link, fd);
+	int r = varlink_push_fd(c->link, fd);
 
 	if (r < 0) {
 		disconnect(c); /* whatever was attached before goes with it */
@@ -155,43 +138,37 @@ int client_push_fd(struct zcrx_client *c, int fd)
 	return r;
 }
 
-int client_call(struct zcrx_client *c, const char *what, const char *method, int built,
-		sd_json_variant *parameters, sd_json_variant **ret_reply)
+int client_call(struct zcrx_client *c, const char *what, const char *method, json_object *parameters,
+		json_object **ret_reply)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *p = parameters;
-	sd_json_variant *reply = NULL;
 	const char *error_id = NULL;
-	int r = built;
+	json_object *reply = NULL;
+	int r;
 
-	if (r >= 0)
-		r = sd_varlink_call(c->link, method, p, &reply, &error_id);
-	if (r == -ETIME) {
-		disconnect(c); /* or a late answer would be taken for that of the next call */
-		return client_fail(c, -ETIMEDOUT,
-				   "Cannot %s: zcrxd does not answer. See its journal: journalctl -u zcrxd.", what);
-	}
+	r = varlink_call(c->link, method, parameters, c->timeout ?: DEFAULT_TIMEOUT, &reply, &error_id);
 	if (r < 0) {
-		disconnect(c);
-		return client_fail(c, r,
-				   "Cannot %s: the call to zcrxd failed: %s. See its journal "
-				   "(journalctl -u zcrxd) and try again.",
-				   what, strerror(-r));
+		disconnect(c); /* or a late answer would be taken for that of the next call */
+		return r == -ETIMEDOUT ?
+			       client_fail(c, r, "Cannot %s: zcrxd does not answer. See its journal: "
+					   "journalctl -u zcrxd.", what) :
+			       client_fail(c, r, "Cannot %s: the call to zcrxd failed: %s. See its journal "
+					   "(journalctl -u zcrxd) and try again.", what, strerror(-r));
 	}
-	if (error_id) {
-		r = client_refused(c, error_id, reply);
-		/* Errors of the connection itself, as libsystemd makes them up. */
-		if (r == -ECONNRESET || r == -ETIMEDOUT || r == -EPROTO)
-			disconnect(c);
-		return r;
-	}
+	if (error_id)
+		return client_refused(c, error_id, reply);
 	if (ret_reply)
 		*ret_reply = reply;
 	return 0;
 }
 
-int client_take_fd(struct zcrx_client *c, int index)
+int client_take_handle(struct zcrx_client *c, const char *what, json_object *reply)
 {
-	return index < 0 ? -EBADMSG : sd_varlink_take_fd(c->link, (size_t)index);
+	uint64_t index;
+	int fd = -EBADF;
+
+	if (message_get_unsigned(reply, "handleFileDescriptor", INT_MAX, &index) == 0)
+		fd = varlink_take_fd(c->link, index);
+	return fd >= 0 ? fd : client_bad_reply(c, what);
 }
 
 int client_bad_reply(struct zcrx_client *c, const char *what)

@@ -18,29 +18,24 @@ static int end_error(const char *end)
 	return strcmp(end, "expired") == 0 ? -ETIME : -ECANCELED;
 }
 
-static const char *string_of(sd_json_variant *v, const char *key)
-{
-	sd_json_variant *f = sd_json_variant_by_key(v, key);
-
-	return f && sd_json_variant_is_string(f) ? sd_json_variant_string(f) : NULL;
-}
-
 int end_read(int handle, char **reason)
 {
-	sd_json_variant *v = NULL;
+	_cleanup_json_ json_object *v = NULL;
 	char text[1024] = "";
+	const char *end, *why;
 	int r = -EPIPE;
 
 	if (recv(handle, text, sizeof(text) - 1, MSG_PEEK | MSG_DONTWAIT) > 0 &&
-	    sd_json_parse(text, 0, &v, NULL, NULL) >= 0 && sd_json_variant_is_object(v)) {
-		if (string_of(v, "end"))
-			r = end_error(string_of(v, "end"));
-		if (!*reason && string_of(v, "reason"))
-			*reason = strdup(string_of(v, "reason"));
+	    message_parse(text, strlen(text), &v) == 0) {
+		end = message_get_string(v, "end");
+		why = message_get_string(v, "reason");
+		if (end)
+			r = end_error(end);
+		if (!*reason && why)
+			*reason = strdup(why);
 	}
 	if (!*reason)
 		*reason = strdup(UNSAID);
-	sd_json_variant_unref(v);
 	return r;
 }
 

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdarg.h>
 
-#include <systemd/sd-json.h>
-
 #include "fault.h"
 #include "internal.h"
 
@@ -104,45 +102,29 @@ static int errno_of(enum zcrx_error kind, const char *errno_name)
 	return -EPROTO;
 }
 
-static const char *string_of(sd_json_variant *parameters, const char *key)
+static bool is_unknown_method(const char *id)
 {
-	sd_json_variant *v = sd_json_variant_by_key(parameters, key);
-
-	return v && sd_json_variant_is_string(v) ? sd_json_variant_string(v) : NULL;
+	return streq(id, "org.varlink.service.MethodNotFound") ||
+	       streq(id, "org.varlink.service.MethodNotImplemented");
 }
 
 static const char *sentence_of(enum zcrx_error kind, const char *id)
 {
 	if (kind != ZCRX_OK)
 		return zcrx_error_info(kind)->sentence;
-	if (streq(id, SD_VARLINK_ERROR_METHOD_NOT_FOUND) ||
-	    streq(id, SD_VARLINK_ERROR_METHOD_NOT_IMPLEMENTED))
-		return "This zcrxd cannot do that: it is older than the library. Update it.";
-	if (streq(id, SD_VARLINK_ERROR_DISCONNECTED))
-		return "The connection to zcrxd broke. See its journal (journalctl -u zcrxd), "
-		       "and try again.";
-	if (streq(id, SD_VARLINK_ERROR_TIMEOUT))
-		return "zcrxd does not answer. See its journal: journalctl -u zcrxd.";
-	return NULL;
+	return is_unknown_method(id) ? "This zcrxd cannot do that: it is older than the library. Update it." : NULL;
 }
 
-int client_refused(struct zcrx_client *c, const char *id, sd_json_variant *parameters)
+int client_refused(struct zcrx_client *c, const char *id, json_object *parameters)
 {
 	enum zcrx_error kind = zcrx_error_from_id(id);
-	const char *message = string_of(parameters, "message") ?: sentence_of(kind, id);
+	const char *message = message_get_string(parameters, "message") ?: sentence_of(kind, id);
 	int r;
 
 	if (kind != ZCRX_OK)
-		r = errno_of(kind, string_of(parameters, "errnoName"));
-	else if (streq(id, SD_VARLINK_ERROR_METHOD_NOT_FOUND) ||
-		 streq(id, SD_VARLINK_ERROR_METHOD_NOT_IMPLEMENTED))
-		r = -EOPNOTSUPP;
-	else if (streq(id, SD_VARLINK_ERROR_DISCONNECTED))
-		r = -ECONNRESET;
-	else if (streq(id, SD_VARLINK_ERROR_TIMEOUT))
-		r = -ETIMEDOUT;
+		r = errno_of(kind, message_get_string(parameters, "errnoName"));
 	else
-		r = -EPROTO;
+		r = is_unknown_method(id) ? -EOPNOTSUPP : -EPROTO;
 
 	if (message)
 		client_fail(c, r, "%s", message);

@@ -5,14 +5,11 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include <systemd/sd-json.h>
-
 #include "queue.h"
-#include "zcrx-idl.h"
 
-static int remember(struct zcrx_lease *l, sd_json_variant *ids)
+static int remember(struct zcrx_lease *l, json_object *ids)
 {
-	size_t n = sd_json_variant_elements(ids);
+	size_t n = json_object_array_length(ids);
 	char **grown;
 
 	grown = reallocarray(l->flow_ids, l->n_flow_ids + n, sizeof(*grown));
@@ -20,12 +17,12 @@ static int remember(struct zcrx_lease *l, sd_json_variant *ids)
 		return -ENOMEM;
 	l->flow_ids = grown;
 	for (size_t i = 0; i < n; i++) {
-		sd_json_variant *id = sd_json_variant_by_index(ids, i);
+		json_object *id = json_object_array_get_idx(ids, i);
 		char *copy;
 
-		if (!sd_json_variant_is_string(id))
+		if (!json_object_is_type(id, json_type_string))
 			return -EBADMSG;
-		copy = strdup(sd_json_variant_string(id));
+		copy = strdup(json_object_get_string(id));
 		if (!copy)
 			return -ENOMEM;
 		l->flow_ids[l->n_flow_ids++] = copy;
@@ -36,10 +33,10 @@ static int remember(struct zcrx_lease *l, sd_json_variant *ids)
 #define ALL_QUEUES (-1)
 
 /* Takes `flow` over; a socket of -1 for a flow by value. */
-static int add_flow(struct zcrx_lease *l, int queue, int socket, sd_json_variant *flow)
+static int add_flow(struct zcrx_lease *l, int queue, int socket, json_object *flow)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *owned = flow;
-	sd_json_variant *parameters = NULL, *reply = NULL, *ids;
+	_cleanup_json_ json_object *owned = flow;
+	json_object *parameters, *reply, *ids;
 	int handle, fd = -1, r;
 
 	if (!owned && socket < 0)
@@ -56,19 +53,18 @@ static int add_flow(struct zcrx_lease *l, int queue, int socket, sd_json_variant
 		if (fd < 0)
 			return fd;
 	}
-	r = sd_json_buildo(
-		&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", l->id),
-		SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", handle),
-		SD_JSON_BUILD_PAIR_CONDITION(queue != ALL_QUEUES, "queue",
-					     SD_JSON_BUILD_INTEGER(queue)),
-		SD_JSON_BUILD_PAIR_CONDITION(fd >= 0, "socketFileDescriptor",
-					     SD_JSON_BUILD_INTEGER(fd)),
-		SD_JSON_BUILD_PAIR_CONDITION(!!owned, "flow", SD_JSON_BUILD_VARIANT(owned)));
-	r = client_call(l->client, "add a flow", ZCRX_METHOD("AddFlow"), r, parameters, &reply);
+	parameters = lease_parameters(l, handle);
+	if (queue != ALL_QUEUES)
+		message_put_unsigned(&parameters, "queue", (unsigned int)queue);
+	if (fd >= 0)
+		message_put_unsigned(&parameters, "socketFileDescriptor", (unsigned int)fd);
+	if (owned)
+		message_put_object(&parameters, "flow", TAKE_PTR(owned));
+	r = client_call(l->client, "add a flow", ZCRX_METHOD("AddFlow"), parameters, &reply);
 	if (r < 0)
 		return r;
-	ids = sd_json_variant_by_key(reply, "flowIds");
-	r = sd_json_variant_is_array(ids) ? remember(l, ids) : -EBADMSG;
+	ids = message_get_array(reply, "flowIds");
+	r = ids ? remember(l, ids) : -EBADMSG;
 	if (r >= 0)
 		r = not_steered_read(l, reply);
 	return r == -EBADMSG ? client_bad_reply(l->client, "add a flow") : r;
@@ -98,21 +94,19 @@ int zcrx_lease_steer_socket(struct zcrx_lease *lease, int socket)
 static int steer(struct zcrx_lease *l, int queue, int family, const char *source,
 		 uint16_t source_port, const char *destination, uint16_t destination_port)
 {
-	sd_json_variant *flow = NULL;
-	int r;
+	json_object *flow;
 
 	if (family != AF_INET && family != AF_INET6)
 		return client_cannot(l->client, -EINVAL, "add a flow");
-	r = sd_json_buildo(
-		&flow, SD_JSON_BUILD_PAIR_STRING("protocol", family == AF_INET ? "tcp4" : "tcp6"),
-		SD_JSON_BUILD_PAIR_CONDITION(!!source, "source", SD_JSON_BUILD_STRING(source)),
-		SD_JSON_BUILD_PAIR_CONDITION(source_port != 0, "sourcePort",
-					     SD_JSON_BUILD_UNSIGNED(source_port)),
-		SD_JSON_BUILD_PAIR_CONDITION(!!destination, "destination",
-					     SD_JSON_BUILD_STRING(destination)),
-		SD_JSON_BUILD_PAIR_CONDITION(destination_port != 0, "destinationPort",
-					     SD_JSON_BUILD_UNSIGNED(destination_port)));
-	return r < 0 ? r : add_flow(l, queue, -1, flow);
+	flow = message_new();
+	message_put_string(&flow, "protocol", family == AF_INET ? "tcp4" : "tcp6");
+	message_put_string(&flow, "source", source);
+	if (source_port != 0)
+		message_put_unsigned(&flow, "sourcePort", source_port);
+	message_put_string(&flow, "destination", destination);
+	if (destination_port != 0)
+		message_put_unsigned(&flow, "destinationPort", destination_port);
+	return flow ? add_flow(l, queue, -1, flow) : -ENOMEM;
 }
 
 int zcrx_queue_steer(struct zcrx_queue *queue, int family, const char *source, uint16_t source_port,
@@ -158,7 +152,7 @@ static void forget(struct zcrx_lease *l, const char *flow_id)
 
 int zcrx_lease_remove_flow(struct zcrx_lease *lease, const char *flow_id)
 {
-	sd_json_variant *parameters = NULL;
+	json_object *parameters;
 	int fd, r;
 
 	if (!lease || !flow_id)
@@ -166,11 +160,9 @@ int zcrx_lease_remove_flow(struct zcrx_lease *lease, const char *flow_id)
 	fd = lease_push_handle(lease);
 	if (fd < 0)
 		return fd;
-	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", lease->id),
-			   SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", fd),
-			   SD_JSON_BUILD_PAIR_STRING("flowId", flow_id));
-	r = client_call(lease->client, "remove a flow", ZCRX_METHOD("RemoveFlow"), r, parameters,
-			NULL);
+	parameters = lease_parameters(lease, fd);
+	message_put_string(&parameters, "flowId", flow_id);
+	r = client_call(lease->client, "remove a flow", ZCRX_METHOD("RemoveFlow"), parameters, NULL);
 	if (r >= 0)
 		forget(lease, flow_id);
 	return r;

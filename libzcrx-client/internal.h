@@ -10,10 +10,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include <systemd/sd-varlink.h>
-
 #include "macro.h"
+#include "varlink.h"
 #include "zcrx-client.h"
+#include "zcrx-names.h"
 
 /* References. Whoever drops the last one has the object to itself, in whatever thread. */
 static inline void count_up(unsigned int *refs)
@@ -29,8 +29,8 @@ static inline bool count_down(unsigned int *refs)
 struct zcrx_client {
 	unsigned int refs;
 	char *path;
-	uint64_t timeout; /* of calls, in microseconds; 0: the default */
-	sd_varlink *link; /* NULL: to be made again */
+	uint64_t timeout; /* of connecting and of calls, in microseconds; 0: the default */
+	struct varlink *link; /* NULL: to be made again */
 	char *error;
 	char *error_id;
 	pthread_t thread; /* that used it last, and has the account of errors; atomic */
@@ -68,7 +68,7 @@ int client_fail(struct zcrx_client *c, int error, const char *format, ...) _prin
 /* The same of what fails here: "Cannot `what`: ...". Says nothing if another thread has the account, as
  * it may be with a queue. */
 int client_cannot(struct zcrx_client *c, int error, const char *what);
-int client_refused(struct zcrx_client *c, const char *id, sd_json_variant *parameters);
+int client_refused(struct zcrx_client *c, const char *id, json_object *parameters);
 void client_clear_error(struct zcrx_client *c);
 /* Why a stream cannot go on. */
 const char *stream_error(int error);
@@ -76,22 +76,24 @@ const char *stream_error(int error);
 /*
  * client.c. client_begin() starts a call: it connects if need be. Then client_push_fd() attaches
  * descriptors (duplicates) and gives the number that names them in the parameters, then
- * client_call() takes `parameters` over and calls; the reply belongs to the connection and lives
- * until the next call. `what` completes "Cannot ..." if there is no reply. build() failing in
- * between is passed on as `built`.
+ * client_call() takes `parameters` over (NULL: there was no memory) and calls; the reply belongs to the
+ * connection and lives until the next call. `what` completes "Cannot ..." if there is no reply.
  */
 int client_begin(struct zcrx_client *c);
 int client_push_fd(struct zcrx_client *c, int fd);
-int client_call(struct zcrx_client *c, const char *what, const char *method, int built,
-		sd_json_variant *parameters, sd_json_variant **ret_reply);
-int client_take_fd(struct zcrx_client *c, int index);
+int client_call(struct zcrx_client *c, const char *what, const char *method, json_object *parameters,
+		json_object **ret_reply);
+/* The descriptor that came with a reply, which is the caller's; a bad reply if there is none. */
+int client_take_handle(struct zcrx_client *c, const char *what, json_object *reply);
 int client_bad_reply(struct zcrx_client *c, const char *what);
 
 /* lease.c: begins a call and attaches the handle; gives its number. */
 int lease_push_handle(struct zcrx_lease *l);
+/* Parameters that begin with the lease's id and that number. */
+json_object *lease_parameters(const struct zcrx_lease *l, int handle);
 int lease_check_index(struct zcrx_lease *l, unsigned int index);
 /* Fills the lease in from the `Lease` object that zcrxd sent, or -EBADMSG, -ENOMEM; and empties it again. */
-int lease_describe(struct zcrx_lease *l, sd_json_variant *v);
+int lease_describe(struct zcrx_lease *l, json_object *v);
 void lease_forget(struct zcrx_lease *l);
 
 /* lease-existing.c: as zcrx_lease_inherit(), if what is in the environment fits: 1, or 0 if it does not, is no
@@ -99,7 +101,7 @@ void lease_forget(struct zcrx_lease *l);
 int lease_try_inherit(struct zcrx_lease *l);
 
 /* not-steered.c: what AddFlow's reply says of flows that do not reach the lease; -EBADMSG, -ENOMEM. */
-int not_steered_read(struct zcrx_lease *l, sd_json_variant *reply);
+int not_steered_read(struct zcrx_lease *l, json_object *reply);
 void not_steered_forget(struct zcrx_lease *l);
 
 /* end-reason.c: the error that zcrx_lease_get_end_reason() gives; *reason is set if it was NULL. */

@@ -5,36 +5,34 @@
 #include <limits.h>
 #include <sys/socket.h>
 
-#include <systemd/sd-json.h>
-
 #include "internal.h"
-#include "zcrx-idl.h"
 
 /* A lease that exists already, from its id. */
 static int look_up(struct zcrx_lease *l, const char *id, bool *ret_unused)
 {
-	sd_json_variant *parameters = NULL, *reply = NULL, *lease, *state;
+	json_object *parameters, *reply, *lease = NULL;
+	const char *state;
 	int r;
 
 	r = client_begin(l->client);
 	if (r < 0)
 		return r;
-	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", id));
-	r = client_call(l->client, "look up a lease", ZCRX_METHOD("ListLeases"), r, parameters,
-			&reply);
+	parameters = message_new();
+	message_put_string(&parameters, "leaseId", id);
+	r = client_call(l->client, "look up a lease", ZCRX_METHOD("ListLeases"), parameters, &reply);
 	if (r < 0)
 		return r;
-	lease = sd_json_variant_by_key(reply, "lease");
+	json_object_object_get_ex(reply, "lease", &lease);
 	r = lease_describe(l, lease);
-	state = sd_json_variant_by_key(lease, "state");
+	state = message_get_string(lease, "state");
 	if (ret_unused)
-		*ret_unused = sd_json_variant_is_string(state) && streq(sd_json_variant_string(state), "reserved");
+		*ret_unused = state && streq(state, "reserved");
 	return r == -EBADMSG ? client_bad_reply(l->client, "look up a lease") : r;
 }
 
 int zcrx_lease_open(struct zcrx_lease *lease, const char *id)
 {
-	sd_json_variant *parameters = NULL, *reply = NULL, *index;
+	json_object *parameters, *reply;
 	_cleanup_close_ int handle = -EBADF;
 	int r;
 
@@ -45,16 +43,14 @@ int zcrx_lease_open(struct zcrx_lease *lease, const char *id)
 	r = client_begin(lease->client);
 	if (r < 0)
 		return r;
-	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", id));
-	r = client_call(lease->client, "open a lease", ZCRX_METHOD("Open"), r, parameters, &reply);
+	parameters = message_new();
+	message_put_string(&parameters, "leaseId", id);
+	r = client_call(lease->client, "open a lease", ZCRX_METHOD("Open"), parameters, &reply);
 	if (r < 0)
 		return r;
-	index = sd_json_variant_by_key(reply, "handleFileDescriptor");
-	if (!sd_json_variant_is_unsigned(index))
-		return client_bad_reply(lease->client, "open a lease");
-	handle = client_take_fd(lease->client, (int)sd_json_variant_unsigned(index));
+	handle = client_take_handle(lease->client, "open a lease", reply);
 	if (handle < 0)
-		return client_bad_reply(lease->client, "open a lease");
+		return handle;
 	r = look_up(lease, id, NULL);
 	if (r < 0)
 		return r;

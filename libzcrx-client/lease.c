@@ -8,10 +8,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <systemd/sd-json.h>
-
 #include "internal.h"
-#include "zcrx-idl.h"
 
 int zcrx_lease_new(struct zcrx_client *client, struct zcrx_lease **ret)
 {
@@ -113,57 +110,53 @@ int zcrx_lease_set_time_to_live(struct zcrx_lease *lease, uint64_t usec)
 	return 0;
 }
 
-int lease_describe(struct zcrx_lease *l, sd_json_variant *v)
+int lease_describe(struct zcrx_lease *l, json_object *v)
 {
-	sd_json_variant *id = sd_json_variant_by_key(v, "leaseId");
-	sd_json_variant *interface = sd_json_variant_by_key(v, "interface");
-	sd_json_variant *queues = sd_json_variant_by_key(v, "hardwareQueues");
-	sd_json_variant *grant = sd_json_variant_by_key(v, "grant");
+	const char *id = message_get_string(v, "leaseId");
+	const char *interface = message_get_string(v, "interface");
+	const char *grant = message_get_string(v, "grant");
+	json_object *queues = message_get_array(v, "hardwareQueues");
 	_cleanup_free_ char *id_copy = NULL, *interface_copy = NULL;
 	_cleanup_free_ unsigned int *numbers = NULL, *napi_ids = NULL;
 	size_t n;
 
-	if (!sd_json_variant_is_string(id) || !sd_json_variant_is_string(interface) ||
-	    !sd_json_variant_is_array(queues))
+	if (!id || !interface || !queues)
 		return -EBADMSG;
-	n = sd_json_variant_elements(queues);
+	n = json_object_array_length(queues);
 	if (n == 0 || n > UINT16_MAX)
 		return -EBADMSG;
-	id_copy = strdup(sd_json_variant_string(id));
-	interface_copy = strdup(sd_json_variant_string(interface));
+	id_copy = strdup(id);
+	interface_copy = strdup(interface);
 	numbers = calloc(n, sizeof(*numbers));
 	napi_ids = calloc(n, sizeof(*napi_ids));
 	if (!id_copy || !interface_copy || !numbers || !napi_ids)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		sd_json_variant *q = sd_json_variant_by_index(queues, i);
+		uint64_t q;
 
-		if (!sd_json_variant_is_unsigned(q) || sd_json_variant_unsigned(q) > INT_MAX)
+		if (message_to_unsigned(json_object_array_get_idx(queues, i), INT_MAX, &q) < 0)
 			return -EBADMSG;
-		numbers[i] = (unsigned int)sd_json_variant_unsigned(q);
+		numbers[i] = (unsigned int)q;
 	}
 	l->id = TAKE_PTR(id_copy);
 	l->interface = TAKE_PTR(interface_copy);
 	l->hardware_queues = TAKE_PTR(numbers);
 	l->napi_ids = TAKE_PTR(napi_ids);
 	l->n_queues = (unsigned int)n;
-	l->software = sd_json_variant_is_string(grant) &&
-		      streq(sd_json_variant_string(grant), "software");
+	l->software = grant && streq(grant, "software");
 	return 0;
 }
 
-/* Takes the handle that came with `reply`, and describes the lease with `v`. */
-static int adopt(struct zcrx_lease *l, const char *what, sd_json_variant *reply, sd_json_variant *v)
+/* Takes the handle that came with `reply`, and describes the lease. */
+static int adopt(struct zcrx_lease *l, const char *what, json_object *reply)
 {
-	sd_json_variant *index = sd_json_variant_by_key(reply, "handleFileDescriptor");
-	_cleanup_close_ int handle = -EBADF;
+	_cleanup_close_ int handle = client_take_handle(l->client, what, reply);
+	json_object *v = NULL;
 	int r;
 
-	if (!sd_json_variant_is_unsigned(index))
-		return client_bad_reply(l->client, what);
-	handle = client_take_fd(l->client, (int)sd_json_variant_unsigned(index));
 	if (handle < 0)
-		return client_bad_reply(l->client, what);
+		return handle;
+	json_object_object_get_ex(reply, "lease", &v);
 	r = lease_describe(l, v);
 	if (r == -ENOMEM)
 		return r;
@@ -175,26 +168,20 @@ static int adopt(struct zcrx_lease *l, const char *what, sd_json_variant *reply,
 
 static int acquire(struct zcrx_lease *lease)
 {
-	sd_json_variant *parameters = NULL, *reply = NULL;
+	json_object *parameters, *reply;
 	int r;
 
 	r = client_begin(lease->client);
 	if (r < 0)
 		return r;
-	r = sd_json_buildo(
-		&parameters,
-		SD_JSON_BUILD_PAIR_CONDITION(!!lease->wanted_interface, "interface",
-					     SD_JSON_BUILD_STRING(lease->wanted_interface)),
-		SD_JSON_BUILD_PAIR_UNSIGNED("queues", lease->wanted_queues ?: 1),
-		SD_JSON_BUILD_PAIR_CONDITION(!!lease->wanted_name, "name",
-					     SD_JSON_BUILD_STRING(lease->wanted_name)),
-		SD_JSON_BUILD_PAIR_CONDITION(lease->time_to_live > 0, "timeToLiveUSec",
-					     SD_JSON_BUILD_UNSIGNED(lease->time_to_live)));
-	r = client_call(lease->client, "lease a queue", ZCRX_METHOD("Acquire"), r, parameters,
-			&reply);
-	if (r < 0)
-		return r;
-	return adopt(lease, "lease a queue", reply, sd_json_variant_by_key(reply, "lease"));
+	parameters = message_new();
+	message_put_string(&parameters, "interface", lease->wanted_interface);
+	message_put_unsigned(&parameters, "queues", lease->wanted_queues ?: 1);
+	message_put_string(&parameters, "name", lease->wanted_name);
+	if (lease->time_to_live > 0)
+		message_put_unsigned(&parameters, "timeToLiveUSec", lease->time_to_live);
+	r = client_call(lease->client, "lease a queue", ZCRX_METHOD("Acquire"), parameters, &reply);
+	return r < 0 ? r : adopt(lease, "lease a queue", reply);
 }
 
 int zcrx_lease_acquire(struct zcrx_lease *lease)
@@ -290,10 +277,19 @@ int lease_push_handle(struct zcrx_lease *l)
 	return r < 0 ? r : client_push_fd(l->client, l->handle);
 }
 
+json_object *lease_parameters(const struct zcrx_lease *l, int handle)
+{
+	json_object *parameters = message_new();
+
+	message_put_string(&parameters, "leaseId", l->id);
+	message_put_unsigned(&parameters, "handleFileDescriptor", (unsigned int)handle);
+	return parameters;
+}
+
 int zcrx_lease_renew(struct zcrx_lease *lease, uint64_t usec)
 {
-	sd_json_variant *parameters = NULL;
-	int fd, r;
+	json_object *parameters;
+	int fd;
 
 	if (!lease)
 		return -EINVAL;
@@ -302,16 +298,13 @@ int zcrx_lease_renew(struct zcrx_lease *lease, uint64_t usec)
 	fd = lease_push_handle(lease);
 	if (fd < 0)
 		return fd;
-	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", lease->id),
-			   SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", fd),
-			   SD_JSON_BUILD_PAIR_UNSIGNED("timeToLiveUSec", usec));
-	return client_call(lease->client, "renew the lease", ZCRX_METHOD("Renew"), r, parameters,
-			   NULL);
+	parameters = lease_parameters(lease, fd);
+	message_put_unsigned(&parameters, "timeToLiveUSec", usec);
+	return client_call(lease->client, "renew the lease", ZCRX_METHOD("Renew"), parameters, NULL);
 }
 
 int zcrx_lease_release(struct zcrx_lease *lease)
 {
-	sd_json_variant *parameters = NULL;
 	int fd, r;
 
 	if (!lease)
@@ -319,10 +312,8 @@ int zcrx_lease_release(struct zcrx_lease *lease)
 	fd = lease_push_handle(lease);
 	if (fd < 0)
 		return fd;
-	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", lease->id),
-			   SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", fd));
-	r = client_call(lease->client, "release the lease", ZCRX_METHOD("Release"), r, parameters,
-			NULL);
+	r = client_call(lease->client, "release the lease", ZCRX_METHOD("Release"),
+			lease_parameters(lease, fd), NULL);
 	if (r < 0)
 		return r;
 	end_keep(lease);

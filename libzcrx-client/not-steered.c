@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include <systemd/sd-json.h>
-
 #include "internal.h"
 
 #define LISTED_MAX 256 /* zcrxd sends fewer; what it sends is not the application's to bound */
@@ -43,19 +41,22 @@ static int append(char ***texts, unsigned int *n, char *text)
 }
 
 /* None, if the rule has gone meanwhile. */
-static int copy_message(sd_json_variant *flow, char **ret)
+static int copy_message(json_object *flow, char **ret)
 {
-	sd_json_variant *message =
-		sd_json_variant_by_key(sd_json_variant_by_key(flow, "takenBy"), "message");
+	json_object *by = NULL;
+	const char *message;
 
-	if (!sd_json_variant_is_string(message))
+	if (json_object_is_type(flow, json_type_object))
+		json_object_object_get_ex(flow, "takenBy", &by);
+	message = message_get_string(by, "message");
+	if (!message)
 		return 0;
-	*ret = strdup(sd_json_variant_string(message));
+	*ret = strdup(message);
 	return *ret ? 0 : -ENOMEM;
 }
 
 /* As zcrxctl spells a flow: "tcp4,dst=10.0.0.1,dst-port=9999". */
-static int format_flow(sd_json_variant *flow, char **ret)
+static int format_flow(json_object *flow, char **ret)
 {
 	static const struct {
 		const char *key, *name;
@@ -65,24 +66,25 @@ static int format_flow(sd_json_variant *flow, char **ret)
 		{ "source", "src" },
 		{ "sourcePort", "src-port" },
 	};
-	sd_json_variant *protocol = sd_json_variant_by_key(flow, "protocol");
+	const char *protocol = message_get_string(flow, "protocol");
 	_cleanup_free_ char *text = NULL;
 	size_t size;
 	FILE *f;
 
-	if (!sd_json_variant_is_string(protocol))
+	if (!protocol)
 		return -EBADMSG;
 	f = open_memstream(&text, &size);
 	if (!f)
 		return -ENOMEM;
-	fputs(sd_json_variant_string(protocol), f);
+	fputs(protocol, f);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		sd_json_variant *v = sd_json_variant_by_key(flow, parts[i].key);
+		const char *address = message_get_string(flow, parts[i].key);
+		uint64_t port;
 
-		if (sd_json_variant_is_string(v))
-			fprintf(f, ",%s=%s", parts[i].name, sd_json_variant_string(v));
-		else if (sd_json_variant_is_unsigned(v))
-			fprintf(f, ",%s=%" PRIu64, parts[i].name, sd_json_variant_unsigned(v));
+		if (address)
+			fprintf(f, ",%s=%s", parts[i].name, address);
+		else if (message_get_unsigned(flow, parts[i].key, UINT16_MAX, &port) == 0)
+			fprintf(f, ",%s=%" PRIu64, parts[i].name, port);
 	}
 	if (fclose(f) != 0)
 		return -ENOMEM;
@@ -90,38 +92,36 @@ static int format_flow(sd_json_variant *flow, char **ret)
 	return 0;
 }
 
-static int read_list(sd_json_variant *list, int (*format)(sd_json_variant *, char **),
-		     char ***texts, unsigned int *n)
+static int read_list(json_object *reply, const char *key, int (*format)(json_object *, char **), char ***texts,
+		     unsigned int *n)
 {
+	json_object *list = NULL;
 	int r = 0;
 
-	if (!list || sd_json_variant_is_null(list))
+	if (!json_object_object_get_ex(reply, key, &list) || !list)
 		return 0;
-	if (!sd_json_variant_is_array(list))
+	if (!json_object_is_type(list, json_type_array))
 		return -EBADMSG;
-	for (size_t i = 0; r == 0 && i < sd_json_variant_elements(list) && i < LISTED_MAX; i++) {
+	for (size_t i = 0; r == 0 && i < json_object_array_length(list) && i < LISTED_MAX; i++) {
 		char *text = NULL;
 
-		r = format(sd_json_variant_by_index(list, i), &text);
+		r = format(json_object_array_get_idx(list, i), &text);
 		if (r == 0 && text)
 			r = append(texts, n, text);
 	}
 	return r;
 }
 
-int not_steered_read(struct zcrx_lease *l, sd_json_variant *reply)
+int not_steered_read(struct zcrx_lease *l, json_object *reply)
 {
-	sd_json_variant *count = sd_json_variant_by_key(reply, "leftOutCount");
+	uint64_t count = 0;
 	int r;
 
-	r = read_list(sd_json_variant_by_key(reply, "taken"), copy_message, &l->taken, &l->n_taken);
+	r = read_list(reply, "taken", copy_message, &l->taken, &l->n_taken);
 	if (r == 0)
-		r = read_list(sd_json_variant_by_key(reply, "leftOut"), format_flow, &l->left_out,
-			      &l->n_left_out);
-	l->left_out_count =
-		sd_json_variant_is_unsigned(count) && sd_json_variant_unsigned(count) <= UINT32_MAX
-			? (unsigned int)sd_json_variant_unsigned(count)
-			: l->n_left_out;
+		r = read_list(reply, "leftOut", format_flow, &l->left_out, &l->n_left_out);
+	l->left_out_count = message_get_unsigned(reply, "leftOutCount", UINT32_MAX, &count) == 0 ?
+				    (unsigned int)count : l->n_left_out;
 	return r;
 }
 

@@ -7,51 +7,42 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-#include <systemd/sd-json.h>
-
 #include "pool.h"
-#include "zcrx-idl.h"
 
-static int dispatch_uint32(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,
-			   void *userdata)
+/* Where the fields of a registration are in the reply. */
+static int parse_registration(json_object *reply, struct registration *ret)
 {
-	return sd_json_variant_is_null(v) ? 0 : sd_json_dispatch_uint32(name, v, flags, userdata);
-}
-
-static int dispatch_uint64(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,
-			   void *userdata)
-{
-	return sd_json_variant_is_null(v) ? 0 : sd_json_dispatch_uint64(name, v, flags, userdata);
-}
-
-static int parse_registration(sd_json_variant *reply, struct registration *ret)
-{
-	static const sd_json_dispatch_field fields[] = {
-#define FIELD(name, size, member, flags)                                                           \
-	{ name, _SD_JSON_VARIANT_TYPE_INVALID, dispatch_uint##size,                                \
-	  offsetof(struct registration, member), flags }
-#define NEEDED (SD_JSON_MANDATORY | SD_JSON_REFUSE_NULL)
-		FIELD("zcrxId", 32, zcrx_id, NEEDED),
-		FIELD("refillEntries", 32, refill_entries, NEEDED),
-		FIELD("refillSize", 64, refill_size, NEEDED),
-		FIELD("refillMapOffset", 64, refill_map_offset, NEEDED),
-		FIELD("headOffset", 32, head_offset, NEEDED),
-		FIELD("tailOffset", 32, tail_offset, NEEDED),
-		FIELD("entriesOffset", 32, entries_offset, NEEDED),
-		FIELD("statsOffset", 64, stats_offset, SD_JSON_NULLABLE),
-		FIELD("areaToken", 64, area_token, NEEDED),
-		FIELD("receiveBufferLength", 32, buffer_length, NEEDED),
-		FIELD("napiId", 32, napi_id, SD_JSON_NULLABLE),
-#undef FIELD
-#undef NEEDED
-		{}
-	};
 	struct registration g = {};
-	int r;
+	const struct {
+		const char *name;
+		uint64_t *u64;
+		uint32_t *u32;
+		bool optional;
+	} fields[] = {
+		{ "zcrxId", .u32 = &g.zcrx_id },
+		{ "refillEntries", .u32 = &g.refill_entries },
+		{ "refillSize", .u64 = &g.refill_size },
+		{ "refillMapOffset", .u64 = &g.refill_map_offset },
+		{ "headOffset", .u32 = &g.head_offset },
+		{ "tailOffset", .u32 = &g.tail_offset },
+		{ "entriesOffset", .u32 = &g.entries_offset },
+		{ "statsOffset", .u64 = &g.stats_offset, .optional = true },
+		{ "areaToken", .u64 = &g.area_token },
+		{ "receiveBufferLength", .u32 = &g.buffer_length },
+		{ "napiId", .u32 = &g.napi_id, .optional = true },
+	};
 
-	r = sd_json_dispatch(reply, fields, SD_JSON_ALLOW_EXTENSIONS, &g);
-	if (r < 0)
-		return -EBADMSG;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		uint64_t v = 0;
+		int r = message_get_unsigned(reply, fields[i].name, fields[i].u32 ? UINT32_MAX : UINT64_MAX, &v);
+
+		if (r < 0 && !(r == -ENOENT && fields[i].optional))
+			return -EBADMSG;
+		if (fields[i].u32)
+			*fields[i].u32 = (uint32_t)v;
+		else
+			*fields[i].u64 = v;
+	}
 	*ret = g;
 	return 0;
 }
@@ -100,7 +91,7 @@ static uint32_t entries_for(const struct zcrx_pool *p)
 
 static int call_register(struct zcrx_pool *p, int ring_fd)
 {
-	sd_json_variant *parameters = NULL, *reply = NULL;
+	json_object *parameters, *reply;
 	struct zcrx_lease *l = p->lease;
 	int handle, area, r;
 
@@ -110,21 +101,17 @@ static int call_register(struct zcrx_pool *p, int ring_fd)
 	area = client_push_fd(l->client, p->area_fd);
 	if (area < 0)
 		return area;
-	r = sd_json_buildo(
-		&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", l->id),
-		SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", handle),
-		SD_JSON_BUILD_PAIR_UNSIGNED("queue", p->index),
-		SD_JSON_BUILD_PAIR_INTEGER("ring", ring_fd),
-		SD_JSON_BUILD_PAIR_INTEGER("areaFileDescriptor", area),
-		SD_JSON_BUILD_PAIR_CONDITION(p->given_fd >= 0, "areaOffset",
-					     SD_JSON_BUILD_UNSIGNED(p->given_offset)),
-		SD_JSON_BUILD_PAIR_UNSIGNED("areaSize", p->area_size),
-		SD_JSON_BUILD_PAIR_UNSIGNED("refillEntries", entries_for(p)),
-		SD_JSON_BUILD_PAIR_CONDITION(p->buffer_length != pool_page_size(),
-					     "receiveBufferLength",
-					     SD_JSON_BUILD_UNSIGNED(p->buffer_length)));
-	r = client_call(l->client, "register the queue", ZCRX_METHOD("Register"), r, parameters,
-			&reply);
+	parameters = lease_parameters(l, handle);
+	message_put_unsigned(&parameters, "queue", p->index);
+	message_put_unsigned(&parameters, "ring", (unsigned int)ring_fd);
+	message_put_unsigned(&parameters, "areaFileDescriptor", (unsigned int)area);
+	if (p->given_fd >= 0)
+		message_put_unsigned(&parameters, "areaOffset", p->given_offset);
+	message_put_unsigned(&parameters, "areaSize", p->area_size);
+	message_put_unsigned(&parameters, "refillEntries", entries_for(p));
+	if (p->buffer_length != pool_page_size())
+		message_put_unsigned(&parameters, "receiveBufferLength", p->buffer_length);
+	r = client_call(l->client, "register the queue", ZCRX_METHOD("Register"), parameters, &reply);
 	if (r < 0)
 		return r;
 	r = parse_registration(reply, &p->registration);

@@ -31,7 +31,8 @@ int queue_enable(struct zcrx_queue *q)
 		return 0;
 	if (!q->registered)
 		return -EBADFD;
-	r = io_uring_enable_rings(&q->ring);
+	/* Which liburing exports since 2.4 only. */
+	r = ring_register(q->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 	if (r < 0)
 		return r;
 	q->enabled = true;

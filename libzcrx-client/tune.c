@@ -2,50 +2,43 @@
 /* How a queue of a lease is polled, and where its interrupt goes. */
 #include <errno.h>
 
-#include <systemd/sd-json.h>
-
 #include "queue.h"
-#include "zcrx-idl.h"
 
 static int tune(struct zcrx_lease *l, unsigned int index, int64_t defer_hard_irqs, int64_t gro_flush_timeout,
 		int64_t irq_suspend_timeout)
 {
-	sd_json_variant *parameters = NULL;
-	int fd, r;
+	json_object *parameters;
+	int fd;
 
 	fd = lease_push_handle(l);
 	if (fd < 0)
 		return fd;
-	r = sd_json_buildo(
-		&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", l->id),
-		SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", fd),
-		SD_JSON_BUILD_PAIR_UNSIGNED("queue", index),
-		SD_JSON_BUILD_PAIR_CONDITION(defer_hard_irqs >= 0, "deferHardIrqs",
-					     SD_JSON_BUILD_INTEGER(defer_hard_irqs)),
-		SD_JSON_BUILD_PAIR_CONDITION(gro_flush_timeout >= 0, "groFlushTimeoutNSec",
-					     SD_JSON_BUILD_INTEGER(gro_flush_timeout)),
-		SD_JSON_BUILD_PAIR_CONDITION(irq_suspend_timeout >= 0, "irqSuspendTimeoutNSec",
-					     SD_JSON_BUILD_INTEGER(irq_suspend_timeout)));
-	return client_call(l->client, "set how the queue is polled", ZCRX_METHOD("Tune"), r,
-			   parameters, NULL);
+	parameters = lease_parameters(l, fd);
+	message_put_unsigned(&parameters, "queue", index);
+	if (defer_hard_irqs >= 0)
+		message_put_unsigned(&parameters, "deferHardIrqs", (uint64_t)defer_hard_irqs);
+	if (gro_flush_timeout >= 0)
+		message_put_unsigned(&parameters, "groFlushTimeoutNSec", (uint64_t)gro_flush_timeout);
+	if (irq_suspend_timeout >= 0)
+		message_put_unsigned(&parameters, "irqSuspendTimeoutNSec", (uint64_t)irq_suspend_timeout);
+	return client_call(l->client, "set how the queue is polled", ZCRX_METHOD("Tune"), parameters, NULL);
 }
 
 static int set_irq_affinity(struct zcrx_lease *l, unsigned int index, const char *cpus)
 {
-	sd_json_variant *parameters = NULL;
-	int fd, r;
+	json_object *parameters;
+	int fd;
 
 	if (!cpus)
 		return -EINVAL;
 	fd = lease_push_handle(l);
 	if (fd < 0)
 		return fd;
-	r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("leaseId", l->id),
-			   SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", fd),
-			   SD_JSON_BUILD_PAIR_UNSIGNED("queue", index),
-			   SD_JSON_BUILD_PAIR_STRING("irqAffinity", cpus));
-	return client_call(l->client, "set where the queue's interrupt goes",
-			   ZCRX_METHOD("Tune"), r, parameters, NULL);
+	parameters = lease_parameters(l, fd);
+	message_put_unsigned(&parameters, "queue", index);
+	message_put_string(&parameters, "irqAffinity", cpus);
+	return client_call(l->client, "set where the queue's interrupt goes", ZCRX_METHOD("Tune"),
+			   parameters, NULL);
 }
 
 int zcrx_queue_tune(struct zcrx_queue *queue, int64_t defer_hard_irqs, int64_t gro_flush_timeout,

@@ -7,8 +7,6 @@
 
 #include <systemd/sd-varlink-idl.h>
 
-#define ZCRX_INTERFACE "io.zcrx.Manager"
-#define ZCRX_METHOD(name) ZCRX_INTERFACE "." name
-#define ZCRX_SOCKET_PATH "/run/zcrxd/io.zcrx.Manager"
+#include "zcrx-names.h"
 
 extern const sd_varlink_interface vl_interface_io_zcrx_Manager;

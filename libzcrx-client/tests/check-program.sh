@@ -13,7 +13,7 @@ LD_LIBRARY_PATH=$build/libzcrx-client
 export PKG_CONFIG_PATH LD_LIBRARY_PATH
 flags=$(pkg-config --cflags --libs libzcrx-client)
 case $flags in
-*uring* | *systemd*) echo "a program needs more than the library: $flags" >&2; exit 1 ;;
+*-luring* | *-ljson*) echo "a program needs more than the library: $flags" >&2; exit 1 ;;
 esac
 cp "$source" "$work/program.c"
 cp "$source" "$work/program.cc"

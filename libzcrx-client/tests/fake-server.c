@@ -4,14 +4,13 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <sys/epoll.h>
+#include <poll.h>
+#include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
-#include <systemd/sd-json.h>
-
-#include "macro.h"
-#include "zcrx-idl.h"
+#include "message.h"
 
 #define GOOD_LEASE                                                                                 \
 	"{\"leaseId\":\"0000002a\",\"name\":null,\"ownerUid\":0,\"ownerPid\":1,\"interface\":"     \
@@ -19,263 +18,202 @@
 	"\"persistent\":false,\"selfRegistered\":false,\"flows\":[],\"creationUSec\":1,"           \
 	"\"areaBytes\":0}"
 
-static sd_json_variant *parse(const char *text)
-{
-	sd_json_variant *v = NULL;
-	int r = sd_json_parse(text, 0, &v, NULL, NULL);
+#define FLOWS                                                                                      \
+	"{\"flowIds\":[\"f1\",\"f2\"],\"flows\":[{\"protocol\":\"tcp4\",\"destinationPort\":9},"   \
+	"{\"protocol\":\"tcp6\",\"destinationPort\":9}]}"
 
-	assert(r >= 0);
-	return v;
+static char *format(const char *text, ...) __attribute__((format(printf, 1, 2)));
+
+static char *format(const char *text, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, text);
+	if (vasprintf(&s, text, ap) < 0)
+		abort();
+	va_end(ap);
+	return s;
 }
 
-/* Notes what came. Returns 1 if the error that the test asked for was sent. */
-static int record(struct fake_server *f, sd_varlink *link, const char *method,
-		  sd_json_variant *parameters)
+/* The other end of the new handle, to be sent on; -1: none. */
+static int make_handle(struct fake_server *f)
 {
-	int fd, r;
-
-	while (f->n_descriptors > 0)
-		close(f->descriptors[--f->n_descriptors]);
-	free(f->parameters);
-	free(f->method);
-	f->method = strdup(method);
-	f->parameters = NULL;
-	r = sd_json_variant_format(parameters, 0, &f->parameters);
-	assert(r >= 0);
-	f->calls++;
-	while (f->n_descriptors < ARRAY_SIZE(f->descriptors) &&
-	       (fd = sd_varlink_take_fd(link, f->n_descriptors)) >= 0)
-		f->descriptors[f->n_descriptors++] = fd;
-	if (f->silent)
-		return 1;
-	if (f->hang_up) {
-		sd_varlink_close(link);
-		return 1;
-	}
-	if (f->error_id) {
-		_cleanup_(sd_json_variant_unrefp) sd_json_variant *v =
-			parse(f->error_parameters ?: "{}");
-
-		r = sd_varlink_error(link, f->error_id, v);
-		assert(r < 0);
-		return 1;
-	}
-	return 0;
-}
-
-static int push_handle(struct fake_server *f, sd_varlink *link)
-{
-	int pair[2], r;
+	int pair[2];
 
 	if (f->no_handle)
 		return -1;
 	if (f->handle >= 0)
 		close(f->handle);
-	r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
-	assert(r == 0);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		abort();
 	f->handle = pair[0];
-	r = sd_varlink_push_fd(link, pair[1]);
-	assert(r >= 0);
-	return r;
+	return pair[1];
 }
 
-#define METHOD(name)                                                                               \
-	static int name(sd_varlink *link, sd_json_variant *parameters,                             \
-			sd_varlink_method_flags_t flags, void *userdata)
-
-METHOD(acquire)
+/* What the test has not said otherwise. */
+static char *answer(struct fake_server *f, const char *method, int *ret_fd)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *lease = NULL;
-	struct fake_server *f = userdata;
-	int fd;
+	const char *lease = f->lease ? f->lease : GOOD_LEASE;
 
-	(void)flags;
-	if (record(f, link, "Acquire", parameters))
-		return 0;
-	lease = parse(f->lease ?: GOOD_LEASE);
-	fd = push_handle(f, link);
-	return sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("lease", lease),
-				  SD_JSON_BUILD_PAIR_CONDITION(fd >= 0, "handleFileDescriptor",
-							       SD_JSON_BUILD_INTEGER(fd)));
-}
-
-METHOD(list_leases)
-{
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *lease = NULL;
-	struct fake_server *f = userdata;
-
-	(void)flags;
-	if (record(f, link, "ListLeases", parameters))
-		return 0;
-	lease = parse(f->lease ?: GOOD_LEASE);
-	return sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("lease", lease));
-}
-
-METHOD(open_lease)
-{
-	struct fake_server *f = userdata;
-
-	(void)flags;
-	if (record(f, link, "Open", parameters))
-		return 0;
-	return sd_varlink_replybo(
-		link, SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", push_handle(f, link)));
-}
-
-METHOD(register_ifq)
-{
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
-	struct fake_server *f = userdata;
-
-	(void)flags;
-	if (record(f, link, "Register", parameters))
-		return 0;
-	assert(f->registration);
-	v = parse(f->registration);
-	return sd_varlink_reply(link, v);
-}
-
-METHOD(add_flow)
-{
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
-	struct fake_server *f = userdata;
-
-	(void)flags;
-	if (record(f, link, "AddFlow", parameters))
-		return 0;
-	if (f->flows) {
-		v = parse(f->flows);
-		return sd_varlink_reply(link, v);
+	if (f->error_id)
+		return format("{\"error\":\"%s\",\"parameters\":%s}", f->error_id,
+			      f->error_parameters ? f->error_parameters : "{}");
+	if (streq(method, "Acquire") || streq(method, "Open"))
+		*ret_fd = make_handle(f);
+	if (streq(method, "Acquire"))
+		return format("{\"parameters\":{\"lease\":%s%s}}", lease,
+			      *ret_fd < 0 ? "" : ",\"handleFileDescriptor\":0");
+	if (streq(method, "Open"))
+		return format("{\"parameters\":{\"handleFileDescriptor\":%d}}", *ret_fd < 0 ? -1 : 0);
+	if (streq(method, "ListLeases"))
+		return format("{\"parameters\":{\"lease\":%s}}", lease);
+	if (streq(method, "Register")) {
+		assert(f->registration);
+		return format("{\"parameters\":%s}", f->registration);
 	}
-	return sd_varlink_replybo(
-		link,
-		SD_JSON_BUILD_PAIR_ARRAY("flowIds", SD_JSON_BUILD_STRING("f1"),
-					 SD_JSON_BUILD_STRING("f2")),
-		SD_JSON_BUILD_PAIR_ARRAY(
-			"flows",
-			SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("protocol", "tcp4"),
-					     SD_JSON_BUILD_PAIR_UNSIGNED("destinationPort", 9)),
-			SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("protocol", "tcp6"),
-					     SD_JSON_BUILD_PAIR_UNSIGNED("destinationPort", 9))));
+	return format("{\"parameters\":%s}", !streq(method, "AddFlow") ? "{}" : f->flows ? f->flows : FLOWS);
 }
 
-METHOD(remove_flow)
+static void send_all(const struct fake_server *f, int link, const char *text, size_t size, int fd)
 {
-	(void)flags;
-	if (record(userdata, link, "RemoveFlow", parameters))
-		return 0;
-	return sd_varlink_reply(link, NULL);
-}
+	while (size > 0) {
+		union {
+			struct cmsghdr header;
+			char bytes[CMSG_SPACE(sizeof(int))];
+		} control = {};
+		struct iovec iov = { (char *)text, f->piece > 0 && f->piece < size ? f->piece : size };
+		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+		ssize_t n;
 
-METHOD(release)
-{
-	struct fake_server *f = userdata;
-
-	(void)flags;
-	if (record(f, link, "Release", parameters))
-		return 0;
-	return sd_varlink_reply(link, NULL);
-}
-
-METHOD(renew)
-{
-	struct fake_server *f = userdata;
-	int r;
-
-	(void)flags;
-	if (record(f, link, "Renew", parameters))
-		return 0;
-	r = sd_varlink_reply(link, NULL);
-	if (f->hang_up_afterwards) {
-		sd_varlink_flush(link);
-		sd_varlink_close(link);
+		if (fd >= 0) {
+			control.header = (struct cmsghdr) { .cmsg_len = CMSG_LEN(sizeof(int)),
+							    .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+			memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+			m.msg_control = &control;
+			m.msg_controllen = sizeof(control);
+		}
+		n = sendmsg(link, &m, MSG_NOSIGNAL);
+		if (n < 0)
+			return; /* the library has enough of it */
+		fd = -1;
+		text += n;
+		size -= (size_t)n;
 	}
-	return r;
 }
 
-METHOD(tune)
+/* Notes what came, and answers. False: the connection ends. */
+static bool serve_call(struct fake_server *f, int link, const char *text, size_t size)
 {
-	struct fake_server *f = userdata;
+	_cleanup_free_ char *reply = NULL;
+	json_object *call = NULL, *parameters = NULL;
+	const char *method;
+	int fd = -1;
 
-	(void)flags;
-	if (record(f, link, "Tune", parameters))
-		return 0;
-	return sd_varlink_reply(link, NULL);
+	if (message_parse(text, size, &call) < 0)
+		abort();
+	method = message_get_string(call, "method");
+	assert(method && !strncmp(method, "io.zcrx.Manager.", 16));
+	json_object_object_get_ex(call, "parameters", &parameters);
+	free(f->parameters);
+	free(f->method);
+	f->method = strdup(method + 16);
+	f->parameters = strdup(json_object_to_json_string_ext(parameters, JSON_C_TO_STRING_PLAIN));
+	json_object_put(call);
+	f->calls++;
+	if (f->hang_up)
+		return false;
+	if (f->silent)
+		return true;
+	if (f->raw) {
+		send_all(f, link, f->raw, f->raw_size, -1);
+		return true;
+	}
+	reply = answer(f, f->method, &fd);
+	send_all(f, link, reply, strlen(reply) + 1, fd);
+	if (fd >= 0)
+		close(fd);
+	return !f->hang_up_afterwards || !streq(f->method, "Renew");
 }
 
-static int on_connect(sd_varlink_server *server, sd_varlink *link, void *userdata)
+/* Some bytes more; false: the connection ends. */
+static bool receive(struct fake_server *f, int link, char *buffer, size_t allocated, size_t *size)
 {
-	int r;
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(f->descriptors))];
+	} control;
+	struct iovec iov = { buffer + *size, allocated - *size };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(link, &m, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
 
-	(void)server;
-	(void)userdata;
-	r = sd_varlink_set_allow_fd_passing_input(link, true);
-	assert(r >= 0);
-	r = sd_varlink_set_allow_fd_passing_output(link, true);
-	assert(r >= 0);
-	return 0;
+	if (n <= 0)
+		return false;
+	if (*size == 0)
+		while (f->n_descriptors > 0)
+			close(f->descriptors[--f->n_descriptors]);
+	if (c) {
+		f->n_descriptors = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(f->descriptors, CMSG_DATA(c), f->n_descriptors * sizeof(int));
+	}
+	*size += (size_t)n;
+	assert(*size < allocated);
+	if (buffer[*size - 1] != 0)
+		return true;
+	n = (ssize_t)*size - 1;
+	*size = 0;
+	return serve_call(f, link, buffer, (size_t)n);
 }
 
-static int on_stop(sd_event_source *s, int fd, uint32_t events, void *userdata)
-{
-	(void)fd;
-	(void)events;
-	(void)userdata;
-	return sd_event_exit(sd_event_source_get_event(s), 0);
-}
-
-/* The loop belongs to the thread that makes it. */
 static void *serve(void *userdata)
 {
 	struct fake_server *f = userdata;
-	int r;
+	char buffer[16384];
+	size_t size = 0;
+	int link = -1;
 
-	r = sd_event_new(&f->event);
-	assert(r >= 0);
-	r = sd_varlink_server_new(&f->server, SD_VARLINK_SERVER_INHERIT_USERDATA);
-	assert(r >= 0);
-	sd_varlink_server_set_userdata(f->server, f);
-	r = sd_varlink_server_add_interface(f->server, &vl_interface_io_zcrx_Manager);
-	assert(r >= 0);
-	r = sd_varlink_server_bind_connect(f->server, on_connect);
-	assert(r >= 0);
-	r = sd_varlink_server_bind_method_many(
-		f->server, ZCRX_METHOD("Acquire"), acquire, ZCRX_METHOD("ListLeases"), list_leases,
-		ZCRX_METHOD("Open"), open_lease, ZCRX_METHOD("Register"), register_ifq,
-		ZCRX_METHOD("AddFlow"), add_flow, ZCRX_METHOD("RemoveFlow"), remove_flow,
-		ZCRX_METHOD("Release"), release, ZCRX_METHOD("Renew"), renew,
-		ZCRX_METHOD("Tune"), tune);
-	assert(r >= 0);
-	r = sd_varlink_server_listen_address(f->server, f->path, 0600);
-	assert(r >= 0);
-	r = sd_varlink_server_attach_event(f->server, f->event, 0);
-	assert(r >= 0);
-	r = sd_event_add_io(f->event, NULL, f->stop[0], EPOLLIN | EPOLLHUP, on_stop, NULL);
-	assert(r >= 0);
-	r = (int)write(f->stop[0], "", 1); /* ready */
-	assert(r == 1);
-	r = sd_event_loop(f->event);
-	assert(r >= 0);
-	sd_varlink_server_unref(f->server);
-	sd_event_unref(f->event);
+	for (;;) {
+		struct pollfd p[] = { { .fd = f->stop[0], .events = POLLIN },
+				      { .fd = link < 0 ? f->listening : link, .events = POLLIN } };
+
+		if (poll(p, 2, -1) < 0)
+			abort();
+		if (p[0].revents)
+			break;
+		if (link < 0) {
+			link = accept(f->listening, NULL, NULL);
+			size = 0;
+		} else if (!receive(f, link, buffer, sizeof(buffer), &size)) {
+			close(link);
+			link = -1;
+		}
+	}
+	if (link >= 0)
+		close(link);
 	return NULL;
 }
 
 void fake_start(struct fake_server *f)
 {
-	char c;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int r;
 
 	*f = (struct fake_server) { .directory = "/tmp/zcrx-test-XXXXXX", .handle = -EBADF };
 	if (!mkdtemp(f->directory))
 		abort();
 	snprintf(f->path, sizeof(f->path), "%s/socket", f->directory);
+	strcpy(address.sun_path, f->path);
+	f->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	r = bind(f->listening, (struct sockaddr *)&address, sizeof(address));
+	assert(r == 0);
+	r = listen(f->listening, 8);
+	assert(r == 0);
 	r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, f->stop);
 	assert(r == 0);
 	r = pthread_create(&f->thread, NULL, serve, f);
 	assert(r == 0);
-	r = (int)read(f->stop[1], &c, 1);
-	assert(r == 1);
 }
 
 void fake_stop(struct fake_server *f)
@@ -283,6 +221,7 @@ void fake_stop(struct fake_server *f)
 	close(f->stop[1]);
 	pthread_join(f->thread, NULL);
 	close(f->stop[0]);
+	close(f->listening);
 	if (f->handle >= 0)
 		close(f->handle);
 	while (f->n_descriptors > 0)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A zcrxd without a NIC: serves the real interface, so that libsystemd checks every call against
- * it, and answers as the test tells it. Runs in a thread of its own; fields are the test's to read
- * and write between its (synchronous) calls.
+ * A zcrxd without a NIC: answers as the test tells it, one connection after the other. Runs in a thread of
+ * its own; fields are the test's to read and write between its (synchronous) calls.
  */
 #pragma once
 
@@ -10,15 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <systemd/sd-event.h>
-#include <systemd/sd-varlink.h>
-
 struct fake_server {
 	char directory[64];
 	char path[96];
 	pthread_t thread;
-	sd_event *event;
-	sd_varlink_server *server;
+	int listening;
 	int stop[2];
 
 	/* What to answer with: an error and its parameters (JSON), or success. */
@@ -31,6 +26,9 @@ struct fake_server {
 	bool hang_up;		  /* close the connection instead of replying */
 	bool silent;		  /* do not answer */
 	bool hang_up_afterwards;  /* after Renew has been answered */
+	const char *raw;	  /* the message to answer with, whatever it is */
+	size_t raw_size;	  /* with its zero byte */
+	size_t piece;		  /* bytes of the answer at a time; 0: all at once */
 
 	/* What came: the method's name and its parameters, as JSON. */
 	char *method;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "fixture.h"
 
@@ -280,8 +281,72 @@ static void test_restart(void **state)
 	assert_int_equal(zcrx_lease_renew(x->lease, 1), 0);
 	x->server.hang_up_afterwards = true;
 	assert_int_equal(zcrx_lease_renew(x->lease, 1), 0);
-	assert_true(hangs_up(sd_varlink_get_fd(x->client->link)));
+	assert_true(hangs_up(varlink_get_fd(x->client->link)));
 	assert_int_equal(zcrx_lease_renew(x->lease, 1), 0);
+}
+
+/* However the answer is cut, and whatever number it holds. */
+static void test_replies_in_pieces(void **state)
+{
+	struct fixture *x = *state;
+
+	x->server.piece = 1;
+	fixture_acquire(x);
+	assert_int_equal(zcrx_lease_has_ended(x->lease), 0);
+	x->server.piece = 7;
+	assert_int_equal(zcrx_lease_steer(x->lease, AF_INET, NULL, 0, NULL, 9), 0);
+	assert_string_equal(zcrx_lease_get_flow_id(x->lease, 1), "f2");
+}
+
+static void test_what_is_no_message(void **state)
+{
+#define RAW(text) { text, sizeof(text) }
+	static const struct {
+		const char *text;
+		size_t size;
+	} raw[] = {
+		RAW(""), RAW("{"), RAW("[]"), RAW("null"), RAW("{}{}"), RAW("{}\0{}"), RAW("{} x"),
+		RAW("{\"error\":1}"), RAW("{\"parameters\":[]}"), RAW("{\"parameters\":\"\xff\"}"),
+	};
+#undef RAW
+	struct fixture *x = *state;
+
+	fixture_acquire(x);
+	for (size_t i = 0; i < ARRAY_SIZE(raw); i++) {
+		x->server.raw = raw[i].text;
+		x->server.raw_size = raw[i].size;
+		assert_int_equal(zcrx_lease_renew(x->lease, 1), -EBADMSG);
+		assert_non_null(strstr(zcrx_client_error(x->client), "Cannot renew the lease"));
+	}
+	/* The connection was made again each time. */
+	x->server.raw = NULL;
+	assert_int_equal(zcrx_lease_renew(x->lease, 1), 0);
+}
+
+/* Nobody takes connections: the second one would wait. */
+static void test_connecting_has_a_timeout(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct zcrx_client *c[2];
+	char path[64];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int n = snprintf(path, sizeof(path), "@zcrx-test-%d", getpid());
+
+	(void)state;
+	memcpy(address.sun_path + 1, path + 1, (size_t)n - 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n)), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(zcrx_client_new(&c[i]), 0);
+		assert_int_equal(zcrx_client_set_timeout(c[i], 50000), 0);
+		assert_int_equal(zcrx_client_connect(c[i], path), i == 0 ? 0 : -ETIMEDOUT);
+	}
+	assert_non_null(strstr(zcrx_client_error(c[1]), "does not take connections"));
+	assert_int_equal(zcrx_client_connect(c[0], "run/zcrxd"), -EINVAL);
+	for (size_t i = 0; i < 2; i++)
+		zcrx_client_unref(c[i]);
+	close(fd);
 }
 
 int main(void)
@@ -299,6 +364,9 @@ int main(void)
 		TEST(test_refusals),
 		TEST(test_bad_replies),
 		TEST(test_restart),
+		TEST(test_replies_in_pieces),
+		TEST(test_what_is_no_message),
+		cmocka_unit_test(test_connecting_has_a_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,8 +24,9 @@ tools/zcrxctl shared'
 system='(netlink/.*|linux/(genetlink|rtnetlink|netlink|ethtool[a-z_]*|netdev|if_link|sock_diag|inet_diag)\.h) zcrxd/nic/kernel/
 (liburing\.h|linux/io_uring.*) (zcrxd/nic/kernel|libzcrx-client|tools/zcrxperf)/
 yaml\.h zcrxd/model/config/yaml-node\.c
-(systemd/.*|sd-.*) (shared/(zcrx-idl|field)|libzcrx-client/|tools/|zcrxd/(check|session|util|store|server|device|lease|reconcile|api|manager)/)
-systemd/sd-varlink\.h (shared/zcrx-idl|libzcrx-client/|tools/|zcrxd/(check|server|device|lease|reconcile|api|manager)/)
+json-c/.* libzcrx-client/message\.h
+(systemd/.*|sd-.*) (shared/(zcrx-idl|field)|tools/|zcrxd/(check|session|util|store|server|device|lease|reconcile|api|manager)/)
+systemd/sd-varlink\.h (shared/zcrx-idl|tools/|zcrxd/(check|server|device|lease|reconcile|api|manager)/)
 (time|fcntl|poll|pwd|grp|sys/(time|socket|ioctl|stat|mman|epoll|timerfd))\.h (zcrxd/[^m]|zcrxd/m[^o]|shared|libzcrx-client|tools)'
 
 # What model/ is given as arguments.
@@ -62,7 +63,7 @@ BEGIN {
 }
 NF == 1 { homes[name($1)] = homes[name($1)] " " folder($1); next }
 { seen[folder($1)] = 1 }
-$2 !~ /^(systemd|linux|netlink|sys|net|netinet)\// && name($2) in homes {
+$2 !~ /^(systemd|json-c|linux|netlink|sys|net|netinet)\// && name($2) in homes {
 	found = 0
 	m = split(homes[name($2)], list)
 	for (k = 1; k <= m; k++)
