@@ -35,7 +35,7 @@ static void check_lease(const struct lease *l)
 		TAILQ_FOREACH(other, &stage.manager->leases.list, entry)
 			assert(other == l || !lease_has_queue(other, l->ifindex, l->queues[i]));
 		q = inventory_get(&d->inventory, l->queues[i]);
-		assert(!q || d->gone || q->lease == l->id || q->quarantine);
+		assert(!q || d->phase == DEVICE_GONE || q->lease == l->id || q->quarantine);
 	}
 	for (size_t i = 0; i < l->n_flows; i++)
 		assert(l->flows[i]->queue == ALL_QUEUES || l->flows[i]->queue < l->n_queues);
@@ -145,7 +145,8 @@ void stage_check_proofs(void)
 
 static bool is_left_to_people(const struct device *d)
 {
-	return d->held || d->leaving || d->gone || d->going_back || d->confirm_until > 0 || d->refused;
+	return d->phase == DEVICE_UNMANAGED || d->phase == DEVICE_RESTORING || !device_has_entry(d) ||
+	       d->trial.until > 0 || d->refused;
 }
 
 static bool something_is_degraded(void)
@@ -153,7 +154,7 @@ static bool something_is_degraded(void)
 	const struct device *d;
 
 	TAILQ_FOREACH(d, &stage.manager->devices.list, entry)
-		if (d->state == DEVICE_DEGRADED && !is_left_to_people(d))
+		if (device_phase_is_degraded(d->phase) && !is_left_to_people(d))
 			return true;
 	return false;
 }

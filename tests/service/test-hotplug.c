@@ -13,6 +13,8 @@
 
 #include "hotplug.h"
 
+#define FOR_EVER 3600000 /* until sim_set_delay says otherwise */
+
 /* ------------------------------------------------------------------------ coming, going */
 
 static void test_appears_later(void **state)
@@ -277,6 +279,32 @@ static void test_configured_when_it_comes_up(void **state)
 	await("sim1", "configured");
 }
 
+static void *unplug_and_return(void *userdata)
+{
+	(void)userdata;
+	usleep(300000);
+	assert_int_equal(sim_unplug(d.sim, SIM0), 0);
+	usleep(100000);
+	add_nic(SIM1, "sim0", MAC0, NULL);
+	usleep(100000);
+	sim_set_delay(d.sim, 0);
+	return NULL;
+}
+
+/* Before its first configuration has ended, and so before anybody is answered. */
+static void test_goes_and_returns_at_start(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	daemon_prepare(&d, NULL);
+	sim_set_delay(d.sim, FOR_EVER);
+	assert_int_equal(pthread_create(&thread, NULL, unplug_and_return, NULL), 0);
+	daemon_run(&d);
+	pthread_join(thread, NULL);
+	await("sim0", "configured");
+}
+
 static void test_overrun(void **state)
 {
 	struct client c;
@@ -310,6 +338,7 @@ int main(void)
 		TEST(test_another_address),
 		TEST(test_flaps),
 		TEST(test_configured_when_it_comes_up),
+		TEST(test_goes_and_returns_at_start),
 		TEST(test_overrun),
 	};
 

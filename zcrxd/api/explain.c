@@ -60,7 +60,7 @@ static int find_device(struct api *api, const char *name, struct device **ret,
 				 "them.");
 	if (d->ifindex == SOFTWARE_IFINDEX)
 		return refuse_steering(reterr);
-	if (!d->worker || d->gone)
+	if (!device_is_open(d))
 		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, device_name(d), "%s: %s.",
 				 device_name(d), d->reason ?: "it is going away");
 	*ret = d;

@@ -175,7 +175,7 @@ static int json_reason(const struct device *d, char **ret)
 static int json_missing(struct device *d, sd_json_variant **ret)
 {
 	return sd_json_buildo(ret, STRING("name", device_name(d)), UNSIGNED("index", device_kernel_index(d)),
-			      STRING("driver", ""), STRING("state", device_state_to_string(d->state)),
+			      STRING("driver", ""), STRING("state", device_phase_state(d->phase)),
 			      STRING_IF("reason", d->reason), UNSIGNED("combinedChannels", 0),
 			      UNSIGNED("zeroCopyFirst", 0), UNSIGNED("zeroCopyCount", 0),
 			      STRING("tcpDataSplit", data_split_to_string(SPLIT_UNKNOWN)),
@@ -217,10 +217,10 @@ int json_interface(struct device *d, sd_json_variant **ret)
 		return r;
 	return sd_json_buildo(
 		ret, STRING("name", device_name(d)), UNSIGNED("index", device_kernel_index(d)),
-		STRING("driver", s->driver ?: ""), STRING("state", device_state_to_string(d->state)),
+		STRING("driver", s->driver ?: ""), STRING("state", device_phase_state(d->phase)),
 		STRING_IF("reason", reason),
-		UNSIGNED_IF(d->confirm_until != 0, "confirmUntilUSec",
-			    tell_boottime(d->confirm_until, &d->confirm_told)),
+		UNSIGNED_IF(d->trial.until != 0, "confirmUntilUSec",
+			    tell_boottime(d->trial.until, &d->trial.told)),
 		UNSIGNED_IF(d->standstill_usec != 0, "standstillUSec", d->standstill_usec),
 		UNSIGNED("observationUSec", d->observed_usec),
 		UNSIGNED("combinedChannels", nic_channels_rx(&s->channels)),

@@ -113,12 +113,12 @@ static int check_device(struct device *d, const struct peer *peer, unsigned queu
 		return r;
 	/* What waits for leases to end keeps nobody from the queues that stay carved out; nor does what has
 	 * drifted: what of it a lease cannot do without is said when it is needed. */
-	if ((d->state != DEVICE_CONFIGURED && !d->blocked && !d->drift.found) || d->gone)
+	if (!device_phase_is_leasable(d->phase))
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, device_name(d), "%s is %s: %s",
-				 device_name(d), device_state_to_string(d->state), d->reason ?: "");
+				 device_name(d), device_phase_state(d->phase), d->reason ?: "");
 	if (inventory_free_count(&d->inventory) < queues)
 		return inventory_refuse(&d->inventory, device_name(d), queues,
-					d->blocked ? d->reason ?: "" : "", reterr);
+					device_waits_for_leases(d) ? d->reason ?: "" : "", reterr);
 	return 0;
 }
 

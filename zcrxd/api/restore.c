@@ -60,7 +60,7 @@ static int confirm_one(struct confirmation *q, struct device *d, bool keep)
 	int r;
 
 	q->n_waiting++; /* it may be answered before it returns */
-	if (keep || d->confirm_until == 0 || d->confirming)
+	if (keep || d->trial.until == 0 || d->trial.state == TRIAL_CONFIRMING)
 		r = device_confirm(d, on_confirmed, q, &q->fault);
 	else
 		r = device_restore(d, &back, on_confirmed, q, &q->fault);
@@ -75,7 +75,7 @@ static void confirm_all(struct confirmation *q, struct api *api, bool keep)
 	bool any = false;
 
 	TAILQ_FOREACH(d, &api->devices->list, entry)
-		if (d->confirm_until > 0 && q->r == 0) {
+		if (d->trial.until > 0 && q->r == 0) {
 			q->r = confirm_one(q, d, keep);
 			any = true;
 		}
@@ -99,7 +99,7 @@ static int confirm(struct call *c, void *parameters)
 	struct confirmation *q;
 	int r = 0;
 
-	if (p->interface && (!d || d->confirm_until == 0))
+	if (p->interface && (!d || d->trial.until == 0))
 		r = gather_find(c->api, p->interface, &d, &c->fault);
 	if (r != 0)
 		return r;

@@ -12,17 +12,6 @@
 #include "log.h"
 #include "watch.h"
 
-static const char *const state_names[_DEVICE_STATE_MAX] = {
-	[DEVICE_MISSING] = "missing",
-	[DEVICE_CONFIGURED] = "configured",
-	[DEVICE_DEGRADED] = "degraded",
-};
-
-const char *device_state_to_string(enum device_state s)
-{
-	return state_names[s];
-}
-
 const char *device_name(const struct device *d)
 {
 	return d->ifindex > 0 ? d->name : d->match;
@@ -31,11 +20,6 @@ const char *device_name(const struct device *d)
 unsigned device_kernel_index(const struct device *d)
 {
 	return d->ifindex == SOFTWARE_IFINDEX ? 0 : d->ifindex;
-}
-
-bool device_is_managed(const struct device *d)
-{
-	return d->worker && !d->gone && !d->leaving;
 }
 
 static char *match_describe(const struct config_interface *c)
@@ -54,7 +38,7 @@ static void device_free(struct device *d)
 {
 	d->devices->hooks->gone(d);
 	sd_event_source_disable_unref(d->recheck);
-	sd_event_source_disable_unref(d->confirm_timer);
+	sd_event_source_disable_unref(d->trial.timer);
 	inventory_done(&d->inventory);
 	nic_state_free(d->observed);
 	free(d->match);
@@ -75,8 +59,6 @@ int device_new(struct devices *devices, const struct config_interface *config, s
 	d->devices = devices;
 	if (config)
 		d->config = *config;
-	else
-		d->leaving = true;
 	d->match = match_describe(&d->config);
 	d->reason = strdup("no such interface now");
 	inventory_init(&d->inventory);
@@ -85,8 +67,16 @@ int device_new(struct devices *devices, const struct config_interface *config, s
 		return -ENOMEM;
 	}
 	TAILQ_INSERT_TAIL(&devices->list, d, entry);
+	d->n_users = 1;
 	*ret = d;
 	return 0;
+}
+
+static void device_unref(struct device *d)
+{
+	assert(d->n_users > 0);
+	if (--d->n_users == 0)
+		device_free(d);
 }
 
 void device_drop(struct device *d)
@@ -94,9 +84,7 @@ void device_drop(struct device *d)
 	assert(d->n_leases == 0);
 	TAILQ_REMOVE(&d->devices->list, d, entry);
 	worker_retire(TAKE_PTR(d->worker));
-	d->dropped = true;
-	if (d->n_jobs == 0)
-		device_free(d);
+	device_unref(d);
 }
 
 /* ---------------------------------------------------------------------- jobs */
@@ -122,11 +110,8 @@ static void on_done(void *data)
 
 	j->done(j->data);
 	free(j);
-	assert(d->n_jobs > 0);
 	d->devices->loop->doing = "what was done on an interface";
-	d->n_jobs--;
-	if (d->dropped && d->n_jobs == 0)
-		device_free(d);
+	device_unref(d);
 }
 
 static int submit(struct device *d, enum job_order order, job_run run, job_done done, void *data)
@@ -144,7 +129,7 @@ static int submit(struct device *d, enum job_order order, job_run run, job_done 
 	if (r < 0)
 		free(j);
 	else
-		d->n_jobs++;
+		d->n_users++;
 	return r;
 }
 
@@ -162,12 +147,6 @@ void device_announce(const struct device *d, const char *event, const char *reas
 {
 	watch_announce(d->devices->server, &(struct announcement){ .event = event, .interface = device_name(d),
 							    .reason = reason });
-}
-
-void device_set_reason(struct device *d, const char *reason)
-{
-	free(d->reason);
-	d->reason = strdup(reason);
 }
 
 void device_set_config(struct device *d, const struct config_interface *config)
@@ -236,7 +215,7 @@ static void refresh_done(void *data)
 	if (d->refresh == f)
 		d->refresh = NULL;
 	d->refreshing_since = now_usec(CLOCK_MONOTONIC);
-	if (f->r == 0 && d->worker && !d->gone && d->generation == f->generation) {
+	if (f->r == 0 && device_is_open(d) && d->generation == f->generation) {
 		device_set_observed(d, TAKE_PTR(f->state));
 		device_update_quarantine(d);
 	}

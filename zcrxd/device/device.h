@@ -7,19 +7,13 @@
 #pragma once
 
 #include "reconcile.h"
+#include "device-phase.h"
 #include "devices.h"
 #include "drift-ratelimit.h"
 #include "inventory.h"
 #include "names.h"
 #include "receiver.h"
 #include "worker.h"
-
-enum device_state {
-	DEVICE_MISSING,
-	DEVICE_CONFIGURED,
-	DEVICE_DEGRADED,
-	_DEVICE_STATE_MAX,
-};
 
 enum configure_mode {
 	CONFIGURE_AUTO,	 /* unless it is to be left alone (reconcile/restore.h) */
@@ -48,7 +42,6 @@ struct refresh;
 
 /* What others change of it: drift.c. All zero at first. */
 struct drift_watch {
-	bool armed;	      /* it was as configured: what differs from then on was changed */
 	struct drift_scan *scan;    /* under way, until what it found is dealt with */
 	bool again, again_settings; /* something happened meanwhile */
 	char *found;	      /* what is not as it should be, as it was told; NULL: nothing */
@@ -63,6 +56,7 @@ struct drift_watch {
 	unsigned repairs;     /* of the same, in a row */
 	unsigned n_repairing; /* parts of the repair under way */
 	bool repair_failed;   /* one of them */
+	bool waits;	      /* some of it, for leases to end */
 	uint64_t due;	      /* when the settings are looked at again; CLOCK_MONOTONIC, 0 for never */
 	struct drift_ratelimit pace;
 	sd_event_source *timer;
@@ -76,6 +70,23 @@ struct flow_guard {
 	unsigned failures; /* in a row */
 };
 
+/* What was applied is rolled back unless it is confirmed: reconcile/confirm.c. All zero if there is
+ * nothing to confirm. */
+enum trial_state {
+	TRIAL_NONE,
+	TRIAL_APPLYING,
+	TRIAL_AWAITED,	  /* somebody has to confirm */
+	TRIAL_CONFIRMING, /* that is being saved */
+	TRIAL_OVERDUE,	  /* nobody can any more: it has to be rolled back as soon as that is possible */
+};
+
+struct trial {
+	enum trial_state state;
+	uint64_t until; /* CLOCK_BOOTTIME; 0 if it is overdue */
+	uint64_t told;	/* the same in realtime, as people were told */
+	sd_event_source *timer;
+};
+
 struct device {
 	TAILQ_ENTRY(device) entry;
 	struct devices *devices;
@@ -84,35 +95,20 @@ struct device {
 	struct nic_link link;		/* as it was seen last */
 	struct receiver receiver;
 
-	enum device_state state;
-	char *reason; /* of a state that is not configured */
+	enum device_phase phase; /* reconcile/phase.c */
+	char *reason; /* of a phase that is not configured */
 	unsigned ifindex;
 	char name[IFNAMSIZ];
 	unsigned generation;	/* of the interface: it may come back under its old index */
-	bool seen;		/* by the look at all links that is under way */
-	bool leaving;		/* not in the configuration; here until its leases are ended */
-	bool blocked;		/* some of what the configuration asks for waits for leases to end */
-	bool unblocking;	/* a job is under way to see whether it still has to */
-	bool unblock_again;
-	unsigned n_freed;	/* how often one of its leases has ended */
-	bool gone;		/* the interface vanished; its leases are still being ended */
-	bool held;		/* it was put back: left alone until somebody asks for more */
-	bool going_back;	/* on its way there */
-	bool fresh;		/* it came under our eyes: whatever is noted, nobody has configured it */
-	bool unfinished;	/* an earlier daemon has left it to be put back */
-	bool confirming;	/* the confirmation is being written down */
-	uint64_t confirm_until; /* CLOCK_BOOTTIME: what was applied goes back then; 0: it stays */
-	uint64_t confirm_told;	/* the same in realtime, as people were told */
-	sd_event_source *confirm_timer;
-	bool counted_ready;	/* counted in devices->n_starting until then */
-	struct worker *worker;	/* NULL while missing */
+	struct trial trial;
+	struct rerun configuring;
+	struct worker *worker;	/* NULL unless the phase says that it is open, or gone */
 	struct nic_quirks memory; /* of this interface, until it is gone */
 	struct nic_state *observed;
 	uint64_t observed_usec; /* realtime: when */
 	struct inventory inventory;
 	unsigned n_leases;
-	unsigned n_jobs; /* jobs of the worker that will report to this object */
-	bool dropped;	 /* freed as soon as there are none */
+	unsigned n_users; /* jobs of the worker that will report to this object, and the list that it is in */
 
 	struct refresh *refresh;   /* the last one that was submitted, until it has reported */
 	unsigned n_refreshing;	   /* two at most: one that runs, and one for all who came since */
@@ -127,7 +123,7 @@ struct device {
 	struct flow_guard guard;
 };
 
-/* Missing at first. `config` NULL: leaving at once. */
+/* Missing at first. `config` NULL: no entry matches it. */
 int device_new(struct devices *devices, const struct config_interface *config, struct device **ret);
 /* Not in the configuration any more: freed once no job reports to it. It must have no leases. */
 void device_drop(struct device *d);
@@ -140,7 +136,6 @@ int device_submit_reclaim(struct device *d, job_run run, job_done done, void *da
 
 /* 0 for the queues without a NIC. */
 unsigned device_kernel_index(const struct device *d);
-const char *device_state_to_string(enum device_state s);
 const char *device_name(const struct device *d);
 /* All of them. */
 static inline struct interface_names device_names(const struct device *d)
@@ -148,13 +143,33 @@ static inline struct interface_names device_names(const struct device *d)
 	return (struct interface_names){ .name = device_name(d),
 					 .altnames = d->ifindex > 0 ? d->link.altnames : NULL };
 }
-/* It is there, and the configuration says what it is to be. */
-bool device_is_managed(const struct device *d);
+static inline bool device_is_open(const struct device *d)
+{
+	return device_phase_is_open(d->phase);
+}
+static inline bool device_has_entry(const struct device *d)
+{
+	return d->config.name || d->config.driver || d->config.mac || d->config.path;
+}
+/* What keeps it from its configuration are leases. */
+static inline bool device_waits_for_leases(const struct device *d)
+{
+	return d->phase == DEVICE_PENDING || d->drift.waits;
+}
+/* No lease is left, nor anything that may have to be rolled back. */
+static inline bool device_is_unused(const struct device *d)
+{
+	return d->n_leases == 0 && d->trial.state == TRIAL_NONE;
+}
+/* It is open, and the configuration says what it is to be. */
+static inline bool device_is_managed(const struct device *d)
+{
+	return device_is_open(d) && device_has_entry(d);
+}
 
 /* To watchers: an EventKind of the IDL; `reason` may be NULL. */
 void device_announce(const struct device *d, const char *event, const char *reason);
 
-void device_set_reason(struct device *d, const char *reason);
 /* Another entry, or the same after it was read again; nothing is applied. */
 void device_set_config(struct device *d, const struct config_interface *config);
 

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "loop.h"
 #include "nic.h"
+#include "rerun.h"
 #include "server.h"
 
 struct device;
@@ -43,7 +44,7 @@ struct devices {
 	bool stopping;		/* SIGTERM: what is under way is finished, then the loop ends */
 	unsigned n_starting;	/* their first configuration is still running */
 	unsigned n_stopping;	/* they go back to what they were, because the daemon ends */
-	bool syncing, sync_again; /* a look at all links is under way; ... is needed after it */
+	struct rerun syncing;	  /* a look at all links */
 	bool open_failed;	  /* of an interface that was there, in it */
 	sd_event_source *sync_timer; /* what failed is tried again */
 	unsigned n_sync_failures;    /* in a row */

@@ -11,7 +11,7 @@
 bool device_sees_to_table(const struct device *d)
 {
 	/* As long as it is not configured, a plan that narrows it is on its way. */
-	return !d->drift.armed ||
+	return !device_phase_is_settled(d->phase) ||
 	       (d->devices->config->on_drift == ON_DRIFT_REPAIR && !d->drift.failure);
 }
 
@@ -99,7 +99,7 @@ void device_retry_quarantined(struct device *d)
 	int r;
 
 	d->devices->hooks->recheck(d);
-	if (!d->worker || d->gone || !device_has_quarantine(d))
+	if (!device_is_open(d) || !device_has_quarantine(d))
 		return;
 	r = device_refresh(d, NULL, NULL);
 	if (r < 0)

@@ -83,7 +83,7 @@ int receivers_review(struct devices *devices, const struct nic_link *links, size
 	TAILQ_FOREACH(d, &devices->list, entry) {
 		struct receiver r = { .stale = true }, *old = &d->receiver;
 
-		if (d->ifindex == 0 || d->gone)
+		if (d->ifindex == 0 || d->phase == DEVICE_GONE)
 			continue;
 		e = look(d, links, n, &r);
 		if (e < 0) {

@@ -259,7 +259,7 @@ static void acquire_granted(struct acquire *a)
 	(void)lease_save(l);
 	if (l->state != LEASE_RESERVED)
 		r = fault_set(&a->fault,
-			      l->device->gone ? ZCRX_NO_SUCH_INTERFACE : ZCRX_NO_SUCH_LEASE,
+			      l->device->phase == DEVICE_GONE ? ZCRX_NO_SUCH_INTERFACE : ZCRX_NO_SUCH_LEASE,
 			      device_name(l->device),
 			      "The lease ended while it was being granted: %s.",
 			      l->reason ?: "it was revoked");

@@ -57,7 +57,7 @@ static int on_drain_timer(sd_event_source *s, uint64_t usec, void *userdata)
 		return 0;
 	}
 	/* Nobody is there to be asked, and the kernel took it all with the interface. */
-	if (l->device->gone && !l->device->worker)
+	if (l->device->phase == DEVICE_GONE && !l->device->worker)
 		(void)lease_event(l, LEASE_CLEAN, NULL, NULL);
 	else
 		lease_drain(l);
@@ -216,7 +216,7 @@ static void drain_reclaim(struct lease *l)
 					.grant = l->grant,
 					.granted = l->granted,
 					.ring_first = ring_first,
-					.gone = l->device->gone,
+					.gone = l->device->phase == DEVICE_GONE,
 					.n_queues = l->n_queues };
 		if (l->rss == LEASE_RSS_CONTEXT && !t->gone)
 			t->context = l->context;
@@ -252,7 +252,7 @@ static int remove_installed(struct lease *l, flows_done done)
 
 	/* What has its index by now is another one, or the same with what orphans_remove() takes
 	 * away. */
-	for (size_t i = 0; r == 0 && i < l->n_flows && !l->device->gone; i++)
+	for (size_t i = 0; r == 0 && i < l->n_flows && l->device->phase != DEVICE_GONE; i++)
 		if (l->flows[i]->state == FLOW_INSTALLED)
 			list.flows[list.n++] = l->flows[i];
 	if (list.n > 0)

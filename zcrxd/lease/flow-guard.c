@@ -172,7 +172,7 @@ static void set_done(void *data)
 
 	if (j->r == 0)
 		d->guard.failures = 0;
-	else if (j->r != ZCRX_NO_SUCH_INTERFACE && d->worker && !d->gone)
+	else if (j->r != ZCRX_NO_SUCH_INTERFACE && device_is_open(d))
 		set_failed(d, j);
 	guard_job_done(&j->guard);
 	fault_done(&j->fault);
@@ -184,7 +184,7 @@ static void submit(struct device *d)
 	struct set_job *j;
 	int r;
 
-	if (!d->worker || d->gone || !is_needed(d))
+	if (!device_is_open(d) || !is_needed(d))
 		return;
 	j = calloc(1, sizeof(*j));
 	r = j ? guard_job_prepare(d, &j->guard) : -ENOMEM;

@@ -39,7 +39,7 @@ static int lease_snapshot(const struct lease *l, struct record_lease *ret)
 				  .creation_usec = l->creation_usec,
 				  .expiry_usec = l->expiry_usec,
 				  .expiry_noted = l->expiry_noted,
-				  .left = l->device->leaving,
+				  .left = !device_has_entry(l->device),
 				  .max_flows = l->max_flows };
 	const struct proof *p;
 

@@ -269,7 +269,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	if (r < 0)
 		return r;
 	/* One that was only renamed is left to its leases, as it would have been under our eyes, or was. */
-	if (d->leaving && !saved->left && (!saved->interface[0] || streq(saved->interface, link->name)))
+	if (!device_has_entry(d) && !saved->left && (!saved->interface[0] || streq(saved->interface, link->name)))
 		verdict =
 			(struct recovery) { .verdict = RECOVERY_RECLAIM,
 					    .reason = "its interface is not in the configuration" };

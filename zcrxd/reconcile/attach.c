@@ -18,6 +18,7 @@
 #include "snapshot.h"
 #include "standstill.h"
 #include "orphans.h"
+#include "phase.h"
 
 #define NO_INTERFACE "no such interface now"
 
@@ -39,40 +40,14 @@ int device_set_link(struct device *d, const struct nic_link *link)
 	return receiver_begin(d);
 }
 
-static void device_set_missing(struct device *d, const char *reason)
-{
-	drift_reset(d);
-	device_retry_done(d);
-	flow_guard_forget(d);
-	worker_retire(TAKE_PTR(d->worker));
-	d->observed = nic_state_free(d->observed);
-	d->memory = (struct nic_quirks) {};
-	d->blocked = false;
-	inventory_done(&d->inventory);
-	inventory_init(&d->inventory);
-	device_clear_confirmation(d);
-	d->gone = false;
-	d->held = false;
-	receiver_done(&d->receiver);
-	d->ifindex = 0;
-	d->name[0] = '\0';
-	d->state = DEVICE_MISSING;
-	device_set_reason(d, reason);
-	status_update(d->devices);
-}
-
-static void on_first_configured(struct device *d, const struct device_report *report,
-				void *userdata)
+static void on_started(struct device *d, const struct device_report *report, void *userdata)
 {
 	(void)report;
 	(void)userdata;
-	if (!d->counted_ready) {
-		d->counted_ready = true;
-		d->devices->hooks->started(d->devices);
-	}
+	d->devices->hooks->started(d->devices);
 }
 
-/* 0, or it stays missing with the reason. */
+/* 0, or the interface is forgotten, unless leases of an earlier daemon keep it. */
 static int device_open(struct device *d)
 {
 	_cleanup_fault_ struct fault fault = {};
@@ -97,48 +72,38 @@ static int device_open(struct device *d)
 	if (asprintf(&reason, "%s cannot be opened: %s", d->name,
 		     r > 0 ? fault.message : strerror(-r)) < 0)
 		reason = NULL;
-	/* Leases of an earlier daemon keep it: they are tried again, until the interface is gone. */
-	if (d->n_leases == 0)
-		device_set_missing(d, reason ?: "it cannot be opened");
+	if (device_is_unused(d))
+		device_event(d, DEVICE_UNUSED, reason ?: "it cannot be opened");
 	return r < 0 ? r : -EIO;
 }
 
 void device_attach(struct device *d)
 {
-	int r;
+	device_done started = d->devices->ready ? NULL : on_started;
+	int r = 0;
 
-	if (device_open(d) < 0) {
-		device_maybe_free(d);
+	if (device_open(d) < 0)
 		return;
-	}
 	d->generation++;
-	if (d->state == DEVICE_MISSING)
-		device_set_reason(d, "it has appeared, and is being configured");
-	d->fresh = d->devices->ready;
-	if (d->devices->ready)
-		device_announce(d, "appeared", NULL);
-	if (!d->devices->ready && !d->counted_ready)
-		d->devices->n_starting++;
-	else
-		d->counted_ready = true;
+	device_event(d, DEVICE_OPENED,
+		     device_has_entry(d) ? "it has appeared, and is being configured" : NULL);
+	d->devices->n_starting += started != NULL;
 	/* Before anything else: the guard that these may have is for no other flow; ... */
 	orphans_remove(d);
 	/* ... what an earlier daemon's leases have is guarded again, ... */
 	flow_guard_set(d);
 	/* ... and what these were opened to meanwhile is closed. */
 	drift_request_scan(d, false);
-	if (d->leaving)
-		on_first_configured(d, NULL, NULL);
-	else {
-		r = device_configure(d, CONFIGURE_AUTO, on_first_configured, NULL);
-		if (r < 0) {
-			log_errno(r, "Cannot configure %s", d->name);
-			device_retry(d);
-			on_first_configured(d, NULL, NULL);
-		}
+	if (device_is_managed(d))
+		r = device_configure(d, CONFIGURE_AUTO, started, NULL);
+	if (r < 0) {
+		log_errno(r, "Cannot configure %s", d->name);
+		device_event(d, DEVICE_FAILED, strerror(-r));
 	}
+	if (started && (!device_is_managed(d) || r < 0))
+		started(d, NULL, NULL);
 	leases_resume(d);
-	if (d->unfinished && d->leaving)
+	if (d->trial.state == TRIAL_OVERDUE && !device_is_managed(d))
 		device_roll_back(d);
 }
 
@@ -155,21 +120,8 @@ void device_reconfigure(struct device *d)
 
 void device_detach(struct device *d)
 {
-	if (d->ifindex == 0 || d->gone)
-		return;
-	d->gone = true;
-	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "gone" },
-		    "%s is gone.", d->name);
-	device_announce(d, "gone", NULL);
-	leases_interface_gone(d);
-	device_on_lease_freed(d);
-}
-
-/* No lease, and nothing that was applied for a try, is left of it. */
-static bool device_can_free(const struct device *d)
-{
-	return d->n_leases == 0 && !d->going_back && !d->confirming && d->confirm_until == 0 &&
-	       !d->confirm_timer;
+	device_event(d, DEVICE_LINK_GONE, NO_INTERFACE);
+	device_maybe_free(d);
 }
 
 void device_maybe_free(struct device *d)
@@ -177,11 +129,11 @@ void device_maybe_free(struct device *d)
 	struct devices *devices = d->devices;
 	int r;
 
-	if (!d->leaving || d->dropped || !(d->gone ? d->n_leases == 0 : device_can_free(d)))
+	if (!device_is_unused(d) || (d->phase != DEVICE_ORPHANED && d->phase != DEVICE_GONE))
 		return;
 	flow_guard_set(d); /* for no flow */
-	device_drop(d);
-	/* It may have come into the configuration again meanwhile. */
+	device_event(d, DEVICE_UNUSED, NO_INTERFACE);
+	/* It may be back already, or in the configuration again. */
 	r = devices_sync(devices);
 	if (r < 0)
 		log_errno(r, "Cannot list interfaces");
@@ -201,17 +153,13 @@ static void save_leases(struct device *d)
 
 void device_set_orphaned(struct device *d, const char *reason)
 {
-	d->leaving = true;
 	d->config.name = d->config.driver = d->config.mac = d->config.path = NULL;
-	if (device_can_free(d)) {
-		flow_guard_set(d);
-		device_drop(d);
+	device_event(d, DEVICE_ENTRY_LOST, reason);
+	if (d->phase == DEVICE_ORPHANED && device_is_unused(d)) {
+		flow_guard_set(d); /* for no flow */
+		device_event(d, DEVICE_UNUSED, NULL);
 		return;
 	}
-	device_retry_done(d);
-	d->state = DEVICE_DEGRADED;
-	d->drift.armed = false; /* of its settings nothing is expected */
-	device_set_reason(d, reason);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
 		    "%s is kept until its leases end: %s", d->name, reason);
 	save_leases(d);
@@ -221,32 +169,18 @@ void device_set_entry(struct device *d, const struct config_interface *entry)
 {
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name },
 		    "%s belongs to another entry of the configuration now.", d->name);
-	d->leaving = false;
 	device_set_config(d, entry);
+	device_event(d, DEVICE_ENTRY_GAINED, NULL);
 	save_leases(d);
 	device_reconfigure(d);
 }
 
 void device_on_lease_freed(struct device *d)
 {
-	struct devices *devices = d->devices;
-	int r = 0;
-
-	d->n_freed++;
 	device_retry_pending(d);
-	if (d->drift.found && !d->leaving)
+	if (d->drift.found && device_is_managed(d))
 		drift_request_scan(d, true); /* it may be repaired now */
-	if (d->n_leases > 0)
-		return;
-	if (d->leaving) {
-		device_maybe_free(d);
-	} else if (d->gone) {
-		device_set_missing(d, NO_INTERFACE);
-		/* It may be back already. */
-		r = devices_sync(devices);
-	}
-	if (r < 0)
-		log_errno(r, "Cannot list interfaces");
+	device_maybe_free(d);
 }
 
 void device_rename(struct device *d, const struct nic_link *link)

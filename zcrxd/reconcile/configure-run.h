@@ -14,7 +14,6 @@ struct configure {
 	struct reconcile reconcile; /* its config is a copy: the file may be reloaded meanwhile */
 	enum configure_mode mode;
 	uint32_t *held;
-	unsigned n_freed; /* of the device, when `held` was made */
 	uint64_t confirm_within;
 	bool fresh;
 	bool reports; /* on-drift: what others have changed is not put right unasked */

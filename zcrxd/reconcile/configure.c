@@ -15,6 +15,7 @@
 #include "restore.h"
 #include "retry.h"
 #include "pending.h"
+#include "phase.h"
 
 void device_log_steps(const struct device *d, const struct plan *plan,
 		      const struct step_result *results)
@@ -38,117 +39,82 @@ void device_log_steps(const struct device *d, const struct plan *plan,
 	}
 }
 
-static void device_set_degraded(struct device *d, const char *reason)
-{
-	bool news = d->state != DEVICE_DEGRADED || !d->reason || !streq(d->reason, reason);
-
-	d->state = DEVICE_DEGRADED;
-	free(d->reason);
-	d->reason = strdup(reason);
-	if (!news)
-		return;
-	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name, .event = "failed" },
-		    "%s is degraded: %s", d->name, reason);
-	device_announce(d, "failed", reason);
-}
-
-static void device_set_failed(struct device *d, int r)
-{
-	device_set_degraded(d, strerror(-r));
-	device_retry(d);
-}
-
 /* A lease was made on a queue that is not carved out any more: it is held now, and the next plan
  * goes around it. */
 static void device_set_overtaken(struct device *d)
 {
-	device_set_degraded(d, "leases hold queues outside the new carve-out");
-	d->blocked = true;
+	device_event(d, DEVICE_WAITS, "leases hold queues outside the new carve-out");
 	device_retry_pending(d);
 }
 
-static void device_set_waiting(struct device *d, const struct plan *plan)
+/* 0, or something else has become of the device. */
+static int adopt_carve_out(struct device *d, const struct plan *plan)
 {
-	_cleanup_free_ char *reason = NULL;
-	int r = pending_describe(d, plan, &reason);
+	int r = inventory_resize(&d->inventory, &plan->carve_out);
 
-	drift_reset(d);
-	device_set_degraded(d, r < 0 ? strerror(-r) : reason);
-	device_update_quarantine(d);
-}
-
-static void device_set_configured(struct device *d, const struct plan *plan, bool tell)
-{
-	const struct carve_out *c = &plan->carve_out;
-	bool changed = plan->n_steps > 0 || d->state != DEVICE_CONFIGURED;
-	int r;
-
-	r = inventory_resize(&d->inventory, c);
 	leases_claim_queues(d);
 	if (r == -EBUSY)
 		device_set_overtaken(d);
 	else if (r < 0)
-		device_set_failed(d, r);
-	d->blocked |= plan->n_waiting > 0;
-	if (r == 0 && plan->n_waiting > 0 && tell)
-		device_set_waiting(d, plan);
-	if (r < 0 || plan->n_waiting > 0)
-		return;
-	d->drift.armed = true;
-	if (tell) {
-		d->state = DEVICE_CONFIGURED;
-		free(d->reason);
-		d->reason = NULL;
+		device_event(d, DEVICE_FAILED, strerror(-r));
+	return r;
+}
+
+static void adopt_plan(struct device *d, const struct plan *plan)
+{
+	_cleanup_free_ char *reason = NULL;
+	int r;
+
+	if (plan->n_waiting == 0)
+		device_event(d, plan->n_steps > 0 ? DEVICE_APPLIED : DEVICE_VERIFIED, NULL);
+	else {
+		r = pending_describe(d, plan, &reason);
+		device_event(d, DEVICE_WAITS, r < 0 ? strerror(-r) : reason);
 	}
 	device_update_quarantine(d);
-	if (!changed || !tell)
-		return;
-	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "configured" },
-		    d->ifindex == SOFTWARE_IFINDEX ?
-			    "%s: queues %u to %u are offered; what comes in on them is copied." :
-		    plan->n_steps > 0 ? "%s is configured: queues %u to %u are for zero-copy receive."
-				      : "%s is configured already: queues %u to %u are for "
-					"zero-copy receive.",
-		    d->name, c->zero_copy_first, c->zero_copy_first + c->zero_copy_count - 1);
-	device_announce(d, "configured", NULL);
 }
 
 /* What is different is told by the look that follows. */
-static void device_set_drifted(struct device *d, const struct plan *plan)
+static void adopt_changed(struct device *d)
 {
-	int r;
-
-	r = inventory_resize(&d->inventory, &plan->carve_out);
-	leases_claim_queues(d);
-	if (r == -EBUSY)
-		device_set_overtaken(d);
-	else if (r < 0)
-		device_set_failed(d, r);
-	if (r < 0)
-		return;
+	device_event(d, DEVICE_CHANGED, NULL);
 	device_update_quarantine(d);
 	drift_mark(d);
 }
 
+/* reconcile/drift.c tells what came of a repair. */
+static void adopt_success(struct device *d, const struct configure *c)
+{
+	const struct plan *plan = c->reconcile.plan;
+
+	if (adopt_carve_out(d, plan) < 0)
+		return;
+	d->drift.waits = c->mode == CONFIGURE_REPAIR && plan->n_waiting > 0;
+	if (c->drifted)
+		adopt_changed(d);
+	else if (c->mode != CONFIGURE_REPAIR)
+		adopt_plan(d, plan);
+	else if (!d->drift.waits)
+		device_update_quarantine(d);
+}
+
 /* What waits for its confirmation, also on an interface that is not in the configuration any more. */
-static void adopt_confirmation(const struct configure *c)
+static void adopt_trial(const struct configure *c)
 {
 	if (c->confirm_within > 0 && c->baseline.has_rollback)
 		device_await_confirmation(c->device, c->baseline.rollback_usec);
 	else if (c->confirm_within > 0)
-		device_clear_confirmation(c->device);
+		device_end_trial(c->device);
 }
 
 static void configure_failed(struct configure *c)
 {
 	struct device *d = c->device;
 
-	drift_reset(d);
-	device_set_degraded(d, c->r > 0 && c->fault.message ? c->fault.message
-							    : strerror(c->r < 0 ? -c->r : EIO));
+	device_event(d, DEVICE_FAILED, c->r > 0 && c->fault.message ? c->fault.message
+								    : strerror(c->r < 0 ? -c->r : EIO));
 	free(d->refused);
 	d->refused = TAKE_PTR(c->refused);
-	device_retry(d);
 }
 
 static void configure_adopt(struct configure *c)
@@ -171,26 +137,14 @@ static void configure_adopt(struct configure *c)
 	/* Of what fails as before, once is enough. */
 	if (c->reconcile.results && (c->mode != CONFIGURE_AGAIN || c->r == 0))
 		device_log_steps(d, c->reconcile.plan, c->reconcile.results);
-	d->held = c->baseline.unmanaged != UNMANAGED_NOT;
-	d->fresh = false;
 	d->memory = c->reconcile.memory;
 	if (c->r == 0)
-		d->blocked = false; /* else whatever it waited for still counts */
-	if (c->r == 0 && c->mode != CONFIGURE_REPAIR)
-		device_retry_done(d);
-	if (c->drifted)
-		device_set_drifted(d, c->reconcile.plan);
-	else if (c->r == 0)
-		device_set_configured(d, c->reconcile.plan, c->mode != CONFIGURE_REPAIR);
+		adopt_success(d, c);
 	else if (c->mode != CONFIGURE_REPAIR)
 		configure_failed(c);
 	if (c->mode != CONFIGURE_REPAIR && !c->drifted)
 		drift_after_apply(d, drifted);
-	adopt_confirmation(c);
-	status_update(d->devices);
-	if (c->n_freed != d->n_freed)
-		device_retry_pending(
-			d); /* the leases that it waits for may be those that ended meanwhile */
+	adopt_trial(c);
 }
 
 static void configure_free(struct configure *c)
@@ -216,15 +170,19 @@ static void configure_done(void *data)
 					.results = c->reconcile.results,
 					.found = c->reconcile.found };
 
+	bool again = rerun_end(&d->configuring);
+
 	if (device_is_managed(d) && d->generation == c->generation)
 		configure_adopt(c);
-	else if (d->leaving && d->worker && !d->gone)
-		adopt_confirmation(c);
+	else if (device_is_open(d) && d->generation == c->generation)
+		adopt_trial(c);
 	if (c->confirm_within > 0 && c->r == 0 && c->baseline.rollback_usec > 0)
 		report.confirm_until = boottime_to_realtime(c->baseline.rollback_usec);
 	if (c->done)
 		c->done(d, &report, c->userdata);
 	configure_free(c);
+	if (again)
+		device_retry_pending(d); /* the leases that it waits for may be those that ended meanwhile */
 	device_maybe_free(d);
 }
 
@@ -248,8 +206,8 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 				  .done = done,
 				  .userdata = userdata,
 				  .confirm_within = confirm_within,
-				  .fresh = d->fresh,
-				  .n_freed = d->n_freed,
+				  /* It came under our eyes: whatever is saved, nobody has configured it. */
+				  .fresh = d->phase == DEVICE_STARTING && d->devices->ready,
 				  .reports = d->devices->config->on_drift == ON_DRIFT_REPORT,
 				  .reconcile = { .config = d->config, .memory = d->memory } };
 	c->reconcile.config.name = c->reconcile.config.driver = NULL;
@@ -264,33 +222,18 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 		r = -ENOMEM;
 	if (r == 0)
 		r = device_submit(d, configure_run, configure_done, c);
-	if (r < 0)
+	if (r < 0) {
 		configure_free(c);
-	else if (confirm_within > 0)
-		d->confirm_until = now_usec(CLOCK_BOOTTIME) + confirm_within; /* the job says it exactly */
-	return r;
-}
-
-static void on_unblocked(struct device *d, const struct device_report *report, void *userdata)
-{
-	(void)report;
-	(void)userdata;
-	d->unblocking = false;
-	if (d->unblock_again)
-		device_retry_pending(d);
+		return r;
+	}
+	rerun_begin(&d->configuring);
+	if (confirm_within > 0)
+		device_begin_trial(d, confirm_within);
+	return 0;
 }
 
 void device_retry_pending(struct device *d)
 {
-	int r;
-
-	d->unblock_again = d->unblocking;
-	if (d->unblocking || !d->blocked || !d->worker || d->gone || d->leaving)
-		return;
-	r = device_configure(d, CONFIGURE_AUTO, on_unblocked, NULL);
-	if (r < 0) {
-		log_errno(r, "Cannot configure %s", d->name);
-		device_retry(d);
-	} else
-		d->unblocking = true;
+	if (rerun_ask(&d->configuring) && device_waits_for_leases(d) && device_is_managed(d))
+		device_reconfigure(d);
 }

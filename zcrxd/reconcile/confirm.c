@@ -32,40 +32,56 @@ static void arm(struct device *d, uint64_t usec)
 {
 	int r;
 
-	d->confirm_timer = sd_event_source_disable_unref(d->confirm_timer);
+	d->trial.timer = sd_event_source_disable_unref(d->trial.timer);
 	/* Also while the machine sleeps. */
-	r = sd_event_add_time_relative(d->devices->loop->event, &d->confirm_timer, CLOCK_BOOTTIME, usec, 0,
+	r = sd_event_add_time_relative(d->devices->loop->event, &d->trial.timer, CLOCK_BOOTTIME, usec, 0,
 				       on_timeout, d);
 	if (r >= 0)
-		loop_set_protection(d->confirm_timer);
+		loop_set_protection(d->trial.timer);
 	else
 		log_errno(r, "Cannot arm the timer that rolls %s back", d->name);
 }
 
-void device_retry_confirmation(struct device *d)
+static void await(struct device *d)
 {
+	uint64_t now = now_usec(CLOCK_BOOTTIME);
+
+	d->trial.state = TRIAL_AWAITED;
+	arm(d, d->trial.until > now ? d->trial.until - now : 0);
+}
+
+void device_retry_rollback(struct device *d)
+{
+	if (d->trial.state == TRIAL_NONE)
+		d->trial.state = TRIAL_OVERDUE;
 	arm(d, RETRY_USEC);
 }
 
-void device_clear_confirmation(struct device *d)
+void device_end_trial(struct device *d)
 {
-	d->confirm_timer = sd_event_source_disable_unref(d->confirm_timer);
-	d->confirm_until = 0;
+	sd_event_source_disable_unref(d->trial.timer);
+	d->trial = (struct trial){};
+}
+
+/* The job says exactly until when. */
+void device_begin_trial(struct device *d, uint64_t confirm_within)
+{
+	d->trial.state = TRIAL_APPLYING;
+	d->trial.until = now_usec(CLOCK_BOOTTIME) + confirm_within;
 }
 
 void device_await_confirmation(struct device *d, uint64_t until_usec)
 {
-	uint64_t now = now_usec(CLOCK_BOOTTIME);
-
-	d->confirm_until = until_usec;
-	d->confirm_told = 0;
-	arm(d, until_usec > now ? until_usec - now : 0);
+	d->trial.until = until_usec;
+	d->trial.told = 0;
+	if (d->trial.state != TRIAL_CONFIRMING)
+		await(d);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "unconfirmed" },
 		    "%s: changes are rolled back unless they are confirmed.", d->name);
 	watch_announce(d->devices->server, &(struct announcement){
 					   .event = "unconfirmed", .interface = device_name(d),
 					   .reason = "changes are rolled back unless they are confirmed",
-					   .deadline_usec = tell_boottime(until_usec, &d->confirm_told) });
+					   .deadline_usec = tell_boottime(until_usec, &d->trial.told) });
 }
 
 /* ----------------------------------------------------------- acts on the file alone */
@@ -116,20 +132,19 @@ static void note_run(struct nic *nic, void *data)
 static void note_adopt(struct note *n)
 {
 	struct device *d = n->device;
-	uint64_t now = now_usec(CLOCK_BOOTTIME);
 
-	if (n->release)
+	if (n->release || d->trial.state != TRIAL_CONFIRMING)
 		return;
-	d->confirming = false;
 	if (n->r != 0) {
-		arm(d, d->confirm_until > now ? d->confirm_until - now : 0);
+		await(d);
 		return;
 	}
-	device_clear_confirmation(d);
+	device_end_trial(d);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "confirmed" },
 		    "%s: what was applied is confirmed.", d->name);
 	device_announce(d, "confirmed", NULL);
-	device_retry_pending(d); /* what waited for leases, and was left alone meanwhile */
+	if (device_is_managed(d))
+		device_reconfigure(d); /* what was left alone meanwhile: another configuration, or leases' ends */
 }
 
 static void on_noted(void *data)
@@ -138,7 +153,7 @@ static void on_noted(void *data)
 	struct device *d = n->device;
 	struct device_report report = { .r = n->r, .fault = &n->fault };
 
-	if (d->worker && !d->gone && d->generation == n->generation)
+	if (device_is_open(d) && d->generation == n->generation)
 		note_adopt(n);
 	n->done(d, &report, n->userdata);
 	fault_done(&n->fault);
@@ -173,16 +188,17 @@ int device_clear_unmanaged(struct device *d, device_done done, void *userdata)
 
 int device_confirm(struct device *d, device_done done, void *userdata, struct fault *reterr)
 {
+	bool late = d->phase == DEVICE_RESTORING;
 	int r;
 
-	if (d->confirm_until == 0 || d->going_back || d->confirming)
-		return fault_set(reterr, ZCRX_WRONG_STATE, d->going_back ? "going-back" : "confirmed",
-				 d->going_back ? "It is too late: %s is being restored."
+	if (d->trial.until == 0 || late || d->trial.state == TRIAL_CONFIRMING)
+		return fault_set(reterr, ZCRX_WRONG_STATE, late ? "going-back" : "confirmed",
+				 late ? "It is too late: %s is being restored."
 					       : "There is nothing to confirm on %s.", device_name(d));
 	r = note_submit(d, false, done, userdata);
 	if (r == 0) {
-		d->confirming = true;
-		d->confirm_timer = sd_event_source_disable_unref(d->confirm_timer);
+		d->trial.state = TRIAL_CONFIRMING;
+		d->trial.timer = sd_event_source_disable_unref(d->trial.timer);
 	}
 	return r;
 }
@@ -223,7 +239,7 @@ static int resume(struct devices *devices, const struct nic_link *link)
 		return r;
 	r = devices_claim(devices, link, &d);
 	if (r == 0)
-		d->unfinished = true;
+		d->trial.state = TRIAL_OVERDUE;
 	return r;
 }
 

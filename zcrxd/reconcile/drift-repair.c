@@ -100,7 +100,7 @@ void drift_repair(struct drift_scan *k)
 
 	w->repair_failed = false;
 	w->n_repairing = 1; /* this function */
-	if (w->armed && needs_plan(k)) {
+	if (device_phase_is_settled(d->phase) && needs_plan(k)) {
 		r = device_configure(d, CONFIGURE_REPAIR, on_configured, NULL);
 		w->n_repairing += r == 0;
 	}

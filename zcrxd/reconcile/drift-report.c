@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "drift-scan.h"
 #include "log.h"
-#include "problems.h"
+#include "phase.h"
 
 bool drift_same(const char *a, const char *b)
 {
@@ -27,18 +27,16 @@ void drift_set_reason(struct device *d)
 {
 	const struct drift_watch *w = &d->drift;
 	bool reports = d->devices->config->on_drift == ON_DRIFT_REPORT;
-	char *reason;
+	_cleanup_free_ char *reason = NULL;
 
-	if (!w->armed || !w->found ||
-	    asprintf(&reason, "drifted: %s%s%s%s%s", w->found,
+	if (!w->found)
+		return;
+	if (asprintf(&reason, "drifted: %s%s%s%s%s", w->found,
 		     w->failure ? "; not repaired: " : "", w->failure ?: "",
 		     reports ? "; on-drift is report; this repairs what zcrxd configures: "
 			       "zcrxctl apply " : "", reports ? d->name : "") < 0)
-		return;
-	d->state = DEVICE_DEGRADED;
-	free(d->reason);
-	d->reason = reason;
-	status_update(d->devices);
+		reason = NULL;
+	device_event(d, DEVICE_DRIFT_FOUND, reason);
 }
 
 static void drift_log(struct device *d, int level, const char *event, const char *reason)
@@ -85,11 +83,8 @@ void drift_resolved(struct device *d)
 	w->asked = false;
 	w->repairs = 0;
 	w->due = 0;
-	if (w->armed) {
-		d->state = DEVICE_CONFIGURED;
-		drift_replace(&d->reason, NULL);
-		status_update(d->devices);
-	}
+	w->waits = false;
+	device_event(d, DEVICE_DRIFT_OVER, NULL);
 	if (w->quiet)
 		return;
 	drift_log(d, LOG_INFO, "repaired", NULL);

@@ -92,7 +92,7 @@ static void on_observed(struct device *d, const struct device_report *report, vo
 	struct drift_scan *k = userdata;
 	int r = report->r;
 
-	if (d->drift.scan != k || d->gone) { /* it has been forgotten */
+	if (d->drift.scan != k || !device_is_open(d)) { /* it has been forgotten */
 		if (d->drift.scan == k)
 			d->drift.scan = NULL;
 		drift_scan_free(k);
@@ -150,7 +150,7 @@ static void scan_done(void *data)
 		drift_scan_free(k);
 		return;
 	}
-	if (r == 0 && d->gone)
+	if (r == 0 && !device_is_open(d))
 		r = ZCRX_NO_SUCH_INTERFACE;
 	if (r == 0)
 		r = scan_evaluate(k);
@@ -167,7 +167,7 @@ static void scan_done(void *data)
 		look_failed(k, r, &k->fault);
 		return;
 	}
-	if (r == 0 && k->settings && w->armed && device_refresh(d, on_observed, k) == 0)
+	if (r == 0 && k->settings && device_phase_is_settled(d->phase) && device_refresh(d, on_observed, k) == 0)
 		return;
 	if (r == 0 && k->settings)
 		conclude(k);
@@ -234,14 +234,14 @@ void drift_request_scan(struct device *d, bool settings)
 	struct drift_watch *w = &d->drift;
 	int r;
 
-	if (!d->worker || d->gone)
+	if (!device_is_open(d))
 		return;
 	if (w->scan) {
 		w->again_settings = (w->again && w->again_settings) || settings;
 		w->again = true;
 		return;
 	}
-	settings = settings && w->armed;
+	settings = settings && device_phase_is_settled(d->phase);
 	if (!settings && !w->found && !leases_need_monitoring(d))
 		return;
 	r = scan_start(d, settings, scan_done, &w->scan);
@@ -254,9 +254,9 @@ void drift_request_scan(struct device *d, bool settings)
 
 void drift_mark(struct device *d)
 {
-	d->drift.armed = true;
 	if (!d->drift.found)
 		drift_report(d, "it differs from its configuration", true);
+	drift_set_reason(d);
 	drift_request_scan(d, true);
 }
 

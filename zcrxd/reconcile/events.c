@@ -44,7 +44,7 @@ static void on_overrun(struct devices *devices)
 		log_errno(r, "Cannot list interfaces");
 	proofs_resync(devices->leases);
 	TAILQ_FOREACH(d, &devices->list, entry)
-		if (d->worker && !d->gone) {
+		if (device_is_open(d)) {
 			proofs_addresses_changed(d);
 			device_retry_quarantined(d);
 			drift_request_scan(d, true);

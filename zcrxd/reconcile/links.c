@@ -10,7 +10,9 @@
 #include "links.h"
 #include "log.h"
 #include "match.h"
+#include "phase.h"
 #include "receivers.h"
+#include "stack.h"
 
 /* ------------------------------------------------------------------------- whose is it */
 
@@ -67,14 +69,12 @@ int devices_claim(struct devices *devices, const struct nic_link *link, struct d
 	if (!d) {
 		entry = config_find_interface(devices->config, link, NULL);
 		r = entry ? find_missing(devices, entry, &d) : device_new(devices, NULL, &d);
-		if (r == 0 && !entry) {
-			d->state = DEVICE_DEGRADED;
-			device_set_reason(d, "nothing in the configuration matches it; it is kept until its leases end");
-		}
 		if (r == 0)
 			r = device_set_link(d, link);
 		if (r < 0)
 			return r;
+		device_event(d, DEVICE_LINK_FOUND, entry ? NULL : "nothing in the configuration matches it; it "
+			     "is kept until its leases end");
 	}
 	*ret = d;
 	return 0;
@@ -88,9 +88,9 @@ static int sync_present(struct device *d, const struct nic_link *link)
 	bool came_up = link->up && !d->link.up;
 	int r;
 
-	if (d->gone) /* that one; this one has to wait for the end of its leases */
+	if (d->phase == DEVICE_GONE) /* that one; this one has to wait for the end of its leases */
 		return 0;
-	if (!d->worker) {
+	if (d->phase == DEVICE_CLOSED) {
 		device_attach(d);
 		return 0;
 	}
@@ -99,13 +99,13 @@ static int sync_present(struct device *d, const struct nic_link *link)
 	r = device_set_link(d, link);
 	if (r < 0)
 		return r;
-	if (!entry && !d->leaving)
+	if (!entry && device_has_entry(d))
 		device_set_orphaned(
 			d, "it was renamed, and nothing in the configuration matches it now; its "
 			   "leases continue, and no more are granted");
-	else if (entry && (d->leaving || !device_matches_entry(d, entry)))
+	else if (entry && !device_matches_entry(d, entry))
 		device_set_entry(d, entry);
-	else if (entry && came_up && d->state == DEVICE_DEGRADED)
+	else if (entry && came_up && device_phase_is_degraded(d->phase))
 		device_reconfigure(d); /* there is much that drivers refuse while it is down */
 	return 0;
 }
@@ -115,16 +115,13 @@ static int sync_link(struct devices *devices, const struct nic_link *link)
 	struct device *d = devices_find_by_index(devices, link->ifindex);
 	int r;
 
-	if (d) {
-		d->seen = true;
+	if (d)
 		return sync_present(d, link);
-	}
 	if (!config_find_interface(devices->config, link, NULL))
 		return 0;
 	r = devices_claim(devices, link, &d);
 	if (r < 0)
 		return r;
-	d->seen = true;
 	device_attach(d);
 	return 0;
 }
@@ -138,13 +135,13 @@ static void explain_missing(struct devices *devices, struct device *d, const str
 	for (size_t i = 0; i < n && !other; i++)
 		if (nic_link_matches(&links[i], &d->config))
 			other = devices_find_by_index(devices, links[i].ifindex);
-	if (other && !other->gone && !other->leaving &&
+	if (other && device_is_managed(other) &&
 	    asprintf(&reason, "%s matches, but belongs to the entry with %s, which comes first",
 		     other->name, other->match) < 0)
 		reason = NULL;
 	if (!reason || (d->reason && streq(d->reason, reason)))
 		return;
-	device_set_reason(d, reason);
+	device_explain(d, reason);
 	log_warning("%s: %s.", d->match, reason);
 }
 
@@ -160,10 +157,10 @@ static void review_missing(struct devices *devices, const struct nic_link *links
 		if (d->ifindex > 0)
 			continue;
 		TAILQ_FOREACH(other, &devices->list, entry)
-			surplus |= other != d && !other->gone &&
+			surplus |= other != d && other->phase != DEVICE_GONE &&
 				   device_matches_entry(other, &d->config);
 		if (surplus)
-			device_drop(d);
+			device_event(d, DEVICE_ENTRY_LOST, NULL);
 		else
 			explain_missing(devices, d, links, n);
 	}
@@ -179,14 +176,12 @@ static int sync_once(struct devices *devices)
 	r = devices_links(devices, &links, &n);
 	if (r < 0)
 		return r;
-	TAILQ_FOREACH(d, &devices->list, entry)
-		d->seen = false;
 	for (size_t i = 0; i < n && r >= 0; i++)
 		r = sync_link(devices, &links[i]);
 	/* Should the message that it went have been lost. */
 	for (d = r >= 0 ? TAILQ_FIRST(&devices->list) : NULL; d; d = next) {
 		next = TAILQ_NEXT(d, entry);
-		if (!d->seen)
+		if (!links_find(links, n, d->ifindex))
 			device_detach(d);
 	}
 	if (r >= 0)
@@ -252,16 +247,13 @@ int devices_sync(struct devices *devices)
 	int r;
 
 	/* From within: what ended there is looked at in another round. */
-	devices->sync_again = true;
-	if (devices->syncing)
+	if (!rerun_ask(&devices->syncing))
 		return 0;
-	devices->syncing = true;
 	devices->open_failed = false;
 	do {
-		devices->sync_again = false;
+		rerun_begin(&devices->syncing);
 		r = sync_once(devices);
-	} while (r >= 0 && devices->sync_again);
-	devices->syncing = false;
+	} while (rerun_end(&devices->syncing) && r >= 0);
 	receivers_report(devices);
 	if (r < 0 || devices->open_failed)
 		sync_again_later(devices);

@@ -78,7 +78,7 @@ static int format_status(struct devices *devices, char **ret)
 
 	TAILQ_FOREACH(d, &devices->list, entry) {
 		interfaces++;
-		configured += d->state == DEVICE_CONFIGURED;
+		configured += d->phase == DEVICE_CONFIGURED;
 	}
 	TAILQ_FOREACH(l, &devices->leases->list, entry)
 		leases++;

@@ -45,7 +45,7 @@ void receivers_report(struct devices *devices)
 		d->receiver.changed = false;
 		any = true;
 		tell(d);
-		if (d->worker && !d->gone)
+		if (device_is_open(d))
 			proofs_addresses_changed(d);
 	}
 	if (any)
@@ -58,7 +58,7 @@ void receivers_addresses_changed(struct devices *devices, unsigned ifindex)
 
 	TAILQ_FOREACH(d, &devices->list, entry) {
 		d->receiver.stale = true;
-		if (d->worker && !d->gone &&
+		if (device_is_open(d) &&
 		    (d->ifindex == ifindex || d->receiver.at.ifindex == ifindex))
 			proofs_addresses_changed(d);
 	}

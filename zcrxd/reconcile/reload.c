@@ -10,6 +10,7 @@
 #include "leases.h"
 #include "links.h"
 #include "log.h"
+#include "phase.h"
 #include "problems.h"
 #include "regular-file.h"
 #include "reload.h"
@@ -94,7 +95,7 @@ static int check_dropped(struct devices *devices, const struct config *c, struct
 	int r;
 
 	TAILQ_FOREACH(d, &devices->list, entry) {
-		if (d->leaving || d->gone || d->ifindex == 0 ||
+		if (!device_has_entry(d) || d->phase == DEVICE_GONE || d->phase == DEVICE_MISSING ||
 		    config_find_interface(c, &d->link, d))
 			continue;
 		r = device_check_idle(d, reterr);
@@ -119,10 +120,10 @@ static int reload_devices(struct reload *q)
 
 	for (d = TAILQ_FIRST(&devices->list); d; d = next) {
 		next = TAILQ_NEXT(d, entry);
-		if (d->leaving)
+		if (!device_has_entry(d))
 			continue;
-		if (d->ifindex == 0) { /* the others are made below */
-			device_drop(d);
+		if (d->phase == DEVICE_MISSING) { /* the others are made below */
+			device_event(d, DEVICE_ENTRY_LOST, NULL);
 			continue;
 		}
 		entry = config_find_interface(devices->config, &d->link, d);
@@ -131,11 +132,10 @@ static int reload_devices(struct reload *q)
 			continue;
 		}
 		device_set_config(d, entry);
-		if (!d->worker || d->gone)
+		if (!device_is_open(d))
 			continue;
-		if (device_check_idle(d, &fault) != 0) {
+		if (device_check_idle(d, &fault) != 0) { /* when it is confirmed, this is done */
 			add_warning(q, device_name(d), fault.message);
-			d->blocked = true; /* when it is confirmed, this is done */
 			continue;
 		}
 		r = device_configure(d, CONFIGURE_APPLY, on_configured, q);

@@ -8,15 +8,13 @@
 
 #include "attach.h"
 #include "drain.h"
-#include "drift-watch.h"
 #include "flow-guard.h"
 #include "restore-job.h"
 #include "leases.h"
 #include "log.h"
 #include "baseline.h"
-#include "problems.h"
+#include "phase.h"
 #include "restore.h"
-#include "retry.h"
 
 struct back {
 	struct device *device;
@@ -36,11 +34,11 @@ static void back_free(struct back *b)
 
 int device_check_idle(const struct device *d, struct fault *reterr)
 {
-	if (d->going_back)
+	if (d->phase == DEVICE_RESTORING)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "going-back",
 				 "%s is being restored; retry shortly.",
 				 device_name(d));
-	if (d->confirm_until > 0)
+	if (d->trial.until > 0)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "unconfirmed",
 				 "Changes to %s are not confirmed yet. Run: zcrxctl "
 				 "apply --confirm %s", device_name(d), device_name(d));
@@ -49,19 +47,10 @@ int device_check_idle(const struct device *d, struct fault *reterr)
 
 /* ----------------------------------------------------------------------- what came of it */
 
-static void set_state(struct device *d, const char *reason)
-{
-	d->state = DEVICE_DEGRADED;
-	free(d->reason);
-	d->reason = strdup(reason);
-	status_update(d->devices);
-}
-
 /* Nobody leases its queues, for they are ordinary ones again. */
 static void device_hold(struct device *d, enum unmanaged_reason unmanaged)
 {
 	_cleanup_free_ char *text = NULL;
-	const char *reason;
 
 	if (asprintf(&text, "%s zcrxctl apply %s",
 		     unmanaged == UNMANAGED_RESTORED
@@ -70,23 +59,16 @@ static void device_hold(struct device *d, enum unmanaged_reason unmanaged)
 			       "rolled back. To try again:",
 		     device_name(d)) < 0)
 		text = NULL;
-	reason = text ?: "It was restored, and is unmanaged.";
-	d->held = true;
-	device_retry_done(d);
-	inventory_done(&d->inventory);
-	inventory_init(&d->inventory);
-	d->memory = (struct nic_quirks) {};
-	set_state(d, reason);
-	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "restored" },
-		    "%s: %s", d->name, reason);
-	device_announce(d, "restored", reason);
+	device_event(d, DEVICE_RESTORED, text ?: "It was restored, and is unmanaged.");
 }
 
 void device_set_unmanaged(struct device *d, const struct baseline *o)
 {
+	if (d->phase == DEVICE_RESTORING)
+		return;
 	if (!o->has_rollback)
 		device_hold(d, o->unmanaged);
-	else if (!d->going_back && d->confirm_until == 0) /* else there is time yet */
+	else if (d->trial.until == 0) /* else there is time yet */
 		device_roll_back(d);
 }
 
@@ -94,17 +76,14 @@ static void back_failed(struct back *b, const char *reason)
 {
 	struct device *d = b->device;
 
-	log_message(LOG_ERR, &(struct log_fields){ .interface = d->name, .event = "failed" },
-		    "%s cannot be restored: %s", d->name, reason);
-	device_announce(d, "failed", reason);
-	set_state(d, reason);
+	device_event(d, DEVICE_RESTORE_FAILED, reason);
 	if (b->job.lost)
-		device_clear_confirmation(d);
+		device_end_trial(d);
 	if (b->job.stop || b->job.lost)
 		return;
 	if (b->job.to == ROLLBACK_UNCONFIRMED)
-		device_retry_confirmation(d);
-	else
+		device_retry_rollback(d);
+	else if (device_is_managed(d))
 		device_reconfigure(d);
 }
 
@@ -127,7 +106,7 @@ static void back_adopt(struct back *b)
 								: strerror(job->r < 0 ? -job->r : EIO));
 		return;
 	}
-	device_clear_confirmation(d);
+	device_end_trial(d);
 	if (job->unmanaged != UNMANAGED_NOT)
 		device_hold(d, job->unmanaged);
 	else
@@ -142,8 +121,7 @@ static void back_finish(struct back *b)
 	struct device_report report = { .r = b->job.r, .fault = &b->job.fault, .plan = b->job.plan,
 					.results = b->job.results };
 
-	d->going_back = false;
-	if (d->worker && !d->gone && d->generation == b->generation)
+	if (device_is_open(d) && d->generation == b->generation)
 		back_adopt(b);
 	if (b->done)
 		b->done(d, &report, b->userdata);
@@ -248,9 +226,9 @@ int device_restore(struct device *d, const struct restore_request *request, devi
 	struct back *b;
 	int r;
 
-	if (!d->worker || d->gone)
+	if (!device_is_open(d))
 		return -ENODEV;
-	if (d->going_back)
+	if (d->phase == DEVICE_RESTORING)
 		return device_check_idle(d, reterr);
 	if (d->n_leases > 0 && !request->force)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "leased",
@@ -262,11 +240,7 @@ int device_restore(struct device *d, const struct restore_request *request, devi
 		return r;
 	b->done = done;
 	b->userdata = userdata;
-	d->going_back = true;
-	d->blocked = false;
-	device_retry_done(d);
-	drift_reset(d); /* what it differs in from now on is no drift */
-	set_state(d, "it is being restored");
+	device_event(d, DEVICE_RESTORE, "it is being restored");
 	end_leases(b);
 	back_submit(b);
 	return 0;
@@ -282,7 +256,7 @@ void device_roll_back(struct device *d)
 	if (r == 0)
 		return;
 	log_error("Cannot put %s back: %s", d->name, r > 0 ? fault.message : strerror(-r));
-	device_retry_confirmation(d);
+	device_retry_rollback(d);
 }
 
 /* ------------------------------------------------------------------------------------ stop */
@@ -306,17 +280,17 @@ static void stop_one(struct device *d, bool restart)
 	_cleanup_fault_ struct fault fault = {};
 	int r;
 
-	if (!d->worker || d->gone || d->going_back || d->confirming)
+	if (!device_is_open(d) || d->phase == DEVICE_RESTORING || d->trial.state == TRIAL_CONFIRMING)
 		return;
 	if (d->n_leases == 0)
 		flow_guard_set(d);
 	devices->n_stopping++;
-	if (d->confirm_until > 0)
+	if (d->trial.until > 0)
 		r = device_restore(d, &request, on_stopped, devices, &fault);
-	else if (d->held)
+	else if (d->phase == DEVICE_UNMANAGED)
 		r = device_clear_unmanaged(d, on_stopped, devices);
-	else if (devices->config->on_stop == ON_STOP_RESTORE && !restart && !d->leaving &&
-		 d->ifindex != SOFTWARE_IFINDEX) {
+	else if (devices->config->on_stop == ON_STOP_RESTORE && !restart &&
+		 device_has_entry(d) && d->ifindex != SOFTWARE_IFINDEX) {
 		request.to = RESTORE_BASELINE;
 		r = device_restore(d, &request, on_stopped, devices, &fault);
 	} else {

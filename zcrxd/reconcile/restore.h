@@ -33,14 +33,16 @@ int device_restore(struct device *d, const struct restore_request *request, devi
  * not on its way back. */
 int device_check_idle(const struct device *d, struct fault *reterr);
 
-/* What was applied goes back at this time (realtime) unless it is confirmed. */
+/* A configuration is being applied that has to be confirmed. */
+void device_begin_trial(struct device *d, uint64_t confirm_within);
+/* What was applied is rolled back at this time (CLOCK_BOOTTIME) unless it is confirmed. */
 void device_await_confirmation(struct device *d, uint64_t until_usec);
 /* It stays. WRONG_STATE if there is nothing to confirm (any more). */
 int device_confirm(struct device *d, device_done done, void *userdata, struct fault *reterr);
 /* Putting it back failed: again in a while. */
-void device_retry_confirmation(struct device *d);
-/* It is missing now, or about to be freed. */
-void device_clear_confirmation(struct device *d);
+void device_retry_rollback(struct device *d);
+/* There is nothing to confirm, or to roll back, any more. */
+void device_end_trial(struct device *d);
 
 /* What nobody has confirmed goes back now; again in a while if that fails. */
 void device_roll_back(struct device *d);

@@ -63,7 +63,7 @@ uint64_t device_next_try(const struct device *d)
 {
 	const struct drift_watch *w = &d->drift;
 
-	if (d->state != DEVICE_DEGRADED)
+	if (!device_phase_is_degraded(d->phase))
 		return 0;
 	if (d->retry_usec > 0)
 		return d->retry_usec;
