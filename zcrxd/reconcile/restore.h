@@ -2,7 +2,7 @@
 /*
  * The way back: a NIC to how it was found, or to what was there before a change that nobody
  * confirmed. Its leases end first, rules before everything else. Afterwards nobody configures it by
- * itself (it is "held") until Apply, Reload or a restart.
+ * itself (it is unmanaged) until Apply, Reload or a restart.
  *
  * What there is to go back to is in the file of store/baseline.h, which the worker reads and
  * writes; so it works for a later daemon, and after a crash at any point.
