@@ -212,6 +212,30 @@ static void check_row(const struct row *row)
 	assert_int_equal(drift_is_taken_only(&d), row->kind == DRIFT_TAKEN);
 }
 
+static uint64_t digest_of(const struct row *row)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = nic(row->span, row->rules, row->n_rules);
+	_cleanup_drift_ struct drift d = {};
+
+	if (row->context)
+		add_context(s, row->context, row->context_queue);
+	assert_int_equal(drift_find_leaks(s, &expected, &d), 0);
+	return drift_digest(&d, &expected);
+}
+
+/* One is another than before exactly if people would be told something else. */
+static void test_digests(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(digest_of(&rows[i]) == 0, rows[i].text == NULL);
+		for (size_t k = 0; k < i; k++)
+			if (rows[i].text && rows[k].text)
+				assert_int_equal(digest_of(&rows[i]) == digest_of(&rows[k]),
+						 strcmp(rows[i].text, rows[k].text) == 0);
+	}
+}
+
 static void test_leaks_are_found(void **state)
 {
 	(void)state;
@@ -353,6 +377,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_leaks_are_found),
+		cmocka_unit_test(test_digests),
 		cmocka_unit_test(test_rule_to_context),
 		cmocka_unit_test(test_own_context),
 		cmocka_unit_test(test_without_carve_out),

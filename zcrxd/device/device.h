@@ -9,7 +9,7 @@
 #include "reconcile.h"
 #include "device-phase.h"
 #include "devices.h"
-#include "drift-ratelimit.h"
+#include "drift-step.h"
 #include "inventory.h"
 #include "names.h"
 #include "receiver.h"
@@ -40,25 +40,16 @@ struct guard_linger;
 struct drift_scan;
 struct refresh;
 
-/* What others change of it: drift.c. All zero at first. */
-struct drift_watch {
-	struct drift_scan *scan;    /* under way, until what it found is dealt with */
+/* What others change of it: reconcile/drift.c. All zero at first. */
+struct device_drift {
+	struct drift_watch watch; /* what is decided by */
+	struct drift_scan *scan;  /* under way, until what it found is dealt with */
 	bool again, again_settings; /* something happened meanwhile */
-	char *found;	      /* what is not as it should be, as it was told; NULL: nothing */
-	char *ways;	      /* of that, the part that is polled */
-	bool quiet;	      /* `found` was not told: it has been too often */
-	bool asked;	      /* to repair it, whatever on-drift says */
-	bool taken_only;      /* `found` is only about flows that others' rules take */
-	char *failure;	      /* why it could not be repaired, as it was told */
-	unsigned failures;    /* of looks, in a row */
-	bool missed;	      /* one of them was to see the settings */
-	unsigned close_attempts; /* to close a table, in vain */
-	unsigned repairs;     /* of the same, in a row */
-	unsigned n_repairing; /* parts of the repair under way */
-	bool repair_failed;   /* one of them */
-	bool waits;	      /* some of it, for leases to end */
-	uint64_t due;	      /* when the settings are looked at again; CLOCK_MONOTONIC, 0 for never */
-	struct drift_ratelimit pace;
+	char *text;		  /* what was found, in words */
+	char *failure;		  /* why it could not be repaired, as it was told */
+	unsigned n_repairing;	  /* parts of the repair under way */
+	bool repair_failed;	  /* one of them */
+	bool waits;		  /* some of it, for leases to end */
 	sd_event_source *timer;
 };
 
@@ -114,7 +105,7 @@ struct device {
 	unsigned n_refreshing;	   /* two at most: one that runs, and one for all who came since */
 	uint64_t refreshing_since; /* monotonic */
 	sd_event_source *recheck;      /* quarantined queues are looked at again */
-	struct drift_watch drift;
+	struct device_drift drift;
 	uint64_t standstill_usec; /* realtime: since when its worker has made no progress; 0: it has */
 	sd_event_source *retry; /* what failed is tried again (reconcile/retry.h) */
 	uint64_t retry_usec;	/* when, CLOCK_MONOTONIC; 0: it is not */

@@ -178,7 +178,7 @@ void device_set_entry(struct device *d, const struct config_interface *entry)
 void device_on_lease_freed(struct device *d)
 {
 	device_retry_pending(d);
-	if (d->drift.found && device_is_managed(d))
+	if (d->drift.watch.found && device_is_managed(d))
 		drift_request_scan(d, true); /* it may be repaired now */
 	device_maybe_free(d);
 }

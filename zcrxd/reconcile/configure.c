@@ -120,7 +120,7 @@ static void configure_failed(struct configure *c)
 static void configure_adopt(struct configure *c)
 {
 	struct device *d = c->device;
-	bool drifted = d->drift.found != NULL;
+	bool drifted = d->drift.watch.found != 0;
 
 	if (c->reconcile.state)
 		device_set_observed(d, TAKE_PTR(c->reconcile.state));

@@ -11,7 +11,7 @@
 
 static void repair_ended(struct device *d, int r, const struct fault *fault)
 {
-	struct drift_watch *w = &d->drift;
+	struct device_drift *w = &d->drift;
 
 	if (w->n_repairing == 0) /* it has been forgotten */
 		return;
@@ -32,15 +32,14 @@ static void repair_ended(struct device *d, int r, const struct fault *fault)
 /* It was opened after the looks, and is repaired now: this says so. */
 static void tell_opened_since(struct device *d, const struct nic_state *found)
 {
-	_cleanup_free_ char *text = NULL;
-	_cleanup_drift_ struct drift drift = {};
-	const struct drift_scan *k = d->drift.scan;
+	struct drift_scan *k = d->drift.scan;
+	struct drift_watch *w = &d->drift.watch;
 
 	if (k->open || !drift_table_leads(found, k->bound, k->n_bound))
 		return;
-	if (drift_find_leaks(found, &k->ways.expected, &drift) == 0 &&
-	    drift_format(&drift, &k->ways.expected, &text) == 0 && text)
-		drift_report(d, text, d->drift.quiet);
+	drift_done(&k->drift);
+	if (drift_find_leaks(found, &k->ways.expected, &k->drift) == 0 && k->drift.n > 0)
+		drift_report(d, drift_note(w, drift_digest(&k->drift, &k->ways.expected), w->quiet), k);
 }
 
 static void on_configured(struct device *d, const struct device_report *report, void *userdata)
@@ -95,7 +94,7 @@ static bool needs_plan(const struct drift_scan *k)
 void drift_repair(struct drift_scan *k)
 {
 	struct device *d = k->device;
-	struct drift_watch *w = &d->drift;
+	struct device_drift *w = &d->drift;
 	int r = 0;
 
 	w->repair_failed = false;

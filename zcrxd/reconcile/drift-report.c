@@ -4,15 +4,9 @@
  */
 #include <errno.h>
 
-#include "clock.h"
 #include "drift-scan.h"
 #include "log.h"
 #include "phase.h"
-
-bool drift_same(const char *a, const char *b)
-{
-	return a == b || (a && b && streq(a, b));
-}
 
 void drift_replace(char **s, const char *with)
 {
@@ -25,13 +19,13 @@ void drift_replace(char **s, const char *with)
 /* A device that is degraded for another reason stays so for that reason. */
 void drift_set_reason(struct device *d)
 {
-	const struct drift_watch *w = &d->drift;
+	const struct device_drift *w = &d->drift;
 	bool reports = d->devices->config->on_drift == ON_DRIFT_REPORT;
 	_cleanup_free_ char *reason = NULL;
 
-	if (!w->found)
+	if (!w->text)
 		return;
-	if (asprintf(&reason, "drifted: %s%s%s%s%s", w->found,
+	if (asprintf(&reason, "drifted: %s%s%s%s%s", w->text,
 		     w->failure ? "; not repaired: " : "", w->failure ?: "",
 		     reports ? "; on-drift is report; this repairs what zcrxd configures: "
 			       "zcrxctl apply " : "", reports ? d->name : "") < 0)
@@ -46,49 +40,48 @@ static void drift_log(struct device *d, int level, const char *event, const char
 	device_announce(d, event, reason);
 }
 
-void drift_report(struct device *d, const char *text, bool quiet)
-{
-	struct drift_watch *w = &d->drift;
-	bool news = !drift_same(w->found, text) || (w->quiet && !quiet);
-
-	if (news) {
-		drift_replace(&w->found, text);
-		w->repairs = 0;
-		w->quiet = quiet;
-		if (!quiet)
-			drift_log(d, LOG_WARNING, "drifted", text);
-	}
-	drift_set_reason(d);
-}
-
 void drift_report_failure(struct device *d, int r, const struct fault *fault)
 {
-	struct drift_watch *w = &d->drift;
+	struct device_drift *w = &d->drift;
 	const char *why = r > 0 && fault->message ? fault->message : strerror(r < 0 ? -r : EIO);
 
-	if (drift_same(w->failure, why))
+	if (w->failure && streq(w->failure, why))
 		return;
 	drift_replace(&w->failure, why);
 	drift_log(d, LOG_WARNING, "failed", why);
 }
 
-void drift_resolved(struct device *d)
+/* Its words are made of what was found only if it is something else than before. */
+static void explain(struct device *d, const struct drift_scan *k)
 {
-	struct drift_watch *w = &d->drift;
+	_cleanup_free_ char *text = NULL;
 
-	if (!w->found)
-		return;
-	drift_replace(&w->found, NULL);
-	drift_replace(&w->failure, NULL);
-	w->asked = false;
-	w->repairs = 0;
-	w->due = 0;
-	w->waits = false;
+	if (drift_format(&k->drift, &k->ways.expected, &text) < 0)
+		log_errno(-ENOMEM, "Cannot format the drift of %s", d->name);
+	drift_replace(&d->drift.text, text);
+}
+
+static void resolve(struct device *d)
+{
+	drift_replace(&d->drift.text, NULL);
+	drift_replace(&d->drift.failure, NULL);
+	d->drift.waits = false;
 	device_event(d, DEVICE_DRIFT_OVER, NULL);
-	if (w->quiet)
-		return;
-	drift_log(d, LOG_INFO, "repaired", NULL);
-	if (!w->taken_only && drift_ratelimit_repaired(&w->pace, now_usec(CLOCK_MONOTONIC)))
+}
+
+void drift_report(struct device *d, unsigned actions, const struct drift_scan *k)
+{
+	if (actions & DRIFT_EXPLAIN)
+		explain(d, k);
+	if (actions & DRIFT_TELL)
+		drift_log(d, LOG_WARNING, "drifted", d->drift.text);
+	if (actions & DRIFT_RESOLVE)
+		resolve(d);
+	else
+		drift_set_reason(d);
+	if (actions & DRIFT_TELL_REPAIRED)
+		drift_log(d, LOG_INFO, "repaired", NULL);
+	if (actions & DRIFT_TELL_RATELIMIT)
 		log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name },
 			    "%s keeps being changed externally; repairs are rate-limited to one every "
 			    "%llu s, until there was no change for %llu s. A leak into a queue in use "

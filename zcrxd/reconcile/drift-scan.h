@@ -49,13 +49,10 @@ void drift_next(struct device *d); /* after a look: when is the next? */
 void drift_repair(struct drift_scan *k);
 
 /* ---- drift-report.c */
-bool drift_same(const char *a, const char *b); /* both may be NULL */
 void drift_replace(char **s, const char *with);
-/* `text` is how it is. Quietly: only the state of the device says so. */
-void drift_report(struct device *d, const char *text, bool quiet);
+/* Tells what drift_step() says of what `k` has found. */
+void drift_report(struct device *d, unsigned actions, const struct drift_scan *k);
 /* It could not be put right for this reason. */
 void drift_report_failure(struct device *d, int r, const struct fault *fault);
 /* Degraded, and why. A device that is degraded for another reason stays so for that. */
 void drift_set_reason(struct device *d);
-/* Nothing is wrong any more. */
-void drift_resolved(struct device *d);

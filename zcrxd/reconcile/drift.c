@@ -14,45 +14,23 @@
 #include "log.h"
 #include "pending.h"
 
-#define POLL_USEC (1000 * 1000ULL)
-/* Again, as long as something is not as it should be: doubled each time. */
-#define AGAIN_USEC (1000 * 1000ULL)
-#define AGAIN_DOUBLED_MOST 6
-#define backoff(n) (AGAIN_USEC << ((n) < AGAIN_DOUBLED_MOST ? (n) : AGAIN_DOUBLED_MOST))
-/* Tries to close a table before the queues behind it are taken back. */
-#define OPEN_TRIES 3
-#define OPEN_AGAIN_USEC (20 * 1000ULL)
-
 /* ---------------------------------------------------------------------------- judging */
 
 static void conclude(struct drift_scan *k)
 {
-	_cleanup_free_ char *text = NULL;
 	struct device *d = k->device;
-	struct drift_watch *w = &d->drift;
-	uint64_t now = now_usec(CLOCK_MONOTONIC), from;
-	bool may;
+	const struct drift_finding finding = { .digest = drift_digest(&k->drift, &k->ways.expected),
+					       .taken_only = drift_is_taken_only(&k->drift),
+					       .closed = scan_is_all_closed(k) };
+	unsigned actions = drift_step(&d->drift.watch, &finding, now_usec(CLOCK_MONOTONIC),
+				      d->devices->config->on_drift == ON_DRIFT_REPAIR);
 
-	if (drift_format(&k->drift, &k->ways.expected, &text) < 0)
-		log_errno(-ENOMEM, "Cannot format the drift of %s", d->name);
-	if (!text) {
-		drift_resolved(d);
-	} else {
-		/* A client need only listen where somebody has a rule: that is to slow nothing down. */
-		w->taken_only = drift_is_taken_only(&k->drift);
-		from = w->taken_only ? now : drift_ratelimit_next(&w->pace, now);
-		drift_report(d, text, from > now);
-		may = w->asked || (from <= now && (w->repairs == 0 || now >= w->due));
-		w->due = may ? now + backoff(w->repairs++) : from > now ? from : w->due;
-		if (scan_is_all_closed(k))
-			drift_resolved(d);
-		else if (may && (w->asked || d->devices->config->on_drift == ON_DRIFT_REPAIR)) {
-			w->asked = false;
-			drift_repair(k);
-			return;
-		}
+	drift_report(d, actions, k);
+	if (actions & DRIFT_REPAIR) {
+		drift_repair(k);
+		return;
 	}
-	w->scan = drift_scan_free(w->scan);
+	d->drift.scan = drift_scan_free(k);
 	drift_next(d);
 }
 
@@ -81,8 +59,7 @@ static void look_failed(struct drift_scan *k, int r, const struct fault *fault)
 	struct device *d = k->device;
 
 	drift_report_failure(d, r, fault);
-	d->drift.failures++;
-	d->drift.missed |= k->settings;
+	drift_scan_failed(&d->drift.watch, k->settings);
 	d->drift.scan = drift_scan_free(k);
 	drift_next(d);
 }
@@ -111,42 +88,42 @@ static void on_observed(struct device *d, const struct device_report *report, vo
 		look_failed(k, r, NULL);
 		return;
 	}
-	d->drift.missed = false;
+	d->drift.watch.missed = false;
 	conclude(k);
 }
 
 /* A table that cannot be closed at its beginning is closed at its end, as a rule is; so is a flow that
  * cannot be guarded. */
-static void check_open(struct drift_scan *k)
+static unsigned steering_scanned(struct drift_scan *k)
 {
-	struct drift_watch *w = &k->device->drift;
+	struct device_drift *w = &k->device->drift;
 	bool table = k->open && !k->closed;
+	const struct drift_steering found = { .digest = drift_digest(&k->drift, &k->ways.expected),
+					      .settings = k->settings,
+					      .opened = k->open || k->state->guard_lost,
+					      .left_open = table || k->guard_r != 0,
+					      .closed = k->closed || scan_is_all_closed(k) };
+	unsigned actions = drift_steering_step(&w->watch, &found);
 
-	if (!table && k->guard_r == 0) {
-		w->close_attempts = 0;
-		return;
-	}
-	if (table)
-		drift_report_failure(k->device, k->close_r, &k->close_fault);
-	else
-		drift_report_failure(k->device, k->guard_r, &k->guard_fault);
-	if (++w->close_attempts < OPEN_TRIES)
-		return;
-	if (table)
+	if (!w->watch.found)
+		drift_replace(&w->failure, NULL);
+	if (actions & DRIFT_TELL_LEFT_OPEN)
+		drift_report_failure(k->device, table ? k->close_r : k->guard_r,
+				     table ? &k->close_fault : &k->guard_fault);
+	if (actions & DRIFT_RECLAIM && table)
 		scan_reclaim(k, DRIFT_TABLE);
-	if (k->guard_r != 0)
+	if (actions & DRIFT_RECLAIM && k->guard_r != 0)
 		scan_reclaim(k, DRIFT_GUARD);
+	return actions;
 }
 
 static void scan_done(void *data)
 {
-	_cleanup_free_ char *ways = NULL;
 	struct drift_scan *k = data;
 	struct device *d = k->device;
-	struct drift_watch *w = &d->drift;
 	int r = k->r;
 
-	if (w->scan != k) { /* it has been forgotten */
+	if (d->drift.scan != k) { /* it has been forgotten */
 		drift_scan_free(k);
 		return;
 	}
@@ -154,27 +131,19 @@ static void scan_done(void *data)
 		r = ZCRX_NO_SUCH_INTERFACE;
 	if (r == 0)
 		r = scan_evaluate(k);
-	if (r == 0)
-		r = drift_format(&k->drift, &k->ways.expected, &ways);
-	if (r == 0) {
-		w->failures = 0;
-		if (!w->found)
-			drift_replace(&w->failure, NULL);
-		check_open(k);
-		k->settings |= k->open || k->state->guard_lost || !drift_same(ways, w->ways);
-		drift_replace(&w->ways, k->closed || scan_is_all_closed(k) ? NULL : ways);
-	} else if (r != ZCRX_NO_SUCH_INTERFACE) {
+	if (r != 0 && r != ZCRX_NO_SUCH_INTERFACE) {
 		look_failed(k, r, &k->fault);
 		return;
 	}
-	if (r == 0 && k->settings && device_phase_is_settled(d->phase) && device_refresh(d, on_observed, k) == 0)
+	k->settings = r == 0 && steering_scanned(k) & DRIFT_SCAN_SETTINGS;
+	if (k->settings && device_phase_is_settled(d->phase) && device_refresh(d, on_observed, k) == 0)
 		return;
-	if (r == 0 && k->settings)
+	if (k->settings) {
 		conclude(k);
-	else {
-		w->scan = drift_scan_free(w->scan);
-		drift_next(d);
+		return;
 	}
+	d->drift.scan = drift_scan_free(k);
+	drift_next(d);
 }
 
 /* ------------------------------------------------------------------------------- when */
@@ -185,14 +154,13 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
-	drift_request_scan(d, d->drift.missed || (d->drift.due > 0 &&
-						  now_usec(CLOCK_MONOTONIC) >= d->drift.due));
+	drift_request_scan(d, drift_wants_settings(&d->drift.watch, now_usec(CLOCK_MONOTONIC)));
 	return 0;
 }
 
 static void look_in(struct device *d, uint64_t usec)
 {
-	struct drift_watch *w = &d->drift;
+	struct device_drift *w = &d->drift;
 	int r;
 
 	if (!w->timer) {
@@ -211,27 +179,22 @@ static void look_in(struct device *d, uint64_t usec)
 /* After a look. */
 void drift_next(struct device *d)
 {
-	struct drift_watch *w = &d->drift;
-	uint64_t now = now_usec(CLOCK_MONOTONIC), wait = UINT64_MAX;
+	struct device_drift *w = &d->drift;
+	uint64_t wait;
 
 	if (w->again) {
 		w->again = false;
 		drift_request_scan(d, w->again_settings);
 		return;
 	}
-	if (leases_need_monitoring(d))
-		wait = w->close_attempts > 0 ? OPEN_AGAIN_USEC : POLL_USEC;
-	if (w->found && w->due > 0 && w->due - now < wait)
-		wait = w->due > now ? w->due - now : 0;
-	if (w->failures > 0 && wait > backoff(w->failures - 1))
-		wait = backoff(w->failures - 1);
+	wait = drift_wait(&w->watch, now_usec(CLOCK_MONOTONIC), leases_need_monitoring(d));
 	if (wait != UINT64_MAX)
 		look_in(d, wait);
 }
 
 void drift_request_scan(struct device *d, bool settings)
 {
-	struct drift_watch *w = &d->drift;
+	struct device_drift *w = &d->drift;
 	int r;
 
 	if (!device_is_open(d))
@@ -242,27 +205,29 @@ void drift_request_scan(struct device *d, bool settings)
 		return;
 	}
 	settings = settings && device_phase_is_settled(d->phase);
-	if (!settings && !w->found && !leases_need_monitoring(d))
+	if (!settings && !w->watch.found && !leases_need_monitoring(d))
 		return;
 	r = scan_start(d, settings, scan_done, &w->scan);
 	if (r < 0) {
 		log_errno(r, "Cannot read the state of %s", d->name);
-		w->missed |= settings;
-		look_in(d, POLL_USEC);
+		w->watch.missed |= settings;
+		look_in(d, DRIFT_POLL_USEC);
 	}
 }
 
 void drift_mark(struct device *d)
 {
-	if (!d->drift.found)
-		drift_report(d, "it differs from its configuration", true);
+	if (!d->drift.watch.found) {
+		(void)drift_note(&d->drift.watch, DRIFT_UNKNOWN, true);
+		drift_replace(&d->drift.text, "it differs from its configuration");
+	}
 	drift_set_reason(d);
 	drift_request_scan(d, true);
 }
 
 void drift_after_apply(struct device *d, bool drifted)
 {
-	d->drift.asked = drifted;
+	d->drift.watch.asked = drifted;
 	drift_request_scan(d, drifted);
 }
 
@@ -275,19 +240,18 @@ void drift_monitor_start(struct device *d)
 	if (d->drift.timer)
 		(void)sd_event_source_get_enabled(d->drift.timer, &enabled);
 	if (enabled == SD_EVENT_OFF)
-		look_in(d, POLL_USEC);
+		look_in(d, DRIFT_POLL_USEC);
 }
 
 void drift_reset(struct device *d)
 {
-	struct drift_watch *w = &d->drift;
+	struct device_drift *w = &d->drift;
 
 	/* With a job under way it belongs to that. */
 	if (w->n_repairing > 0)
 		drift_scan_free(w->scan);
 	sd_event_source_disable_unref(w->timer);
-	free(w->found);
-	free(w->ways);
+	free(w->text);
 	free(w->failure);
-	*w = (struct drift_watch){};
+	*w = (struct device_drift){};
 }

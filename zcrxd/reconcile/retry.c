@@ -61,7 +61,7 @@ void device_retry_done(struct device *d)
 
 uint64_t device_next_try(const struct device *d)
 {
-	const struct drift_watch *w = &d->drift;
+	const struct drift_watch *w = &d->drift.watch;
 
 	if (!device_phase_is_degraded(d->phase))
 		return 0;

@@ -2,9 +2,9 @@
 /*
  * Drift in words, with those who suffer from it.
  */
-#include "drift.h"
+#include "drift-internal.h"
 
-static bool is_affected(const struct drift *d, size_t queue)
+bool drift_affects(const struct drift *d, size_t queue)
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (d->list[i].affected[queue])
@@ -19,7 +19,7 @@ static void format_affected(const struct drift *d, const struct drift_expected *
 	for (size_t i = 0; i < e->n_queues; i++) {
 		const struct drift_queue *q = &e->queues[i];
 
-		if (!is_affected(d, i))
+		if (!drift_affects(d, i))
 			continue;
 		if (n++ < DRIFT_LISTED_MAX)
 			fprintf(f, "%s lease %08x of uid %u (queue %u)",

@@ -9,6 +9,9 @@
 /* `text` is taken over, and NULL if there was no memory for it. */
 int drift_add(struct drift *d, const struct drift_expected *e, enum drift_kind kind, char *text,
 	      struct deviation **ret);
+/* What is different by value is another deviation. */
+void drift_mix(struct deviation *v, const void *value, size_t size);
+bool drift_affects(const struct drift *d, size_t queue); /* of expected->queues */
 char *drift_text(const char *format, ...) _printf_(1, 2);
 
 /* Rules and contexts of leases that are gone, and rules that do not get what they are for. */

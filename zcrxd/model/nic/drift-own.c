@@ -12,6 +12,9 @@ static void affect_flow(struct deviation *v, const struct drift_expected *e,
 			const struct drift_flow *f)
 {
 	v->flow = f->id;
+	drift_mix(v, &f->id, sizeof(f->id));
+	drift_mix(v, &f->target.action, sizeof(f->target.action));
+	drift_mix(v, &f->target.number, sizeof(f->target.number));
 	for (size_t i = 0; i < e->n_queues; i++)
 		v->affected[i] = e->queues[i].lease == f->lease &&
 				 (f->target.action != RULE_TO_QUEUE ||
@@ -50,6 +53,11 @@ static int add_taken(const struct taken *t, const struct nic_state *s, const str
 		return r;
 	affect_flow(v, e, f);
 	v->movable = t->movable;
+	drift_mix(v, &t->rule.location, sizeof(t->rule.location));
+	drift_mix(v, &t->rule.action, sizeof(t->rule.action));
+	drift_mix(v, &t->rule.target, sizeof(t->rule.target));
+	drift_mix(v, &t->share, sizeof(t->share));
+	drift_mix(v, &t->reason, sizeof(t->reason));
 	return 0;
 }
 
@@ -68,6 +76,8 @@ static int find_lost_context(const struct nic_state *s, const struct drift_conte
 	if (r < 0)
 		return r;
 	v->lease = c->lease;
+	drift_mix(v, &c->lease, sizeof(c->lease));
+	drift_mix(v, &c->context, sizeof(c->context));
 	for (size_t i = 0; i < e->n_queues; i++)
 		v->affected[i] = e->queues[i].lease == c->lease;
 	return 0;

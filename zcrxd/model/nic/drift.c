@@ -35,7 +35,43 @@ int drift_add(struct drift *d, const struct drift_expected *e, enum drift_kind k
 	*ret = &d->list[d->n++];
 	**ret = (struct deviation) { .kind = kind, .severity = DRIFT_CHANGED, .text = text,
 				     .affected = affected };
+	drift_mix(*ret, &kind, sizeof(kind));
 	return 0;
+}
+
+/* FNV-1a. */
+static uint64_t mix(uint64_t digest, const void *value, size_t size)
+{
+	const uint8_t *bytes = value;
+
+	for (size_t i = 0; i < size; i++)
+		digest = (digest ^ bytes[i]) * 0x100000001b3;
+	return digest;
+}
+
+void drift_mix(struct deviation *v, const void *value, size_t size)
+{
+	v->digest = mix(v->digest, value, size);
+}
+
+uint64_t drift_digest(const struct drift *d, const struct drift_expected *e)
+{
+	uint64_t digest = 0xcbf29ce484222325;
+
+	if (d->n == 0)
+		return 0;
+	for (size_t i = 0; i < d->n; i++)
+		digest = mix(digest, &d->list[i].digest, sizeof(d->list[i].digest));
+	for (size_t i = 0; i < e->n_queues; i++) {
+		const struct drift_queue *q = &e->queues[i];
+
+		if (!drift_affects(d, i))
+			continue;
+		digest = mix(digest, &q->queue, sizeof(q->queue));
+		digest = mix(digest, &q->lease, sizeof(q->lease));
+		digest = mix(digest, &q->uid, sizeof(q->uid));
+	}
+	return digest ?: 1;
 }
 
 char *drift_text(const char *format, ...)
@@ -122,6 +158,7 @@ static int find_wrong(const struct rss_table *t, const struct drift_expected *e,
 static void affect_queues(struct deviation *v, const struct drift_expected *e,
 			  const uint32_t *queues, size_t n)
 {
+	drift_mix(v, queues, n * sizeof(*queues));
 	for (size_t i = 0; i < e->n_queues; i++)
 		for (size_t k = 0; k < n; k++)
 			if (e->queues[i].queue == queues[k]) {
@@ -202,6 +239,7 @@ static int find_contexts(const struct nic_state *s, const struct drift_expected 
 		if (r < 0)
 			return r;
 		if (n > 0) {
+			drift_mix(v, &s->contexts[i].context, sizeof(s->contexts[i].context));
 			affect_queues(v, e, queues, n);
 			v->severity = DRIFT_NOTED;
 		}
@@ -248,6 +286,8 @@ static int find_rule(const struct nic_state *s, const struct nic_rule *rule,
 	if (r < 0)
 		return r;
 	v->severity = DRIFT_NOTED;
+	drift_mix(v, &rule->location, sizeof(rule->location));
+	drift_mix(v, &rule->action, sizeof(rule->action));
 	affect_queues(v, e, queues, n);
 	return 0;
 }
@@ -303,30 +343,43 @@ static bool has_kind(const struct drift *d, enum drift_kind kind)
 	return false;
 }
 
+static int add_setting(char *text, const struct drift_expected *e, struct drift *d,
+		       struct deviation **ret)
+{
+	int r = drift_add(d, e, DRIFT_SETTING, text, ret);
+
+	for (size_t i = 0; r == 0 && i < e->n_queues; i++)
+		(*ret)->affected[i] = e->queues[i].bound;
+	return r;
+}
+
 int drift_add_setting(const char *text, const struct drift_expected *e, struct drift *d)
 {
 	struct deviation *v;
-	int r = drift_add(d, e, DRIFT_SETTING, strdup(text), &v);
+	int r = add_setting(strdup(text), e, d, &v);
 
-	for (size_t i = 0; r == 0 && i < e->n_queues; i++)
-		v->affected[i] = e->queues[i].bound;
+	if (r == 0) /* nothing else is known of it */
+		drift_mix(v, text, strlen(text));
 	return r;
 }
 
 static int find_setting(const struct step *step, const struct drift_expected *e, struct drift *d)
 {
-	_cleanup_free_ char *from = NULL, *to = NULL, *text = NULL;
-	int r;
+	_cleanup_free_ char *from = NULL, *to = NULL;
+	struct deviation *v;
 
 	if (step_value_format(step->op, &step->from, &from) < 0 ||
 	    step_value_format(step->op, &step->to, &to) < 0 ||
-	    asprintf(&text, "%s is %s instead of %s", step_op_to_string(step->op), from, to) < 0)
+	    add_setting(drift_text("%s is %s instead of %s", step_op_to_string(step->op), from, to), e, d,
+			&v) < 0)
 		return -ENOMEM;
-	r = drift_add_setting(text, e, d);
+	drift_mix(v, &step->op, sizeof(step->op));
+	drift_mix(v, from, strlen(from) + 1);
+	drift_mix(v, to, strlen(to));
 	/* Only who has rules has lost something. */
-	for (size_t i = 0; r == 0 && step->op == STEP_NTUPLE && i < e->n_queues; i++)
-		d->list[d->n - 1].affected[i] = lease_has_flow(e, e->queues[i].lease);
-	return r;
+	for (size_t i = 0; step->op == STEP_NTUPLE && i < e->n_queues; i++)
+		v->affected[i] = lease_has_flow(e, e->queues[i].lease);
+	return 0;
 }
 
 int drift_find_settings(const struct plan *plan, const struct drift_expected *e, struct drift *d)

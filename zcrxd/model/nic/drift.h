@@ -70,6 +70,7 @@ struct deviation {
 	uint64_t flow;	/* RULE_LOST, TAKEN: the flow's id */
 	bool movable;	/* TAKEN: its own rule can be put before that one */
 	uint32_t lease; /* CONTEXT_LOST: whose */
+	uint64_t digest; /* of what the text says */
 	char *text;	/* "rule 3, which is not zcrxd's, leads to queue 6" */
 	bool *affected; /* of expected->queues: whose owner suffers */
 };
@@ -100,6 +101,8 @@ int drift_add_setting(const char *text, const struct drift_expected *e, struct d
 /* Nothing but what others had there first, perhaps: it is no change that somebody makes again and again. */
 bool drift_is_taken_only(const struct drift *d);
 
+/* Of what was found, and of who suffers: equal exactly if that is; 0 for no drift at all. */
+uint64_t drift_digest(const struct drift *d, const struct drift_expected *e);
 /* "TEXT; TEXT; affected: lease 0badcafe of uid 1000 (queue 5)"; of the rest only how many. NULL for
  * no drift at all. -ENOMEM only. */
 int drift_format(const struct drift *d, const struct drift_expected *e, char **ret);
