@@ -85,12 +85,11 @@ static int on_recheck(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct device *d = userdata;
 
+	(void)s;
 	(void)usec;
 	device_retry_quarantined(d);
-	if (device_has_quarantine(d)) {
-		(void)sd_event_source_set_time_relative(s, RECHECK_USEC);
-		(void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
-	}
+	if (device_has_quarantine(d))
+		(void)loop_arm(d->devices->loop, &d->recheck, RECHECK_USEC, on_recheck, d);
 	return 0;
 }
 
@@ -119,13 +118,7 @@ void device_quarantine(struct device *d, uint32_t queue, const char *reason)
 		    "Queue %u of %s quarantined: %s", queue, d->name, reason);
 	watch_announce(d->devices->server, &(struct announcement){ .event = "quarantined", .interface = d->name,
 							    .queue = &queue, .reason = reason });
-	if (!d->recheck)
-		r = sd_event_add_time_relative(d->devices->loop->event, &d->recheck, CLOCK_MONOTONIC,
-					       RECHECK_USEC, 0, on_recheck, d);
-	else
-		r = sd_event_source_set_time_relative(d->recheck, RECHECK_USEC);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(d->recheck, SD_EVENT_ONESHOT);
+	r = loop_arm(d->devices->loop, &d->recheck, RECHECK_USEC, on_recheck, d);
 	if (r < 0)
 		log_errno(r, "Cannot arm a timer for %s", d->name);
 }

@@ -69,16 +69,8 @@ static void drain_in(struct lease *l, uint64_t wait)
 	int r;
 
 	l->draining = false;
-	if (!l->drain_timer) {
-		r = sd_event_add_time_relative(l->leases->loop->event, &l->drain_timer, CLOCK_MONOTONIC,
-					       wait, 0, on_drain_timer, l);
-		if (r >= 0)
-			loop_set_protection(l->drain_timer);
-	} else
-		r = sd_event_source_set_time_relative(l->drain_timer, wait);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(l->drain_timer, SD_EVENT_ONESHOT);
-	if (r < 0 && r != -ESTALE) /* the daemon ends; the next one goes on */
+	r = loop_arm_protection(l->leases->loop, &l->drain_timer, wait, on_drain_timer, l);
+	if (r < 0)
 		log_errno(r, "Cannot arm the drain timer of lease %08x", l->id);
 }
 

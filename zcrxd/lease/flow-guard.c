@@ -216,22 +216,14 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 static void set_again_in(struct device *d, uint64_t usec)
 {
 	struct flow_guard *g = &d->guard;
-	int enabled = SD_EVENT_OFF, r = 0;
+	int enabled = SD_EVENT_OFF, r;
 
 	if (g->timer)
 		(void)sd_event_source_get_enabled(g->timer, &enabled);
 	if (enabled != SD_EVENT_OFF)
 		return; /* it comes soon enough, and sees what else there is */
-	if (!g->timer) {
-		r = sd_event_add_time_relative(d->devices->loop->event, &g->timer, CLOCK_MONOTONIC, usec, 0,
-					       on_timer, d);
-		if (r >= 0)
-			loop_set_protection(g->timer);
-	} else
-		r = sd_event_source_set_time_relative(g->timer, usec);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(g->timer, SD_EVENT_ONESHOT);
-	if (r < 0 && r != -ESTALE) /* the daemon ends */
+	r = loop_arm_protection(d->devices->loop, &g->timer, usec, on_timer, d);
+	if (r < 0)
 		log_errno(r, "Cannot arm a timer for %s", device_name(d));
 }
 

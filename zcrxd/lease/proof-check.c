@@ -204,20 +204,13 @@ void proofs_check(struct leases *leases)
 
 int proofs_watch(struct leases *leases)
 {
-	int enabled, r;
+	int enabled = SD_EVENT_OFF;
 
-	if (!leases->proof_timer) {
-		r = sd_event_add_time_relative(leases->loop->event, &leases->proof_timer, CLOCK_MONOTONIC,
-					       CHECK_USEC, 0, on_timer, leases);
-		if (r >= 0)
-			loop_set_protection(leases->proof_timer);
-		return r;
-	}
-	r = sd_event_source_get_enabled(leases->proof_timer, &enabled);
-	if (r < 0 || enabled != SD_EVENT_OFF)
-		return r < 0 ? r : 0;
-	r = sd_event_source_set_time_relative(leases->proof_timer, CHECK_USEC);
-	return r < 0 ? r : sd_event_source_set_enabled(leases->proof_timer, SD_EVENT_ONESHOT);
+	if (leases->proof_timer)
+		(void)sd_event_source_get_enabled(leases->proof_timer, &enabled);
+	if (enabled != SD_EVENT_OFF)
+		return 0;
+	return loop_arm_protection(leases->loop, &leases->proof_timer, CHECK_USEC, on_timer, leases);
 }
 
 /* ------------------------------------------------------------------------- addresses */

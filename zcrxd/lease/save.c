@@ -32,10 +32,8 @@ static void save_again_later(struct leases *leases)
 {
 	int r;
 
-	leases->save_timer = sd_event_source_disable_unref(leases->save_timer);
-	r = sd_event_add_time_relative(leases->loop->event, &leases->save_timer, CLOCK_MONOTONIC, AGAIN_USEC, 0,
-				       on_again, leases);
-	if (r < 0 && r != -ESTALE) /* the daemon ends */
+	r = loop_arm(leases->loop, &leases->save_timer, AGAIN_USEC, on_again, leases);
+	if (r < 0)
 		log_errno(r, "Cannot arm the timer that writes %s again", leases->state_path);
 }
 

@@ -160,19 +160,9 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 
 static void look_in(struct device *d, uint64_t usec)
 {
-	struct device_drift *w = &d->drift;
-	int r;
+	int r = loop_arm_protection(d->devices->loop, &d->drift.timer, usec, on_timer, d);
 
-	if (!w->timer) {
-		r = sd_event_add_time_relative(d->devices->loop->event, &w->timer, CLOCK_MONOTONIC, usec,
-					       0, on_timer, d);
-		if (r >= 0)
-			loop_set_protection(w->timer);
-	} else
-		r = sd_event_source_set_time_relative(w->timer, usec);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
-	if (r < 0 && r != -ESTALE) /* the daemon ends */
+	if (r < 0)
 		log_errno(r, "Cannot arm a timer for %s", device_name(d));
 }
 

@@ -235,10 +235,8 @@ static void sync_again_later(struct devices *devices)
 	int r;
 
 	devices->n_sync_failures++;
-	devices->sync_timer = sd_event_source_disable_unref(devices->sync_timer);
-	r = sd_event_add_time_relative(devices->loop->event, &devices->sync_timer, CLOCK_MONOTONIC, AGAIN_USEC << n, 0,
-				       on_again, devices);
-	if (r < 0 && r != -ESTALE) /* the daemon ends */
+	r = loop_arm(devices->loop, &devices->sync_timer, AGAIN_USEC << n, on_again, devices);
+	if (r < 0)
 		log_errno(r, "Cannot arm the timer that lists interfaces");
 }
 

@@ -38,16 +38,10 @@ void device_retry(struct device *d)
 	if (d->retry_usec > 0 || !device_is_managed(d))
 		return;
 	d->n_retries++;
-	if (!d->retry)
-		r = sd_event_add_time_relative(d->devices->loop->event, &d->retry, CLOCK_MONOTONIC, wait, 0,
-					       on_retry, d);
-	else
-		r = sd_event_source_set_time_relative(d->retry, wait);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(d->retry, SD_EVENT_ONESHOT);
+	r = loop_arm(d->devices->loop, &d->retry, wait, on_retry, d);
 	if (r >= 0)
 		d->retry_usec = now_usec(CLOCK_MONOTONIC) + wait;
-	else if (r != -ESTALE) /* the daemon ends */
+	else
 		log_errno(r, "Cannot arm a timer for %s", d->name);
 }
 

@@ -107,3 +107,28 @@ void loop_set_protection(sd_event_source *s)
 	if (r < 0 && r != -ESTALE) /* the daemon ends */
 		log_errno(r, "Cannot serve an event source first");
 }
+
+int loop_arm(struct loop *l, sd_event_source **timer, uint64_t usec, sd_event_time_handler_t handler,
+	     void *userdata)
+{
+	int r;
+
+	if (!*timer)
+		r = sd_event_add_time_relative(l->event, timer, CLOCK_MONOTONIC, usec, 0, handler, userdata);
+	else
+		r = sd_event_source_set_time_relative(*timer, usec);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
+	return r == -ESTALE ? 0 : r;
+}
+
+int loop_arm_protection(struct loop *l, sd_event_source **timer, uint64_t usec,
+			sd_event_time_handler_t handler, void *userdata)
+{
+	bool is_new = !*timer;
+	int r = loop_arm(l, timer, usec, handler, userdata);
+
+	if (is_new && *timer)
+		loop_set_protection(*timer);
+	return r;
+}

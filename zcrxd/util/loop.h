@@ -25,3 +25,9 @@ struct loop {
 int loop_run(struct loop *l);
 /* Those that come before clients. */
 void loop_set_protection(sd_event_source *s);
+/* A timer that fires once, after so long; *timer is made when it is NULL. Nothing is wrong if the loop ends. */
+int loop_arm(struct loop *l, sd_event_source **timer, uint64_t usec, sd_event_time_handler_t handler,
+	     void *userdata);
+/* The same for one that comes before clients. */
+int loop_arm_protection(struct loop *l, sd_event_source **timer, uint64_t usec,
+			sd_event_time_handler_t handler, void *userdata);
