@@ -120,7 +120,7 @@ void device_reconfigure(struct device *d)
 
 void device_detach(struct device *d)
 {
-	device_event(d, DEVICE_LINK_GONE, NO_INTERFACE);
+	device_event(d, DEVICE_LINK_GONE, "it is going away");
 	device_maybe_free(d);
 }
 

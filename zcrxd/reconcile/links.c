@@ -135,7 +135,7 @@ static void explain_missing(struct devices *devices, struct device *d, const str
 	for (size_t i = 0; i < n && !other; i++)
 		if (nic_link_matches(&links[i], &d->config))
 			other = devices_find_by_index(devices, links[i].ifindex);
-	if (other && device_is_managed(other) &&
+	if (other && other->phase != DEVICE_GONE && device_has_entry(other) &&
 	    asprintf(&reason, "%s matches, but belongs to the entry with %s, which comes first",
 		     other->name, other->match) < 0)
 		reason = NULL;
