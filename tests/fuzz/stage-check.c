@@ -76,6 +76,27 @@ static void check_context(const struct nic_state *s, const struct rss_table *t)
 	assert(!"a context leads to queues that no lease has");
 }
 
+/* What its phase says is so, and nothing of an earlier one is left. */
+static void check_device(const struct device *d)
+{
+	bool closed = d->phase == DEVICE_MISSING || d->phase == DEVICE_CLOSED;
+
+	assert((d->phase == DEVICE_MISSING) == (d->ifindex == 0));
+	assert(!device_is_open(d) || d->worker);
+	assert(!closed || !d->worker);
+	assert(!d->reason == (d->phase == DEVICE_CONFIGURED));
+	assert(!device_phase_needs_entry(d->phase) || device_has_entry(d));
+	assert(d->phase != DEVICE_ORPHANED || !device_has_entry(d));
+	/* What nothing keeps is freed, or missing. */
+	assert(!device_is_unused(d) || (d->phase != DEVICE_GONE && d->phase != DEVICE_ORPHANED));
+	/* Only in the time between two daemons a change is overdue on what is not open. */
+	assert(device_is_open(d) || d->trial.state == TRIAL_NONE ||
+	       (d->phase == DEVICE_CLOSED && d->trial.state == TRIAL_OVERDUE));
+	assert((d->trial.until > 0) == (d->trial.state >= TRIAL_APPLYING && d->trial.state <= TRIAL_CONFIRMING));
+	assert(d->trial.timer == NULL || d->trial.state == TRIAL_AWAITED || d->trial.state == TRIAL_OVERDUE ||
+	       d->trial.state == TRIAL_APPLYING);
+}
+
 void stage_check_leases(void)
 {
 	const struct device *d;
@@ -89,6 +110,7 @@ void stage_check_leases(void)
 		TAILQ_FOREACH(l, &stage.manager->leases.list, entry)
 			n += l->device == d;
 		assert(n == d->n_leases);
+		check_device(d);
 	}
 }
 

@@ -60,6 +60,8 @@ static unsigned expected_effects(enum device_phase from, enum device_event event
 		return DEVICE_STOP_RETRY;
 	if (event == DEVICE_RESTORE)
 		return DEVICE_STOP_RETRY | DEVICE_RESET_DRIFT;
+	if (event == DEVICE_RESTORED && from == DEVICE_UNMANAGED) /* that was told */
+		return DEVICE_STOP_RETRY | DEVICE_RESET_INVENTORY;
 	if (event == DEVICE_RESTORED)
 		return DEVICE_STOP_RETRY | DEVICE_RESET_INVENTORY | DEVICE_ANNOUNCE;
 	return event == DEVICE_OPENED || event == DEVICE_RESTORE_FAILED ? DEVICE_ANNOUNCE : 0;

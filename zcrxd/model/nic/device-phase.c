@@ -189,7 +189,8 @@ static const struct device_transition table[_DEVICE_PHASE_MAX][_DEVICE_EVENT_MAX
 		[DEVICE_DRIFT_FOUND] = IGNORE,
 		[DEVICE_DRIFT_OVER] = IGNORE,
 		[DEVICE_RESTORE] = RESTORE,
-		[DEVICE_RESTORED] = LEAVE_ALONE,
+		/* It was, before; the reason says so again after a failure. */
+		[DEVICE_RESTORED] = GO(UNMANAGED, DEVICE_STOP_RETRY | DEVICE_RESET_INVENTORY),
 		[DEVICE_RESTORE_FAILED] = ILLEGAL,
 	},
 	[DEVICE_ORPHANED] = {
