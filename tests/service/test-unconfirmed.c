@@ -134,6 +134,26 @@ static void test_waits_for_a_lease(void **state)
 	stop();
 }
 
+/* What was read meanwhile is applied once that is settled. */
+static void test_another_configuration_meanwhile(void **state)
+{
+	(void)state;
+	daemon_start(&d, NULL);
+	admin = daemon_connect(&d);
+	assert_null(call(admin, "Restore", NULL, "{\"interface\":\"sim0\"}"));
+	try_for(HOUR);
+	daemon_write_config(&d, "interfaces:\n  - name: sim0\n    channels: 10\n    zero-copy-queues: 4\n"
+			    "policy:\n  - flows: any\n    administer: true\n");
+	assert_null(call(admin, "Reload", NULL, "{}"));
+	for (int i = 0; i < 3; i++)
+		assert_null(call(admin, "Plan", NULL, "{}"));
+	await_channels(8);
+	assert_null(call(admin, "Confirm", NULL, "{}"));
+	await_channels(10);
+	await("sim0", "configured");
+	stop();
+}
+
 /* ------------------------------------------------------------------------------- names */
 
 /* Nothing in the configuration matches it any more: it goes back all the same, and is left alone when
@@ -276,6 +296,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_waits_for_a_lease),
+		cmocka_unit_test(test_another_configuration_meanwhile),
 		cmocka_unit_test(test_renamed),
 		cmocka_unit_test(test_renamed_and_back),
 		cmocka_unit_test(test_confirmed_by_another_name),

@@ -75,6 +75,7 @@ struct trial {
 	enum trial_state state;
 	uint64_t until; /* CLOCK_BOOTTIME; 0 if it is overdue */
 	uint64_t told;	/* the same in realtime, as people were told */
+	bool reloaded;	/* its entry may be another one by now */
 	sd_event_source *timer;
 };
 

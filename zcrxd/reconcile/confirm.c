@@ -132,6 +132,7 @@ static void note_run(struct nic *nic, void *data)
 static void note_adopt(struct note *n)
 {
 	struct device *d = n->device;
+	bool reloaded;
 
 	if (n->release || d->trial.state != TRIAL_CONFIRMING)
 		return;
@@ -139,12 +140,16 @@ static void note_adopt(struct note *n)
 		await(d);
 		return;
 	}
+	reloaded = d->trial.reloaded;
 	device_end_trial(d);
 	log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "confirmed" },
 		    "%s: what was applied is confirmed.", d->name);
 	device_announce(d, "confirmed", NULL);
-	if (device_is_managed(d))
-		device_reconfigure(d); /* what was left alone meanwhile: another configuration, or leases' ends */
+	/* What was left alone meanwhile. */
+	if (reloaded && device_is_managed(d))
+		device_reconfigure(d);
+	else
+		device_retry_pending(d);
 }
 
 static void on_noted(void *data)

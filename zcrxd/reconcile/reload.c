@@ -134,8 +134,9 @@ static int reload_devices(struct reload *q)
 		device_set_config(d, entry);
 		if (!device_is_open(d))
 			continue;
-		if (device_check_idle(d, &fault) != 0) { /* when it is confirmed, this is done */
+		if (device_check_idle(d, &fault) != 0) {
 			add_warning(q, device_name(d), fault.message);
+			d->trial.reloaded = d->trial.until > 0; /* when it is confirmed, this is done */
 			continue;
 		}
 		r = device_configure(d, CONFIGURE_APPLY, on_configured, q);
