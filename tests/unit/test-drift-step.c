@@ -74,6 +74,22 @@ static void test_somebody_who_changes_it_again_and_again(void **state)
 	     { 93, 7, TELL | DRIFT_REPAIR });
 }
 
+/* The interval counts from the last repair, the quiet minute from what was found last. */
+static void test_rate_limit(void **state)
+{
+	struct drift_watch w = {};
+
+	(void)state;
+	PLAY(&w, true, { 0, 7, TELL | DRIFT_REPAIR }, { 0, 0, OVER }, { 1, 7, TELL | DRIFT_REPAIR }, { 1, 0, OVER },
+	     { 2, 7, TELL | DRIFT_REPAIR }, { 2, 0, OVER }, { 3, 7, TELL | DRIFT_REPAIR }, { 3, 0, OVER },
+	     { 4, 7, TELL | DRIFT_REPAIR }, { 4, 0, OVER | DRIFT_TELL_RATELIMIT });
+	PLAY(&w, true, { 5, 7, DRIFT_EXPLAIN }, { 33, 7, 0 }, { 34, 7, TELL | DRIFT_REPAIR }, { 34, 0, OVER },
+	     { 35, 7, DRIFT_EXPLAIN }, { 36, 0, DRIFT_RESOLVE }, { 95, 7, TELL | DRIFT_REPAIR }, { 95, 0, OVER },
+	     { 96, 7, DRIFT_EXPLAIN }, { 97, 0, DRIFT_RESOLVE });
+	PLAY(&w, true, { 157, 7, TELL | DRIFT_REPAIR }, { 157, 0, OVER }, { 158, 7, TELL | DRIFT_REPAIR },
+	     { 158, 0, OVER });
+}
+
 /* What others' rules take is no change that somebody makes again and again. */
 static void test_taken_flows_slow_nothing_down(void **state)
 {
@@ -174,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_what_stays_is_tried_again_after_twice_as_long),
 		cmocka_unit_test(test_report_repairs_only_what_is_asked_for),
 		cmocka_unit_test(test_somebody_who_changes_it_again_and_again),
+		cmocka_unit_test(test_rate_limit),
 		cmocka_unit_test(test_taken_flows_slow_nothing_down),
 		cmocka_unit_test(test_leak_that_is_closed),
 		cmocka_unit_test(test_leak_that_stays_open_is_closed_at_its_end),

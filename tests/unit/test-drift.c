@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "drift-ratelimit.h"
 #include "drift.h"
 #include "sim.h"
 
@@ -351,28 +350,6 @@ static void test_narrow(void **state)
 	assert_int_equal(nic_state_rss_queues(s), 4);
 }
 
-/* Five times at once, then every 30 s, and anew after a quiet minute. */
-static void test_pace(void **state)
-{
-	struct drift_ratelimit p = {};
-	uint64_t now = 1000 * SECOND;
-
-	(void)state;
-	for (unsigned i = 1; i <= DRIFT_REPAIRS_AT_ONCE; i++, now += SECOND) {
-		assert_int_equal(drift_ratelimit_next(&p, now), now);
-		assert_int_equal(drift_ratelimit_repaired(&p, now), i == DRIFT_REPAIRS_AT_ONCE);
-	}
-	assert_int_equal(drift_ratelimit_next(&p, now), now - SECOND + DRIFT_REPAIR_INTERVAL_USEC);
-	now += 29 * SECOND;
-	assert_int_equal(drift_ratelimit_next(&p, now), now);
-	assert_false(drift_ratelimit_repaired(&p, now));
-	assert_int_equal(drift_ratelimit_next(&p, now + 1), now + DRIFT_REPAIR_INTERVAL_USEC);
-	now += DRIFT_QUIET_USEC + 2;
-	assert_int_equal(drift_ratelimit_next(&p, now), now);
-	assert_false(drift_ratelimit_repaired(&p, now));
-	assert_int_equal(drift_ratelimit_next(&p, now + 1), now + 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,7 +361,6 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_narrow),
-		cmocka_unit_test(test_pace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

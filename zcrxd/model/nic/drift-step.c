@@ -38,6 +38,17 @@ unsigned drift_steering_step(struct drift_watch *w, const struct drift_steering 
 	return actions;
 }
 
+/* From when on it may be repaired, and told of. */
+static uint64_t may_repair_from(struct drift_watch *w, uint64_t now)
+{
+	if (w->repaired > 0 && now - w->last_found > DRIFT_QUIET_USEC)
+		w->repaired = 0;
+	w->last_found = now;
+	if (w->repaired < DRIFT_REPAIRS_AT_ONCE || now - w->last_repair >= DRIFT_REPAIR_INTERVAL_USEC)
+		return now;
+	return w->last_repair + DRIFT_REPAIR_INTERVAL_USEC;
+}
+
 unsigned drift_note(struct drift_watch *w, uint64_t digest, bool quiet)
 {
 	bool news = digest != w->found || (w->quiet && !quiet);
@@ -60,9 +71,11 @@ static unsigned resolve(struct drift_watch *w, uint64_t now)
 	w->due = 0;
 	if (w->quiet)
 		return DRIFT_RESOLVE;
-	if (!w->taken_only && drift_ratelimit_repaired(&w->pace, now))
-		return DRIFT_RESOLVE | DRIFT_TELL_REPAIRED | DRIFT_TELL_RATELIMIT;
-	return DRIFT_RESOLVE | DRIFT_TELL_REPAIRED;
+	if (w->taken_only)
+		return DRIFT_RESOLVE | DRIFT_TELL_REPAIRED;
+	w->last_repair = now;
+	return DRIFT_RESOLVE | DRIFT_TELL_REPAIRED |
+	       (++w->repaired == DRIFT_REPAIRS_AT_ONCE ? DRIFT_TELL_RATELIMIT : 0);
 }
 
 unsigned drift_step(struct drift_watch *w, const struct drift_finding *f, uint64_t now, bool repair)
@@ -75,7 +88,7 @@ unsigned drift_step(struct drift_watch *w, const struct drift_finding *f, uint64
 		return resolve(w, now);
 	/* A client need only listen where somebody has a rule: that is to slow nothing down. */
 	w->taken_only = f->taken_only;
-	from = f->taken_only ? now : drift_ratelimit_next(&w->pace, now);
+	from = f->taken_only ? now : may_repair_from(w, now);
 	actions = drift_note(w, f->digest, from > now);
 	may = w->asked || (from <= now && (w->repairs == 0 || now >= w->due));
 	w->due = may ? now + backoff(w->repairs++) : from > now ? from : w->due;

@@ -9,8 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "drift-ratelimit.h"
-
+/* What somebody changes again and again is repaired at once the first few times, then now and then, until it
+ * has been quiet for a while. */
+#define DRIFT_REPAIRS_AT_ONCE 5
+#define DRIFT_REPAIR_INTERVAL_USEC (30 * 1000000ULL)
+#define DRIFT_QUIET_USEC (60 * 1000000ULL)
 /* Of what the kernel does not notify. */
 #define DRIFT_POLL_USEC (1000 * 1000ULL)
 
@@ -26,7 +29,8 @@ struct drift_watch {
 	unsigned close_attempts; /* to close a leak, in vain */
 	unsigned repairs;      /* of the same, in a row */
 	uint64_t due;	       /* when the settings are scanned again; 0 for never */
-	struct drift_ratelimit pace;
+	uint64_t last_found, last_repair;
+	unsigned repaired; /* since it was quiet */
 };
 
 /* Of a scan of the steering alone. */
