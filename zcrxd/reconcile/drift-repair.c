@@ -29,7 +29,7 @@ static void repair_ended(struct device *d, int r, const struct fault *fault)
 		drift_request_scan(d, true); /* is it? */
 }
 
-/* It was opened after the looks, and is repaired now: this says so. */
+/* The leak arose after the scans, and is repaired now: this reports it. */
 static void tell_opened_since(struct device *d, const struct nic_state *found)
 {
 	struct drift_scan *k = d->drift.scan;
@@ -38,8 +38,8 @@ static void tell_opened_since(struct device *d, const struct nic_state *found)
 	if (k->open || !drift_table_leads(found, k->bound, k->n_bound))
 		return;
 	drift_done(&k->drift);
-	if (drift_find_leaks(found, &k->ways.expected, &k->drift) == 0 && k->drift.n > 0)
-		drift_report(d, drift_note(w, drift_digest(&k->drift, &k->ways.expected), w->quiet), k);
+	if (drift_find_leaks(found, &k->steering.expected, &k->drift) == 0 && k->drift.n > 0)
+		drift_report(d, drift_note(w, drift_digest(&k->drift, &k->steering.expected), w->quiet), k);
 }
 
 static void on_configured(struct device *d, const struct device_report *report, void *userdata)
@@ -77,7 +77,7 @@ static int repair_one(struct device *d, const struct deviation *v)
 	else
 		return 0;
 	d->drift.n_repairing += r == 0;
-	/* It has ended, or waits for its context: the next look sees. */
+	/* The lease has ended, or waits for its context: the next scan finds out. */
 	return r == -ENOENT || r == -EAGAIN ? 0 : r;
 }
 

@@ -56,7 +56,7 @@ static void explain(struct device *d, const struct drift_scan *k)
 {
 	_cleanup_free_ char *text = NULL;
 
-	if (drift_format(&k->drift, &k->ways.expected, &text) < 0)
+	if (drift_format(&k->drift, &k->steering.expected, &text) < 0)
 		log_errno(-ENOMEM, "Cannot format the drift of %s", d->name);
 	drift_replace(&d->drift.text, text);
 }

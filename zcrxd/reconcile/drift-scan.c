@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Seeing that a way into a bound queue is open, and closing it, in one job: nothing else comes between.
- * A table is ours to narrow. A rule or a context of somebody else's is not ours to touch, and where a
- * rule before it would have to lie is every driver's own secret; so that way is closed at its other
- * end: the queue is taken back, and what the rule leads there is ordinary traffic to an ordinary queue.
+ * A leak into a bound queue is found and closed in one job, so that nothing else comes between.
+ * zcrxd narrows an RSS table. It does not touch a foreign rule or context, and no driver tells where a
+ * rule before that would have to lie; so that leak is closed at its other
+ * end: the queue is reclaimed, and what the rule leads there is ordinary traffic to an ordinary queue.
  */
 #include <errno.h>
 
@@ -19,7 +19,7 @@ struct drift_scan *drift_scan_free(struct drift_scan *k)
 	fault_done(&k->fault);
 	fault_done(&k->close_fault);
 	fault_done(&k->guard_fault);
-	leases_steering_done(&k->ways);
+	leases_steering_done(&k->steering);
 	drift_done(&k->drift);
 	free(k);
 	return NULL;
@@ -57,7 +57,7 @@ static void scan_run(struct nic *nic, void *data)
 		k->state->guard_lost = true;
 }
 
-/* What a restarting daemon has not looked at yet is judged by the leases alone. */
+/* Before a restarting daemon has observed the NIC, only its leases tell which queues are in use. */
 static void note_bound(struct drift_scan *k, const struct lease_steering *w)
 {
 	unsigned lowest = UINT32_MAX;
@@ -73,7 +73,7 @@ static void note_bound(struct drift_scan *k, const struct lease_steering *w)
 		k->ordinary = lowest;
 }
 
-int scan_start(struct device *d, bool settings, void (*done)(void *look), struct drift_scan **ret)
+int scan_start(struct device *d, bool settings, void (*done)(void *scan), struct drift_scan **ret)
 {
 	_cleanup_lease_ways_ struct lease_steering w = {};
 	struct drift_scan *k = calloc(1, sizeof(*k));
@@ -117,17 +117,17 @@ int scan_evaluate(struct drift_scan *k)
 {
 	int r;
 
-	/* Of now: rules that were inserted before it looked are known, later ones it has not seen. */
-	r = leases_steering(k->device, &k->ways);
+	/* Of now: rules that were inserted before the scan are known, and it has not seen later ones. */
+	r = leases_steering(k->device, &k->steering);
 	if (r == 0)
-		r = drift_find_leaks(k->state, &k->ways.expected, &k->drift);
+		r = drift_find_leaks(k->state, &k->steering.expected, &k->drift);
 	if (r == 0)
 		leases_note_taken(k->device, k->drift.taken);
 	scan_reclaim(k, DRIFT_RULE);
 	return r;
 }
 
-/* What became bound since was checked by itself, after this look or in sight of what it saw. */
+/* A queue that became bound since was checked when it did. */
 static bool was_bound(const struct drift_scan *k, uint32_t queue)
 {
 	for (size_t i = 0; i < k->n_bound; i++)
@@ -138,7 +138,7 @@ static bool was_bound(const struct drift_scan *k, uint32_t queue)
 
 void scan_reclaim(const struct drift_scan *k, enum drift_kind kind)
 {
-	const struct drift_expected *e = &k->ways.expected;
+	const struct drift_expected *e = &k->steering.expected;
 
 	for (size_t i = 0; i < k->drift.n; i++) {
 		const struct deviation *v = &k->drift.list[i];

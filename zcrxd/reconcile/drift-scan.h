@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What drift.c (decides), drift-scan.c (looks and closes), drift-repair.c and drift-report.c share.
+ * What drift.c (decides), drift-scan.c (scans and closes leaks), drift-repair.c and drift-report.c share.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ struct drift_scan {
 	unsigned ordinary; /* queues that it may reach, from 0 up */
 
 	struct nic_state *state; /* as it was seen first */
-	int r;			 /* of looking */
+	int r;			 /* of the scan */
 	struct fault fault;
 	bool open, closed; /* the RSS table led to a bound queue; it does not any more */
 	int close_r;	   /* why not */
@@ -25,7 +25,7 @@ struct drift_scan {
 	int guard_r;	 /* why there is none */
 	struct fault guard_fault;
 
-	struct lease_steering ways; /* when it was seen */
+	struct lease_steering steering; /* of the leases, when it was seen */
 	struct drift drift;
 };
 
@@ -33,26 +33,26 @@ struct drift_scan *drift_scan_free(struct drift_scan *k);
 
 /* All that was found open is closed, and it was nothing else. */
 bool scan_is_all_closed(const struct drift_scan *k);
-/* On the device's worker: looks, closes a table, and sets a guard again that is gone. `done` gets it, to be freed. */
-int scan_start(struct device *d, bool settings, void (*done)(void *look), struct drift_scan **ret);
-/* On the loop: what is wrong with the ways. Takes the leases' queues back where a way that is not ours
- * to close leads. */
+/* On the device's worker: observes the steering, narrows a leaking RSS table, and restores a lost guard.
+ * `done` gets the scan, to be freed. */
+int scan_start(struct device *d, bool settings, void (*done)(void *scan), struct drift_scan **ret);
+/* On the loop: finds leaks. Reclaims the leases' queues to which a foreign rule or context leads. */
 int scan_evaluate(struct drift_scan *k);
-/* Closes all open ways at their end. */
+/* Reclaims all queues to which a leak of this kind leads. */
 void scan_reclaim(const struct drift_scan *k, enum drift_kind kind);
 
 /* ---- drift.c */
-void drift_next(struct device *d); /* after a look: when is the next? */
+void drift_next(struct device *d); /* after a scan: arms the next */
 
 /* ---- drift-repair.c */
-/* Takes the look over. */
+/* Takes the scan over. */
 void drift_repair(struct drift_scan *k);
 
 /* ---- drift-report.c */
 void drift_replace(char **s, const char *with);
 /* Tells what drift_step() says of what `k` has found. */
 void drift_report(struct device *d, unsigned actions, const struct drift_scan *k);
-/* It could not be put right for this reason. */
+/* It could not be repaired, for this reason. */
 void drift_report_failure(struct device *d, int r, const struct fault *fault);
 /* Degraded, and why. A device that is degraded for another reason stays so for that. */
 void drift_set_reason(struct device *d);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What to do about what a look has found, and what to say. States are compared, never events: what we
- * change ourselves is no drift, the notifications of it only cause a look that finds nothing.
+ * When to scan for drift, and to perform what drift_step() makes of it. States are compared, never events:
+ * zcrxd's own changes are no drift, and their notifications only cause a scan that finds nothing.
  *
- * What nobody tells (rules; a table set by the old ioctl) is looked at once a second, and only while
- * there is an ifq on some queue.
+ * Rules, and a table that the old ioctl sets, are not notified: they are polled once a second, and only
+ * while some queue has an ifq.
  */
 #include <errno.h>
 
@@ -14,12 +14,12 @@
 #include "log.h"
 #include "pending.h"
 
-/* ---------------------------------------------------------------------------- judging */
+/* ---------------------------------------------------------------------------- results */
 
 static void conclude(struct drift_scan *k)
 {
 	struct device *d = k->device;
-	const struct drift_finding finding = { .digest = drift_digest(&k->drift, &k->ways.expected),
+	const struct drift_finding finding = { .digest = drift_digest(&k->drift, &k->steering.expected),
 					       .taken_only = drift_is_taken_only(&k->drift),
 					       .closed = scan_is_all_closed(k) };
 	unsigned actions = drift_step(&d->drift.watch, &finding, now_usec(CLOCK_MONOTONIC),
@@ -34,7 +34,7 @@ static void conclude(struct drift_scan *k)
 	drift_next(d);
 }
 
-/* By what was observed after it. Then what was looked at is not how it is any more. */
+/* A leak that was observed after the scan, whose results are not valid any more. */
 static bool was_opened_since(const struct drift_scan *k)
 {
 	return device_is_managed(k->device) && !k->open &&
@@ -49,12 +49,12 @@ static int find_settings(struct drift_scan *k)
 
 	r = device_plan(k->device, &plan, &fault);
 	if (r > 0)
-		return drift_add_setting(fault.message, &k->ways.expected, &k->drift);
-	return r < 0 ? r : drift_find_settings(plan, &k->ways.expected, &k->drift);
+		return drift_add_setting(fault.message, &k->steering.expected, &k->drift);
+	return r < 0 ? r : drift_find_settings(plan, &k->steering.expected, &k->drift);
 }
 
-/* Whatever it was to see is looked for again, soon. */
-static void look_failed(struct drift_scan *k, int r, const struct fault *fault)
+/* It is repeated soon. */
+static void scan_failed(struct drift_scan *k, int r, const struct fault *fault)
 {
 	struct device *d = k->device;
 
@@ -81,11 +81,11 @@ static void on_observed(struct device *d, const struct device_report *report, vo
 		return;
 	}
 	if (r > 0)
-		r = drift_add_setting(report->fault->message, &k->ways.expected, &k->drift);
+		r = drift_add_setting(report->fault->message, &k->steering.expected, &k->drift);
 	else if (r == 0)
 		r = find_settings(k);
 	if (r < 0) {
-		look_failed(k, r, NULL);
+		scan_failed(k, r, NULL);
 		return;
 	}
 	d->drift.watch.missed = false;
@@ -98,7 +98,7 @@ static unsigned steering_scanned(struct drift_scan *k)
 {
 	struct device_drift *w = &k->device->drift;
 	bool table = k->open && !k->closed;
-	const struct drift_steering found = { .digest = drift_digest(&k->drift, &k->ways.expected),
+	const struct drift_steering found = { .digest = drift_digest(&k->drift, &k->steering.expected),
 					      .settings = k->settings,
 					      .opened = k->open || k->state->guard_lost,
 					      .left_open = table || k->guard_r != 0,
@@ -132,7 +132,7 @@ static void scan_done(void *data)
 	if (r == 0)
 		r = scan_evaluate(k);
 	if (r != 0 && r != ZCRX_NO_SUCH_INTERFACE) {
-		look_failed(k, r, &k->fault);
+		scan_failed(k, r, &k->fault);
 		return;
 	}
 	k->settings = r == 0 && steering_scanned(k) & DRIFT_SCAN_SETTINGS;
@@ -158,7 +158,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static void look_in(struct device *d, uint64_t usec)
+static void scan_in(struct device *d, uint64_t usec)
 {
 	int r = loop_arm_protection(d->devices->loop, &d->drift.timer, usec, on_timer, d);
 
@@ -166,7 +166,6 @@ static void look_in(struct device *d, uint64_t usec)
 		log_errno(r, "Cannot arm a timer for %s", device_name(d));
 }
 
-/* After a look. */
 void drift_next(struct device *d)
 {
 	struct device_drift *w = &d->drift;
@@ -179,7 +178,7 @@ void drift_next(struct device *d)
 	}
 	wait = drift_wait(&w->watch, now_usec(CLOCK_MONOTONIC), leases_need_monitoring(d));
 	if (wait != UINT64_MAX)
-		look_in(d, wait);
+		scan_in(d, wait);
 }
 
 void drift_request_scan(struct device *d, bool settings)
@@ -201,7 +200,7 @@ void drift_request_scan(struct device *d, bool settings)
 	if (r < 0) {
 		log_errno(r, "Cannot read the state of %s", d->name);
 		w->watch.missed |= settings;
-		look_in(d, DRIFT_POLL_USEC);
+		scan_in(d, DRIFT_POLL_USEC);
 	}
 }
 
@@ -230,7 +229,7 @@ void drift_monitor_start(struct device *d)
 	if (d->drift.timer)
 		(void)sd_event_source_get_enabled(d->drift.timer, &enabled);
 	if (enabled == SD_EVENT_OFF)
-		look_in(d, DRIFT_POLL_USEC);
+		scan_in(d, DRIFT_POLL_USEC);
 }
 
 void drift_reset(struct device *d)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The table of a device's life. Every cell is written down; a test compares them with a second opinion.
- * Four rules shape it: once an interface is gone, only the end of its leases matters; while it is being
- * restored, nothing that was under way before changes what it is; without an entry nothing is configured;
- * and a failure leaves it pending or unmanaged, where leases or a person still have to act.
+ * Four rules shape it: once an interface is gone, only the end of its leases counts; while it is being
+ * restored, earlier jobs do not change its phase; without an entry it is not configured; and it stays
+ * pending or unmanaged when a configuration fails, as leases or an administrator still have to act.
  */
 #include <assert.h>
 
@@ -13,7 +13,7 @@
 #define IGNORE		{ .verdict = DEVICE_IGNORE }
 #define ILLEGAL		{ .verdict = DEVICE_ILLEGAL }
 
-/* What is there, and has an entry, is configured, restored and lost the same way whatever it was before. */
+/* An interface that is open, and has an entry, is configured, restored and lost in the same way in all phases. */
 #define CONFIGURE     GO(CONFIGURED, DEVICE_STOP_RETRY | DEVICE_ANNOUNCE)
 #define WAIT	      GO(PENDING, DEVICE_STOP_RETRY | DEVICE_RESET_DRIFT | DEVICE_ANNOUNCE)
 #define FAIL(phase)   GO(phase, DEVICE_RESET_DRIFT | DEVICE_ANNOUNCE | DEVICE_RETRY)

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What somebody changes again and again is repaired at once the first few times, then now and then, until it
- * has been quiet for a while. */
+/* Drift that recurs is repaired at once the first few times, then at intervals, until there was none for a
+ * while. */
 #define DRIFT_REPAIRS_AT_ONCE 5
 #define DRIFT_REPAIR_INTERVAL_USEC (30 * 1000000ULL)
 #define DRIFT_QUIET_USEC (60 * 1000000ULL)
@@ -21,8 +21,8 @@
 struct drift_watch {
 	uint64_t found;	       /* drift_digest() of what is not as it should be; 0: nothing */
 	uint64_t steering;     /* of that, what is polled, unless it was closed */
-	bool quiet;	       /* `found` was not told: it has been too often */
-	bool taken_only;       /* `found` is only about flows that others' rules take */
+	bool quiet;	       /* `found` was not reported, as it recurs */
+	bool taken_only;       /* `found` is only about flows that foreign rules take */
 	bool asked;	       /* to repair it, whatever on-drift says */
 	bool missed;	       /* a scan that failed was to see the settings */
 	unsigned failures;     /* of scans, in a row */

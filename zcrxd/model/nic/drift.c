@@ -168,7 +168,7 @@ static void affect_queues(struct deviation *v, const struct drift_expected *e,
 			}
 }
 
-/* ------------------------------------------------------------------------------- ways */
+/* -------------------------------------------------------------------------- steering */
 
 static int find_table(const struct nic_state *s, const struct drift_expected *e, struct drift *d)
 {
