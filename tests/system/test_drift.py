@@ -140,6 +140,10 @@ def test_drift_is_repaired_under_traffic(scene):
 def test_drift_is_reported_and_leaks_are_closed(scene):
     """Told, and nothing is done but to ways into the queue; until somebody applies."""
     machine.configure(REPORT)
+    nl.rss_set("zc0")
+    scene.until_told("drifted", OPENED)
+    machine.until(is_narrow)
+    scene.goes_on()
     delete_rule()
     scene.until_told("drifted", "is gone")
     old_ioctls.ntuple()
@@ -151,7 +155,6 @@ def test_drift_is_reported_and_leaks_are_closed(scene):
     nl.rss_set("zc0")
     scene.until_told("drifted", OPENED)
     machine.until(is_narrow)
-    scene.goes_on()
     scene.assert_status("ntuple", "rings", "channels", "is gone", "zcrxctl apply zc0")
     assert (simnic.channels(), rx_ring(), machine.rule_count()) == (10, 512, 0)
     machine.call("Apply", interface="zc0")
