@@ -76,6 +76,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(l->id && l->n_queues > 0 && l->handle >= 0);
 	for (unsigned int i = 0; i < l->n_flow_ids; i++)
 		assert(zcrx_lease_get_flow_id(l, i));
+	for (unsigned int i = 0; i < l->n_taken; i++)
+		assert(zcrx_lease_get_taken(l, i));
+	for (unsigned int i = 0; i < l->n_left_out; i++)
+		assert(zcrx_lease_get_left_out(l, i));
 	zcrx_lease_unref(l);
 	zcrx_client_unref(c);
 	close(pair[1]);
