@@ -7,7 +7,7 @@ MINUTES ?= 15
 VM = tests/vm/run $(if $(KERNEL),--kernel $(KERNEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-all test-client test-kernels test-recovery test-panics test-drivers selftests bench soak fuzz shell enter clean-cache
+.PHONY: help demo check test test-all test-client test-kernels test-recovery test-upgrade test-panics test-drivers selftests bench soak fuzz shell enter clean-cache
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -34,6 +34,9 @@ test-kernels: ## what can run on each kernel that the archive has, with a table 
 
 test-recovery: ## the daemon killed at every point, and restarted under traffic (ten minutes)
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL)) recovery
+
+test-upgrade: ## from FROM=revision (the newest release) to this tree, under traffic (ten minutes, again two)
+	@tests/vm/test-upgrade $(FROM)
 
 test-panics: ## what kills the kernel where payload is out of its reach, in machines that may die (ten minutes)
 	@tests/vm/test-panics $(if $(KERNEL),--kernel $(KERNEL))
