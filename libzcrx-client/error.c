@@ -39,6 +39,10 @@ static const char *why_not(int error)
 		return "it is not acquired or registered yet";
 	case -ERANGE:
 		return "the lease has no such queue";
+	case -EALREADY:
+		return "it has ended or stopped";
+	case -EINPROGRESS:
+		return "it has not stopped";
 	default:
 		return strerror(-error);
 	}

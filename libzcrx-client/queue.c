@@ -4,7 +4,6 @@
  * to life, receive.c runs it.
  */
 #include <errno.h>
-#include <sys/eventfd.h>
 
 #include "queue.h"
 
@@ -29,6 +28,7 @@ int zcrx_queue_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_que
 	q->lease = zcrx_lease_ref(lease);
 	q->index = index;
 	q->event_fd = -EBADF;
+	q->epoll = -EBADF;
 	q->handle = -EBADF;
 	*ret = q;
 	return 0;
@@ -63,6 +63,7 @@ struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue)
 	/* Or what is still received would go on in a ring that nobody looks at. */
 	pool_leave_ring(queue->pool);
 	zcrx_pool_unref(queue->pool);
+	closep(&queue->epoll);
 	closep(&queue->event_fd);
 	closep(&queue->handle);
 	free(queue->end_reason);
@@ -103,29 +104,10 @@ int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries)
 	if (!queue)
 		return -EINVAL;
 	if (!valid || queue->registered)
-		return client_cannot(queue->lease->client, valid ? -EBUSY : -EINVAL, "set the completions");
+		return client_cannot(queue->lease->client, valid ? -EBUSY : -EINVAL,
+				     "set the completions");
 	queue->completions = entries;
 	return 0;
-}
-
-int zcrx_queue_get_fd(struct zcrx_queue *queue)
-{
-	_cleanup_close_ int fd = -EBADF;
-	int r;
-
-	if (!queue)
-		return -EINVAL;
-	if (!queue->registered)
-		return client_cannot(queue->lease->client, -EBADFD, "give a descriptor to poll");
-	if (queue->event_fd >= 0)
-		return queue->event_fd;
-	/* Readable at first: there may be something already. */
-	fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = fd < 0 ? -errno : io_uring_register_eventfd(&queue->ring, fd);
-	if (r < 0)
-		return client_cannot(queue->lease->client, r, "give a descriptor to poll");
-	queue->event_fd = TAKE_FD(fd);
-	return queue->event_fd;
 }
 
 struct io_uring *zcrx_queue_get_ring(struct zcrx_queue *queue)

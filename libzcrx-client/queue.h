@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The upper layer: a queue is a ring of the library's own with a pool on it. queue.c is the queue as an
- * object, register.c makes its ring, stream.c and receive.c are the data path, table.c finds streams.
+ * The upper layer: a queue is a ring of the library's own with a pool on it. queue.c is the queue
+ * as an object, register.c makes its ring, stream.c and receive.c are the data path, table.c finds
+ * streams, watch.c is for programs that poll.
  */
 #pragma once
 
@@ -33,23 +34,34 @@ struct zcrx_queue {
 	bool registered;
 	bool enabled; /* the thread that receives has taken the ring */
 	struct io_uring ring;
-	int event_fd; /* made when the application wants to poll */
+	int event_fd; /* of the ring, made when the application wants to poll */
+	int epoll;    /* with it and the sockets of streams */
 
 	struct zcrx_stream *streams;
 	struct stream_table table;
-	unsigned int n_paused; /* streams to be armed again */
-	bool starved;	       /* one of them found no buffer, and none has come since; atomic */
-	bool retry_armed;      /* a timer will end that */
-	bool nudge;	       /* a stream may have missed that there is more */
+	unsigned int n_waiting;	 /* streams to be armed again */
+	unsigned int n_stopping; /* streams in that state */
+	bool starved;		 /* a stream found no buffer, and none has come since; atomic */
+	bool retry_armed;	 /* a timer will end that, or look whether buffers of a stream were
+				    returned */
+	struct __kernel_timespec retry_delay;
+	bool nudge; /* a stream may have missed that there is more */
 	uint64_t received;
 	char *end_reason; /* of the lease, as it was told; the lease is another thread's */
 	struct zcrx_event event;
 };
 
 enum stream_state {
-	STREAM_ARMED,  /* the kernel has the request; a final completion will come */
-	STREAM_PAUSED, /* to be armed again */
+	STREAM_ARMED,	 /* the kernel has the request; a final completion will come */
+	STREAM_WAITING,	 /* to be armed again */
+	STREAM_PAUSED,	 /* not to be */
+	STREAM_STOPPING, /* the application is to be told */
+	STREAM_STOPPED,	 /* it was */
 	STREAM_ENDED,
+};
+
+struct stream_buffer {
+	uint32_t index, use; /* of refill.h */
 };
 
 struct zcrx_stream {
@@ -60,10 +72,23 @@ struct zcrx_stream {
 	void *userdata;
 	uint64_t tag; /* user_data of its requests */
 	enum stream_state state;
+	bool cancelled;	       /* the kernel was asked to end the request */
+	bool paused;	       /* by the application */
+	bool watched;	       /* the queue's epoll has its socket */
 	bool freed;	       /* by the application; goes when the kernel lets go of it */
 	int error;	       /* what to report when it is over, whatever the kernel says */
 	unsigned int attempts; /* in a row that found no buffer */
 	unsigned int pieces;   /* since it was nudged */
+	uint64_t received;     /* bytes in all */
+	uint64_t bound;	       /* bytes after which it stops; UINT64_MAX: none */
+	uint64_t armed_until;  /* what it will have received when the request has its length;
+				  UINT64_MAX: none */
+
+	unsigned int limit;	       /* of buffers; 0: none */
+	size_t piece;		       /* how long pieces are, on average */
+	struct stream_buffer *buffers; /* that were out when last looked at */
+	unsigned int n_buffers;
+	unsigned int size_buffers;
 };
 
 /* Completions of the library's own. Those of streams have a serial number in the upper half. */
@@ -82,10 +107,25 @@ struct zcrx_stream *table_find(const struct stream_table *t, uint64_t tag);
 void table_remove(struct stream_table *t, struct zcrx_stream *s);
 void table_done(struct stream_table *t);
 
+/* watch.c. A stream that receives is watched, and another is not: its socket is somebody else's to
+ * read, or to be closed. watch_empty() before the ring is looked at; watch_tell() if there is
+ * something that the kernel does not know of. All do nothing unless the application polls. */
+void watch_add(struct zcrx_stream *s);
+void watch_remove(struct zcrx_stream *s);
+void watch_empty(struct zcrx_queue *q);
+void watch_tell(struct zcrx_queue *q);
+
 /* stream.c. queue_enable() makes the ring the calling thread's, once. stream_destroy() is only for
  * a stream whose request is over, or whose ring is gone. */
 int queue_enable(struct zcrx_queue *q);
 struct io_uring_sqe *queue_get_sqe(struct zcrx_queue *q);
 int stream_arm(struct zcrx_stream *s);
-void stream_cancel(struct zcrx_stream *s);
+int stream_cancel(struct zcrx_stream *s);
 void stream_destroy(struct zcrx_stream *s);
+
+/* control.c. How long a request may be now, 0 for any length; where a stream of so many more bytes
+ * stops; whether it has all the buffers that it may; and that a piece has come. */
+uint32_t stream_length(struct zcrx_stream *s);
+uint64_t stream_bound(const struct zcrx_stream *s, uint64_t bytes);
+bool limit_is_reached(struct zcrx_stream *s);
+void limit_note(struct zcrx_stream *s, uint64_t offset, size_t length);

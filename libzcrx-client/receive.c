@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The data path: turns completions into events, takes buffers back, and takes up again what the
- * kernel interrupts. Called by the application's receiving thread only, but for zcrx_queue_return(); it
- * never talks to zcrxd, and touches the client's account of errors only in its thread. What a result means, and
- * what becomes of buffers, is span.c's.
+ * kernel interrupts. Called by the application's receiving thread only, but for
+ * zcrx_queue_return(); it never talks to zcrxd, and touches the client's account of errors only in
+ * its thread. What a result means, and what becomes of buffers, is span.c's.
  *
  * A stream that had many pieces is woken once more when there seems to be nothing left (span.c).
  */
@@ -13,21 +13,18 @@
 #include "queue.h"
 
 #define MAX_ATTEMPTS 256U
-#define MANY_PIECES  64U /* a wake-up has at least one */
-static const struct __kernel_timespec retry_delay = { .tv_nsec = 4 * 1000 * 1000 };
-
-static void pause_stream(struct zcrx_stream *s)
-{
-	s->state = STREAM_PAUSED;
-	s->queue->n_paused++;
-}
+#define MANY_PIECES  64U	       /* a wake-up has at least one */
+#define MIN_DELAY    (4 * 1000 * 1000) /* nanoseconds */
+#define MAX_DELAY    (64 * 1000 * 1000)
 
 static struct zcrx_event *new_event(struct zcrx_queue *q, enum zcrx_event_type type,
 				    struct zcrx_stream *s)
 {
 	q->event = (struct zcrx_event) { .type = type, .stream = s };
-	if (s)
+	if (s) {
 		q->event.userdata = s->userdata;
+		q->event.offset = s->received;
+	}
 	return &q->event;
 }
 
@@ -35,6 +32,7 @@ static int fail_stream(struct zcrx_stream *s, int error)
 {
 	struct zcrx_event *e = new_event(s->queue, ZCRX_EVENT_ERROR, s);
 
+	watch_remove(s);
 	e->error = error;
 	e->message = stream_error(error);
 	return 1;
@@ -43,6 +41,33 @@ static int fail_stream(struct zcrx_stream *s, int error)
 static void set_starved(struct zcrx_queue *q, bool starved)
 {
 	__atomic_store_n(&q->starved, starved, __ATOMIC_RELAXED);
+}
+
+static int stop_stream(struct zcrx_stream *s)
+{
+	watch_remove(s);
+	s->state = STREAM_STOPPED;
+	new_event(s->queue, ZCRX_EVENT_STOPPED, s);
+	return 1;
+}
+
+/* A request that could not go on, has its length, or was to end: the stream goes on unless it is
+ * not to. */
+static int hold_stream(struct zcrx_stream *s)
+{
+	if (s->received >= s->bound)
+		return stop_stream(s);
+	s->state = s->paused ? STREAM_PAUSED : STREAM_WAITING;
+	s->queue->n_waiting += !s->paused;
+	return 0;
+}
+
+static enum zcrx_next next_of(const struct zcrx_stream *s, int result)
+{
+	if ((result == 0 && s->received >= s->armed_until) ||
+	    (result == -ECANCELED && s->cancelled))
+		return ZCRX_NEXT_ARM;
+	return zcrx_pool_next(s->queue->pool, result);
 }
 
 /* The request of `s` is over with `result`. */
@@ -58,23 +83,22 @@ static int finish(struct zcrx_stream *s, int result)
 	}
 	if (s->error < 0)
 		return fail_stream(s, s->error);
-	next = zcrx_pool_next(q->pool, result);
+	next = next_of(s, result);
 	switch (next) {
 	case ZCRX_NEXT_END:
+		watch_remove(s);
 		new_event(q, ZCRX_EVENT_EOF, s);
 		return 1;
 	case ZCRX_NEXT_ARM:
-		pause_stream(s);
-		return 0;
+		return hold_stream(s);
 	case ZCRX_NEXT_FLUSH:
 	case ZCRX_NEXT_WAIT:
 		/* Hopeless only if nobody is left who could return a buffer. */
 		if (s->attempts++ >= MAX_ATTEMPTS && pool_spans_out(q->pool) == 0)
 			return fail_stream(s, result);
-		pause_stream(s);
 		if (next == ZCRX_NEXT_WAIT || zcrx_pool_flush(q->pool) <= 0)
 			set_starved(q, true);
-		return 0;
+		return hold_stream(s);
 	case ZCRX_NEXT_ERROR:
 		break;
 	}
@@ -91,7 +115,7 @@ static int data_arrived(struct zcrx_stream *s, const struct io_uring_cqe *cqe)
 	r = zcrx_pool_take(q->pool, cqe, &span);
 	if (r < 0) {
 		s->error = r;
-		stream_cancel(s);
+		(void)stream_cancel(s);
 		return 0;
 	}
 	if (s->freed || s->error < 0) {
@@ -100,8 +124,12 @@ static int data_arrived(struct zcrx_stream *s, const struct io_uring_cqe *cqe)
 	}
 	s->attempts = 0;
 	q->nudge |= ++s->pieces >= MANY_PIECES;
+	limit_note(s, span.offset, span.length);
+	if (limit_is_reached(s))
+		(void)stream_cancel(s);
 	q->received += span.length;
 	e = new_event(q, ZCRX_EVENT_DATA, s);
+	s->received += span.length;
 	e->data = span.data;
 	e->length = span.length;
 	return 1;
@@ -116,6 +144,14 @@ static int own_completion(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 	e->result = cqe->res;
 	e->flags = cqe->flags;
 	return 1;
+}
+
+static void lengthen_retry(struct zcrx_queue *q)
+{
+	if (__atomic_load_n(&q->starved, __ATOMIC_RELAXED))
+		q->retry_delay.tv_nsec = 0;
+	else if (q->retry_delay.tv_nsec < MAX_DELAY)
+		q->retry_delay.tv_nsec *= 2;
 }
 
 /* 1 if q->event is to be delivered. */
@@ -133,6 +169,7 @@ static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 	}
 	if (tag == TAG_RETRY) {
 		q->retry_armed = false;
+		lengthen_retry(q);
 		set_starved(q, false);
 	}
 	if (tag >= OURS && tag <= MAX_TAG)
@@ -141,6 +178,46 @@ static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 	if (!s)
 		return own_completion(q, cqe);
 	return cqe->flags & IORING_CQE_F_MORE ? data_arrived(s, cqe) : finish(s, cqe->res);
+}
+
+static int arm_retry(struct zcrx_queue *q)
+{
+	struct io_uring_sqe *sqe;
+
+	if (q->retry_armed)
+		return 0;
+	sqe = queue_get_sqe(q);
+	if (!sqe)
+		return -EBUSY;
+	if (q->retry_delay.tv_nsec == 0)
+		q->retry_delay.tv_nsec = MIN_DELAY;
+	io_uring_prep_timeout(sqe, &q->retry_delay, 0, 0);
+	io_uring_sqe_set_data64(sqe, TAG_RETRY);
+	q->retry_armed = true;
+	return 0;
+}
+
+/* Buffers of a stream may be returned by other threads, which do not wake this one: the longer it
+ * takes, the more seldom it looks. */
+static int arm_waiting(struct zcrx_queue *q)
+{
+	bool limited = false;
+	int r;
+
+	for (struct zcrx_stream *s = q->streams; s && q->n_waiting > 0; s = s->next) {
+		if (s->state != STREAM_WAITING)
+			continue;
+		if (limit_is_reached(s)) {
+			limited = true;
+			continue;
+		}
+		r = stream_arm(s);
+		if (r < 0)
+			return r;
+		q->n_waiting--;
+		q->retry_delay.tv_nsec = 0;
+	}
+	return limited ? arm_retry(q) : 0;
 }
 
 /* Arms again what was interrupted. The completion queue is empty when this is called. */
@@ -152,42 +229,34 @@ static int resume(struct zcrx_queue *q)
 	/* Half of the buffers wait to be taken: nobody takes them. Better now than at -ENOMEM. */
 	if (refill_queued(refill) > refill->n_buffers / 2)
 		(void)zcrx_pool_flush(q->pool);
-	if (q->n_paused == 0)
+	if (q->n_waiting == 0)
 		return 0;
-	if (__atomic_load_n(&q->starved, __ATOMIC_RELAXED)) {
-		struct io_uring_sqe *sqe;
+	return __atomic_load_n(&q->starved, __ATOMIC_RELAXED) ? arm_retry(q) : arm_waiting(q);
+}
 
-		if (q->retry_armed)
-			return 0;
-		sqe = queue_get_sqe(q);
-		if (!sqe)
-			return -EBUSY;
-		io_uring_prep_timeout(sqe, (struct __kernel_timespec *)&retry_delay, 0, 0);
-		io_uring_sqe_set_data64(sqe, TAG_RETRY);
-		q->retry_armed = true;
+/* Of a stream that the kernel has no request of. */
+static int tell_stopped(struct zcrx_queue *q)
+{
+	struct zcrx_stream *s = q->streams;
+
+	if (q->n_stopping == 0)
 		return 0;
-	}
-	for (struct zcrx_stream *s = q->streams; s && q->n_paused > 0; s = s->next) {
-		int r;
-
-		if (s->state != STREAM_PAUSED)
-			continue;
-		r = stream_arm(s);
-		if (r < 0)
-			return r;
-		q->n_paused--;
-	}
-	return 0;
+	while (s && s->state != STREAM_STOPPING)
+		s = s->next;
+	q->n_stopping--;
+	return s ? stop_stream(s) : 0;
 }
 
 /* Until the completion queue is empty or an event is made: 1 for an event. */
 static int drain(struct zcrx_queue *q)
 {
 	struct io_uring_cqe *cqe;
+	int r = tell_stopped(q);
 
+	if (r != 0)
+		return r;
 	while (io_uring_peek_cqe(&q->ring, &cqe) == 0) {
-		int r = handle(q, cqe);
-
+		r = handle(q, cqe);
 		io_uring_cqe_seen(&q->ring, cqe);
 		if (r != 0)
 			return r;
@@ -221,12 +290,10 @@ static int enter(struct zcrx_queue *q, int64_t timeout)
 	struct __kernel_timespec ts = { .tv_sec = timeout / 1000,
 					.tv_nsec = timeout % 1000 * 1000000 };
 	struct io_uring_cqe *cqe;
-	uint64_t ignored;
 	int r;
 
 	/* First reset, then look: what comes in between makes it readable again. */
-	if (q->event_fd >= 0)
-		(void)!read(q->event_fd, &ignored, sizeof(ignored));
+	watch_empty(q);
 	if (timeout == 0)
 		r = io_uring_submit_and_get_events(&q->ring);
 	else

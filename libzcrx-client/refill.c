@@ -157,9 +157,23 @@ int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_o
 	if ((off ^ r->token) >> ZC_AREA_SHIFT || buffer >= r->n_buffers || length == 0 ||
 	    length > r->buffer_length - (offset & (r->buffer_length - 1)))
 		return -EBADMSG;
-	__atomic_add_fetch(&r->buffers[buffer].held, 1, __ATOMIC_RELAXED);
+	if (__atomic_fetch_add(&r->buffers[buffer].held, 1, __ATOMIC_RELAXED) == 0)
+		r->buffers[buffer].use++;
 	*ret_offset = offset;
 	return 0;
+}
+
+void refill_use(const struct refill *r, uint64_t offset, uint32_t *ret_buffer, uint32_t *ret_use)
+{
+	*ret_buffer = (uint32_t)(offset / r->buffer_length);
+	*ret_use = r->buffers[*ret_buffer].use;
+}
+
+int refill_is_out(const struct refill *r, uint32_t buffer, uint32_t use)
+{
+	const struct refill_buffer *b = &r->buffers[buffer];
+
+	return b->use == use && __atomic_load_n(&b->held, __ATOMIC_RELAXED) != 0;
 }
 
 static struct refill_buffer *buffer_at(const struct refill *r, uint64_t offset)

@@ -23,6 +23,7 @@ struct refill_buffer {
 	/* References that the application has. Lower half: the kernel's, of which it wants each back. Upper
 	 * half: those that the application has made of them, which are given up first. */
 	uint64_t held;
+	uint32_t use;	   /* counts how often it came to be out; the receiving thread's */
 	uint32_t returned; /* entries that the kernel is still to be given; on a list unless 0 */
 	uint32_t next;
 };
@@ -61,6 +62,10 @@ void refill_done(struct refill *r);
 /* A completion says that `length` bytes at `off` are the application's. Gives the offset in the
  * area; -EBADMSG if they are not within one buffer. */
 int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_offset);
+
+/* Which buffer that is, and which use of it; whether that use still lasts, in the receiving thread. */
+void refill_use(const struct refill *r, uint64_t offset, uint32_t *ret_buffer, uint32_t *ret_use);
+int refill_is_out(const struct refill *r, uint32_t buffer, uint32_t use);
 
 /* One more reference to the buffer at `offset` of the area; -EINVAL if it is not out, -EOVERFLOW. */
 int refill_hold(struct refill *r, uint64_t offset);

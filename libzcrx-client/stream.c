@@ -10,6 +10,8 @@
 
 #include "queue.h"
 
+#define USUAL_PIECE 1448U /* a segment */
+
 struct io_uring_sqe *queue_get_sqe(struct zcrx_queue *q)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
@@ -48,13 +50,17 @@ int stream_arm(struct zcrx_stream *s)
 {
 	struct zcrx_queue *q = s->queue;
 	struct io_uring_sqe *sqe = queue_get_sqe(q);
+	uint32_t length;
 
 	if (!sqe)
 		return -EBUSY;
-	io_uring_prep_rw(ZC_OP_RECV, sqe, s->socket, NULL, 0, 0);
+	length = stream_length(s);
+	io_uring_prep_rw(ZC_OP_RECV, sqe, s->socket, NULL, length, 0);
 	sqe->ioprio = IORING_RECV_MULTISHOT;
 	sqe->file_index = zcrx_pool_get_id(q->pool);
 	io_uring_sqe_set_data64(sqe, s->tag);
+	s->armed_until = length > 0 ? s->received + length : UINT64_MAX;
+	s->cancelled = false;
 	s->state = STREAM_ARMED;
 	return 0;
 }
@@ -69,10 +75,12 @@ void stream_destroy(struct zcrx_stream *s)
 		q->streams = s->next;
 	if (s->next)
 		s->next->previous = s->previous;
-	if (s->state == STREAM_PAUSED)
-		q->n_paused--;
+	q->n_waiting -= s->state == STREAM_WAITING;
+	q->n_stopping -= s->state == STREAM_STOPPING;
 	table_remove(&q->table, s);
+	watch_remove(s);
 	close(s->socket);
+	free(s->buffers);
 	free(s);
 }
 
@@ -92,6 +100,8 @@ static int new_stream(struct zcrx_queue *q, int socket, void *userdata, struct z
 		return r;
 	}
 	s->queue = zcrx_queue_ref(q);
+	s->bound = UINT64_MAX;
+	s->piece = USUAL_PIECE;
 	s->next = q->streams;
 	if (s->next)
 		s->next->previous = s;
@@ -100,7 +110,8 @@ static int new_stream(struct zcrx_queue *q, int socket, void *userdata, struct z
 	return 0;
 }
 
-static int receive(struct zcrx_queue *queue, int socket, void *userdata, struct zcrx_stream **ret)
+static int receive(struct zcrx_queue *queue, int socket, uint64_t bytes, void *userdata,
+		   struct zcrx_stream **ret)
 {
 	struct zcrx_stream *s;
 	int r;
@@ -111,6 +122,9 @@ static int receive(struct zcrx_queue *queue, int socket, void *userdata, struct 
 	r = new_stream(queue, socket, userdata, &s);
 	if (r < 0)
 		return r;
+	s->bound = stream_bound(s, bytes);
+	/* First: who waited for the socket last is woken first, and the receive should be. */
+	watch_add(s);
 	r = stream_arm(s);
 	if (r < 0) {
 		s->state = STREAM_ENDED;
@@ -129,19 +143,36 @@ int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
 
 	if (!queue || !ret)
 		return -EINVAL;
-	r = receive(queue, socket, userdata, ret);
+	r = receive(queue, socket, 0, userdata, ret);
 	return r < 0 ? client_cannot(queue->lease->client, r, "start to receive") : r;
 }
 
-void stream_cancel(struct zcrx_stream *s)
+int zcrx_queue_receive_bounded(struct zcrx_queue *queue, int socket, uint64_t bytes, void *userdata,
+			       struct zcrx_stream **ret)
 {
-	struct io_uring_sqe *sqe = queue_get_sqe(s->queue);
+	int r;
 
+	if (!queue || !ret || bytes == 0)
+		return -EINVAL;
+	r = receive(queue, socket, bytes, userdata, ret);
+	return r < 0 ? client_cannot(queue->lease->client, r, "start to receive") : r;
+}
+
+/* Once is enough, and never hits a later request: submissions are taken in order. */
+int stream_cancel(struct zcrx_stream *s)
+{
+	struct io_uring_sqe *sqe;
+
+	if (s->cancelled)
+		return 0;
+	sqe = queue_get_sqe(s->queue);
 	if (!sqe)
-		return;
+		return -EBUSY;
 	io_uring_prep_cancel64(sqe, s->tag, 0);
 	io_uring_sqe_set_data64(sqe, TAG_IGNORED);
 	(void)io_uring_submit(&s->queue->ring);
+	s->cancelled = true;
+	return 0;
 }
 
 int zcrx_stream_get_socket(struct zcrx_stream *stream)
@@ -171,7 +202,8 @@ struct zcrx_stream *zcrx_stream_free(struct zcrx_stream *stream)
 	q = stream->queue;
 	if (stream->state == STREAM_ARMED) {
 		stream->freed = true;
-		stream_cancel(stream);
+		watch_remove(stream);
+		(void)stream_cancel(stream);
 	} else {
 		stream_destroy(stream);
 	}

@@ -237,8 +237,33 @@ int zcrx_queue_steer(struct zcrx_queue *queue, int family, const char *source, u
 int zcrx_queue_receive(struct zcrx_queue *queue, int socket, void *userdata,
 		       struct zcrx_stream **ret);
 
-/* Stops receiving; no event of this stream follows. Bytes that had not been delivered may be lost.
- * Call it once for each stream, also after its last event. Returns NULL. Since: 0.1 */
+/* As zcrx_queue_receive(), but no more than so many bytes (at least 1): after them comes ZCRX_EVENT_STOPPED, and
+ * the rest is left in the socket. Since: 0.2 */
+int zcrx_queue_receive_bounded(struct zcrx_queue *queue, int socket, uint64_t bytes, void *userdata,
+			       struct zcrx_stream **ret);
+
+/* Pause: what the kernel has received already still comes, and then nothing until zcrx_stream_resume(); TCP
+ * slows the peer down. Both may be called at any time, in any order, also several times. -EALREADY, as of all
+ * that follow: the stream has ended or stopped. Since: 0.2 */
+int zcrx_stream_pause(struct zcrx_stream *stream);
+int zcrx_stream_resume(struct zcrx_stream *stream);
+
+/* How many buffers the program may have of this stream: while it has as many, the stream pauses; 0, as at first:
+ * any number. What was delivered before does not count. The kernel may exceed it by what it receives at
+ * once, if packets become much shorter. What waits in the socket takes buffers too, and is bounded by its SO_RCVBUF. Since: 0.2 */
+int zcrx_stream_set_limit(struct zcrx_stream *stream, unsigned int buffers);
+
+/* Stops receiving, without loss: what the kernel has received already still comes, and then ZCRX_EVENT_STOPPED,
+ * after which the library does not touch the socket; or ZCRX_EVENT_EOF or _ERROR, if that came first.
+ * zcrx_stream_free() closes the library's duplicate then. Since: 0.2 */
+int zcrx_stream_stop(struct zcrx_stream *stream);
+
+/* Takes up a stream after its ZCRX_EVENT_STOPPED: for so many more bytes, or 0: without bound. What was read from
+ * the socket by other means meanwhile is not counted. -EINPROGRESS: it has not stopped. Since: 0.2 */
+int zcrx_stream_continue(struct zcrx_stream *stream, uint64_t bytes);
+
+/* Stops receiving at once; no event of this stream follows. Bytes that had not been delivered may be lost:
+ * see zcrx_stream_stop(). Call it once for each stream, also after its last event. Returns NULL. Since: 0.1 */
 struct zcrx_stream *zcrx_stream_free(struct zcrx_stream *stream);
 
 /* The socket of a stream, which is the library's duplicate, and the `userdata` of its events. Since: 0.2 */
@@ -259,7 +284,11 @@ enum zcrx_event_type {
 	 * more arrives through it. Comes once; no stream. */
 	ZCRX_EVENT_LEASE_GONE = 4,
 	/* A completion of the caller's own: `user_data`, `result` and `flags` of the entry. */
-	ZCRX_EVENT_COMPLETION = 5
+	ZCRX_EVENT_COMPLETION = 5,
+	/* The stream has stopped, as zcrx_stream_stop() or a bound wanted it: `offset` bytes were
+	 * delivered, and the next one is the first in the socket. The last event of the stream,
+	 * unless zcrx_stream_continue() is called. Since: 0.2 */
+	ZCRX_EVENT_STOPPED = 6
 };
 
 /* Made by the library only, and valid until the next zcrx_queue_wait(): may grow at its end. */
@@ -274,6 +303,7 @@ struct zcrx_event {
 	uint64_t user_data;
 	int32_t result;
 	uint32_t flags;
+	uint64_t offset; /* of a stream: bytes that were delivered before. Since: 0.2 */
 };
 
 /* Waits up to `timeout` milliseconds (-1: no limit, 0: not at all) for the next event. Returns 1
@@ -286,10 +316,11 @@ int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_eve
  * -EINVAL: no such buffer is out. Since: 0.1 */
 int zcrx_queue_return(struct zcrx_queue *queue, const void *data);
 
-/* For poll(): readable when zcrx_queue_wait() with a timeout of 0 should be called, until it
- * returns 0. The ring's own descriptor will not do: the kernel leaves work to be done by the next
- * zcrx_queue_wait(), and does not tell pollers of it. -EBADFD before zcrx_queue_register().
- * Since: 0.1 */
+/* For poll(), also edge triggered: readable when zcrx_queue_wait() with a timeout of 0 should be called,
+ * until it returns 0. An epoll of the library's, which tells when something arrives on the socket of a
+ * stream: leave it to the library to wait on it. The ring's own descriptor will not do: the kernel leaves
+ * work to be done by the next zcrx_queue_wait(), and does not tell pollers of it. zcrx-client(7) says what
+ * it costs. -EBADFD before zcrx_queue_register(). Since: 0.1 */
 int zcrx_queue_get_fd(struct zcrx_queue *queue);
 
 /* The queue's ring, for requests of the caller's own, which complete as ZCRX_EVENT_COMPLETION. Any

@@ -65,6 +65,7 @@ static void handle(struct worker *w, const struct zcrx_event *event)
 		zcrx_stream_free(event->stream);
 		break;
 	case ZCRX_EVENT_LEASE_GONE:
+	case ZCRX_EVENT_STOPPED:
 	case ZCRX_EVENT_COMPLETION:
 		break;
 	}

@@ -66,8 +66,9 @@ static int receive(struct zcrx_queue *queue, int socket)
 		case ZCRX_EVENT_LEASE_GONE:
 			fprintf(stderr, "The lease is gone; going on by copying.\n");
 			break;
+		case ZCRX_EVENT_STOPPED:
 		case ZCRX_EVENT_COMPLETION:
-			break; /* only for requests of our own on the ring */
+			break; /* only where a stream is stopped; for requests of our own on the ring */
 		}
 	zcrx_stream_free(stream);
 	return r;

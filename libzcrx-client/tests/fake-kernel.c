@@ -36,6 +36,14 @@ int io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe 
 	return -ETIME;
 }
 
+int io_uring_register_eventfd(struct io_uring *ring, int fd)
+{
+	(void)ring;
+	assert_int_equal(k->event_fd, 0);
+	k->event_fd = fd;
+	return k->eventfd_result;
+}
+
 int ring_register(int fd, unsigned int op, void *arg, unsigned int n_args)
 {
 	const struct zc_ctrl *ctrl = arg;
@@ -99,6 +107,7 @@ int kernel_setup(void **state)
 		.lease = &k->lease,
 		.pool = k->pool,
 		.event_fd = -EBADF,
+		.epoll = -EBADF,
 		.handle = -EBADF,
 		.registered = true,
 		.enabled = true,
@@ -152,6 +161,11 @@ void post(uint64_t user_data, int result, unsigned int flags, uint64_t off)
 
 uint64_t armed(void)
 {
+	return armed_for(0);
+}
+
+uint64_t armed_for(uint32_t length)
+{
 	struct io_uring_sqe *sqe;
 
 	assert_int_equal(k->n_submitted, 1);
@@ -159,7 +173,7 @@ uint64_t armed(void)
 	assert_int_equal(sqe->opcode, 58);
 	assert_int_equal(sqe->ioprio, IORING_RECV_MULTISHOT);
 	assert_int_equal(sqe->file_index, ZCRX_ID);
-	assert_int_equal(sqe->len, 0);
+	assert_int_equal(sqe->len, length);
 	assert_int_equal(sqe->addr, 0);
 	assert_int_equal(sqe->msg_flags, 0);
 	assert_true(sqe->user_data >> 63);

@@ -41,6 +41,8 @@ struct kernel {
 	unsigned int n_submitted;
 	unsigned int flushes;
 	int flush_result;
+	int event_fd; /* that it is to signal */
+	int eventfd_result;
 };
 
 extern struct kernel *k;
@@ -54,6 +56,7 @@ void drop_pool(void);
 void post(uint64_t user_data, int result, unsigned int flags, uint64_t off);
 /* The receive that was armed last, and nothing else was: the test's hold on a stream. */
 uint64_t armed(void);
+uint64_t armed_for(uint32_t length);
 /* Starts a stream; armed() already. */
 uint64_t start(void *userdata, struct zcrx_stream **ret);
 

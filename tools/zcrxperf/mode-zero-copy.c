@@ -183,6 +183,7 @@ static void handle(struct session *s, struct zcrx_queue *q, const struct zcrx_ev
 		s->interface_gone = e->error == -ENODEV;
 		s->lease_lost = true;
 		break;
+	case ZCRX_EVENT_STOPPED:
 	case ZCRX_EVENT_COMPLETION:
 		break;
 	}
