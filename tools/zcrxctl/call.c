@@ -7,9 +7,32 @@
 #include "call.h"
 #include "fault.h"
 
+#define PATIENCE (10 * UINT64_C(1000000)) /* microseconds */
+
+/* Whether anybody is at home: what every Varlink server answers, and at once. On a connection of its own, which
+ * would not do for sd_varlink_observe() any more. */
+static enum exit_status check_answers(const char *socket)
+{
+	_cleanup_link_ sd_varlink *link = NULL;
+	const char *error_id = NULL;
+	int r = sd_varlink_connect_address(&link, socket);
+
+	if (r >= 0)
+		r = sd_varlink_set_relative_timeout(link, PATIENCE);
+	if (r >= 0)
+		r = sd_varlink_call(link, "org.varlink.service.GetInfo", NULL, NULL, &error_id);
+	if (r == -ETIME || r == -ETIMEDOUT || (error_id && streq(error_id, SD_VARLINK_ERROR_TIMEOUT)))
+		return ctl_fail(CTL_FAILED,
+				"zcrxd at %s has not answered for 10 seconds; see: systemctl status zcrxd, "
+				"journalctl -u zcrxd",
+				socket);
+	return r < 0 ? ctl_call_failed(link, "GetInfo", r, error_id, NULL) : CTL_DONE;
+}
+
 enum exit_status ctl_connect(const struct ctl *ctl, sd_varlink **ret)
 {
 	_cleanup_link_ sd_varlink *link = NULL;
+	enum exit_status status;
 	int r;
 
 	/* sd-varlink takes other kinds of address too, and would run a command for one of them. */
@@ -24,6 +47,9 @@ enum exit_status ctl_connect(const struct ctl *ctl, sd_varlink **ret)
 	if (r < 0)
 		return ctl_fail(r == -EACCES || r == -EPERM ? CTL_DENIED : CTL_FAILED,
 				"Cannot reach zcrxd at %s: %s.", ctl->socket, strerror(-r));
+	status = check_answers(ctl->socket);
+	if (status != CTL_DONE)
+		return status;
 	/* A channel change takes some drivers many seconds; whoever waits here can give up. */
 	r = sd_varlink_set_relative_timeout(link, UINT64_MAX);
 	if (r >= 0)

@@ -2,9 +2,11 @@
 """What the real zcrxctl says, and returns, when zcrxd refuses, is not there, or is asked nonsense."""
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -95,6 +97,22 @@ def test_output_lost(server):
                                 stderr=subprocess.PIPE, env=ENVIRONMENT, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr == "zcrxctl: Cannot write the output: No space left on device.\n"
+
+
+def test_a_zcrxd_that_does_not_answer(tmp_path):
+    server = Server(tmp_path)
+    server.answer(Plan={"parameters": {"changes": []}})
+    try:
+        server.process.send_signal(signal.SIGSTOP)
+        asked = time.monotonic()
+        bad(server.ctl("plan"), 1, f"zcrxctl: zcrxd at {server.socket} has not answered for 10 seconds; "
+            "see: systemctl status zcrxd, journalctl -u zcrxd\n")
+        assert 10 <= time.monotonic() - asked < 20
+        # Once it has answered, what is asked for may take its time.
+        server.process.send_signal(signal.SIGCONT)
+        good(server.ctl("plan"))
+    finally:
+        server.stop()
 
 
 # usage
