@@ -36,7 +36,7 @@ def test_every_part_of_the_benchmark_runs(reloaded):
                  if os.path.exists(f"{path}/bench/zcrx-bench"))
     said = run_to_its_end(SOURCE / "bench" / "run", "--short", "--build", build)
     for title in ("One lease, start to end", "The daemon at rest", "From SIGKILL of a client",
-                  "Without an answer while", "A leak into queues in use"):
+                  "Without an answer while", "A leak into queues in use", "256 bytes there and back"):
         assert title in said
 
 
