@@ -38,7 +38,6 @@ static int bare_open(const struct target *t)
 {
 	int r;
 
-	(void)t;
 	route = nl_socket_alloc();
 	genl = nl_socket_alloc();
 	ioctl_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -180,9 +180,6 @@ static int on_event(sd_varlink *link, sd_json_variant *parameters, const char *e
 	sd_json_variant *event = sd_json_variant_by_key(parameters, "event");
 	sd_json_variant *kind = event ? sd_json_variant_by_key(event, "event") : NULL;
 
-	(void)link;
-	(void)flags;
-	(void)userdata;
 	if (error_id)
 		return failed(-EREMOTEIO, "watch");
 	if (kind && streq(sd_json_variant_string(kind), "freed"))
@@ -232,7 +229,6 @@ int daemon_wait_freed(const struct target *t, uint64_t usec)
 {
 	int r;
 
-	(void)t;
 	r = process();
 	if (r == 0 && !freed)
 		r = sd_varlink_wait(link_to_watch, usec);

@@ -24,9 +24,6 @@ static char server_address[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 static int nothing(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
 		   void *userdata)
 {
-	(void)parameters;
-	(void)flags;
-	(void)userdata;
 	return sd_varlink_reply(link, NULL);
 }
 
@@ -91,7 +88,6 @@ static int empty_connect(const struct target *t, sd_varlink **ret)
 {
 	int r;
 
-	(void)t;
 	r = sd_varlink_connect_address(ret, server_address);
 	return r < 0 ? failed(r, "connect to the server of empty calls") : 0;
 }
@@ -118,9 +114,6 @@ static int call(sd_varlink *link)
 
 static int empty_step(const struct target *t, struct client *c, enum step step)
 {
-	(void)t;
-	(void)c;
-	(void)step;
 	return call(link_to_server);
 }
 
@@ -128,7 +121,6 @@ static int empty_pair(sd_varlink *link, const struct target *t)
 {
 	int r;
 
-	(void)t;
 	r = call(link);
 	return r < 0 ? r : call(link);
 }

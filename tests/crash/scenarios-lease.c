@@ -197,7 +197,6 @@ static const char *act_client_dies(struct world *w, struct subject *s, unsigned 
 
 static const char *act_socket_closed(struct world *w, struct subject *s, unsigned n)
 {
-	(void)s;
 	world_arm(w, n);
 	close_listener(w);
 	return UNANSWERED;
@@ -205,7 +204,6 @@ static const char *act_socket_closed(struct world *w, struct subject *s, unsigne
 
 static const char *act_address_added(struct world *w, struct subject *s, unsigned n)
 {
-	(void)s;
 	world_arm(w, n);
 	set_addresses(w, 3);
 	return UNANSWERED;
@@ -213,7 +211,6 @@ static const char *act_address_added(struct world *w, struct subject *s, unsigne
 
 static const char *act_address_removed(struct world *w, struct subject *s, unsigned n)
 {
-	(void)s;
 	world_arm(w, n);
 	set_addresses(w, 1);
 	return UNANSWERED;

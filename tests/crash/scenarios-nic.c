@@ -12,7 +12,6 @@
 
 const char *act_start(struct world *w, struct subject *s, unsigned n)
 {
-	(void)s;
 	world_kill(w);
 	(void)world_start(w, n);
 	return UNANSWERED;
@@ -36,7 +35,6 @@ const char *act_reset(struct world *w, struct subject *s, unsigned n)
 {
 	time_t start = time(NULL);
 
-	(void)s;
 	world_arm(w, n);
 	assert_int_equal(sim_reset(w->d.sim, SIM0), 0);
 	/* The lease as it was is what it has to come back to: it must not be taken for done before. */
@@ -53,7 +51,6 @@ const char *act_foreign_rule(struct world *w, struct subject *s, unsigned n)
 					      .action = RULE_TO_QUEUE, .target = SUBJECT_QUEUE };
 	static const struct step nothing_new = { .op = STEP_NTUPLE, .to.number = 1 };
 
-	(void)s;
 	world_arm(w, n);
 	assert_int_equal(sim_foreign_rule(w->d.sim, SIM0, &rule), 0);
 	/* It looks at once. */
@@ -91,7 +88,6 @@ void make_unconfigured(struct world *w, struct subject *s)
 		{ .op = STEP_CHANNELS, .to.channels.combined = 4 },
 	};
 
-	(void)s;
 	world_kill(w);
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
 		assert_int_equal(sim_foreign_step(w->d.sim, SIM0, &steps[i]), 0);
@@ -100,7 +96,6 @@ void make_unconfigured(struct world *w, struct subject *s)
 /* Nobody is told, and there is no lease to be watched. */
 static void drifted(struct world *w, struct subject *s)
 {
-	(void)s;
 	sim_set_silent(w->d.sim, true);
 	assert_int_equal(sim_foreign_step(w->d.sim, SIM0, &(struct step){ .op = STEP_RSS }), 0);
 	sim_set_silent(w->d.sim, false);
@@ -113,7 +108,6 @@ static const char *apply(struct world *w)
 
 static const char *act_apply(struct world *w, struct subject *s, unsigned n)
 {
-	(void)s;
 	world_arm(w, n);
 	return apply(w);
 }
@@ -139,7 +133,6 @@ static void drifted_far(struct world *w, struct subject *s)
 		{ .op = STEP_TCP_DATA_SPLIT, .to.number = SPLIT_DISABLED },
 	};
 
-	(void)s;
 	sim_set_silent(w->d.sim, true);
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
 		assert_int_equal(sim_foreign_step(w->d.sim, SIM0, &steps[i]), 0);
@@ -153,7 +146,6 @@ static const char *act_apply_undone(struct world *w, struct subject *s, unsigned
 	sd_json_variant *reply;
 	const char *error;
 
-	(void)s;
 	sim_fail_operation(w->d.sim, "set rss", EPERM, "not now");
 	world_arm(w, n);
 	error = call(w->link, "Apply", &reply, "{}");
@@ -167,7 +159,6 @@ static const char *act_apply_undone(struct world *w, struct subject *s, unsigned
 
 static const char *act_reload(struct world *w, struct subject *s, unsigned n)
 {
-	(void)s;
 	write_config(w, 2);
 	world_arm(w, n);
 	return call(w->link, "Reload", NULL, "{}");
@@ -185,7 +176,6 @@ static void undo_reload(struct world *w)
 
 static void restored(struct world *w, struct subject *s)
 {
-	(void)s;
 	must(call(w->link, "Restore", NULL, INTERFACE));
 }
 
@@ -203,14 +193,12 @@ static void tried_in_vain(struct world *w, struct subject *s)
 
 static const char *act_restore(struct world *w, struct subject *s, unsigned n)
 {
-	(void)s;
 	world_arm(w, n);
 	return call(w->link, "Restore", NULL, INTERFACE);
 }
 
 static const char *act_confirm(struct world *w, struct subject *s, unsigned n)
 {
-	(void)s;
 	world_arm(w, n);
 	return call(w->link, "Confirm", NULL, INTERFACE);
 }
@@ -219,7 +207,6 @@ static const char *act_try_in_vain(struct world *w, struct subject *s, unsigned 
 {
 	const char *error;
 
-	(void)s;
 	world_arm(w, n);
 	error = call(w->link, "Apply", NULL, FOR_A_TRY);
 	return error ?: call(w->link, "Confirm", NULL, "{\"interface\":\"sim0\",\"keep\":false}");
@@ -279,7 +266,6 @@ static const char *act_replug(struct world *w, struct subject *s, unsigned n)
 /* It goes while no daemon is there, and returns to one that knows of it by the record only. */
 static const char *act_start_while_away(struct world *w, struct subject *s, unsigned n)
 {
-	(void)s;
 	world_kill(w);
 	assert_int_equal(sim_move_away(w->d.sim, SIM0), 0);
 	(void)world_start(w, n);

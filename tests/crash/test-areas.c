@@ -22,7 +22,6 @@ static int setup(void **state)
 {
 	char config[512];
 
-	(void)state;
 	snprintf(config, sizeof(config),
 		 "interfaces:\n  - name: sim0\n    channels: 8\n    zero-copy-queues: 4\n"
 		 "policy:\n  - user: \"%u\"\n    flows: any\n    administer: true\n"
@@ -33,14 +32,12 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	(void)state;
 	world_free(&world);
 	return 0;
 }
 
 static int start_steered(void **state)
 {
-	(void)state;
 	assert_true(world_start(&world, 0));
 	assert_null(subject_acquire(&world, &subject, "{}"));
 	assert_null(subject_register(&world, &subject, 0));
@@ -61,7 +58,6 @@ static int start_without_export(void **state)
 
 static int end_all(void **state)
 {
-	(void)state;
 	(void)sim_ring_closed(world.d.sim, SIM0, 4);
 	(void)sim_ring_closed(world.d.sim, SIM0, 5);
 	subject_end(&world, &subject);
@@ -90,7 +86,6 @@ static void wait_for_state(const char *state)
 /* Every daemon asks anew, and none deletes it. */
 static void test_held_over_restarts(void **state)
 {
-	(void)state;
 	sim_hold_areas(world.d.sim, true);
 	assert_null(call(world.link, "Revoke", NULL, "{\"leaseId\":\"%s\"}", subject.id));
 	for (unsigned i = 0; i < 3; i++) {
@@ -109,7 +104,6 @@ static void test_held_over_restarts(void **state)
 /* What it has goes on, and it may be steered further. */
 static void test_older_lease_goes_on(void **state)
 {
-	(void)state;
 	assert_string_equal(lease_state(&world.d, subject.id), "steered");
 	wait_for_rules(&world.d, 2);
 	assert_null(subject_add_value(&world, &subject));
@@ -122,7 +116,6 @@ static void test_older_lease_goes_on(void **state)
 /* Its ring goes first. */
 static void test_older_lease_ends(void **state)
 {
-	(void)state;
 	close(TAKE_FD(subject.handle));
 	wait_for_state("draining");
 	wait_for_rules(&world.d, 0);
@@ -138,7 +131,6 @@ static void test_lingering_area(void **state)
 {
 	uint32_t id;
 
-	(void)state;
 	assert_int_equal(lease_id_parse(subject.id, &id), 0);
 	assert_null(subject_call(&world, &subject, "Release"));
 	wait_for_state("gone");

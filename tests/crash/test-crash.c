@@ -239,7 +239,6 @@ static void set_polling(void)
 
 static void test_bystander(void **state)
 {
-	(void)state;
 	set_polling();
 	assert_null(client_open(&world.d, &world.bystander, CLIENT_BOUND));
 }
@@ -247,7 +246,6 @@ static void test_bystander(void **state)
 /* It has lived through all of it, and nothing is left after it. */
 static void test_end(void **state)
 {
-	(void)state;
 	client_close(&world.bystander);
 	(void)sim_ring_closed(world.d.sim, SIM0, 4);
 	wait_until_clean(&world.d);
@@ -258,7 +256,6 @@ static void test_end(void **state)
 
 static int setup(void **state)
 {
-	(void)state;
 	world_new(&world, NULL);
 	write_config(&world, 4);
 	return world_start(&world, 0) ? 0 : -1;
@@ -266,7 +263,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	(void)state;
 	world_free(&world);
 	return 0;
 }

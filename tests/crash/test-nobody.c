@@ -17,14 +17,12 @@ static struct subject subject;
 
 static int setup(void **state)
 {
-	(void)state;
 	world_new(&world, NULL);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	(void)state;
 	world_free(&world);
 	return 0;
 }
@@ -32,7 +30,6 @@ static int teardown(void **state)
 /* The record of it is gone, and so is the daemon. */
 static int lose_lease(void **state)
 {
-	(void)state;
 	assert_true(world_start(&world, 0));
 	assert_null(subject_acquire(&world, &subject, "{}"));
 	assert_null(subject_register(&world, &subject, 0));
@@ -44,7 +41,6 @@ static int lose_lease(void **state)
 
 static int end_lease(void **state)
 {
-	(void)state;
 	subject_end(&world, &subject);
 	wait_until_clean(&world.d);
 	assert_int_equal(store_count("ifq-"), 0);
@@ -61,7 +57,6 @@ static bool is_leased(void)
 
 static void test_orphaned_devices_are_deleted(void **state)
 {
-	(void)state;
 	assert_true(world_start(&world, 0));
 	assert_false(is_leased());
 }
@@ -69,7 +64,6 @@ static void test_orphaned_devices_are_deleted(void **state)
 /* Deleting it would hold up the kernel's network configuration: it waits for a daemon that may. */
 static void test_devices_with_added_areas_are_kept(void **state)
 {
-	(void)state;
 	sim_hold_areas(world.d.sim, true);
 	for (int i = 0; i < 2; i++) {
 		assert_true(world_start(&world, 0));

@@ -89,7 +89,6 @@ static void test_stop(void **state)
 {
 	struct client c;
 
-	(void)state;
 	write_config_with("on-stop: restore\n");
 	start_again();
 	assert_true(is_configured());
@@ -116,7 +115,6 @@ static void test_keep(void **state)
 {
 	struct client c;
 
-	(void)state;
 	end_by(SIGUSR1);
 	write_config_with("");
 	start_again();
@@ -136,7 +134,6 @@ static void test_late_call(void **state)
 {
 	sd_varlink *late = daemon_connect(&w.d);
 
-	(void)state;
 	world_barrier(&w);
 	world_barrier(&w); /* by now it is accepted */
 	assert_int_equal(kill(w.pid, SIGUSR1), 0);
@@ -162,7 +159,6 @@ static void test_guard(void **state)
 	const struct flow flow = { .protocol = FLOW_TCP4, .destination_port = 7 };
 	struct client c;
 
-	(void)state;
 	open_steered(&c);
 	end_by(SIGUSR1);
 	assert_true(sim_is_guarded(w.d.sim, SIM0, &flow));
@@ -179,7 +175,6 @@ static void test_guard_impossible(void **state)
 {
 	struct client c;
 
-	(void)state;
 	open_steered(&c);
 	world_kill(&w);
 	sim_features(w.d.sim)->guard = false;
@@ -196,7 +191,6 @@ static void test_guard_impossible(void **state)
 /* Who restored it wants it so until the next start; and a crash is none of his doing. */
 static void test_restored_interfaces_stay_unmanaged(void **state)
 {
-	(void)state;
 	assert_null(call(w.link, "Restore", NULL, "{\"interface\":\"sim0\"}"));
 	world_kill(&w);
 	start_again();
@@ -212,7 +206,6 @@ static void test_unconfirmed(void **state)
 {
 	static const int signals[] = { SIGTERM, SIGUSR1, SIGKILL };
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		assert_null(call(w.link, "Restore", NULL, "{\"interface\":\"sim0\"}"));
 		assert_null(call(w.link, "Apply", NULL, "{\"confirmWithinUSec\":3600000000}"));
@@ -274,7 +267,6 @@ static void test_report(void **state)
 	static const char *const before[] = { "", REPORT };
 	struct client c, other;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
 		/* Whatever the mode was in which it was configured. */
 		world_kill(&w);
@@ -320,7 +312,6 @@ static void test_report_interrupted(void **state)
 	unsigned n_reported = 0, n_finished = 0;
 	bool killed = true;
 
-	(void)state;
 	world_kill(&w);
 	write_config_with(REPORT);
 	start_again();
@@ -354,7 +345,6 @@ static void test_report_applies(void **state)
 	static const struct step set = { .op = STEP_HDS_THRESHOLD, .to.number = 64 };
 	_cleanup_free_ char *path = NULL;
 
-	(void)state;
 	/* Nothing is known of it: it is the first start. */
 	world_kill(&w);
 	assert_int_equal(baseline_path(w.d.directory, SIM0, &path), 0);
@@ -389,7 +379,6 @@ static void test_split_by_driver(void **state)
 {
 	struct nic_state *truth = sim_of(w.d.sim)->nics[0].state;
 
-	(void)state;
 	assert_null(call(w.link, "Restore", NULL, "{\"interface\":\"sim0\"}"));
 	truth->split = SPLIT_ENABLED;
 	assert_false(truth->split_was_set);
@@ -413,7 +402,6 @@ static void test_split_by_driver(void **state)
  * not in it. */
 static void test_unconfirmed_and_gone(void **state)
 {
-	(void)state;
 	for (int renamed = 0; renamed < 2; renamed++) {
 		time_t start = time(NULL);
 
@@ -441,14 +429,12 @@ static void test_unconfirmed_and_gone(void **state)
 
 static int setup(void **state)
 {
-	(void)state;
 	world_new(&w, NULL);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	(void)state;
 	world_free(&w);
 	return 0;
 }

@@ -142,8 +142,6 @@ _Noreturn static void daemon_process(struct world *w)
 
 static void ignore_event(const struct nic_event *event, void *userdata)
 {
-	(void)event;
-	(void)userdata;
 }
 
 bool world_is_dead(struct world *w)
@@ -215,7 +213,6 @@ bool world_start(struct world *w, unsigned n)
 
 void world_arm(struct world *w, unsigned n)
 {
-	(void)w;
 	crash_arm(n);
 }
 

@@ -47,7 +47,6 @@ void stage_clock_pass(uint64_t usec)
 
 ssize_t getrandom(void *buffer, size_t size, unsigned flags)
 {
-	(void)flags;
 	memset(buffer, 0, size);
 	if (size == sizeof(random_number)) {
 		random_number++;
@@ -104,8 +103,6 @@ int sd_pid_notify_with_fds(pid_t pid, int unset_environment, const char *state, 
 	const char *name = strstr(state, "FDNAME=");
 	int fd;
 
-	(void)pid;
-	(void)unset_environment;
 	if (!name || n_fds != 1)
 		return 0;
 	if (n_stored == STORED_MAX)
@@ -123,7 +120,6 @@ int sd_notifyf(int unset_environment, const char *format, ...)
 	va_list ap;
 	int r;
 
-	(void)unset_environment;
 	va_start(ap, format);
 	r = vasprintf(&text, format, ap);
 	va_end(ap);

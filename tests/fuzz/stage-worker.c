@@ -93,7 +93,6 @@ static int on_turn(sd_event_source *s, void *userdata)
 {
 	struct worker *w = userdata;
 
-	(void)s;
 	if (worker_may_run(w))
 		worker_run_one(w);
 	else if (worker_may_report(w))
@@ -127,9 +126,6 @@ int worker_new(sd_event *event, struct nic *nic, struct worker **ret)
 void worker_watch(struct worker *w, uint64_t patience_usec, worker_standstill report, void *userdata)
 {
 	(void)w; /* without a thread nothing stands */
-	(void)patience_usec;
-	(void)report;
-	(void)userdata;
 }
 
 int worker_submit(struct worker *w, enum job_order order, job_run run, job_done done, void *data)
@@ -199,7 +195,6 @@ static int on_registrar(sd_event_source *s, void *userdata)
 	int ring = -EBADF, export_fd = -EBADF, r;
 	struct ifq ifq = {};
 
-	(void)s;
 	r = g->backend->ops->register_ifq(g->backend, &g->request, &ifq, &ring, &fault);
 	if (r == 0 && g->request.export)
 		(void)g->backend->ops->export_ifq(g->backend, ring, ifq.zcrx_id, &export_fd);
@@ -214,8 +209,6 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 	struct ifq ifq = {};
 	int r;
 
-	(void)s;
-	(void)usec;
 	r = fault_set(&fault, ZCRX_INVALID_RING, NULL, "The ring's lock was not free.");
 	registrar_end(userdata, r, &ifq, -EBADF, &fault);
 	return 0;
@@ -223,7 +216,6 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 
 void registrars_free(struct registrar_list *list)
 {
-	(void)list;
 }
 
 int registrar_start(struct leases *leases, const struct ifq_request *request,
@@ -234,7 +226,6 @@ int registrar_start(struct leases *leases, const struct ifq_request *request,
 	sd_event *event = leases->loop->event;
 	struct registrar *g;
 
-	(void)reterr;
 	(void)excused; /* no driver is slow here */
 	g = calloc(1, sizeof(*g));
 	if (!g)

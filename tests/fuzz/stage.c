@@ -167,7 +167,6 @@ void stage_start(const char *state_file, size_t size)
 
 static struct nic_backend *keep(struct nic_backend *b)
 {
-	(void)b;
 	return NULL;
 }
 

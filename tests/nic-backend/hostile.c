@@ -69,7 +69,6 @@ int run_facts_locked(struct nic_backend *b, char **argv, struct fault *reterr)
 	pthread_t thread;
 	int r;
 
-	(void)argv;
 	if (s.fd < 0 || !s.memory || pthread_create(&thread, NULL, send_forever, &s) != 0)
 		return -EIO;
 	nanosleep(&pause, NULL); /* until it sleeps with the socket's lock held */

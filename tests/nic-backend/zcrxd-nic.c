@@ -71,7 +71,6 @@ static int run_addresses(struct nic_backend *b, char **argv, struct fault *reter
 	size_t n;
 	int r = b->ops->addresses(b, if_nametoindex(argv[0]), &list, &n);
 
-	(void)reterr;
 	for (size_t i = 0; r == 0 && i < n; i++)
 		printf("address %s\n", inet_ntop(list[i].protocol == FLOW_TCP4 ? AF_INET : AF_INET6,
 						 list[i].bytes, text, sizeof(text)));
@@ -349,7 +348,6 @@ static void print_event(const struct nic_event *e, void *userdata)
 	static const char *const names[] = { "link",  "link-gone", "addresses", "socket-gone",
 					     "drift", "pool",	   "overrun" };
 
-	(void)userdata;
 	printf("event %s %u %llx\n", names[e->type], e->ifindex, (unsigned long long)e->cookie);
 	fflush(stdout);
 }
@@ -360,7 +358,6 @@ static int run_events(struct nic_backend *b, char **argv, struct fault *reterr)
 	const time_t end = time(NULL) + strtol(argv[0], NULL, 10);
 	int r = 0;
 
-	(void)reterr;
 	puts("listening");
 	fflush(stdout);
 	while (r >= 0 && time(NULL) < end)

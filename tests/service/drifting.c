@@ -28,8 +28,6 @@ static int on_event(sd_varlink *link, sd_json_variant *parameters, const char *e
 	struct watching *w = userdata;
 	sd_json_variant *event = sd_json_variant_by_key(parameters, "event");
 
-	(void)link;
-	(void)flags;
 	assert_null(error);
 	if (!event || sd_json_variant_by_key(event, "leaseId"))
 		return 0;

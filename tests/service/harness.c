@@ -139,7 +139,6 @@ void daemon_start_with(struct daemon *d, const char *config, const char *state)
 
 static void on_hold(int number)
 {
-	(void)number;
 	sem_post(&running.held);
 	while (sem_wait(&running.go_on) < 0)
 		;

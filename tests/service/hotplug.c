@@ -20,7 +20,6 @@ void start(const char *interfaces)
 
 int stop(void **state)
 {
-	(void)state;
 	daemon_stop(&d);
 	return 0;
 }

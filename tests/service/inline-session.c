@@ -48,17 +48,14 @@ int closer_new(struct closer **ret)
 
 void closer_close(struct closer *c, int fd)
 {
-	(void)c;
 	close(fd);
 }
 
 size_t closer_backlog(struct closer *c)
 {
-	(void)c;
 	return 0;
 }
 
 void closer_free(struct closer *c)
 {
-	(void)c;
 }

@@ -34,8 +34,6 @@ int __wrap_account_find(enum account_kind kind, const char *name, uint32_t *ret)
 {
 	int r;
 
-	(void)kind;
-	(void)name;
 	pthread_mutex_lock(&nss.lock);
 	nss.n_asked++;
 	nss.n_hanging++;
@@ -89,7 +87,6 @@ static void start(int r, uint32_t id, const char *policy)
 
 static int stop(void **state)
 {
-	(void)state;
 	hang(false);
 	daemon_stop(&d);
 	return 0;
@@ -126,7 +123,6 @@ static void test_an_account_created_later_is_matched(void **state)
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
 	sd_json_variant *reply;
 
-	(void)state;
 	start(-ENOENT, 0, SVC);
 	link = daemon_connect(&d);
 	assert_string_equal(call(link, "Reload", &reply, "{}"), DENIED);
@@ -140,7 +136,6 @@ static void test_an_account_created_later_is_matched(void **state)
 /* The first call after the start is not decided by what nobody has asked yet. */
 static void test_first_call(void **state)
 {
-	(void)state;
 	start(0, getuid(), SVC);
 	assert_null(reload());
 	assert_null(reload()); /* the policy is new, its names are not */
@@ -149,7 +144,6 @@ static void test_first_call(void **state)
 /* Its number is somebody else's, or there is no such account any more. */
 static void test_a_reused_uid_is_not_matched(void **state)
 {
-	(void)state;
 	start(0, getuid(), SVC);
 	assert_null(reload());
 	answer(0, getuid() + 1);
@@ -165,7 +159,6 @@ static void test_an_nss_failure_keeps_the_last_number(void **state)
 {
 	unsigned n;
 
-	(void)state;
 	start(0, getuid(), SVC);
 	assert_null(reload());
 	answer(-EIO, 0);
@@ -182,7 +175,6 @@ static void test_nss_is_asked_now_and_then_only(void **state)
 	struct timespec t, since;
 	unsigned n;
 
-	(void)state;
 	start(-ENOENT, 0, SVC);
 	link = daemon_connect(&d);
 	assert_string_equal(call(link, "Reload", NULL, "{}"), DENIED);
@@ -201,7 +193,6 @@ static void test_a_hanging_nss_stalls_nobody(void **state)
 {
 	char policy[256];
 
-	(void)state;
 	snprintf(policy, sizeof(policy), SVC "  - user: \"%u\"\n    administer: true\n", (unsigned)getuid());
 	start(-ENOENT, 0, policy);
 	assert_null(reload());
@@ -218,7 +209,6 @@ static void test_calls_without_names_do_not_wait(void **state)
 	char policy[256];
 	unsigned n;
 
-	(void)state;
 	snprintf(policy, sizeof(policy), "  - user: \"%u\"\n    administer: true\n" SVC, (unsigned)getuid());
 	start(-ENOENT, 0, policy);
 	n = asked();
@@ -230,7 +220,6 @@ static void test_calls_without_names_do_not_wait(void **state)
 
 static int stop_hanging(void **state)
 {
-	(void)state;
 	daemon_stop(&d);
 	/* The test's own thread must not go while it is in our lock. */
 	hang(false);

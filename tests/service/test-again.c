@@ -94,7 +94,6 @@ static void test_every_failure_is_followed_by_a_try(void **state)
 	struct daemon d;
 	unsigned total;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	link = daemon_connect(&d);
 	total = play(&d, link, 0);
@@ -111,7 +110,6 @@ static void test_a_permanent_refusal_is_not_retried(void **state)
 	struct daemon d;
 	unsigned failed;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	link = daemon_connect(&d);
 	sim_fail_operation(d.sim, "set channels", EINVAL, "not this many");

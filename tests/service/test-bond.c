@@ -49,7 +49,6 @@ static int setup(void **state)
 {
 	char config[256];
 
-	(void)state;
 	snprintf(config, sizeof(config),
 		 "interfaces:\n  - name: sim0\n    channels: 8\n    zero-copy-queues: 4\n"
 		 "policy:\n  - user: \"%u\"\n    flows: any\n", (unsigned)getuid());
@@ -62,7 +61,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	(void)state;
 	daemon_stop(&d);
 	return 0;
 }
@@ -136,7 +134,6 @@ static void test_addresses_of_a_bond_prove_on_its_ports(void **state)
 {
 	struct client c;
 
-	(void)state;
 	enslave();
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
 	wait_for_rules(&d, 1);
@@ -160,7 +157,6 @@ static int setup_two_ports(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 	char config[256];
 
-	(void)state;
 	snprintf(config, sizeof(config),
 		 "interfaces:\n  - name: sim0\n    channels: 8\n    zero-copy-queues: 4\n"
 		 "  - name: sim1\n    channels: 8\n    zero-copy-queues: 4\n"
@@ -192,7 +188,6 @@ static void test_both_ports(void **state)
 {
 	struct client first, second;
 
-	(void)state;
 	assert_null(client_open_queues(&d, &first, 4, CLIENT_BOUND));
 	assert_null(client_open_queues(&d, &second, 4, CLIENT_BOUND));
 	assert_null(client_add_flow(&first));
@@ -217,7 +212,6 @@ static void test_released(void **state)
 {
 	struct client c;
 
-	(void)state;
 	enslave();
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
 	assert_int_equal(sim_set_master(d.sim, SIM0, 0), 0);
@@ -240,7 +234,6 @@ static void test_wildcard_follows(void **state)
 	};
 	struct client c;
 
-	(void)state;
 	assert_null(client_open(&d, &c, CLIENT_BOUND));
 	show_listener(&c, "0.0.0.0");
 	assert_null(client_add_flow(&c));
@@ -264,7 +257,6 @@ static void test_a_bond_below_a_bridge_proves_nothing(void **state)
 {
 	struct client c;
 
-	(void)state;
 	enslave();
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
 	set_link(OTHER, "br0", "bridge", 0, 0);
@@ -296,7 +288,6 @@ static void test_addresses_elsewhere_prove_nothing(void **state)
 {
 	struct client c;
 
-	(void)state;
 	set_link(VLAN, "sim0.5", "vlan", 0, SIM0);
 	set_link(OTHER, "eth5", "", 0, 0);
 	set_address(VLAN, "127.0.0.2");
@@ -325,7 +316,6 @@ static void test_left_out(void **state)
 {
 	struct client c;
 
-	(void)state;
 	set_link(VLAN, "sim0.5", "vlan", 0, SIM0);
 	set_address(VLAN, "10.9.5.1");
 	set_address(LO, "10.99.0.1");

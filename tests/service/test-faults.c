@@ -20,7 +20,6 @@ static void test_every_failure(void **state)
 	unsigned failed = 0, before, total;
 	struct client c;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	before = sim_operations(d.sim);
 	assert_null(client_open(&d, &c, CLIENT_STEERED));

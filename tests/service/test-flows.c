@@ -199,9 +199,6 @@ static void begin_add_flow(struct client *c)
 static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *error,
 		    sd_varlink_reply_flags_t flags, void *userdata)
 {
-	(void)link;
-	(void)parameters;
-	(void)flags;
 	snprintf(userdata, 64, "%s", error ?: "");
 	return 0;
 }

@@ -56,7 +56,6 @@ static void test_guard(void **state)
 	sd_json_variant *reply;
 	struct daemon d;
 
-	(void)state;
 	daemon_prepare(&d, NULL);
 	assert_int_equal(sim_set_default_route(d.sim, SIM0, true), 0);
 	daemon_run(&d);
@@ -92,7 +91,6 @@ static void test_other_ways(void **state)
 	sd_json_variant *reply;
 	struct daemon d;
 
-	(void)state;
 	daemon_prepare(&d, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(halves); i++)
 		assert_int_equal(sim_add_route(d.sim, SIM0, FLOW_TCP4, &halves[i]), 0);
@@ -121,7 +119,6 @@ static void test_harmless(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 	struct daemon d;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	link = daemon_connect(&d);
 	assert_int_equal(sim_set_default_route(d.sim, SIM0, true), 0);

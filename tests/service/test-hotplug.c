@@ -19,7 +19,6 @@
 
 static void test_appears_later(void **state)
 {
-	(void)state;
 	start(ENTRY("name: sim1"));
 	assert_string_equal(state_of("sim1", NULL, 0), "missing");
 	assert_string_equal(acquire("sim1"), OURS("NotSupported"));
@@ -32,7 +31,6 @@ static void test_appears_later(void **state)
 /* It goes with a lease in each state; handles hang up, and the next one is as good as the first. */
 static void test_goes_and_returns(void **state)
 {
-	(void)state;
 	start(ENTRY("name: sim0"));
 	for (int s = CLIENT_RESERVED; s <= CLIENT_STEERED; s++) {
 		unsigned ifindex = SIM0 + 10 + (unsigned)s;
@@ -64,7 +62,6 @@ static void test_back_before_the_leases_are_over(void **state)
 {
 	struct client c[2];
 
-	(void)state;
 	start(ENTRY("name: sim0"));
 	for (int i = 0; i < 2; i++)
 		assert_null(client_open(&d, &c[i], CLIENT_STEERED));
@@ -87,7 +84,6 @@ static void test_gone_in_the_middle(void **state)
 {
 	static const char *const methods[] = { "Acquire", "Apply", "Plan" };
 
-	(void)state;
 	start(ENTRY("name: sim0"));
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
 		_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(&d);
@@ -128,7 +124,6 @@ static void *move_away_later(void *usec)
  * it is on the NIC that comes back. */
 static void test_gone_during_a_call(void **state)
 {
-	(void)state;
 	start(ENTRY("name: sim0"));
 	for (unsigned i = 0; i < 24; i++) {
 		unsigned after = i / 2 * 5000;
@@ -163,7 +158,6 @@ static void test_moved_and_back(void **state)
 	struct client c[2];
 	struct nic_state *s;
 
-	(void)state;
 	start(ENTRY("name: sim0"));
 	assert_null(client_open(&d, &c[0], CLIENT_STEERED));
 	assert_null(client_open_queues(&d, &c[1], 2, CLIENT_STEERED));
@@ -190,7 +184,6 @@ static void test_moved_and_back(void **state)
 /* Back before the daemon has taken notice, and gone again before it could do anything about it. */
 static void test_moved_to_and_fro(void **state)
 {
-	(void)state;
 	start(ENTRY("name: sim0"));
 	for (int i = 0; i < 5; i++) {
 		struct client c;
@@ -216,7 +209,6 @@ static void test_another_address(void **state)
 {
 	struct client c;
 
-	(void)state;
 	start(ENTRY("mac: " MAC1));
 	add_nic(SIM1, "sim1", MAC1, NULL);
 	await("sim1", "configured");
@@ -246,7 +238,6 @@ static void test_flaps(void **state)
 	struct nic_state *s;
 	struct client c;
 
-	(void)state;
 	start(ENTRY("name: sim0"));
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
 	for (int i = 0; i < 5; i++) {
@@ -268,7 +259,6 @@ static void test_configured_when_it_comes_up(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 
-	(void)state;
 	start(ENTRY("name: sim1"));
 	sim_set_nothing_while_down(d.sim);
 	assert_int_equal(sim_nic_state_new(SIM1, "sim1", "simulated", 4, 16, &s), 0);
@@ -281,7 +271,6 @@ static void test_configured_when_it_comes_up(void **state)
 
 static void *unplug_and_return(void *userdata)
 {
-	(void)userdata;
 	usleep(300000);
 	assert_int_equal(sim_unplug(d.sim, SIM0), 0);
 	usleep(100000);
@@ -296,7 +285,6 @@ static void test_goes_and_returns_at_start(void **state)
 {
 	pthread_t thread;
 
-	(void)state;
 	daemon_prepare(&d, NULL);
 	sim_set_delay(d.sim, FOR_EVER);
 	assert_int_equal(pthread_create(&thread, NULL, unplug_and_return, NULL), 0);
@@ -309,7 +297,6 @@ static void test_overrun(void **state)
 {
 	struct client c;
 
-	(void)state;
 	start(ENTRY("name: sim0") ENTRY("name: sim1"));
 	assert_null(client_open(&d, &c, CLIENT_BOUND));
 	sim_set_quiet(d.sim, true);

@@ -35,7 +35,6 @@ int __wrap_kill(pid_t pid, int number)
 
 static int setup(void **state)
 {
-	(void)state;
 	daemon_start(&d, NULL);
 	sim_set_clients_root(d.sim, true); /* we are the client, and would be killed for its ring */
 	return 0;
@@ -43,7 +42,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	(void)state;
 	daemon_stop(&d);
 	return 0;
 }
@@ -68,7 +66,6 @@ static void test_hung_registrations_of_a_user_are_bounded(void **state)
 	struct attempt attempts[REGISTRARS_HUNG_MAX];
 	struct client c;
 
-	(void)state;
 	assert_null(client_open_queues(&d, &c, REGISTRARS_HUNG_MAX, CLIENT_RESERVED));
 	atomic_store(&immortal, true);
 	sim_hold_rings(d.sim, true);

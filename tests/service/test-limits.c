@@ -198,7 +198,6 @@ static void test_rings_that_stay_are_few(void **state)
 
 static void test_share(void **state)
 {
-	(void)state;
 	/* 256 entries: 32 are kept, and who has up to 4 may have them. */
 	assert_true(share_allows(256, 223, 200, 1));
 	assert_false(share_allows(256, 224, 200, 1));
@@ -223,7 +222,6 @@ static void test_store_has_room_for_others(void **state)
 		     other = { .leases = &all, .owner_uid = 2 }, roots = { .leases = &all };
 	_cleanup_fault_ struct fault fault = {};
 
-	(void)state;
 	TAILQ_INIT(&all.list);
 	TAILQ_INSERT_TAIL(&all.list, &full, entry);
 	TAILQ_INSERT_TAIL(&all.list, &other, entry);

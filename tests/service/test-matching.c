@@ -21,7 +21,6 @@ static void test_renamed_by_name(void **state)
 	char reason[256];
 	struct client c;
 
-	(void)state;
 	start(ENTRY("name: sim0"));
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
 	assert_int_equal(sim_rename(d.sim, SIM0, "wan0"), 0);
@@ -54,7 +53,6 @@ static void test_renamed_and_back(void **state)
 {
 	struct client c;
 
-	(void)state;
 	start(ENTRY("name: sim0"));
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
 	assert_int_equal(sim_rename(d.sim, SIM0, "wan0"), 0);
@@ -72,7 +70,6 @@ static void test_names_swapped(void **state)
 {
 	struct client c;
 
-	(void)state;
 	start(ENTRY("name: sim0") ENTRY("name: sim1"));
 	add_nic(SIM1, "sim1", MAC1, NULL);
 	await("sim1", "configured");
@@ -114,26 +111,22 @@ static void renamed_by(const char *entry)
 
 static void test_renamed_by_driver(void **state)
 {
-	(void)state;
 	renamed_by(ENTRY("driver: simulated"));
 }
 
 static void test_renamed_by_mac(void **state)
 {
-	(void)state;
 	renamed_by(ENTRY("mac: " MAC1));
 }
 
 static void test_renamed_by_path(void **state)
 {
-	(void)state;
 	renamed_by(ENTRY("path: pci-0000:3b:00.0"));
 }
 
 /* udev has its own time: the interface is there before anybody knows where. */
 static void test_path_comes_later(void **state)
 {
-	(void)state;
 	start(ENTRY("path: pci-0000:3b:00.0"));
 	add_nic(SIM1, "sim1", MAC1, NULL);
 	usleep(50000);
@@ -146,7 +139,6 @@ static void test_alternative_name(void **state)
 {
 	struct client c;
 
-	(void)state;
 	start(ENTRY("name: a-long-alternative-name"));
 	assert_string_equal(state_of("a-long-alternative-name", NULL, 0), "missing");
 	assert_int_equal(sim_set_altnames(d.sim, SIM0, "enp1s0 a-long-alternative-name"), 0);
@@ -171,7 +163,6 @@ static void test_named_to_methods(void **state)
 	sd_json_variant *reply, *one;
 	char policy[256];
 
-	(void)state;
 	snprintf(policy, sizeof(policy), "interfaces:\n" ENTRY("name: sim?") "policy:\n"
 		 "  - user: \"%u\"\n    interfaces: [a-long-alternative-name]\n    administer: true\n",
 		 (unsigned)getuid());
@@ -218,7 +209,6 @@ static void test_matches_nothing(void **state)
 	sd_json_variant *reply, *list;
 	char text[256];
 
-	(void)state;
 	snprintf(text, sizeof(text), "interfaces:\n" ENTRY("driver: simul") ENTRY("name: sim0") "policy:\n"
 		 "  - user: \"%u\"\n    interfaces: [sim0, smi0]\n", (unsigned)getuid());
 	daemon_start(&d, text);
@@ -273,7 +263,6 @@ static void test_renamed_before_a_restart(void **state)
 	_cleanup_free_ char *set_aside = NULL;
 	struct client c;
 
-	(void)state;
 	start(ENTRY("name: sim0"));
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
 	assert_int_equal(sim_rename(d.sim, SIM0, "other0"), 0);
@@ -296,7 +285,6 @@ static void test_renamed_before_a_restart(void **state)
 
 static void test_renamed_while_away(void **state)
 {
-	(void)state;
 	start_with_lease("other0");
 	assert_string_equal(lease_state(&d, "00000007"), "reserved");
 	assert_string_equal(state_of("sim0", NULL, 0), "degraded");
@@ -310,7 +298,6 @@ static void test_renamed_while_away(void **state)
 /* Not renamed: somebody took it out of the configuration. */
 static void test_not_configured_while_away(void **state)
 {
-	(void)state;
 	start_with_lease("sim0");
 	await("sim0", "none");
 	assert_string_equal(lease_state(&d, "00000007"), "gone");
@@ -322,7 +309,6 @@ static void test_two_entries_for_one(void **state)
 {
 	char reason[256];
 
-	(void)state;
 	start(ENTRY("driver: simulated") ENTRY("name: sim0"));
 	assert_string_equal(state_of("sim0", NULL, 0), "configured");
 	/* Under its match there is the entry that came too late, and says so. */
@@ -348,7 +334,6 @@ static void test_one_entry_for_several(void **state)
 {
 	struct client c;
 
-	(void)state;
 	start(ENTRY("driver: simulated"));
 	add_nic(SIM1, "sim1", MAC1, NULL);
 	await("sim1", "configured");
@@ -375,7 +360,6 @@ static void test_entry_changes(void **state)
 	_cleanup_free_ char *text = NULL;
 	struct client c;
 
-	(void)state;
 	start(ENTRY("name: sim0"));
 	link = daemon_connect(&d);
 	assert_null(client_open(&d, &c, CLIENT_STEERED));

@@ -15,14 +15,12 @@ static struct daemon d;
 
 static int start(void **state)
 {
-	(void)state;
 	daemon_start(&d, NULL);
 	return 0;
 }
 
 static int stop(void **state)
 {
-	(void)state;
 	daemon_stop(&d);
 	return 0;
 }
@@ -32,7 +30,6 @@ static void test_renamed(void **state)
 {
 	struct client c;
 
-	(void)state;
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
 	assert_int_equal(sim_rename_netkit(d.sim, "mine0"), 0);
 	usleep(200000); /* longer than a loss is waited for */
@@ -46,7 +43,6 @@ static void test_moved(void **state)
 {
 	struct client c;
 
-	(void)state;
 	for (enum client_state s = CLIENT_RESERVED; s <= CLIENT_STEERED; s++) {
 		assert_null(client_open_queues(&d, &c, 2, s));
 		assert_int_equal(sim_move_netkit(d.sim), 0);

@@ -92,7 +92,6 @@ static void test_lock(void **state)
 	struct stat st;
 	pid_t holder;
 
-	(void)state;
 	(void)setpgid(0, 0); /* unless it leads a session, and with it a group */
 	holder = fork_holder(path);
 	assert_true(asprintf(&who, "Another zcrxd is running, process %d: it has locked %s.", (int)holder,
@@ -117,7 +116,6 @@ static void test_lock_that_is_none(void **state)
 	_cleanup_fault_ struct fault fault = {};
 	int fd;
 
-	(void)state;
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	assert_int_equal(instance_lock(fifo, &fd, &fault), ZCRX_WRONG_STATE);
 	expect_said(fault.message, "rm -r ");
@@ -146,7 +144,6 @@ static void test_path_of_somebody(void **state)
 	struct stat st;
 	int fd;
 
-	(void)state;
 	server_init(&server);
 	write_file(file, "precious");
 	assert_int_equal(listeners_new(&server, file, &none), -EEXIST);
@@ -171,7 +168,6 @@ static void test_regular_file(void **state)
 	size_t size;
 	int fd;
 
-	(void)state;
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	assert_int_equal(regular_file_read(fifo, 0, 100, &text, &size), -EBADMSG);
 	assert_int_equal(regular_file_read("/dev/zero", 0, 100, &text, &size), -EBADMSG);
@@ -221,7 +217,6 @@ static void test_refused_config(void **state)
 	struct daemon d;
 	size_t size;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	link = daemon_connect(&d);
 	assert_string_equal(problem(link), "");
@@ -253,7 +248,6 @@ static void test_no_room_at_start(void **state)
 	struct client c;
 	struct daemon d;
 
-	(void)state;
 	daemon_prepare(&d, NULL);
 	assert_true(asprintf(&path, "%s.new", d.state_path) > 0);
 	assert_int_equal(mkdir(path, 0700), 0); /* the temporary file cannot be made */
@@ -315,7 +309,6 @@ static void test_unreadable(void **state)
 	struct stat st;
 	int r[3];
 
-	(void)state;
 	assert_int_equal(baseline_path(directory, SIM0, &found), 0);
 	assert_int_equal(state_write(path, record), 0);
 	assert_int_equal(baseline_write(found, SIM0, "simulated", &o), 0);
@@ -343,7 +336,6 @@ static void test_unreadable_by_its_owner(void **state)
 	_cleanup_free_ char *path = in_directory("theirs");
 	_cleanup_fault_ struct fault fault = {};
 
-	(void)state;
 	assert_int_equal(checked_file_refuse_unreadable(path, -EACCES, "it", &fault),
 			 ZCRX_KERNEL_REJECTED);
 	expect_said(fault.message, "chown -R zcrxd: ");
@@ -361,7 +353,6 @@ static void test_store(void **state)
 	_cleanup_fault_ struct fault fault = {};
 	struct record read = {};
 
-	(void)state;
 	assert_int_equal(state_write(path, record), 0);
 	/* By hand: the service may have them. */
 	assert_int_equal(leases_read_record(&leases, &none, &read, &fault), ZCRX_WRONG_STATE);
@@ -403,7 +394,6 @@ static void test_expiry(void **state)
 			    *over = lease_record(realtime - HOUR, ""), *never = lease_record(0, ""),
 			    *far = lease_record(UINT64_MAX, "");
 
-	(void)state;
 	assert_true(asprintf(&own, "\"expiryBoottime\":%llu,", (unsigned long long)(boottime + HOUR)) > 0);
 	stepped = lease_record(realtime - 24 * HOUR, own);
 	assert_int_equal(expiry_of(stepped), boottime + HOUR);
@@ -432,7 +422,6 @@ static void test_confirmation(void **state)
 	uint64_t boottime = now_usec(CLOCK_BOOTTIME), realtime = now_usec(CLOCK_REALTIME);
 	char text[256];
 
-	(void)state;
 	snprintf(text, sizeof(text), format, (unsigned long long)(realtime + HOUR), "");
 	expect_near(back_of(text), boottime + HOUR);
 	snprintf(text, sizeof(text), format, (unsigned long long)(realtime - HOUR),
@@ -447,7 +436,6 @@ static void test_times_are_reported_unchanged(void **state)
 {
 	uint64_t told = 0, first = tell_boottime(now_usec(CLOCK_BOOTTIME) + HOUR, &told);
 
-	(void)state;
 	expect_near(first, now_usec(CLOCK_REALTIME) + HOUR);
 	assert_int_equal(tell_boottime(now_usec(CLOCK_BOOTTIME) + HOUR, &told), first);
 	assert_true(tell_boottime(now_usec(CLOCK_BOOTTIME) + 2 * HOUR, &told) > first + HOUR / 2);
@@ -455,7 +443,6 @@ static void test_times_are_reported_unchanged(void **state)
 
 static int setup(void **state)
 {
-	(void)state;
 	return mkdtemp(directory) ? 0 : -1;
 }
 
@@ -463,7 +450,6 @@ static int teardown(void **state)
 {
 	char command[64];
 
-	(void)state;
 	snprintf(command, sizeof(command), "rm -r %s", directory);
 	return system(command);
 }

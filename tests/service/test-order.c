@@ -63,7 +63,6 @@ static void test_removal_before_read_only_calls(void **state)
 	struct daemon d;
 	unsigned before;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	first = daemon_connect(&d);
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
@@ -105,7 +104,6 @@ static void test_removal_before_own_operations(void **state)
 	unsigned before;
 	char text[256];
 
-	(void)state;
 	daemon_start(&d, NULL);
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
 	assert_null(call_fds(c.link, "AddFlow", &c.handle, 1, NULL,
@@ -147,10 +145,6 @@ static unsigned n_steered; /* replies that show the lease as if nothing had happ
 static int on_lease(sd_varlink *link, sd_json_variant *parameters, const char *error,
 		    sd_varlink_reply_flags_t flags, void *userdata)
 {
-	(void)link;
-	(void)error;
-	(void)flags;
-	(void)userdata;
 	n_steered += streq(text_of(sd_json_variant_by_key(parameters, "lease"), "state"), "steered");
 	return 0;
 }
@@ -162,7 +156,6 @@ static void test_protection_before_calls(void **state)
 	struct client c;
 	struct daemon d;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
 	for (unsigned i = 0; i < FLOOD; i++)

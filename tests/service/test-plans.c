@@ -102,7 +102,6 @@ static void test_carve_out(void **state)
 	struct client holder, other;
 	struct daemon d;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	link = daemon_connect(&d);
 	assert_null(client_open(&d, &holder, CLIENT_BOUND)); /* queue 4 */
@@ -156,7 +155,6 @@ static void test_channels(void **state)
 	struct client first, second;
 	struct daemon d;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	link = daemon_connect(&d);
 	assert_null(client_open(&d, &first, CLIENT_BOUND));
@@ -192,7 +190,6 @@ static void test_ring(void **state)
 	sd_json_variant *warnings;
 	struct daemon d;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	link = daemon_connect(&d);
 	assert_null(client_open(&d, &first, CLIENT_BOUND));
@@ -214,7 +211,6 @@ static void test_undo_fails(void **state)
 	sd_json_variant *warnings, *reply;
 	struct daemon d;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	link = daemon_connect(&d);
 	/* The interfaces are looked for meanwhile, so it is RSS or the channels; and all that follows. */
@@ -243,7 +239,6 @@ static void test_in_the_way(void **state)
 	sd_json_variant *queues, *warnings;
 	struct daemon d;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	link = daemon_connect(&d);
 	assert_int_equal(sim_foreign_rule(d.sim, SIM0, &rule), 0);
@@ -288,7 +283,6 @@ static void test_configured_before(void **state)
 	sd_json_variant *reply;
 	struct daemon d;
 
-	(void)state;
 	prepare_configured(&d);
 	assert_int_equal(baseline_path(d.directory, SIM0, &path), 0);
 	assert_int_equal(baseline_write(path, SIM0, "simulated", &o), 0);
@@ -306,7 +300,6 @@ static void test_split_by_driver(void **state)
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
 	struct daemon d;
 
-	(void)state;
 	prepare_configured(&d);
 	daemon_run(&d);
 	link = daemon_connect(&d);

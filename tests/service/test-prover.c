@@ -29,7 +29,6 @@ static const struct local_address address = { .protocol = FLOW_TCP4, .bytes = { 
 
 static int setup(void **state)
 {
-	(void)state;
 	sim = sim_new();
 	assert_non_null(sim);
 	assert_true(sd_event_new(&event) >= 0);
@@ -38,7 +37,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	(void)state;
 	prover_free(prover);
 	sd_event_unref(event);
 	return sim->ops->free(sim) ? -1 : 0;
@@ -109,7 +107,6 @@ static void test_a_stranger_at_the_port(void **state)
 					  .uid = BOB };
 	struct socket_check c = first(1, 80, ALICE), again, another;
 
-	(void)state;
 	expect(&c, 0, NULL);
 	assert_int_equal(c.n_flows, 1);
 	assert_true(c.wildcard);
@@ -135,7 +132,6 @@ static void test_what_is_switched_on_behind_it(void **state)
 	struct port_socket hers = { .domain = AF_INET, .port = 80, .uid = ALICE, .listening = true };
 	struct socket_check c = first(1, 80, 0), again;
 
-	(void)state;
 	assert_int_equal(sim_set_port_sockets(sim, &hers, 1), 0);
 	expect(&c, 0, NULL);
 	again = later(&c);
@@ -153,7 +149,6 @@ static void test_gone_without_a_flow(void **state)
 {
 	struct socket_check c = first(1, 80, ALICE), again;
 
-	(void)state;
 	expect(&c, 0, NULL);
 	again = later(&c);
 	again.n_flows = 0;
@@ -173,7 +168,6 @@ static void test_one_look_for_all(void **state)
 	static struct socket_check checks[PROOFS], again[PROOFS];
 	unsigned before = sim_socket_looks(sim);
 
-	(void)state;
 	for (unsigned i = 0; i < PROOFS; i++)
 		checks[i] = first(i + 1, (uint16_t)(1000 + i), ALICE);
 	prover_ask_now(prover, checks, PROOFS);
@@ -197,7 +191,6 @@ static void test_every_call_failing(void **state)
 					     "look at the ports" };
 	struct socket_check c = first(1, 80, ALICE);
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		sim_fail_operation(sim, names[i], -EIO, NULL);
 		expect(&c, -EIO, NULL);
@@ -244,7 +237,6 @@ static void test_who_waits_shares_a_look(void **state)
 	unsigned before = sim_socket_looks(sim);
 	const int good = 0;
 
-	(void)state;
 	n_answered = 0;
 	sim_set_socket_delay(sim, 50);
 	for (unsigned i = 0; i < 20; i++)
@@ -259,7 +251,6 @@ static void test_who_still_waits_at_the_end(void **state)
 {
 	const int over = -ECANCELED;
 
-	(void)state;
 	n_answered = 0;
 	sim_set_socket_delay(sim, 50);
 	for (unsigned i = 0; i < 3; i++)

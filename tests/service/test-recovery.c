@@ -61,7 +61,6 @@ static void test_living_leases_are_adopted(void **state)
 {
 	struct scene s;
 
-	(void)state;
 	scene_init(&s);
 	expect(&s, RECOVERY_ADOPT, NULL);
 	assert_int_equal(recovery_decide(&s.lease, &s.facts).state, LEASE_STEERED);
@@ -89,7 +88,6 @@ static void test_leases_that_cannot_continue_are_reclaimed(void **state)
 {
 	struct scene s;
 
-	(void)state;
 	scene_init(&s);
 	s.facts.nic = NULL;
 	expect(&s, RECOVERY_DISCARD, "the interface is gone");
@@ -156,7 +154,6 @@ static void test_flows(void **state)
 		{ FLOW_REMOVING, false, false, RECOVERY_FLOW_DROP },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		uint32_t location = 99;
 		struct scene s;
@@ -184,7 +181,6 @@ static void test_waiting_flows(void **state)
 {
 	struct scene s;
 
-	(void)state;
 	scene_init(&s);
 	s.flow.state = FLOW_PENDING;
 	s.nic.n_rules = 0;
@@ -222,7 +218,6 @@ static void test_spread(void **state)
 		{ LEASE_RSS_CREATING, 0, 1, LEASE_RSS_NONE },	 /* it was not */
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		uint32_t context = 99;
 		struct scene s;
@@ -245,7 +240,6 @@ static void test_flows_over_all_queues(void **state)
 {
 	struct scene s;
 
-	(void)state;
 	scene_init(&s);
 	s.lease.queues[1] = 6;
 	s.lease.areas[1] = 4096;
@@ -276,7 +270,6 @@ static void test_untold_proofs(void **state)
 {
 	struct scene s;
 
-	(void)state;
 	scene_init(&s);
 	s.flow.proof = 9;
 	assert_false(recovery_is_untold(&s.lease, 9, 0));
@@ -292,7 +285,6 @@ static void test_foreign_rules_are_not_ours(void **state)
 	uint32_t location;
 	struct scene s;
 
-	(void)state;
 	scene_init(&s);
 	s.rule.target = 4;
 	assert_int_equal(recovery_decide_flow(&s.lease, &s.flow, true, &s.nic, &location),

@@ -131,7 +131,6 @@ static void test_restore(void **state)
 {
 	sd_json_variant *reply;
 
-	(void)state;
 	start();
 	expect_configured();
 	for (int i = 0; i < 2; i++) {
@@ -156,7 +155,6 @@ static void test_a_new_baseline_after_restore(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 	struct baseline o;
 
-	(void)state;
 	start();
 	o = noted();
 	assert_true(o.has_found && !o.has_rollback && !o.unmanaged);
@@ -183,7 +181,6 @@ static void test_table(void **state)
 	const struct step set = { .op = STEP_RSS, .to = { .rss = table, .n_rss = ARRAY_SIZE(table) } };
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		table[i] = i % 7 == 0 ? 3 : 1;
 	daemon_prepare(&d, NULL);
@@ -204,7 +201,6 @@ static void test_leases(void **state)
 	sd_json_variant *reply;
 	struct client c;
 
-	(void)state;
 	start();
 	assert_null(client_open(&d, &c, CLIENT_STEERED));
 	assert_string_equal(call(admin, "Restore", &reply, "{\"interface\":\"sim0\"}"), WRONG_STATE);
@@ -224,7 +220,6 @@ static void test_guard(void **state)
 {
 	sd_json_variant *reply;
 
-	(void)state;
 	start_guarded();
 	assert_null(call(admin, "Apply", NULL, "{\"force\":true}"));
 	assert_string_equal(call(admin, "Restore", &reply, "{\"interface\":\"sim0\"}"), WRONG_STATE);
@@ -242,7 +237,6 @@ static void test_foreign_rules(void **state)
 	const struct nic_rule rule = { .location = 7, .action = RULE_TO_QUEUE, .target = 0 };
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 
-	(void)state;
 	start();
 	assert_int_equal(sim_foreign_rule(d.sim, SIM0, &rule), 0);
 	assert_null(call(admin, "Restore", NULL, "{\"interface\":\"sim0\"}"));
@@ -298,7 +292,6 @@ static void test_every_failure(void **state)
 	unsigned before, total, failed = 0;
 	sd_json_variant *reply;
 
-	(void)state;
 	start();
 	wait_until_quiet();
 	before = sim_operations(d.sim);
@@ -335,7 +328,6 @@ static void test_confirm(void **state)
 	sd_json_variant *reply;
 	struct baseline o;
 
-	(void)state;
 	start_guarded();
 	assert_null(try_for(HOUR, &reply));
 	assert_true(number_of(reply, "confirmUntilUSec") < UINT64_MAX);
@@ -373,7 +365,6 @@ static void test_timeout(void **state)
 {
 	struct client c;
 
-	(void)state;
 	start_guarded();
 	assert_null(try_for(1000000, NULL));
 	/* Leases of what is being tried go with it. */
@@ -390,7 +381,6 @@ static void test_confirm_no_rolls_back_at_once(void **state)
 {
 	sd_json_variant *reply;
 
-	(void)state;
 	start_guarded();
 	assert_null(try_for(HOUR, NULL));
 	assert_null(call(admin, "Confirm", &reply, "{\"keep\":false}"));
@@ -406,7 +396,6 @@ static void test_second_change(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL, *tried = NULL;
 	char config[256];
 
-	(void)state;
 	start();
 	assert_int_equal(sim_set_default_route(d.sim, SIM0, true), 0);
 	snprintf(config, sizeof(config), "interfaces:\n  - name: sim0\n    channels: 12\n"
@@ -430,7 +419,6 @@ static void test_second_change(void **state)
 /* The kernel refuses at first: it is tried again until it is back. */
 static void test_a_failed_rollback_is_retried(void **state)
 {
-	(void)state;
 	start_guarded();
 	assert_null(try_for(HOUR, NULL));
 	assert_int_equal(sim_fail_at(d.sim, 4, EIO, "simulated failure"), 0);
@@ -446,7 +434,6 @@ static void test_refusals(void **state)
 						{ "Restore", "{\"interface\":\"sim0\"}" } };
 	char config[256];
 
-	(void)state;
 	start();
 	assert_non_null(try_for(999999, NULL));
 	assert_non_null(try_for(24 * HOUR + 1, NULL));
@@ -469,7 +456,6 @@ static void test_nothing_changes_if_the_baseline_cannot_be_saved(void **state)
 {
 	_cleanup_free_ char *path = NULL;
 
-	(void)state;
 	daemon_prepare(&d, NULL);
 	assert_true(asprintf(&path, "%s/found-%d.new", d.directory, SIM0) > 0);
 	assert_int_equal(mkdir(path, 0700), 0);
@@ -489,7 +475,6 @@ static void test_damage(void **state)
 	_cleanup_fclose_ FILE *f = NULL;
 	struct baseline o;
 
-	(void)state;
 	daemon_prepare(&d, NULL);
 	assert_int_equal(baseline_path(d.directory, SIM0, &path), 0);
 	f = fopen(path, "we");
@@ -520,7 +505,6 @@ static void test_identity(void **state)
 {
 	_cleanup_free_ char *path = NULL;
 
-	(void)state;
 	start();
 	assert_int_equal(baseline_path(d.directory, SIM0, &path), 0);
 	check_stranger(path, SIM0 + 1, "simulated");
@@ -545,7 +529,6 @@ static void test_why_it_is_held(void **state)
 		{ "unconfirmed", UNMANAGED_UNCONFIRMED },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_free_ char *text = NULL, *again = NULL;
 		struct baseline o;

@@ -56,7 +56,6 @@ static void test_read_only_calls_do_not_wait_for_a_slow_driver(void **state)
 	uint64_t before;
 	struct daemon d;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	slow = daemon_connect(&d);
 	link = daemon_connect(&d);
@@ -98,7 +97,6 @@ static void test_an_interface_not_seen_yet_is_missing(void **state)
 	sd_json_variant *i;
 	struct daemon d;
 
-	(void)state;
 	daemon_start(&d, config);
 	link = daemon_connect(&d);
 	assert_string_equal(text_of(interface_of(link, "sim1"), "reason"), "no such interface now");

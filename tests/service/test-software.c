@@ -30,14 +30,12 @@ static void start(const char *config)
 
 static int setup(void **state)
 {
-	(void)state;
 	start(NIC SOFTWARE);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	(void)state;
 	admin = sd_varlink_close_unref(admin);
 	daemon_stop(&d);
 	return 0;
@@ -109,7 +107,6 @@ static void test_a_software_lease_goes_through_all_states(void **state)
 	struct client c;
 	int fds[2];
 
-	(void)state;
 	assert_string_equal(text_of(v, "state"), "configured");
 	assert_int_equal(number_of(v, "index"), 0);
 	assert_int_equal(number_of(v, "zeroCopyFirst"), 0);
@@ -143,7 +140,6 @@ static void test_what_it_cannot(void **state)
 	struct client c;
 	int fds[2];
 
-	(void)state;
 	assert_string_equal(acquire(&c, ",\"flows\":[{\"protocol\":\"tcp4\",\"destinationPort\":9}]"),
 			    OURS("NotSupported"));
 	leave(&c);
@@ -175,7 +171,6 @@ static void test_a_ring_that_is_kept(void **state)
 {
 	struct client a, b, c;
 
-	(void)state;
 	assert_null(acquire(&a, ""));
 	assert_null(client_register(&a));
 	assert_null(acquire(&b, ""));
@@ -203,7 +198,6 @@ static void test_revoked_by_force(void **state)
 	int ends[2], status;
 	pid_t pid;
 
-	(void)state;
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	pid = fork();
 	assert_true(pid >= 0);
@@ -233,7 +227,6 @@ static void test_who_asks_for_any(void **state)
 {
 	struct client c[5];
 
-	(void)state;
 	for (int i = 0; i < 4; i++)
 		assert_null(client_open(&d, &c[i], CLIENT_RESERVED));
 	assert_string_equal(client_open(&d, &c[4], CLIENT_RESERVED), OURS("NoQueueAvailable"));
@@ -262,7 +255,6 @@ static void test_nothing_to_do(void **state)
 {
 	struct client c;
 
-	(void)state;
 	assert_null(acquire(&c, ""));
 	assert_null(client_register(&c));
 	expect_no_changes("Plan", "{\"interface\":\"software\"}");
@@ -288,7 +280,6 @@ static void test_reload(void **state)
 {
 	struct client a, b, c;
 
-	(void)state;
 	assert_int_equal(reload(NIC "software: {queues: 3}"), 0);
 	assert_int_equal(count_queues(), 3);
 	assert_null(acquire(&a, ",\"queues\":2"));
@@ -325,7 +316,6 @@ static void test_an_older_kernel(void **state)
 {
 	struct client c;
 
-	(void)state;
 	teardown(NULL);
 	daemon_prepare(&d, SOFTWARE);
 	sim_features(d.sim)->software = false;

@@ -34,8 +34,6 @@ static void on_standstill(bool stands, bool in_kernel, void *userdata)
 
 static void stand(struct nic *nic, void *data)
 {
-	(void)nic;
-	(void)data;
 	while (sem_wait(&it.go_on) < 0)
 		;
 }
@@ -43,7 +41,6 @@ static void stand(struct nic *nic, void *data)
 /* Ten times as long as anybody is patient, but it goes on. */
 static void work(struct nic *nic, void *data)
 {
-	(void)data;
 	for (unsigned i = 0; i < 100; i++) {
 		nic_progress(nic);
 		usleep(PATIENCE_USEC / 10);
@@ -52,7 +49,6 @@ static void work(struct nic *nic, void *data)
 
 static void done(void *data)
 {
-	(void)data;
 	it.done++;
 }
 
@@ -92,7 +88,6 @@ static void test_a_stalled_worker_is_reported(void **state)
 	struct nic_backend *sim = sim_new();
 	struct worker *w = start(sim);
 
-	(void)state;
 	assert_int_equal(worker_submit(w, JOB_IN_TURN, stand, done, NULL), 0);
 	assert_int_equal(worker_submit(w, JOB_IN_TURN, stand, done, NULL), 0);
 	run_until_done(2);
@@ -107,7 +102,6 @@ static void test_a_worker_that_resumes_is_reported(void **state)
 	struct nic_backend *sim = sim_new();
 	struct worker *w = start(sim);
 
-	(void)state;
 	assert_int_equal(worker_submit(w, JOB_RECLAIM, work, done, NULL), 0);
 	run_until_done(1);
 	assert_int_equal(it.stood, 0);

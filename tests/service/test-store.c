@@ -43,28 +43,24 @@ static void start(bool added_areas, const char *config)
 
 static int setup(void **state)
 {
-	(void)state;
 	start(false, NULL);
 	return 0;
 }
 
 static int setup_added_areas(void **state)
 {
-	(void)state;
 	start(true, NULL);
 	return 0;
 }
 
 static int setup_software(void **state)
 {
-	(void)state;
 	start(false, NIC "software:\n  queues: 2\n");
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	(void)state;
 	daemon_stop(&d);
 	return 0;
 }
@@ -73,7 +69,6 @@ static void test_handle(void **state)
 {
 	struct client c;
 
-	(void)state;
 	atomic_store(&failing, "handle-");
 	assert_non_null(client_open(&d, &c, CLIENT_RESERVED));
 	client_close(&c);
@@ -85,7 +80,6 @@ static void test_client(void **state)
 {
 	struct client c;
 
-	(void)state;
 	assert_null(client_open(&d, &c, CLIENT_RESERVED));
 	atomic_store(&failing, "client-");
 	assert_non_null(client_register(&c));
@@ -101,7 +95,6 @@ static void test_export(void **state)
 {
 	struct client c;
 
-	(void)state;
 	atomic_store(&failing, "ifq-");
 	assert_null(client_open(&d, &c, CLIENT_RESERVED));
 	assert_string_equal(client_register(&c), OURS("WrongState"));
@@ -114,7 +107,6 @@ static void test_proof(void **state)
 {
 	struct client c;
 
-	(void)state;
 	assert_null(client_open(&d, &c, CLIENT_BOUND));
 	atomic_store(&failing, "proof-");
 	assert_non_null(client_add_flow(&c));
@@ -145,7 +137,6 @@ static void test_rings(void **state)
 	struct client c = { .daemon = &d, .handle = -EBADF, .listener = -EBADF };
 	sd_json_variant *reply;
 
-	(void)state;
 	c.link = daemon_connect(&d);
 	assert_null(call(c.link, "Acquire", &reply, "{\"interface\":\"software\"}"));
 	snprintf(c.id, sizeof(c.id), "%s",

@@ -136,8 +136,6 @@ static int on_event(sd_varlink *link, sd_json_variant *parameters, const char *e
 	sd_json_variant *event = sd_json_variant_by_key(parameters, "event");
 	char *told = userdata;
 
-	(void)link;
-	(void)flags;
 	assert_null(error);
 	if (event)
 		snprintf(told, 512, "%s: %s", text_of(event, "event"), text_of(event, "reason"));

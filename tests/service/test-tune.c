@@ -157,7 +157,6 @@ static void test_policy(void **state)
 	struct client c;
 	char text[256];
 
-	(void)state;
 	snprintf(text, sizeof(text), config, (unsigned)getuid(), "false");
 	daemon_start(&d, text);
 	assert_null(client_open(&d, &c, CLIENT_RESERVED));
@@ -262,7 +261,6 @@ static void test_affinity_policy(void **state)
 	char text[256], own[64], other[64];
 	int cpu = 0;
 
-	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
 	while (!CPU_ISSET(cpu, &before))
 		cpu++;

@@ -109,7 +109,6 @@ static void test_waits_for_a_lease(void **state)
 	const struct step more = { .op = STEP_CHANNELS, .to.channels.combined = 10 };
 	struct client c;
 
-	(void)state;
 	daemon_start(&d, NULL);
 	admin = daemon_connect(&d);
 	assert_null(call(admin, "Restore", NULL, "{\"interface\":\"sim0\"}"));
@@ -137,7 +136,6 @@ static void test_waits_for_a_lease(void **state)
 /* What was read meanwhile is applied once that is settled. */
 static void test_another_configuration_meanwhile(void **state)
 {
-	(void)state;
 	daemon_start(&d, NULL);
 	admin = daemon_connect(&d);
 	assert_null(call(admin, "Restore", NULL, "{\"interface\":\"sim0\"}"));
@@ -160,7 +158,6 @@ static void test_another_configuration_meanwhile(void **state)
  * it has its name again. */
 static void test_renamed(void **state)
 {
-	(void)state;
 	for (int leased = 0; leased < 2; leased++) {
 		struct client c;
 
@@ -187,7 +184,6 @@ static void test_renamed(void **state)
 /* It has its name again in time: there is as much of that as before. */
 static void test_renamed_and_back(void **state)
 {
-	(void)state;
 	start_guarded();
 	try_for(HOUR);
 	rename_to("other0");
@@ -204,7 +200,6 @@ static void test_renamed_and_back(void **state)
 
 static void test_confirmed_by_another_name(void **state)
 {
-	(void)state;
 	start_guarded();
 	try_for(HOUR);
 	rename_to("other0");
@@ -222,7 +217,6 @@ static void *apply_for_a_second(void *unused)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(&d);
 
-	(void)unused;
 	(void)call(link, "Apply", NULL, "{\"force\":true,\"confirmWithinUSec\":1000000}");
 	return NULL;
 }
@@ -232,7 +226,6 @@ static void test_renamed_meanwhile(void **state)
 {
 	pthread_t thread;
 
-	(void)state;
 	start_guarded();
 	sim_set_delay(d.sim, 100);
 	assert_int_equal(pthread_create(&thread, NULL, apply_for_a_second, NULL), 0);
@@ -255,7 +248,6 @@ static void test_found_after_a_failure(void **state)
 {
 	const struct step six = { .op = STEP_CHANNELS, .to.channels.combined = 6 };
 
-	(void)state;
 	start_guarded();
 	sim_fail_operation(d.sim, "set channels", EBUSY, "not now");
 	assert_null(call(admin, "Apply", NULL, "{\"force\":true,\"confirmWithinUSec\":3600000000}"));
@@ -278,7 +270,6 @@ static void test_split_by_driver(void **state)
 {
 	const struct nic_state *truth;
 
-	(void)state;
 	daemon_prepare(&d, NULL);
 	truth = sim_of(d.sim)->nics[0].state;
 	sim_of(d.sim)->nics[0].state->split = SPLIT_ENABLED;

@@ -41,7 +41,6 @@ static void test_good(void **state)
 	_cleanup_close_ int fd = memfd(0, F_SEAL_SHRINK, SIZE, SIZE);
 	_cleanup_close_ int grown = memfd(0, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL, SIZE, SIZE);
 
-	(void)state;
 	assert_int_equal(area_check(fd, 0, SIZE, false, NULL), 0);
 	assert_int_equal(area_check(fd, PAGE, SIZE - PAGE, false, NULL), 0);
 	assert_int_equal(area_check(fd, SIZE - PAGE, PAGE, false, NULL), 0);
@@ -55,7 +54,6 @@ static void test_seals(void **state)
 	_cleanup_close_ int written = memfd(0, F_SEAL_SHRINK | F_SEAL_WRITE, SIZE, SIZE);
 	_cleanup_close_ int future = memfd(0, F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE, SIZE, SIZE);
 
-	(void)state;
 	refused(open, 0, SIZE, false, "F_SEAL_SHRINK");
 	refused(grow, 0, SIZE, false, "F_SEAL_SHRINK");
 	refused(written, 0, SIZE, false, "sealed against writing");
@@ -66,7 +64,6 @@ static void test_extent(void **state)
 {
 	_cleanup_close_ int fd = memfd(0, F_SEAL_SHRINK, SIZE, SIZE);
 
-	(void)state;
 	refused(fd, 0, 0, false, "0 bytes");
 	refused(fd, 0, SIZE + PAGE, false, "behind the end");
 	refused(fd, PAGE, SIZE, false, "behind the end");
@@ -85,7 +82,6 @@ static void test_holes(void **state)
 	_cleanup_close_ int half = memfd(0, F_SEAL_SHRINK, SIZE, SIZE / 2);
 	_cleanup_close_ int punched = memfd(0, F_SEAL_SHRINK, SIZE, SIZE);
 
-	(void)state;
 	refused(empty, 0, SIZE, false, "not populated: 0 of its");
 	refused(half, 0, SIZE, false, "not populated");
 	refused(half, 0, SIZE / 2, false, "not populated");
@@ -100,7 +96,6 @@ static void test_huge(void **state)
 	_cleanup_close_ int fd =
 		memfd(MFD_HUGETLB | 21U << MAP_HUGE_SHIFT, F_SEAL_SHRINK, 4 << 20, 0);
 
-	(void)state;
 	refused(fd, 0, SIZE, false, "2097152 bytes");
 	refused(fd, PAGE, 2 << 20, false, "2097152 bytes");
 	refused(fd, 0, 2 << 20, false, "not populated");
@@ -112,7 +107,6 @@ static void test_read_only(void **state)
 	_cleanup_close_ int ro = -EBADF;
 	_cleanup_free_ char *path = NULL;
 
-	(void)state;
 	assert_true(asprintf(&path, "/proc/self/fd/%d", fd) > 0);
 	ro = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(ro >= 0);
@@ -135,7 +129,6 @@ static void test_anything_else(void **state)
 		socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
 	};
 
-	(void)state;
 	unlink(name);
 	unlink(shm);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
@@ -158,7 +151,6 @@ static void test_memfd_is_no_dmabuf(void **state)
 	_cleanup_close_ int fd = memfd(0, F_SEAL_SHRINK, SIZE, SIZE);
 	_cleanup_close_ int named = memfd_create("dmabuf:", MFD_CLOEXEC);
 
-	(void)state;
 	refused(fd, 0, SIZE, true, "no dma-buf");
 	refused(named, 0, SIZE, true, "no dma-buf");
 }

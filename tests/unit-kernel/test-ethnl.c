@@ -36,7 +36,6 @@ static void test_channels(void **state)
 	struct nic_channels c = { .other = 99 };
 	struct message m;
 
-	(void)state;
 	channels_reply(&m);
 	assert_int_equal(ethnl_read_channels(message_header(&m), &c), 0);
 	assert_int_equal(c.rx_max, 64);
@@ -65,7 +64,6 @@ static void test_rings(void **state)
 	struct ethnl_rings r;
 	struct message m;
 
-	(void)state;
 	rings_reply(&m, 2);
 	assert_int_equal(ethnl_read_rings(message_header(&m), &r), 0);
 	assert_int_equal(r.rx, 1024);
@@ -138,7 +136,6 @@ static void test_features(void **state)
 	struct ethnl_features f;
 	struct message m;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		features_reply(&m, cases[i].hw, cases[i].active, cases[i].fixed);
 		assert_int_equal(ethnl_read_features(message_header(&m), &f), 0);
@@ -163,7 +160,6 @@ static void test_rss(void **state)
 	struct ethnl_rss rss = { .ifindex = 3 };
 	struct message m;
 
-	(void)state;
 	rss_reply(&m, 0, (uint32_t[]) { 0, 1, 2, 0 }, 4);
 	assert_int_equal(ethnl_read_rss(message_header(&m), &rss), 0);
 	rss_reply(&m, 7, (uint32_t[]) { 5, 6 }, 2);
@@ -204,7 +200,6 @@ static void test_hostile(void **state)
 {
 	struct message m;
 
-	(void)state;
 	channels_reply(&m);
 	hostile_sweep(&m, read_everything);
 	rings_reply(&m, 2);
@@ -220,7 +215,6 @@ static void test_too_short(void **state)
 	struct nic_channels channels;
 	struct nlmsghdr m = { .nlmsg_len = sizeof(m) };
 
-	(void)state;
 	assert_int_equal(ethnl_read_channels(&m, &channels), -EBADMSG);
 }
 
@@ -254,7 +248,6 @@ static void test_requests(void **state)
 	const struct nic_channels to = { .combined = 8, .rx = 1, .tx = 3, .other = 1 };
 	struct message m;
 
-	(void)state;
 	expected_request(&m, 17);
 	compare(ethnl_request(&family, 17, 3), &m);
 
@@ -293,7 +286,6 @@ static void test_feature_request(void **state)
 	size_t wanted, bits, bit;
 	struct message m;
 
-	(void)state;
 	for (unsigned on = 0; on < 2; on++) {
 		expected_request(&m, 12);
 		wanted = message_nest(&m, 3);
@@ -315,7 +307,6 @@ static void test_large_table(void **state)
 	static uint32_t table[8192];
 	struct nl_msg *m = ethnl_set_rss(&family, 3, table, ARRAY_SIZE(table));
 
-	(void)state;
 	assert_non_null(m);
 	assert_true(nlmsg_hdr(m)->nlmsg_len > sizeof(table));
 	nlmsg_free(m);

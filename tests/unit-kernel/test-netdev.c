@@ -50,7 +50,6 @@ static void test_queue(void **state)
 	struct netdev_queues all = { q, QUEUES };
 	struct message m;
 
-	(void)state;
 	queue_reply(&m, 2, 0);
 	assert_int_equal(netdev_read_queue(message_header(&m), &all), 0);
 	assert_int_equal(q[2].napi_id, 8202);
@@ -86,7 +85,6 @@ static void test_queue_ignored(void **state)
 	struct netdev_queues all = { q, QUEUES };
 	struct message m;
 
-	(void)state;
 	queue_reply(&m, 2, 1);
 	assert_int_equal(netdev_read_queue(message_header(&m), &all), 0);
 	queue_reply(&m, QUEUES, 0);
@@ -104,7 +102,6 @@ static void test_napi(void **state)
 	struct netdev_queues all = { q, QUEUES };
 	struct message m;
 
-	(void)state;
 	message_genl(&m, FAMILY, 11);
 	message_u32(&m, 2, 8201);
 	message_u32(&m, 3, 55);
@@ -125,7 +122,6 @@ static void test_napi_settings(void **state)
 	struct netdev_queues all = { q, QUEUES };
 	struct message m;
 
-	(void)state;
 	message_genl(&m, FAMILY, 11);
 	message_u32(&m, 2, 8201);
 	message_u32(&m, 5, 2);
@@ -151,7 +147,6 @@ static void test_napi_request(void **state)
 		netdev_set_napi(&family, 8201, &settings, NAPI_GRO_FLUSH_TIMEOUT);
 	struct nlattr *tb[8];
 
-	(void)state;
 	assert_non_null(all);
 	assert_non_null(one);
 	assert_int_equal(netlink_parse_genl(nlmsg_hdr(all), NULL, tb, 7), 0);
@@ -182,7 +177,6 @@ static void test_pools(void **state)
 	struct netdev_queues all = { q, QUEUES };
 	struct message m;
 
-	(void)state;
 	for (int round = 0; round < 2; round++) {
 		pool_reply(&m, 8201, 10);
 		assert_int_equal(netdev_read_pool(message_header(&m), &all), 0);
@@ -221,7 +215,6 @@ static void test_counters(void **state)
 	struct netdev_queues all = { q, QUEUES };
 	struct message m;
 
-	(void)state;
 	counters_reply(&m, 1, false);
 	assert_int_equal(netdev_read_counters(message_header(&m), &all), 0);
 	assert_true(q[1].has_counters);
@@ -255,7 +248,6 @@ static void test_hostile(void **state)
 {
 	struct message m;
 
-	(void)state;
 	bound_reply(&m, 7);
 	hostile_sweep(&m, read_everything);
 	counters_reply(&m, 7, true);
@@ -280,7 +272,6 @@ static void test_requests(void **state)
 	struct message m;
 	size_t lease, queue;
 
-	(void)state;
 	message_genl(&m, FAMILY, 10);
 	message_u32(&m, 2, 3);
 	compare(netdev_dump_queues(&family, 3), &m);
@@ -314,7 +305,6 @@ static void test_created(void **state)
 	struct message m;
 	uint32_t id = 99;
 
-	(void)state;
 	message_genl(&m, FAMILY, 16);
 	message_u32(&m, 1, 2);
 	assert_int_equal(netdev_read_created(message_header(&m), &id), 0);

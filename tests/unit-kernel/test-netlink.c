@@ -17,7 +17,6 @@ static void test_family(void **state)
 	_cleanup_(netlink_done) struct netlink nl = {};
 	struct netlink_family family;
 
-	(void)state;
 	assert_int_equal(netlink_open(&nl, NETLINK_GENERIC), 0);
 	assert_int_equal(netlink_family_resolve(&nl, "nlctrl", "notify", &family), 0);
 	assert_int_equal(family.id, GENL_ID_CTRL);
@@ -50,7 +49,6 @@ static void test_refusal(void **state)
 	_cleanup_fault_ struct fault fault = {};
 	int r;
 
-	(void)state;
 	assert_int_equal(netlink_open(&nl, NETLINK_ROUTE), 0);
 	r = netlink_dump(&nl, bad_dump(), NULL, NULL, NULL);
 	assert_int_equal(r, -EINVAL);
@@ -78,7 +76,6 @@ static void test_links(void **state)
 	unsigned index = 0;
 	size_t n;
 
-	(void)state;
 	assert_int_equal(netlink_open(&nl, NETLINK_ROUTE), 0);
 	assert_int_equal(link_list(&nl, &links, &n), 0);
 	for (size_t i = 0; i < n; i++)
@@ -99,7 +96,6 @@ struct stubborn {
 
 static int refuse_message(const struct nlmsghdr *m, void *userdata)
 {
-	(void)m;
 	((struct stubborn *)userdata)->messages++;
 	return -EXFULL;
 }
@@ -112,7 +108,6 @@ static void test_reader_fails(void **state)
 	struct nic_link *links;
 	size_t n;
 
-	(void)state;
 	assert_int_equal(netlink_open(&nl, NETLINK_ROUTE), 0);
 	for (unsigned i = 0; i < 3; i++) {
 		struct ifinfomsg info = {};
@@ -136,7 +131,6 @@ static void test_impostor(void **state)
 	struct message m;
 	size_t n;
 
-	(void)state;
 	assert_int_equal(netlink_open(&nl, NETLINK_USERSOCK), 0);
 	assert_int_equal(netlink_open(&other, NETLINK_USERSOCK), 0);
 	assert_int_equal(getsockname(netlink_fd(&nl), (struct sockaddr *)&to, &length), 0);
@@ -152,7 +146,6 @@ static void test_attributes(void **state)
 	struct nlattr *tb[9];
 	char name[4];
 
-	(void)state;
 	message_genl(&m, 0x20, 1);
 	message_u8(&m, 1, 200);
 	message_attr(&m, 2, (uint16_t[]) { 60000 }, 2);

@@ -57,7 +57,6 @@ static void test_link_xdp(void **state)
 		      several = XDP_ATTACHED_MULTI;
 	struct message m;
 
-	(void)state;
 	assert_false(read_xdp(&m, &none, 1));
 	assert_true(read_xdp(&m, &driver, 1));
 	assert_true(read_xdp(&m, &several, 1));
@@ -69,7 +68,6 @@ static void test_link(void **state)
 	struct nic_link link;
 	struct message m;
 
-	(void)state;
 	link_message(&m, RTM_NEWLINK, 5, IFF_UP);
 	assert_int_equal(link_read(message_header(&m), &link), 0);
 	assert_int_equal(link.ifindex, 5);
@@ -132,7 +130,6 @@ static struct nic_link read_stacked(const char *kind, const char *master, unsign
 
 static void test_link_stacked(void **state)
 {
-	(void)state;
 	assert_true(read_stacked("", "bond", 1, 0, false).standby);
 	assert_false(read_stacked("", "bond", 0, 0, false).standby);
 	assert_false(read_stacked("", "bridge", 1, 0, false).standby);
@@ -149,7 +146,6 @@ static void test_link_name(void **state)
 	struct nic_link link;
 	struct message m;
 
-	(void)state;
 	message_begin(&m, RTM_NEWLINK, &info, sizeof(info));
 	assert_int_equal(link_read(message_header(&m), &link), -EBADMSG);
 	message_attr(&m, IFLA_IFNAME, "0123456789abcdef0123456789abcdef", 32);
@@ -169,7 +165,6 @@ static void test_addresses_of_all(void **state)
 	struct link_addresses all = { .ifindex = 0 };
 	struct message m;
 
-	(void)state;
 	for (unsigned i = 3; i < 5; i++) {
 		address_message(&m, AF_INET, i, 0);
 		message_attr(&m, IFA_LOCAL, "\x0a\x09\x00\x01", 4);
@@ -196,7 +191,6 @@ static void test_address(void **state)
 	uint8_t v6[16] = { 0xfd, 9, [15] = 1 };
 	struct message m;
 
-	(void)state;
 	/* Point-to-point: ours is the local one. */
 	address_message(&m, AF_INET, 3, IFA_F_PERMANENT);
 	message_attr(&m, IFA_ADDRESS, "\x0a\x09\x00\x02", 4);
@@ -234,7 +228,6 @@ static void test_address_ignored(void **state)
 	};
 	struct message m;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		address_message(&m, cases[i].family, cases[i].ifindex, cases[i].flags);
 		message_attr(&m, IFA_ADDRESS, (uint8_t[16]) { 0xfd }, 16);
@@ -250,7 +243,6 @@ static void test_link_table(void **state)
 	struct message m;
 	size_t n;
 
-	(void)state;
 	for (int i = 5; i < 8; i++) {
 		link_message(&m, RTM_NEWLINK, i, 0);
 		assert_int_equal(link_table_update(&table, message_header(&m)), 0);
@@ -293,7 +285,6 @@ static void test_diag(void **state)
 	struct nic_event e;
 	struct message m;
 
-	(void)state;
 	diag_message(&m);
 	assert_int_equal(sockdiag_read(message_header(&m), &s), 0);
 	assert_int_equal(s.family, AF_INET6);
@@ -318,7 +309,6 @@ static void test_diag_extensions(void **state)
 	struct sockdiag_socket s;
 	struct message m;
 
-	(void)state;
 	diag_message(&m);
 	assert_int_equal(sockdiag_read(message_header(&m), &s), 0);
 	assert_int_equal(s.extension, SOCKET_PLAIN);
@@ -342,7 +332,6 @@ static void test_route_events(void **state)
 	struct nic_event e;
 	struct message m;
 
-	(void)state;
 	link_message(&m, RTM_NEWLINK, 5, 0);
 	assert_true(monitor_read_route(message_header(&m), &e));
 	assert_int_equal(e.type, NIC_EVENT_LINK);
@@ -384,7 +373,6 @@ static void test_genl_events(void **state)
 	struct nic_event e;
 	struct message m;
 
-	(void)state;
 	drift_message(&m);
 	assert_true(monitor_read_genl(message_header(&m), ETHTOOL, NETDEV, &e));
 	assert_int_equal(e.type, NIC_EVENT_SETTINGS);
@@ -424,7 +412,6 @@ static void test_hostile(void **state)
 {
 	struct message m;
 
-	(void)state;
 	link_message(&m, RTM_NEWLINK, 5, 0);
 	hostile_sweep(&m, read_everything);
 	address_message(&m, AF_INET, 3, 0);

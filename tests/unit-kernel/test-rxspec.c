@@ -22,7 +22,6 @@ static void test_round_trip(void **state)
 {
 	uint64_t seed = 7;
 
-	(void)state;
 	for (unsigned i = 0; i < 20000; i++) {
 		struct flow flow = { .protocol = test_random(&seed) & 1 ? FLOW_TCP4 : FLOW_TCP6 };
 		struct ethtool_rxnfc nfc = {};
@@ -59,7 +58,6 @@ static void test_bytes(void **state)
 	struct ethtool_rx_flow_spec fs;
 	struct ethtool_rxnfc nfc;
 
-	(void)state;
 	rxnfc_from_flow(&flow, &target, &nfc);
 	fs = nfc.fs;
 	assert_int_equal(fs.flow_type, TCP_V4_FLOW);
@@ -98,7 +96,6 @@ static void test_actions(void **state)
 	const struct flow flow = sample(FLOW_TCP4);
 	struct nic_rule rule;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct ethtool_rxnfc nfc = {};
 
@@ -189,7 +186,6 @@ static void test_not_understood(void **state)
 	const struct flow flow = sample(FLOW_TCP4), none = {};
 	struct nic_rule rule;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
 		struct ethtool_rxnfc nfc = {};
 
@@ -210,7 +206,6 @@ static void test_values_under_the_mask(void **state)
 	struct ethtool_rxnfc nfc = {};
 	struct nic_rule rule;
 
-	(void)state;
 	rxnfc_from_flow(&flow, &(struct rule_target) { RULE_TO_QUEUE, 7 }, &nfc);
 	nfc.fs.h_u.tcp_ip4_spec.ip4src = 0x12345678;
 	nfc.fs.h_u.tcp_ip4_spec.psrc = 0x1234;
@@ -224,7 +219,6 @@ static void test_any_bytes(void **state)
 {
 	uint64_t seed = 9;
 
-	(void)state;
 	for (unsigned i = 0; i < 20000; i++) {
 		union {
 			struct ethtool_rxnfc nfc;
@@ -251,7 +245,6 @@ static void test_other_fields(void **state)
 		{ .location = 4, .understood = true, .flow = flow },
 	};
 
-	(void)state;
 	rules[2].flow.destination.prefix = 24;
 	rules[3].flow.source_port ^= 1;
 	/* Another flow type, and one that nobody can read, say nothing. */

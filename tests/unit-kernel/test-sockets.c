@@ -47,14 +47,12 @@ static int setup(void **state)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	(void)state;
 	assert_int_equal(kernel_sockets_open(&sockets), 0);
 	return sockfacts_netns(fd, &netns);
 }
 
 static int teardown(void **state)
 {
-	(void)state;
 	return sockets->ops->close(sockets) ? -1 : 0;
 }
 
@@ -128,7 +126,6 @@ static void test_receiver(void **state)
 	struct socket_facts facts;
 	uint16_t port;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		_cleanup_close_ int fd = listener(families[i], any, &port);
 		const struct flow f4 = flow_to(FLOW_TCP4, v4_loopback, port),
@@ -150,7 +147,6 @@ static void test_receiver_of_another_user(void **state)
 	uint16_t port, second;
 	struct flow flow;
 
-	(void)state;
 	fd = listener(AF_INET, any, &port);
 	other = listener(AF_INET, any, &second);
 	flow = flow_to(FLOW_TCP4, v4_loopback, second);
@@ -172,7 +168,6 @@ static void test_receiver_moves(void **state)
 	struct socket_facts before, after;
 	struct flow flow;
 
-	(void)state;
 	assert_int_equal(listen(fd, 1), 0);
 	read_facts(fd, &before);
 	flow = flow_to(FLOW_TCP4, v4_loopback, before.local_port);
@@ -210,7 +205,6 @@ static void test_at_flows(void **state)
 	struct flow flow;
 	int c[2], s[2];
 
-	(void)state;
 	merely = bound(AF_INET, v4_loopback, &port, true);
 	l = bound(AF_INET, v4_loopback, &port, true);
 	flow = flow_to(FLOW_TCP4, v4_loopback, port);
@@ -251,7 +245,6 @@ static void test_connection(void **state)
 	struct flow flow;
 	bool any = true;
 
-	(void)state;
 	l = bound(AF_INET, v4_loopback, &port, true);
 	flow = flow_to(FLOW_TCP4, v4_loopback, port);
 	assert_int_equal(listen(l, 2), 0);
@@ -286,7 +279,6 @@ static void test_other_ports_and_addresses(void **state)
 	uint16_t port = 0, other;
 	struct flow flows[2];
 
-	(void)state;
 	there = bound(AF_INET, elsewhere, &port, true);
 	next = listener(AF_INET, v4_loopback, &other);
 	flows[0] = flow_to(FLOW_TCP4, v4_loopback, port);
@@ -330,7 +322,6 @@ static void test_keys(void **state)
 	_cleanup_close_ int fd = -EBADF;
 	uint16_t port;
 
-	(void)state;
 	fd = listener(AF_INET, any, &port);
 	assert_int_equal(extension_at(port), SOCKET_PLAIN);
 	assert_int_equal(set_keys(fd, 1), 0);
@@ -346,7 +337,6 @@ static void test_nobody_hides_others(void **state)
 	uint16_t ports[9];
 	int fds[9];
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		fds[i] = listener(AF_INET, any, &ports[i]);
 		flows[i] = flow_to(FLOW_TCP4, v4_loopback, ports[i]);
@@ -371,7 +361,6 @@ static void test_mptcp(void **state)
 	struct port_socket found;
 	struct flow flow;
 
-	(void)state;
 	if (fd < 0 && errno == EPROTONOSUPPORT)
 		return; /* a kernel without: no listener of its kind either */
 	assert_true(fd >= 0);
@@ -400,7 +389,6 @@ static void test_cost_is_of_the_proofs_alone(void **state)
 	struct socket_receiver receiver;
 	uint16_t ports[PROOFS], port;
 
-	(void)state;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	for (size_t i = 0; i < FOREIGN; i++)
 		foreign[i] = listener(i % 2 ? AF_INET6 : AF_INET, i % 2 ? v6_loopback : v4_loopback,
@@ -425,7 +413,6 @@ static void test_cost_is_of_the_proofs_alone(void **state)
 
 static int count(const struct sockdiag_socket *s, void *userdata)
 {
-	(void)s;
 	++*(unsigned *)userdata;
 	return 0;
 }
@@ -438,7 +425,6 @@ static void test_ports_are_filtered_by_the_kernel(void **state)
 	_cleanup_close_ int a = -EBADF, b = -EBADF;
 	unsigned n;
 
-	(void)state;
 	a = listener(AF_INET, v4_loopback, &ports[0]);
 	b = listener(AF_INET, v4_loopback, &ports[SOCKDIAG_PORTS_MAX + 1]);
 	for (size_t i = 1; i <= SOCKDIAG_PORTS_MAX; i++)
@@ -461,7 +447,6 @@ static void test_filter(void **state)
 	static const uint64_t cookies[SOCKDIAG_FILTER_MAX + 1] = { 1, 1ULL << 32, UINT64_MAX };
 	_cleanup_(netlink_done) struct netlink diag = {};
 
-	(void)state;
 	assert_int_equal(netlink_open(&diag, NETLINK_SOCK_DIAG), 0);
 	assert_int_equal(sockdiag_filter(netlink_fd(&diag), NULL, 0), 0);
 	assert_int_equal(sockdiag_filter(netlink_fd(&diag), cookies, 3), 0);
@@ -483,7 +468,6 @@ static void test_filter_comes_back(void **state)
 {
 	struct monitor m = {};
 
-	(void)state;
 	assert_int_equal(netlink_open(&m.diag, NETLINK_SOCK_DIAG), 0);
 	for (uint64_t cookie = 1; cookie <= SOCKDIAG_FILTER_MAX; cookie++)
 		assert_int_equal(monitor_await_socket(&m, cookie), 0);

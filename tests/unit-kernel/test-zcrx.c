@@ -28,7 +28,6 @@ static void test_region(void **state)
 	};
 	struct zcrx_region region;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		zcrx_region_layout(cases[i].asked, &region);
 		assert_int_equal(region.entries, cases[i].entries);
@@ -82,7 +81,6 @@ static void test_refusals(void **state)
 		{ EIO, &direct, ZCRX_KERNEL_REJECTED, "kernel log" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_fault_ struct fault fault = {};
 
@@ -112,7 +110,6 @@ static void test_no_ring(void **state)
 	int fds[] = { open("/dev/null", O_RDWR | O_CLOEXEC), epoll_create1(EPOLL_CLOEXEC), pidfd };
 	struct ifq_request request = { .pidfd = pidfd, .refill_entries = 64, .area_fd = -1 };
 
-	(void)state;
 	assert_true(pidfd >= 0);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		request.ring = fds[i];
@@ -137,7 +134,6 @@ static void test_watched_rings(void **state)
 	int rings = epoll_create1(EPOLL_CLOEXEC), ring = eventfd(0, EFD_CLOEXEC), fork;
 	bool found[ARRAY_SIZE(keys)];
 
-	(void)state;
 	assert_true(rings >= 0 && ring >= 0);
 	assert_int_equal(rings_find(rings, keys, ARRAY_SIZE(keys), found), 0);
 	assert_false(found[0] || found[1] || found[2]);
@@ -203,7 +199,6 @@ static void test_kill(void **state)
 {
 	const uid_t us = getuid(), alice = us + 1000;
 
-	(void)state;
 	check_kill(start_client(us, us, us), us, 0);
 	check_kill(start_client(us, us, us), alice, -EPERM);
 	if (us != 0)

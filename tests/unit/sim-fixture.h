@@ -18,7 +18,6 @@ static inline int setup(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 
-	(void)state;
 	backend = sim_new();
 	assert_non_null(backend);
 	assert_int_equal(sim_nic_state_new(IFINDEX, "eth0", "test", 8, 16, &s), 0);
@@ -34,7 +33,6 @@ static inline int setup(void **state)
 
 static inline int teardown(void **state)
 {
-	(void)state;
 	nic = nic->ops->close(nic);
 	backend = backend->ops->free(backend);
 	return 0;

@@ -35,7 +35,6 @@ static void test_list(void **state)
 	struct account *list;
 	size_t n;
 
-	(void)state;
 	assert_int_equal(config_list_accounts(c, &list, &n), 0);
 	assert_int_equal(n, ARRAY_SIZE(expected));
 	for (size_t i = 0; i < n; i++) {
@@ -61,7 +60,6 @@ static void test_learn(void **state)
 		{ true, true, false, false },  /* it could not be told at first */
 	};
 
-	(void)state;
 	for (size_t before = 0; before < 5; before++)
 		for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
 			_cleanup_(config_freep) struct config *c = parse("policy: [{user: svc}]");
@@ -103,7 +101,6 @@ static void test_fixed(void **state)
 	_cleanup_(config_freep) struct config *c = parse("policy: [{user: root}, {user: '1000', group: '7'}, "
 							 "{user: '4294967295'}, {user: '4294967294'}]");
 
-	(void)state;
 	learn(c, ACCOUNT_USER, "root", 0, 5);
 	learn(c, ACCOUNT_USER, "1000", -ENOENT, 0);
 	assert_true(c->policy[0].user_number.known && c->policy[0].user_number.id == 0);
@@ -119,7 +116,6 @@ static void test_taken_over(void **state)
 	_cleanup_(config_freep) struct config *c =
 		parse("policy: [{group: svc}, {group: zcrx, user: svc}, {user: other}, {user: '5'}]");
 
-	(void)state;
 	learn(old, ACCOUNT_USER, "svc", 0, 7);
 	learn(old, ACCOUNT_GROUP, "zcrx", -ENOENT, 0);
 	config_take_accounts(c, old);
@@ -155,7 +151,6 @@ static void test_depends(void **state)
 	};
 	struct peer peer = { .uid = 1000, .gid = 7, .where = WHERE_HOST };
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_(config_freep) struct config *c = parse(cases[i].policy);
 
@@ -172,7 +167,6 @@ static void test_message(void **state)
 	struct peer peer = { .uid = 1000, .gid = 7, .where = WHERE_HOST };
 	_cleanup_fault_ struct fault f = {}, g = {}, h = {};
 
-	(void)state;
 	assert_int_equal(policy_check_administer(c, &peer, "apply", &f), ZCRX_PERMISSION_DENIED);
 	assert_string_equal(f.message, "No rule of the policy lets uid 1000 apply; ask an administrator to "
 				       "change the policy in the configuration. The rule at line 2 (user svc) "

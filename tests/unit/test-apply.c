@@ -197,7 +197,6 @@ static void test_effect_of_failed_step(void **state)
 
 static void test_names(void **state)
 {
-	(void)state;
 	assert_string_equal(step_outcome_to_string(STEP_SKIPPED), "skipped");
 	assert_string_equal(step_outcome_to_string(STEP_DONE), "done");
 	assert_string_equal(step_outcome_to_string(STEP_FAILED), "failed");

@@ -255,7 +255,6 @@ static void check_scenario(const struct scenario *s)
 
 static void test_every_cell(void **state)
 {
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++)
 		check_scenario(&scenarios[i]);
 }
@@ -278,7 +277,6 @@ static void test_stacked(void **state)
 		{ "", 1, NULL, "a device of zc0", "zcrxctl check zc0" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_(report_done) struct report report = {};
 		struct interface_facts f = { .nic = { .name = "eth0", .under = { (char *)"zc0", (char *)"zc1" },
@@ -304,7 +302,6 @@ static void test_order_and_owner(void **state)
 	struct world w;
 	size_t own = 0;
 
-	(void)state;
 	world_init(&w);
 	check_machine(&w.machine, &report);
 	own = report.n;

@@ -226,13 +226,11 @@ static const struct mistake mistakes[] = {
 
 static void test_mistakes(void **state)
 {
-	(void)state;
 	check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 static void test_nul(void **state)
 {
-	(void)state;
 	check_mistake("on-stop: keep\n\0x: y\n", 20,
 		      "2:1: syntax: found a NUL byte, expected text");
 	check_mistake("\0", 1, "1:1: syntax: found a NUL byte, expected text");
@@ -248,7 +246,6 @@ static void test_length(void **state)
 {
 	static const char text[] = IFACE "  channels: 4\n" RULE "  flows: any\n";
 
-	(void)state;
 	for (size_t n = 0; n < sizeof(text); n++) {
 		_cleanup_free_ char *copy = malloc(n + 1);
 		struct config *c = NULL;
@@ -300,7 +297,6 @@ static void test_size(void **state)
 		  "1:33: syntax: found too many levels, expected lists and mappings less deep" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		size_t n;
 		_cleanup_free_ char *text =

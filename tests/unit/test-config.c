@@ -39,7 +39,6 @@ static void check_defaults(const char *text)
 
 static void test_empty(void **state)
 {
-	(void)state;
 	check_defaults("");
 	check_defaults("\n\n");
 	check_defaults("# nothing but a comment\n");
@@ -88,7 +87,6 @@ static void test_example(void **state)
 							 "    flows: prove\n");
 	const struct config_interface *i = c->interfaces;
 
-	(void)state;
 	assert_int_equal(c->on_stop, ON_STOP_RESTORE);
 	assert_int_equal(c->on_drift, ON_DRIFT_REPORT);
 	assert_int_equal(c->grants, GRANTS_DIRECT);
@@ -150,7 +148,6 @@ static void test_flow_lists(void **state)
 		      "  - {addresses: [10.0.0.2]}\n");
 	const struct policy_flow *f;
 
-	(void)state;
 	assert_string_equal(c->policy[0].user, "1000");
 	assert_int_equal(c->policy[0].flows, POLICY_FLOWS_LIST);
 	assert_int_equal(c->policy[0].n_flow_list, 4);
@@ -180,7 +177,6 @@ static void test_policies(void **state)
 							    "- {user: b, group: h}\n"
 							    "- {max-queues: 1}\n");
 
-	(void)state;
 	assert_int_equal(nobody->n_policy, 0);
 	assert_int_equal(everybody->n_policy, 1);
 	assert_null(everybody->policy[0].user);
@@ -195,7 +191,6 @@ static void test_least(void **state)
 	_cleanup_(config_freep) struct config *c =
 		parse("interfaces: [{name: eth0, channels: 2, zero-copy-queues: 1}]");
 
-	(void)state;
 	assert_int_equal(c->interfaces[0].channels, 2);
 	assert_int_equal(c->interfaces[0].zero_copy_queues, 1);
 }
@@ -207,7 +202,6 @@ static void test_styles(void **state)
 		"\xef\xbb\xbf{\"interfaces\": [{\"zero-copy-queues\": 3, \"channels\": \"max\",\r\n"
 		"\t\"name\": \"eth0\"}], 'on-stop': 'restore'}\r\n");
 
-	(void)state;
 	assert_int_equal(c->interfaces[0].channels_mode, CHANNELS_MAX);
 	assert_string_equal(c->interfaces[0].name, "eth0");
 	assert_int_equal(c->on_stop, ON_STOP_RESTORE);
@@ -231,7 +225,6 @@ static void test_pasted(void **state)
 		"    flows: [{ports: '9000'}]\r\n"
 		"    administer: 'false'\r\n");
 
-	(void)state;
 	assert_string_equal(c->interfaces[0].mac, "02:00:5e:10:00:0a");
 	assert_int_equal(c->interfaces[0].channels, 8);
 	assert_int_equal(c->interfaces[0].zero_copy_queues, 4);
@@ -283,7 +276,6 @@ static void test_default_file(void **state)
 	_cleanup_free_ char *text = NULL;
 	size_t n;
 
-	(void)state;
 	read_file(DEFAULT_FILE, &text, &n);
 	c = parse_file(text, n);
 	assert_int_equal(c->n_interfaces, 0);

@@ -20,7 +20,6 @@ static void test_lists(void **state)
 	};
 	struct cpus cpus;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
 		assert_int_equal(cpus_parse(good[i].text, &cpus), 0);
 		assert_int_equal(cpus.words[0], good[i].first_word);
@@ -33,7 +32,6 @@ static void test_subsets(void **state)
 {
 	struct cpus all, some;
 
-	(void)state;
 	assert_int_equal(cpus_parse("0-3,8191", &all), 0);
 	assert_int_equal(cpus_parse("2,8191", &some), 0);
 	assert_true(cpus_contain(&all, &some));

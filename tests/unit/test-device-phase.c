@@ -69,7 +69,6 @@ static unsigned expected_effects(enum device_phase from, enum device_event event
 
 static void test_every_cell(void **state)
 {
-	(void)state;
 	for (enum device_phase p = 0; p < _DEVICE_PHASE_MAX; p++) {
 		assert_int_equal(strlen(opinion[p]), _DEVICE_EVENT_MAX);
 		for (enum device_event e = 0; e < _DEVICE_EVENT_MAX; e++) {
@@ -97,7 +96,6 @@ static void test_random_events_keep_the_invariants(void **state)
 	bool open = false, restoring = false;
 	unsigned visited[_DEVICE_PHASE_MAX] = {};
 
-	(void)state;
 	for (unsigned i = 0; i < STEPS; i++) {
 		enum device_event e = (enum device_event)test_between(&seed, 0, _DEVICE_EVENT_MAX - 1);
 		struct device_transition t = device_step(p, e);
@@ -131,7 +129,6 @@ static void test_random_events_keep_the_invariants(void **state)
 
 static void test_states_of_the_interface(void **state)
 {
-	(void)state;
 	for (enum device_phase p = 0; p < _DEVICE_PHASE_MAX; p++) {
 		const char *expected = device_phase_is_degraded(p) ? "degraded" :
 				       p == DEVICE_CONFIGURED	   ? "configured" :

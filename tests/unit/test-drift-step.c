@@ -35,7 +35,6 @@ static void test_repaired_at_once_and_told_once(void **state)
 {
 	struct drift_watch w = {};
 
-	(void)state;
 	PLAY(&w, true, { 0, 0, 0 }, { 1, 7, TELL | DRIFT_REPAIR }, { 1, 0, OVER }, { 2, 0, 0 });
 }
 
@@ -44,7 +43,6 @@ static void test_what_stays_is_tried_again_after_twice_as_long(void **state)
 {
 	struct drift_watch w = {};
 
-	(void)state;
 	PLAY(&w, true, { 0, 7, TELL | DRIFT_REPAIR }, { 0, 7, 0 }, { 1, 7, DRIFT_REPAIR }, { 2, 7, 0 },
 	     { 3, 7, DRIFT_REPAIR }, { 6, 7, 0 }, { 7, 7, DRIFT_REPAIR }, { 8, 9, TELL | DRIFT_REPAIR },
 	     { 8, 0, OVER });
@@ -54,7 +52,6 @@ static void test_report_repairs_only_what_is_asked_for(void **state)
 {
 	struct drift_watch w = {};
 
-	(void)state;
 	PLAY(&w, false, { 0, 7, TELL }, { 1, 7, 0 }, { 9, 7, 0 });
 	w.asked = true;
 	PLAY(&w, false, { 9, 7, DRIFT_REPAIR }, { 10, 7, 0 }, { 11, 0, OVER });
@@ -65,7 +62,6 @@ static void test_somebody_who_changes_it_again_and_again(void **state)
 {
 	struct drift_watch w = {};
 
-	(void)state;
 	for (unsigned i = 0; i < 4; i++)
 		PLAY(&w, true, { 0, 7, TELL | DRIFT_REPAIR }, { 0, 0, OVER });
 	PLAY(&w, true, { 0, 7, TELL | DRIFT_REPAIR }, { 0, 0, OVER | DRIFT_TELL_RATELIMIT },
@@ -79,7 +75,6 @@ static void test_rate_limit(void **state)
 {
 	struct drift_watch w = {};
 
-	(void)state;
 	PLAY(&w, true, { 0, 7, TELL | DRIFT_REPAIR }, { 0, 0, OVER }, { 1, 7, TELL | DRIFT_REPAIR }, { 1, 0, OVER },
 	     { 2, 7, TELL | DRIFT_REPAIR }, { 2, 0, OVER }, { 3, 7, TELL | DRIFT_REPAIR }, { 3, 0, OVER },
 	     { 4, 7, TELL | DRIFT_REPAIR }, { 4, 0, OVER | DRIFT_TELL_RATELIMIT });
@@ -95,7 +90,6 @@ static void test_taken_flows_slow_nothing_down(void **state)
 {
 	struct drift_watch w = {};
 
-	(void)state;
 	for (unsigned i = 0; i < 20; i++) {
 		const struct drift_finding taken = { .digest = 7, .taken_only = true }, none = {};
 
@@ -110,7 +104,6 @@ static void test_leak_that_is_closed(void **state)
 	const struct drift_finding leak = { .digest = 7, .closed = true };
 	struct drift_watch w = {};
 
-	(void)state;
 	assert_int_equal(drift_step(&w, &leak, 1000 * SECOND, false), TELL | OVER);
 	assert_int_equal(drift_step(&w, &leak, 1001 * SECOND, true), TELL | OVER);
 	assert_int_equal(w.found, 0);
@@ -122,7 +115,6 @@ static void test_leak_that_stays_open_is_closed_at_its_end(void **state)
 				    closed = { .digest = 7, .opened = true, .closed = true };
 	struct drift_watch w = {};
 
-	(void)state;
 	for (unsigned i = 1; i < 5; i++) {
 		assert_int_equal(drift_steering_step(&w, &open),
 				 DRIFT_SCAN_SETTINGS | DRIFT_TELL_LEFT_OPEN | (i >= 3 ? DRIFT_RECLAIM : 0));
@@ -139,7 +131,6 @@ static void test_polling_looks_at_settings_once(void **state)
 {
 	struct drift_watch w = {};
 
-	(void)state;
 	assert_int_equal(drift_steering_step(&w, &(struct drift_steering){}), 0);
 	assert_int_equal(drift_steering_step(&w, &(struct drift_steering){ .digest = 7 }), DRIFT_SCAN_SETTINGS);
 	assert_int_equal(drift_steering_step(&w, &(struct drift_steering){ .digest = 7 }), 0);
@@ -153,7 +144,6 @@ static void test_next_scan(void **state)
 {
 	struct drift_watch w = {};
 
-	(void)state;
 	assert_int_equal(drift_wait(&w, 0, false), UINT64_MAX);
 	assert_int_equal(drift_wait(&w, 0, true), DRIFT_POLL_USEC);
 	assert_false(drift_wants_settings(&w, 0));
@@ -177,7 +167,6 @@ static void test_what_is_not_known_yet_is_told_when_it_is(void **state)
 {
 	struct drift_watch w = {};
 
-	(void)state;
 	assert_int_equal(drift_note(&w, DRIFT_UNKNOWN, true), DRIFT_EXPLAIN);
 	PLAY(&w, false, { 0, 7, TELL }, { 1, 7, 0 });
 	assert_int_equal(drift_note(&w, 7, true), 0);

@@ -225,7 +225,6 @@ static uint64_t digest_of(const struct row *row)
 /* One is another than before exactly if people would be told something else. */
 static void test_digests(void **state)
 {
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		assert_int_equal(digest_of(&rows[i]) == 0, rows[i].text == NULL);
 		for (size_t k = 0; k < i; k++)
@@ -237,7 +236,6 @@ static void test_digests(void **state)
 
 static void test_leaks_are_found(void **state)
 {
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		check_row(&rows[i]);
 }
@@ -249,7 +247,6 @@ static void test_rule_to_context(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(4, rules, 2);
 	_cleanup_drift_ struct drift d = {};
 
-	(void)state;
 	add_context(s, 7, 5);
 	assert_int_equal(drift_find_leaks(s, &expected, &d), 0);
 	assert_int_equal(d.n, 2);
@@ -268,7 +265,6 @@ static void test_own_context(void **state)
 	_cleanup_drift_ struct drift d = {};
 	_cleanup_free_ char *text = NULL;
 
-	(void)state;
 	e.contexts = &context;
 	e.n_contexts = 1;
 	add_context(s, 7, 5);
@@ -291,7 +287,6 @@ static void test_without_carve_out(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(8, &own, 1);
 	_cleanup_drift_ struct drift d = {};
 
-	(void)state;
 	e.carve_out = (struct carve_out){};
 	assert_int_equal(drift_find_leaks(s, &e, &d), 0);
 	assert_int_equal(d.n, 1);
@@ -307,7 +302,6 @@ static void test_settings(void **state)
 	const struct plan plan = { .steps = steps, .n_steps = ARRAY_SIZE(steps) };
 	_cleanup_drift_ struct drift d = {};
 
-	(void)state;
 	assert_int_equal(drift_find_settings(&plan, &expected, &d), 0);
 	assert_int_equal(d.n, 2);
 	assert_string_equal(d.list[0].text, "hds-threshold is 64 instead of 0");
@@ -324,7 +318,6 @@ static void test_many(void **state)
 	_cleanup_drift_ struct drift d = {};
 	_cleanup_free_ char *text = NULL;
 
-	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(rules); i++)
 		rules[i] = (struct nic_rule){ .location = i, .action = RULE_TO_QUEUE, .target = 5 };
 	s = nic(8, rules, ARRAY_SIZE(rules));
@@ -340,7 +333,6 @@ static void test_narrow(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(8, NULL, 0);
 	struct step step;
 
-	(void)state;
 	assert_true(drift_table_leads(s, bound, 1));
 	assert_false(drift_table_leads(s, bound, 0));
 	assert_int_equal(drift_narrow(s, 4, &step), 0);

@@ -13,7 +13,6 @@ static struct local_address addresses[4];
 
 static int setup(void **state)
 {
-	(void)state;
 	addresses[0].protocol = FLOW_TCP4;
 	inet_pton(AF_INET, "10.9.0.1", addresses[0].bytes);
 	addresses[1].protocol = FLOW_TCP6;
@@ -86,7 +85,6 @@ static void test_port(void **state)
 	bool wildcard;
 	size_t n;
 
-	(void)state;
 	assert_int_equal(
 		flows_from_socket(&f, IFINDEX, "zc0", addresses, 2, &flows, &n, &wildcard, NULL),
 		0);
@@ -118,7 +116,6 @@ static void test_port_of_root(void **state)
 	bool wildcard;
 	size_t n;
 
-	(void)state;
 	assert_int_equal(
 		flows_from_socket(&f, IFINDEX, "zc0", addresses, 2, &flows, &n, &wildcard, NULL),
 		0);
@@ -156,7 +153,6 @@ static void test_extensions(void **state)
 	bool wildcard;
 	size_t n;
 
-	(void)state;
 	assert_int_equal(
 		flows_from_socket(&f, IFINDEX, "zc0", addresses, 2, &flows, &n, &wildcard, NULL),
 		0);
@@ -203,7 +199,6 @@ static void test_receiver(void **state)
 	};
 	const struct flow flow = { .destination_port = 9000 };
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct socket_facts f = facts(AF_INET, "10.9.0.1", 9000, cases[i].was);
 		_cleanup_fault_ struct fault fault = {};

@@ -66,7 +66,6 @@ static void test_no_rule(void **state)
 	struct nic_rule six = rule(1, RULE_TO_QUEUE, 7,
 				   (struct flow){ .protocol = FLOW_TCP6, .destination_port = 80 });
 
-	(void)state;
 	expect(NULL, 0, to_port(80, 0), true, "all rss 0,1,3");
 	expect(NULL, 0, to_port(80, 0), false, "all rss");
 	expect(&other, 1, to_port(80, 0), true, "all rss 0,1,3");
@@ -87,7 +86,6 @@ static void test_each_action(void **state)
 		{ RULE_OTHER, 0, "all 9" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct nic_rule r = rule(9, cases[i].action, cases[i].target, to_port(80, 0));
 
@@ -101,7 +99,6 @@ static void test_part_of_it(void **state)
 	struct nic_rule narrow = rule(9, RULE_TO_QUEUE, 7, to_port(80, 4000));
 	struct nic_rule strange = { .location = 9, .action = RULE_TO_QUEUE, .target = 7 };
 
-	(void)state;
 	expect(&narrow, 1, to_port(80, 0), true, "some 9 7; rest rss 0,1,3");
 	expect(&narrow, 1, to_port(80, 4001), true, "all rss 0,1,3");
 	/* What is not understood may match anything. */
@@ -120,7 +117,6 @@ static void test_the_lower_location_is_asked_first(void **state)
 		rule(40, RULE_TO_QUEUE, 5, to_port(80, 4000)),
 	};
 
-	(void)state;
 	expect(wide_first, 2, to_port(80, 4000), true, "all 3 6");
 	expect(wide_first, 2, to_port(80, 0), true, "all 3 6");
 	expect(narrow_first, 3, to_port(80, 0), true, "some 3; rest 12 6");
@@ -138,7 +134,6 @@ static void test_more_fields_are_asked_first(void **state)
 		rule(5, RULE_TO_QUEUE, 5, to_port(0, 4000)),
 	};
 
-	(void)state;
 	expect_of("mlx5_core", rules, 2, to_port(80, 4000), true, "all 9 6");
 	expect_of("mlx5_core", rules, 2, to_port(80, 0), true, "some 9 6; rest 0 7");
 	expect_of("mlx5_core", rules, 3, to_port(80, 0), true, "some 9 6; perhaps some 0 7; perhaps some 5 5");
@@ -156,7 +151,6 @@ static void test_no_order(void **state)
 		rule(9, RULE_TO_QUEUE, 6, to_port(80, 4000)),
 	};
 
-	(void)state;
 	expect_of("bnxt_en", rules, 1, to_port(80, 4000), true, "all 3 7");
 	expect_of("bnxt_en", rules, 2, to_port(80, 4000), true, "perhaps some 3 7; perhaps some 9 6");
 	expect_of("bnxt_en", rules + 1, 1, to_port(80, 0), true, "some 9 6; rest rss 0,1,3");

@@ -27,7 +27,6 @@ static void test_protocols(void **state)
 {
 	enum flow_protocol p;
 
-	(void)state;
 	assert_string_equal(flow_protocol_to_string(FLOW_TCP4), "tcp4");
 	assert_string_equal(flow_protocol_to_string(FLOW_TCP6), "tcp6");
 	assert_int_equal(flow_protocol_from_string("tcp4", &p), 0);
@@ -58,7 +57,6 @@ static void test_addresses(void **state)
 		{ FLOW_TCP6, "fd09:8000::/17", "fd09:8000::/17", 17 },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct flow_address a;
 		char *s;
@@ -109,7 +107,6 @@ static void test_bad_addresses(void **state)
 		{ FLOW_TCP6, "::ffff:10.0.0.0/104", "use tcp4" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_fault_ struct fault f = {};
 		struct flow_address a = { .prefix = 77 };
@@ -140,7 +137,6 @@ static void test_format(void **state)
 		{ "", 0, "", 0, FLOW_TCP6, "tcp6" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct flow f = flow(cases[i].p, cases[i].source, cases[i].source_port,
 				     cases[i].destination, cases[i].destination_port);
@@ -163,7 +159,6 @@ static void test_validate(void **state)
 {
 	struct flow f = flow(FLOW_TCP4, "", 0, "", 9000);
 
-	(void)state;
 	assert_int_equal(flow_validate(&f, NULL), 0);
 	f = flow(FLOW_TCP4, "", 1, "", 0);
 	assert_int_equal(flow_validate(&f, NULL), 0);
@@ -225,7 +220,6 @@ static void test_relations(void **state)
 		{ "10.0.0.0/24", 0, "10.0.0.1", 0, "10.0.0.2", 0, "10.0.0.0/24", 0, OVERLAP },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct flow a = flow(FLOW_TCP4, cases[i].a_source, cases[i].a_source_port,
 				     cases[i].a, cases[i].a_port);
@@ -249,7 +243,6 @@ static void test_relations(void **state)
 /* A one-bit prefix shorter or longer, at every length: nesting has no off-by-one. */
 static void test_every_prefix(void **state)
 {
-	(void)state;
 	for (unsigned bits = 1; bits <= 128; bits++) {
 		struct flow a = { .protocol = FLOW_TCP6, .destination.prefix = (uint8_t)bits };
 		struct flow b = { .protocol = FLOW_TCP6, .destination.prefix = 128 };

@@ -13,7 +13,6 @@ static struct local_address addresses[4];
 
 static int setup(void **state)
 {
-	(void)state;
 	addresses[0].protocol = FLOW_TCP4;
 	inet_pton(AF_INET, "10.9.0.1", addresses[0].bytes);
 	addresses[1].protocol = FLOW_TCP6;
@@ -95,7 +94,6 @@ static void test_not_tcp(void **state)
 {
 	struct socket_facts f;
 
-	(void)state;
 	f = facts(AF_INET, "10.9.0.1", 9000, TCP_LISTEN);
 	f.type = SOCK_DGRAM;
 	refuse(&f, "no TCP socket");
@@ -121,7 +119,6 @@ static void test_elsewhere(void **state)
 {
 	struct socket_facts f;
 
-	(void)state;
 	f = facts(AF_INET, "10.9.0.1", 9000, TCP_LISTEN);
 	f.same_netns = false;
 	refuse(&f, "another network namespace");
@@ -157,7 +154,6 @@ static void test_states(void **state)
 		{ -1, "closing" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct socket_facts f = connected(AF_INET, "10.9.0.1", "10.9.0.2");
 
@@ -176,7 +172,6 @@ static void test_address_not_owned(void **state)
 {
 	struct socket_facts f;
 
-	(void)state;
 	f = facts(AF_INET, "10.9.0.77", 9000, TCP_LISTEN);
 	refuse(&f, "none of the interface's; bind it to one that ip address show zc0 lists.");
 	f = facts(AF_INET6, "fd09::77", 9000, TCP_LISTEN);
@@ -221,7 +216,6 @@ static void test_address_elsewhere(void **state)
 		{ AF_INET6, "::", NULL },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct socket_facts f = facts(cases[i].domain, cases[i].local, 80, TCP_LISTEN);
 		_cleanup_fault_ struct fault fault = {};
@@ -253,7 +247,6 @@ static void test_left_out(void **state)
 	struct local_address many[9];
 	char *text = (char *)"";
 
-	(void)state;
 	assert_int_equal(local_addresses_left_out(all, 5, &text), 0);
 	assert_null(text);
 	assert_int_equal(local_addresses_left_out(all, ARRAY_SIZE(all), &text), 0);
@@ -269,7 +262,6 @@ static void test_address(void **state)
 {
 	struct socket_facts f;
 
-	(void)state;
 	f = facts(AF_INET, "10.9.0.5", 80, TCP_LISTEN);
 	prove(&f, 4, false, "tcp4,dst=10.9.0.5,dst-port=80");
 	f = facts(AF_INET6, "fd09::1", 80, TCP_LISTEN);
@@ -288,7 +280,6 @@ static void test_connected(void **state)
 {
 	struct socket_facts f;
 
-	(void)state;
 	f = connected(AF_INET6, "fd09::1", "fd09::2");
 	prove(&f, 4, false, "tcp6,dst=fd09::1,dst-port=9000,src=fd09::2,src-port=40000");
 	f = connected(AF_INET6, "::ffff:10.9.0.1", "::ffff:10.9.0.2");
@@ -314,7 +305,6 @@ static void test_wildcard(void **state)
 {
 	struct socket_facts f;
 
-	(void)state;
 	f = facts(AF_INET, "0.0.0.0", 9000, TCP_LISTEN);
 	prove(&f, 4, true, "tcp4,dst=10.9.0.1,dst-port=9000 tcp4,dst=10.9.0.5,dst-port=9000");
 	f = facts(AF_INET6, "::", 9000, TCP_LISTEN);
@@ -345,7 +335,6 @@ static void test_wildcard_without_addresses(void **state)
 		{ AF_INET6, true, 1, 1, NULL },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct socket_facts f =
 			facts(cases[i].domain, cases[i].domain == AF_INET ? "0.0.0.0" : "::", 9000,

@@ -23,7 +23,6 @@ static void test_empty(void **state)
 	_cleanup_(inventory_done) struct inventory i;
 	uint32_t queue;
 
-	(void)state;
 	inventory_init(&i);
 	assert_int_equal(inventory_free_count(&i), 0);
 	assert_false(inventory_reserve(&i, 1, 1, &queue));
@@ -39,7 +38,6 @@ static void test_take_and_give(void **state)
 	_cleanup_(inventory_done) struct inventory i;
 	uint32_t queues[4] = { 99, 99, 99, 99 };
 
-	(void)state;
 	inventory_init(&i);
 	assert_int_equal(resize(&i, 12, 4), 0);
 	assert_int_equal(inventory_free_count(&i), 4);
@@ -70,7 +68,6 @@ static void test_take_queue(void **state)
 {
 	_cleanup_(inventory_done) struct inventory i;
 
-	(void)state;
 	inventory_init(&i);
 	assert_int_equal(resize(&i, 2, 2), 0);
 	assert_int_equal(inventory_take_queue(&i, 5, 3), 0);
@@ -87,7 +84,6 @@ static void test_quarantine(void **state)
 	_cleanup_(inventory_done) struct inventory i;
 	uint32_t queue;
 
-	(void)state;
 	inventory_init(&i);
 	assert_int_equal(resize(&i, 1, 2), 0);
 	assert_true(inventory_reserve(&i, 5, 1, &queue));
@@ -110,7 +106,6 @@ static void test_resize(void **state)
 {
 	_cleanup_(inventory_done) struct inventory i;
 
-	(void)state;
 	inventory_init(&i);
 	assert_int_equal(resize(&i, 4, 4), 0);
 	assert_int_equal(inventory_take_queue(&i, 3, 5), 0);
@@ -144,7 +139,6 @@ static void test_lease_first(void **state)
 	_cleanup_(inventory_done) struct inventory i;
 	uint32_t queues[4];
 
-	(void)state;
 	inventory_init(&i);
 	c.lease_first = 14;
 	assert_int_equal(inventory_resize(&i, &c), 0);
@@ -169,7 +163,6 @@ static void test_refuse(void **state)
 	_cleanup_fault_ struct fault free_ones = {}, withheld = {};
 	struct inventory i;
 
-	(void)state;
 	inventory_init(&i);
 	assert_int_equal(inventory_resize(&i, &(struct carve_out){ .zero_copy_first = 4,
 								   .zero_copy_count = 4 }), 0);
@@ -191,7 +184,6 @@ static void test_random_use(void **state)
 	uint32_t model[QUEUES] = {}, taken[QUEUES]; /* UINT32_MAX: withheld */
 	uint64_t seed = 4711;
 
-	(void)state;
 	inventory_init(&i);
 	assert_int_equal(resize(&i, FIRST, QUEUES), 0);
 	for (unsigned step = 0; step < 100000; step++) {

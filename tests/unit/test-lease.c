@@ -58,7 +58,6 @@ static unsigned expected_effects(enum lease_state from, enum lease_event event, 
 
 static void test_every_cell(void **state)
 {
-	(void)state;
 	for (enum lease_state s = 0; s < _LEASE_STATE_MAX; s++) {
 		assert_int_equal(strlen(opinion[s]), _LEASE_EVENT_MAX);
 		for (enum lease_event e = 0; e < _LEASE_EVENT_MAX; e++) {
@@ -88,7 +87,6 @@ static void test_random_events_keep_the_invariants(void **state)
 	bool rules = false; /* may lead to the queue */
 	unsigned visited[_LEASE_STATE_MAX] = {};
 
-	(void)state;
 	for (unsigned i = 0; i < STEPS; i++) {
 		enum lease_event e = (enum lease_event)test_between(&seed, 0, _LEASE_EVENT_MAX - 1);
 		struct lease_transition t = lease_step(s, e);
@@ -127,7 +125,6 @@ static void test_refusals(void **state)
 {
 	_cleanup_fault_ struct fault f = {};
 
-	(void)state;
 	assert_int_equal(lease_refusal(LEASE_BOUND, LEASE_ADD_FLOW, "0000002a", &f), 0);
 	assert_null(f.message);
 	assert_int_equal(lease_refusal(LEASE_RESERVED, LEASE_ADD_FLOW, "0000002a", &f),
@@ -150,7 +147,6 @@ static void test_names(void **state)
 	static const char *const states[] = { "free",	 "reserved", "bound",
 					      "steered", "draining", "quarantined" };
 
-	(void)state;
 	for (enum lease_state s = 0; s < _LEASE_STATE_MAX; s++)
 		assert_string_equal(lease_state_to_string(s), states[s]);
 	for (enum lease_event e = 0; e < _LEASE_EVENT_MAX; e++)
@@ -171,7 +167,6 @@ static void test_ids(void **state)
 	uint64_t seed = 1;
 	uint32_t id, back;
 
-	(void)state;
 	lease_id_format(42, text);
 	assert_string_equal(text, "0000002a");
 	lease_device_name(42, device);

@@ -28,7 +28,6 @@ static void test_names(void **state)
 		{ "eth[", "eth0", NULL, false, false },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct interface_names names = { cases[i].name, cases[i].altnames };
 
@@ -89,7 +88,6 @@ static void test_entries(void **state)
 		{ ENTRY("path: 0000:3b:00.0"), "" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_(config_freep) struct config *c = parse(cases[i].text);
 		char matched[ARRAY_SIZE(machine) + 1] = "";
@@ -139,7 +137,6 @@ static void test_unmatched(void **state)
 		  "at line 1 allows nothing there." },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_(config_freep) struct config *c = parse(cases[i].text);
 		char **warnings = NULL;
@@ -164,7 +161,6 @@ static void test_policy(void **state)
 		{ "'enp?s0'", 0 }, { "eth1", ZCRX_PERMISSION_DENIED }, { "'x*'", ZCRX_PERMISSION_DENIED },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct interface_names names = nic_link_names(&machine[1]);
 		struct peer peer = { .uid = 1000, .where = WHERE_HOST };

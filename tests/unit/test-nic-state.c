@@ -52,7 +52,6 @@ static void test_copy(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *a = nic(4), *b = NULL, *c = NULL;
 
-	(void)state;
 	add_context(a, 3, 1);
 	add_rule(a, 9, RULE_TO_QUEUE, 2);
 	assert_int_equal(nic_state_copy(a, &b), 0);
@@ -75,7 +74,6 @@ static void test_counts(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(4);
 
-	(void)state;
 	assert_int_equal(
 		nic_channels_rx(&(struct nic_channels) { .combined = 3, .rx = 2, .tx = 9 }), 5);
 	assert_int_equal(nic_state_rss_queues(s), 4);
@@ -93,7 +91,6 @@ static void test_clean(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(6);
 
-	(void)state;
 	s->queues[1].io_uring = true;
 	s->queues[2].dmabuf = true;
 	s->queues[3].xsk = true;
@@ -121,7 +118,6 @@ static void test_users_of_queues(void **state)
 		  "a network device that is none of zcrxd's: number 7 in `ip link` of another network namespace" },
 	};
 
-	(void)state;
 	assert_false(nic_queue_is_used(&(struct nic_queue){ .napi_id = 7 }));
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_free_ char *text = nic_queue_describe_user(&cases[i].queue);
@@ -151,7 +147,6 @@ static void test_leaks_refuse_isolation(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(3);
 	const uint32_t own[] = { 4, 6 };
 
-	(void)state;
 	expect_way(s, 2, NULL, 0,
 		   "The RSS table of eth0 leads ordinary traffic to queue 2; narrow "
 		   "it with: zcrxctl apply eth0");
@@ -202,7 +197,6 @@ static void test_own_context(void **state)
 	};
 	struct rss_table *t;
 
-	(void)state;
 	for (unsigned i = 0; i < 8; i++)
 		s->rss.entries[i] = i % 2;
 	add_context(s, 5, 0);
@@ -268,7 +262,6 @@ static void test_apply_channels(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(4);
 
-	(void)state;
 	assert_int_equal(channels(s, 17), -EINVAL);
 	assert_int_equal(channels(s, 0), -EINVAL);
 	assert_int_equal(s->channels.combined, 4);
@@ -308,7 +301,6 @@ static void test_apply_rss(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(4);
 
-	(void)state;
 	assert_int_equal(rss(s, 8, 5), -EINVAL);
 	assert_int_equal(rss(s, 7, 4), -EINVAL);
 	assert_int_equal(nic_state_rss_queues(s), 4);
@@ -326,7 +318,6 @@ static void test_apply_numbers(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(4);
 
-	(void)state;
 	assert_int_equal(apply(s, STEP_RINGS, 4097), -EINVAL);
 	assert_int_equal(apply(s, STEP_RINGS, 0), -EINVAL);
 	assert_int_equal(apply(s, STEP_RINGS, 64), 0);
@@ -362,7 +353,6 @@ static void test_apply_mlx5(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic(4);
 
-	(void)state;
 	free(s->driver);
 	s->driver = strdup("mlx5_core");
 	assert_int_equal(apply(s, STEP_TCP_DATA_SPLIT, SPLIT_ENABLED), -EINVAL);

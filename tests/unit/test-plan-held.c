@@ -93,7 +93,6 @@ static void test_carve_out(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("test", 16, 32, 12);
 
-	(void)state;
 	/* Growing it is no matter. */
 	check(s, 16, 8, HELD(12, 15), 8, 8,
 	      "+ rss: equal over 12 of 16 queues -> equal over 8 of 16 queues\n");
@@ -117,7 +116,6 @@ static void test_channels_wait(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("mlx5_core", 8, 32, 4);
 
-	(void)state;
 	/* Both ways, and nobody is to come meanwhile. */
 	check(s, 16, 4, HELD(7), 7, 8,
 	      "+ rss: equal over 4 of 8 queues -> equal over 7 of 8 queues\n"
@@ -138,7 +136,6 @@ static void test_all_wait(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("bnxt_en", 8, 32, 4);
 
-	(void)state;
 	check(s, 8, 6, HELD(5, 6), 4, 4,
 	      "? rss: equal over 4 of 8 queues -> equal over 2 of 8 queues 5 6\n");
 	/* It may lead no further than now, and no lease is made on what it will lead to. */
@@ -158,7 +155,6 @@ static void test_split_waits_for_bound(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("test", 8, 8, 4);
 
-	(void)state;
 	s->split = SPLIT_UNKNOWN;
 	s->has_hds_threshold = true;
 	s->hds_threshold = 128;
@@ -184,7 +180,6 @@ static void test_queue_0(void **state)
 	_cleanup_fault_ struct fault f = {};
 	struct plan *p;
 
-	(void)state;
 	assert_int_equal(plan_build(&c, s, HELD(0), &p, &f), ZCRX_WRONG_STATE);
 	assert_string_equal(f.message, "Queue 0 of eth0 is leased, which leaves none for ordinary "
 				       "traffic; see zcrxctl leases.");
@@ -199,7 +194,6 @@ static void test_in_the_way(void **state)
 	_cleanup_fault_ struct fault f = {};
 	struct plan *p;
 
-	(void)state;
 	s->n_rules = 2;
 	s->rules = calloc(2, sizeof(*s->rules));
 	s->rules[0] = (struct nic_rule) { .location = 4, .action = RULE_TO_QUEUE, .target = 5 };
@@ -225,7 +219,6 @@ static void test_table_size(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("mlx5_core", 64, 128, 60);
 	_cleanup_(nic_state_freep) struct nic_state *unset = nic("mlx5_core", 128, 128, 128);
 
-	(void)state;
 	check(s, 128, 4, NULL, 124, 124,
 	      "+ rss: equal over 60 of 64 queues -> default\n"
 	      "+ channels: combined 64 -> combined 128\n"
@@ -245,7 +238,6 @@ static void test_fit(void **state)
 	static const uint32_t equal[] = { 0, 1, 2, 0 }, uneven[] = { 3, 0, 0 };
 	uint32_t to[7];
 
-	(void)state;
 	rss_table_fit(equal, 4, to, 7);
 	assert_memory_equal(to, ((uint32_t[]) { 0, 1, 2, 0, 1, 2, 0 }), sizeof(to));
 	rss_table_fit(uneven, 3, to, 7);
@@ -259,7 +251,6 @@ static void test_uneven_size(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("test", 8, 8, 8);
 
-	(void)state;
 	for (unsigned i = 0; i < 128; i++)
 		s->rss.entries[i] = i * 5 / 128; /* in blocks */
 	check(s, 8, 3, NULL, 5, 5, "");
@@ -286,7 +277,6 @@ static void test_max(void **state)
 		  "rx 6, tx 4" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct config_interface c = { .channels_mode = CHANNELS_MAX, .zero_copy_queues = 2 };
 		_cleanup_(nic_state_freep) struct nic_state *s = nic("test", 4, 16, 4);
@@ -322,7 +312,6 @@ static void test_restore(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *found = nic("mlx5_core", 4, 16, 4);
 	_cleanup_(nic_state_freep) struct nic_state *now = nic("mlx5_core", 12, 16, 8);
 
-	(void)state;
 	found->split = SPLIT_DISABLED;
 	found->ntuple = FEATURE_OFF;
 	found->has_hds_threshold = now->has_hds_threshold = true;

@@ -118,7 +118,6 @@ static void test_pairs(void **state)
 	uint64_t seed = 715517;
 	unsigned planned = 0, refused = 0;
 
-	(void)state;
 	for (unsigned i = 0; i < PAIRS; i++) {
 		_cleanup_(nic_state_freep) struct nic_state *s = random_nic(&seed);
 		_cleanup_(plan_freep) struct plan *p = NULL;
@@ -148,7 +147,6 @@ static void test_sequences(void **state)
 {
 	uint64_t seed = 4242;
 
-	(void)state;
 	for (unsigned i = 0; i < 500; i++) {
 		_cleanup_(nic_state_freep) struct nic_state *s = random_nic(&seed);
 
@@ -234,7 +232,6 @@ static void test_held(void **state)
 	uint64_t seed = 20071;
 	unsigned waited = 0, done = 0;
 
-	(void)state;
 	for (unsigned i = 0; i < PAIRS / 4; i++) {
 		_cleanup_(nic_state_freep) struct nic_state *s = random_nic(&seed);
 		struct config_interface first = random_config(&seed), next = random_config(&seed);

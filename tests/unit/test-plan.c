@@ -90,7 +90,6 @@ static void test_grow(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("test", 4, 16);
 	struct config_interface c = config(CHANNELS_COUNT, 8, 4);
 
-	(void)state;
 	/* The table is right as it is, but would follow the channels: it is set nevertheless. */
 	check(&c, s, 4,
 	      "tcp-data-split: unknown -> enabled\n"
@@ -122,7 +121,6 @@ static void test_keep(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("test", 8, 16);
 	struct config_interface c = config(CHANNELS_KEEP, 0, 2);
 
-	(void)state;
 	s->ntuple = FEATURE_FIXED_ON;
 	s->has_hds_threshold = false;
 	check(&c, s, 6,
@@ -139,7 +137,6 @@ static void test_shrink(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("test", 16, 16);
 	struct config_interface c = config(CHANNELS_COUNT, 8, 4);
 
-	(void)state;
 	s->split = SPLIT_ENABLED;
 	s->hds_threshold = 0;
 	s->ntuple = FEATURE_ON;
@@ -162,7 +159,6 @@ static void test_done(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("mlx5_core", 8, 16);
 	struct config_interface c = config(CHANNELS_COUNT, 8, 2);
 
-	(void)state;
 	s->split = SPLIT_ENABLED;
 	s->hds_threshold = 0;
 	s->ntuple = FEATURE_ON;
@@ -188,7 +184,6 @@ static void test_mlx5(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("mlx5_core", 4, 16);
 	struct config_interface c = config(CHANNELS_KEEP, 0, 1);
 
-	(void)state;
 	check(&c, s, 3,
 	      "gro-hw: off -> on\n"
 	      "tcp-data-split: unknown -> enabled\n"
@@ -221,7 +216,6 @@ static void test_channel_kinds(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("gve", 4, 0);
 	struct config_interface c = config(CHANNELS_COUNT, 8, 4);
 
-	(void)state;
 	s->split = SPLIT_ENABLED;
 	s->has_hds_threshold = false;
 	s->ntuple = FEATURE_ON;
@@ -263,7 +257,6 @@ static void test_no_split(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("test", 1, 1), *copy = NULL;
 	struct config_interface c = config(CHANNELS_KEEP, 0, 1);
 
-	(void)state;
 	s->split = SPLIT_UNKNOWN;
 	s->split_refusal = strdup("setting TCP data split is not supported");
 	assert_int_equal(nic_state_copy(s, &copy), 0);
@@ -287,7 +280,6 @@ static void test_too_few(void **state)
 						    *s = nic("test", 4, 8);
 	struct config_interface c = config(CHANNELS_KEEP, 0, 1);
 
-	(void)state;
 	refuse(&c, one, "channels",
 	       "eth0 has 1 receive queue, which is too few to carve out 1: at "
 	       "least one must stay ordinary; raise channels or lower "
@@ -321,7 +313,6 @@ static void test_missing_features(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("test", 4, 8);
 	struct config_interface c = config(CHANNELS_KEEP, 0, 1);
 
-	(void)state;
 	/* The kernel explains this one better. */
 	s->has_split = false;
 	s->hds_threshold = 0;
@@ -395,7 +386,6 @@ static void test_words(void **state)
 	uint32_t table[] = { 0, 1, 0, 1 }, one[] = { 0, 0 };
 	char *s;
 
-	(void)state;
 	assert_int_equal(ARRAY_SIZE(cases), _STEP_OP_MAX);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		assert_string_equal(step_op_to_string(cases[i].op), cases[i].name);

@@ -144,7 +144,6 @@ static const struct mistake mistakes[] = {
 
 static void test_mistakes(void **state)
 {
-	(void)state;
 	check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 

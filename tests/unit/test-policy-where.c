@@ -36,7 +36,6 @@ static void test_where(void **state)
 	static const char *const keys[] = { "", ", where: host", ", where: container", ", where: any" };
 	static const enum where from[] = { WHERE_HOST, WHERE_CONTAINER, WHERE_ASSUMED };
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
 			const char *expected = (const char *const[]) { kinds[i].none, kinds[i].host,
@@ -78,7 +77,6 @@ static void test_owner(void **state)
 	};
 	_cleanup_(config_freep) struct config *c = NULL;
 
-	(void)state;
 	assert_int_equal(config_parse(text_, strlen(text_), "test", &c, NULL), 0);
 	c->policy[1].user_number = NUMBER(ALICE);
 	c->policy[2].group_number = NUMBER(ZCRX);
@@ -115,7 +113,6 @@ static void test_where_of_uid_0(void **state)
 	_cleanup_(config_freep) struct config *c = NULL;
 	struct peer p = peer(0, 0);
 
-	(void)state;
 	assert_int_equal(config_parse(toor, strlen(toor), "test", &c, NULL), 0);
 	c->policy[0].user_number = NUMBER(0);
 	assert_ptr_equal(policy_match(c, &p), &c->policy[0]);
@@ -158,7 +155,6 @@ static void test_where_is_explained(void **state)
 		  "and this process is in none but zcrxd's own namespaces." },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_(config_freep) struct config *c = NULL;
 		_cleanup_fault_ struct fault f = {};

@@ -39,7 +39,6 @@ static struct peer peer(uid_t uid, gid_t gid)
 
 static int setup(void **state)
 {
-	(void)state;
 	assert_int_equal(config_parse(text, strlen(text), "test", &config, NULL), 0);
 	assert_int_equal(config->n_policy, 5);
 	config->policy[0].user_number = NUMBER(0);
@@ -53,7 +52,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	(void)state;
 	config = config_free(config);
 	return 0;
 }
@@ -63,7 +61,6 @@ static void test_match(void **state)
 	gid_t groups[] = { 1, OTHERS, ZCRX };
 	struct peer p;
 
-	(void)state;
 	p = peer(0, 0);
 	assert_ptr_equal(policy_match(config, &p), &config->policy[0]);
 	p = peer(ALICE, ZCRX);
@@ -98,7 +95,6 @@ static void test_everybody(void **state)
 	struct policy_usage used = { .queues = 1 };
 	_cleanup_fault_ struct fault f = {};
 
-	(void)state;
 	assert_int_equal(config_parse(everybody, strlen(everybody), "test", &c, NULL), 0);
 	assert_ptr_equal(policy_match(c, &p), &c->policy[0]);
 	assert_int_equal(policy_check_acquire(c, &p, &eth0, 1, &used, &f), ZCRX_QUOTA_EXCEEDED);
@@ -113,7 +109,6 @@ static void test_default(void **state)
 	struct policy_usage used = { .queues = 1000, .area = 1ULL << 40 };
 	bool limited;
 
-	(void)state;
 	assert_int_equal(config_parse("", 0, "test", &c, NULL), 0);
 	assert_int_equal(policy_check_acquire(c, &p, &eth0, 64, &used, NULL), 0);
 	assert_int_equal(policy_check_area(c, &p, 1ULL << 40, &used, &limited, NULL), 0);
@@ -159,7 +154,6 @@ static void test_acquire(void **state)
 		  "No rule of the policy lets uid 1002 lease queues; ask an administrator" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct peer p = peer(cases[i].uid, cases[i].gid);
 		struct interface_names names = { .name = cases[i].interface };
@@ -182,7 +176,6 @@ static void test_area(void **state)
 	_cleanup_fault_ struct fault f = {};
 	bool limited = false;
 
-	(void)state;
 	assert_int_equal(policy_check_area(config, &bob, 128 << 20, &used, &limited, &f), 0);
 	assert_true(limited);
 	assert_int_equal(policy_check_area(config, &bob, (128 << 20) + 1, &used, &limited, &f),
@@ -245,7 +238,6 @@ static void test_flows(void **state)
 	struct peer alice = peer(ALICE, ZCRX), bob = peer(BOB, ZCRX), root = peer(0, 0);
 	struct peer none = peer(BOB, 1);
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct flow f = flow(cases[i].p, cases[i].destination, cases[i].port);
 		_cleanup_fault_ struct fault fault = {};
@@ -272,7 +264,6 @@ static void test_administer(void **state)
 	struct peer none = peer(BOB, 1);
 	_cleanup_fault_ struct fault f = {};
 
-	(void)state;
 	assert_int_equal(policy_check_administer(config, &root, "apply plans", &f), 0);
 	assert_int_equal(policy_check_administer(config, &other, "apply plans", &f), 0);
 	assert_int_equal(policy_check_administer(config, &bob, "apply plans", &f),
@@ -291,7 +282,6 @@ static void test_lease_time(void **state)
 	const uint64_t day = 86400000000;
 	struct peer root = peer(0, 0), bob = peer(BOB, ZCRX), none = peer(BOB, 1);
 
-	(void)state;
 	assert_true(policy_lease_time(config, &root, 5) == 5);
 	assert_true(policy_lease_time(config, &root, UINT64_MAX) == UINT64_MAX);
 	assert_true(policy_lease_time(config, &bob, 5) == 5);

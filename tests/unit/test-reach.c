@@ -54,7 +54,6 @@ static void test_blocks(void **state)
 		{ { FLOW_TCP6, "ffff::1", 128 }, 1 },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const enum flow_protocol p = rows[i].route.protocol;
 		struct reach reach = {};
@@ -132,7 +131,6 @@ static void expect(const struct reach *reach, const char *subject, const char *w
 
 static void test_routes(void **state)
 {
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct reach reach = {};
 
@@ -151,7 +149,6 @@ static void test_logins(void **state)
 {
 	struct reach reach = {};
 
-	(void)state;
 	add_login(&reach, FLOW_TCP4, "10.9.0.2");
 	add_login(&reach, FLOW_TCP6, "fd09::2");
 	add_login(&reach, FLOW_TCP4, "10.9.0.2");

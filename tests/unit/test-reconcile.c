@@ -110,7 +110,6 @@ static void test_every_failure(void **state)
 	uint64_t seed = 8191;
 	unsigned as_found = 0, left = 0, planned = 0;
 
-	(void)state;
 	while (planned < PAIRS) {
 		_cleanup_(nic_state_freep) struct nic_state *s = random_nic(&seed);
 		struct config_interface c = random_config(&seed);
@@ -190,7 +189,6 @@ static void test_table_lost(void **state)
 	struct reconcile b;
 	size_t last;
 
-	(void)state;
 	c.zero_copy_queues = 5;
 	assert_int_equal(bring(&a.nic, &c, &b, NULL), 0);
 	last = b.plan->n_steps - 1;
@@ -213,7 +211,6 @@ static void test_table_refused_quietly(void **state)
 	_cleanup_fault_ struct fault f = {};
 	struct reconcile b;
 
-	(void)state;
 	assert_int_equal(bring(&a.nic, &c, &b, &f), ZCRX_KERNEL_REJECTED);
 	CHECK_CONTAINS(f.message, "The driver of eth0 reverts rss whenever it is set.");
 	now = observe(&m);
@@ -227,7 +224,6 @@ static void test_needs_gro(void **state)
 	_cleanup_(nic_state_freep) struct nic_state *s = plain_nic("test");
 	struct config_interface c = plain_config();
 
-	(void)state;
 	s->split_needs_gro_hw = true;
 	{
 		_cleanup_machine_ struct machine m = machine_new(s);
@@ -264,7 +260,6 @@ static void test_split_by_driver(void **state)
 	struct config_interface c = plain_config();
 	struct reconcile b, again;
 
-	(void)state;
 	s->split = SPLIT_ENABLED;
 	s->has_hds_threshold = false;
 	s->hds_threshold = 0;

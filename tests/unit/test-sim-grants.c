@@ -40,7 +40,6 @@ static void test_netkit(void **state)
 	struct ifq ifq;
 	size_t n;
 
-	(void)state;
 	listen_now();
 	g = grant(GRANT_NETKIT, queues, 2);
 	assert_int_equal(g.kind, GRANT_NETKIT);
@@ -90,7 +89,6 @@ static void test_direct(void **state)
 	struct grant g = grant(GRANT_DIRECT, &seven, 1);
 	struct ifq ifq;
 
-	(void)state;
 	assert_int_equal(g.ifindex, IFINDEX);
 	assert_int_equal(g.queues[0], 7);
 	assert_true(is_clean(7));
@@ -117,7 +115,6 @@ static void test_other_process(void **state)
 	int status;
 	pid_t pid;
 
-	(void)state;
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
@@ -138,7 +135,6 @@ static void test_export(void **state)
 	int ring = -EBADF, export, copy;
 	struct ifq ifq;
 
-	(void)state;
 	for (int round = 0; round < 2; round++) {
 		assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, &ring, NULL), 0);
 		assert_int_equal(backend->ops->export_ifq(backend, ring, ifq.zcrx_id + 1, &export), -ENXIO);
@@ -167,7 +163,6 @@ static void test_down(void **state)
 	struct nic_queue found;
 	struct grant g;
 
-	(void)state;
 	assert_int_equal(sim_set_up(backend, IFINDEX, false), 0);
 	assert_int_equal(nic->ops->queues(nic, &seven, 1, &found, &f), ZCRX_INTERFACE_DOWN);
 	assert_int_equal(nic->ops->grant(nic, &request, &g, &f), ZCRX_INTERFACE_DOWN);
@@ -189,7 +184,6 @@ static void test_unplug(void **state)
 	struct heard h;
 	uint32_t location;
 
-	(void)state;
 	listen_now();
 	assert_int_equal(sim_unplug(backend, IFINDEX), 0);
 	h = listen_now();
@@ -220,7 +214,6 @@ static void test_register_mistakes(void **state)
 	struct nic *software;
 	struct ifq ifq;
 
-	(void)state;
 	request.ring = -1;
 	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, NULL, &f),
 			 ZCRX_INVALID_RING);
@@ -257,7 +250,6 @@ static void test_contexts(void **state)
 	_cleanup_fault_ struct fault f = {};
 	uint32_t context, location;
 
-	(void)state;
 	assert_int_equal(sim_foreign_context(backend, IFINDEX, 2, 0), 0);
 	assert_int_equal(nic->ops->rule_insert(nic, &flow, &to, 0, &location, &f),
 			 ZCRX_KERNEL_REJECTED);

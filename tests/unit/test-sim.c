@@ -16,7 +16,6 @@ static void test_events(void **state)
 	const struct local_address a = { .protocol = FLOW_TCP4, .bytes = { 10, 9, 0, 1 } };
 	struct step step = { .op = STEP_NTUPLE };
 
-	(void)state;
 	expect_event(NIC_EVENT_LINK, IFINDEX, 0);
 	assert_int_equal(listen_now().n, 0);
 	assert_int_equal(sim_set_up(backend, IFINDEX, false), 0);
@@ -54,7 +53,6 @@ static void test_links(void **state)
 					 .ifindex = IFINDEX };
 	size_t n;
 
-	(void)state;
 	assert_int_equal(backend->ops->links(backend, &links, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(links[0].ifindex, IFINDEX);
@@ -88,7 +86,6 @@ static void test_rules(void **state)
 	struct step off = { .op = STEP_NTUPLE };
 	uint32_t at_a, at_b, unused;
 
-	(void)state;
 	assert_int_equal(sim_foreign_rule(backend, IFINDEX, &foreign), 0);
 	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), 0, &at_a, NULL), 0);
 	assert_int_equal(nic->ops->rule_insert(nic, &b, TO(6), 0, &at_b, NULL), 0);
@@ -128,7 +125,6 @@ static void test_foreign_ways(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 
-	(void)state;
 	assert_int_equal(sim_foreign_context(backend, IFINDEX, 4, 7), 0);
 	assert_int_equal(nic->ops->observe(nic, &s, NULL), 0);
 	assert_int_equal(s->n_contexts, 1);
@@ -156,7 +152,6 @@ static void test_known_socket(void **state)
 	struct socket_facts found;
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	_cleanup_close_ int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	(void)state;
 	listen_now();
 	assert_int_equal(sim_add_socket(backend, fd, &facts), 0);
 	assert_int_equal(backend->ops->socket_facts(backend, copy, &found, NULL), 0);
@@ -178,7 +173,6 @@ static void test_real_socket(void **state)
 	struct socket_facts found;
 	int pipes[2];
 
-	(void)state;
 	assert_int_equal(backend->ops->socket_facts(backend, fd, &found, NULL), 0);
 	assert_int_equal(found.tcp_state, TCP_CLOSE);
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
@@ -209,7 +203,6 @@ static void test_area(void **state)
 {
 	_cleanup_close_ int fd = memfd_create("area", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	(void)state;
 	assert_int_equal(ftruncate(fd, 8192), 0);
 	assert_int_equal(backend->ops->check_area(backend, fd, 0, 8192, false, NULL),
 			 ZCRX_INVALID_AREA);
@@ -237,7 +230,6 @@ static void test_fail_at(void **state)
 	unsigned before = sim_operations(backend);
 	size_t n;
 
-	(void)state;
 	assert_int_equal(sim_fail_at(backend, 2, ENOSPC, "out of luck"), 0);
 	assert_int_equal(backend->ops->await_socket(backend, 1), 0);
 	assert_int_equal(nic->ops->observe(nic, &s, &f), ZCRX_KERNEL_REJECTED);
@@ -284,8 +276,6 @@ static void *work(void *userdata)
 
 static void forget(const struct nic_event *event, void *userdata)
 {
-	(void)event;
-	(void)userdata;
 }
 
 static void test_threads(void **state)
@@ -294,7 +284,6 @@ static void test_threads(void **state)
 	pthread_t threads[2];
 	void *failed;
 
-	(void)state;
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, work, (void *)i), 0);
 	for (unsigned i = 0; i < 200; i++) {

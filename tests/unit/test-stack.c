@@ -49,7 +49,6 @@ static void test_devices_stacked_on_a_nic(void **state)
 {
 	unsigned few[2];
 
-	(void)state;
 	expect(1, LIST(1));
 	expect(2, LIST(2, 8, 27));
 	expect(3, LIST(3, 5, 6, 7));
@@ -89,7 +88,6 @@ static void test_receiver(void **state)
 	_cleanup_fault_ struct fault fault = {};
 	struct stack_receiver r;
 
-	(void)state;
 	expect_receiver(2, 2, NULL);
 	expect_receiver(20, 22, NULL);
 	expect_receiver(3, 0, "bond0 belongs to br0, whose sockets receive in its place");
@@ -122,7 +120,6 @@ static void test_place(void **state)
 		{ 22, 21, 25, ADDRESS_ELSEWHERE },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct stack_receiver r = { .ifindex = rows[i].receiver };
 

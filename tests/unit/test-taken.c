@@ -104,7 +104,6 @@ static void check(const struct row *row)
 
 static void test_taken_by_each_rule_order(void **state)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		check(&rows[i]);
 }
@@ -117,7 +116,6 @@ static void test_a_rule_each(void **state)
 	struct nic_state s = { .rules = rules, .n_rules = 3 };
 	struct taken t[3];
 
-	(void)state;
 	for (uint32_t i = 0; i < 3; i++) {
 		flows[i] = lease_flow();
 		flows[i].location = 3 - i;
@@ -145,7 +143,6 @@ static void test_not_movable(void **state)
 	struct nic_state s = { .rules = rules, .n_rules = 2 };
 	struct taken t;
 
-	(void)state;
 	assert_int_equal(taken_find(&s, &flow, 1, &t), 0);
 	assert_true(taken_is_sure(&t) && !t.movable);
 	rules[0].location = 1;
@@ -176,7 +173,6 @@ static void test_the_worst_rule_is_reported(void **state)
 		      { 4, 2, TARGET_SOME }, { 5, 4, TARGET_ALL }, { 6, 3, TARGET_ALL } };
 	struct taken t[2];
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(cells) / sizeof(*cells); i++) {
 		struct nic_state s = { .rules = rules, .n_rules = cells[i].n };
 
@@ -211,7 +207,6 @@ static void test_same_as_explain(void **state)
 	const struct drift_flow flow = lease_flow();
 	unsigned seed = 1, n_taken = 0;
 
-	(void)state;
 	for (unsigned round = 0; round < 3000; round++) {
 		struct nic_rule rules[2] = { { 2, RULE_TO_QUEUE, OWN, true, flow.flow } };
 		struct nic_state s = { .driver = (char *)drivers[round % 3], .rules = rules, .n_rules = 2 };

@@ -10,7 +10,6 @@
 /* Each bucket begins where the one before it ends, and the last has no end. */
 static void test_every_bucket(void **state)
 {
-	(void)state;
 	assert_int_equal(turn_bucket_below(0), 32);
 	assert_int_equal(turn_bucket_below(TURN_BUCKETS - 1), UINT64_MAX);
 	assert_true(turn_bucket_below(TURN_BUCKETS - 2) > 5 * 1000000);
@@ -29,7 +28,6 @@ static void test_longest(void **state)
 {
 	struct turn_times t = {};
 
-	(void)state;
 	turn_times_add(&t, 100, 1000);
 	turn_times_add(&t, 100, 2000); /* no longer than the first */
 	turn_times_add(&t, 99, 3000);
@@ -45,7 +43,6 @@ static void test_budget(void **state)
 {
 	struct turn_times t = {};
 
-	(void)state;
 	turn_times_add(&t, TURN_BUDGET_USEC, 1);
 	assert_int_equal(t.over_budget, 0);
 	turn_times_add(&t, TURN_BUDGET_USEC + 1, 2);

@@ -43,7 +43,6 @@ static void test_sizes(void **state)
 		{ "1.5G", -EINVAL, 0 },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint64_t v = 77;
 
@@ -102,7 +101,6 @@ static void test_times(void **state)
 		{ "1.5h", -EINVAL, 0 },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint64_t v = 77;
 
@@ -120,7 +118,6 @@ static void check_size(uint64_t bytes, const char *expected)
 
 static void test_size_as_text(void **state)
 {
-	(void)state;
 	check_size(0, "0");
 	check_size(1023, "1023");
 	check_size(1024, "1K");

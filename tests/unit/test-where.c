@@ -46,7 +46,6 @@ static void test_given_out(void **state)
 		{ "         0 4294967294          1\n", "a:4294967290:10\n", 4294967294U, true },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		if (where_is_given_out(rows[i].uid_map, rows[i].subuid, rows[i].uid) != rows[i].given_out)
 			fail_msg("row %zu", i);
@@ -69,7 +68,6 @@ static void test_process_level(void **state)
 		{ "", 0 },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		if (where_process_level(rows[i].fdinfo) != rows[i].level)
 			fail_msg("row %zu", i);

@@ -25,7 +25,6 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 	sd_json_variant *warning;
 	enum exit_status status = ctl_connect(ctl, &link);
 
-	(void)arguments;
 	if (status == CTL_DONE && ctl->result)
 		return tell_result(link);
 	if (status == CTL_DONE)

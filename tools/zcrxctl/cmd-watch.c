@@ -28,7 +28,6 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
 	struct watch *watch = userdata;
 	sd_json_variant *event = field_object(parameters, "event");
 
-	(void)link;
 	if (error_id) {
 		/* Reported when the link is free again: that may take a call. */
 		watch->error_id = strdup(error_id);

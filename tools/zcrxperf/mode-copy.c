@@ -122,7 +122,6 @@ static int process(struct session *s)
 
 static void remove_connection(struct session *s, struct connection *c)
 {
-	(void)s;
 	(void)c; /* its request is over, or ends with the ring */
 }
 

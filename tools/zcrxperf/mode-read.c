@@ -50,7 +50,6 @@ static int process(struct session *s)
 
 static void remove_connection(struct session *s, struct connection *c)
 {
-	(void)s;
 	(void)c; /* closing the socket takes it out of the epoll */
 }
 

@@ -266,7 +266,6 @@ static int steer(struct session *s)
 
 static void remove_connection(struct session *s, struct connection *c)
 {
-	(void)s;
 	zcrx_stream_free(c->of_mode);
 }
 

@@ -232,7 +232,6 @@ static void on_revoked(struct lease *l, void *userdata)
 {
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
 
-	(void)l;
 	(void)sd_varlink_reply(link, NULL);
 }
 
@@ -300,7 +299,6 @@ static int reload(struct call *c, void *parameters)
 {
 	int r;
 
-	(void)parameters;
 	r = config_reload(c->api->devices, on_reloaded, sd_varlink_ref(c->link));
 	if (r < 0)
 		sd_varlink_unref(c->link);

@@ -100,7 +100,6 @@ static void on_looked(struct device *d, const struct device_report *report, void
 {
 	struct explanation *e = userdata;
 
-	(void)d;
 	e->r = report->r;
 	if (e->r > 0)
 		fault_copy(report->fault, &e->fault);

@@ -314,8 +314,6 @@ static void on_removed(struct lease *l, int r, struct fault *fault, const struct
 {
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
 
-	(void)l;
-	(void)added;
 	if (r != 0)
 		(void)reply_fault(link, r, fault);
 	else

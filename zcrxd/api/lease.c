@@ -244,7 +244,6 @@ static int open_lease(struct call *c, void *parameters)
 {
 	int r = lease_may(c->lease, LEASE_REGISTER, &c->fault);
 
-	(void)parameters;
 	return r != 0 ? r : reply_handle(c->link, c->lease, NULL);
 }
 
@@ -260,7 +259,6 @@ static void on_released(struct lease *l, void *userdata)
 {
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
 
-	(void)l;
 	(void)sd_varlink_reply(link, NULL);
 }
 
@@ -269,7 +267,6 @@ static int release(struct call *c, void *parameters)
 	_cleanup_(lease_unrefp) struct lease *l = lease_ref(c->lease);
 	int r;
 
-	(void)parameters;
 	(void)lease_event(l, LEASE_RELEASE, NULL, NULL);
 	lease_skip_grace(l);
 	r = lease_wait(l, on_released, sd_varlink_ref(c->link));

@@ -114,7 +114,6 @@ static void on_observed(struct device *d, const struct device_report *report, vo
 {
 	struct plan_call *q = userdata;
 
-	(void)d;
 	if (q->r == 0) {
 		q->r = report->r;
 		if (q->r > 0)

@@ -144,15 +144,12 @@ static void describe_finish(struct describe *q)
 
 static int on_describe_timeout(sd_event_source *s, uint64_t usec, void *userdata)
 {
-	(void)s;
-	(void)usec;
 	describe_answer(userdata);
 	return 0;
 }
 
 static void on_refreshed(struct device *d, const struct device_report *report, void *userdata)
 {
-	(void)d;
 	(void)report; /* what could not be refreshed is told as it was */
 	describe_finish(userdata);
 }

@@ -170,8 +170,6 @@ int dispatch_optional_string(const char *name, sd_json_variant *v, sd_json_dispa
 int dispatch_optional_variant(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,
 			      void *userdata)
 {
-	(void)name;
-	(void)flags;
 	if (!sd_json_variant_is_null(v))
 		*(sd_json_variant **)userdata = v; /* lives as long as the parameters */
 	return 0;

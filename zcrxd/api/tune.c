@@ -91,7 +91,6 @@ static void on_tuned(struct lease *l, int r, struct fault *fault, void *userdata
 {
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
 
-	(void)l;
 	if (r != 0)
 		(void)reply_fault(link, r, fault);
 	else

@@ -85,8 +85,6 @@ static int on_recheck(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct device *d = userdata;
 
-	(void)s;
-	(void)usec;
 	device_retry_quarantined(d);
 	if (device_has_quarantine(d))
 		(void)loop_arm(d->devices->loop, &d->recheck, RECHECK_USEC, on_recheck, d);

@@ -30,8 +30,6 @@ static void acquire_done(void *data);
 
 static int on_expiry(sd_event_source *s, uint64_t usec, void *userdata)
 {
-	(void)s;
-	(void)usec;
 	(void)lease_event(userdata, LEASE_EXPIRED, "its time to live has expired", NULL);
 	return 0;
 }
@@ -194,7 +192,6 @@ static void on_looked_again(struct device *d, const struct device_report *report
 	unsigned n = (unsigned)a->request.n_queues;
 	int r = a->r;
 
-	(void)report;
 	if (l->state == LEASE_RESERVED && inventory_reserve(&d->inventory, l->id, n, l->queues)) {
 		l->n_queues = n;
 		fault_done(&a->fault);
@@ -217,7 +214,6 @@ static void on_early_flows(struct lease *l, int r, struct fault *fault,
 {
 	struct acquire *a = userdata;
 
-	(void)added;
 	if (r > 0) {
 		a->fault = *fault;
 		*fault = (struct fault){};

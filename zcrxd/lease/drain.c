@@ -48,8 +48,6 @@ static int on_drain_timer(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct lease *l = userdata;
 
-	(void)s;
-	(void)usec;
 	if (l->state != LEASE_DRAINING && l->state != LEASE_QUARANTINED) {
 		(void)lease_event(l, LEASE_REVOKE, l->grant_moved ?
 				  "its netkit device was moved to another network namespace" :
@@ -266,8 +264,6 @@ static bool drain_rules(struct lease *l)
 static void drain_rules_gone(struct lease *l, int r, struct fault *fault,
 			     const struct flow_list *added, void *userdata)
 {
-	(void)added;
-	(void)userdata;
 	if (r == 0 || is_gone(r))
 		drain_reclaim(l);
 	else

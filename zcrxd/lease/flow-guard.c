@@ -205,8 +205,6 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct device *d = userdata;
 
-	(void)s;
-	(void)usec;
 	submit(d);
 	if (d->guard.n_lingering > 0)
 		set_again_in(d, RETRY_USEC);

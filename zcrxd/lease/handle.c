@@ -31,9 +31,6 @@ static int on_hangup(sd_event_source *s, int fd, uint32_t revents, void *userdat
 	struct lease_handle *h = userdata;
 	_cleanup_(lease_unrefp) struct lease *l = lease_ref(h->lease);
 
-	(void)s;
-	(void)fd;
-	(void)revents;
 	handle_free(h, false);
 	if (!l->persistent && l->n_handles == 0)
 		(void)lease_event(l, LEASE_HANDLE_GONE, "its handle was closed", NULL);

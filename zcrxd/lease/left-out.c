@@ -111,7 +111,6 @@ static void on_more_added(struct lease *l, int r, struct fault *fault, const str
 	struct adding *a = userdata;
 	struct proof *p;
 
-	(void)added;
 	LIST_FOREACH(p, &l->proofs, entry) {
 		if (!p->proved || p->gone || p->facts.cookie != a->cookie || p->queue != a->queue)
 			continue;

@@ -51,7 +51,6 @@ static void remove_flows(const struct proof *p,
 
 static bool want_unproved(const struct lease_flow *f, void *data)
 {
-	(void)data;
 	return f->proof_lost;
 }
 
@@ -187,7 +186,6 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 	struct checking checking = {};
 	int r;
 
-	(void)usec;
 	for_each_proof(userdata, check_one, &checking);
 	if (!checking.any)
 		return 0;

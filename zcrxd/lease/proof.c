@@ -151,8 +151,6 @@ static int on_socket(sd_event_source *s, int fd, uint32_t revents, void *userdat
 {
 	struct epoll_event event;
 
-	(void)s;
-	(void)revents;
 	if (epoll_wait(fd, &event, 1, 0) > 0 && event.events & (EPOLLHUP | EPOLLERR))
 		proof_invalidate(userdata, "The socket hung up.");
 	return 0;

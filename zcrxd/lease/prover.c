@@ -176,7 +176,6 @@ static void prover_run(struct nic *nic, void *data)
 {
 	struct prover *p = data;
 
-	(void)nic;
 	check_all(p->sockets, &p->running);
 }
 
@@ -246,7 +245,6 @@ void prover_ask_now(struct prover *p, struct socket_check *checks, size_t n)
 
 static void on_standstill(bool stands, bool in_kernel, void *userdata)
 {
-	(void)userdata;
 	if (!stands) {
 		log_info("The kernel answers about sockets again.");
 		return;

@@ -192,7 +192,6 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 	struct answer answer = {};
 	int r;
 
-	(void)s;
 	if (g->abandoned)
 		return 0;
 	r = registrar_read(g, &answer, &fault);
@@ -230,7 +229,6 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 	struct answer answer = {};
 	int r;
 
-	(void)usec;
 	if (g->deadline_hits == 0 && g->excused(g->userdata))
 		goto again;
 	switch (g->deadline_hits++) {

@@ -35,7 +35,6 @@ static void resume_flows(struct lease *l, enum flow_state wanted,
 /* What had to wait for the context. */
 static void on_rss_done(struct lease *l, void *userdata)
 {
-	(void)userdata;
 	if (l->state == LEASE_DRAINING)
 		return;
 	(void)lease_flows_install_pending(l, ALL_QUEUES);

@@ -266,8 +266,6 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 static void on_pending_installed(struct lease *l, int r, struct fault *fault,
 				 const struct flow_list *added, void *userdata)
 {
-	(void)added;
-	(void)userdata;
 	if (r == 0)
 		return;
 	log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id },

@@ -21,8 +21,6 @@ static int save(struct leases *leases)
 
 static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
 {
-	(void)s;
-	(void)usec;
 	(void)leases_save(userdata);
 	return 0;
 }

@@ -46,8 +46,6 @@ static int ask(struct nic_backend *backend, const int *fds, size_t n, void (*wai
 {
 	int r = 0;
 
-	(void)backend;
-	(void)n;
 	wait(userdata);
 	for (unsigned i = 0; i < ROUNDS && r == 0; i++)
 		r = ask_once(fds[0]);

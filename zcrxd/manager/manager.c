@@ -39,9 +39,6 @@ static int on_backend(sd_event_source *s, int fd, uint32_t revents, void *userda
 	struct manager *m = userdata;
 	int r;
 
-	(void)s;
-	(void)fd;
-	(void)revents;
 	m->loop.doing = "notifications of the kernel";
 	r = m->backend->ops->dispatch(m->backend, events_dispatch, &m->devices);
 	if (r < 0)

@@ -29,10 +29,6 @@
 static void on_reloaded(int r, struct fault *fault, char *const *warnings,
 			size_t n_warnings, void *userdata)
 {
-	(void)r;
-	(void)fault;
-	(void)warnings;
-	(void)n_warnings;
 	(void)sd_notify(0, "READY=1");
 	status_update(userdata);
 }
@@ -42,8 +38,6 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void
 	struct manager *m = userdata;
 	int r;
 
-	(void)s;
-	(void)si;
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec(CLOCK_MONOTONIC));
 	r = config_reload(&m->devices, on_reloaded, &m->devices);
 	if (r < 0) {
@@ -75,7 +69,6 @@ static int on_last_calls(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct manager *m = userdata;
 
-	(void)usec;
 	if (connections_have_calls(&m->server) &&
 	    now_usec(CLOCK_MONOTONIC) < m->stop_usec + LAST_CALLS_MAX_USEC &&
 	    sd_event_source_set_time_relative(s, LAST_CALLS_USEC) >= 0 &&
@@ -90,8 +83,6 @@ static int on_stop_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct manager *m = userdata;
 
-	(void)s;
-	(void)usec;
 	log_warning("Some operations did not end in time; the next zcrxd completes them.");
 	return sd_event_exit(m->loop.event, 0);
 }
@@ -103,7 +94,6 @@ static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, v
 	struct manager *m = userdata;
 	int r;
 
-	(void)s;
 	if (m->devices.stopping)
 		return 0;
 	m->devices.stopping = true;

@@ -42,8 +42,6 @@ int device_set_link(struct device *d, const struct nic_link *link)
 
 static void on_started(struct device *d, const struct device_report *report, void *userdata)
 {
-	(void)report;
-	(void)userdata;
 	d->devices->hooks->started(d->devices);
 }
 

@@ -20,8 +20,6 @@ static int on_timeout(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct device *d = userdata;
 
-	(void)s;
-	(void)usec;
 	log_message(LOG_WARNING, &(struct log_fields){ .interface = d->name },
 		    "%s: changes were not confirmed in time; rolling back.", d->name);
 	device_roll_back(d);

@@ -44,7 +44,6 @@ static void tell_opened_since(struct device *d, const struct nic_state *found)
 
 static void on_configured(struct device *d, const struct device_report *report, void *userdata)
 {
-	(void)userdata;
 	if (report->found && d->drift.scan && d->drift.n_repairing > 0)
 		tell_opened_since(d, report->found);
 	repair_ended(d, report->r, report->fault);
@@ -53,15 +52,12 @@ static void on_configured(struct device *d, const struct device_report *report, 
 static void on_rule(struct lease *l, int r, struct fault *fault, const struct flow_list *added,
 		    void *userdata)
 {
-	(void)added;
-	(void)userdata;
 	/* A lease that ends meanwhile does not need it any more. */
 	repair_ended(l->device, r, fault);
 }
 
 static void on_context(struct lease *l, void *userdata)
 {
-	(void)userdata;
 	/* Where none could be made each flow goes to one queue, as for a new lease. */
 	repair_ended(l->device, 0, NULL);
 }

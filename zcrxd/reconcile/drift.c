@@ -152,8 +152,6 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct device *d = userdata;
 
-	(void)s;
-	(void)usec;
 	drift_request_scan(d, drift_wants_settings(&d->drift.watch, now_usec(CLOCK_MONOTONIC)));
 	return 0;
 }

@@ -220,8 +220,6 @@ static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	int r;
 
-	(void)s;
-	(void)usec;
 	r = devices_sync(userdata);
 	if (r < 0)
 		log_errno(r, "Cannot list interfaces");

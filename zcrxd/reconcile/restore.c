@@ -265,8 +265,6 @@ static void on_stopped(struct device *d, const struct device_report *report, voi
 {
 	struct devices *devices = userdata;
 
-	(void)d;
-	(void)report;
 	devices->n_stopping--;
 	devices->hooks->stopped(devices);
 }

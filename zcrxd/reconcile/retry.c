@@ -17,8 +17,6 @@ static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
 	struct device *d = userdata;
 	int r;
 
-	(void)s;
-	(void)usec;
 	d->retry_usec = 0;
 	if (!device_is_managed(d))
 		return 0;

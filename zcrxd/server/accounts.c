@@ -103,9 +103,6 @@ static int on_done(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	struct accounts *a = userdata;
 	struct server *server = a->server;
 
-	(void)s;
-	(void)fd;
-	(void)revents;
 	server->loop->doing = "users and groups";
 	learn(server->config, a->look->list, a->look->n, server->config_path);
 	look_end(a);
@@ -120,8 +117,6 @@ static int on_describe_timeout(sd_event_source *s, uint64_t usec, void *userdata
 {
 	struct accounts *a = userdata;
 
-	(void)s;
-	(void)usec;
 	connections_go_on(a->server);
 	return 0;
 }

@@ -83,7 +83,6 @@ static int on_prepare(sd_event_source *s, void *userdata)
 	struct connection *c = userdata;
 	int events = sd_varlink_get_events(c->link);
 
-	(void)s;
 	if (events < 0 || connection_wait(c, events) < 0)
 		(void)sd_varlink_close(c->link);
 	return 0;
@@ -127,7 +126,6 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	struct turn turn = turn_begin();
 	int r;
 
-	(void)fd;
 	if (connection_keep(c)) {
 		user_unref(u);
 		return 0;

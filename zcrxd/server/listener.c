@@ -70,8 +70,6 @@ static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct listener *l = userdata;
 
-	(void)s;
-	(void)usec;
 	(void)sd_event_source_set_enabled(l->io, SD_EVENT_ON);
 	if (l->accepted >= 0)
 		(void)listener_accept(l);
@@ -80,9 +78,6 @@ static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
 
 static int on_connection(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
-	(void)s;
-	(void)fd;
-	(void)revents;
 	/* The kernel's queue is everybody's: a user who fills it must not keep others out for long. */
 	for (unsigned i = 0; i < BATCH_MAX && listener_accept(userdata) > 0; i++)
 		;

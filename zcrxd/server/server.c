@@ -14,7 +14,6 @@ static void on_disconnect(sd_varlink_server *s, sd_varlink *link, void *userdata
 {
 	struct server *server = sd_varlink_server_get_userdata(s);
 
-	(void)userdata;
 	watch_remove(server, link);
 	connection_ended(server, link);
 }

@@ -60,7 +60,6 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata
 {
 	struct session_process *s = userdata;
 
-	(void)source;
 	if (si->si_code != CLD_EXITED || si->si_status != 0)
 		log_warning("A session of user %u ended unexpectedly (%s %d); its connections end.",
 			    s->uid, si->si_code == CLD_EXITED ? "status" : "signal", si->si_status);
@@ -71,8 +70,6 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata
 
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	(void)source;
-	(void)usec;
 	session_stop(userdata);
 	return 0;
 }
@@ -124,8 +121,6 @@ static int on_report(sd_event_source *source, int fd, uint32_t revents, void *us
 	struct session_report report;
 	ssize_t n;
 
-	(void)source;
-	(void)revents;
 	n = recv(fd, &report, sizeof(report), MSG_DONTWAIT | MSG_TRUNC);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;

@@ -59,7 +59,6 @@ int session_spawn(sd_event *event, int control_taken, pid_t *ret)
 	posix_spawn_file_actions_t actions;
 	int r;
 
-	(void)event;
 	if (!path)
 		return -ENOMEM;
 	/* systemd gives us capabilities that survive an exec. What we have now does not depend on that. */

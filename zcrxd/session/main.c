@@ -57,7 +57,6 @@ static void raise_limit(void)
 /* Closing everything is the kernel's, and whether that ends is nobody's concern. */
 _Noreturn static void on_over(void *userdata)
 {
-	(void)userdata;
 	_exit(EXIT_SUCCESS);
 }
 

@@ -35,8 +35,6 @@ static int on_stalled(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct relay *y = userdata;
 
-	(void)source;
-	(void)usec;
 	(void)relay_complain(y, outbox_is_empty(&y->to_client) ? SESSION_HALF_MESSAGE
 							  : SESSION_UNREAD_REPLIES);
 	relay_end(y);

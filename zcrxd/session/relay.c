@@ -277,7 +277,6 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 	struct relay *y = userdata;
 	int r = 0;
 
-	(void)fd;
 	if (revents & EPOLLIN)
 		r = relay_read_client(y);
 	/* Both directions are dead; what it has sent before is read first. */
@@ -293,9 +292,6 @@ static int on_link(sd_event_source *source, int fd, uint32_t revents, void *user
 {
 	struct relay *y = userdata;
 
-	(void)source;
-	(void)fd;
-	(void)revents;
 	relay_proceed(y, relay_read_link(y));
 	return 0;
 }

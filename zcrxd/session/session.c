@@ -139,8 +139,6 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct session *s = userdata;
 
-	(void)source;
-	(void)usec;
 	session_close_due(s, now_of(s));
 	if (s->full && session_waiting(s) < READY_AT)
 		session_set_full(s, false);
@@ -161,7 +159,6 @@ static int on_over(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct session *s = userdata;
 
-	(void)usec;
 	sd_event_source_unref(source);
 	s->over(s->userdata);
 	return 0;
@@ -205,9 +202,6 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents, void *u
 	struct session *s = userdata;
 	int r = 1;
 
-	(void)source;
-	(void)fd;
-	(void)revents;
 	for (unsigned i = 0; r > 0 && i < BATCH_MAX; i++) {
 		if (!session_has_room(s)) {
 			session_pause(s, true);

@@ -62,7 +62,6 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 {
 	struct question *q = userdata;
 
-	(void)si;
 	if (!q) { /* abandoned */
 		(void)sd_event_source_set_floating(s, false);
 		return 0;

@@ -158,7 +158,6 @@ static int on_watch(sd_event_source *s, uint64_t usec, void *userdata)
 	unsigned now = worker_progress(w);
 	bool in_kernel = thread_is_in_kernel(w);
 
-	(void)usec;
 	w->n_same = now == w->seen ? w->n_same + 1 : 0;
 	w->seen = now;
 	if (w->n_same == 0 && w->stands)
@@ -241,9 +240,6 @@ static int on_report(sd_event_source *s, int fd, uint32_t revents, void *userdat
 {
 	struct worker *w = userdata;
 
-	(void)s;
-	(void)fd;
-	(void)revents;
 	if (worker_reap(w, now_usec(CLOCK_MONOTONIC) + SLICE_USEC))
 		worker_end(w);
 	return 0;

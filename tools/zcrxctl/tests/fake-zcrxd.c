@@ -114,8 +114,6 @@ static const struct {
 
 static int on_connect(sd_varlink_server *server, sd_varlink *link, void *userdata)
 {
-	(void)server;
-	(void)userdata;
 	return sd_varlink_set_allow_fd_passing_output(link, true);
 }
 

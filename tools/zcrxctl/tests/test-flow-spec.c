@@ -29,7 +29,6 @@ static void test_good(void **state)
 		{ "tcp6,src=fd09::1/128", "tcp6,src=fd09::1" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct flow spec;
 		struct flow_spec_error error;
@@ -47,7 +46,6 @@ static void test_fields(void **state)
 	struct flow spec;
 	struct flow_spec_error error;
 
-	(void)state;
 	assert_int_equal(
 		flow_spec_parse("tcp4,dst-port=9999,dst=10.0.0.1,src=10.0.0.0/24,src-port=1000",
 				&spec, &error),
@@ -115,7 +113,6 @@ static void test_bad(void **state)
 		  "leave the prefix out to mean this one address." },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct flow spec = { .source_port = 42 };
 		struct flow_spec_error error;

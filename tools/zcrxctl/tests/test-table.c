@@ -44,7 +44,6 @@ static void test_columns(void **state)
 	_cleanup_free_ char *with = write_table(t, true, false);
 	_cleanup_free_ char *without = write_table(t, false, false);
 
-	(void)state;
 	assert_string_equal(with, "NAME   SIZE  NOTE\n"
 				  "gr\u00fcn      5  -\n"
 				  "b     12345  ev\\x1bil\n");
@@ -57,7 +56,6 @@ static void test_colour(void **state)
 	_cleanup_(table_freep) struct table *t = sample();
 	_cleanup_free_ char *text = write_table(t, false, true);
 
-	(void)state;
 	assert_string_equal(text, "gr\u00fcn      5  \x1b[1;31m-\x1b[0m\n"
 				  "b     \x1b[32m12345\x1b[0m  ev\\x1bil\n");
 }
@@ -67,7 +65,6 @@ static void test_empty(void **state)
 	_cleanup_(table_freep) struct table *t = table_new("NAME", NULL);
 	_cleanup_free_ char *text = write_table(t, true, false);
 
-	(void)state;
 	assert_string_equal(text, "");
 }
 
@@ -75,7 +72,6 @@ static void test_lost_cell(void **state)
 {
 	_cleanup_(table_freep) struct table *t = table_new("A", NULL);
 
-	(void)state;
 	table_take(t, INK_NONE, NULL);
 	assert_true(table_write(t, stdout, true, false) < 0);
 }

@@ -23,7 +23,6 @@ static void check_string(char *got, const char *expected)
 
 static void test_escape(void **state)
 {
-	(void)state;
 	check_string(text_escape("plain"), "plain");
 	check_string(text_escape("\x1b[31mred\x07"), "\\x1b[31mred\\x07");
 	check_string(text_escape("two\nlines\tand\r"), "two\\nlines\\tand\\x0d");
@@ -40,7 +39,6 @@ static void test_escape(void **state)
 
 static void test_width(void **state)
 {
-	(void)state;
 	setlocale(LC_CTYPE, "C.UTF-8");
 	assert_int_equal(text_width(""), 0);
 	assert_int_equal(text_width("abc"), 3);
@@ -64,7 +62,6 @@ static void check_wrap(const char *s, size_t indent, size_t width, const char *e
 
 static void test_wrap(void **state)
 {
-	(void)state;
 	check_wrap("one two three", 0, 80, "one two three\n");
 	check_wrap("one two three", 2, 9, "one two\n  three\n");
 	check_wrap("one two three", 2, 8, "one\n  two\n  three\n");
@@ -92,7 +89,6 @@ static void test_span(void **state)
 		{ UINT64_MAX, "213503982d 8h" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		check_string(text_span(cases[i].usec), cases[i].text);
 }
@@ -109,7 +105,6 @@ static void test_parse_number(void **state)
 {
 	uint64_t n = 42;
 
-	(void)state;
 	assert_int_equal(parse_number("", 0, 9, &n), -EINVAL);
 	assert_int_equal(parse_number("1a", 0, 9, &n), -EINVAL);
 	assert_int_equal(parse_number("-1", 0, 9, &n), -EINVAL);

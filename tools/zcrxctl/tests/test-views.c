@@ -122,7 +122,6 @@ static void test_leases(void **state)
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
-	(void)state;
 	assert_non_null(f);
 	assert_int_equal(lease_table_write(f, field_array(v, "leases"), &view), 0);
 	fclose(f);
@@ -138,7 +137,6 @@ static void check_status(const char *name)
 
 static void test_status(void **state)
 {
-	(void)state;
 	check_status("status-4-queues");
 	check_status("status-32-queues");
 	check_status("status-degraded");
@@ -151,7 +149,6 @@ static void test_status_variants(void **state)
 	_cleanup_free_ char *bare = status_text("status-32-queues", false, false);
 	_cleanup_free_ char *coloured = status_text("status-32-queues", true, true);
 
-	(void)state;
 	check_golden("status-32-queues-no-legend", bare);
 	check_golden("status-32-queues-colour", coloured);
 }
@@ -194,7 +191,6 @@ static void test_map_sizes(void **state)
 	static const size_t sizes[] = { 1, 2, 4, 15, 16, 17, 64, 128, 256, 1024 };
 	_cleanup_free_ char *map = map_of(128);
 
-	(void)state;
 	check_golden("map-128-queues", map);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		_cleanup_free_ char *text = map_of(sizes[i]);
@@ -211,7 +207,6 @@ static void test_events(void **state)
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
-	(void)state;
 	assert_non_null(f);
 	array_foreach(event, events)
 		event_write(f, event, false);
@@ -224,7 +219,6 @@ static void test_flow_and_queues(void **state)
 	_cleanup_json_ sd_json_variant *queues = NULL, *flow = NULL;
 	_cleanup_free_ char *list = NULL, *spec = NULL;
 
-	(void)state;
 	assert_true(sd_json_parse("[12,13,14,9,3,2]", 0, &queues, NULL, NULL) >= 0);
 	list = queues_format(queues);
 	assert_string_equal(list, "12-14,9,3,2");

@@ -31,7 +31,6 @@ static void test_any_cut(void **state)
 {
 	uint8_t whole[SIZE], pieces[SIZE];
 
-	(void)state;
 	fill(whole);
 	for (size_t step = 1; step < 40; step++) {
 		struct pattern_check c = {};
@@ -53,7 +52,6 @@ static void test_one_byte(void **state)
 {
 	uint8_t data[SIZE];
 
-	(void)state;
 	fill(data);
 	for (size_t i = 8; i < SIZE; i += 7) {
 		struct pattern_check c;
@@ -72,7 +70,6 @@ static void test_moved_blocks(void **state)
 {
 	uint8_t data[SIZE], other[SIZE];
 
-	(void)state;
 	fill(data);
 	memcpy(data + 1024, data + 2048, 1024); /* a block twice */
 	assert_true(check(data, SIZE).wrong > 900);

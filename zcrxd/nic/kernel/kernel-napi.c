@@ -8,7 +8,6 @@
 
 static int count_queues(const struct nlmsghdr *m, void *n)
 {
-	(void)m;
 	++*(size_t *)n;
 	return 0;
 }

@@ -79,47 +79,40 @@ static void kernel_forget_socket(struct nic_backend *b, uint64_t cookie)
 
 static int kernel_sockets(struct nic_backend *b, struct sockets **ret)
 {
-	(void)b;
 	return kernel_sockets_open(ret);
 }
 
 static int kernel_check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size,
 			     bool dmabuf, struct fault *reterr)
 {
-	(void)b;
 	return area_check(fd, offset, size, dmabuf, reterr);
 }
 
 static int kernel_register_ifq(struct nic_backend *b, const struct ifq_request *request,
 			       struct ifq *ret, int *ret_ring, struct fault *reterr)
 {
-	(void)b;
 	return zcrx_register(request, ret, ret_ring, reterr);
 }
 
 static int kernel_export_ifq(struct nic_backend *b, int ring, uint32_t zcrx_id, int *ret)
 {
-	(void)b;
 	return zcrx_export(ring, zcrx_id, ret);
 }
 
 static int kernel_wait_for_areas(struct nic_backend *b, const int *exports, size_t n,
 				 void (*begin)(void *userdata), void *userdata)
 {
-	(void)b;
 	return zcrx_wait_for_areas(exports, n, begin, userdata);
 }
 
 static int kernel_kill_client(struct nic_backend *b, int pidfd, uid_t uid)
 {
-	(void)b;
 	return zcrx_kill_client(pidfd, uid);
 }
 
 static int kernel_guard_sweep(struct nic_backend *base,
 			      bool (*is_needed)(unsigned ifindex, void *userdata), void *userdata)
 {
-	(void)base;
 	return nft_guard_sweep(is_needed, userdata);
 }
 

@@ -202,8 +202,6 @@ int sockdiag_receiver(struct netlink *diag, const struct flow *flow, unsigned if
 
 static int ignore(const struct sockdiag_socket *s, void *userdata)
 {
-	(void)s;
-	(void)userdata;
 	return 0;
 }
 

@@ -104,9 +104,6 @@ static int grant(struct nic *nic, const struct grant_request *request, struct gr
 
 static int ungrant(struct nic *nic, const struct grant *g, struct fault *reterr)
 {
-	(void)nic;
-	(void)g;
-	(void)reterr;
 	return 0; /* there is nothing to take away: the ring goes, or it does not */
 }
 
@@ -119,68 +116,41 @@ static int nothing_to(const char *act, struct fault *reterr)
 
 static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
 {
-	(void)nic;
-	(void)step;
 	return nothing_to("set", reterr);
 }
 
 static int context_create(struct nic *nic, const uint32_t *queues, size_t n, uint32_t *ret_context,
 			  struct fault *reterr)
 {
-	(void)nic;
-	(void)queues;
-	(void)n;
-	(void)ret_context;
 	return nothing_to("spread over them", reterr);
 }
 
 static int context_delete(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,
 			  struct fault *reterr)
 {
-	(void)nic;
-	(void)context;
-	(void)queues;
-	(void)n;
-	(void)reterr;
 	return 0;
 }
 
 static int rule_insert(struct nic *nic, const struct flow *flow, const struct rule_target *target,
 		       size_t held, uint32_t *ret_location, struct fault *reterr)
 {
-	(void)held;
-	(void)nic;
-	(void)flow;
-	(void)target;
-	(void)ret_location;
 	return nothing_to("steer", reterr);
 }
 
 static int rule_delete(struct nic *nic, uint32_t location, const struct flow *flow,
 		       const struct rule_target *target, struct fault *reterr)
 {
-	(void)nic;
-	(void)location;
-	(void)flow;
-	(void)target;
-	(void)reterr;
 	return 0;
 }
 
 /* TCP's connections are this machine's own: their payload is copied, and never out of reach. */
 static int guard_set(struct nic *nic, const struct flow *flows, size_t n, struct fault *reterr)
 {
-	(void)nic;
-	(void)flows;
-	(void)n;
-	(void)reterr;
 	return 0;
 }
 
 static int guard_keep(struct nic *nic, bool *ret_lost, struct fault *reterr)
 {
-	(void)nic;
-	(void)reterr;
 	*ret_lost = false;
 	return 0;
 }
@@ -188,44 +158,29 @@ static int guard_keep(struct nic *nic, bool *ret_lost, struct fault *reterr)
 static int napi_get(struct nic *nic, uint32_t queue, struct napi_settings *ret,
 		    struct fault *reterr)
 {
-	(void)nic;
-	(void)queue;
-	(void)ret;
 	return nothing_to("poll", reterr);
 }
 
 static int napi_set(struct nic *nic, uint32_t queue, const struct napi_settings *settings,
 		    unsigned which, struct fault *reterr)
 {
-	(void)nic;
-	(void)queue;
-	(void)settings;
-	(void)which;
 	return nothing_to("poll", reterr);
 }
 
 static int irq_get(struct nic *nic, uint32_t queue, struct irq_affinity *ret, struct fault *reterr)
 {
-	(void)nic;
-	(void)queue;
-	(void)ret;
 	return nothing_to("interrupt", reterr);
 }
 
 static int irq_set(struct nic *nic, uint32_t queue, const struct irq_affinity *affinity,
 		   struct fault *reterr)
 {
-	(void)nic;
-	(void)queue;
-	(void)affinity;
 	return nothing_to("interrupt", reterr);
 }
 
 /* Nothing of it carries traffic of others. */
 static int reach(struct nic *nic, struct reach *ret, struct fault *reterr)
 {
-	(void)nic;
-	(void)reterr;
 	*ret = (struct reach) {};
 	return 0;
 }

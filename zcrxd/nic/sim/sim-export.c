@@ -62,7 +62,6 @@ int sim_export_ifq(struct nic_backend *b, int ring, uint32_t zcrx_id, int *ret)
 	socklen_t size;
 	int r;
 
-	(void)ring;
 	r = sim_operation(s, "export the interface queue", NULL);
 	if (r != 0)
 		return r < 0 ? r : -s->fail_error;
@@ -86,8 +85,6 @@ int sim_wait_for_areas(struct nic_backend *b, const int *exports, size_t n,
 	struct sim *s = sim_of(b);
 	int r = sim_operation(s, "wait for areas", NULL);
 
-	(void)exports;
-	(void)n;
 	if (r != 0)
 		return r < 0 ? r : -s->fail_error;
 	begin(userdata);

@@ -134,7 +134,6 @@ int sim_await_socket(struct nic_backend *b, uint64_t cookie)
 	struct sim *s = sim_of(b);
 	int r = sim_operation(s, "await the end of the socket", NULL);
 
-	(void)cookie;
 	if (r != 0)
 		return r < 0 ? r : -s->fail_error;
 	SIM_LOCK(s);
@@ -146,7 +145,6 @@ void sim_forget_socket(struct nic_backend *b, uint64_t cookie)
 {
 	struct sim *s = sim_of(b);
 
-	(void)cookie;
 	SIM_LOCK(s);
 	s->n_awaited--;
 }
@@ -219,7 +217,6 @@ static int sockets_receiver(struct sockets *sockets, const struct flow *flow, un
 	struct sim *s = sim_of_sockets(sockets);
 	int r = timed_operation(s, "look for the receiver");
 
-	(void)ifindex;
 	if (r < 0)
 		return r;
 	SIM_LOCK(s);

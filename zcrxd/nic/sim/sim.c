@@ -228,7 +228,6 @@ static struct nic_backend *backend_free(struct nic_backend *b)
 
 static int kill_client(struct nic_backend *b, int pidfd, uid_t uid)
 {
-	(void)uid;
 	if (sim_of(b)->clients_are_root)
 		return -EPERM;
 	return syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0 ? -errno : 0;
@@ -237,7 +236,6 @@ static int kill_client(struct nic_backend *b, int pidfd, uid_t uid)
 /* Its machine outlives the daemon. */
 static int rings(struct nic_backend *b, int stored)
 {
-	(void)b;
 	closep(&stored);
 	return -EBADF;
 }
