@@ -45,6 +45,7 @@ struct zcrx_queue {
 	bool retry_armed;	 /* a timer will end that, or look whether buffers of a stream were
 				    returned */
 	struct __kernel_timespec retry_delay;
+	bool wants_buffers; /* a stream waits until some are returned; atomic */
 	bool nudge; /* a stream may have missed that there is more */
 	uint64_t received;
 	char *end_reason; /* of the lease, as it was told; the lease is another thread's */

@@ -184,6 +184,7 @@ static int arm_retry(struct zcrx_queue *q)
 {
 	struct io_uring_sqe *sqe;
 
+	__atomic_store_n(&q->wants_buffers, true, __ATOMIC_RELAXED);
 	if (q->retry_armed)
 		return 0;
 	sqe = queue_get_sqe(q);
@@ -197,8 +198,8 @@ static int arm_retry(struct zcrx_queue *q)
 	return 0;
 }
 
-/* Buffers of a stream may be returned by other threads, which do not wake this one: the longer it
- * takes, the more seldom it looks. */
+/* Buffers of a stream may be returned by other threads, which do not wake one that sleeps in the
+ * ring: the longer it takes, the more seldom it looks. */
 static int arm_waiting(struct zcrx_queue *q)
 {
 	bool limited = false;
@@ -353,7 +354,12 @@ int zcrx_queue_return(struct zcrx_queue *queue, const void *data)
 	if (!queue || !queue->registered)
 		return -EINVAL;
 	r = zcrx_pool_return(queue->pool, data);
-	if (r == 0)
-		set_starved(queue, false);
-	return r;
+	if (r < 0)
+		return r;
+	set_starved(queue, false);
+	/* Once: whoever polls looks then, and says so again if it needs more. */
+	if (__atomic_load_n(&queue->wants_buffers, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&queue->wants_buffers, false, __ATOMIC_RELAXED))
+		watch_tell(queue);
+	return 0;
 }

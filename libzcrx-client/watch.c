@@ -49,10 +49,13 @@ void watch_empty(struct zcrx_queue *q)
 		;
 }
 
+/* In any thread. */
 void watch_tell(struct zcrx_queue *q)
 {
-	if (q->event_fd >= 0)
-		(void)eventfd_write(q->event_fd, 1);
+	int fd = __atomic_load_n(&q->event_fd, __ATOMIC_RELAXED);
+
+	if (fd >= 0)
+		(void)eventfd_write(fd, 1);
 }
 
 static int begin(struct zcrx_queue *q)
@@ -72,7 +75,7 @@ static int begin(struct zcrx_queue *q)
 		r = io_uring_register_eventfd(&q->ring, fd);
 	if (r < 0)
 		return r;
-	q->event_fd = TAKE_FD(fd);
+	__atomic_store_n(&q->event_fd, TAKE_FD(fd), __ATOMIC_RELAXED);
 	q->epoll = TAKE_FD(epoll);
 	for (struct zcrx_stream *s = q->streams; s; s = s->next)
 		if (!s->freed && (s->state == STREAM_ARMED || s->state == STREAM_PAUSED))

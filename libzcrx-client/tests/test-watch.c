@@ -209,6 +209,47 @@ static void test_not_received(void **state)
 	close_pair(pair);
 }
 
+/* A stream waits for a buffer, which any thread may return: once that is told. */
+static void test_returned(void **state)
+{
+	struct zcrx_stream *s;
+	uint64_t tag;
+
+	(void)state;
+	assert_true(is_readable());
+	nothing();
+	tag = start(NULL, &s);
+	assert_int_equal(zcrx_stream_set_limit(s, 1), 0);
+	k->n_submitted = 0;
+	for (unsigned int i = 0; i < 3; i++)
+		post(tag, 10, IORING_CQE_F_MORE, i * LENGTH);
+	post(tag, -ECANCELED, 0, 0);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(next()->type, ZCRX_EVENT_DATA);
+	nothing();
+	assert_false(is_readable());
+	assert_int_equal(k->n_submitted, 1); /* the timer */
+	k->n_submitted = 0;
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(zcrx_queue_return(&k->queue, k->area + i * LENGTH), 0);
+		k->rq_head = k->rq_tail;
+		assert_true(is_readable());
+		assert_int_equal(k->n_submitted, 0);
+		nothing();
+		assert_false(is_readable());
+	}
+	assert_int_equal(k->n_submitted, 1); /* the receive */
+	k->n_submitted = 0;
+	post(tag, 10, IORING_CQE_F_MORE, 0);
+	assert_int_equal(next()->type, ZCRX_EVENT_DATA);
+	nothing();
+	k->n_submitted = 0;
+	assert_int_equal(zcrx_queue_return(&k->queue, k->area), 0);
+	assert_false(is_readable()); /* nobody waits for it */
+	end(tag, s);
+	drop_watch();
+}
+
 static void test_refused(void **state)
 {
 	(void)state;
@@ -225,8 +266,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kernel_setup, kernel_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_readable),	 TEST(test_emptied), TEST(test_nothing_left),
-		TEST(test_not_received), TEST(test_refused),
+		TEST(test_readable),
+		TEST(test_emptied),
+		TEST(test_nothing_left),
+		TEST(test_not_received),
+		TEST(test_returned),
+		TEST(test_refused),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
