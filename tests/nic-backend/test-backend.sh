@@ -181,7 +181,7 @@ expect "leased" "0 ^queue 7 .*leased" nic queues zc0 7
 expect "leased twice" "1 KernelRejected 16.*queue leasing" nic grant zc0 netkit zcrx-00000002 5 7
 expect "nothing is left of it" "1 does not exist" ip link show zcrx-00000002
 expect "not even the other queue" "0 irq 0\$" nic queues zc0 5
-expect "direct on a leased queue" "1 leased to another device" nic grant zc0 direct - 7
+expect "direct on a leased queue" "1 in use by a network device" nic grant zc0 direct - 7
 expect "name taken" "1 is not zcrxd.s" nic grant zc0 netkit zcrx-00000001 5
 expect "register through the lease" "0 ^ifq 0 entries 1024 size [0-9]+ map 30000000 stats" nic register "$index" 2 0 0
 expect "register directly on a leased queue" "1 NotSupported" nic register "$zc0" 7 0 0
