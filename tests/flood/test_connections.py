@@ -107,4 +107,5 @@ def test_descriptors_of_half_messages(daemon):
         for _ in range(OF_A_USER):
             stack.enter_context(daemon.connect()).send(b"{", [null.fileno()] * 8)
         daemon.serves()
-        assert daemon.descriptors() < daemon.before["descriptors"] + OF_A_USER + 300
+        # Those beyond it are closed by a thread, which gets its turn.
+        until(lambda: daemon.descriptors() < daemon.before["descriptors"] + OF_A_USER + 300)
