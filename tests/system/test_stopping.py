@@ -45,7 +45,6 @@ def test_every_byte_is_right_however_streams_stop(how, tmp_path):
     print(result)
     for i in range(4):
         assert (directory / str(i)).read_bytes() == bytes([i]) + random.Random(i).randbytes(SIZE), i
-    assert how or result["faults"] > 0
     assert 1 << 20 <= result["stop"] < SIZE
     assert result["plain"] > 0
     assert result["stop"] + result["plain"] <= SIZE + 1
