@@ -142,12 +142,17 @@ int worker_submit(struct worker *w, enum job_order order, job_run run, job_done 
 	return 0;
 }
 
-void worker_retire(struct worker *w)
+void worker_retire(struct worker *w, struct worker_list *retired)
 {
 	if (!w)
 		return;
 	w->retired = true;
 	worker_arm(w);
+}
+
+void workers_join(struct worker_list *retired)
+{
+	/* They are among the others here. */
 }
 
 void worker_join(struct worker *w)

@@ -83,7 +83,7 @@ void device_drop(struct device *d)
 {
 	assert(d->n_leases == 0);
 	TAILQ_REMOVE(&d->devices->list, d, entry);
-	worker_retire(TAKE_PTR(d->worker));
+	worker_retire(TAKE_PTR(d->worker), &d->devices->retired);
 	device_unref(d);
 }
 

@@ -13,6 +13,7 @@
 #include "nic.h"
 #include "rerun.h"
 #include "server.h"
+#include "worker.h"
 
 struct device;
 struct devices;
@@ -45,6 +46,7 @@ struct devices {
 	unsigned n_starting;	/* their first configuration is still running */
 	unsigned n_stopping;	/* they go back to what they were, because the daemon ends */
 	struct rerun syncing;	  /* a look at all links */
+	struct worker_list retired; /* of interfaces that are gone */
 	bool open_failed;	  /* of an interface that was there, in it */
 	sd_event_source *sync_timer; /* what failed is tried again */
 	unsigned n_sync_failures;    /* in a row */

@@ -211,6 +211,7 @@ struct manager *manager_free(struct manager *m)
 	prover_free(m->leases.prover); /* first: what it answers may be jobs for the others */
 	TAILQ_FOREACH(d, &m->devices.list, entry)
 		worker_join(TAKE_PTR(d->worker));
+	workers_join(&m->devices.retired);
 	answers_free(&m->api);
 	registrars_free(&m->leases.registrars);
 	leases_detach(&m->leases);

@@ -49,6 +49,8 @@ struct worker {
 	unsigned seen;	     /* the sum of all progress, as it was when it was looked at last */
 	unsigned n_same;     /* how often in a row */
 	bool was_in_kernel, stands;
+	bool listed; /* among the retired ones */
+	LIST_ENTRY(worker) entry;
 };
 
 static struct job_queue *worker_queue(struct worker *w)
@@ -102,6 +104,8 @@ static void *worker_main(void *userdata)
 static void worker_free(struct worker *w)
 {
 	assert(STAILQ_EMPTY(worker_queue(w)) && STAILQ_EMPTY(&w->ran));
+	if (w->listed)
+		LIST_REMOVE(w, entry);
 	sd_event_source_disable_unref(w->source);
 	sd_event_source_disable_unref(w->watch);
 	if (w->eventfd >= 0)
@@ -305,10 +309,13 @@ int worker_submit(struct worker *w, enum job_order order, job_run run, job_done 
 	return 0;
 }
 
-void worker_retire(struct worker *w)
+void worker_retire(struct worker *w, struct worker_list *retired)
 {
 	if (!w)
 		return;
+	if (retired)
+		LIST_INSERT_HEAD(retired, w, entry);
+	w->listed = retired != NULL;
 	pthread_mutex_lock(&w->mutex);
 	w->retired = true;
 	pthread_cond_signal(&w->wake);
@@ -319,6 +326,14 @@ void worker_join(struct worker *w)
 {
 	if (!w)
 		return;
-	worker_retire(w);
+	worker_retire(w, NULL);
 	worker_end(w);
+}
+
+void workers_join(struct worker_list *retired)
+{
+	struct worker *w;
+
+	while ((w = LIST_FIRST(retired)))
+		worker_end(w);
 }

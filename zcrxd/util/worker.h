@@ -10,11 +10,14 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/queue.h>
+
 #include <systemd/sd-event.h>
 
 #include "nic.h"
 
 struct worker;
+LIST_HEAD(worker_list, worker);
 
 enum job_order {
 	JOB_IN_TURN,
@@ -41,7 +44,9 @@ int worker_submit(struct worker *w, enum job_order order, job_run run, job_done 
 	_must_check_;
 
 /* Jobs submitted before still run and report; then the thread ends and everything is freed. The
- * caller forgets the pointer. NULL is fine. */
-void worker_retire(struct worker *w);
+ * caller forgets the pointer; until then it is in `retired`. NULL is fine. */
+void worker_retire(struct worker *w, struct worker_list *retired);
 /* The same, but waits for the thread: for the time after the loop. NULL is fine. */
 void worker_join(struct worker *w);
+/* Of those that were retired, and have not ended yet. */
+void workers_join(struct worker_list *retired);
