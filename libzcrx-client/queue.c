@@ -25,6 +25,7 @@ int zcrx_queue_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_que
 		return r;
 	}
 	q->refs = 1;
+	q->engine = &ring_engine;
 	q->lease = zcrx_lease_ref(lease);
 	q->index = index;
 	q->event_fd = -EBADF;
@@ -44,12 +45,10 @@ struct zcrx_queue *zcrx_queue_ref(struct zcrx_queue *queue)
 /* Streams go before the pool does: the kernel has let go of their requests with the ring. */
 void queue_close(struct zcrx_queue *q)
 {
-	if (q->ring.ring_fd >= 0 && q->ring.sq.ring_ptr)
-		io_uring_queue_exit(&q->ring);
+	q->engine->close(q);
 	while (q->streams)
 		stream_destroy(q->streams);
 	table_done(&q->table);
-	q->ring = (struct io_uring) {};
 }
 
 struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue)

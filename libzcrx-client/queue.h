@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The upper layer: a queue is a ring of the library's own with a pool on it. queue.c is the queue
- * as an object, register.c makes its ring, stream.c and receive.c are the data path, table.c finds
- * streams, watch.c is for programs that poll.
+ * as an object, register.c registers it, stream.c and receive.c are the data path, table.c finds
+ * streams, watch.c is for programs that poll. What a queue receives by is an engine: ring.c.
  */
 #pragma once
 
@@ -23,8 +23,45 @@ struct stream_table {
 	uint32_t free;
 };
 
+/*
+ * What a queue receives by. It has at most one request of each stream, whose completions have the
+ * stream's tag; all but the last have IORING_CQE_F_MORE and a piece of payload, as those of
+ * IORING_OP_RECV_ZC. What the completions mean, and what is done about them, is the same for all
+ * engines.
+ */
+struct engine {
+	/* Before the pool is registered; says what failed. close() is called in any case. */
+	int (*open)(struct zcrx_queue *q, uint64_t n_buffers);
+	void (*close)(struct zcrx_queue *q);
+	/* From here on the calling thread has it. A completion TAG_LEASE will tell of the lease's
+	 * end. */
+	int (*enable)(struct zcrx_queue *q);
+
+	/* Makes the request, for so many bytes, or 0: for any. cancel() has it end with -ECANCELED,
+	 * after what it has received; of one that has ended it does nothing. */
+	int (*arm)(struct zcrx_stream *s, uint32_t length);
+	int (*cancel)(struct zcrx_stream *s);
+	/* A completion TAG_RETRY in q->retry_delay. */
+	int (*set_timer)(struct zcrx_queue *q);
+
+	/* The next completion, or NULL; and that it was dealt with. */
+	struct io_uring_cqe *(*peek)(struct zcrx_queue *q);
+	void (*seen)(struct zcrx_queue *q);
+	/* Starts what was requested, and waits until there is a completion or `timeout`
+	 * milliseconds have passed (negative: for ever). Only when there is none to be peeked at.
+	 */
+	int (*enter)(struct zcrx_queue *q, int64_t timeout);
+	/* Whether something was requested since then. */
+	bool (*has_requests)(struct zcrx_queue *q);
+	/* What the application polls: made when it is first asked for. */
+	int (*get_fd)(struct zcrx_queue *q);
+};
+
+extern const struct engine ring_engine;
+
 struct zcrx_queue {
 	unsigned int refs;
+	const struct engine *engine;
 	struct zcrx_lease *lease;
 	int handle; /* a duplicate of the lease's, which is another thread's to close */
 	unsigned int index;
@@ -46,7 +83,7 @@ struct zcrx_queue {
 				    returned */
 	struct __kernel_timespec retry_delay;
 	bool wants_buffers; /* a stream waits until some are returned; atomic */
-	bool nudge; /* a stream may have missed that there is more */
+	bool nudge;	    /* a stream may have missed that there is more */
 	uint64_t received;
 	char *end_reason; /* of the lease, as it was told; the lease is another thread's */
 	struct zcrx_event event;
@@ -115,11 +152,12 @@ void watch_add(struct zcrx_stream *s);
 void watch_remove(struct zcrx_stream *s);
 void watch_empty(struct zcrx_queue *q);
 void watch_tell(struct zcrx_queue *q);
+/* The descriptor. */
+int watch_get_fd(struct zcrx_queue *q);
 
-/* stream.c. queue_enable() makes the ring the calling thread's, once. stream_destroy() is only for
+/* stream.c. queue_enable() makes the queue the calling thread's, once. stream_destroy() is only for
  * a stream whose request is over, or whose ring is gone. */
 int queue_enable(struct zcrx_queue *q);
-struct io_uring_sqe *queue_get_sqe(struct zcrx_queue *q);
 int stream_arm(struct zcrx_stream *s);
 int stream_cancel(struct zcrx_stream *s);
 void stream_destroy(struct zcrx_stream *s);

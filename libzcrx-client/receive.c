@@ -182,20 +182,16 @@ static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 
 static int arm_retry(struct zcrx_queue *q)
 {
-	struct io_uring_sqe *sqe;
+	int r;
 
 	__atomic_store_n(&q->wants_buffers, true, __ATOMIC_RELAXED);
 	if (q->retry_armed)
 		return 0;
-	sqe = queue_get_sqe(q);
-	if (!sqe)
-		return -EBUSY;
 	if (q->retry_delay.tv_nsec == 0)
 		q->retry_delay.tv_nsec = MIN_DELAY;
-	io_uring_prep_timeout(sqe, &q->retry_delay, 0, 0);
-	io_uring_sqe_set_data64(sqe, TAG_RETRY);
-	q->retry_armed = true;
-	return 0;
+	r = q->engine->set_timer(q);
+	q->retry_armed = r >= 0;
+	return r;
 }
 
 /* Buffers of a stream may be returned by other threads, which do not wake one that sleeps in the
@@ -256,9 +252,9 @@ static int drain(struct zcrx_queue *q)
 
 	if (r != 0)
 		return r;
-	while (io_uring_peek_cqe(&q->ring, &cqe) == 0) {
+	while ((cqe = q->engine->peek(q))) {
 		r = handle(q, cqe);
-		io_uring_cqe_seen(&q->ring, cqe);
+		q->engine->seen(q);
 		if (r != 0)
 			return r;
 	}
@@ -284,26 +280,6 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Submits, lets the kernel do the work that it deferred to us, and waits until there is a
- * completion or `timeout` milliseconds have passed. */
-static int enter(struct zcrx_queue *q, int64_t timeout)
-{
-	struct __kernel_timespec ts = { .tv_sec = timeout / 1000,
-					.tv_nsec = timeout % 1000 * 1000000 };
-	struct io_uring_cqe *cqe;
-	int r;
-
-	/* First reset, then look: what comes in between makes it readable again. */
-	watch_empty(q);
-	if (timeout == 0)
-		r = io_uring_submit_and_get_events(&q->ring);
-	else
-		r = io_uring_submit_and_wait_timeout(&q->ring, &cqe, 1, timeout < 0 ? NULL : &ts,
-						     NULL);
-	/* -EBUSY: completions overflowed, and want to be drained first. */
-	return r == -ETIME || r == -EAGAIN || r == -EBUSY ? 0 : r;
-}
-
 static int wait_for_event(struct zcrx_queue *queue, int timeout, const struct zcrx_event **ret)
 {
 	int64_t deadline, left = timeout;
@@ -323,14 +299,14 @@ static int wait_for_event(struct zcrx_queue *queue, int timeout, const struct zc
 		if (queue->nudge && looked)
 			nudge(queue);
 		r = resume(queue);
-		if (r < 0 || (last && io_uring_sq_ready(&queue->ring) == 0))
+		if (r < 0 || (last && !queue->engine->has_requests(queue)))
 			return r;
 		if (timeout > 0)
 			left = deadline - now_ms();
 		if (timeout > 0 && left < 0)
 			left = 0;
 		looked = left == 0 || queue->nudge;
-		r = enter(queue, looked ? 0 : left);
+		r = queue->engine->enter(queue, looked ? 0 : left);
 		if (r < 0)
 			return r;
 		last = left == 0;

@@ -6,59 +6,25 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 
 #include "queue.h"
 
 #define USUAL_PIECE 1448U /* a segment */
 
-struct io_uring_sqe *queue_get_sqe(struct zcrx_queue *q)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
-
-	if (sqe)
-		return sqe;
-	if (io_uring_submit(&q->ring) < 0)
-		return NULL;
-	return io_uring_get_sqe(&q->ring);
-}
-
-/* The thread that enables the ring is the one that may use it from now on. */
 int queue_enable(struct zcrx_queue *q)
 {
-	struct io_uring_sqe *sqe;
-	int r;
-
 	if (q->enabled)
 		return 0;
-	if (!q->registered)
-		return -EBADFD;
-	/* Which liburing exports since 2.4 only. */
-	r = ring_register(q->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
-	if (r < 0)
-		return r;
-	q->enabled = true;
-	sqe = queue_get_sqe(q);
-	if (!sqe)
-		return -EBUSY;
-	io_uring_prep_poll_add(sqe, q->handle, POLLRDHUP);
-	io_uring_sqe_set_data64(sqe, TAG_LEASE);
-	return 0;
+	return q->registered ? q->engine->enable(q) : -EBADFD;
 }
 
 int stream_arm(struct zcrx_stream *s)
 {
-	struct zcrx_queue *q = s->queue;
-	struct io_uring_sqe *sqe = queue_get_sqe(q);
-	uint32_t length;
+	uint32_t length = stream_length(s);
+	int r = s->queue->engine->arm(s, length);
 
-	if (!sqe)
-		return -EBUSY;
-	length = stream_length(s);
-	io_uring_prep_rw(ZC_OP_RECV, sqe, s->socket, NULL, length, 0);
-	sqe->ioprio = IORING_RECV_MULTISHOT;
-	sqe->file_index = zcrx_pool_get_id(q->pool);
-	io_uring_sqe_set_data64(sqe, s->tag);
+	if (r < 0)
+		return r;
 	s->armed_until = length > 0 ? s->received + length : UINT64_MAX;
 	s->cancelled = false;
 	s->state = STREAM_ARMED;
@@ -158,21 +124,13 @@ int zcrx_queue_receive_bounded(struct zcrx_queue *queue, int socket, uint64_t by
 	return r < 0 ? client_cannot(queue->lease->client, r, "start to receive") : r;
 }
 
-/* Once is enough, and never hits a later request: submissions are taken in order. */
+/* Once is enough. */
 int stream_cancel(struct zcrx_stream *s)
 {
-	struct io_uring_sqe *sqe;
+	int r = s->cancelled ? 0 : s->queue->engine->cancel(s);
 
-	if (s->cancelled)
-		return 0;
-	sqe = queue_get_sqe(s->queue);
-	if (!sqe)
-		return -EBUSY;
-	io_uring_prep_cancel64(sqe, s->tag, 0);
-	io_uring_sqe_set_data64(sqe, TAG_IGNORED);
-	(void)io_uring_submit(&s->queue->ring);
-	s->cancelled = true;
-	return 0;
+	s->cancelled |= r >= 0;
+	return r;
 }
 
 int zcrx_stream_get_socket(struct zcrx_stream *stream)

@@ -83,16 +83,19 @@ static int begin(struct zcrx_queue *q)
 	return 0;
 }
 
+int watch_get_fd(struct zcrx_queue *q)
+{
+	int r = q->epoll < 0 ? begin(q) : 0;
+
+	return r < 0 ? r : q->epoll;
+}
+
 int zcrx_queue_get_fd(struct zcrx_queue *queue)
 {
-	int r = 0;
+	int r;
 
 	if (!queue)
 		return -EINVAL;
-	if (!queue->registered)
-		r = -EBADFD;
-	else if (queue->epoll < 0)
-		r = begin(queue);
-	return r < 0 ? client_cannot(queue->lease->client, r, "give a descriptor to poll")
-		     : queue->epoll;
+	r = queue->registered ? queue->engine->get_fd(queue) : -EBADFD;
+	return r < 0 ? client_cannot(queue->lease->client, r, "give a descriptor to poll") : r;
 }

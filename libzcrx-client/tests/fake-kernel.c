@@ -104,6 +104,7 @@ int kernel_setup(void **state)
 	k->pool = kernel_new_pool();
 	k->queue = (struct zcrx_queue) {
 		.refs = 1,
+		.engine = &ring_engine,
 		.lease = &k->lease,
 		.pool = k->pool,
 		.event_fd = -EBADF,
