@@ -123,3 +123,11 @@ int pool_make_area(struct zcrx_pool *p)
 {
 	return p->given_fd >= 0 ? adopt_area(p) : make_area(p);
 }
+
+/* One for each page: a large buffer has many packets, and the kernel wants each of them back. */
+uint32_t pool_refill_entries(const struct zcrx_pool *p)
+{
+	uint32_t n = refill_entries_for(p->area_size / pool_page_size());
+
+	return n > 0 ? n : ZC_MAX_ENTRIES;
+}

@@ -5,69 +5,22 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "backend.h"
 #include "queue.h"
-
-static int remember(struct zcrx_lease *l, json_object *ids)
-{
-	size_t n = json_object_array_length(ids);
-	char **grown;
-
-	grown = reallocarray(l->flow_ids, l->n_flow_ids + n, sizeof(*grown));
-	if (!grown && l->n_flow_ids + n > 0)
-		return -ENOMEM;
-	l->flow_ids = grown;
-	for (size_t i = 0; i < n; i++) {
-		json_object *id = json_object_array_get_idx(ids, i);
-		char *copy;
-
-		if (!json_object_is_type(id, json_type_string))
-			return -EBADMSG;
-		copy = strdup(json_object_get_string(id));
-		if (!copy)
-			return -ENOMEM;
-		l->flow_ids[l->n_flow_ids++] = copy;
-	}
-	return 0;
-}
-
-#define ALL_QUEUES (-1)
 
 /* Takes `flow` over; a socket of -1 for a flow by value. */
 static int add_flow(struct zcrx_lease *l, int queue, int socket, json_object *flow)
 {
 	_cleanup_json_ json_object *owned = flow;
-	json_object *parameters, *reply, *ids;
-	int handle, fd = -1, r;
+	int r;
 
 	if (!owned && socket < 0)
 		return client_cannot(l->client, -EINVAL, "add a flow");
-	handle = lease_push_handle(l);
-	if (handle < 0)
-		return handle;
-	not_steered_forget(l);
-	/* Whatever is received through its ring is the application's own already. */
-	if (l->software)
-		return 0;
-	if (!owned) {
-		fd = client_push_fd(l->client, socket);
-		if (fd < 0)
-			return fd;
-	}
-	parameters = lease_parameters(l, handle);
-	if (queue != ALL_QUEUES)
-		message_put_unsigned(&parameters, "queue", (unsigned int)queue);
-	if (fd >= 0)
-		message_put_unsigned(&parameters, "socketFileDescriptor", (unsigned int)fd);
-	if (owned)
-		message_put_object(&parameters, "flow", TAKE_PTR(owned));
-	r = client_call(l->client, "add a flow", ZCRX_METHOD("AddFlow"), parameters, &reply);
+	r = lease_check_held(l);
 	if (r < 0)
 		return r;
-	ids = message_get_array(reply, "flowIds");
-	r = ids ? remember(l, ids) : -EBADMSG;
-	if (r >= 0)
-		r = not_steered_read(l, reply);
-	return r == -EBADMSG ? client_bad_reply(l->client, "add a flow") : r;
+	not_steered_forget(l);
+	return l->backend->add_flow(l, queue, socket, owned);
 }
 
 int zcrx_queue_steer_socket(struct zcrx_queue *queue, int socket)

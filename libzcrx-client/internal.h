@@ -39,6 +39,7 @@ struct zcrx_client {
 struct zcrx_lease {
 	unsigned int refs;
 	struct zcrx_client *client;
+	const struct backend *backend; /* of backend.h; zcrxd's until the lease is acquired */
 
 	char *wanted_interface;
 	char *wanted_name;
@@ -87,7 +88,9 @@ int client_call(struct zcrx_client *c, const char *what, const char *method, jso
 int client_take_handle(struct zcrx_client *c, const char *what, json_object *reply);
 int client_bad_reply(struct zcrx_client *c, const char *what);
 
-/* lease.c: begins a call and attaches the handle; gives its number. */
+/* lease.c: -EBADFD if the lease has no handle (any more). */
+int lease_check_held(struct zcrx_lease *l);
+/* Begins a call and attaches the handle; gives its number. */
 int lease_push_handle(struct zcrx_lease *l);
 /* Parameters that begin with the lease's id and that number. */
 json_object *lease_parameters(const struct zcrx_lease *l, int handle);

@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "internal.h"
+#include "backend.h"
 
 int zcrx_lease_new(struct zcrx_client *client, struct zcrx_lease **ret)
 {
@@ -22,6 +22,7 @@ int zcrx_lease_new(struct zcrx_client *client, struct zcrx_lease **ret)
 	l->refs = 1;
 	l->client = zcrx_client_ref(client);
 	l->handle = -EBADF;
+	l->backend = &backend_zcrxd;
 	*ret = l;
 	return 0;
 }
@@ -147,55 +148,13 @@ int lease_describe(struct zcrx_lease *l, json_object *v)
 	return 0;
 }
 
-/* Takes the handle that came with `reply`, and describes the lease. */
-static int adopt(struct zcrx_lease *l, const char *what, json_object *reply)
-{
-	_cleanup_close_ int handle = client_take_handle(l->client, what, reply);
-	json_object *v = NULL;
-	int r;
-
-	if (handle < 0)
-		return handle;
-	json_object_object_get_ex(reply, "lease", &v);
-	r = lease_describe(l, v);
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0)
-		return client_bad_reply(l->client, what);
-	l->handle = TAKE_FD(handle);
-	return 0;
-}
-
-static int acquire(struct zcrx_lease *lease)
-{
-	json_object *parameters, *reply;
-	int r;
-
-	r = client_begin(lease->client);
-	if (r < 0)
-		return r;
-	parameters = message_new();
-	message_put_string(&parameters, "interface", lease->wanted_interface);
-	message_put_unsigned(&parameters, "queues", lease->wanted_queues ?: 1);
-	message_put_string(&parameters, "name", lease->wanted_name);
-	if (lease->time_to_live > 0)
-		message_put_unsigned(&parameters, "timeToLiveUSec", lease->time_to_live);
-	r = client_call(lease->client, "lease a queue", ZCRX_METHOD("Acquire"), parameters, &reply);
-	return r < 0 ? r : adopt(lease, "lease a queue", reply);
-}
-
 int zcrx_lease_acquire(struct zcrx_lease *lease)
 {
-	int r;
-
 	if (!lease)
 		return -EINVAL;
 	if (lease->id)
 		return client_cannot(lease->client, -EBUSY, "lease a queue");
-	r = lease_try_inherit(lease);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	return acquire(lease);
+	return lease->backend->acquire(lease);
 }
 
 const char *zcrx_lease_get_id(struct zcrx_lease *lease)
@@ -265,15 +224,22 @@ int lease_check_index(struct zcrx_lease *l, unsigned int index)
 	return 0;
 }
 
-int lease_push_handle(struct zcrx_lease *l)
+int lease_check_held(struct zcrx_lease *l)
 {
-	int r;
-
 	if (!l->id)
 		return client_fail(l->client, -EBADFD, "The lease has not been acquired yet.");
 	if (l->handle < 0)
 		return client_fail(l->client, -EBADFD, "The lease was released.");
-	r = client_begin(l->client);
+	return 0;
+}
+
+int lease_push_handle(struct zcrx_lease *l)
+{
+	int r;
+
+	r = lease_check_held(l);
+	if (r >= 0)
+		r = client_begin(l->client);
 	return r < 0 ? r : client_push_fd(l->client, l->handle);
 }
 
@@ -305,15 +271,13 @@ int zcrx_lease_renew(struct zcrx_lease *lease, uint64_t usec)
 
 int zcrx_lease_release(struct zcrx_lease *lease)
 {
-	int fd, r;
+	int r;
 
 	if (!lease)
 		return -EINVAL;
-	fd = lease_push_handle(lease);
-	if (fd < 0)
-		return fd;
-	r = client_call(lease->client, "release the lease", ZCRX_METHOD("Release"),
-			lease_parameters(lease, fd), NULL);
+	r = lease_check_held(lease);
+	if (r >= 0)
+		r = lease->backend->release(lease);
 	if (r < 0)
 		return r;
 	end_keep(lease);

@@ -64,6 +64,8 @@ void pool_forget_spans(struct zcrx_pool *p);
 /* area.c: how many buffers it will be, having rounded the sizes; then their memory. */
 int pool_settle_sizes(struct zcrx_pool *p, uint64_t *ret_buffers);
 int pool_make_area(struct zcrx_pool *p);
+/* How many entries its refill ring should have. */
+uint32_t pool_refill_entries(const struct zcrx_pool *p);
 
 /* numa.c: a node, or -1; whether it took effect. */
 int numa_node_of(const char *interface);
