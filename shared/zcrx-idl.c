@@ -388,6 +388,24 @@ static SD_VARLINK_DEFINE_METHOD(Register,
 	DOC("SO_INCOMING_NAPI_ID of sockets whose packets arrive on this queue"),
 	OUT(napiId, INT, N));
 
+static SD_VARLINK_DEFINE_METHOD(Share,
+	DOC("The lease. Linux 6.19, and not for every kind: NotSupported"), IN(leaseId, STRING, 0),
+	HANDLE,
+	DOC("Which of the lease's queues, counted from 0; WrongState unless it is registered"),
+	IN(queue, INT, 0),
+	DOC("Number of the io_uring descriptor in the calling process, as for Register. QuotaExceeded if the "
+	    "queue is on 64 rings, or shared by 15 more processes than the one that registered it"),
+	IN(ring, INT, 0),
+	DOC("Names the ifq on this ring. What Register has answered of area, refill ring and statistics holds "
+	    "for all rings: there is one of each, and whoever shares agrees with the others about who returns "
+	    "buffers"),
+	OUT(zcrxId, INT, 0),
+	DOC("Where to map the refill ring of this ring's descriptor: the offset for mmap(2)"),
+	OUT(refillMapOffset, INT, 0),
+	DOC("Offset in the mapping of the u32 that the kernel consumes entries by"), OUT(headOffset, INT, 0),
+	DOC("Offset of the u32 by which the sharers produce them"), OUT(tailOffset, INT, 0),
+	DOC("Offset of the entries, struct io_uring_zcrx_rqe each"), OUT(entriesOffset, INT, 0));
+
 static SD_VARLINK_DEFINE_METHOD(AddFlow,
 	DOC("The lease"), IN(leaseId, STRING, 0),
 	HANDLE,
@@ -563,6 +581,7 @@ SD_VARLINK_DEFINE_INTERFACE(io_zcrx_Manager, ZCRX_INTERFACE,
 	SD_VARLINK_SYMBOL_COMMENT("Lease queues"), &vl_method_Acquire,
 	SD_VARLINK_SYMBOL_COMMENT("One more handle of a persistent lease"), &vl_method_Open,
 	SD_VARLINK_SYMBOL_COMMENT("Register the ifq on the caller's ring"), &vl_method_Register,
+	SD_VARLINK_SYMBOL_COMMENT("Put a registered queue's ifq on one more ring of the caller's"), &vl_method_Share,
 	SD_VARLINK_SYMBOL_COMMENT("Steer a flow to the lease's queue"), &vl_method_AddFlow,
 	SD_VARLINK_SYMBOL_COMMENT("Stop steering a flow"), &vl_method_RemoveFlow,
 	SD_VARLINK_SYMBOL_COMMENT("End a lease"), &vl_method_Release,

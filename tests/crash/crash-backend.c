@@ -450,9 +450,9 @@ static int rings(struct nic_backend *b, int stored)
 	return INNER(b, crash_backend)->ops->rings(INNER(b, crash_backend), stored);
 }
 
-static int find_rings(struct nic_backend *b, const uint64_t *keys, size_t n, bool *ret)
+static int count_rings(struct nic_backend *b, const uint64_t *keys, size_t n, unsigned *ret)
 {
-	return INNER(b, crash_backend)->ops->find_rings(INNER(b, crash_backend), keys, n, ret);
+	return INNER(b, crash_backend)->ops->count_rings(INNER(b, crash_backend), keys, n, ret);
 }
 
 static int open_nic(struct nic_backend *b, unsigned ifindex, struct nic **ret, struct fault *f)
@@ -497,7 +497,7 @@ static const struct nic_backend_ops backend_ops = {
 	.wait_for_areas = wait_for_areas,
 	.guard_sweep = guard_sweep,
 	.rings = rings,
-	.find_rings = find_rings,
+	.count_rings = count_rings,
 	.open = open_nic,
 	.free = backend_free,
 };

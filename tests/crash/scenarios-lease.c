@@ -80,6 +80,13 @@ static const char *act_register_refused(struct world *w, struct subject *s, unsi
 	return streq(error, DISCONNECTED) ? error : NULL;
 }
 
+static const char *act_share(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return call_fds(w->link, "Share", &s->handle, 1, NULL,
+			"{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,\"queue\":0,\"ring\":0}", s->id);
+}
+
 static const char *act_add_socket(struct world *w, struct subject *s, unsigned n)
 {
 	world_arm(w, n);
@@ -237,6 +244,7 @@ const struct scenario lease_scenarios[] = {
 	{ "Register", .prepare = reserved, .act = act_register },
 	{ "Register, with a flow waiting", .prepare = pending, .act = act_register },
 	{ "Register, refused", .prepare = reserved, .act = act_register_refused, .unchanged = true },
+	{ "Share", .netkit_only = true, .prepare = steered, .act = act_share, .unchanged = true },
 	{ "AddFlow by socket", .prepare = bound, .act = act_add_socket },
 	{ "AddFlow by value", .prepare = steered, .act = act_add_value },
 	{ "RemoveFlow, one of two of a socket", .prepare = steered, .act = act_remove_flow },

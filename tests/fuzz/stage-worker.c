@@ -187,7 +187,7 @@ static void registrar_end(struct registrar *g, int r, const struct ifq *ifq, int
 	sd_event_source_disable_unref(g->turn);
 	sd_event_source_disable_unref(g->deadline);
 	close(g->request.pidfd);
-	close(g->request.area_fd);
+	close(g->request.shares ? g->request.export_fd : g->request.area_fd);
 	g->done(r, ifq, export_fd, fault, g->userdata);
 	fault_done(fault);
 	free(g);
@@ -238,8 +238,12 @@ int registrar_start(struct leases *leases, const struct ifq_request *request,
 	*g = (struct registrar){ .backend = backend, .request = *request, .done = done,
 				 .userdata = userdata };
 	g->request.pidfd = fcntl(request->pidfd, F_DUPFD_CLOEXEC, 3);
-	g->request.area_fd = fcntl(request->area_fd, F_DUPFD_CLOEXEC, 3);
-	assert(g->request.pidfd >= 0 && g->request.area_fd >= 0);
+	if (request->shares)
+		g->request.export_fd = fcntl(request->export_fd, F_DUPFD_CLOEXEC, 3);
+	else
+		g->request.area_fd = fcntl(request->area_fd, F_DUPFD_CLOEXEC, 3);
+	assert(g->request.pidfd >= 0 &&
+	       (request->shares ? g->request.export_fd : g->request.area_fd) >= 0);
 	LIST_INSERT_HEAD(&registrars, g, entry);
 	assert(sd_event_add_defer(event, &g->turn, on_registrar, g) >= 0);
 	assert(sd_event_source_set_enabled(g->turn, held & HOLD_RING ? SD_EVENT_OFF

@@ -63,6 +63,7 @@ CALLBACK(list_leases)
 CALLBACK(acquire)
 CALLBACK(open)
 CALLBACK(register)
+CALLBACK(share)
 CALLBACK(add_flow)
 CALLBACK(remove_flow)
 CALLBACK(release)
@@ -87,6 +88,7 @@ int methods_bind(sd_varlink_server *s)
 		ZCRX_METHOD("Acquire"), on_acquire,
 		ZCRX_METHOD("Open"), on_open,
 		ZCRX_METHOD("Register"), on_register,
+		ZCRX_METHOD("Share"), on_share,
 		ZCRX_METHOD("AddFlow"), on_add_flow,
 		ZCRX_METHOD("RemoveFlow"), on_remove_flow,
 		ZCRX_METHOD("Release"), on_release,

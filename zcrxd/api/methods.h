@@ -63,7 +63,7 @@ struct method {
 	int (*act)(struct call *c, void *parameters);
 };
 
-extern const struct method method_describe, method_list_leases, method_acquire, method_open, method_register,
+extern const struct method method_describe, method_list_leases, method_acquire, method_open, method_register, method_share,
 	method_add_flow, method_remove_flow, method_release, method_renew, method_tune, method_watch,
 	method_explain, method_plan, method_apply, method_confirm, method_restore, method_revoke, method_reload;
 
@@ -108,6 +108,9 @@ struct lease *request_find_lease(struct api *api, const char *id);
  * looked at and closed), or the owner of a persistent one. NO_SUCH_LEASE, PERMISSION_DENIED. */
 int request_lease(sd_varlink *link, struct api *api, const struct peer *peer, const char *id,
 		  uint64_t handle_index, struct lease **ret, struct fault *reterr);
+
+/* INVALID_PARAMETER unless it is within these. */
+int check_range(uint64_t value, uint64_t first, uint64_t last, const char *name, struct fault *reterr);
 
 /* sd_json_dispatch callbacks that leave the default in place for null. */
 int dispatch_optional_uint64(const char *name, sd_json_variant *v, sd_json_dispatch_flags_t flags,

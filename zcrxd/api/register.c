@@ -58,16 +58,6 @@ static void on_registered(struct lease *l, int r, struct fault *fault,
 					     SD_JSON_BUILD_UNSIGNED(reply->napi_id)));
 }
 
-static int check_range(uint64_t value, uint64_t first, uint64_t last, const char *name,
-		       struct fault *reterr)
-{
-	if (value >= first && value <= last)
-		return 0;
-	return fault_set(reterr, ZCRX_INVALID_PARAMETER, name, "%s is %llu; it must be %llu to %llu.",
-			 name, (unsigned long long)value, (unsigned long long)first,
-			 (unsigned long long)last);
-}
-
 static int register_check(const struct register_parameters *p, struct fault *reterr)
 {
 	int r;

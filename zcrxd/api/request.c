@@ -181,3 +181,13 @@ int refuse_steering(struct fault *reterr)
 			 "The queues of " SOFTWARE_NAME " have no NIC that steers, and need none: whatever "
 			 "socket is received from through the lease's ring, the kernel copies.");
 }
+
+int check_range(uint64_t value, uint64_t first, uint64_t last, const char *name,
+		       struct fault *reterr)
+{
+	if (value >= first && value <= last)
+		return 0;
+	return fault_set(reterr, ZCRX_INVALID_PARAMETER, name, "%s is %llu; it must be %llu to %llu.",
+			 name, (unsigned long long)value, (unsigned long long)first,
+			 (unsigned long long)last);
+}

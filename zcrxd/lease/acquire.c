@@ -80,6 +80,7 @@ static struct lease *lease_new(struct leases *leases, struct device *d, uint32_t
 		l->per_queue[i].client_pidfd = l->per_queue[i].export_fd = -EBADF;
 	LIST_INIT(&l->proofs);
 	LIST_INIT(&l->handles);
+	LIST_INIT(&l->sharers);
 	STAILQ_INIT(&l->waiters);
 	if (name) {
 		l->name = strdup(name);

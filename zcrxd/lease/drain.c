@@ -16,6 +16,7 @@
 #include "handle.h"
 #include "log.h"
 #include "rules.h"
+#include "sharing.h"
 #include "snapshot.h"
 #include "orphans.h"
 #include "reclaim.h"
@@ -89,6 +90,7 @@ static void kill_clients(struct lease *l)
 		const struct lease_queue *q = &l->per_queue[i];
 		int r;
 
+		lease_kill_sharers(l, i);
 		if (q->client_pidfd < 0)
 			continue;
 		log_message(LOG_WARNING, &fields,

@@ -43,6 +43,17 @@ bool lease_has_exports(const struct lease *l)
 	return true;
 }
 
+int leases_store_rings(struct leases *leases)
+{
+	int r;
+
+	if (leases->ring_epoll_stored || leases->ring_epoll_fd < 0)
+		return 0;
+	r = fdstore_push(FDSTORE_RINGS, leases->ring_epoll_fd);
+	leases->ring_epoll_stored = r == 0;
+	return r;
+}
+
 /* ------------------------------------------------------ the process that registered it */
 
 int lease_set_client(struct lease *l, unsigned queue, int pidfd, uid_t uid, bool store)

@@ -14,6 +14,9 @@ void lease_forget_exports(struct lease *l);
 /* Every ifq of the lease has one: leases of earlier daemons have none. */
 bool lease_has_exports(const struct lease *l);
 
+/* What tells which rings there are still is known to the next daemon as well. */
+int leases_store_rings(struct leases *leases);
+
 /* Keeps the process that registers a queue in mind, and as whom it did, also for the next daemon; takes
  * pidfd over, on failure too. */
 int lease_set_client(struct lease *l, unsigned queue, int pidfd, uid_t uid, bool store);

@@ -17,6 +17,7 @@
 #include "policy.h"
 #include "proof.h"
 #include "share.h"
+#include "sharing.h"
 #include "snapshot.h"
 #include "orphans.h"
 #include "watch.h"
@@ -58,6 +59,7 @@ static void lease_free(struct lease *l)
 		if (l->per_queue[i].export_fd >= 0)
 			close(l->per_queue[i].export_fd);
 	}
+	lease_close_sharers(l);
 	question_abandon(&l->question);
 	free(l->flows);
 	free(l->name);
@@ -110,7 +112,7 @@ void leases_usage(struct leases *leases, uid_t uid, struct policy_usage *ret)
 
 static uint64_t stored_descriptors(const struct lease *l)
 {
-	uint64_t n = l->n_handles + l->n_proofs;
+	uint64_t n = l->n_handles + l->n_proofs + lease_count_sharers(l);
 
 	for (unsigned i = 0; i < l->n_queues; i++) {
 		const struct lease_queue *q = &l->per_queue[i];
@@ -209,6 +211,7 @@ static void lease_destroy(struct lease *l)
 	lingering_note(l);
 	for (unsigned i = 0; i < l->n_queues; i++)
 		lease_forget_client(l, i);
+	lease_forget_sharers(l);
 	lease_forget_exports(l);
 	inventory_release(&d->inventory, l->id);
 	TAILQ_REMOVE(&leases->list, l, entry);

@@ -97,6 +97,7 @@ struct lease {
 	unsigned n_proofs;
 	LIST_HEAD(, lease_handle) handles;
 	unsigned n_handles;
+	LIST_HEAD(sharer_list, sharer) sharers; /* share.h */
 
 	uint64_t creation_usec; /* realtime */
 	uint64_t expiry_usec;	/* CLOCK_BOOTTIME; 0 for never */

@@ -35,7 +35,7 @@ static size_t review(struct leases *leases, uid_t uid, uint64_t *ret_area)
 {
 	struct lingering *list[LINGERING_MAX + 1];
 	uint64_t keys[LINGERING_MAX + 1];
-	bool found[LINGERING_MAX + 1];
+	unsigned found[LINGERING_MAX + 1];
 	size_t n = list_of(leases, uid, list), left = 0;
 	int r;
 
@@ -44,11 +44,11 @@ static size_t review(struct leases *leases, uid_t uid, uint64_t *ret_area)
 		return 0;
 	for (size_t i = 0; i < n; i++)
 		keys[i] = list[i]->ring_key;
-	r = leases->backend->ops->find_rings(leases->backend, keys, n, found);
+	r = leases->backend->ops->count_rings(leases->backend, keys, n, found);
 	if (r < 0)
 		log_errno(r, "Cannot find the rings of leases that have ended");
 	for (size_t i = 0; i < n; i++) {
-		if (r == 0 && !found[i]) {
+		if (r == 0 && found[i] == 0) {
 			drop(leases, list[i]);
 			continue;
 		}

@@ -8,7 +8,6 @@
 
 #include "drift.h"
 #include "export.h"
-#include "fdstore.h"
 #include "flows.h"
 #include "leases.h"
 #include "log.h"
@@ -246,10 +245,8 @@ static int start_registrar(struct registration *g)
 
 	if (pidfd < 0)
 		return -errno;
-	if (g->request.ring_epoll_fd >= 0 && !leases->ring_epoll_stored) {
-		r = fdstore_push(FDSTORE_RINGS, g->request.ring_epoll_fd);
-		leases->ring_epoll_stored = r == 0;
-	}
+	if (g->request.ring_epoll_fd >= 0)
+		r = leases_store_rings(leases);
 	if (r == 0)
 		r = lease_check_store(l, 1, &g->fault);
 	if (r != 0) {

@@ -95,7 +95,8 @@ _Noreturn static void child_main(struct nic_backend *backend, const struct ifq_r
 	size_t n = 0;
 	struct iovec iov[] = { { &answer, sizeof(answer) }, { text, 0 } };
 	struct msghdr message = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
-	int fds[] = { answer_fd, request->pidfd, request->area_fd, request->ring_epoll_fd };
+	int fds[] = { answer_fd, request->pidfd, request->ring_epoll_fd,
+		      request->shares ? request->export_fd : request->area_fd };
 	int ring = -EBADF;
 
 	disposable_begin(daemon, "zcrxd-registrar", fds, ARRAY_SIZE(fds));

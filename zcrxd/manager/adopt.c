@@ -20,6 +20,7 @@
 #include "links.h"
 #include "log.h"
 #include "proof.h"
+#include "sharing.h"
 #include "recovery.h"
 #include "orphans.h"
 
@@ -129,6 +130,7 @@ static void adopt_clients(struct adoption *a, struct lease *l, const struct reco
 		fdstore_export_name(l->id, i, name);
 		(void)lease_set_export(l, i, stored_fds_take(a->fds, name), false);
 	}
+	lease_adopt_sharers(l, a->fds);
 }
 
 static struct proof *find_proof(struct lease *l, const struct record_flow *f)

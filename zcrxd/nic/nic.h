@@ -85,7 +85,7 @@ struct ifq_request {
 	gid_t gid;
 	int ring;	      /* number of the ring's descriptor in the client */
 	int area_fd;	      /* memfd or dma-buf */
-	bool watched;	      /* whether the ring is still there can be asked by its key: find_rings */
+	bool watched;	      /* whether the ring is still there can be asked by its key: count_rings */
 	uint64_t ring_key;    /* GRANT_SOFTWARE: the queue, always watched; else nic_ring_key() */
 	int ring_epoll_fd;    /* watched: what nic_backend_ops.rings() gave */
 	uint64_t area_offset, area_size;
@@ -100,6 +100,10 @@ struct ifq_request {
 	uint64_t event_user_data;
 	bool export;	      /* the ring is wanted for export_ifq */
 	bool must_export;     /* refused where the ring does not let that happen */
+	/* One more ring on an ifq that is there, which export_fd is an export of. Of what is above, only
+	 * client, ring and `watched` count; of struct ifq, only zcrx_id and the offsets are told. */
+	bool shares;
+	int export_fd;
 };
 
 /* Of a queue of a lease on a NIC. The lowest numbers are software queues. */
@@ -282,8 +286,8 @@ struct nic_backend_ops {
 	 * once, before any other call; `stored` is an earlier daemon's, taken over, or -EBADF.
 	 */
 	int (*rings)(struct nic_backend *b, int stored);
-	/* Which of these watched rings somebody keeps. Cheap. */
-	int (*find_rings)(struct nic_backend *b, const uint64_t *keys, size_t n, bool *ret);
+	/* How many of the watched rings that somebody keeps have each of these keys. Cheap. */
+	int (*count_rings)(struct nic_backend *b, const uint64_t *keys, size_t n, unsigned *ret);
 
 	/* SOFTWARE_IFINDEX: the queues without a NIC, which are no link. */
 	int (*open)(struct nic_backend *b, unsigned ifindex, struct nic **ret,

@@ -115,6 +115,20 @@ void fdstore_export_name(uint32_t lease, unsigned queue, char ret[64])
 	snprintf(ret, 64, FDSTORE_EXPORT "%08x-%u", lease, queue);
 }
 
+void fdstore_sharer_name(uint32_t lease, unsigned queue, unsigned uid, unsigned number, char ret[64])
+{
+	snprintf(ret, 64, "sharer-%08x-%u-%u-%u", lease, queue, uid, number);
+}
+
+bool fdstore_parse_sharer_name(const char *name, unsigned *ret_lease, unsigned *ret_queue, unsigned *ret_uid,
+			       unsigned *ret_number)
+{
+	int end;
+
+	return sscanf(name, "sharer-%8x-%u-%u-%u%n", ret_lease, ret_queue, ret_uid, ret_number, &end) == 4 &&
+	       name[end] == '\0';
+}
+
 int fdstore_push(const char *name, int fd)
 {
 	_cleanup_free_ char *text = NULL;

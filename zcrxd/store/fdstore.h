@@ -36,6 +36,9 @@ void fdstore_old_proof_name(uint32_t lease, uint64_t cookie, char ret[64]);
 
 void fdstore_client_name(uint32_t lease, unsigned queue, char ret[64]);
 void fdstore_export_name(uint32_t lease, unsigned queue, char ret[64]);
+void fdstore_sharer_name(uint32_t lease, unsigned queue, unsigned uid, unsigned number, char ret[64]);
+bool fdstore_parse_sharer_name(const char *name, unsigned *ret_lease, unsigned *ret_queue, unsigned *ret_uid,
+			       unsigned *ret_number);
 
 #define FDSTORE_EXPORT "ifq-"
 #define FDSTORE_RINGS "rings" /* nic_backend_ops.rings() */

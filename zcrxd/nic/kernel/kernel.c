@@ -127,9 +127,9 @@ static int kernel_rings(struct nic_backend *base, int stored)
 	return b->rings;
 }
 
-static int kernel_find_rings(struct nic_backend *base, const uint64_t *keys, size_t n, bool *ret)
+static int kernel_count_rings(struct nic_backend *base, const uint64_t *keys, size_t n, unsigned *ret)
 {
-	return rings_find(kernel_backend(base)->rings, keys, n, ret);
+	return rings_count(kernel_backend(base)->rings, keys, n, ret);
 }
 
 static int kernel_open(struct nic_backend *base, unsigned ifindex, struct nic **ret,
@@ -173,7 +173,7 @@ static const struct nic_backend_ops kernel_ops = {
 	.wait_for_areas = kernel_wait_for_areas,
 	.guard_sweep = kernel_guard_sweep,
 	.rings = kernel_rings,
-	.find_rings = kernel_find_rings,
+	.count_rings = kernel_count_rings,
 	.open = kernel_open,
 	.free = kernel_free,
 };

@@ -52,7 +52,7 @@ int rings_read(int rings, void (*found)(uint64_t key, void *userdata), void *use
 struct search {
 	const uint64_t *keys;
 	size_t n;
-	bool *found;
+	unsigned *found;
 };
 
 static void on_found(uint64_t key, void *userdata)
@@ -60,10 +60,10 @@ static void on_found(uint64_t key, void *userdata)
 	const struct search *s = userdata;
 
 	for (size_t i = 0; i < s->n; i++)
-		s->found[i] |= s->keys[i] == key;
+		s->found[i] += s->keys[i] == key;
 }
 
-int rings_find(int rings, const uint64_t *keys, size_t n, bool *ret)
+int rings_count(int rings, const uint64_t *keys, size_t n, unsigned *ret)
 {
 	struct search s = { keys, n, ret };
 

@@ -16,5 +16,5 @@ int rings_watch(int rings, int *ring, uint64_t key);
 void rings_forget(int rings, int ring);
 /* Calls `found` for each that is there. */
 int rings_read(int rings, void (*found)(uint64_t key, void *userdata), void *userdata);
-/* Which of these are. */
-int rings_find(int rings, const uint64_t *keys, size_t n, bool *ret);
+/* How many there are with each of these keys. */
+int rings_count(int rings, const uint64_t *keys, size_t n, unsigned *ret);

@@ -60,6 +60,7 @@ static_assert(sizeof(struct uapi_pidfd_info) == 64, "ABI");
 #define UAPI_ZCRX_AREA_DMABUF 1 /* 6.16 */
 #define UAPI_ZCRX_REG_IMPORT  1 /* 6.19 */
 #define UAPI_ZCRX_REG_NODEV   2 /* 7.1 */
+#define UAPI_ZCRX_REGION_OFFSET(id) (UINT64_C(0x30000000) + ((uint64_t)(id) << 16)) /* for mmap() */
 
 #define UAPI_ZCRX_CTRL_EXPORT		1
 #define UAPI_ZCRX_CTRL_ADD_AREA		3 /* 7.3 */

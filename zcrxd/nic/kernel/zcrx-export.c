@@ -29,13 +29,19 @@ int zcrx_export(int ring, uint32_t zcrx_id, int *ret)
 	return r;
 }
 
-static int import(int ring, int export, uint32_t *ret_id)
+int zcrx_import(int ring, int export, struct ifq *ret)
 {
 	struct uapi_zcrx_ifq_reg reg = { .if_idx = (uint32_t)export, .flags = UAPI_ZCRX_REG_IMPORT };
 
 	if (syscall(SYS_io_uring_register, ring, UAPI_IORING_REGISTER_ZCRX_IFQ, &reg, 1) < 0)
 		return -errno;
-	*ret_id = reg.zcrx_id;
+	*ret = (struct ifq) {
+		.zcrx_id = reg.zcrx_id,
+		.refill_map_offset = UAPI_ZCRX_REGION_OFFSET(reg.zcrx_id),
+		.head_offset = reg.offsets.head,
+		.tail_offset = reg.offsets.tail,
+		.entries_offset = reg.offsets.rqes,
+	};
 	return 0;
 }
 
@@ -58,7 +64,7 @@ int zcrx_wait_for_areas(const int *exports, size_t n, void (*begin)(void *userda
 			 UAPI_IORING_SETUP_DEFER_TASKRUN | UAPI_IORING_SETUP_CQE32,
 	};
 	_cleanup_close_ int ring = -EBADF;
-	uint32_t ids[LEASE_QUEUES_MAX];
+	struct ifq ifqs[LEASE_QUEUES_MAX];
 	int r;
 
 	if (n > LEASE_QUEUES_MAX)
@@ -66,11 +72,11 @@ int zcrx_wait_for_areas(const int *exports, size_t n, void (*begin)(void *userda
 	ring = (int)syscall(SYS_io_uring_setup, 2, &params);
 	r = ring < 0 ? -errno : 0;
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = import(ring, exports[i], &ids[i]);
+		r = zcrx_import(ring, exports[i], &ifqs[i]);
 	if (r < 0)
 		return r;
 	begin(userdata);
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = wait_for(ring, ids[i]);
+		r = wait_for(ring, ifqs[i].zcrx_id);
 	return r;
 }

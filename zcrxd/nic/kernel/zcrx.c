@@ -285,6 +285,26 @@ static int register_watched(int *ring, const struct ifq_request *request, void *
 	return r;
 }
 
+static int share(const struct ifq_request *request, struct ifq *ret, struct fault *reterr)
+{
+	_cleanup_close_ int ring = -EBADF;
+	int r = take_ring(request, &ring, reterr);
+
+	if (r == 0)
+		r = check_ring(ring, reterr);
+	if (r == 0 && request->watched)
+		r = rings_watch(request->ring_epoll_fd, &ring, request->ring_key);
+	if (r != 0)
+		return r;
+	r = zcrx_import(ring, request->export_fd, ret);
+	if (r == 0)
+		return 0;
+	if (request->watched)
+		rings_forget(request->ring_epoll_fd, ring);
+	return fault_kernel(reterr, -r, NULL, "put the interface queue on one more ring", "%s",
+			    r == -ENOMEM ? "Memory ran out." : "");
+}
+
 int zcrx_register(const struct ifq_request *request, struct ifq *ret, int *ret_ring,
 		  struct fault *reterr)
 {
@@ -292,6 +312,8 @@ int zcrx_register(const struct ifq_request *request, struct ifq *ret, int *ret_r
 	_cleanup_close_ int ring = -EBADF;
 	int r;
 
+	if (request->shares)
+		return share(request, ret, reterr);
 	if (request->refill_entries == 0 || request->refill_entries > REFILL_ENTRIES_MAX)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "refillEntries",
 				 "refillEntries is %u; it must be 1 to %d.",

@@ -11,6 +11,8 @@
 int zcrx_register(const struct ifq_request *request, struct ifq *ret, int *ret_ring,
 		  struct fault *reterr);
 int zcrx_export(int ring, uint32_t zcrx_id, int *ret);
+/* zcrx_id and the offsets. Negative errno. */
+int zcrx_import(int ring, int export, struct ifq *ret);
 int zcrx_wait_for_areas(const int *exports, size_t n, void (*begin)(void *userdata), void *userdata);
 int zcrx_kill_client(int pidfd, uid_t uid);
 

@@ -53,6 +53,24 @@ static struct sim_owner *find_ifq(struct sim_shared *shared, uint32_t zcrx_id)
 	return NULL;
 }
 
+struct sim_owner *sim_find_export(struct sim *s, int fd)
+{
+	struct sockaddr_un a, name;
+	socklen_t size = sizeof(a);
+
+	if (getsockname(fd, (struct sockaddr *)&a, &size) < 0)
+		return NULL;
+	for (size_t n = 0; n < SIM_NICS_MAX; n++)
+		for (unsigned q = 0; q < SIM_QUEUES_MAX; q++) {
+			struct sim_owner *o = &s->shared->nics[n].queues[q];
+
+			if (o->exported && name_of(s, o->zcrx_id, &name) == size &&
+			    memcmp(&a, &name, size) == 0)
+				return o;
+		}
+	return NULL;
+}
+
 int sim_export_ifq(struct nic_backend *b, int ring, uint32_t zcrx_id, int *ret)
 {
 	struct sim *s = sim_of(b);

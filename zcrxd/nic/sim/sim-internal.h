@@ -231,6 +231,8 @@ int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, s
 bool sim_is_bound(struct sim *s, const struct sim_owner *o);
 void sim_unbind(struct sim_owner *o); /* whoever keeps the ring, or the ifq */
 void sim_close_rings(struct sim *s, const struct sim_owner *o);
+/* Whose export that is; NULL if it is none of an ifq that is there. */
+struct sim_owner *sim_find_export(struct sim *s, int fd);
 int sim_export_ifq(struct nic_backend *b, int ring, uint32_t zcrx_id, int *ret);
 int sim_wait_for_areas(struct nic_backend *b, const int *exports, size_t n,
 		       void (*begin)(void *userdata), void *userdata);

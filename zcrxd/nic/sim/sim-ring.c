@@ -7,7 +7,8 @@
 
 #include "sim-internal.h"
 
-#define PAGE 4096
+#define PAGE		  4096
+#define REGION_OFFSET(id) (0x30000000 + ((uint64_t)(id) << 16))
 
 int sim_check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size, bool dmabuf,
 		   struct fault *reterr)
@@ -105,6 +106,21 @@ static int bind_queue(struct sim *s, const struct ifq_request *request, uint32_t
 	return fault_kernel(reterr, ENODEV, NULL, operation, "The device has just gone.");
 }
 
+static int share_queue(struct sim *s, const struct ifq_request *request, struct ifq *ret,
+		       struct fault *reterr)
+{
+	struct sim_owner *o = sim_find_export(s, request->export_fd);
+
+	if (!o)
+		return fault_kernel(reterr, EBADF, NULL, "put the interface queue on one more ring",
+				    "That is no export of an ifq.");
+	o->io_uring = true;
+	*ret = (struct ifq){ .zcrx_id = atomic_fetch_add(&s->shared->next_zcrx_id, 1),
+			     .tail_offset = 4, .entries_offset = 64 };
+	ret->refill_map_offset = REGION_OFFSET(ret->zcrx_id);
+	return request->watched ? watch_ring(s->shared, o, request->ring_key) : 0;
+}
+
 int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, struct ifq *ret,
 		     int *ret_ring, struct fault *reterr)
 {
@@ -117,14 +133,16 @@ int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, s
 		return r;
 	if (request->ring < 0)
 		return fault_set(reterr, ZCRX_INVALID_RING, NULL, "The ring is no descriptor.");
-	if (request->refill_entries == 0 || request->refill_entries > REFILL_ENTRIES_MAX)
-		return fault_kernel(reterr, EINVAL, NULL, "register the interface queue",
-				    "Ask for 1 to %d refill entries.", REFILL_ENTRIES_MAX);
 	if (s->shared->rings_held) {
 		while (s->shared->rings_held)
 			usleep(1000);
 		_exit(EXIT_FAILURE); /* it was to die all the while */
 	}
+	if (request->shares)
+		return share_queue(s, request, ret, reterr);
+	if (request->refill_entries == 0 || request->refill_entries > REFILL_ENTRIES_MAX)
+		return fault_kernel(reterr, EINVAL, NULL, "register the interface queue",
+				    "Ask for 1 to %d refill entries.", REFILL_ENTRIES_MAX);
 	id = atomic_fetch_add(&s->shared->next_zcrx_id, 1);
 	r = bind_queue(s, request, id, reterr);
 	if (r != 0)
@@ -146,7 +164,7 @@ int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, s
 		.stats_offset = request->statistics ? 64 + entries * 16ULL : 0,
 		.buffer_length = request->buffer_length ?: PAGE,
 	};
-	ret->refill_map_offset = 0x30000000 + ((uint64_t)ret->zcrx_id << 16);
+	ret->refill_map_offset = REGION_OFFSET(ret->zcrx_id);
 	if (ret->has_stats)
 		ret->refill_size = (ret->stats_offset + 16 + PAGE - 1) / PAGE * PAGE;
 	return 0;

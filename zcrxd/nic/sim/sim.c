@@ -240,14 +240,14 @@ static int rings(struct nic_backend *b, int stored)
 	return -EBADF;
 }
 
-static int find_rings(struct nic_backend *b, const uint64_t *keys, size_t n, bool *ret)
+static int count_rings(struct nic_backend *b, const uint64_t *keys, size_t n, unsigned *ret)
 {
 	struct sim_shared *shared = sim_of(b)->shared;
 
 	for (size_t i = 0; i < n; i++) {
-		ret[i] = false;
+		ret[i] = 0;
 		for (size_t k = 0; k < SIM_RINGS_MAX; k++)
-			ret[i] |= shared->rings[k].open && shared->rings[k].key == keys[i];
+			ret[i] += shared->rings[k].open && shared->rings[k].key == keys[i];
 	}
 	return 0;
 }
@@ -269,7 +269,7 @@ static const struct nic_backend_ops backend_ops = {
 	.wait_for_areas = sim_wait_for_areas,
 	.guard_sweep = sim_guard_sweep,
 	.rings = rings,
-	.find_rings = find_rings,
+	.count_rings = count_rings,
 	.open = sim_open,
 	.free = backend_free,
 };
