@@ -32,7 +32,7 @@ static int acquire_new(struct zcrx_lease *l)
 	json_object *parameters, *reply;
 	int r;
 
-	r = client_begin(l->client);
+	r = client_begin(l->client, l);
 	if (r < 0)
 		return r;
 	parameters = message_new();
@@ -47,11 +47,17 @@ static int acquire_new(struct zcrx_lease *l)
 
 static int acquire(struct zcrx_lease *l)
 {
-	int r = lease_try_inherit(l);
+	int r;
 
-	if (r != 0)
-		return r < 0 ? r : 0;
-	return acquire_new(l);
+	if (!client_is_under_way(l->client, l->step)) {
+		r = lease_try_inherit(l);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+	r = acquire_new(l);
+	if (r == -EINPROGRESS)
+		l->step = client_under_way(l->client);
+	return r;
 }
 
 /* Where the fields of a registration are in the reply. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The connection to zcrxd. Everything that the library asks zcrxd goes through client_call(); a
+ * The connection to zcrxd. Everything that the library asks zcrxd goes through client_call() (call.c); a
  * connection that breaks is dropped there and made again by the next client_begin(). Leases do not
  * depend on it: their handles do.
  */
@@ -9,8 +9,6 @@
 #include <poll.h>
 
 #include "internal.h"
-
-#define DEFAULT_TIMEOUT UINT64_C(45000000) /* microseconds */
 
 static void client_enter(struct zcrx_client *c)
 {
@@ -27,6 +25,7 @@ int zcrx_client_new(struct zcrx_client **ret)
 	if (!c)
 		return -ENOMEM;
 	c->refs = 1;
+	c->epoll = c->timer = c->watched = -EBADF;
 	client_enter(c);
 	*ret = c;
 	return 0;
@@ -43,8 +42,11 @@ struct zcrx_client *zcrx_client_unref(struct zcrx_client *client)
 {
 	if (!client || !count_down(&client->refs))
 		return NULL;
+	call_drop(client);
 	varlink_free(client->link);
 	client_clear_error(client);
+	closep(&client->epoll);
+	closep(&client->timer);
 	free(client->path);
 	free(client);
 	return NULL;
@@ -73,7 +75,7 @@ static int cannot_connect(struct zcrx_client *c, int error)
 			   strerror(-error), remedy);
 }
 
-static void disconnect(struct zcrx_client *c)
+void client_disconnect(struct zcrx_client *c)
 {
 	c->link = varlink_free(c->link);
 }
@@ -86,21 +88,26 @@ static bool is_hung_up(struct zcrx_client *c)
 	return poll(&p, 1, 0) > 0 && p.revents;
 }
 
-int client_begin(struct zcrx_client *c)
+int client_begin(struct zcrx_client *c, const void *object)
 {
 	int r;
 
 	client_enter(c);
 	client_clear_error(c);
+	c->next = (struct call_key) { .object = object };
+	if (c->call.kind == CALL_METHOD)
+		return 0; /* client_call() knows whether it is this one */
 	if (c->link && is_hung_up(c))
-		disconnect(c);
-	if (c->link)
+		client_disconnect(c);
+	if (c->link) {
+		varlink_forget(c->link);
 		return 0;
+	}
 	if (!c->path)
 		return client_fail(c, -ENOTCONN,
 				   "Not connected: call zcrx_client_connect() first.");
-	r = varlink_connect(c->path, c->timeout ?: DEFAULT_TIMEOUT, &c->link);
-	return r < 0 ? cannot_connect(c, r) : 0;
+	r = call_connect(c);
+	return r < 0 && r != -EINPROGRESS ? cannot_connect(c, r) : r;
 }
 
 int zcrx_client_connect(struct zcrx_client *client, const char *path)
@@ -109,13 +116,25 @@ int zcrx_client_connect(struct zcrx_client *client, const char *path)
 
 	if (!client)
 		return -EINVAL;
-	copy = strdup(path ?: ZCRX_SOCKET_PATH);
+	path = path ?: ZCRX_SOCKET_PATH;
+	if (client->call.kind == CALL_CONNECT && streq(client->path, path))
+		return client_begin(client, NULL);
+	copy = strdup(path);
 	if (!copy)
 		return -ENOMEM;
-	disconnect(client);
+	call_drop(client);
+	client_disconnect(client);
 	free(client->path);
 	client->path = copy;
-	return client_begin(client);
+	return client_begin(client, NULL);
+}
+
+int zcrx_client_set_nonblocking(struct zcrx_client *client, int nonblocking)
+{
+	if (!client)
+		return -EINVAL;
+	client->nonblocking = nonblocking != 0;
+	return 0;
 }
 
 int zcrx_client_set_timeout(struct zcrx_client *client, uint64_t usec)
@@ -123,41 +142,6 @@ int zcrx_client_set_timeout(struct zcrx_client *client, uint64_t usec)
 	if (!client)
 		return -EINVAL;
 	client->timeout = usec;
-	return 0;
-}
-
-int client_push_fd(struct zcrx_client *c, int fd)
-{
-	int r = varlink_push_fd(c->link, fd);
-
-	if (r < 0) {
-		disconnect(c); /* whatever was attached before goes with it */
-		client_fail(c, r, "Cannot attach descriptor %d to a call to zcrxd: %s.", fd,
-			    strerror(-r));
-	}
-	return r;
-}
-
-int client_call(struct zcrx_client *c, const char *what, const char *method, json_object *parameters,
-		json_object **ret_reply)
-{
-	const char *error_id = NULL;
-	json_object *reply = NULL;
-	int r;
-
-	r = varlink_call(c->link, method, parameters, c->timeout ?: DEFAULT_TIMEOUT, &reply, &error_id);
-	if (r < 0) {
-		disconnect(c); /* or a late answer would be taken for that of the next call */
-		return r == -ETIMEDOUT ?
-			       client_fail(c, r, "Cannot %s: zcrxd does not answer. See its journal: "
-					   "journalctl -u zcrxd.", what) :
-			       client_fail(c, r, "Cannot %s: the call to zcrxd failed: %s. See its journal "
-					   "(journalctl -u zcrxd) and try again.", what, strerror(-r));
-	}
-	if (error_id)
-		return client_refused(c, error_id, reply);
-	if (ret_reply)
-		*ret_reply = reply;
 	return 0;
 }
 
@@ -173,7 +157,7 @@ int client_take_handle(struct zcrx_client *c, const char *what, json_object *rep
 
 int client_bad_reply(struct zcrx_client *c, const char *what)
 {
-	disconnect(c);
+	client_disconnect(c);
 	return client_fail(
 		c, -EBADMSG,
 		"Cannot %s: zcrxd's answer lacks what it should hold. Update zcrxd or the "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the whole library shares: clients and leases, and the functions that their files offer. client.c
- * speaks Varlink, error.c keeps the account of failures, lease.c, flow.c and not-steered.c are what a
+ * and call.c speak Varlink, error.c keeps the account of failures, lease.c, flow.c and not-steered.c are what a
  * lease is for. Upon them stand two layers: pool.h is the buffers of a queue on a ring of anybody's,
  * queue.h is a ring of the library's own with a pool, and the streams on it.
  */
@@ -26,11 +26,38 @@ static inline bool count_down(unsigned int *refs)
 	return __atomic_sub_fetch(refs, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
+#define CALL_FDS_MAX 8U
+
+/* What tells one call from another, but for the method and its parameters. */
+struct call_key {
+	const void *object;
+	int fds[CALL_FDS_MAX]; /* the application's */
+	unsigned int n_fds;
+};
+
+/* What a client is at. Only if it does not block is there something between two functions of the
+ * application's: call.c. */
+struct client_call {
+	enum { CALL_NONE, CALL_CONNECT, CALL_METHOD } kind;
+	uint64_t number; /* of this one */
+	uint64_t deadline;
+	bool over;
+	int result; /* then */
+	char *text; /* method and parameters */
+	struct call_key key;
+};
+
 struct zcrx_client {
 	unsigned int refs;
 	char *path;
 	uint64_t timeout; /* of connecting and of calls, in microseconds; 0: the default */
+	bool nonblocking;
 	struct varlink *link; /* NULL: to be made again */
+	struct client_call call;
+	struct call_key next; /* of the call that is being prepared */
+	int epoll; /* what the application polls, with the connection and */
+	int timer;
+	int watched; /* what of the connection is in it */
 	char *error;
 	char *error_id;
 	pthread_t thread; /* that used it last, and has the account of errors; atomic */
@@ -53,6 +80,8 @@ struct zcrx_lease {
 	unsigned int *napi_ids; /* of those that are registered, else 0; atomic */
 	unsigned int n_queues;
 	int handle;
+	uint64_t step;	  /* number of a call that is the last one of acquiring or opening it */
+	int opened;	  /* the handle, until that is over */
 	char *end_reason; /* once it was asked for */
 	char **flow_ids;
 	unsigned int n_flow_ids;
@@ -75,18 +104,35 @@ void client_clear_error(struct zcrx_client *c);
 const char *stream_error(int error);
 
 /*
- * client.c. client_begin() starts a call: it connects if need be. Then client_push_fd() attaches
- * descriptors (duplicates) and gives the number that names them in the parameters, then
+ * client.c, call.c. client_begin() starts a call for `object`: it connects if need be. Then client_push_fd()
+ * attaches descriptors (duplicates) and gives the number that names them in the parameters, then
  * client_call() takes `parameters` over (NULL: there was no memory) and calls; the reply belongs to the
  * connection and lives until the next call. `what` completes "Cannot ..." if there is no reply.
+ *
+ * All are -EINPROGRESS while a client that does not block waits. The application then does the same again, and
+ * so everything from client_begin() on is done again, with the same object, descriptors and parameters; it
+ * is -EBUSY if they are not.
  */
-int client_begin(struct zcrx_client *c);
+int client_begin(struct zcrx_client *c, const void *object);
 int client_push_fd(struct zcrx_client *c, int fd);
 int client_call(struct zcrx_client *c, const char *what, const char *method, json_object *parameters,
 		json_object **ret_reply);
+/* The number of what is under way, or 0; and whether it is still that one. */
+uint64_t client_under_way(const struct zcrx_client *c);
+bool client_is_under_way(const struct zcrx_client *c, uint64_t number);
 /* The descriptor that came with a reply, which is the caller's; a bad reply if there is none. */
 int client_take_handle(struct zcrx_client *c, const char *what, json_object *reply);
 int client_bad_reply(struct zcrx_client *c, const char *what);
+void client_disconnect(struct zcrx_client *c);
+
+/* call.c. call_connect() begins or goes on connecting, and is done with that unless it is -EINPROGRESS;
+ * call_drop() forgets what is under way. */
+int call_connect(struct zcrx_client *c);
+void call_drop(struct zcrx_client *c);
+
+/* call-watch.c: has the application's descriptor tell of what is under way, or of nothing. */
+void call_watch(struct zcrx_client *c);
+void call_unwatch(struct zcrx_client *c);
 
 /* lease.c: -EBADFD if the lease has no handle (any more). */
 int lease_check_held(struct zcrx_lease *l);

@@ -14,7 +14,7 @@ static int look_up(struct zcrx_lease *l, const char *id, bool *ret_unused)
 	const char *state;
 	int r;
 
-	r = client_begin(l->client);
+	r = client_begin(l->client, l);
 	if (r < 0)
 		return r;
 	parameters = message_new();
@@ -30,32 +30,48 @@ static int look_up(struct zcrx_lease *l, const char *id, bool *ret_unused)
 	return r == -EBADMSG ? client_bad_reply(l->client, "look up a lease") : r;
 }
 
-int zcrx_lease_open(struct zcrx_lease *lease, const char *id)
+static int open_handle(struct zcrx_lease *l, const char *id)
 {
 	json_object *parameters, *reply;
-	_cleanup_close_ int handle = -EBADF;
+	int r;
+
+	closep(&l->opened);
+	l->opened = -EBADF;
+	r = client_begin(l->client, l);
+	if (r < 0)
+		return r;
+	parameters = message_new();
+	message_put_string(&parameters, "leaseId", id);
+	r = client_call(l->client, "open a lease", ZCRX_METHOD("Open"), parameters, &reply);
+	if (r < 0)
+		return r;
+	l->opened = client_take_handle(l->client, "open a lease", reply);
+	return l->opened < 0 ? l->opened : 0;
+}
+
+int zcrx_lease_open(struct zcrx_lease *lease, const char *id)
+{
 	int r;
 
 	if (!lease || !id)
 		return -EINVAL;
 	if (lease->id)
 		return client_cannot(lease->client, -EBUSY, "lease a queue");
-	r = client_begin(lease->client);
-	if (r < 0)
-		return r;
-	parameters = message_new();
-	message_put_string(&parameters, "leaseId", id);
-	r = client_call(lease->client, "open a lease", ZCRX_METHOD("Open"), parameters, &reply);
-	if (r < 0)
-		return r;
-	handle = client_take_handle(lease->client, "open a lease", reply);
-	if (handle < 0)
-		return handle;
+	if (!client_is_under_way(lease->client, lease->step)) {
+		r = open_handle(lease, id);
+		if (r < 0)
+			return r;
+	}
 	r = look_up(lease, id, NULL);
-	if (r < 0)
+	if (r == -EINPROGRESS)
+		lease->step = client_under_way(lease->client);
+	if (r < 0 && client_is_under_way(lease->client, lease->step))
 		return r;
-	lease->handle = TAKE_FD(handle);
-	return 0;
+	if (r == 0)
+		lease->handle = TAKE_FD(lease->opened);
+	closep(&lease->opened);
+	lease->opened = -EBADF;
+	return r;
 }
 
 /* The environment is whoever started us; what it names must be a socket before it is sent on. */

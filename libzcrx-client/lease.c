@@ -21,7 +21,7 @@ int zcrx_lease_new(struct zcrx_client *client, struct zcrx_lease **ret)
 		return -ENOMEM;
 	l->refs = 1;
 	l->client = zcrx_client_ref(client);
-	l->handle = -EBADF;
+	l->handle = l->opened = -EBADF;
 	l->backend = &backend_zcrxd;
 	*ret = l;
 	return 0;
@@ -50,6 +50,7 @@ struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease)
 	if (!lease || !count_down(&lease->refs))
 		return NULL;
 	closep(&lease->handle);
+	closep(&lease->opened);
 	for (unsigned int i = 0; i < lease->n_flow_ids; i++)
 		free(lease->flow_ids[i]);
 	free(lease->flow_ids);
@@ -239,7 +240,7 @@ int lease_push_handle(struct zcrx_lease *l)
 
 	r = lease_check_held(l);
 	if (r >= 0)
-		r = client_begin(l->client);
+		r = client_begin(l->client, l);
 	return r < 0 ? r : client_push_fd(l->client, l->handle);
 }
 

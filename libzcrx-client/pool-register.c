@@ -54,22 +54,33 @@ static int keep_ring(struct zcrx_pool *p, int ring_fd)
 			   ring_fd, strerror(errno));
 }
 
-int zcrx_pool_register(struct zcrx_pool *pool, int ring_fd)
+static int prepare(struct zcrx_pool *p, int ring_fd)
 {
 	uint64_t n_buffers = 0;
+	int r;
+
+	pool_reset(p); /* of an attempt that was given up */
+	r = pool_settle_sizes(p, &n_buffers);
+	if (r >= 0)
+		r = keep_ring(p, ring_fd);
+	return r < 0 ? r : pool_make_area(p);
+}
+
+int zcrx_pool_register(struct zcrx_pool *pool, int ring_fd)
+{
 	int r;
 
 	if (!pool)
 		return -EINVAL;
 	if (pool->registered || ring_fd < 0)
 		return client_cannot(pool->lease->client, ring_fd < 0 ? -EINVAL : -EBUSY, "register the queue");
-	r = pool_settle_sizes(pool, &n_buffers);
-	if (r >= 0)
-		r = keep_ring(pool, ring_fd);
-	if (r >= 0)
-		r = pool_make_area(pool);
+	r = pool_is_registering(pool) ? 0 : prepare(pool, ring_fd);
 	if (r >= 0)
 		r = pool->lease->backend->register_pool(pool, ring_fd);
+	if (r == -EINPROGRESS)
+		pool->call = client_under_way(pool->lease->client);
+	if (r < 0 && pool_is_registering(pool))
+		return r;
 	if (r >= 0 && pool->registration.buffer_length != pool->buffer_length)
 		r = client_bad_reply(pool->lease->client, "register the queue");
 	if (r >= 0)

@@ -123,11 +123,16 @@ void pool_forget_spans(struct zcrx_pool *p)
 		__atomic_sub_fetch(&p->users, refill_forget(&p->refill), __ATOMIC_RELAXED);
 }
 
+bool pool_is_registering(const struct zcrx_pool *p)
+{
+	return !p->registered && client_is_under_way(p->lease->client, p->call);
+}
+
 static int check_setter(struct zcrx_pool *p, bool valid, const char *what)
 {
 	if (!p)
 		return -EINVAL;
-	if (valid && !p->registered)
+	if (valid && !p->registered && !pool_is_registering(p))
 		return 0;
 	return client_cannot(p->lease->client, valid ? -EBUSY : -EINVAL, what);
 }

@@ -39,6 +39,7 @@ struct zcrx_pool {
 	void *given_data; /* and where it is mapped, if it is */
 
 	bool registered;
+	uint64_t call; /* number of the one that registers it */
 	bool left_ring;
 	bool no_flush; /* the kernel cannot flush the refill ring */
 	int ring_fd;   /* a duplicate */
@@ -50,7 +51,9 @@ struct zcrx_pool {
 	const struct zc_stats *stats;
 };
 
-/* pool.c. Undoes what pool-register.c did, when that failed or is not needed any more. */
+/* pool.c. Whether it is being registered, by a client that does not block. */
+bool pool_is_registering(const struct zcrx_pool *p);
+/* Undoes what pool-register.c did, when that failed or is not needed any more. */
 void pool_reset(struct zcrx_pool *p);
 void pool_free(struct zcrx_pool *p);
 /* From here on it only has its memory, for the spans that are out. */

@@ -19,22 +19,33 @@ static int keep_handle(struct zcrx_queue *q)
 					    strerror(errno));
 }
 
-int zcrx_queue_register(struct zcrx_queue *queue)
+/* From the beginning, if that was begun before and given up. */
+static int prepare(struct zcrx_queue *q)
 {
 	uint64_t n_buffers = 0;
 	int r;
+
+	queue_close(q);
+	r = pool_settle_sizes(q->pool, &n_buffers);
+	if (r >= 0)
+		r = q->engine->open(q, n_buffers);
+	return r < 0 ? r : keep_handle(q);
+}
+
+int zcrx_queue_register(struct zcrx_queue *queue)
+{
+	int r = 0;
 
 	if (!queue)
 		return -EINVAL;
 	if (queue->registered)
 		return client_cannot(queue->lease->client, -EBUSY, "register the queue");
-	r = pool_settle_sizes(queue->pool, &n_buffers);
-	if (r >= 0)
-		r = queue->engine->open(queue, n_buffers);
-	if (r >= 0)
-		r = keep_handle(queue);
+	if (!pool_is_registering(queue->pool))
+		r = prepare(queue);
 	if (r >= 0)
 		r = zcrx_pool_register(queue->pool, queue->ring.ring_fd);
+	if (r < 0 && pool_is_registering(queue->pool))
+		return r;
 	if (r < 0) {
 		queue_close(queue);
 		return r;

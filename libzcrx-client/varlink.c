@@ -7,49 +7,21 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
+#include "deadline.h"
 #include "varlink.h"
 
 struct varlink {
 	int fd;
 	int pushed[VARLINK_FDS_MAX], received[VARLINK_FDS_MAX]; /* -EBADF: taken */
 	size_t n_pushed, n_received;
+	json_object *call; /* that is under way, with the text of it */
+	const char *text; /* of which so much is to be sent */
+	size_t left;
 	char *buffer; /* the reply that is coming, */
 	size_t size, allocated;
 	json_object *reply; /* and the last one */
 };
-
-static uint64_t now_usec(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static uint64_t deadline_in(uint64_t usec)
-{
-	uint64_t now = now_usec();
-
-	return usec > UINT64_MAX - now ? UINT64_MAX : now + usec;
-}
-
-/* Until the socket is ready; -ETIMEDOUT. */
-static int await(int fd, short events, uint64_t deadline)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-	int r;
-
-	do {
-		uint64_t now = now_usec(), left = deadline > now ? deadline - now : 0;
-		struct timespec t = { .tv_sec = (time_t)(left / 1000000 > INT32_MAX ? INT32_MAX : left / 1000000),
-				      .tv_nsec = (long)(left % 1000000) * 1000 };
-
-		r = ppoll(&p, 1, &t, NULL);
-	} while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : r == 0 ? -ETIMEDOUT : 0;
-}
 
 int varlink_new(int fd, struct varlink **ret)
 {
@@ -77,7 +49,7 @@ int varlink_connect(const char *path, uint64_t timeout, struct varlink **ret)
 	memcpy(address.sun_path, path, n);
 	if (*path == '@')
 		address.sun_path[0] = 0;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (timeout == 0 ? SOCK_NONBLOCK : 0), 0);
 	if (fd < 0)
 		return -errno;
 	/* A unix socket waits in connect(2) for room in the queue, and tells poll(2) nothing of it. */
@@ -88,7 +60,7 @@ int varlink_connect(const char *path, uint64_t timeout, struct varlink **ret)
 			    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + (*path == '/')));
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		return errno == EAGAIN && timeout > 0 ? -ETIMEDOUT : -errno;
 	r = varlink_new(fd, ret);
 	if (r == 0)
 		(void)TAKE_FD(fd);
@@ -108,6 +80,7 @@ struct varlink *varlink_free(struct varlink *v)
 	closep(&v->fd);
 	close_all(v->pushed, &v->n_pushed);
 	close_all(v->received, &v->n_received);
+	json_object_put(v->call);
 	json_object_put(v->reply);
 	free(v->buffer);
 	free(v);
@@ -143,15 +116,14 @@ union control {
 	char bytes[CMSG_SPACE(VARLINK_FDS_MAX * sizeof(int))];
 };
 
-/* The text with its zero byte; the descriptors go with its first part. */
-static int send_text(struct varlink *v, const char *text, size_t size, uint64_t deadline)
+/* The text with its zero byte; the descriptors go with its first part. 1: all of it is sent. */
+static int send_text(struct varlink *v)
 {
-	while (size > 0) {
+	while (v->left > 0) {
 		union control control = {};
-		struct iovec iov = { .iov_base = (char *)text, .iov_len = size };
+		struct iovec iov = { .iov_base = (char *)v->text, .iov_len = v->left };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 		ssize_t n;
-		int r;
 
 		if (v->n_pushed > 0) {
 			control.header = (struct cmsghdr) { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
@@ -161,19 +133,15 @@ static int send_text(struct varlink *v, const char *text, size_t size, uint64_t 
 			m.msg_controllen = CMSG_SPACE(v->n_pushed * sizeof(int));
 		}
 		n = sendmsg(v->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno == EPIPE)
-			return -ECONNRESET;
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
-		if (n >= 0) {
-			close_all(v->pushed, &v->n_pushed);
-			text += n;
-			size -= (size_t)n;
-		} else if ((r = await(v->fd, POLLOUT, deadline)) < 0) {
-			return r;
-		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : errno == EPIPE ? -ECONNRESET : -errno;
+		close_all(v->pushed, &v->n_pushed);
+		v->text += n;
+		v->left -= (size_t)n;
 	}
-	return 0;
+	return 1;
 }
 
 /* All of them, also beyond what is wanted: none may be left open. */
@@ -218,10 +186,10 @@ static int grow(struct varlink *v)
 	return 0;
 }
 
-/* Up to the zero byte, behind which there is nothing: it was one call. */
-static int receive_text(struct varlink *v, uint64_t deadline)
+/* Up to the zero byte, behind which there is nothing: it was one call. 1: that is all. */
+static int receive_text(struct varlink *v)
 {
-	for (v->size = 0;;) {
+	for (;;) {
 		union control control;
 		struct iovec iov;
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
@@ -234,43 +202,72 @@ static int receive_text(struct varlink *v, uint64_t deadline)
 			return r;
 		iov = (struct iovec) { .iov_base = v->buffer + v->size, .iov_len = v->allocated - v->size };
 		n = recvmsg(v->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			r = await(v->fd, POLLIN, deadline);
-			if (r < 0)
-				return r;
+		if (n < 0 && errno == EINTR)
 			continue;
-		}
-		if (n <= 0)
-			return n < 0 ? -errno : -ECONNRESET;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		if (n == 0)
+			return -ECONNRESET;
 		r = keep_fds(v, &m);
 		if (r < 0)
 			return r;
 		end = memchr(v->buffer + v->size, 0, (size_t)n);
 		v->size += (size_t)n;
 		if (end)
-			return end + 1 == v->buffer + v->size ? 0 : -EBADMSG;
+			return end + 1 == v->buffer + v->size ? 1 : -EBADMSG;
 	}
 }
 
-int varlink_call(struct varlink *v, const char *method, json_object *parameters, uint64_t timeout,
-		 json_object **ret_parameters, const char **ret_error)
+void varlink_forget(struct varlink *v)
 {
-	_cleanup_json_ json_object *call = message_new();
-	uint64_t deadline = deadline_in(timeout);
-	const char *text;
-	size_t size;
+	close_all(v->pushed, &v->n_pushed);
+}
+
+int varlink_start(struct varlink *v, const char *method, json_object *parameters)
+{
+	json_object_put(v->reply);
+	json_object_put(v->call);
+	v->reply = NULL;
+	v->size = 0;
+	close_all(v->received, &v->n_received);
+	v->call = message_new();
+	message_put_string(&v->call, "method", method);
+	message_put_object(&v->call, "parameters", parameters);
+	v->text = v->call ? json_object_to_json_string_length(v->call, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &v->left) : NULL;
+	if (!v->text)
+		return -ENOMEM;
+	v->left++;
+	return 0;
+}
+
+int varlink_process(struct varlink *v)
+{
+	int r = send_text(v);
+
+	return r > 0 ? receive_text(v) : r;
+}
+
+short varlink_events(const struct varlink *v)
+{
+	return v->left > 0 ? POLLOUT : POLLIN;
+}
+
+int varlink_await(const struct varlink *v, uint64_t deadline)
+{
+	struct pollfd p = { .fd = v->fd, .events = varlink_events(v) };
 	int r;
 
-	json_object_put(v->reply);
-	v->reply = NULL;
-	close_all(v->received, &v->n_received);
-	message_put_string(&call, "method", method);
-	message_put_object(&call, "parameters", parameters);
-	text = call ? json_object_to_json_string_length(call, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size) : NULL;
-	if (!text)
-		return -ENOMEM;
-	r = send_text(v, text, size + 1, deadline);
-	if (r == 0)
-		r = receive_text(v, deadline);
-	return r < 0 ? r : message_parse_reply(v->buffer, v->size - 1, &v->reply, ret_parameters, ret_error);
+	do {
+		uint64_t now = now_usec(), left = deadline > now ? deadline - now : 0;
+		struct timespec t = { .tv_sec = (time_t)(left / 1000000 > INT32_MAX ? INT32_MAX : left / 1000000),
+				      .tv_nsec = (long)(left % 1000000) * 1000 };
+
+		r = ppoll(&p, 1, &t, NULL);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r == 0 ? -ETIMEDOUT : 0;
+}
+
+int varlink_get_reply(struct varlink *v, json_object **ret_parameters, const char **ret_error)
+{
+	return message_parse_reply(v->buffer, v->size - 1, &v->reply, ret_parameters, ret_error);
 }

@@ -85,6 +85,30 @@ const char *zcrx_client_error(struct zcrx_client *client);
  * what failed last was not refused by zcrxd. Since: 0.1 */
 const char *zcrx_client_error_id(struct zcrx_client *client);
 
+/* ------------------------------------------------------ without blocking */
+
+/*
+ * For programs with an event loop. When `nonblocking` is not 0, functions that ask zcrxd (to connect; to
+ * acquire, inherit, open, renew and release a lease; to register, steer and tune) do not wait: they begin, and
+ * return -EINPROGRESS. Poll zcrx_client_get_fd() and call zcrx_client_process() when it is readable; once that
+ * returns 1, call the same function with the same arguments again: it returns the result, or -EINPROGRESS
+ * once more if there is something else to ask. Objects may be dropped meanwhile.
+ *
+ * A client is at one thing at a time: -EBUSY, of another function or with other arguments, until the result was
+ * fetched. zcrx_client_connect() gives up whatever is under way (zcrxd may have done it nevertheless) and
+ * connects anew. Since: 0.2
+ */
+int zcrx_client_set_nonblocking(struct zcrx_client *client, int nonblocking);
+
+/* For poll(): readable when zcrx_client_process() should be called, also because zcrx_client_set_timeout() is over;
+ * never while nothing is under way. Stays the same as long as the client lives. An epoll of the library's:
+ * leave it to the library to wait on it. Since: 0.2 */
+int zcrx_client_get_fd(struct zcrx_client *client);
+
+/* Goes on with what is under way. 1: call the function again; 0: nothing is under way, or it still is.
+ * Never waits. Since: 0.2 */
+int zcrx_client_process(struct zcrx_client *client);
+
 /* ----------------------------------------------------------------- lease */
 
 /* A lease: hardware queues in this process's hands. It ends when it is released, when the last

@@ -75,7 +75,7 @@ static char *answer(struct fake_server *f, const char *method, int *ret_fd)
 	return format("{\"parameters\":%s}", !streq(method, "AddFlow") ? "{}" : f->flows ? f->flows : FLOWS);
 }
 
-static void send_all(const struct fake_server *f, int link, const char *text, size_t size, int fd)
+static void send_all(struct fake_server *f, int link, const char *text, size_t size, int fd)
 {
 	while (size > 0) {
 		union {
@@ -86,6 +86,8 @@ static void send_all(const struct fake_server *f, int link, const char *text, si
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 		ssize_t n;
 
+		if (f->gated)
+			sem_wait(&f->gate);
 		if (fd >= 0) {
 			control.header = (struct cmsghdr) { .cmsg_len = CMSG_LEN(sizeof(int)),
 							    .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
@@ -212,6 +214,8 @@ void fake_start(struct fake_server *f)
 	assert(r == 0);
 	r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, f->stop);
 	assert(r == 0);
+	r = sem_init(&f->gate, 0, 0);
+	assert(r == 0);
 	r = pthread_create(&f->thread, NULL, serve, f);
 	assert(r == 0);
 }
@@ -219,7 +223,10 @@ void fake_start(struct fake_server *f)
 void fake_stop(struct fake_server *f)
 {
 	close(f->stop[1]);
+	f->gated = false;
+	sem_post(&f->gate);
 	pthread_join(f->thread, NULL);
+	sem_destroy(&f->gate);
 	close(f->stop[0]);
 	close(f->listening);
 	if (f->handle >= 0)

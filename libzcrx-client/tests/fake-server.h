@@ -6,6 +6,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -29,6 +30,8 @@ struct fake_server {
 	const char *raw;	  /* the message to answer with, whatever it is */
 	size_t raw_size;	  /* with its zero byte */
 	size_t piece;		  /* bytes of the answer at a time; 0: all at once */
+	bool gated;		  /* for each of these, wait until the test opens the gate */
+	sem_t gate;
 
 	/* What came: the method's name and its parameters, as JSON. */
 	char *method;
