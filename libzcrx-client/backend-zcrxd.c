@@ -60,30 +60,17 @@ static int acquire(struct zcrx_lease *l)
 	return r;
 }
 
-/* Where the fields of a registration are in the reply. */
-static int parse_registration(json_object *reply, struct registration *ret)
-{
-	struct registration g = {};
-	const struct {
-		const char *name;
-		uint64_t *u64;
-		uint32_t *u32;
-		bool optional;
-	} fields[] = {
-		{ "zcrxId", .u32 = &g.zcrx_id },
-		{ "refillEntries", .u32 = &g.refill_entries },
-		{ "refillSize", .u64 = &g.refill_size },
-		{ "refillMapOffset", .u64 = &g.refill_map_offset },
-		{ "headOffset", .u32 = &g.head_offset },
-		{ "tailOffset", .u32 = &g.tail_offset },
-		{ "entriesOffset", .u32 = &g.entries_offset },
-		{ "statsOffset", .u64 = &g.stats_offset, .optional = true },
-		{ "areaToken", .u64 = &g.area_token },
-		{ "receiveBufferLength", .u32 = &g.buffer_length },
-		{ "napiId", .u32 = &g.napi_id, .optional = true },
-	};
+/* Where a reply has what. */
+struct number {
+	const char *name;
+	uint64_t *u64;
+	uint32_t *u32;
+	bool optional;
+};
 
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+static int parse_numbers(json_object *reply, const struct number *fields, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
 		uint64_t v = 0;
 		int r = message_get_unsigned(reply, fields[i].name, fields[i].u32 ? UINT32_MAX : UINT64_MAX, &v);
 
@@ -94,8 +81,41 @@ static int parse_registration(json_object *reply, struct registration *ret)
 		else
 			*fields[i].u64 = v;
 	}
-	*ret = g;
 	return 0;
+}
+
+/* What Share answers, and Register with more. */
+static int parse_ring(json_object *reply, struct registration *ret)
+{
+	const struct number fields[] = {
+		{ "zcrxId", .u32 = &ret->zcrx_id },
+		{ "refillMapOffset", .u64 = &ret->refill_map_offset },
+		{ "headOffset", .u32 = &ret->head_offset },
+		{ "tailOffset", .u32 = &ret->tail_offset },
+		{ "entriesOffset", .u32 = &ret->entries_offset },
+	};
+
+	return parse_numbers(reply, fields, ARRAY_SIZE(fields));
+}
+
+static int parse_registration(json_object *reply, struct registration *ret)
+{
+	struct registration g = {};
+	const struct number fields[] = {
+		{ "refillEntries", .u32 = &g.refill_entries },
+		{ "refillSize", .u64 = &g.refill_size },
+		{ "statsOffset", .u64 = &g.stats_offset, .optional = true },
+		{ "areaToken", .u64 = &g.area_token },
+		{ "receiveBufferLength", .u32 = &g.buffer_length },
+		{ "napiId", .u32 = &g.napi_id, .optional = true },
+	};
+	int r = parse_ring(reply, &g);
+
+	if (r >= 0)
+		r = parse_numbers(reply, fields, ARRAY_SIZE(fields));
+	if (r >= 0)
+		*ret = g;
+	return r;
 }
 
 static int register_zcrxd_pool(struct zcrx_pool *p, int ring_fd)
@@ -127,6 +147,23 @@ static int register_zcrxd_pool(struct zcrx_pool *p, int ring_fd)
 	if (r < 0)
 		return client_bad_reply(l->client, "register the queue");
 	return 0;
+}
+
+static int share(struct zcrx_pool *p, int ring_fd, struct registration *ret)
+{
+	json_object *parameters, *reply;
+	struct zcrx_lease *l = p->lease;
+	int handle = lease_push_handle(l), r;
+
+	if (handle < 0)
+		return handle;
+	parameters = lease_parameters(l, handle);
+	message_put_unsigned(&parameters, "queue", p->index);
+	message_put_unsigned(&parameters, "ring", (unsigned int)ring_fd);
+	r = client_call(l->client, "share the queue", ZCRX_METHOD("Share"), parameters, &reply);
+	if (r >= 0 && parse_ring(reply, ret) < 0)
+		r = client_bad_reply(l->client, "share the queue");
+	return r;
 }
 
 static int remember(struct zcrx_lease *l, json_object *ids)
@@ -198,6 +235,7 @@ const struct backend backend_zcrxd = {
 	.name = "zcrxd",
 	.acquire = acquire,
 	.register_pool = register_zcrxd_pool,
+	.share = share,
 	.add_flow = add_zcrxd_flow,
 	.release = release,
 };

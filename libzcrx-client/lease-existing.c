@@ -74,6 +74,27 @@ int zcrx_lease_open(struct zcrx_lease *lease, const char *id)
 	return r;
 }
 
+int zcrx_lease_attach(struct zcrx_lease *lease, const char *id, int handle)
+{
+	socklen_t length = sizeof(int);
+	_cleanup_close_ int copy = -EBADF;
+	int domain, r;
+
+	if (!lease || !id)
+		return -EINVAL;
+	if (lease->id)
+		return client_cannot(lease->client, -EBUSY, "lease a queue");
+	if (getsockopt(handle, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 || domain != AF_UNIX)
+		return client_fail(lease->client, -EBADF, "Descriptor %d is not a lease handle.", handle);
+	copy = fcntl(handle, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		return client_fail(lease->client, -errno, "Cannot duplicate the lease handle: %s.", strerror(errno));
+	r = look_up(lease, id, NULL);
+	if (r >= 0)
+		lease->handle = TAKE_FD(copy);
+	return r < 0 ? r : 0;
+}
+
 /* The environment is whoever started us; what it names must be a socket before it is sent on. */
 static int handle_from_environment(struct zcrx_client *c, const char *text, int *ret)
 {

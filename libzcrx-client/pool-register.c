@@ -76,7 +76,8 @@ int zcrx_pool_register(struct zcrx_pool *pool, int ring_fd)
 		return client_cannot(pool->lease->client, ring_fd < 0 ? -EINVAL : -EBUSY, "register the queue");
 	r = pool_is_registering(pool) ? 0 : prepare(pool, ring_fd);
 	if (r >= 0)
-		r = pool->lease->backend->register_pool(pool, ring_fd);
+		r = pool->attaches ? share_register(pool, ring_fd)
+				   : pool->lease->backend->register_pool(pool, ring_fd);
 	if (r == -EINPROGRESS)
 		pool->call = client_under_way(pool->lease->client);
 	if (r < 0 && pool_is_registering(pool))
@@ -89,6 +90,8 @@ int zcrx_pool_register(struct zcrx_pool *pool, int ring_fd)
 		pool_reset(pool);
 		return r;
 	}
+	if (pool->attaches)
+		share_begin(pool);
 	pool->registered = true;
 	__atomic_store_n(&pool->lease->napi_ids[pool->index], pool->registration.napi_id, __ATOMIC_RELAXED);
 	return 0;

@@ -43,6 +43,7 @@ int zcrx_pool_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_pool
 	p->ring_fd = -EBADF;
 	p->area_fd = -EBADF;
 	p->given_fd = -EBADF;
+	p->page_fd = -EBADF;
 	p->node = -1;
 	p->area_size = DEFAULT_AREA_SIZE;
 	p->buffer_length = pool_page_size();
@@ -96,6 +97,7 @@ void pool_reset(struct zcrx_pool *p)
 void pool_free(struct zcrx_pool *p)
 {
 	free_area(p);
+	share_done(p);
 	free(p);
 }
 

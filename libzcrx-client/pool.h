@@ -41,7 +41,7 @@ struct zcrx_pool {
 	bool registered;
 	uint64_t call; /* number of the one that registers it */
 	bool left_ring;
-	bool no_flush; /* the kernel cannot flush the refill ring */
+	bool no_flush; /* the kernel cannot flush the refill ring; atomic */
 	int ring_fd;   /* a duplicate */
 	int area_fd;
 	void *area;
@@ -49,6 +49,10 @@ struct zcrx_pool {
 	struct registration registration;
 	struct refill refill;
 	const struct zc_stats *stats;
+
+	bool attaches;		 /* to a queue that another process has registered */
+	struct share_page *page; /* NULL: no other process takes part */
+	int page_fd;
 };
 
 /* pool.c. Whether it is being registered, by a client that does not block. */
@@ -63,6 +67,12 @@ size_t pool_page_size(void);
 uint64_t pool_spans_out(const struct zcrx_pool *p);
 /* Takes its spans from an application that has no way to return them. */
 void pool_forget_spans(struct zcrx_pool *p);
+
+/* share.c. As backend.register_pool(), of a pool that attaches. */
+int share_register(struct zcrx_pool *p, int ring_fd);
+/* From here on the refill ring is filled by other processes, too. */
+void share_begin(struct zcrx_pool *p);
+void share_done(struct zcrx_pool *p);
 
 /* area.c: how many buffers it will be, having rounded the sizes; then their memory. */
 int pool_settle_sizes(struct zcrx_pool *p, uint64_t *ret_buffers);

@@ -9,29 +9,52 @@
 
 #define MAX_COMPLETIONS 65536U
 
-int zcrx_queue_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_queue **ret)
+/* Takes the pool over. */
+static int new_queue(struct zcrx_lease *lease, struct zcrx_pool *pool, struct zcrx_queue **ret)
 {
-	struct zcrx_queue *q;
-	int r;
+	struct zcrx_queue *q = calloc(1, sizeof(*q));
 
-	if (!lease || !ret)
-		return -EINVAL;
-	q = calloc(1, sizeof(*q));
-	if (!q)
+	if (!q) {
+		zcrx_pool_unref(pool);
 		return -ENOMEM;
-	r = zcrx_pool_new(lease, index, &q->pool);
-	if (r < 0) {
-		free(q);
-		return r;
 	}
 	q->refs = 1;
 	q->engine = &ring_engine;
 	q->lease = zcrx_lease_ref(lease);
-	q->index = index;
+	q->index = pool->index;
+	q->pool = pool;
 	q->event_fd = -EBADF;
 	q->epoll = -EBADF;
 	q->handle = -EBADF;
 	*ret = q;
+	return 0;
+}
+
+int zcrx_queue_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_queue **ret)
+{
+	struct zcrx_pool *pool;
+	int r;
+
+	if (!lease || !ret)
+		return -EINVAL;
+	r = zcrx_pool_new(lease, index, &pool);
+	return r < 0 ? r : new_queue(lease, pool, ret);
+}
+
+int zcrx_queue_share(struct zcrx_queue *queue, struct zcrx_queue **ret)
+{
+	struct zcrx_queue *first;
+	int r;
+
+	if (!queue || !ret)
+		return -EINVAL;
+	if (!queue->registered)
+		return client_cannot(queue->lease->client, -EBADFD, "share the queue");
+	first = queue->first ?: queue;
+	r = new_queue(queue->lease, zcrx_pool_ref(queue->pool), ret);
+	if (r < 0)
+		return r;
+	(*ret)->first = zcrx_queue_ref(first);
 	return 0;
 }
 
@@ -51,17 +74,24 @@ void queue_close(struct zcrx_queue *q)
 	table_done(&q->table);
 }
 
+static void leave_pool(struct zcrx_queue *q)
+{
+	/* Nobody could return what is still out, unless he has the pool. */
+	if (__atomic_load_n(&q->pool->refs, __ATOMIC_RELAXED) == 1)
+		pool_forget_spans(q->pool);
+	/* Or what is still received would go on in a ring that nobody looks at. */
+	pool_leave_ring(q->pool);
+}
+
 struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue)
 {
 	if (!queue || !count_down(&queue->refs))
 		return NULL;
 	queue_close(queue);
-	/* Nobody could return what is still out, unless he has the pool. */
-	if (__atomic_load_n(&queue->pool->refs, __ATOMIC_RELAXED) == 1)
-		pool_forget_spans(queue->pool);
-	/* Or what is still received would go on in a ring that nobody looks at. */
-	pool_leave_ring(queue->pool);
+	if (!queue->first)
+		leave_pool(queue);
 	zcrx_pool_unref(queue->pool);
+	zcrx_queue_unref(queue->first);
 	closep(&queue->epoll);
 	closep(&queue->event_fd);
 	closep(&queue->handle);
@@ -69,6 +99,36 @@ struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue)
 	zcrx_lease_unref(queue->lease);
 	free(queue);
 	return NULL;
+}
+
+int queue_flush(struct zcrx_queue *q)
+{
+	return q->first ? zcrx_pool_flush_on(q->pool, q->ring.ring_fd, q->zcrx_id) : zcrx_pool_flush(q->pool);
+}
+
+int zcrx_queue_get_share(struct zcrx_queue *queue, int ret_fds[2])
+{
+	return queue ? zcrx_pool_get_share(queue->pool, ret_fds) : -EINVAL;
+}
+
+int zcrx_queue_set_share(struct zcrx_queue *queue, const int fds[2])
+{
+	return queue ? zcrx_pool_set_share(queue->pool, fds) : -EINVAL;
+}
+
+/* What is to be taken yet would be taken back by the kernel. */
+int zcrx_queue_reclaim(struct zcrx_queue *queue)
+{
+	if (!queue)
+		return -EINVAL;
+	if (queue->first || !queue->registered)
+		return -EBADFD;
+	if (queue->engine->peek(queue))
+		return -EBUSY;
+	for (const struct zcrx_stream *s = queue->streams; s; s = s->next)
+		if (s->state == STREAM_ARMED)
+			return -EBUSY;
+	return zcrx_pool_reclaim(queue->pool);
 }
 
 struct zcrx_pool *zcrx_queue_get_pool(struct zcrx_queue *queue)

@@ -66,6 +66,9 @@ struct zcrx_queue {
 	int handle; /* a duplicate of the lease's, which is another thread's to close */
 	unsigned int index;
 	struct zcrx_pool *pool;
+	struct zcrx_queue *first; /* whose pool it is, of a further ring; else NULL */
+	uint32_t zcrx_id;	  /* of the pool on this ring */
+	uint64_t call;		  /* that registers a further ring; see client_is_under_way() */
 	unsigned int completions;
 
 	bool registered;
@@ -138,6 +141,9 @@ struct zcrx_stream {
 
 /* queue.c. Frees what register.c made; for a queue that failed to register, or is not needed. */
 void queue_close(struct zcrx_queue *q);
+
+/* queue.c: as zcrx_pool_flush(), on the queue's ring. */
+int queue_flush(struct zcrx_queue *q);
 
 /* table.c. table_add() gives the stream its tag; NULL for a tag of none. */
 int table_add(struct stream_table *t, struct zcrx_stream *s);

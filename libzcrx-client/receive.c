@@ -96,7 +96,7 @@ static int finish(struct zcrx_stream *s, int result)
 		/* Hopeless only if nobody is left who could return a buffer. */
 		if (s->attempts++ >= MAX_ATTEMPTS && pool_spans_out(q->pool) == 0)
 			return fail_stream(s, result);
-		if (next == ZCRX_NEXT_WAIT || zcrx_pool_flush(q->pool) <= 0)
+		if (next == ZCRX_NEXT_WAIT || queue_flush(q) <= 0)
 			set_starved(q, true);
 		return hold_stream(s);
 	case ZCRX_NEXT_ERROR:
@@ -225,7 +225,7 @@ static int resume(struct zcrx_queue *q)
 	refill_settle(refill);
 	/* Half of the buffers wait to be taken: nobody takes them. Better now than at -ENOMEM. */
 	if (refill_queued(refill) > refill->n_buffers / 2)
-		(void)zcrx_pool_flush(q->pool);
+		(void)queue_flush(q);
 	if (q->n_waiting == 0)
 		return 0;
 	return __atomic_load_n(&q->starved, __ATOMIC_RELAXED) ? arm_retry(q) : arm_waiting(q);

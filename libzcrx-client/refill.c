@@ -9,7 +9,8 @@
 
 #include "macro.h"
 
-#define ONE_MORE (UINT64_C(1) << 32) /* in refill_buffer.held */
+#define ONE_MORE   (UINT64_C(1) << 32) /* in refill_buffer.held */
+#define LOCK_TRIES 100		       /* for what is held as long as it takes to write some entries */
 
 uint32_t refill_entries_for(uint64_t n_buffers)
 {
@@ -61,11 +62,42 @@ void refill_done(struct refill *r)
 	*r = (struct refill) {};
 }
 
+static bool is_shared(const struct refill *r)
+{
+	return __atomic_load_n(&r->lock, __ATOMIC_RELAXED);
+}
+
 /* Pairs with the kernel's release of the head: the slot behind it may be written again. */
 uint32_t refill_queued(const struct refill *r)
 {
-	return __atomic_load_n(&r->local_tail, __ATOMIC_RELAXED) -
+	return __atomic_load_n(is_shared(r) ? r->tail : &r->local_tail, __ATOMIC_RELAXED) -
 	       __atomic_load_n(r->head, __ATOMIC_ACQUIRE);
+}
+
+/* Whoever is `busy` has to have it, too, before he writes to the ring; the tail is as the others left it. */
+static bool lock_ring(struct refill *r)
+{
+	if (!is_shared(r))
+		return true;
+	for (unsigned int tries = 0; tries < LOCK_TRIES; tries++) {
+		uint32_t expected = 0;
+
+		if (!__atomic_compare_exchange_n(r->lock, &expected, 1, false, __ATOMIC_ACQUIRE,
+						 __ATOMIC_RELAXED))
+			continue;
+		__atomic_store_n(&r->local_tail, __atomic_load_n(r->tail, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+		return true;
+	}
+	return false;
+}
+
+/* The entries before the tail: the kernel loads the tail with acquire. */
+static void unlock_ring(struct refill *r)
+{
+	if (r->local_tail != __atomic_load_n(r->tail, __ATOMIC_RELAXED))
+		__atomic_store_n(r->tail, r->local_tail, __ATOMIC_RELEASE);
+	if (is_shared(r))
+		__atomic_store_n(r->lock, 0, __ATOMIC_RELEASE);
 }
 
 /* Takes over what is on the list: behind what is left of it from before, in the order of arrival. */
@@ -127,26 +159,63 @@ static bool move_first(struct refill *r)
  */
 void refill_settle(struct refill *r)
 {
-	do {
-		uint32_t before;
+	bool locked;
 
+	do {
 		if (__atomic_exchange_n(&r->busy, 1, __ATOMIC_SEQ_CST))
 			return;
-		before = r->local_tail;
-		collect(r);
-		while (r->first != REFILL_NONE && move_first(r))
-			;
-		/* The entries before the tail: the kernel loads the tail with acquire. */
-		if (r->local_tail != before)
-			__atomic_store_n(r->tail, r->local_tail, __ATOMIC_RELEASE);
+		locked = lock_ring(r);
+		if (locked) {
+			collect(r);
+			while (r->first != REFILL_NONE && move_first(r))
+				;
+			unlock_ring(r);
+		}
 		__atomic_store_n(&r->busy, 0, __ATOMIC_SEQ_CST);
-	} while (__atomic_load_n(&r->list, __ATOMIC_SEQ_CST) != REFILL_NONE);
+	} while (locked && __atomic_load_n(&r->list, __ATOMIC_SEQ_CST) != REFILL_NONE);
 }
 
 void refill_close(struct refill *r)
 {
 	while (__atomic_exchange_n(&r->busy, 1, __ATOMIC_SEQ_CST))
 		sched_yield();
+}
+
+static void reopen(struct refill *r)
+{
+	__atomic_store_n(&r->busy, 0, __ATOMIC_SEQ_CST);
+}
+
+/* What somebody of us is writing just now is written before another process hears of the lock. */
+void refill_share(struct refill *r, uint32_t *lock)
+{
+	refill_close(r);
+	__atomic_store_n(&r->lock, lock, __ATOMIC_RELAXED);
+	reopen(r);
+}
+
+static bool is_out(const struct refill_buffer *b)
+{
+	return __atomic_load_n(&b->held, __ATOMIC_RELAXED) != 0 ||
+	       __atomic_load_n(&b->returned, __ATOMIC_ACQUIRE) != 0;
+}
+
+uint32_t refill_sweep(struct refill *r, uint32_t *at)
+{
+	uint32_t n = 0, room;
+
+	refill_close(r);
+	if (is_shared(r)) /* there is nobody else who could have it */
+		__atomic_store_n(r->lock, 1, __ATOMIC_RELAXED);
+	r->local_tail = __atomic_load_n(r->tail, __ATOMIC_RELAXED);
+	room = refill_queued(r) < r->n_entries ? r->n_entries - refill_queued(r) : 0;
+	for (; *at < r->n_buffers && n < room; ++*at)
+		if (!is_out(&r->buffers[*at]))
+			put(r, *at, r->local_tail + n++);
+	__atomic_store_n(&r->local_tail, r->local_tail + n, __ATOMIC_RELAXED);
+	unlock_ring(r);
+	reopen(r);
+	return n;
 }
 
 int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_offset)
@@ -158,7 +227,7 @@ int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_o
 	    length > r->buffer_length - (offset & (r->buffer_length - 1)))
 		return -EBADMSG;
 	if (__atomic_fetch_add(&r->buffers[buffer].held, 1, __ATOMIC_RELAXED) == 0)
-		r->buffers[buffer].use++;
+		__atomic_fetch_add(&r->buffers[buffer].use, 1, __ATOMIC_RELAXED);
 	*ret_offset = offset;
 	return 0;
 }
@@ -166,14 +235,14 @@ int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_o
 void refill_use(const struct refill *r, uint64_t offset, uint32_t *ret_buffer, uint32_t *ret_use)
 {
 	*ret_buffer = (uint32_t)(offset / r->buffer_length);
-	*ret_use = r->buffers[*ret_buffer].use;
+	*ret_use = __atomic_load_n(&r->buffers[*ret_buffer].use, __ATOMIC_RELAXED);
 }
 
 int refill_is_out(const struct refill *r, uint32_t buffer, uint32_t use)
 {
 	const struct refill_buffer *b = &r->buffers[buffer];
 
-	return b->use == use && __atomic_load_n(&b->held, __ATOMIC_RELAXED) != 0;
+	return __atomic_load_n(&b->use, __ATOMIC_RELAXED) == use && __atomic_load_n(&b->held, __ATOMIC_RELAXED) != 0;
 }
 
 static struct refill_buffer *buffer_at(const struct refill *r, uint64_t offset)

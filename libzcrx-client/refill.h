@@ -8,10 +8,14 @@
  * kernel wants one entry for each. So there can be more references than the ring has entries even
  * though it is at least as large as the number of buffers; what does not fit stays in a list.
  *
- * refill_take() belongs to the thread that receives; everything else may be called by any. Nobody waits:
+ * Everything may be called by any thread, refill_take() by each that receives. Nobody waits:
  * who returns puts the buffer on a list, and then tries to become the one who moves the list to the ring
  * (`busy`). Who fails leaves that to the one who is at it, who looks at the list once more afterwards. So
  * returned buffers reach the NIC also while the receiving thread sleeps.
+ *
+ * Processes that share the ring have a lock of one word between them, which is only tried for: what was
+ * returned waits on its process's own list until the next one is, so that whoever dies with the lock holds
+ * up nobody; see refill_sweep().
  */
 #pragma once
 
@@ -23,7 +27,7 @@ struct refill_buffer {
 	/* References that the application has. Lower half: the kernel's, of which it wants each back. Upper
 	 * half: those that the application has made of them, which are given up first. */
 	uint64_t held;
-	uint32_t use;	   /* counts how often it came to be out; the receiving thread's */
+	uint32_t use;	   /* counts how often it came to be out */
 	uint32_t returned; /* entries that the kernel is still to be given; on a list unless 0 */
 	uint32_t next;
 };
@@ -45,6 +49,9 @@ struct refill {
 	uint32_t local_tail; /* what *tail is; the kernel cannot make us believe otherwise */
 	uint32_t first;	     /* taken from the list, oldest first */
 	uint32_t last;
+
+	/* Of several processes that fill the ring: 1 while one of them writes to it; NULL: there is one. */
+	uint32_t *lock;
 };
 
 #define REFILL_NONE UINT32_MAX
@@ -63,7 +70,7 @@ void refill_done(struct refill *r);
  * area; -EBADMSG if they are not within one buffer. */
 int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_offset);
 
-/* Which buffer that is, and which use of it; whether that use still lasts, in the receiving thread. */
+/* Which buffer that is, and which use of it; whether that use still lasts. */
 void refill_use(const struct refill *r, uint64_t offset, uint32_t *ret_buffer, uint32_t *ret_use);
 int refill_is_out(const struct refill *r, uint32_t buffer, uint32_t use);
 
@@ -76,6 +83,16 @@ int refill_give(struct refill *r, uint64_t offset);
 
 /* Gives up all references without returning anything; how many there were. */
 uint64_t refill_forget(struct refill *r);
+
+/* From here on the ring is filled by other processes, too. */
+void refill_share(struct refill *r, uint32_t *lock);
+
+/*
+ * The other processes have died, and with them what was known of their buffers: puts an entry on the ring
+ * for each buffer from *at on that is not out here, as far as there is room, and moves *at. The kernel
+ * takes no notice of an entry for a buffer that nobody has. So nothing may be received meanwhile, and no
+ * completion be waiting to be taken. How many entries. */
+uint32_t refill_sweep(struct refill *r, uint32_t *at);
 
 /* Moves what it can from the lists to the ring. */
 void refill_settle(struct refill *r);

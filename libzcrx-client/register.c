@@ -19,6 +19,34 @@ static int keep_handle(struct zcrx_queue *q)
 					    strerror(errno));
 }
 
+static int count_buffers(struct zcrx_queue *q, uint64_t *ret)
+{
+	if (!q->first)
+		return pool_settle_sizes(q->pool, ret);
+	*ret = zcrx_pool_get_buffers(q->pool);
+	return 0;
+}
+
+static int register_ring(struct zcrx_queue *q)
+{
+	int r;
+
+	if (q->first) {
+		r = zcrx_pool_share(q->pool, q->ring.ring_fd, &q->zcrx_id);
+		if (r == -EINPROGRESS)
+			q->call = client_under_way(q->lease->client);
+		return r;
+	}
+	r = zcrx_pool_register(q->pool, q->ring.ring_fd);
+	q->zcrx_id = zcrx_pool_get_id(q->pool);
+	return r;
+}
+
+static bool is_registering(const struct zcrx_queue *q)
+{
+	return q->first ? client_is_under_way(q->lease->client, q->call) : pool_is_registering(q->pool);
+}
+
 /* From the beginning, if that was begun before and given up. */
 static int prepare(struct zcrx_queue *q)
 {
@@ -26,7 +54,7 @@ static int prepare(struct zcrx_queue *q)
 	int r;
 
 	queue_close(q);
-	r = pool_settle_sizes(q->pool, &n_buffers);
+	r = count_buffers(q, &n_buffers);
 	if (r >= 0)
 		r = q->engine->open(q, n_buffers);
 	return r < 0 ? r : keep_handle(q);
@@ -40,11 +68,11 @@ int zcrx_queue_register(struct zcrx_queue *queue)
 		return -EINVAL;
 	if (queue->registered)
 		return client_cannot(queue->lease->client, -EBUSY, "register the queue");
-	if (!pool_is_registering(queue->pool))
+	if (!is_registering(queue))
 		r = prepare(queue);
 	if (r >= 0)
-		r = zcrx_pool_register(queue->pool, queue->ring.ring_fd);
-	if (r < 0 && pool_is_registering(queue->pool))
+		r = register_ring(queue);
+	if (r < 0 && is_registering(queue))
 		return r;
 	if (r < 0) {
 		queue_close(queue);

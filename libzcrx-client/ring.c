@@ -112,7 +112,7 @@ static int arm(struct zcrx_stream *s, uint32_t length)
 		return -EBUSY;
 	io_uring_prep_rw(ZC_OP_RECV, sqe, s->socket, NULL, length, 0);
 	sqe->ioprio = IORING_RECV_MULTISHOT;
-	sqe->file_index = zcrx_pool_get_id(s->queue->pool);
+	sqe->file_index = s->queue->zcrx_id;
 	io_uring_sqe_set_data64(sqe, s->tag);
 	return 0;
 }

@@ -103,6 +103,11 @@ int zcrx_pool_hold(struct zcrx_pool *pool, const void *data)
 	return r;
 }
 
+static bool cannot_flush(struct zcrx_pool *p)
+{
+	return __atomic_load_n(&p->no_flush, __ATOMIC_RELAXED);
+}
+
 enum zcrx_next zcrx_pool_next(struct zcrx_pool *pool, int result)
 {
 	switch (result) {
@@ -116,7 +121,7 @@ enum zcrx_next zcrx_pool_next(struct zcrx_pool *pool, int result)
 		if (!pool || !pool->registered)
 			return ZCRX_NEXT_ERROR;
 		refill_settle(&pool->refill);
-		return !pool->no_flush && refill_queued(&pool->refill) > 0 ? ZCRX_NEXT_FLUSH : ZCRX_NEXT_WAIT;
+		return !cannot_flush(pool) && refill_queued(&pool->refill) > 0 ? ZCRX_NEXT_FLUSH : ZCRX_NEXT_WAIT;
 	default:
 		return ZCRX_NEXT_ERROR;
 	}
@@ -124,22 +129,26 @@ enum zcrx_next zcrx_pool_next(struct zcrx_pool *pool, int result)
 
 int zcrx_pool_flush(struct zcrx_pool *pool)
 {
-	struct zc_ctrl ctrl = { .op = ZC_CTRL_FLUSH_RQ };
+	return pool ? zcrx_pool_flush_on(pool, pool->ring_fd, pool->registration.zcrx_id) : -EINVAL;
+}
+
+int zcrx_pool_flush_on(struct zcrx_pool *pool, int ring_fd, uint32_t id)
+{
+	struct zc_ctrl ctrl = { .op = ZC_CTRL_FLUSH_RQ, .zcrx_id = id };
 	int r;
 
 	if (!pool)
 		return -EINVAL;
 	if (!pool->registered)
 		return -EBADFD;
-	if (pool->no_flush)
+	if (cannot_flush(pool))
 		return -EOPNOTSUPP;
 	refill_settle(&pool->refill);
 	if (refill_queued(&pool->refill) == 0)
 		return 0;
-	ctrl.zcrx_id = pool->registration.zcrx_id;
-	r = ring_register(pool->ring_fd, ZC_REGISTER_CTRL, &ctrl, 0);
+	r = ring_register(ring_fd, ZC_REGISTER_CTRL, &ctrl, 0);
 	if (r == -EINVAL || r == -EOPNOTSUPP) {
-		pool->no_flush = true; /* before 6.19 */
+		__atomic_store_n(&pool->no_flush, true, __ATOMIC_RELAXED); /* before 6.19 */
 		return -EOPNOTSUPP;
 	}
 	if (r < 0)

@@ -138,6 +138,10 @@ int zcrx_lease_inherit(struct zcrx_lease *lease);
 /* Takes part in a persistent lease of the same user. Since: 0.1 */
 int zcrx_lease_open(struct zcrx_lease *lease, const char *id);
 
+/* Takes part in a lease of which another process has sent its handle (zcrx_lease_get_fd()) and its id. The
+ * handle is duplicated. Since: 0.2 */
+int zcrx_lease_attach(struct zcrx_lease *lease, const char *id, int handle);
+
 /* Of an acquired lease; NULL and 0 before. Since: 0.1 */
 const char *zcrx_lease_get_id(struct zcrx_lease *lease);
 const char *zcrx_lease_get_interface(struct zcrx_lease *lease);
@@ -477,6 +481,50 @@ unsigned int zcrx_pool_get_buffers(struct zcrx_pool *pool);
  * keep spans longer than the queue, with a reference to it. When the queue goes it leaves the ring, and only its
  * memory stays. Since: 0.2 */
 struct zcrx_pool *zcrx_queue_get_pool(struct zcrx_queue *queue);
+
+/* --------------------------------------------------- several rings for a queue */
+
+/*
+ * More rings for a queue of the lease, so that there can be more threads than queues, and that a program
+ * hands its connections to its successor without losing a byte. All rings have one area and one refill
+ * ring; each connection is received on one of them. Needs Linux 6.19 and a lease of the kind "netkit"
+ * (-EOPNOTSUPP, as without zcrxd); at most 64 rings (-EDQUOT), of 16 processes. -EBADFD: not registered.
+ *
+ * A further ring of this process, made as for zcrx_pool_register(): *ret_id is the zcrx_ifq_idx of
+ * IORING_OP_RECV_ZC on it. zcrx_pool_take(), _return(), _hold() and _next() are then called by any thread;
+ * zcrx_pool_flush_on() by the one that has the ring, in place of zcrx_pool_flush(). The pool keeps the ring
+ * that it was registered on, and none of the others. In the thread of the client. Since: 0.2
+ */
+int zcrx_pool_share(struct zcrx_pool *pool, int ring_fd, uint32_t *ret_id);
+int zcrx_pool_flush_on(struct zcrx_pool *pool, int ring_fd, uint32_t id);
+
+/* The same of a queue: a new one with a ring of its own, to be registered by zcrx_queue_register() and then
+ * used in a thread of its own. Setters of the area fail with -EBUSY. The first queue stays until the last one that
+ * shares it is gone; what it receives meanwhile is still to be taken from it. Since: 0.2 */
+int zcrx_queue_share(struct zcrx_queue *queue, struct zcrx_queue **ret);
+
+/* For another process: two descriptors, which are the caller's to send and to close. There they are set in a new
+ * pool or queue of the same queue of the lease, which zcrx_lease_attach() has got; registering it takes part in
+ * what is registered already. They are duplicated. -EBADMSG: they are not what zcrx_pool_get_share() gives. Who
+ * has them can write to all that is received. Since: 0.2 */
+int zcrx_pool_get_share(struct zcrx_pool *pool, int ret_fds[2]);
+int zcrx_pool_set_share(struct zcrx_pool *pool, const int fds[2]);
+int zcrx_queue_get_share(struct zcrx_queue *queue, int ret_fds[2]);
+int zcrx_queue_set_share(struct zcrx_queue *queue, const int fds[2]);
+
+/*
+ * To be called by the last process that shares, once it knows that the others have ended: their buffers are
+ * free again, whatever had come of them, and it fills the refill ring alone. A process that ends well
+ * returns its spans, and takes what its completion queue has, before it drops its pool; then there is
+ * nothing to reclaim. What this process has itself is left out.
+ *
+ * For a pool, nothing may be received on any ring of this process meanwhile, and every completion must have
+ * been taken. For a queue: every stream has been paused or stopped, or is over, and zcrx_queue_wait() has
+ * said 0: else -EBUSY; queues that share it in other threads likewise, which is not looked at. In the thread
+ * that has the ring. -EOPNOTSUPP before Linux 6.19. Since: 0.2
+ */
+int zcrx_pool_reclaim(struct zcrx_pool *pool);
+int zcrx_queue_reclaim(struct zcrx_queue *queue);
 
 #ifdef __cplusplus
 }

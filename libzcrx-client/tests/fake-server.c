@@ -72,6 +72,10 @@ static char *answer(struct fake_server *f, const char *method, int *ret_fd)
 		assert(f->registration);
 		return format("{\"parameters\":%s}", f->registration);
 	}
+	if (streq(method, "Share")) {
+		assert(f->sharing);
+		return format("{\"parameters\":%s}", f->sharing);
+	}
 	return format("{\"parameters\":%s}", !streq(method, "AddFlow") ? "{}" : f->flows ? f->flows : FLOWS);
 }
 

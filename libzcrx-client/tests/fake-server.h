@@ -22,6 +22,7 @@ struct fake_server {
 	const char *error_parameters;
 	const char *lease;	  /* the `lease` of replies, JSON; NULL for a good one */
 	const char *registration; /* the reply of Register, JSON; NULL for a good one */
+	const char *sharing;	  /* of Share, likewise */
 	const char *flows;	  /* the reply of AddFlow, likewise */
 	bool no_handle;		  /* leave the handle out of replies */
 	bool hang_up;		  /* close the connection instead of replying */

@@ -321,6 +321,80 @@ static void test_hostile_head(void **state)
 	refill_done(&r);
 }
 
+/* ------------------------------------------------------------------ several processes */
+
+static void test_shared_ring_goes_on_where_another_process_left_it(void **state)
+{
+	struct refill a, b;
+	uint32_t lock = 0;
+	struct kernel k;
+
+	setup(&k, &a, UINT32_MAX - 1, 8);
+	assert_int_equal(refill_init(&b, &k.head, &k.tail, k.entries, 8, 8, LENGTH, TOKEN), 0);
+	refill_share(&a, &lock);
+	refill_share(&b, &lock);
+	for (uint32_t i = 0; i < 6; i++) {
+		struct refill *r = i % 2 ? &a : &b;
+
+		take(r, i, 0, 1);
+		assert_int_equal(give(r, i * LENGTH), 0);
+		assert_int_equal(refill_queued(&a), i + 1);
+		assert_int_equal(refill_queued(&b), i + 1);
+	}
+	assert_int_equal(consume(&k, 8), 6);
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(k.came_back[i], i < 6);
+	assert_int_equal(lock, 0);
+	refill_done(&a);
+	refill_done(&b);
+}
+
+/* Whoever died with the lock: nobody waits, and nothing is lost. */
+static void test_returned_buffers_wait_while_another_process_has_the_lock(void **state)
+{
+	uint32_t lock = 1, at = 0;
+	struct refill r;
+	struct kernel k;
+
+	setup(&k, &r, 0, 4);
+	refill_share(&r, &lock);
+	take(&r, 2, 0, 1);
+	take(&r, 3, 0, 1);
+	assert_int_equal(give(&r, 2 * LENGTH), 0);
+	assert_int_equal(k.tail, 0);
+	/* 3 is out, and 2 is returned already. */
+	assert_int_equal(refill_sweep(&r, &at), 2);
+	assert_int_equal(at, 4);
+	assert_int_equal(lock, 0);
+	refill_settle(&r);
+	assert_int_equal(consume(&k, 8), 3);
+	assert_int_equal(k.came_back[0], 1);
+	assert_int_equal(k.came_back[1], 1);
+	assert_int_equal(k.came_back[2], 1);
+	assert_int_equal(k.came_back[3], 0);
+	refill_done(&r);
+}
+
+static void test_sweep_goes_on_when_there_is_room_again(void **state)
+{
+	uint32_t at = 0;
+	struct refill r;
+	struct kernel k;
+
+	setup(&k, &r, 100, 8);
+	k.tail += 5; /* of a process that has died */
+	for (int i = 0; i < 5; i++)
+		k.entries[(100 + i) & 7].len = LENGTH;
+	assert_int_equal(refill_sweep(&r, &at), 3);
+	assert_int_equal(at, 3);
+	assert_int_equal(refill_sweep(&r, &at), 0);
+	k.head = k.tail;
+	assert_int_equal(refill_sweep(&r, &at), 5);
+	assert_int_equal(at, 8);
+	assert_int_equal(consume(&k, 8), 5);
+	refill_done(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +408,9 @@ int main(void)
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_random_walk),
 		cmocka_unit_test(test_hostile_head),
+		cmocka_unit_test(test_shared_ring_goes_on_where_another_process_left_it),
+		cmocka_unit_test(test_returned_buffers_wait_while_another_process_has_the_lock),
+		cmocka_unit_test(test_sweep_goes_on_when_there_is_room_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
