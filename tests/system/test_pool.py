@@ -5,69 +5,12 @@ accepted, received from and written to files there. And which rings it takes, fr
 import contextlib
 import ctypes
 import errno
-import random
 
 import machine
-import pytest
 from client import CQE32, RING_FLAGS, enable, new_ring
+from files import check, directory, send, storing  # noqa: F401 (a fixture)
 from machine import HOST4
 from simnic import counted
-
-SENDER = """
-import random, select, socket, sys
-host, port, n, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-left = {}
-for i in range(n):
-    s = socket.create_connection((host, port))
-    data = i.to_bytes(4, "little") + random.Random(i).randbytes(size + 1000 * i)
-    s.setblocking(False)
-    left[s] = memoryview(data)
-while left:
-    for s in select.select([], list(left), [])[1]:
-        left[s] = left[s][s.send(left[s][:65536]):]
-        if not left[s]:
-            s.close()
-            del left[s]
-"""
-
-
-def send(host, port, n, size, peer):
-    """So many connections at once; each says its number, and what follows from that."""
-    return machine.Program("python3", "-c", SENDER, host, str(port), str(n), str(size), peer=peer)
-
-
-def check(directory, n, size):
-    """Every byte of every connection; how many there were."""
-    found, total = set(), 0
-    for i in range(n):
-        data = (directory / str(i)).read_bytes()
-        number = int.from_bytes(data[:4], "little")
-        assert data[4:] == random.Random(number).randbytes(size + 1000 * number), (i, number, len(data))
-        found.add(number)
-        total += len(data)
-    assert found == set(range(n))
-    return total
-
-
-@contextlib.contextmanager
-def storing(directory, n, interface="zc0", program="zcrx-ring-example"):
-    example = machine.with_sanitizers("zcrxperf").replace(
-        "tools/zcrxperf/zcrxperf", f"libzcrx-client/{program}")
-    directory.mkdir(mode=0o777)
-    directory.chmod(0o777)
-    with machine.Program("env", f"INTERFACE={interface}", example, "9001", str(directory), str(n),
-                         user="alice") as program:
-        program.wait_for("^listening$")
-        yield program
-
-
-@pytest.fixture
-def directory(tmp_path_factory):
-    """Where alice may write, too."""
-    base = tmp_path_factory.mktemp("pool")
-    for parent in (base, *base.parents[:2]):
-        parent.chmod(0o755)
-    return base / "files"
 
 
 def test_files_of_many_connections_on_one_ring(directory):

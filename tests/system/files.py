@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Files sent through many connections at once, for the programs of docs/examples that store them."""
+
+import contextlib
+import random
+
+import machine
+import pytest
+
+SENDER = """
+import random, select, socket, sys
+host, port, n, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+left = {}
+for i in range(n):
+    s = socket.create_connection((host, port))
+    data = i.to_bytes(4, "little") + random.Random(i).randbytes(size + 1000 * i)
+    s.setblocking(False)
+    left[s] = memoryview(data)
+while left:
+    for s in select.select([], list(left), [])[1]:
+        left[s] = left[s][s.send(left[s][:65536]):]
+        if not left[s]:
+            s.close()
+            del left[s]
+"""
+
+
+def send(host, port, n, size, peer):
+    """So many connections at once; each says its number, and what follows from that."""
+    return machine.Program("python3", "-c", SENDER, host, str(port), str(n), str(size), peer=peer)
+
+
+def check(directory, n, size):
+    """Every byte of every connection; how many there were."""
+    found, total = set(), 0
+    for i in range(n):
+        data = (directory / str(i)).read_bytes()
+        number = int.from_bytes(data[:4], "little")
+        assert data[4:] == random.Random(number).randbytes(size + 1000 * number), (i, number, len(data))
+        found.add(number)
+        total += len(data)
+    assert found == set(range(n))
+    return total
+
+
+def example(program):
+    """The path of one, from the sanitizers' build."""
+    return machine.with_sanitizers("zcrxperf").replace("tools/zcrxperf/zcrxperf", f"libzcrx-client/{program}")
+
+
+@contextlib.contextmanager
+def storing(directory, n, interface="zc0", program="zcrx-ring-example"):
+    directory.mkdir(mode=0o777)
+    directory.chmod(0o777)
+    with machine.Program("env", f"INTERFACE={interface}", example(program), "9001", str(directory), str(n),
+                         user="alice") as program:
+        program.wait_for("^listening$")
+        yield program
+
+
+@pytest.fixture
+def directory(tmp_path_factory):
+    """Where alice may write, too."""
+    base = tmp_path_factory.mktemp("pool")
+    for parent in (base, *base.parents[:2]):
+        parent.chmod(0o755)
+    return base / "files"
