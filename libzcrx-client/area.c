@@ -5,6 +5,7 @@
 #include <linux/memfd.h> /* before <sys/mman.h>, which knows no MFD_HUGE_2MB */
 #include <sys/mman.h>
 
+#include "backend.h"
 #include "pool.h"
 
 #define HUGE_PAGE_SIZE ((size_t)2 << 20)
@@ -19,9 +20,11 @@ int pool_settle_sizes(struct zcrx_pool *p, uint64_t *ret_buffers)
 	if (p->given_fd >= 0 && p->area_size % p->buffer_length != 0)
 		return client_fail(c, -EINVAL, "An area of %zu bytes is no multiple of buffers of %zu bytes.",
 				   p->area_size, p->buffer_length);
-	if (p->given_fd < 0 && p->buffer_length > pool_page_size())
+	if (p->given_fd < 0 && p->buffer_length > pool_page_size() && !p->lease->backend->copies)
 		p->huge_pages = true;
 	unit = p->huge_pages && p->given_fd < 0 ? HUGE_PAGE_SIZE : pool_page_size();
+	if (unit < p->buffer_length && p->given_fd < 0)
+		unit = p->buffer_length;
 	p->area_size = (p->area_size + unit - 1) & ~(unit - 1);
 	n = p->area_size / p->buffer_length;
 	if (refill_entries_for(n) == 0)

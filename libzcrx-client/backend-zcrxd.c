@@ -45,6 +45,14 @@ static int acquire_new(struct zcrx_lease *l)
 	return r < 0 ? r : adopt(l, "lease a queue", reply);
 }
 
+/* Programs that allow others need not connect beforehand, which fails where it does not run. */
+static int probe(struct zcrx_lease *l)
+{
+	if (!l->client->path && l->allowed.n > 0)
+		return zcrx_client_connect(l->client, NULL);
+	return client_begin(l->client, l);
+}
+
 static int acquire(struct zcrx_lease *l)
 {
 	int r;
@@ -233,6 +241,7 @@ static int release(struct zcrx_lease *l)
 
 const struct backend backend_zcrxd = {
 	.name = "zcrxd",
+	.probe = probe,
 	.acquire = acquire,
 	.register_pool = register_zcrxd_pool,
 	.share = share,

@@ -14,6 +14,11 @@ struct registration;
 
 struct backend {
 	const char *name;
+	/* Receives by copy_engine, and not on a ring. */
+	bool copies;
+	/* Whether it is there at all: -ENOENT, -ECONNREFUSED, -ENOSYS, -EPERM, -EOPNOTSUPP if it is not. NULL: it
+	 * always is. */
+	int (*probe)(struct zcrx_lease *l);
 	/* Fills the lease in, with a handle. */
 	int (*acquire)(struct zcrx_lease *l);
 	/* Binds a queue to the pool's area, which is there, and to the ring. Fills the registration in. */
@@ -26,4 +31,13 @@ struct backend {
 	int (*release)(struct zcrx_lease *l);
 };
 
-extern const struct backend backend_zcrxd;
+extern const struct backend backend_zcrxd, backend_copy;
+
+/* backend.c: as zcrx_lease_acquire(). */
+int backend_acquire(struct zcrx_lease *l);
+
+/* lease-local.c: acquire(), release() and add_flow() of backends without a daemon. The last has nothing to do
+ * where there is no NIC. */
+int local_acquire(struct zcrx_lease *l, const char *interface, unsigned int first_queue, unsigned int n);
+int local_release(struct zcrx_lease *l);
+int local_accept_flow(struct zcrx_lease *l, int queue, int socket, json_object *flow);

@@ -10,7 +10,7 @@
 
 #include "internal.h"
 
-static void client_enter(struct zcrx_client *c)
+void client_enter(struct zcrx_client *c)
 {
 	__atomic_store_n(&c->thread, pthread_self(), __ATOMIC_RELAXED);
 }

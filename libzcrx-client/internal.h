@@ -63,10 +63,19 @@ struct zcrx_client {
 	pthread_t thread; /* that used it last, and has the account of errors; atomic */
 };
 
+#define N_BACKENDS 2
+
+/* In the order in which they are tried. */
+struct backend_list {
+	const struct backend *backends[N_BACKENDS];
+	unsigned int n;
+};
+
 struct zcrx_lease {
 	unsigned int refs;
 	struct zcrx_client *client;
 	const struct backend *backend; /* of backend.h; zcrxd's until the lease is acquired */
+	struct backend_list allowed;   /* by the program; none: zcrxd's alone */
 
 	char *wanted_interface;
 	char *wanted_name;
@@ -82,6 +91,7 @@ struct zcrx_lease {
 	int handle;
 	uint64_t step;	  /* number of a call that is the last one of acquiring or opening it */
 	int opened;	  /* the handle, until that is over */
+	int other_end; /* of the handle, if the lease is nobody else's */
 	char *end_reason; /* once it was asked for */
 	char **flow_ids;
 	unsigned int n_flow_ids;
@@ -104,7 +114,8 @@ void client_clear_error(struct zcrx_client *c);
 const char *stream_error(int error);
 
 /*
- * client.c, call.c. client_begin() starts a call for `object`: it connects if need be. Then client_push_fd()
+ * client.c, call.c. client_enter(): the calling thread has the account of errors from here on.
+ * client_begin() starts a call for `object`: it connects if need be. Then client_push_fd()
  * attaches descriptors (duplicates) and gives the number that names them in the parameters, then
  * client_call() takes `parameters` over (NULL: there was no memory) and calls; the reply belongs to the
  * connection and lives until the next call. `what` completes "Cannot ..." if there is no reply.
@@ -113,6 +124,7 @@ const char *stream_error(int error);
  * so everything from client_begin() on is done again, with the same object, descriptors and parameters; it
  * is -EBUSY if they are not.
  */
+void client_enter(struct zcrx_client *c);
 int client_begin(struct zcrx_client *c, const void *object);
 int client_push_fd(struct zcrx_client *c, int fd);
 int client_call(struct zcrx_client *c, const char *what, const char *method, json_object *parameters,

@@ -21,7 +21,7 @@ int zcrx_lease_new(struct zcrx_client *client, struct zcrx_lease **ret)
 		return -ENOMEM;
 	l->refs = 1;
 	l->client = zcrx_client_ref(client);
-	l->handle = l->opened = -EBADF;
+	l->handle = l->opened = l->other_end = -EBADF;
 	l->backend = &backend_zcrxd;
 	*ret = l;
 	return 0;
@@ -51,6 +51,7 @@ struct zcrx_lease *zcrx_lease_unref(struct zcrx_lease *lease)
 		return NULL;
 	closep(&lease->handle);
 	closep(&lease->opened);
+	closep(&lease->other_end);
 	for (unsigned int i = 0; i < lease->n_flow_ids; i++)
 		free(lease->flow_ids[i]);
 	free(lease->flow_ids);
@@ -155,7 +156,7 @@ int zcrx_lease_acquire(struct zcrx_lease *lease)
 		return -EINVAL;
 	if (lease->id)
 		return client_cannot(lease->client, -EBUSY, "lease a queue");
-	return lease->backend->acquire(lease);
+	return backend_acquire(lease);
 }
 
 const char *zcrx_lease_get_id(struct zcrx_lease *lease)
@@ -239,6 +240,10 @@ int lease_push_handle(struct zcrx_lease *l)
 	int r;
 
 	r = lease_check_held(l);
+	if (r >= 0 && l->backend != &backend_zcrxd)
+		return client_fail(l->client, -EOPNOTSUPP,
+				   "The lease is not from zcrxd, which alone can do this: its backend is %s.",
+				   l->backend->name);
 	if (r >= 0)
 		r = client_begin(l->client, l);
 	return r < 0 ? r : client_push_fd(l->client, l->handle);
@@ -262,6 +267,8 @@ int zcrx_lease_renew(struct zcrx_lease *lease, uint64_t usec)
 		return -EINVAL;
 	if (usec == 0 || usec > INT64_MAX)
 		return client_cannot(lease->client, -EINVAL, "renew the lease");
+	if (lease->backend != &backend_zcrxd) /* which alone ends leases */
+		return lease_check_held(lease);
 	fd = lease_push_handle(lease);
 	if (fd < 0)
 		return fd;

@@ -29,8 +29,9 @@ static int map_region(struct zcrx_pool *p)
 	    (g->stats_offset > 0 &&
 	     !fits(g->refill_size, g->stats_offset, sizeof(struct zc_stats), sizeof(uint64_t))))
 		return client_bad_reply(p->lease->client, "register the queue");
-	base = mmap(NULL, g->refill_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-		    p->ring_fd, (off_t)g->refill_map_offset);
+	base = mmap(NULL, g->refill_size, PROT_READ | PROT_WRITE,
+		    p->ring_fd >= 0 ? MAP_SHARED | MAP_POPULATE : MAP_PRIVATE | MAP_ANONYMOUS, p->ring_fd,
+		    (off_t)g->refill_map_offset);
 	if (base == MAP_FAILED)
 		return client_fail(p->lease->client, -errno,
 				   "Cannot map the refill ring (%llu bytes): %s.",
@@ -61,38 +62,46 @@ static int prepare(struct zcrx_pool *p, int ring_fd)
 
 	pool_reset(p); /* of an attempt that was given up */
 	r = pool_settle_sizes(p, &n_buffers);
-	if (r >= 0)
+	if (r >= 0 && ring_fd >= 0)
 		r = keep_ring(p, ring_fd);
 	return r < 0 ? r : pool_make_area(p);
 }
 
+int pool_register(struct zcrx_pool *p, int ring_fd)
+{
+	int r = pool_is_registering(p) ? 0 : prepare(p, ring_fd);
+
+	if (r >= 0)
+		r = p->attaches ? share_register(p, ring_fd) : p->lease->backend->register_pool(p, ring_fd);
+	if (r == -EINPROGRESS)
+		p->call = client_under_way(p->lease->client);
+	if (r < 0 && pool_is_registering(p))
+		return r;
+	if (r >= 0 && p->registration.buffer_length != p->buffer_length)
+		r = client_bad_reply(p->lease->client, "register the queue");
+	if (r >= 0)
+		r = map_region(p);
+	if (r < 0) {
+		pool_reset(p);
+		return r;
+	}
+	if (p->attaches)
+		share_begin(p);
+	p->registered = true;
+	__atomic_store_n(&p->lease->napi_ids[p->index], p->registration.napi_id, __ATOMIC_RELAXED);
+	return 0;
+}
+
 int zcrx_pool_register(struct zcrx_pool *pool, int ring_fd)
 {
-	int r;
-
 	if (!pool)
 		return -EINVAL;
 	if (pool->registered || ring_fd < 0)
 		return client_cannot(pool->lease->client, ring_fd < 0 ? -EINVAL : -EBUSY, "register the queue");
-	r = pool_is_registering(pool) ? 0 : prepare(pool, ring_fd);
-	if (r >= 0)
-		r = pool->attaches ? share_register(pool, ring_fd)
-				   : pool->lease->backend->register_pool(pool, ring_fd);
-	if (r == -EINPROGRESS)
-		pool->call = client_under_way(pool->lease->client);
-	if (r < 0 && pool_is_registering(pool))
-		return r;
-	if (r >= 0 && pool->registration.buffer_length != pool->buffer_length)
-		r = client_bad_reply(pool->lease->client, "register the queue");
-	if (r >= 0)
-		r = map_region(pool);
-	if (r < 0) {
-		pool_reset(pool);
-		return r;
-	}
-	if (pool->attaches)
-		share_begin(pool);
-	pool->registered = true;
-	__atomic_store_n(&pool->lease->napi_ids[pool->index], pool->registration.napi_id, __ATOMIC_RELAXED);
-	return 0;
+	if (pool->lease->backend->copies)
+		return client_fail(pool->lease->client, -EOPNOTSUPP,
+				   "Cannot register a pool: the backend of its lease is %s, which receives without a "
+				   "ring. Use a queue (zcrx_queue_new()), or recv() on the sockets.",
+				   pool->lease->backend->name);
+	return pool_register(pool, ring_fd);
 }

@@ -55,6 +55,9 @@ struct zcrx_pool {
 	int page_fd;
 };
 
+/* pool-register.c: as zcrx_pool_register(), also without a ring (-EBADF). */
+int pool_register(struct zcrx_pool *p, int ring_fd);
+
 /* pool.c. Whether it is being registered, by a client that does not block. */
 bool pool_is_registering(const struct zcrx_pool *p);
 /* Undoes what pool-register.c did, when that failed or is not needed any more. */

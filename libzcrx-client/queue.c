@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "backend.h"
 #include "queue.h"
 
 #define MAX_COMPLETIONS 65536U
@@ -19,7 +20,7 @@ static int new_queue(struct zcrx_lease *lease, struct zcrx_pool *pool, struct zc
 		return -ENOMEM;
 	}
 	q->refs = 1;
-	q->engine = &ring_engine;
+	q->engine = lease->backend->copies ? &copy_engine : &ring_engine;
 	q->lease = zcrx_lease_ref(lease);
 	q->index = pool->index;
 	q->pool = pool;
@@ -171,7 +172,7 @@ int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries)
 
 struct io_uring *zcrx_queue_get_ring(struct zcrx_queue *queue)
 {
-	return queue && queue->registered ? &queue->ring : NULL;
+	return queue && queue->registered && queue->engine == &ring_engine ? &queue->ring : NULL;
 }
 
 uint64_t zcrx_queue_get_received(struct zcrx_queue *queue)

@@ -2,7 +2,7 @@
 /*
  * The upper layer: a queue is a ring of the library's own with a pool on it. queue.c is the queue
  * as an object, register.c registers it, stream.c and receive.c are the data path, table.c finds
- * streams, watch.c is for programs that poll. What a queue receives by is an engine: ring.c.
+ * streams, watch.c is for programs that poll. What a queue receives by is an engine: ring.c, or copy.c.
  */
 #pragma once
 
@@ -44,6 +44,9 @@ struct engine {
 	/* A completion TAG_RETRY in q->retry_delay. */
 	int (*set_timer)(struct zcrx_queue *q);
 
+	/* Starts what was requested, if that can be done now; enter() does, too. */
+	void (*start)(struct zcrx_queue *q);
+
 	/* The next completion, or NULL; and that it was dealt with. */
 	struct io_uring_cqe *(*peek)(struct zcrx_queue *q);
 	void (*seen)(struct zcrx_queue *q);
@@ -51,13 +54,13 @@ struct engine {
 	 * milliseconds have passed (negative: for ever). Only when there is none to be peeked at.
 	 */
 	int (*enter)(struct zcrx_queue *q, int64_t timeout);
-	/* Whether something was requested since then. */
+	/* Whether something was requested that is yet to be started. */
 	bool (*has_requests)(struct zcrx_queue *q);
 	/* What the application polls: made when it is first asked for. */
 	int (*get_fd)(struct zcrx_queue *q);
 };
 
-extern const struct engine ring_engine;
+extern const struct engine ring_engine, copy_engine;
 
 struct zcrx_queue {
 	unsigned int refs;
@@ -69,6 +72,7 @@ struct zcrx_queue {
 	struct zcrx_queue *first; /* whose pool it is, of a further ring; else NULL */
 	uint32_t zcrx_id;	  /* of the pool on this ring */
 	uint64_t call;		  /* that registers a further ring; see client_is_under_way() */
+	struct copy *copy; /* of copy_engine */
 	unsigned int completions;
 
 	bool registered;
@@ -101,6 +105,13 @@ enum stream_state {
 	STREAM_ENDED,
 };
 
+/* Of copy_engine. */
+enum request_state {
+	REQUEST_NONE,
+	REQUEST_MADE,
+	REQUEST_CANCELLED, /* its last completion is still to come */
+};
+
 struct stream_buffer {
 	uint32_t index, use; /* of refill.h */
 };
@@ -124,6 +135,10 @@ struct zcrx_stream {
 	uint64_t bound;	       /* bytes after which it stops; UINT64_MAX: none */
 	uint64_t armed_until;  /* what it will have received when the request has its length;
 				  UINT64_MAX: none */
+
+	enum request_state request; /* as are these: */
+	uint64_t left;		    /* bytes that it may receive; UINT64_MAX: any */
+	bool edge;		    /* its socket is watched edge triggered */
 
 	unsigned int limit;	       /* of buffers; 0: none */
 	size_t piece;		       /* how long pieces are, on average */

@@ -37,7 +37,7 @@ static int register_ring(struct zcrx_queue *q)
 			q->call = client_under_way(q->lease->client);
 		return r;
 	}
-	r = zcrx_pool_register(q->pool, q->ring.ring_fd);
+	r = pool_register(q->pool, q->engine == &ring_engine ? q->ring.ring_fd : -EBADF);
 	q->zcrx_id = zcrx_pool_get_id(q->pool);
 	return r;
 }

@@ -141,6 +141,11 @@ static int set_timer(struct zcrx_queue *q)
 	return 0;
 }
 
+static void start(struct zcrx_queue *q)
+{
+	(void)io_uring_submit(&q->ring);
+}
+
 static struct io_uring_cqe *peek(struct zcrx_queue *q)
 {
 	struct io_uring_cqe *cqe;
@@ -184,6 +189,7 @@ const struct engine ring_engine = {
 	.arm = arm,
 	.cancel = cancel,
 	.set_timer = set_timer,
+	.start = start,
 	.peek = peek,
 	.seen = seen,
 	.enter = enter,

@@ -71,6 +71,14 @@ static int make_page(struct zcrx_pool *p)
 	return 0;
 }
 
+static int refuse(struct zcrx_lease *l)
+{
+	return client_fail(l->client, -EOPNOTSUPP,
+			   "Cannot share the queue: the backend of its lease is %s, and only queues of zcrxd have several "
+			   "rings. Take a queue for each.",
+			   l->backend->name);
+}
+
 static bool cannot_shrink(int fd, uint64_t size)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -87,6 +95,8 @@ int zcrx_pool_get_share(struct zcrx_pool *pool, int ret_fds[2])
 		return -EINVAL;
 	if (!pool->registered || pool->left_ring)
 		return client_cannot(pool->lease->client, -EBADFD, "share the queue");
+	if (!pool->lease->backend->share)
+		return refuse(pool->lease);
 	if (!pool->page)
 		r = make_page(pool);
 	if (r < 0)
@@ -168,7 +178,7 @@ int share_register(struct zcrx_pool *p, int ring_fd)
 	struct zcrx_lease *l = p->lease;
 
 	if (!l->backend->share)
-		return client_cannot(l->client, -EOPNOTSUPP, "share the queue");
+		return refuse(l);
 	return l->backend->share(p, ring_fd, &p->registration);
 }
 
@@ -184,7 +194,7 @@ int zcrx_pool_share(struct zcrx_pool *pool, int ring_fd, uint32_t *ret_id)
 	if (!pool->registered || pool->left_ring || ring_fd < 0)
 		return client_cannot(l->client, ring_fd < 0 ? -EINVAL : -EBADFD, "share the queue");
 	if (!l->backend->share)
-		return client_cannot(l->client, -EOPNOTSUPP, "share the queue");
+		return refuse(l);
 	r = l->backend->share(pool, ring_fd, &g);
 	if (r >= 0)
 		*ret_id = g.zcrx_id;
@@ -220,6 +230,8 @@ int zcrx_pool_reclaim(struct zcrx_pool *pool)
 		return -EINVAL;
 	if (!pool->registered || pool->left_ring)
 		return -EBADFD;
+	if (pool->lease->backend->copies)
+		return -EOPNOTSUPP;
 	rounds = pool->buffer_length / SMALLEST_PIECE;
 	r = flush_all(pool);
 	for (size_t i = 0; i < rounds && r >= 0; i++)

@@ -97,7 +97,7 @@ static int receive(struct zcrx_queue *queue, int socket, uint64_t bytes, void *u
 		zcrx_stream_free(s);
 		return r;
 	}
-	(void)io_uring_submit(&queue->ring); /* what it leaves behind, zcrx_queue_wait() submits */
+	queue->engine->start(queue);
 	*ret = s;
 	return 0;
 }

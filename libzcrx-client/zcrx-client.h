@@ -208,6 +208,25 @@ int zcrx_lease_renew(struct zcrx_lease *lease, uint64_t usec);
  * connections that are still open fall back to copying. Since: 0.1 */
 int zcrx_lease_release(struct zcrx_lease *lease);
 
+/* --------------------------------------------------------------- backend */
+
+/* Where a lease may come from: a list in order of preference, such as "zcrxd,copy"; NULL for "zcrxd", as at
+ * first. zcrx_lease_acquire() takes the first that is there at all: it goes on to the next if there is no
+ * zcrxd at its socket (-ENOENT, -ECONNREFUSED), no io_uring or no zero-copy receive in the
+ * kernel, or no privilege to register a queue (-ENOSYS, -EOPNOTSUPP, -EPERM); never because zcrxd refuses. The error is
+ * that of the last one, and zcrx_client_error() has a sentence of each. The environment variable
+ * ZCRX_BACKEND, another such list, chooses among those that are allowed here, in its order; -EPERM if it
+ * names none of them. Where zcrxd is one of several, zcrx_client_connect() need not be called.
+ *
+ * "zcrxd": a lease of zcrxd's. "copy": none at all; a queue receives by recv(), on any kernel and without
+ * io_uring: zcrx_client(7) has the differences.
+ *
+ * -EINVAL: no such backend. Since: 0.2 */
+int zcrx_lease_set_backends(struct zcrx_lease *lease, const char *backends);
+
+/* Which one it is; NULL before zcrx_lease_acquire(). Since: 0.2 */
+const char *zcrx_lease_get_backend(struct zcrx_lease *lease);
+
 /* ----------------------------------------------------------------- queue */
 
 /* One queue of a lease with what receiving on it needs: an io_uring, and an area of memory where
