@@ -8,7 +8,8 @@
 
 #include "backend.h"
 
-static const struct backend *const backends[N_BACKENDS] = { &backend_zcrxd, &backend_copy };
+static const struct backend *const backends[N_BACKENDS] = { &backend_zcrxd, &backend_direct, &backend_software,
+							   &backend_copy };
 
 static const struct backend *find(const char *name, size_t length)
 {
@@ -37,7 +38,7 @@ static int parse(struct zcrx_client *c, const char *whose, const char *text, str
 
 		if (!b)
 			return client_fail(c, -EINVAL, "%s \"%s\", and \"%.*s\" is no backend: %s.", whose, text,
-					   (int)length, name, "zcrxd and copy are");
+					   (int)length, name, "zcrxd, direct, software and copy are");
 		if (!contains(&list, b))
 			list.backends[list.n++] = b;
 		name += length;

@@ -31,7 +31,7 @@ struct backend {
 	int (*release)(struct zcrx_lease *l);
 };
 
-extern const struct backend backend_zcrxd, backend_copy;
+extern const struct backend backend_zcrxd, backend_direct, backend_software, backend_copy;
 
 /* backend.c: as zcrx_lease_acquire(). */
 int backend_acquire(struct zcrx_lease *l);

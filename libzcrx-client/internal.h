@@ -63,7 +63,7 @@ struct zcrx_client {
 	pthread_t thread; /* that used it last, and has the account of errors; atomic */
 };
 
-#define N_BACKENDS 2
+#define N_BACKENDS 4
 
 /* In the order in which they are tried. */
 struct backend_list {
@@ -81,6 +81,8 @@ struct zcrx_lease {
 	char *wanted_name;
 	unsigned int wanted_queues; /* 0: not said */
 	uint64_t time_to_live;
+	unsigned int wanted_hardware_queue; /* for backend_direct, if */
+	bool has_wanted_hardware_queue;
 
 	char *id; /* NULL until acquired */
 	char *interface;

@@ -103,6 +103,17 @@ int zcrx_lease_set_queues(struct zcrx_lease *lease, unsigned int queues)
 	return 0;
 }
 
+int zcrx_lease_set_hardware_queue(struct zcrx_lease *lease, unsigned int queue)
+{
+	if (!lease)
+		return -EINVAL;
+	if (queue > INT_MAX || lease->id)
+		return client_cannot(lease->client, queue > INT_MAX ? -EINVAL : -EBUSY, ASK);
+	lease->wanted_hardware_queue = queue;
+	lease->has_wanted_hardware_queue = true;
+	return 0;
+}
+
 int zcrx_lease_set_time_to_live(struct zcrx_lease *lease, uint64_t usec)
 {
 	if (!lease)

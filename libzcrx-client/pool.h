@@ -87,5 +87,6 @@ uint32_t pool_refill_entries(const struct zcrx_pool *p);
 int numa_node_of(const char *interface);
 int numa_prefer(void *data, size_t size, int node);
 
-/* ring-call.c: io_uring_register(2). */
+/* ring-call.c: io_uring_register(2). ring-make.c: a small disabled ring that zero copy could be registered on. */
 int ring_register(int ring_fd, unsigned int op, void *arg, unsigned int n_args);
+int ring_make(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one system call that a pool makes on its ring; in a file of its own, so that tests replace it. */
+/* The one system call that pools and backends make on rings; in a file of its own, so that tests replace it. */
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -218,11 +218,19 @@ int zcrx_lease_release(struct zcrx_lease *lease);
  * ZCRX_BACKEND, another such list, chooses among those that are allowed here, in its order; -EPERM if it
  * names none of them. Where zcrxd is one of several, zcrx_client_connect() need not be called.
  *
- * "zcrxd": a lease of zcrxd's. "copy": none at all; a queue receives by recv(), on any kernel and without
- * io_uring: zcrx_client(7) has the differences.
+ * "zcrxd": a lease of zcrxd's.
+ * "direct": a queue of a NIC that this process registers itself, with CAP_NET_ADMIN: of the interface and at the index
+ * that were set. The NIC has to be set up by somebody else, and steering fails with -EOPNOTSUPP and the rule
+ * for ethtool -N.
+ * "software": no NIC; this process registers itself, with CAP_NET_ADMIN, from Linux 7.1 on, and the kernel copies.
+ * "copy": none at all; a queue receives by recv(), on any kernel and without io_uring. A pool cannot be registered.
  *
- * -EINVAL: no such backend. Since: 0.2 */
+ * zcrx_lease_set_backends(3) has the differences. -EINVAL: no such backend. Since: 0.2 */
 int zcrx_lease_set_backends(struct zcrx_lease *lease, const char *backends);
+
+/* The index on the NIC of the queue that "direct" takes, as ethtool counts them; no other heeds it. -EINVAL: more
+ * than INT_MAX. Since: 0.2 */
+int zcrx_lease_set_hardware_queue(struct zcrx_lease *lease, unsigned int queue);
 
 /* Which one it is; NULL before zcrx_lease_acquire(). Since: 0.2 */
 const char *zcrx_lease_get_backend(struct zcrx_lease *lease);
