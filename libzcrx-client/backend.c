@@ -144,7 +144,7 @@ static int acquire_from(struct zcrx_lease *l, const struct backend *b, bool *ret
 int backend_acquire(struct zcrx_lease *l)
 {
 	_cleanup_free_ char *sentences = NULL;
-	struct backend_list list;
+	struct backend_list list = {};
 	unsigned int i = 0;
 	bool there = false;
 	int r;

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# check-program.sh BUILD SOURCE [SANITIZERS]: compiles SOURCE as C and as C++ with what pkg-config says of the
-# library in BUILD, which may want to be linked with sanitizers, and runs it.
+# check-program.sh BUILD SOURCE EXAMPLE [SANITIZERS]: compiles SOURCE as C and as C++ with what pkg-config says of
+# the library in BUILD, which may want to be linked with sanitizers, and runs it. The C++20 program EXAMPLE is only looked
+# at, with the warnings of strict projects.
 set -eu
-build=$1 source=$2 sanitizers=${3:-}
+build=$1 source=$2 example=$3 sanitizers=${4:-}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -23,3 +24,8 @@ ${CC:-cc} -std=c99 -pedantic -Wall -Wextra -Werror $sanitizers "$work/program.c"
 # shellcheck disable=SC2086
 ${CXX:-c++} -std=c++98 -Wall -Wextra -Werror $sanitizers "$work/program.cc" $flags -o "$work/c++"
 "$work/c++"
+# shellcheck disable=SC2086
+${CXX:-c++} -std=c++20 -pedantic -Wall -Wextra -Wshadow -Wconversion -Werror -fsyntax-only $flags "$example"
+# shellcheck disable=SC2086
+${CXX:-c++} -std=c++20 -pedantic -Wall -Wextra -Wshadow -Wconversion -Werror -fno-exceptions -fsyntax-only \
+	$flags -include zcrx-client.hpp -x c++ /dev/null

@@ -18,7 +18,7 @@ from simnic import counted
 EPOLL_WAIT = "232", "281"  # epoll_wait, epoll_pwait
 
 
-@pytest.mark.parametrize("program", ["zcrx-epoll-example"])
+@pytest.mark.parametrize("program", ["zcrx-epoll-example", "tests/zcrx-cpp-example"])
 def test_files_of_many_connections(directory, program):  # noqa: F811
     machine.configure(machine.config())
     n, size = 64, 100_000
@@ -33,7 +33,7 @@ def test_files_of_many_connections(directory, program):  # noqa: F811
     assert machine.is_clean() and not machine.leases()
 
 
-@pytest.mark.parametrize("program", ["zcrx-epoll-example"])
+@pytest.mark.parametrize("program", ["zcrx-epoll-example", "tests/zcrx-cpp-example"])
 def test_the_lease_ends_and_they_go_on(directory, program):  # noqa: F811
     machine.configure(machine.config())
     n, size = 4, 8_000_000
