@@ -241,7 +241,7 @@ struct lease_options {
 	const char *name = nullptr;
 	microseconds time_to_live {};
 	const char *backends = nullptr;
-	std::optional<unsigned int> hardware_queue;
+	std::optional<unsigned int> hardware_queue {};
 };
 
 class lease : public detail::handle<zcrx_lease, zcrx_lease_unref>
