@@ -2,7 +2,9 @@
 /*
  * Receives one TCP connection by zero copy, as an ordinary user, and says how much came:
  *
- *	receive PORT
+ *	receive PORT [BACKENDS]
+ *
+ * With BACKENDS, such as "zcrxd,copy", it also runs where there is no zcrxd.
  *
  * Build: cc receive.c $(pkg-config --cflags --libs libzcrx-client)
  */
@@ -82,19 +84,23 @@ int main(int argc, char **argv)
 	uint64_t copied = 0;
 	int listener, r;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: %s PORT\n", argv[0]);
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "usage: %s PORT [BACKENDS]\n", argv[0]);
 		return 2;
 	}
 	listener = listen_on(atoi(argv[1]));
 
 	r = zcrx_client_new(&client);
-	if (r >= 0)
+	if (r >= 0 && argc == 2)
 		r = zcrx_client_connect(client, NULL);
 	if (r >= 0)
 		r = zcrx_lease_new(client, &lease);
+	if (r >= 0 && argc == 3)
+		r = zcrx_lease_set_backends(lease, argv[2]);
 	if (r >= 0)
 		r = zcrx_lease_acquire(lease);
+	if (r >= 0 && strcmp(zcrx_lease_get_backend(lease), "zcrxd") != 0)
+		fprintf(stderr, "Not from zcrxd: %s\n", zcrx_lease_get_backend(lease));
 	if (r >= 0)
 		r = zcrx_queue_new(lease, 0, &queue);
 	if (r >= 0)

@@ -46,14 +46,19 @@ static int acquire(struct session *s, struct zero_copy *z)
 	int r;
 
 	r = zcrx_client_connect(z->client, o->socket);
-	if (r >= 0)
-		r = zcrx_lease_new(z->client, &z->lease);
+	if (r < 0 && !o->backend) /* otherwise whoever needs zcrxd will say so */
+		return r;
+	r = zcrx_lease_new(z->client, &z->lease);
 	if (r < 0)
 		return r;
 	/* Within zcrxctl run there is a lease already. */
-	if (getenv("ZCRX_LEASE") && !o->interface)
+	if (getenv("ZCRX_LEASE") && !o->interface && !o->backend)
 		return zcrx_lease_inherit(z->lease);
 	r = zcrx_lease_set_interface(z->lease, o->interface);
+	if (r >= 0 && o->backend)
+		r = zcrx_lease_set_backends(z->lease, o->backend);
+	if (r >= 0 && o->hardware_queue >= 0)
+		r = zcrx_lease_set_hardware_queue(z->lease, (unsigned int)o->hardware_queue);
 	if (r >= 0)
 		r = zcrx_lease_set_name(z->lease, o->name);
 	if (r >= 0)
@@ -95,8 +100,10 @@ static int register_queue(struct session *s, struct zero_copy *z, unsigned int i
 static void describe(struct session *s, struct zero_copy *z)
 {
 	unsigned int n = s->options->queues ?: zcrx_lease_get_queues(z->lease);
+	const char *backend = zcrx_lease_get_backend(z->lease);
 
 	s->leased = true;
+	s->backend = streq(backend, "zcrxd") ? NULL : backend;
 	snprintf(s->lease_id, sizeof(s->lease_id), "%s", zcrx_lease_get_id(z->lease));
 	snprintf(s->interface, sizeof(s->interface), "%s", zcrx_lease_get_interface(z->lease));
 	s->n_queues = n < QUEUES_MAX ? n : QUEUES_MAX;
@@ -108,6 +115,8 @@ static void announce(const struct session *s, const struct zero_copy *z)
 {
 	if (s->options->json)
 		return;
+	if (s->backend)
+		printf("backend %s\n", s->backend);
 	printf("lease %s: %s queue%s", s->lease_id, s->interface, s->n_queues == 1 ? "" : "s");
 	for (unsigned int i = 0; i < s->n_queues; i++)
 		printf(" %d", s->queues[i].hardware_queue);
@@ -251,7 +260,9 @@ static int steer(struct session *s)
 	int r;
 
 	r = steer_listener(s, z);
-	if (r < 0)
+	if (r == -EOPNOTSUPP && s->backend) /* whose rules are somebody else's */
+		fail("warning: %s", zcrx_client_error(z->client));
+	else if (r < 0)
 		return refuse(z, r);
 	warn(z);
 	s->interrupted = session_stop(s, STAGE_STEER);

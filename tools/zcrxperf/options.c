@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 
 #include "macro.h"
 #include "units.h"
@@ -27,6 +28,9 @@ static const char usage[] =
 	"with\n"
 	"                            ordinary buffers; read: read(2)\n"
 	"  -v, --verify              check every byte of what zcrxperf send sends\n"
+	"      --backend LIST        where from: zcrxd (the default), direct, software, copy; the first\n"
+	"                            that is there, as zcrx_lease_set_backends(3)\n"
+	"      --hardware-queue N    direct: the queue, on --interface\n"
 	"  -i, --interface NAME      lease a queue of this interface\n"
 	"  -q, --queues N            lease N queues, with a ring each (1)\n"
 	"  -n, --name TEXT           name the lease (zcrxperf)\n"
@@ -97,8 +101,10 @@ static int complain(const char *what, const char *value, const char *expected)
 
 enum {
 	OPT_AREA = 256,
+	OPT_BACKEND,
 	OPT_BUFFER_LENGTH,
 	OPT_BY_VALUE,
+	OPT_HARDWARE_QUEUE,
 	OPT_HUGE_PAGES,
 	OPT_SOCKET,
 	OPT_STOP_AFTER,
@@ -117,6 +123,8 @@ static const struct option long_options[] = {
 	{ "queues", required_argument, NULL, 'q' },
 	{ "name", required_argument, NULL, 'n' },
 	{ "area", required_argument, NULL, OPT_AREA },
+	{ "backend", required_argument, NULL, OPT_BACKEND },
+	{ "hardware-queue", required_argument, NULL, OPT_HARDWARE_QUEUE },
 	{ "by-value", no_argument, NULL, OPT_BY_VALUE },
 	{ "buffer-length", required_argument, NULL, OPT_BUFFER_LENGTH },
 	{ "huge-pages", no_argument, NULL, OPT_HUGE_PAGES },
@@ -147,6 +155,11 @@ static int set_number(struct options *o, int option, const char *value)
 		if (parse_number(value, QUEUES_MAX, &n) < 0 || n == 0)
 			return complain("--queues", value, "1 to 64");
 		o->queues = (unsigned int)n;
+		return 0;
+	case OPT_HARDWARE_QUEUE:
+		if (parse_number(value, INT_MAX, &n) < 0)
+			return complain("--hardware-queue", value, "the index of a queue");
+		o->hardware_queue = (int)n;
 		return 0;
 	case 'b':
 		if (parse_size(value, &o->bytes) < 0 || o->bytes == 0)
@@ -201,6 +214,9 @@ static int set_option(struct options *o, int option, char *value)
 		return 0;
 	case 'n':
 		o->name = value;
+		return 0;
+	case OPT_BACKEND:
+		o->backend = value;
 		return 0;
 	case OPT_BY_VALUE:
 		o->by_value = true;
@@ -268,7 +284,7 @@ int options_parse(struct options *o, int argc, char **argv)
 {
 	int option, r;
 
-	*o = (struct options) { .connections = 1, .name = "zcrxperf" };
+	*o = (struct options) { .connections = 1, .name = "zcrxperf", .hardware_queue = -1 };
 	while ((option = getopt_long(argc, argv, "p:b:c:a:jm:vi:q:n:h", long_options, NULL)) >= 0) {
 		r = set_option(o, option, optarg);
 		if (r != 0)

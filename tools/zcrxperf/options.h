@@ -43,7 +43,9 @@ struct options {
 	bool huge_pages;
 	size_t area;	      /* 0: the library's choice */
 	size_t buffer_length; /* likewise */
+	const char *backend; /* NULL: zcrxd */
 	const char *interface;
+	int hardware_queue; /* -1: none */
 	const char *socket;
 	const char *name;
 };

@@ -62,7 +62,8 @@ static void print_text(const struct session *s, const struct figures *f)
 		printf("copied     %" PRIu64 " bytes (%.1f %%)", s->copied_bytes,
 		       percent(s->copied_bytes, s->bytes));
 		if (s->leased)
-			printf(" in %" PRIu64 " pieces, by the kernel's count", s->copied_pieces);
+			printf(" in %" PRIu64 " pieces%s", s->copied_pieces,
+			       s->backend && streq(s->backend, "copy") ? "" : ", by the kernel's count");
 		putchar('\n');
 	} else {
 		puts("copied     unknown: the kernel counts it since Linux 7.2");
@@ -126,6 +127,8 @@ static int print_json(const struct session *s, const struct figures *f)
 					     SD_JSON_BUILD_UNSIGNED(f->wrong)),
 		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "leaseId",
 					     SD_JSON_BUILD_STRING(s->lease_id)),
+		SD_JSON_BUILD_PAIR_CONDITION(s->backend != NULL, "backend",
+					     SD_JSON_BUILD_STRING(s->backend)),
 		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "interface",
 					     SD_JSON_BUILD_STRING(s->interface)),
 		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "hardwareQueue",

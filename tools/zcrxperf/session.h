@@ -70,6 +70,7 @@ struct session {
 	uint64_t copied_pieces;
 	bool leased, lease_lost, interface_gone;
 	char lease_id[16];
+	const char *backend; /* NULL: zcrxd */
 	char interface[16];
 	struct queue_result queues[QUEUES_MAX];
 	unsigned int n_queues;

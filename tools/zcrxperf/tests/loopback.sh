@@ -74,6 +74,21 @@ for mode in read copy; do
 	port=$((port + 1))
 done
 
+# By the library, without zcrxd: several queues, and the descriptor that is polled.
+start $port --backend zcrxd,copy --socket "$work/none" --queues 3 --verify --json --connections 5
+"$perf" send "[::1]" --port $port --bytes 3M --connections 5 >"$work/sent"
+wait $pid || die "backend copy: exit status $?"
+grep -q '"backend":"copy"' "$work/out" || die "backend copy: not said"
+grep -q '"copiedBytes":15728640' "$work/out" || die "backend copy: not counted as copied"
+grep -q '"wrongBytes":0' "$work/out" || die "backend copy: wrong bytes"
+port=$((port + 1))
+start $port --backend copy --verify
+"$perf" send 127.0.0.1 --port $port --bytes 3M >"$work/sent"
+wait $pid || die "backend copy: exit status $?"
+grep -q '^backend copy$' "$work/out" || die "backend copy: not said"
+grep -q '^verified   every byte$' "$work/out" || die "backend copy: wrong bytes"
+port=$((port + 1))
+
 # On a machine without IPv6 it is IPv4: the receiver listens so, and the sender takes what addresses there are.
 on=("$(dirname "$0")/without_ipv6.py")
 "${on[@]}" python3 -c 'import socket; socket.socket(socket.AF_INET6)' 2>"$work/out" && die "there is IPv6"
@@ -110,3 +125,6 @@ status 2 receive --port 9999 --mode read --stop-after steer
 status 1 send 127.0.0.1 --port 1 --bytes 1
 status 1 receive --port 9999 --socket "$work/none"
 grep -q 'systemctl start zcrxd.socket' "$work/out" || die "no remedy"
+status 1 receive --port 9999 --backend copy,fast
+grep -q '"fast" is no backend' "$work/out" || die "no such backend"
+status 2 receive --port 9999 --hardware-queue -1
