@@ -119,8 +119,8 @@ static void print_origin(FILE *out, struct world *w)
 	_cleanup_origin_ struct baseline o = {};
 
 	read_origin(w, &o);
-	fprintf(out, "came from %s%s; %s\n", o.has_found ? "something else" : "itself",
-		o.has_rollback ? ", unconfirmed" : "",
+	fprintf(out, "came from %s%s; %s\n", o.found ? "something else" : "itself",
+		o.rollback ? ", unconfirmed" : "",
 		(const char *[]) { "not held", "put back", "not confirmed" }[o.unmanaged]);
 }
 
@@ -227,7 +227,7 @@ bool world_is_quiet(struct world *w)
 	_cleanup_origin_ struct baseline o = {};
 
 	read_origin(w, &o);
-	if (o.has_rollback && o.rollback_usec == 0)
+	if (o.rollback && o.rollback_usec == 0)
 		return false;
 	read_record(w, &record);
 	for (size_t i = 0; i < record.n_leases; i++) {

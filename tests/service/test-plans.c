@@ -276,9 +276,8 @@ static void prepare_configured(struct daemon *d)
 static void test_configured_before(void **state)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
-	const struct baseline o = { .has_found = true,
-				    .found.has_channels = true,
-				    .found.channels.combined = 4 };
+	struct nic_state before = { .has_channels = true, .channels.combined = 4 };
+	const struct baseline o = { .found = &before };
 	_cleanup_free_ char *path = NULL;
 	sd_json_variant *reply;
 	struct daemon d;

@@ -157,13 +157,13 @@ static void test_a_new_baseline_after_restore(void **state)
 
 	start();
 	o = noted();
-	assert_true(o.has_found && !o.has_rollback && !o.unmanaged);
-	assert_int_equal(o.found.channels.combined, 4);
-	assert_null(o.found.rss);
+	assert_true(o.found && !o.rollback && !o.unmanaged);
+	assert_int_equal(o.found->channels.combined, 4);
+	assert_int_equal(o.found->rss.n, 0);
 	baseline_done(&o);
 	assert_null(call(admin, "Restore", NULL, "{\"interface\":\"sim0\"}"));
 	o = noted();
-	assert_true(!o.has_found && !o.has_rollback && o.unmanaged);
+	assert_true(!o.found && !o.rollback && o.unmanaged);
 	baseline_done(&o);
 	assert_int_equal(sim_foreign_step(d.sim, SIM0, &(struct step){ .op = STEP_CHANNELS,
 							 .to.channels.combined = 6 }), 0);
@@ -334,7 +334,7 @@ static void test_confirm(void **state)
 	assert_true(number_of(interface(), "confirmUntilUSec") < UINT64_MAX);
 	expect_configured();
 	o = noted();
-	assert_true(o.has_found && o.has_rollback && o.rollback_usec > 0);
+	assert_true(o.found && o.rollback && o.rollback_usec > 0);
 	baseline_done(&o);
 
 	assert_string_equal(try_for(HOUR, &reply), WRONG_STATE);
@@ -350,7 +350,7 @@ static void test_confirm(void **state)
 	assert_string_equal(sd_json_variant_string(sd_json_variant_by_index(reply, 0)), "sim0");
 	assert_null(sd_json_variant_by_key(interface(), "confirmUntilUSec"));
 	o = noted();
-	assert_true(o.has_found && !o.has_rollback);
+	assert_true(o.found && !o.rollback);
 	baseline_done(&o);
 	expect_configured();
 	assert_string_equal(call(admin, "Confirm", NULL, "{}"), WRONG_STATE);
@@ -485,7 +485,7 @@ static void test_damage(void **state)
 	admin = daemon_connect(&d);
 	expect_configured();
 	o = noted();
-	assert_true(o.has_found);
+	assert_true(o.found);
 	baseline_done(&o);
 	stop();
 }
@@ -497,7 +497,7 @@ static void check_stranger(const char *path, unsigned ifindex, const char *drive
 
 	assert_int_equal(baseline_read(path, ifindex, driver, &o, &set_aside, NULL), 0);
 	assert_null(set_aside);
-	assert_true(!o.has_found && !o.has_rollback && !o.unmanaged);
+	assert_true(!o.found && !o.rollback && !o.unmanaged);
 }
 
 /* It is this device's, or nobody's. */

@@ -302,7 +302,7 @@ static void check_back(const struct nic_state *found, const struct nic_state *no
 {
 	_cleanup_(plan_freep) struct plan *p = NULL;
 
-	assert_int_equal(plan_restore(found, now, held, &p, NULL), 0);
+	assert_int_equal(plan_restore(found, now, held, false, &p, NULL), 0);
 	check_plan(p, expected);
 	assert_int_equal(p->carve_out.zero_copy_count, 0);
 }

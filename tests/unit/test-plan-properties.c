@@ -86,11 +86,11 @@ static void check_restore(const struct nic_state *found, const struct plan *p)
 		assert_int_equal(nic_state_copy(found, &s), 0);
 		for (size_t i = 0; i < done; i++)
 			assert_int_equal(nic_state_apply(s, &p->steps[i]), 0);
-		assert_int_equal(plan_restore(found, s, NULL, &back, NULL), 0);
+		assert_int_equal(plan_restore(found, s, NULL, false, &back, NULL), 0);
 		apply_all(s, back);
 		/* Nobody can see that a table was set to what it is by default. */
 		assert_true(done < p->n_steps ? nics_look_same(s, found) : same(s, found));
-		assert_int_equal(plan_restore(found, s, NULL, &again, NULL), 0);
+		assert_int_equal(plan_restore(found, s, NULL, false, &again, NULL), 0);
 		assert_int_equal(again->n_steps, 0);
 	}
 }

@@ -73,7 +73,7 @@ static int roll_back(struct nic *nic, struct reconcile *b, const struct nic_stat
 
 		r = look(nic, b, NULL);
 		if (r == 0)
-			r = plan_restore(found, b->state, NULL, &back, NULL);
+			r = plan_restore(found, b->state, NULL, false, &back, NULL);
 		if (r != 0)
 			continue;
 		if (back->n_steps == 0)

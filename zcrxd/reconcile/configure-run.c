@@ -23,14 +23,12 @@ static int note_before(struct nic *nic, struct configure *c)
 	o->unmanaged = UNMANAGED_NOT;
 	if (changes)
 		free(TAKE_PTR(o->configured));
-	c->first = changes && !o->has_found;
+	c->first = changes && !o->found;
 	if (c->first)
-		r = nic_settings_read(state, &o->found);
-	o->has_found = o->has_found || (c->first && r == 0);
+		r = nic_state_copy(state, &o->found);
 	if (r == 0 && changes && c->confirm_within > 0) {
-		nic_settings_done(&o->rollback);
-		r = nic_settings_read(state, &o->rollback);
-		o->has_rollback = r == 0;
+		baseline_drop_rollback(o);
+		r = nic_state_copy(state, &o->rollback);
 		o->rollback_usec = now_usec(CLOCK_BOOTTIME) + c->confirm_within;
 	}
 	if (r == 0)
@@ -65,15 +63,10 @@ static void note_failure(struct nic *nic, struct configure *c)
 	for (size_t i = 0; c->reconcile.results && i < c->reconcile.plan->n_steps; i++)
 		if (c->reconcile.results[i].outcome == STEP_UNDO_FAILED)
 			return;
-	if (c->confirm_within > 0) {
-		nic_settings_done(&o->rollback);
-		o->has_rollback = false;
-		o->rollback_usec = 0;
-	}
-	if (c->first) {
-		nic_settings_done(&o->found);
-		o->has_found = false;
-	}
+	if (c->confirm_within > 0)
+		baseline_drop_rollback(o);
+	if (c->first)
+		o->found = nic_state_free(o->found);
 	/* If this fails, too, what was noted leads to where it is. */
 	(void)baseline_write(c->path, nic->ifindex, c->reconcile.state->driver, o);
 }
@@ -127,7 +120,7 @@ static void apply(struct nic *nic, struct configure *c)
 		return;
 	/* The way by which the administrator came in is not cut. */
 	if (c->mode != CONFIGURE_FORCE)
-		c->r = plan_check_reach(nic, b->plan, b->state, c->baseline.has_found,
+		c->r = plan_check_reach(nic, b->plan, b->state, c->baseline.found,
 					"zcrxctl apply --force --confirm-within 60s", &c->fault);
 	if (c->r == 0)
 		c->r = note_before(nic, c);
@@ -171,7 +164,7 @@ void configure_run(struct nic *nic, void *data)
 	if (c->r >= 0)
 		c->r = remember(nic, c);
 	c->left_alone = c->mode != CONFIGURE_APPLY && c->mode != CONFIGURE_FORCE &&
-			(c->baseline.has_rollback || c->baseline.unmanaged != UNMANAGED_NOT);
+			(c->baseline.rollback || c->baseline.unmanaged != UNMANAGED_NOT);
 	if (c->r != 0 || c->left_alone)
 		return;
 	c->drifted = is_to_be_reported(c);

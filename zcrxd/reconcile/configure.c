@@ -101,7 +101,7 @@ static void adopt_success(struct device *d, const struct configure *c)
 /* What waits for its confirmation, also on an interface that is not in the configuration any more. */
 static void adopt_trial(const struct configure *c)
 {
-	if (c->confirm_within > 0 && c->baseline.has_rollback)
+	if (c->confirm_within > 0 && c->baseline.rollback)
 		device_await_confirmation(c->device, c->baseline.rollback_usec);
 	else if (c->confirm_within > 0)
 		device_end_trial(c->device);

@@ -106,10 +106,8 @@ static int change_note(struct nic *nic, struct note *n, const char *driver)
 		return r;
 	if (n->release)
 		o.unmanaged = UNMANAGED_NOT;
-	else {
-		nic_settings_done(&o.rollback);
-		o.has_rollback = false;
-	}
+	else
+		baseline_drop_rollback(&o);
 	r = baseline_write(n->path, nic->ifindex, driver, &o);
 	if (r == 0)
 		return 0;
@@ -227,13 +225,13 @@ static int is_unfinished(const struct devices *devices, const struct nic_link *l
 		return r;
 	if (set_aside)
 		log_error("%s. The baseline of %s is lost.", set_aside, link->name);
-	*ret = o.has_rollback;
+	*ret = o.rollback;
 	return 0;
 }
 
 static int resume(struct devices *devices, const struct nic_link *link)
 {
-	bool unfinished;
+	bool unfinished = false;
 	struct device *d;
 	int r;
 

@@ -31,20 +31,17 @@ static int note(struct nic *nic, struct restore_job *g, const struct baseline *o
 /* From here on a daemon that is killed is followed by one that goes on with it. */
 static int note_decision(struct nic *nic, struct restore_job *g, struct baseline *o)
 {
-	bool restore = g->to == RESTORE_BASELINE && !g->stop && o->has_found;
+	bool restore = g->to == RESTORE_BASELINE && !g->stop && o->found;
 	int r;
 
 	if (!restore && !o->configured)
 		return 0;
 	free(TAKE_PTR(o->configured));
 	if (restore) {
-		nic_settings_done(&o->rollback);
-		o->has_rollback = false;
-		r = nic_settings_copy(&o->found, &o->rollback);
+		baseline_drop_rollback(o);
+		r = nic_state_copy(o->found, &o->rollback);
 		if (r < 0)
 			return r;
-		o->has_rollback = true;
-		o->rollback_usec = 0;
 	}
 	r = note(nic, g, o);
 	if (r == 0 || r == -ENOMEM)
@@ -55,7 +52,7 @@ static int note_decision(struct nic *nic, struct restore_job *g, struct baseline
 
 /* Some drivers do with a step what was not asked for, such as a new RSS table for other channels: what
  * is left after the plan is another one. */
-static int apply(struct nic *nic, struct restore_job *g, const struct nic_settings *to)
+static int apply(struct nic *nic, struct restore_job *g, const struct nic_state *to)
 {
 	_cleanup_(plan_freep) struct plan *rest = NULL;
 	struct step_result *results;
@@ -65,7 +62,7 @@ static int apply(struct nic *nic, struct restore_job *g, const struct nic_settin
 	if (r == 0)
 		r = observe(nic, g);
 	if (r == 0)
-		r = plan_build_back(to, g->state, true, &rest, &g->fault);
+		r = plan_restore(to, g->state, NULL, false, &rest, &g->fault);
 	if (r != 0 || rest->n_steps == 0)
 		return r;
 	results = step_results_new(rest);
@@ -76,12 +73,12 @@ static int apply(struct nic *nic, struct restore_job *g, const struct nic_settin
 	return r != 0 ? r : observe(nic, g);
 }
 
-static int change(struct nic *nic, struct restore_job *g, const struct nic_settings *to)
+static int change(struct nic *nic, struct restore_job *g, const struct nic_state *to)
 {
 	int r;
 
 	if (to)
-		r = plan_build_back(to, g->state, false, &g->plan, &g->fault);
+		r = plan_restore(to, g->state, NULL, true, &g->plan, &g->fault);
 	else
 		r = (g->plan = calloc(1, sizeof(*g->plan))) ? 0 : -ENOMEM;
 	if (r != 0)
@@ -98,39 +95,29 @@ static int change(struct nic *nic, struct restore_job *g, const struct nic_setti
 static void note_success(struct nic *nic, struct restore_job *g, struct baseline *o)
 {
 	bool restored = g->to == RESTORE_BASELINE || o->rollback_usec == 0;
-	struct nic_settings now = {};
-	int r;
 
-	nic_settings_done(&o->rollback);
-	o->has_rollback = false;
-	o->rollback_usec = 0;
-	r = nic_settings_read(g->state, &now);
-	if (r == 0 && o->has_found && nic_settings_equal(&now, &o->found)) {
-		nic_settings_done(&o->found);
-		o->has_found = false;
-	}
-	nic_settings_done(&now);
+	baseline_drop_rollback(o);
+	if (o->found && nic_state_same_settings(g->state, o->found))
+		o->found = nic_state_free(o->found);
 	o->unmanaged = UNMANAGED_NOT;
 	if (!g->stop || g->to == ROLLBACK_UNCONFIRMED)
 		o->unmanaged = g->unmanaged = restored ? UNMANAGED_RESTORED : UNMANAGED_UNCONFIRMED;
-	g->note_error = r < 0 ? r : note(nic, g, o);
+	g->note_error = note(nic, g, o);
 }
 
 /* It stays as it is; what nobody has confirmed goes on waiting to be put back. */
 static void note_failure(struct nic *nic, struct restore_job *g, struct baseline *o)
 {
-	if (g->to == ROLLBACK_UNCONFIRMED || g->stop || !o->has_rollback)
+	if (g->to == ROLLBACK_UNCONFIRMED || g->stop || !o->rollback)
 		return;
-	nic_settings_done(&o->rollback);
-	o->has_rollback = false;
-	o->rollback_usec = 0;
+	baseline_drop_rollback(o);
 	g->note_error = note(nic, g, o);
 }
 
 void restore_job_run(struct nic *nic, struct restore_job *g)
 {
 	_cleanup_origin_ struct baseline o = {};
-	const struct nic_settings *to;
+	const struct nic_state *to;
 
 	g->r = observe(nic, g);
 	if (g->r == 0)
@@ -138,10 +125,7 @@ void restore_job_run(struct nic *nic, struct restore_job *g)
 				     &g->fault);
 	if (g->r != 0)
 		return;
-	if (g->to == ROLLBACK_UNCONFIRMED)
-		to = o.has_rollback ? &o.rollback : NULL;
-	else
-		to = o.has_found ? &o.found : NULL;
+	to = g->to == ROLLBACK_UNCONFIRMED ? o.rollback : o.found;
 	g->lost = g->to == ROLLBACK_UNCONFIRMED && !to;
 	if (g->lost)
 		g->r = fault_set(&g->fault, ZCRX_WRONG_STATE, "lost",

@@ -66,7 +66,7 @@ void device_set_unmanaged(struct device *d, const struct baseline *o)
 {
 	if (d->phase == DEVICE_RESTORING)
 		return;
-	if (!o->has_rollback)
+	if (!o->rollback)
 		device_hold(d, o->unmanaged);
 	else if (d->trial.until == 0) /* else there is time yet */
 		device_roll_back(d);

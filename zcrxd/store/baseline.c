@@ -18,10 +18,16 @@
 
 static const struct file_format format = { .magic = "zcrxd-found", .version = 1, .durable = true };
 
+void baseline_drop_rollback(struct baseline *o)
+{
+	o->rollback = nic_state_free(o->rollback);
+	o->rollback_usec = 0;
+}
+
 void baseline_done(struct baseline *o)
 {
-	nic_settings_done(&o->found);
-	nic_settings_done(&o->rollback);
+	nic_state_free(o->found);
+	nic_state_free(o->rollback);
 	free(o->configured);
 	*o = (struct baseline) {};
 }
@@ -31,17 +37,14 @@ int baseline_path(const char *directory, unsigned ifindex, char **ret)
 	return asprintf(ret, "%s/" PREFIX "%u", directory, ifindex) < 0 ? -ENOMEM : 0;
 }
 
-#define S struct nic_settings
+#define S struct nic_state
 #define HAS(member) 1 + offsetof(S, member)
 static const struct json_field settings_fields[] = {
 	{ "hasRss", JSON_BOOLEAN, JSON_ALWAYS, JSON_MEMBER(S, has_rss), 0, 0 },
 	{ "combined", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, channels.combined), QUEUES_LAST, HAS(has_channels) },
-	{ "rxRing", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, rx_ring), UINT32_MAX, HAS(has_rx_ring) },
+	{ "rxRing", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, rx_ring), UINT32_MAX, HAS(has_rings) },
 	{ "split", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, split), _SPLIT_MAX - 1, HAS(has_split) },
-	{ "splitByDriver", JSON_NUMBER, JSON_IF_SET, JSON_MEMBER(S, split_by_driver), 1, 0 },
 	{ "hdsThreshold", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, hds_threshold), UINT32_MAX, HAS(has_hds_threshold) },
-	{ "ntuple", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, ntuple), 1, HAS(has_ntuple) },
-	{ "groHw", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, gro_hw), 1, HAS(has_gro_hw) },
 };
 static const struct json_field channels_fields[] = { /* beside combined */
 	{ "rx", JSON_NUMBER, JSON_ALWAYS, JSON_MEMBER(S, channels.rx), QUEUES_LAST, 0 },
@@ -53,16 +56,26 @@ static const struct json_field channels_fields[] = { /* beside combined */
 
 /* ------------------------------------------------------------------------------ to text */
 
-static void write_settings(struct json_writer *w, const char *key, const struct nic_settings *s)
+static void write_feature(struct json_writer *w, const char *key, enum feature_state f)
+{
+	if (feature_can_change(f))
+		json_write_number(w, key, f == FEATURE_ON);
+}
+
+static void write_settings(struct json_writer *w, const char *key, const struct nic_state *s)
 {
 	json_open(w, key, '{');
 	json_write(w, settings_fields, ARRAY_SIZE(settings_fields), s);
+	if (s->split == SPLIT_ENABLED && !s->split_was_set)
+		json_write_number(w, "splitByDriver", 1);
+	write_feature(w, "ntuple", s->ntuple);
+	write_feature(w, "groHw", s->gro_hw);
 	if (s->has_channels)
 		json_write(w, channels_fields, ARRAY_SIZE(channels_fields), s);
-	if (s->rss) {
+	if (s->has_rss && !nic_state_rss_is_default(s)) {
 		json_open(w, "rss", '[');
-		for (size_t i = 0; i < s->n_rss; i++)
-			json_write_number(w, NULL, s->rss[i]);
+		for (size_t i = 0; i < s->rss.n; i++)
+			json_write_number(w, NULL, s->rss.entries[i]);
 		json_close(w, ']');
 	}
 	json_close(w, '}');
@@ -80,10 +93,10 @@ int baseline_format(unsigned ifindex, const char *driver, const struct baseline 
 	json_open(&w, NULL, '{');
 	json_write_number(&w, "ifindex", ifindex);
 	json_write_text(&w, "driver", driver);
-	if (o->has_found)
-		write_settings(&w, "found", &o->found);
-	if (o->has_rollback) {
-		write_settings(&w, "back", &o->rollback);
+	if (o->found)
+		write_settings(&w, "found", o->found);
+	if (o->rollback) {
+		write_settings(&w, "back", o->rollback);
 		/* For an older zcrxd, which knows no other clock, and the one that counts. */
 		json_write_number(&w, "backUSec",
 				  o->rollback_usec ? boottime_to_realtime(o->rollback_usec) : 0);
@@ -103,45 +116,56 @@ int baseline_format(unsigned ifindex, const char *driver, const struct baseline 
 
 /* ---------------------------------------------------------------------------- from text */
 
-static void read_table(struct json_reader *r, sd_json_variant *v, struct nic_settings *s)
+static void read_table(struct json_reader *r, sd_json_variant *v, struct nic_state *s)
 {
 	sd_json_variant *array;
 	void *list;
 
 	if (!sd_json_variant_by_key(v, "rss"))
 		return;
-	s->n_rss = json_read_array(r, v, "rss", sizeof(*s->rss), &list, &array);
-	s->rss = list;
-	if (!s->has_rss || s->n_rss == 0 || s->n_rss > TABLE_MAX)
+	s->rss.n = json_read_array(r, v, "rss", sizeof(*s->rss.entries), &list, &array);
+	s->rss.entries = list;
+	if (!s->has_rss || s->rss.n == 0 || s->rss.n > TABLE_MAX)
 		json_refuse(r, "rss");
-	for (size_t i = 0; i < s->n_rss; i++) {
+	for (size_t i = 0; i < s->rss.n; i++) {
 		sd_json_variant *e = sd_json_variant_by_index(array, i);
 
 		if (!sd_json_variant_is_unsigned(e) || sd_json_variant_unsigned(e) > QUEUES_LAST)
 			json_refuse(r, "rss");
 		else
-			s->rss[i] = (uint32_t)sd_json_variant_unsigned(e);
+			s->rss.entries[i] = (uint32_t)sd_json_variant_unsigned(e);
 	}
 }
 
-static bool read_settings(struct json_reader *r, sd_json_variant *v, const char *key, struct nic_settings *s)
+static enum feature_state read_feature(struct json_reader *r, sd_json_variant *v, const char *key)
+{
+	if (!sd_json_variant_by_key(v, key))
+		return FEATURE_ABSENT;
+	return json_read_number(r, v, key, 1) ? FEATURE_ON : FEATURE_OFF;
+}
+
+/* NULL if there are none, or they cannot be read. */
+static struct nic_state *read_settings(struct json_reader *r, sd_json_variant *v, const char *key)
 {
 	sd_json_variant *f = sd_json_variant_by_key(v, key);
+	struct nic_state *s = f ? calloc(1, sizeof(*s)) : NULL;
 
-	if (!f)
-		return false;
-	if (!sd_json_variant_is_object(f)) {
+	if (f && (!s || !sd_json_variant_is_object(f)))
 		json_refuse(r, key);
-		return false;
-	}
+	if (!s || r->bad)
+		return nic_state_free(s);
 	json_read(r, f, settings_fields, ARRAY_SIZE(settings_fields), s);
+	s->split_was_set = !sd_json_variant_by_key(f, "splitByDriver") ||
+			   !json_read_number(r, f, "splitByDriver", 1);
+	s->ntuple = read_feature(r, f, "ntuple");
+	s->gro_hw = read_feature(r, f, "groHw");
 	if (s->has_channels) {
 		json_read(r, f, channels_fields, ARRAY_SIZE(channels_fields), s);
 		if (nic_channels_rx(&s->channels) == 0)
 			json_refuse(r, "combined");
 	}
 	read_table(r, f, s);
-	return true;
+	return s;
 }
 
 static char *read_text(struct json_reader *r, sd_json_variant *v, const char *key)
@@ -194,9 +218,9 @@ int baseline_parse(const char *text, unsigned ifindex, const char *driver, struc
 	d = sd_json_variant_by_key(v, "driver");
 	if (!d || !sd_json_variant_is_string(d))
 		return -EBADMSG;
-	o.has_found = read_settings(&r, v, "found", &o.found);
-	o.has_rollback = read_settings(&r, v, "back", &o.rollback);
-	if (o.has_rollback)
+	o.found = read_settings(&r, v, "found");
+	o.rollback = read_settings(&r, v, "back");
+	if (o.rollback)
 		o.rollback_usec = read_back_usec(&r, v);
 	else if (sd_json_variant_by_key(v, "backUSec"))
 		return -EBADMSG;
@@ -243,7 +267,7 @@ int baseline_write(const char *path, unsigned ifindex, const char *driver, const
 	_cleanup_free_ char *text = NULL;
 	int r;
 
-	if (!o->has_found && !o->has_rollback && o->unmanaged == UNMANAGED_NOT && !o->configured)
+	if (!o->found && !o->rollback && o->unmanaged == UNMANAGED_NOT && !o->configured)
 		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 	r = baseline_format(ifindex, driver, o, &text);
 	return r < 0 ? r : checked_file_write(&format, path, text);

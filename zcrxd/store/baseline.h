@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "fault.h"
-#include "settings.h"
+#include "nic-state.h"
 
 /* Why no daemon configures it by itself. */
 enum unmanaged_reason {
@@ -24,18 +24,18 @@ enum unmanaged_reason {
 };
 
 struct baseline {
-	bool has_found;
-	struct nic_settings found; /* before the first change; gone once it is so again */
-	bool has_rollback;
-	struct nic_settings rollback; /* whoever starts with this goes back to it */
-	uint64_t rollback_usec;	      /* unless it is confirmed by then (CLOCK_BOOTTIME); 0: it was
-					 decided */
+	/* Of both only what nic_state_same_settings() compares counts, and nothing else is in the file. NULL:
+	 * none. */
+	struct nic_state *found;    /* before the first change; gone once it is so again */
+	struct nic_state *rollback; /* whoever starts with this goes back to it */
+	uint64_t rollback_usec;	    /* unless it is confirmed by then (CLOCK_BOOTTIME); 0: it was decided */
 	enum unmanaged_reason unmanaged;
 	char *configured;	  /* by config_interface_describe(): it was brought to that, and nothing
 				   * was changed since by zcrxd; NULL if it is on its way */
 };
 
 void baseline_done(struct baseline *o);
+void baseline_drop_rollback(struct baseline *o);
 #define _cleanup_origin_ _cleanup_(baseline_done)
 
 /* The file for an interface in this directory; -ENOMEM only. */

@@ -131,6 +131,47 @@ bool rss_table_is_default(const struct rss_table *t, unsigned queues)
 	return true;
 }
 
+bool nic_state_rss_is_default(const struct nic_state *s)
+{
+	unsigned queues = nic_state_rx_queues(s);
+
+	return s->rss.n == 0 || (queues > 0 && rss_table_is_default(&s->rss, queues));
+}
+
+bool nic_channels_same(const struct nic_channels *a, const struct nic_channels *b)
+{
+	return a->combined == b->combined && a->rx == b->rx && a->tx == b->tx;
+}
+
+bool feature_can_change(enum feature_state f)
+{
+	return f == FEATURE_ON || f == FEATURE_OFF;
+}
+
+static bool same_feature(enum feature_state a, enum feature_state b)
+{
+	return a == b || (!feature_can_change(a) && !feature_can_change(b));
+}
+
+static bool same_rss(const struct nic_state *a, const struct nic_state *b)
+{
+	bool is_default = nic_state_rss_is_default(a);
+
+	if (a->has_rss != b->has_rss || is_default != nic_state_rss_is_default(b))
+		return false;
+	return is_default || (a->rss.n == b->rss.n && memcmp(a->rss.entries, b->rss.entries,
+							     a->rss.n * sizeof(*a->rss.entries)) == 0);
+}
+
+bool nic_state_same_settings(const struct nic_state *a, const struct nic_state *b)
+{
+	return a->has_channels == b->has_channels && nic_channels_same(&a->channels, &b->channels) &&
+	       a->has_rings == b->has_rings && a->rx_ring == b->rx_ring && a->has_split == b->has_split &&
+	       a->split == b->split && a->has_hds_threshold == b->has_hds_threshold &&
+	       a->hds_threshold == b->hds_threshold && same_feature(a->ntuple, b->ntuple) &&
+	       same_feature(a->gro_hw, b->gro_hw) && same_rss(a, b);
+}
+
 unsigned nic_state_rss_queues(const struct nic_state *s)
 {
 	unsigned count = 0;

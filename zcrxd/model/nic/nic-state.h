@@ -158,6 +158,16 @@ const char *data_split_to_string(enum data_split s); /* unknown, disabled, enabl
 unsigned nic_channels_rx(const struct nic_channels *c);
 /* Of this device now: its channels, or what the kernel lists where it has no say over them. */
 unsigned nic_state_rx_queues(const struct nic_state *s);
+/*
+ * Of what zcrxd may change (channels, rings, split, threshold, ntuple, GRO, the default RSS table). Either may
+ * be one that a file was made of (store/baseline.h), where nothing else is known.
+ */
+bool nic_state_same_settings(const struct nic_state *a, const struct nic_state *b);
+/* Its table is what the kernel would make it, and is taken for one that was never set: nothing tells the two
+ * apart. A file has no table for it. */
+bool nic_state_rss_is_default(const struct nic_state *s);
+bool feature_can_change(enum feature_state f);
+bool nic_channels_same(const struct nic_channels *a, const struct nic_channels *b); /* not the maxima */
 /* How many different queues the default table leads to. */
 unsigned nic_state_rss_queues(const struct nic_state *s);
 /* The highest queue that a table leads to, plus one. */

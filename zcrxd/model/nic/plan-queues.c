@@ -74,10 +74,8 @@ static int table_value(const uint32_t *table, size_t n, unsigned queues, struct 
 
 static int found_table(const struct nic_state *s, struct step_value *ret)
 {
-	unsigned queues = nic_state_rx_queues(s);
-	bool is_default = rss_table_is_default(&s->rss, queues ?: 1);
-
-	return table_value(is_default ? NULL : s->rss.entries, s->rss.n, queues, ret);
+	return table_value(nic_state_rss_is_default(s) ? NULL : s->rss.entries, s->rss.n,
+			   nic_state_rx_queues(s), ret);
 }
 
 static int add_rss(struct builder *b, const struct queues_goal *g)
@@ -97,14 +95,9 @@ static int add_rss(struct builder *b, const struct queues_goal *g)
 	return builder_add(b, &step);
 }
 
-static bool same_counts(const struct nic_channels *a, const struct nic_channels *b)
-{
-	return a->combined == b->combined && a->rx == b->rx && a->tx == b->tx;
-}
-
 static int add_channels(struct builder *b, const struct queues_goal *g)
 {
-	if (!b->state->has_channels || same_counts(&b->state->channels, &g->channels))
+	if (!b->state->has_channels || nic_channels_same(&b->state->channels, &g->channels))
 		return 0;
 	return builder_add(b, &(struct step) { .op = STEP_CHANNELS,
 					       .from.channels = b->state->channels,
@@ -118,7 +111,7 @@ static int plan_resized_table(struct builder *b, const struct queues_goal *g)
 	struct step step = { .op = STEP_RSS, .from.number = g->queues };
 	int r = 0;
 
-	if (!rss_table_is_default(&b->state->rss, reset.queues ?: 1))
+	if (!nic_state_rss_is_default(b->state))
 		r = add_rss(b, &reset);
 	if (r == 0)
 		r = add_channels(b, g);
@@ -208,7 +201,7 @@ static int plan_equal(struct builder *b, unsigned ordinary, unsigned queues)
 		return -ENOMEM;
 	/* A table that was never set looks right while there are exactly `ordinary` queues, but
 	 * would follow the channels: then it has to be set to what it is. */
-	g.set_rss = !equal || (rss_table_is_default(&s->rss, found ?: 1) && queues != found);
+	g.set_rss = !equal || (nic_state_rss_is_default(s) && queues != found);
 	g.rss = table;
 	return plan_queues(b, &g);
 }

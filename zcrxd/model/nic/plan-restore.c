@@ -16,16 +16,11 @@ static int restore_number(struct builder *b, bool wanted, enum step_op op, unsig
 	return wanted ? builder_add_number(b, op, now, then) : 0;
 }
 
-/* What was never set follows the channels again. */
-static bool was_default(const struct nic_state *s)
-{
-	return rss_table_is_default(&s->rss, nic_state_rx_queues(s) ?: 1);
-}
-
 static int restore_queues(struct builder *b, const struct nic_state *found)
 {
 	const struct nic_state *s = b->state;
-	bool both = s->has_rss && found->has_rss && s->rss.n > 0 && found->rss.n > 0;
+	bool both = s->has_rss && found->has_rss && s->rss.n > 0;
+	bool is_default = nic_state_rss_is_default(s);
 	struct queues_goal g = { .channels = s->channels, .queues = nic_state_rx_queues(s) };
 	_cleanup_free_ uint32_t *table = NULL, *now = NULL;
 	bool resize;
@@ -39,8 +34,8 @@ static int restore_queues(struct builder *b, const struct nic_state *found)
 	if (!both)
 		return plan_queues(b, &g);
 	resize = g.queues != nic_state_rx_queues(s);
-	if (was_default(found)) {
-		g.set_rss = !was_default(s);
+	if (nic_state_rss_is_default(found)) { /* what was never set follows the channels again */
+		g.set_rss = !is_default;
 		return plan_queues(b, &g);
 	}
 	g.n_rss = plan_rss_entries(s, g.queues);
@@ -51,7 +46,7 @@ static int restore_queues(struct builder *b, const struct nic_state *found)
 	rss_table_fit(found->rss.entries, found->rss.n, table, g.n_rss);
 	rss_table_fit(s->rss.entries, s->rss.n, now, g.n_rss);
 	g.rss = table;
-	g.set_rss = memcmp(table, now, g.n_rss * sizeof(*table)) != 0 || (resize && was_default(s));
+	g.set_rss = memcmp(table, now, g.n_rss * sizeof(*table)) != 0 || (resize && is_default);
 	return plan_queues(b, &g);
 }
 
@@ -86,8 +81,28 @@ static int restore_split(struct builder *b, const struct nic_state *found)
 	return r == 0 && off ? builder_add_number(b, STEP_GRO_HW, 1, 0) : r;
 }
 
+static int restore_unseen_rss(struct builder *b, const struct nic_state *found)
+{
+	const struct nic_state *s = b->state;
+
+	if (!found->has_rss || !s->has_rss || !nic_state_rss_is_default(found) || !nic_state_rss_is_default(s))
+		return 0;
+	return builder_add(b, &(struct step) { .op = STEP_RSS });
+}
+
+static int restore_unseen_split(struct builder *b, const struct nic_state *found)
+{
+	const struct step step = { .op = STEP_TCP_DATA_SPLIT,
+				   .from.number = SPLIT_ENABLED,
+				   .to = { .number = SPLIT_ENABLED, .by_driver = true } };
+
+	if (found->split != SPLIT_ENABLED || found->split_was_set || b->state->split != SPLIT_ENABLED)
+		return 0;
+	return builder_add(b, &step);
+}
+
 int plan_restore(const struct nic_state *found, const struct nic_state *state,
-		 const struct busy_queues *held, struct plan **ret, struct fault *reterr)
+		 const struct busy_queues *held, bool unseen, struct plan **ret, struct fault *reterr)
 {
 	struct builder b = builder_new(state, held, reterr);
 	_cleanup_(plan_freep) struct plan *plan = b.plan;
@@ -96,7 +111,9 @@ int plan_restore(const struct nic_state *found, const struct nic_state *state,
 	if (!plan)
 		return -ENOMEM;
 	b.all_wait = b.held.n > 0;
-	r = restore_queues(&b, found);
+	r = unseen ? restore_unseen_rss(&b, found) : 0;
+	if (r == 0)
+		r = restore_queues(&b, found);
 	if (r == 0)
 		r = restore_number(&b, state->has_rings && found->has_rings, STEP_RINGS, state->rx_ring,
 				   found->rx_ring);
@@ -104,6 +121,8 @@ int plan_restore(const struct nic_state *found, const struct nic_state *state,
 		r = restore_ntuple(&b, found);
 	if (r == 0)
 		r = restore_split(&b, found);
+	if (r == 0 && unseen)
+		r = restore_unseen_split(&b, found);
 	if (r == 0)
 		*ret = TAKE_PTR(plan);
 	return r;

@@ -85,9 +85,13 @@ int plan_build(const struct config_interface *config, const struct nic_state *st
 /*
  * Back to what was found. Only what the steps above change is looked at. There is no carve-out
  * afterwards; with queues held, whatever would touch them waits.
+ *
+ * `unseen`: also what nobody can see to be different. Whether an RSS table was set cannot be seen where it
+ * looks like the default: it is made the default then. Likewise a split that is enabled is given back to the
+ * driver, if that had chosen it.
  */
 int plan_restore(const struct nic_state *found, const struct nic_state *state,
-		 const struct busy_queues *held, struct plan **ret, struct fault *reterr);
+		 const struct busy_queues *held, bool unseen, struct plan **ret, struct fault *reterr);
 
 /* What a step does to a NIC, as the kernel would do it (an RSS table that was never set follows the
  * channels; a set one stays), or -EINVAL and no change where the kernel would refuse. The simulated
