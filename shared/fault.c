@@ -2,6 +2,7 @@
 /*
  * The table of refusals, and the two ways to fill a struct fault. See fault.h.
  */
+#include <errno.h>
 #include <stdarg.h>
 
 #include "fault.h"
@@ -63,6 +64,11 @@ void fault_done(struct fault *f)
 	free(f->kernel_text);
 	free(f->message);
 	*f = (struct fault){};
+}
+
+const char *fault_text(int r, const struct fault *f)
+{
+	return r > 0 && f && f->message ? f->message : strerror(r < 0 ? -r : EIO);
 }
 
 static char *dup_or_null(const char *s)

@@ -41,14 +41,27 @@ static struct nic_state *observe(struct machine *m)
 	return s;
 }
 
+static int run(struct nic *nic, struct reconcile *b, struct fault *reterr)
+{
+	int r = reconcile_look(nic, b, reterr);
+
+	if (r == 0)
+		r = reconcile_plan(b, reterr);
+	return r == 0 ? reconcile_apply(nic, b, reterr) : r;
+}
+
 static int bring(struct nic *nic, const struct config_interface *c, struct reconcile *b,
 		 struct fault *reterr)
 {
-	int r;
-
 	*b = (struct reconcile) { .config = *c };
-	r = reconcile_plan(nic, b, reterr);
-	return r == 0 ? reconcile_apply(nic, b, reterr) : r;
+	return run(nic, b, reterr);
+}
+
+static int take_back(struct nic *nic, const struct nic_state *found, struct reconcile *b,
+		     struct fault *reterr)
+{
+	*b = (struct reconcile) { .to = found };
+	return run(nic, b, reterr);
 }
 
 /* True if the NIC is as `found`, and what was said agrees with it. */
@@ -218,6 +231,76 @@ static void test_table_refused_quietly(void **state)
 	reconcile_done(&b);
 }
 
+/* Configured, with a table of its own before that. */
+static struct machine configured(struct nic_state *s, struct nic_state **ret_found)
+{
+	struct config_interface c = plain_config();
+	struct machine m;
+	struct reconcile b;
+
+	s->rss.entries[0] = 1;
+	s->rss_was_set = true;
+	m = machine_new(s);
+	*ret_found = observe(&m);
+	assert_int_equal(bring(m.nic, &c, &b, NULL), 0);
+	reconcile_done(&b);
+	return m;
+}
+
+static void test_restore_repeats_what_the_driver_reverts(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = plain_nic("test"), *found = NULL, *now = NULL;
+	_cleanup_machine_ struct machine m = configured(s, &found);
+	struct answering a = { { &answering_ops, IFINDEX }, m.nic, STEP_RSS, 2 };
+	struct reconcile b;
+
+	assert_int_equal(take_back(&a.nic, found, &b, NULL), 0);
+	now = observe(&m);
+	assert_true(nics_look_same(found, now) && nic_state_same_settings(found, b.state));
+	assert_int_equal(a.times, 0);
+	reconcile_done(&b);
+}
+
+/* It stays, and is told by what is seen: nobody can do better. */
+static void test_restore_accepts_what_the_driver_does_not_take(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = plain_nic("test"), *found = NULL;
+	_cleanup_machine_ struct machine m = configured(s, &found);
+	struct answering a = { { &answering_ops, IFINDEX }, m.nic, STEP_RSS, UINT32_MAX };
+	struct reconcile b;
+
+	assert_int_equal(take_back(&a.nic, found, &b, NULL), 0);
+	assert_int_equal(b.state->channels.combined, 4);
+	assert_false(nic_state_same_settings(found, b.state));
+	for (size_t i = 0; i < b.plan->n_steps; i++)
+		assert_int_equal(b.results[i].outcome, STEP_DONE);
+	reconcile_done(&b);
+}
+
+/* Whichever call fails, the NIC is as before or as found, and the message says what is not. */
+static void test_restore_fails_to_where_it_was(void **state)
+{
+	unsigned n = 0, failed = 0;
+	int r;
+
+	do {
+		_cleanup_(nic_state_freep) struct nic_state *s = plain_nic("test"), *found = NULL, *before = NULL;
+		_cleanup_machine_ struct machine m = configured(s, &found);
+		_cleanup_fault_ struct fault f = {};
+		struct reconcile b;
+
+		before = observe(&m);
+		assert_int_equal(sim_fail_range(m.backend, ++n, 2, EIO, "no"), 0);
+		r = take_back(m.nic, found, &b, &f);
+		assert_int_equal(sim_fail_at(m.backend, 0, 0, NULL), 0);
+		if (r != 0)
+			failed += check_failure(&m, before, &b, &f);
+		reconcile_done(&b);
+	} while (r != 0);
+	assert_int_equal(failed, n - 1);
+	assert_true(n > 6);
+}
+
 /* Learnt from its refusal, and remembered. */
 static void test_needs_gro(void **state)
 {
@@ -270,7 +353,8 @@ static void test_split_by_driver(void **state)
 	assert_true(b.memory.split_was_set);
 	/* Who remembers has nothing to do. */
 	again = (struct reconcile) { .config = c, .memory = b.memory };
-	assert_int_equal(reconcile_plan(m.nic, &again, NULL), 0);
+	assert_int_equal(reconcile_look(m.nic, &again, NULL), 0);
+	assert_int_equal(reconcile_plan(&again, NULL), 0);
 	assert_int_equal(again.plan->n_steps, 0);
 	reconcile_done(&b);
 	reconcile_done(&again);
@@ -282,6 +366,9 @@ int main(void)
 		cmocka_unit_test(test_every_failure),
 		cmocka_unit_test(test_table_lost),
 		cmocka_unit_test(test_table_refused_quietly),
+		cmocka_unit_test(test_restore_repeats_what_the_driver_reverts),
+		cmocka_unit_test(test_restore_accepts_what_the_driver_does_not_take),
+		cmocka_unit_test(test_restore_fails_to_where_it_was),
 		cmocka_unit_test(test_needs_gro),
 		cmocka_unit_test(test_split_by_driver),
 	};

@@ -14,7 +14,7 @@ void nic_quirks_apply(const struct nic_quirks *memory, struct nic_state *state)
 	state->split_needs_gro_hw |= memory->split_needs_gro_hw;
 }
 
-static int look(struct nic *nic, struct reconcile *b, struct fault *reterr)
+int reconcile_look(struct nic *nic, struct reconcile *b, struct fault *reterr)
 {
 	struct nic_state *state;
 	int r;
@@ -30,16 +30,16 @@ static int look(struct nic *nic, struct reconcile *b, struct fault *reterr)
 	return 0;
 }
 
-static int plan(struct reconcile *b, struct plan **ret, struct fault *reterr)
+/* What cannot be seen is put back by the first plan alone: by the next look it is as that left it. */
+static int plan_round(struct reconcile *b, bool first, struct plan **ret, struct fault *reterr)
 {
-	return plan_build(&b->config, b->state, &b->held, ret, reterr);
+	return b->to ? plan_restore(b->to, b->state, &b->held, first, ret, reterr)
+		     : plan_build(&b->config, b->state, &b->held, ret, reterr);
 }
 
-int reconcile_plan(struct nic *nic, struct reconcile *b, struct fault *reterr)
+int reconcile_plan(struct reconcile *b, struct fault *reterr)
 {
-	int r = look(nic, b, reterr);
-
-	return r != 0 ? r : plan(b, &b->plan, reterr);
+	return plan_round(b, true, &b->plan, reterr);
 }
 
 /* ---------------------------------------------------------------------------- the way back */
@@ -71,7 +71,7 @@ static int roll_back(struct nic *nic, struct reconcile *b, const struct nic_stat
 		_cleanup_(plan_freep) struct plan *back = NULL;
 		struct step_result *results;
 
-		r = look(nic, b, NULL);
+		r = reconcile_look(nic, b, NULL);
 		if (r == 0)
 			r = plan_restore(found, b->state, NULL, false, &back, NULL);
 		if (r != 0)
@@ -128,7 +128,7 @@ static bool may_need_gro(const struct reconcile *b, const struct nic_state *foun
 {
 	bool refused = false;
 
-	if (fault->kind != ZCRX_KERNEL_REJECTED ||
+	if (b->to || fault->kind != ZCRX_KERNEL_REJECTED ||
 	    (fault->error != EINVAL && fault->error != EOPNOTSUPP))
 		return false;
 
@@ -152,33 +152,37 @@ static int append(struct reconcile *b, struct plan *next)
 	return r;
 }
 
+static int refuse_reverted(const struct reconcile *b, const struct plan *next, struct fault *reterr)
+{
+	return fault_kernel(reterr, EAGAIN, NULL, "keep the settings of the interface",
+			    "The driver of %s reverts %s whenever it is set. See zcrxctl plan %s.",
+			    b->state->name, step_op_to_string(next->steps[0].op), b->state->name);
+}
+
 /* Until there is nothing left to change. */
 static int converge(struct nic *nic, struct reconcile *b, struct fault *reterr)
 {
 	size_t first = 0;
-	int r;
+	int r = 0;
 
-	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+	for (unsigned round = 1; r == 0; round++) {
 		_cleanup_(plan_freep) struct plan *next = NULL;
 
 		r = plan_apply(nic, b->plan, first, b->results, reterr);
-		for (size_t i = first; r == 0 && i < b->plan->n_steps; i++)
+		for (size_t i = first; r == 0 && !b->to && i < b->plan->n_steps; i++)
 			b->memory.split_was_set |= b->plan->steps[i].op == STEP_TCP_DATA_SPLIT;
 		if (r == 0)
-			r = look(nic, b, reterr);
+			r = reconcile_look(nic, b, reterr);
 		if (r == 0)
-			r = plan(b, &next, reterr);
+			r = plan_round(b, false, &next, reterr);
 		if (r != 0 || next->n_steps == 0)
 			return r;
+		if (round == ROUNDS_MAX)
+			return b->to ? 0 : refuse_reverted(b, next, reterr);
 		first = b->plan->n_steps;
 		r = append(b, next);
-		if (r < 0)
-			return r;
 	}
-	return fault_kernel(reterr, EAGAIN, NULL, "keep the settings of the interface",
-			    "The driver of %s reverts %s whenever it is set. See zcrxctl plan %s.",
-			    b->state->name, step_op_to_string(b->plan->steps[first].op),
-			    b->state->name);
+	return r;
 }
 
 static int try(struct nic *nic, struct reconcile *b, const struct nic_state *found,
@@ -206,7 +210,9 @@ static int try_with_gro(struct nic *nic, struct reconcile *b)
 	int r;
 
 	other.memory.split_needs_gro_hw = true;
-	r = reconcile_plan(nic, &other, &second);
+	r = reconcile_look(nic, &other, &second);
+	if (r == 0)
+		r = reconcile_plan(&other, &second);
 	if (r == 0)
 		r = try(nic, &other, b->found, &second);
 	if (r != 0) {

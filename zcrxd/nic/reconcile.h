@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Brings a NIC to its configuration: looks, plans, applies, and looks again, because drivers change
- * more than they are asked for (igb writes the RSS table anew when channels change). When it fails,
- * the NIC is put back as it was found; by what it shows, not by what it was told.
+ * Brings a NIC to its configuration, or back to what was found: looks, plans, applies, and looks again, because
+ * drivers change more than they are asked for (igb writes the RSS table anew when channels change). When it
+ * fails, the NIC is put back as it was before; by what it shows, not by what it was told.
  */
 #pragma once
 
@@ -19,6 +19,7 @@ struct nic_quirks {
 void nic_quirks_apply(const struct nic_quirks *memory, struct nic_state *state);
 
 struct reconcile {
+	const struct nic_state *to; /* what was found; NULL: to `config` */
 	struct config_interface config;
 	struct busy_queues held;
 	struct nic_quirks memory;
@@ -29,8 +30,10 @@ struct reconcile {
 	struct step_result *results;  /* of the plan's steps, NULL if none was tried */
 };
 
-/* Looks and plans; nothing is changed. */
-int reconcile_plan(struct nic *nic, struct reconcile *b, struct fault *reterr);
-/* After that: carries it out. On failure the message also says what could not be put back. */
+/* Nothing is changed yet: looks, then plans. */
+int reconcile_look(struct nic *nic, struct reconcile *b, struct fault *reterr);
+int reconcile_plan(struct reconcile *b, struct fault *reterr);
+/* After that: carries it out. On failure the message also says what could not be put back. On the way back to
+ * what was found a setting that the driver does not take is no failure: it stays different. */
 int reconcile_apply(struct nic *nic, struct reconcile *b, struct fault *reterr);
 void reconcile_done(struct reconcile *b); /* not `held`, which is the caller's */

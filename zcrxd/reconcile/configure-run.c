@@ -13,9 +13,9 @@
  * asks for a configuration does not want the interface left alone any more. */
 static int note_before(struct nic *nic, struct configure *c)
 {
-	const struct nic_state *state = c->reconcile.state;
-	struct baseline *o = &c->baseline;
-	bool changes = c->reconcile.plan->n_steps > 0;
+	const struct reconcile *b = &c->change.reconcile;
+	struct baseline *o = &c->change.baseline;
+	bool changes = b->plan->n_steps > 0;
 	int r = 0;
 
 	if (!changes && o->unmanaged == UNMANAGED_NOT)
@@ -25,50 +25,49 @@ static int note_before(struct nic *nic, struct configure *c)
 		free(TAKE_PTR(o->configured));
 	c->first = changes && !o->found;
 	if (c->first)
-		r = nic_state_copy(state, &o->found);
+		r = nic_state_copy(b->state, &o->found);
 	if (r == 0 && changes && c->confirm_within > 0) {
 		baseline_drop_rollback(o);
-		r = nic_state_copy(state, &o->rollback);
+		r = nic_state_copy(b->state, &o->rollback);
 		o->rollback_usec = now_usec(CLOCK_BOOTTIME) + c->confirm_within;
 	}
-	if (r == 0)
-		r = baseline_write(c->path, nic->ifindex, state->driver, o);
-	if (r == 0 || r == -ENOMEM)
-		return r;
-	return fault_kernel(&c->fault, -r, NULL, "save the baseline of the interface",
-			    "Nothing was changed. Can zcrxd write %s?", c->path);
+	return r < 0 ? r
+		     : change_note(nic, &c->change, "save the baseline of the interface",
+				   "Nothing was changed.");
 }
 
 /* From now on what differs is somebody else's doing. If this cannot be noted it is configured once more by
  * the next daemon. Of queues without a NIC nothing is set, and nobody changes it. */
 static void note_success(struct nic *nic, struct configure *c)
 {
-	struct baseline *o = &c->baseline;
+	const struct reconcile *b = &c->change.reconcile;
+	struct baseline *o = &c->change.baseline;
 
 	if (nic->ifindex == SOFTWARE_IFINDEX)
 		return;
-	if (c->reconcile.plan->n_waiting > 0 || (o->configured && streq(o->configured, c->entry)))
+	if (b->plan->n_waiting > 0 || (o->configured && streq(o->configured, c->entry)))
 		return;
 	free(o->configured);
 	o->configured = strdup(c->entry);
 	if (o->configured)
-		(void)baseline_write(c->path, nic->ifindex, c->reconcile.state->driver, o);
+		(void)baseline_write(c->change.path, nic->ifindex, b->state->driver, o);
 }
 
 /* Nothing came of it. Where that could not be undone, it still has to go back. */
 static void note_failure(struct nic *nic, struct configure *c)
 {
-	struct baseline *o = &c->baseline;
+	const struct reconcile *b = &c->change.reconcile;
+	struct baseline *o = &c->change.baseline;
 
-	for (size_t i = 0; c->reconcile.results && i < c->reconcile.plan->n_steps; i++)
-		if (c->reconcile.results[i].outcome == STEP_UNDO_FAILED)
+	for (size_t i = 0; b->results && i < b->plan->n_steps; i++)
+		if (b->results[i].outcome == STEP_UNDO_FAILED)
 			return;
 	if (c->confirm_within > 0)
 		baseline_drop_rollback(o);
 	if (c->first)
 		o->found = nic_state_free(o->found);
 	/* If this fails, too, what was noted leads to where it is. */
-	(void)baseline_write(c->path, nic->ifindex, c->reconcile.state->driver, o);
+	(void)baseline_write(c->change.path, nic->ifindex, b->state->driver, o);
 }
 
 /* ---------------------------------------------------------------------------- the job */
@@ -76,16 +75,18 @@ static void note_failure(struct nic *nic, struct configure *c)
 /* It was as this configuration has it; nobody asks for that now, and whoever changed it may mean it. */
 static bool is_to_be_reported(const struct configure *c)
 {
-	return (c->mode == CONFIGURE_AUTO || c->mode == CONFIGURE_AGAIN) && c->reports &&
-	       c->baseline.configured && streq(c->baseline.configured, c->entry) &&
-	       (c->reconcile.plan->n_steps > 0 || c->reconcile.plan->n_waiting > 0);
+	const struct plan *plan = c->change.reconcile.plan;
+	const char *configured = c->change.baseline.configured;
+
+	return (c->mode == CONFIGURE_AUTO || c->mode == CONFIGURE_AGAIN) && c->reports && configured &&
+	       streq(configured, c->entry) && (plan->n_steps > 0 || plan->n_waiting > 0);
 }
 
 /* The NIC cannot, and said so: it would say so again, after an interruption. Whoever asks for it by hand
  * gets it tried; and so does whatever makes another plan of it. */
 static bool is_refused_again(const struct configure *c)
 {
-	const struct reconcile *b = &c->reconcile;
+	const struct reconcile *b = &c->change.reconcile;
 	_cleanup_free_ char *text = NULL;
 
 	return c->mode == CONFIGURE_AGAIN && c->refused && plan_disturbs(b->plan, b->state->driver) &&
@@ -103,69 +104,64 @@ static bool is_refused_for_good(int r, const struct fault *f)
 static void note_refusal(struct configure *c, const char *plan)
 {
 	free(TAKE_PTR(c->refused));
-	if (is_refused_for_good(c->r, &c->fault))
+	if (is_refused_for_good(c->change.r, &c->change.fault))
 		c->refused = strdup(plan);
 }
 
 static void apply(struct nic *nic, struct configure *c)
 {
 	_cleanup_free_ char *text = NULL;
-	struct reconcile *b = &c->reconcile;
+	struct change *change = &c->change;
+	struct reconcile *b = &change->reconcile;
+	int r;
 
 	c->unchanged = is_refused_again(c);
 	if (c->unchanged)
 		return;
-	c->r = plan_format(b->plan, &text);
-	if (c->r != 0)
-		return;
+	r = plan_format(b->plan, &text);
 	/* The way by which the administrator came in is not cut. */
-	if (c->mode != CONFIGURE_FORCE)
-		c->r = plan_check_reach(nic, b->plan, b->state, c->baseline.found,
-					"zcrxctl apply --force --confirm-within 60s", &c->fault);
-	if (c->r == 0)
-		c->r = note_before(nic, c);
-	if (c->r != 0)
+	if (r == 0 && c->mode != CONFIGURE_FORCE)
+		r = plan_check_reach(nic, b->plan, b->state, change->baseline.found,
+				     "zcrxctl apply --force --confirm-within 60s", &change->fault);
+	if (r == 0)
+		r = note_before(nic, c);
+	change->r = r;
+	if (r != 0)
 		return;
-	c->r = reconcile_apply(nic, b, &c->fault);
+	change->r = reconcile_apply(nic, b, &change->fault);
 	note_refusal(c, text);
-	if (c->r == 0)
+	if (change->r == 0)
 		note_success(nic, c);
 	else
 		note_failure(nic, c);
 }
 
 /* What the daemon before this one has done makes another plan. */
-static int remember(struct nic *nic, struct configure *c)
+static void remember(struct configure *c)
 {
-	struct reconcile *b = &c->reconcile;
-	int r;
+	struct reconcile *b = &c->change.reconcile;
+	char **configured = &c->change.baseline.configured;
 
-	r = baseline_read(c->path, nic->ifindex, b->state->driver, &c->baseline, &c->set_aside,
-			  &c->fault);
 	if (c->fresh)
-		free(TAKE_PTR(c->baseline.configured));
-	if (r != 0 || !c->baseline.configured || b->memory.split_was_set)
-		return r != 0 ? r : c->r;
-	b->memory.split_was_set = true;
-	if (c->r != 0 || b->state->split != SPLIT_ENABLED)
-		return c->r;
-	reconcile_done(b);
-	return reconcile_plan(nic, b, &c->fault);
+		free(TAKE_PTR(*configured));
+	b->memory.split_was_set |= *configured != NULL;
+	nic_quirks_apply(&b->memory, b->state);
 }
 
 void configure_run(struct nic *nic, void *data)
 {
 	struct configure *c = data;
-	struct reconcile *b = &c->reconcile;
+	struct change *change = &c->change;
+	const struct baseline *o = &change->baseline;
 
-	c->r = reconcile_plan(nic, b, &c->fault);
-	if (!b->state)
+	change->r = change_look(nic, change);
+	if (change->r != 0)
 		return;
-	if (c->r >= 0)
-		c->r = remember(nic, c);
+	remember(c);
+	change->r = reconcile_plan(&change->reconcile, &change->fault);
 	c->left_alone = c->mode != CONFIGURE_APPLY && c->mode != CONFIGURE_FORCE &&
-			(c->baseline.rollback || c->baseline.unmanaged != UNMANAGED_NOT);
-	if (c->r != 0 || c->left_alone)
+			(o->rollback || o->unmanaged != UNMANAGED_NOT);
+	if (change->r != 0 || c->left_alone)
 		return;
 	c->drifted = is_to_be_reported(c);
 	if (!c->drifted)

@@ -85,7 +85,7 @@ static void adopt_changed(struct device *d)
 /* reconcile/drift.c tells what came of a repair. */
 static void adopt_success(struct device *d, const struct configure *c)
 {
-	const struct plan *plan = c->reconcile.plan;
+	const struct plan *plan = c->change.reconcile.plan;
 
 	if (adopt_carve_out(d, plan) < 0)
 		return;
@@ -101,33 +101,32 @@ static void adopt_success(struct device *d, const struct configure *c)
 /* What waits for its confirmation, also on an interface that is not in the configuration any more. */
 static void adopt_trial(const struct configure *c)
 {
-	if (c->confirm_within > 0 && c->baseline.rollback)
-		device_await_confirmation(c->device, c->baseline.rollback_usec);
+	const struct baseline *o = &c->change.baseline;
+
+	if (c->confirm_within > 0 && o->rollback)
+		device_await_confirmation(c->change.device, o->rollback_usec);
 	else if (c->confirm_within > 0)
-		device_end_trial(c->device);
+		device_end_trial(c->change.device);
 }
 
 static void configure_failed(struct configure *c)
 {
-	struct device *d = c->device;
+	struct device *d = c->change.device;
 
-	device_event(d, DEVICE_FAILED, c->r > 0 && c->fault.message ? c->fault.message
-								    : strerror(c->r < 0 ? -c->r : EIO));
+	device_event(d, DEVICE_FAILED, fault_text(c->change.r, &c->change.fault));
 	free(d->refused);
 	d->refused = TAKE_PTR(c->refused);
 }
 
 static void configure_adopt(struct configure *c)
 {
-	struct device *d = c->device;
-	bool drifted = d->drift.watch.found != 0;
+	struct device *d = c->change.device;
+	const struct reconcile *b = &c->change.reconcile;
+	bool drifted = d->drift.watch.found != 0, failed = c->change.r != 0;
 
-	if (c->reconcile.state)
-		device_set_observed(d, TAKE_PTR(c->reconcile.state));
-	if (c->set_aside)
-		log_error("%s. The baseline of %s is lost.", c->set_aside, d->name);
+	change_adopt(&c->change);
 	if (c->left_alone) {
-		device_set_unmanaged(d, &c->baseline);
+		device_set_unmanaged(d, &c->change.baseline);
 		return;
 	}
 	if (c->unchanged) {
@@ -135,10 +134,10 @@ static void configure_adopt(struct configure *c)
 		return;
 	}
 	/* Of what fails as before, once is enough. */
-	if (c->reconcile.results && (c->mode != CONFIGURE_AGAIN || c->r == 0))
-		device_log_steps(d, c->reconcile.plan, c->reconcile.results);
-	d->memory = c->reconcile.memory;
-	if (c->r == 0)
+	if (b->results && (c->mode != CONFIGURE_AGAIN || !failed))
+		device_log_steps(d, b->plan, b->results);
+	d->memory = b->memory;
+	if (!failed)
 		adopt_success(d, c);
 	else if (c->mode != CONFIGURE_REPAIR)
 		configure_failed(c);
@@ -149,12 +148,8 @@ static void configure_adopt(struct configure *c)
 
 static void configure_free(struct configure *c)
 {
-	fault_done(&c->fault);
-	reconcile_done(&c->reconcile);
-	baseline_done(&c->baseline);
-	free(c->path);
+	change_done(&c->change);
 	free(c->entry);
-	free(c->set_aside);
 	free(c->held);
 	free(c->refused);
 	free(c);
@@ -163,23 +158,16 @@ static void configure_free(struct configure *c)
 static void configure_done(void *data)
 {
 	struct configure *c = data;
-	struct device *d = c->device;
-	struct device_report report = { .r = c->r,
-					.fault = &c->fault,
-					.plan = c->reconcile.plan,
-					.results = c->reconcile.results,
-					.found = c->reconcile.found };
-
+	struct device *d = c->change.device;
+	uint64_t until = c->change.baseline.rollback_usec;
 	bool again = rerun_end(&d->configuring);
 
-	if (device_is_managed(d) && d->generation == c->generation)
+	if (change_is_current(&c->change) && device_is_managed(d))
 		configure_adopt(c);
-	else if (device_is_open(d) && d->generation == c->generation)
+	else if (change_is_current(&c->change))
 		adopt_trial(c);
-	if (c->confirm_within > 0 && c->r == 0 && c->baseline.rollback_usec > 0)
-		report.confirm_until = boottime_to_realtime(c->baseline.rollback_usec);
-	if (c->done)
-		c->done(d, &report, c->userdata);
+	change_report(&c->change, c->confirm_within > 0 && c->change.r == 0 && until > 0
+					  ? boottime_to_realtime(until) : 0);
 	configure_free(c);
 	if (again)
 		device_retry_pending(d); /* the leases that it waits for may be those that ended meanwhile */
@@ -195,27 +183,24 @@ int device_configure_for(struct device *d, enum configure_mode mode, uint64_t co
 			 device_done done, void *userdata)
 {
 	struct configure *c;
+	struct reconcile *b;
 	int r;
 
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	*c = (struct configure) { .device = d,
-				  .generation = d->generation,
-				  .mode = mode,
-				  .done = done,
-				  .userdata = userdata,
+	*c = (struct configure) { .mode = mode,
 				  .confirm_within = confirm_within,
 				  /* It came under our eyes: whatever is saved, nobody has configured it. */
 				  .fresh = d->phase == DEVICE_STARTING && d->devices->ready,
-				  .reports = d->devices->config->on_drift == ON_DRIFT_REPORT,
-				  .reconcile = { .config = d->config, .memory = d->memory } };
-	c->reconcile.config.name = c->reconcile.config.driver = NULL;
-	c->reconcile.config.mac = c->reconcile.config.path = NULL;
-	r = device_busy_queues(d, &c->held, &c->reconcile.held.n);
-	c->reconcile.held.queues = c->held;
+				  .reports = d->devices->config->on_drift == ON_DRIFT_REPORT };
+	b = &c->change.reconcile;
+	*b = (struct reconcile) { .config = d->config, .memory = d->memory };
+	b->config.name = b->config.driver = b->config.mac = b->config.path = NULL;
+	r = device_busy_queues(d, &c->held, &b->held.n);
+	b->held.queues = c->held;
 	if (r == 0)
-		r = baseline_path(d->devices->baseline_directory, d->ifindex, &c->path);
+		r = change_init(&c->change, d, done, userdata);
 	if (r == 0)
 		r = config_interface_describe(&d->config, &c->entry);
 	if (r == 0 && d->refused && !(c->refused = strdup(d->refused)))

@@ -5,10 +5,10 @@
 #include <errno.h>
 
 #include "attach.h"
+#include "change.h"
 #include "clock.h"
 #include "links.h"
 #include "log.h"
-#include "baseline.h"
 #include "restore.h"
 #include "watch.h"
 
@@ -85,54 +85,36 @@ void device_await_confirmation(struct device *d, uint64_t until_usec)
 /* ----------------------------------------------------------- acts on the file alone */
 
 struct note {
-	struct device *device;
-	unsigned generation;
-	char *path;
+	struct change change;
 	bool release; /* not held any more; else confirmed */
-	int r;
-	struct fault fault;
-	device_done done;
-	void *userdata;
 };
-
-static int change_note(struct nic *nic, struct note *n, const char *driver)
-{
-	_cleanup_origin_ struct baseline o = {};
-	_cleanup_free_ char *set_aside = NULL;
-	int r;
-
-	r = baseline_read(n->path, nic->ifindex, driver, &o, &set_aside, &n->fault);
-	if (r != 0)
-		return r;
-	if (n->release)
-		o.unmanaged = UNMANAGED_NOT;
-	else
-		baseline_drop_rollback(&o);
-	r = baseline_write(n->path, nic->ifindex, driver, &o);
-	if (r == 0)
-		return 0;
-	return fault_kernel(&n->fault, -r, NULL, "save the confirmation",
-			    "Changes are still rolled back unless they are confirmed. Can zcrxd write %s?", n->path);
-}
 
 static void note_run(struct nic *nic, void *data)
 {
-	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
 	struct note *n = data;
+	struct change *c = &n->change;
 
-	n->r = nic->ops->observe_steering(nic, &state, &n->fault);
-	if (n->r == 0)
-		n->r = change_note(nic, n, state->driver);
+	c->r = nic->ops->observe_steering(nic, &c->reconcile.state, &c->fault);
+	if (c->r == 0)
+		c->r = change_read(nic, c);
+	if (c->r != 0)
+		return;
+	if (n->release)
+		c->baseline.unmanaged = UNMANAGED_NOT;
+	else
+		baseline_drop_rollback(&c->baseline);
+	c->r = change_note(nic, c, "save the confirmation",
+			   "Changes are still rolled back unless they are confirmed.");
 }
 
 static void note_adopt(struct note *n)
 {
-	struct device *d = n->device;
+	struct device *d = n->change.device;
 	bool reloaded;
 
 	if (n->release || d->trial.state != TRIAL_CONFIRMING)
 		return;
-	if (n->r != 0) {
+	if (n->change.r != 0) {
 		await(d);
 		return;
 	}
@@ -148,18 +130,21 @@ static void note_adopt(struct note *n)
 		device_retry_pending(d);
 }
 
-static void on_noted(void *data)
+static void note_free(struct note *n)
+{
+	change_done(&n->change);
+	free(n);
+}
+
+static void note_done(void *data)
 {
 	struct note *n = data;
-	struct device *d = n->device;
-	struct device_report report = { .r = n->r, .fault = &n->fault };
+	struct device *d = n->change.device;
 
-	if (device_is_open(d) && d->generation == n->generation)
+	if (change_is_current(&n->change))
 		note_adopt(n);
-	n->done(d, &report, n->userdata);
-	fault_done(&n->fault);
-	free(n->path);
-	free(n);
+	change_report(&n->change, 0);
+	note_free(n);
 	device_maybe_free(d);
 }
 
@@ -170,15 +155,12 @@ static int note_submit(struct device *d, bool release, device_done done, void *u
 
 	if (!n)
 		return -ENOMEM;
-	*n = (struct note){ .device = d, .generation = d->generation, .release = release, .done = done,
-			    .userdata = userdata };
-	r = baseline_path(d->devices->baseline_directory, d->ifindex, &n->path);
+	n->release = release;
+	r = change_init(&n->change, d, done, userdata);
 	if (r == 0)
-		r = device_submit(d, note_run, on_noted, n);
-	if (r < 0) {
-		free(n->path);
-		free(n);
-	}
+		r = device_submit(d, note_run, note_done, n);
+	if (r < 0)
+		note_free(n);
 	return r;
 }
 

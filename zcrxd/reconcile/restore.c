@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * See restore.h. Here: the order of a way back, on the loop. What the worker does is
- * reconcile/restore-job.c's; the time to confirm is reconcile/confirm.c's.
+ * reconcile/restore-run.c's; the time to confirm is reconcile/confirm.c's.
  */
 #include <assert.h>
 #include <errno.h>
@@ -9,27 +9,15 @@
 #include "attach.h"
 #include "drain.h"
 #include "flow-guard.h"
-#include "restore-job.h"
+#include "restore-run.h"
 #include "leases.h"
 #include "log.h"
-#include "baseline.h"
 #include "phase.h"
-#include "restore.h"
 
-struct back {
-	struct device *device;
-	struct restore_job job;
-	unsigned generation; /* the device may have come back as another interface meanwhile */
-	unsigned n_waiting; /* leases that have to end, and one */
-	bool stuck;	    /* one of them does not end */
-	device_done done;
-	void *userdata;
-};
-
-static void back_free(struct back *b)
+static void restore_free(struct restore *g)
 {
-	restore_job_done(&b->job);
-	free(b);
+	change_done(&g->change);
+	free(g);
 }
 
 int device_check_idle(const struct device *d, struct fault *reterr)
@@ -72,120 +60,103 @@ void device_set_unmanaged(struct device *d, const struct baseline *o)
 		device_roll_back(d);
 }
 
-static void back_failed(struct back *b, const char *reason)
+static void restore_failed(struct restore *g)
 {
-	struct device *d = b->device;
+	struct device *d = g->change.device;
 
-	device_event(d, DEVICE_RESTORE_FAILED, reason);
-	if (b->job.lost)
+	device_event(d, DEVICE_RESTORE_FAILED, fault_text(g->change.r, &g->change.fault));
+	if (g->lost)
 		device_end_trial(d);
-	if (b->job.stop || b->job.lost)
+	if (g->request.stop || g->lost)
 		return;
-	if (b->job.to == ROLLBACK_UNCONFIRMED)
+	if (g->request.to == ROLLBACK_UNCONFIRMED)
 		device_retry_rollback(d);
 	else if (device_is_managed(d))
 		device_reconfigure(d);
 }
 
-static void back_adopt(struct back *b)
+static void restore_adopt(struct restore *g)
 {
-	struct device *d = b->device;
-	struct restore_job *job = &b->job;
+	struct device *d = g->change.device;
+	const struct reconcile *b = &g->change.reconcile;
 
-	if (job->state)
-		device_set_observed(d, TAKE_PTR(job->state));
-	if (job->set_aside)
-		log_error("%s. The baseline of %s is lost.", job->set_aside, d->name);
-	if (job->plan && job->results)
-		device_log_steps(d, job->plan, job->results);
-	if (job->note_error < 0)
-		log_errno(job->note_error, "Cannot save in %s that %s was restored", job->path,
-			  d->name);
-	if (job->r != 0) {
-		back_failed(b, job->r > 0 && job->fault.message ? job->fault.message
-								: strerror(job->r < 0 ? -job->r : EIO));
+	change_adopt(&g->change);
+	if (b->results)
+		device_log_steps(d, b->plan, b->results);
+	if (g->note_error < 0)
+		log_errno(g->note_error, "Cannot save in %s that %s was restored", g->change.path, d->name);
+	if (g->change.r != 0) {
+		restore_failed(g);
 		return;
 	}
 	device_end_trial(d);
-	if (job->unmanaged != UNMANAGED_NOT)
-		device_hold(d, job->unmanaged);
+	if (g->unmanaged != UNMANAGED_NOT)
+		device_hold(d, g->unmanaged);
 	else
 		log_message(LOG_INFO, &(struct log_fields){ .interface = d->name, .event = "restored" },
 			    "%s is restored to its baseline.", d->name);
 }
 
 /* Also where it came to no job. */
-static void back_finish(struct back *b)
+static void restore_finish(struct restore *g)
 {
-	struct device *d = b->device;
-	struct device_report report = { .r = b->job.r, .fault = &b->job.fault, .plan = b->job.plan,
-					.results = b->job.results };
-
-	if (device_is_open(d) && d->generation == b->generation)
-		back_adopt(b);
-	if (b->done)
-		b->done(d, &report, b->userdata);
-	back_free(b);
+	if (change_is_current(&g->change))
+		restore_adopt(g);
+	change_report(&g->change, 0);
+	restore_free(g);
 }
 
-static void on_back(void *data)
+static void restore_done(void *data)
 {
-	struct back *b = data;
-	struct device *d = b->device;
+	struct restore *g = data;
+	struct device *d = g->change.device;
 
-	back_finish(b);
+	restore_finish(g);
 	device_maybe_free(d);
-}
-
-static void run_back(struct nic *nic, void *data)
-{
-	struct back *b = data;
-
-	restore_job_run(nic, &b->job);
 }
 
 /* ---------------------------------------------------------------------------- leases first */
 
-static void back_submit(struct back *b)
+static void restore_submit(struct restore *g)
 {
-	struct device *d = b->device;
+	struct device *d = g->change.device;
 	int r = 0;
 
-	if (--b->n_waiting > 0)
+	if (--g->n_waiting > 0)
 		return;
-	if (b->stuck)
-		r = fault_set(&b->job.fault, ZCRX_WRONG_STATE, "leased",
+	if (g->stuck)
+		r = fault_set(&g->change.fault, ZCRX_WRONG_STATE, "leased",
 			      "A lease of %s cannot be ended; see zcrxctl status. What keeps its ring "
 			      "open has to end first.", d->name);
 	else {
 		flow_guard_set(d); /* for no flow: there is nothing left of it then */
-		r = device_submit(d, run_back, on_back, b);
+		r = device_submit(d, restore_run, restore_done, g);
 	}
 	if (r == 0)
 		return; /* the job is the worker's now */
-	b->job.r = r;
-	back_finish(b);
+	g->change.r = r;
+	restore_finish(g);
 }
 
 static void on_lease_ended(struct lease *l, void *userdata)
 {
-	struct back *b = userdata;
+	struct restore *g = userdata;
 
 	if (l->state == LEASE_QUARANTINED)
-		b->stuck = true;
-	back_submit(b);
+		g->stuck = true;
+	restore_submit(g);
 }
 
 /* A list of their own: each of them may be gone, and others with it, when the next is looked at. */
-static void end_leases(struct back *b)
+static void end_leases(struct restore *g)
 {
-	struct device *d = b->device;
+	struct device *d = g->change.device;
 	_cleanup_free_ struct lease **list = calloc(d->n_leases + 1, sizeof(*list));
 	struct lease *l;
 	size_t n = 0;
 
 	if (!list) {
-		b->stuck = true;
+		g->stuck = true;
 		return;
 	}
 	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
@@ -193,38 +164,19 @@ static void end_leases(struct back *b)
 			list[n++] = lease_ref(l);
 	for (size_t i = 0; i < n; i++) {
 		lease_revoke(list[i], 0, true, "its interface is being restored");
-		b->n_waiting++;
-		if (lease_wait(list[i], on_lease_ended, b) < 0) {
-			b->n_waiting--;
-			b->stuck = true;
+		g->n_waiting++;
+		if (lease_wait(list[i], on_lease_ended, g) < 0) {
+			g->n_waiting--;
+			g->stuck = true;
 		}
 		lease_unref(list[i]);
 	}
 }
 
-static int back_new(struct device *d, const struct restore_request *request, struct back **ret)
-{
-	struct back *b = calloc(1, sizeof(*b));
-
-	if (!b)
-		return -ENOMEM;
-	*b = (struct back){ .device = d, .generation = d->generation, .n_waiting = 1 };
-	b->job.to = request->to;
-	b->job.force = request->force;
-	b->job.stop = request->stop;
-	if (baseline_path(d->devices->baseline_directory, d->ifindex, &b->job.path) < 0) {
-		back_free(b);
-		return -ENOMEM;
-	}
-	*ret = b;
-	return 0;
-}
-
 int device_restore(struct device *d, const struct restore_request *request, device_done done,
 		   void *userdata, struct fault *reterr)
 {
-	struct back *b;
-	int r;
+	struct restore *g;
 
 	if (!device_is_open(d))
 		return -ENODEV;
@@ -235,14 +187,17 @@ int device_restore(struct device *d, const struct restore_request *request, devi
 				 "%s has %u lease%s (zcrxctl leases). Nothing was changed. To end them and "
 				 "restore it: zcrxctl restore --force %s", d->name, d->n_leases,
 				 d->n_leases == 1 ? "" : "s", d->name);
-	r = back_new(d, request, &b);
-	if (r < 0)
-		return r;
-	b->done = done;
-	b->userdata = userdata;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	*g = (struct restore){ .request = *request, .n_waiting = 1 };
+	if (change_init(&g->change, d, done, userdata) < 0) {
+		restore_free(g);
+		return -ENOMEM;
+	}
 	device_event(d, DEVICE_RESTORE, "it is being restored");
-	end_leases(b);
-	back_submit(b);
+	end_leases(g);
+	restore_submit(g);
 	return 0;
 }
 
