@@ -80,7 +80,7 @@ static int check_config(const char *path)
 		warn_of_unmatched(c, path);
 		return EXIT_SUCCESS;
 	}
-	fprintf(stderr, "%s\n", r > 0 ? fault.message : strerror(-r));
+	fprintf(stderr, "%s\n", fault_text(r, &fault));
 	return EXIT_FAILURE;
 }
 

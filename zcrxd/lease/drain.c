@@ -160,7 +160,7 @@ static void take_back_done(void *data)
 	} else if (t->deletion.held)
 		drain_held(l);
 	else
-		drain_again(l, t->r > 0 ? t->fault.message : strerror(-t->r));
+		drain_again(l, fault_text(t->r, &t->fault));
 	fault_done(&t->fault);
 	deletion_done(&t->deletion);
 	free(t);
@@ -269,7 +269,7 @@ static void drain_rules_gone(struct lease *l, int r, struct fault *fault,
 	if (r == 0 || is_gone(r))
 		drain_reclaim(l);
 	else
-		drain_again(l, r > 0 ? fault->message : strerror(-r));
+		drain_again(l, fault_text(r, fault));
 }
 
 /* Idempotent: it goes on from wherever the last try ended. */

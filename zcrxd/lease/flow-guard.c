@@ -154,8 +154,7 @@ static void end_steered(struct device *d, const char *why)
 
 static void set_failed(struct device *d, const struct set_job *j)
 {
-	const char *why = j->r > 0 && j->fault.message ? j->fault.message
-						       : strerror(j->r < 0 ? -j->r : EIO);
+	const char *why = fault_text(j->r, &j->fault);
 
 	if (d->guard.failures++ == 0)
 		log_message(LOG_ERR, &(struct log_fields){ .interface = d->name },

@@ -115,7 +115,7 @@ static void on_more_added(struct lease *l, int r, struct fault *fault, const str
 		if (!p->proved || p->gone || p->facts.cookie != a->cookie || p->queue != a->queue)
 			continue;
 		if (r != 0)
-			left_out_note(p, a->flows, a->n, r > 0 ? fault->message : strerror(-r));
+			left_out_note(p, a->flows, a->n, fault_text(r, fault));
 		else if (a->all)
 			left_out_note(p, NULL, 0, NULL);
 	}
@@ -156,7 +156,7 @@ void left_out_add(struct proof *p, const struct flow *flows, size_t n)
 	if (room > 0)
 		r = install_more(p, flows, room, room == n, &fault);
 	if (r != 0)
-		left_out_note(p, flows, n, r > 0 ? fault.message : strerror(-r));
+		left_out_note(p, flows, n, fault_text(r, &fault));
 }
 
 /* ------------------------------------------------------------------------------- in words */

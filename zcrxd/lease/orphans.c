@@ -147,7 +147,7 @@ static void remove_done(void *data)
 			    "that ended when it went; they are removed.", d->name, j->n_removed);
 	if (j->r != 0 && j->r != ZCRX_NO_SUCH_INTERFACE)
 		log_message(LOG_WARNING, &fields, "What leases had left on %s when it went could not be "
-			    "removed: %s", d->name, j->r > 0 ? j->fault.message : strerror(-j->r));
+			    "removed: %s", d->name, fault_text(j->r, &j->fault));
 	/* What could not be removed is like anybody's from now on: later leases may want the same. */
 	for (s = TAILQ_FIRST(&d->devices->leases->orphans); s && j->r != ZCRX_NO_SUCH_INTERFACE;
 	     s = next) {

@@ -260,7 +260,7 @@ static int read_addresses(struct device *d, struct addresses *ret)
 
 	r = device_addresses(d, &a.list, &a.n, &fault);
 	if (r != 0) {
-		log_error("%s: %s", d->name, r > 0 ? fault.message : strerror(-r));
+		log_error("%s: %s", d->name, fault_text(r, &fault));
 		return r < 0 ? r : -EIO;
 	}
 	*ret = a;
@@ -277,7 +277,7 @@ static void on_more_checked(struct socket_check *c)
 	} else if (p->addresses_changed)
 		follow_again(p);
 	else if (c->r != 0)
-		left_out_note(p, c->flows, c->n_flows, c->r > 0 ? c->fault.message : strerror(-c->r));
+		left_out_note(p, c->flows, c->n_flows, fault_text(c->r, &c->fault));
 	else {
 		for (size_t i = 0; i < c->n_flows; i++)
 			if (!lease_has_flow(p->lease, &c->flows[i]))

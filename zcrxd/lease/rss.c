@@ -84,7 +84,7 @@ static void finish(struct rss_job *j, int r)
 	if (r != 0)
 		log_message(LOG_NOTICE, &(struct log_fields){ .lease = l->id },
 			    "Lease %08x has no RSS context, so each of its flows goes to one of its "
-			    "queues: %s", l->id, r > 0 ? j->fault.message : strerror(-r));
+			    "queues: %s", l->id, fault_text(r, &j->fault));
 	(void)lease_save(l);
 	j->done(l, j->userdata);
 	fault_done(&j->fault);

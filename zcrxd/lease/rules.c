@@ -270,7 +270,7 @@ static void on_pending_installed(struct lease *l, int r, struct fault *fault,
 		return;
 	log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id },
 		    "The flows that lease %08x was acquired with could not be steered: %s", l->id,
-		    r > 0 ? fault->message : strerror(-r));
+		    fault_text(r, fault));
 }
 
 int lease_flows_install_pending(struct lease *l, unsigned queue)

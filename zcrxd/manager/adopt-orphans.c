@@ -74,6 +74,6 @@ void netkits_sweep(struct leases *leases, struct stored_fds *fds, const struct n
 			log_info("Deleted %s: no lease owns it.", links[i].name);
 		else
 			log_error("Cannot delete %s, which no lease owns: %s", links[i].name,
-				  r > 0 ? fault.message : strerror(-r));
+				  fault_text(r, &fault));
 	}
 }

@@ -33,11 +33,6 @@ static void set_result(struct step_result *result, enum step_outcome outcome, co
 	*result = (struct step_result) { outcome, message ? strdup(message) : NULL };
 }
 
-static const char *reason(int r, const struct fault *f)
-{
-	return r > 0 && f && f->message ? f->message : strerror(r < 0 ? -r : EIO);
-}
-
 static void undo(struct nic *nic, const struct step *step, struct step_result *result)
 {
 	const struct step inverse = step_inverse(step);
@@ -48,7 +43,7 @@ static void undo(struct nic *nic, const struct step *step, struct step_result *r
 	r = nic->ops->apply(nic, &inverse, &fault);
 
 	set_result(result, r == 0 ? STEP_UNDONE : STEP_UNDO_FAILED,
-		   r == 0 ? NULL : reason(r, &fault));
+		   r == 0 ? NULL : fault_text(r, &fault));
 }
 
 /* All of them even if one fails: each one that works leaves less behind. */
@@ -84,7 +79,7 @@ int plan_apply(struct nic *nic, const struct plan *plan, size_t first, struct st
 		r = nic->ops->apply(nic, &plan->steps[i], fault);
 
 		set_result(&results[i], r == 0 ? STEP_DONE : STEP_FAILED,
-			   r == 0 ? NULL : reason(r, fault));
+			   r == 0 ? NULL : fault_text(r, fault));
 		if (r == 0)
 			continue;
 		undo_failed(nic, &plan->steps[i]);

@@ -4,6 +4,7 @@
  */
 #include "driver.h"
 #include "match.h"
+#include "memstream.h"
 
 #define SHOWN_MAX 6 /* of what there is instead */
 
@@ -94,28 +95,23 @@ static bool was_before(const struct config_interface *c, const struct nic_link *
 static int format_there_are(const struct config_interface *c, const struct nic_link *links, size_t n,
 			    char **ret)
 {
-	_cleanup_free_ char *s = NULL;
-	size_t size, shown = 0;
-	FILE *f = open_memstream(&s, &size);
+	struct memstream m;
+	size_t shown = 0;
+	int r = memstream_begin(&m);
 
-	if (!f)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		const char *text = text_of(c, &links[i]);
 
 		if (!text || was_before(c, links, i, text) || shown > SHOWN_MAX)
 			continue;
 		if (shown++ == SHOWN_MAX)
-			fputs(", ...", f);
+			fputs(", ...", m.f);
 		else
-			fprintf(f, "%s%s", shown > 1 ? ", " : " Here there are: ", text);
+			fprintf(m.f, "%s%s", shown > 1 ? ", " : " Here there are: ", text);
 	}
 	if (shown > 0)
-		fputc('.', f);
-	if (fclose(f) != 0)
-		return -ENOMEM;
-	*ret = TAKE_PTR(s);
-	return 0;
+		fputc('.', m.f);
+	return memstream_end(&m, r, ret);
 }
 
 static int check_entry(const struct config *c, size_t at, const struct nic_link *links, size_t n,

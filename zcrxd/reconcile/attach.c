@@ -66,9 +66,8 @@ static int device_open(struct device *d)
 	}
 	if (r != ZCRX_NO_SUCH_INTERFACE) /* else its end is told, too */
 		d->devices->open_failed = true;
-	log_error("Cannot open interface %s: %s", d->name, r > 0 ? fault.message : strerror(-r));
-	if (asprintf(&reason, "%s cannot be opened: %s", d->name,
-		     r > 0 ? fault.message : strerror(-r)) < 0)
+	log_error("Cannot open interface %s: %s", d->name, fault_text(r, &fault));
+	if (asprintf(&reason, "%s cannot be opened: %s", d->name, fault_text(r, &fault)) < 0)
 		reason = NULL;
 	if (device_is_unused(d))
 		device_event(d, DEVICE_UNUSED, reason ?: "it cannot be opened");

@@ -43,7 +43,7 @@ static void drift_log(struct device *d, int level, const char *event, const char
 void drift_report_failure(struct device *d, int r, const struct fault *fault)
 {
 	struct device_drift *w = &d->drift;
-	const char *why = r > 0 && fault->message ? fault->message : strerror(r < 0 ? -r : EIO);
+	const char *why = fault_text(r, fault);
 
 	if (w->failure && streq(w->failure, why))
 		return;

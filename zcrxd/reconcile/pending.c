@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "leases.h"
+#include "memstream.h"
 #include "pending.h"
 
 static const struct lease *lease_on(const struct device *d, uint32_t queue)
@@ -128,47 +129,31 @@ static int put_waiting(FILE *f, const struct device *d, const struct pending_ste
 	return 0;
 }
 
-static int finish(FILE *f, char **text, int r, char **ret)
-{
-	if (fclose(f) != 0 || r < 0)
-		return r < 0 ? r : -ENOMEM;
-	*ret = TAKE_PTR(*text);
-	return 0;
-}
-
 int pending_format(const struct device *d, const struct pending_step *w, char **ret)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
+	struct memstream m;
+	int r = memstream_begin(&m);
 
-	if (!f)
-		return -ENOMEM;
-	fputs("Waits", f);
-	return finish(f, &text, put_waiting(f, d, w), ret);
+	if (r == 0) {
+		fputs("Waits", m.f);
+		r = put_waiting(m.f, d, w);
+	}
+	return memstream_end(&m, r, ret);
 }
 
 int pending_describe(const struct device *d, const struct plan *plan, char **ret)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-	int r = 0;
+	struct memstream m;
+	int r = memstream_begin(&m);
 
-	if (!f)
-		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < plan->n_waiting; i++) {
 		const struct pending_step *w = &plan->waiting[i];
-		_cleanup_free_ char *from = NULL, *to = NULL;
 
-		r = step_value_format(w->step.op, &w->step.from, &from);
+		fputs(i > 0 ? "; " : "", m.f);
+		r = step_print(m.f, &w->step, " ");
+		fputs(" waits", m.f);
 		if (r == 0)
-			r = step_value_format(w->step.op, &w->step.to, &to);
-		if (r == 0)
-			fprintf(f, "%s%s %s -> %s waits", i > 0 ? "; " : "",
-				step_op_to_string(w->step.op), from, to);
-		if (r == 0)
-			r = put_waiting(f, d, w);
+			r = put_waiting(m.f, d, w);
 	}
-	return finish(f, &text, r, ret);
+	return memstream_end(&m, r, ret);
 }

@@ -81,8 +81,7 @@ static void on_configured(struct device *d, const struct device_report *report, 
 	struct reload *q = userdata;
 
 	if (report->r != 0)
-		add_warning(q, device_name(d),
-			    report->r > 0 ? report->fault->message : strerror(-report->r));
+		add_warning(q, device_name(d), fault_text(report->r, report->fault));
 	else if (report->plan->n_waiting > 0 && d->reason)
 		add_warning(q, device_name(d), d->reason);
 	reload_finish(q);
@@ -153,8 +152,7 @@ static int reload_devices(struct reload *q)
 static void note_refusal(struct devices *devices, int r, const struct fault *fault)
 {
 	free(devices->refused_config);
-	devices->refused_config = r == 0 ? NULL : strdup(r > 0 && fault->message ? fault->message
-									   : strerror(r < 0 ? -r : EINVAL));
+	devices->refused_config = r == 0 ? NULL : strdup(fault_text(r, fault));
 	status_update(devices);
 }
 
@@ -171,8 +169,7 @@ int config_reload(struct devices *devices, reload_done done, void *userdata)
 		r = check_dropped(devices, c, &fault);
 	note_refusal(devices, r, &fault);
 	if (r != 0) {
-		log_error("The configuration is unchanged: %s",
-			  r > 0 ? fault.message : strerror(-r));
+		log_error("The configuration is unchanged: %s", fault_text(r, &fault));
 		done(r, &fault, NULL, 0, userdata);
 		return 0;
 	}

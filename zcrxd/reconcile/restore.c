@@ -210,7 +210,7 @@ void device_roll_back(struct device *d)
 	r = device_restore(d, &request, NULL, NULL, &fault);
 	if (r == 0)
 		return;
-	log_error("Cannot put %s back: %s", d->name, r > 0 ? fault.message : strerror(-r));
+	log_error("Cannot put %s back: %s", d->name, fault_text(r, &fault));
 	device_retry_rollback(d);
 }
 
@@ -253,7 +253,7 @@ static void stop_one(struct device *d, bool restart)
 	if (r == 0)
 		return;
 	devices->n_stopping--;
-	log_error("Cannot put %s back: %s", d->name, r > 0 ? fault.message : strerror(-r));
+	log_error("Cannot put %s back: %s", d->name, fault_text(r, &fault));
 }
 
 void devices_stop(struct devices *devices, bool restart)

@@ -3,6 +3,7 @@
  * See flow-elsewhere.h.
  */
 #include "flow-elsewhere.h"
+#include "memstream.h"
 
 #define LEFT_OUT_LISTED 8
 #define BY_VALUE "name the flow by value (%s,dst=%s,dst-port=%s), which the policy has to allow (flows: in " \
@@ -36,31 +37,27 @@ static int format_address(const struct local_address *a, char **ret)
 
 int local_addresses_left_out(const struct local_address *addresses, size_t n, char **ret)
 {
-	_cleanup_free_ char *text = NULL;
-	_cleanup_fclose_ FILE *f = NULL;
-	size_t size, listed = 0;
-	int r = 0;
+	struct memstream m;
+	size_t listed = 0;
+	int r = memstream_begin(&m);
 
-	f = open_memstream(&text, &size);
-	if (!f)
-		return -ENOMEM;
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		_cleanup_free_ char *address = NULL;
 
 		if (!is_left_out(&addresses[i]))
 			continue;
 		if (listed++ == LEFT_OUT_LISTED)
-			fputs(" and others", f);
+			fputs(" and others", m.f);
 		if (listed > LEFT_OUT_LISTED)
 			continue;
 		r = format_address(&addresses[i], &address);
 		if (r >= 0)
-			fprintf(f, "%s%s (%s)", listed > 1 ? ", " : "", address, addresses[i].device);
+			fprintf(m.f, "%s%s (%s)", listed > 1 ? ", " : "", address, addresses[i].device);
 	}
-	if (fclose(TAKE_PTR(f)) != 0 || r < 0)
-		return -ENOMEM;
-	*ret = listed > 0 ? TAKE_PTR(text) : NULL;
-	return 0;
+	r = memstream_end(&m, r, ret);
+	if (r == 0 && listed == 0)
+		free(TAKE_PTR(*ret));
+	return r;
 }
 
 int flow_refuse_wildcard(bool tcp4, bool tcp6, const char *name, const struct local_address *addresses,

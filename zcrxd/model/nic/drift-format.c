@@ -3,6 +3,7 @@
  * Drift in words, with those who suffer from it.
  */
 #include "drift-internal.h"
+#include "memstream.h"
 
 bool drift_affects(const struct drift *d, size_t queue)
 {
@@ -31,25 +32,20 @@ static void format_affected(const struct drift *d, const struct drift_expected *
 
 int drift_format(const struct drift *d, const struct drift_expected *e, char **ret)
 {
-	size_t size, listed = d->n > DRIFT_LISTED_MAX ? DRIFT_LISTED_MAX : d->n;
-	char *text = NULL;
-	FILE *f;
+	size_t listed = d->n > DRIFT_LISTED_MAX ? DRIFT_LISTED_MAX : d->n;
+	struct memstream m;
+	int r;
 
 	*ret = NULL;
 	if (d->n == 0)
 		return 0;
-	f = open_memstream(&text, &size);
-	if (!f)
-		return -ENOMEM;
+	r = memstream_begin(&m);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < listed; i++)
-		fprintf(f, "%s%s", i > 0 ? "; " : "", d->list[i].text);
+		fprintf(m.f, "%s%s", i > 0 ? "; " : "", d->list[i].text);
 	if (listed < d->n)
-		fprintf(f, "; and %zu more", d->n - listed);
-	format_affected(d, e, f);
-	if (fclose(f) != 0) {
-		free(text);
-		return -ENOMEM;
-	}
-	*ret = text;
-	return 0;
+		fprintf(m.f, "; and %zu more", d->n - listed);
+	format_affected(d, e, m.f);
+	return memstream_end(&m, 0, ret);
 }

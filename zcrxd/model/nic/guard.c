@@ -3,36 +3,24 @@
  * See guard.h.
  */
 #include "guard.h"
+#include "memstream.h"
 
 /* "channels combined 4 -> combined 8, rings 512 -> 1024": those that disturb. */
 static int list_steps(const struct plan *plan, const char *driver, bool set_before, char **ret)
 {
-	_cleanup_free_ char *text = NULL;
-	_cleanup_fclose_ FILE *f = NULL;
-	size_t size;
-	int r = 0;
+	struct memstream m;
+	int r = memstream_begin(&m);
 
-	f = open_memstream(&text, &size);
-	if (!f)
-		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < plan->n_steps; i++) {
 		const struct step *s = &plan->steps[i];
-		_cleanup_free_ char *from = NULL, *to = NULL;
 
 		/* To the kernel, setting the split again is nothing. */
 		if (!step_disturbs(s->op, driver) || (s->from.by_driver && set_before))
 			continue;
-		r = step_value_format(s->op, &s->from, &from);
-		if (r == 0)
-			r = step_value_format(s->op, &s->to, &to);
-		if (r == 0)
-			fprintf(f, "%s%s %s -> %s", ftell(f) > 0 ? ", " : "",
-				step_op_to_string(s->op), from, to);
+		fputs(ftell(m.f) > 0 ? ", " : "", m.f);
+		r = step_print(m.f, s, " ");
 	}
-	if (fclose(TAKE_PTR(f)) != 0 || r < 0)
-		return -ENOMEM;
-	*ret = TAKE_PTR(text);
-	return 0;
+	return memstream_end(&m, r, ret);
 }
 
 /* Why an interruption would cut somebody off; NULL if it would not. */
@@ -56,14 +44,9 @@ static int explain(const struct reach *reach, const char *name, const char **ret
 /* "10.9.0.2, fd09::2 and others" */
 static int list_logins(const struct reach *reach, char **ret)
 {
-	_cleanup_free_ char *text = NULL;
-	_cleanup_fclose_ FILE *f = NULL;
-	size_t size;
-	int r = 0;
+	struct memstream m;
+	int r = memstream_begin(&m);
 
-	f = open_memstream(&text, &size);
-	if (!f)
-		return -ENOMEM;
 	for (size_t i = 0; i < reach->n_logins && r >= 0; i++) {
 		const struct reach_login *l = &reach->logins[i];
 		struct flow_address a = { .prefix = (uint8_t)flow_address_bits(l->protocol) };
@@ -72,14 +55,11 @@ static int list_logins(const struct reach *reach, char **ret)
 		memcpy(a.bytes, l->bytes, sizeof(a.bytes));
 		r = flow_address_format(l->protocol, &a, &address);
 		if (r >= 0)
-			fprintf(f, "%s%s", i > 0 ? ", " : "", address);
+			fprintf(m.f, "%s%s", i > 0 ? ", " : "", address);
 	}
-	if (reach->more_logins)
-		fputs(" and others", f);
-	if (fclose(TAKE_PTR(f)) != 0 || r < 0)
-		return -ENOMEM;
-	*ret = TAKE_PTR(text);
-	return 0;
+	if (r >= 0 && reach->more_logins)
+		fputs(" and others", m.f);
+	return memstream_end(&m, r, ret);
 }
 
 static int explain_logins(const struct reach *reach, const char *name, char **ret)

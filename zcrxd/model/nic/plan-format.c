@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "driver.h"
+#include "memstream.h"
 #include "plan.h"
 
 const char *step_op_to_string(enum step_op op)
@@ -108,6 +109,18 @@ int step_value_format(enum step_op op, const struct step_value *v, char **ret)
 	return 0;
 }
 
+int step_print(FILE *f, const struct step *step, const char *between)
+{
+	_cleanup_free_ char *from = NULL, *to = NULL;
+	int r = step_value_format(step->op, &step->from, &from);
+
+	if (r == 0)
+		r = step_value_format(step->op, &step->to, &to);
+	if (r == 0)
+		fprintf(f, "%s%s%s -> %s", step_op_to_string(step->op), between, from, to);
+	return r;
+}
+
 int step_effect_format(enum step_op op, const char *driver, char **ret)
 {
 	static const char *const words[_EFFECT_MAX] = {
@@ -129,28 +142,14 @@ int step_effect_format(enum step_op op, const char *driver, char **ret)
 
 int plan_format(const struct plan *plan, char **ret)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-	int r = 0;
+	struct memstream m;
+	int r = memstream_begin(&m);
 
-	if (!f)
-		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < plan->n_steps; i++) {
-		const struct step *s = &plan->steps[i];
-		_cleanup_free_ char *from = NULL, *to = NULL;
-
-		r = step_value_format(s->op, &s->from, &from);
-		if (r == 0)
-			r = step_value_format(s->op, &s->to, &to);
-		if (r == 0)
-			fprintf(f, "%s%s: %s -> %s", i > 0 ? "; " : "", step_op_to_string(s->op), from,
-				to);
+		fputs(i > 0 ? "; " : "", m.f);
+		r = step_print(m.f, &plan->steps[i], ": ");
 	}
-	if (fclose(f) != 0 || r < 0)
-		return -ENOMEM;
-	*ret = TAKE_PTR(text);
-	return 0;
+	return memstream_end(&m, r, ret);
 }
 
 bool plan_disturbs(const struct plan *plan, const char *driver)

@@ -110,6 +110,8 @@ const char *step_op_to_string(enum step_op op); /* gro-hw, tcp-data-split, hds-t
 int step_value_format(enum step_op op, const struct step_value *v, char **ret);
 /* What it does to traffic, and which driver does that, for people. -ENOMEM only. */
 int step_effect_format(enum step_op op, const char *driver, char **ret);
+/* "rss: default -> equal over 4 of 8 queues", where `between` is ": ". -ENOMEM only. */
+int step_print(FILE *f, const struct step *step, const char *between);
 /* All steps that are to be done now, on one line: to tell one plan from another. -ENOMEM only. */
 int plan_format(const struct plan *plan, char **ret);
 /* Some of them may interrupt the link or traffic. */
