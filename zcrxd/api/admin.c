@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "drain.h"
-#include "json.h"
+#include "gather.h"
 #include "log.h"
 #include "methods.h"
 #include "policy.h"
@@ -25,136 +25,13 @@ struct apply_parameters {
 
 /* ------------------------------------------------------------------------------ Apply */
 
-struct gather {
-	sd_varlink *link;
-	unsigned n_waiting;
-	sd_json_variant *changes;
-	uint64_t confirm_until; /* the last one's */
-	int r; /* the first refusal */
-	struct fault fault;
-};
-
-static void gather_finish(struct gather *q)
-{
-	if (--q->n_waiting > 0)
-		return;
-	if (q->r != 0)
-		(void)reply_fault(q->link, q->r, &q->fault);
-	else
-		(void)sd_varlink_replybo(
-			q->link, SD_JSON_BUILD_PAIR_VARIANT("changes", q->changes),
-			SD_JSON_BUILD_PAIR_CONDITION(q->confirm_until > 0, "confirmUntilUSec",
-						     SD_JSON_BUILD_UNSIGNED(q->confirm_until)));
-	sd_varlink_unref(q->link);
-	sd_json_variant_unref(q->changes);
-	fault_done(&q->fault);
-	free(q);
-}
-
-static int append_change(sd_json_variant **changes, int r, sd_json_variant *change)
-{
-	if (r >= 0)
-		r = sd_json_variant_append_array(changes, change);
-	sd_json_variant_unref(change);
-	return r;
-}
-
-int changes_append(sd_json_variant **changes, const struct device *d, const struct plan *plan,
-		   const struct step_result *results, bool tried)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < plan->n_steps; i++) {
-		const struct step_result *result = results ? &results[i] : NULL;
-		sd_json_variant *v = NULL;
-
-		r = json_change(d, &plan->steps[i], result, &v);
-		r = append_change(changes, r, v);
-	}
-	for (size_t i = 0; r >= 0 && i < plan->n_waiting; i++) {
-		sd_json_variant *v = NULL;
-
-		r = json_waiting_change(d, &plan->waiting[i], tried, &v);
-		r = append_change(changes, r, v);
-	}
-	return r;
-}
-
-static bool some_step_failed(const struct device_report *report)
-{
-	for (size_t i = 0; report->plan && report->results && i < report->plan->n_steps; i++)
-		if (report->results[i].outcome == STEP_FAILED)
-			return true;
-	return false;
-}
-
-void gather_done(struct device *d, const struct device_report *report, void *userdata)
-{
-	struct gather *q = userdata;
-	int r = report->r;
-
-	if (report->confirm_until > q->confirm_until)
-		q->confirm_until = report->confirm_until;
-
-	if (report->plan && (r == 0 || some_step_failed(report)))
-		/* the failed step carries the message */
-		r = changes_append(&q->changes, d, report->plan, report->results, true);
-	if (r != 0 && q->r == 0) {
-		q->r = r;
-		q->fault = *report->fault;
-		*report->fault = (struct fault){};
-	}
-	gather_finish(q);
-}
-
-struct gather *gather_new(sd_varlink *link)
-{
-	struct gather *q = calloc(1, sizeof(*q));
-
-	if (!q)
-		return NULL;
-	*q = (struct gather) { .link = sd_varlink_ref(link), .n_waiting = 1 };
-	if (sd_json_variant_new_array(&q->changes, NULL, 0) < 0)
-		q->r = -ENOMEM;
-	return q;
-}
-
-void gather_add(struct gather *q)
-{
-	q->n_waiting++;
-}
-
-void gather_end(struct gather *q, int r, struct fault *fault)
-{
-	if (r != 0 && q->r == 0) {
-		q->r = r;
-		q->fault = *fault;
-		*fault = (struct fault){};
-	}
-	gather_finish(q);
-}
-
-int gather_find(struct api *api, const char *interface, struct device **ret, struct fault *reterr)
-{
-	struct device *d;
-	int r = request_device(api, interface, &d, reterr);
-
-	if (r != 0)
-		return r;
-	if (!device_is_managed(d))
-		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, interface, "%s: %s.", interface,
-				 d->reason ?: "it is going away");
-	*ret = d;
-	return 0;
-}
-
 static int apply_one(struct gather *q, struct device *d, enum configure_mode mode,
 		     uint64_t confirm_within, struct fault *reterr)
 {
 	int r = device_check_idle(d, reterr);
 
 	if (r == 0)
-		r = device_configure_for(d, mode, confirm_within, gather_done, q);
+		r = device_configure_for(d, mode, confirm_within, gather_changes, q);
 	if (r == 0)
 		gather_add(q);
 	return r;
@@ -164,7 +41,7 @@ static int apply_start(sd_varlink *link, struct api *api, const char *interface,
 		       enum configure_mode mode, uint64_t confirm_within)
 {
 	_cleanup_fault_ struct fault fault = {};
-	struct gather *q = gather_new(link);
+	struct gather *q = gather_new(link, "changes");
 	struct device *d;
 	int r = 0;
 

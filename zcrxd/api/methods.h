@@ -67,21 +67,6 @@ extern const struct method method_describe, method_list_leases, method_acquire, 
 	method_add_flow, method_remove_flow, method_release, method_renew, method_tune, method_watch,
 	method_explain, method_plan, method_apply, method_confirm, method_restore, method_revoke, method_reload;
 
-/* ---- admin.c: what Apply and Restore share, and Plan with them */
-/* The plan's steps as changes. `results` NULL: none was tried; `tried`: nor will those that wait be. */
-int changes_append(sd_json_variant **changes, const struct device *d, const struct plan *plan,
-		   const struct step_result *results, bool tried);
-struct device_report;
-struct gather; /* a call that changes devices, and is answered when all of them have reported */
-struct gather *gather_new(sd_varlink *link);
-/* To be called for each device that was begun with, with this as done and `q` as its userdata. */
-void gather_add(struct gather *q);
-void gather_done(struct device *d, const struct device_report *report, void *q);
-/* Everything was begun; `r` is why some of it was not, with `fault` taken over. */
-void gather_end(struct gather *q, int r, struct fault *fault);
-/* The device of this name, if something can be done with it now. */
-int gather_find(struct api *api, const char *interface, struct device **ret, struct fault *reterr);
-
 /* ---- request.c: what the methods share */
 
 /* Answers with the error that `r` (positive: with `fault`; negative: an errno) stands for.

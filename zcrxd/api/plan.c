@@ -7,50 +7,38 @@
 
 #include "answers.h"
 #include "devices.h"
+#include "gather.h"
 #include "json.h"
 #include "links.h"
 #include "match.h"
-#include "methods.h"
 #include "pending.h"
 
 struct plan_call {
+	struct gather gather;
 	struct api *api;
-	sd_varlink *link;
 	char *interface; /* as the caller named it; NULL for all */
-	unsigned n_waiting;
-	int r; /* the first refusal */
-	struct fault fault;
 };
 
-static void plan_call_free(struct plan_call *q)
-{
-	sd_varlink_unref(q->link);
-	fault_done(&q->fault);
-	free(q->interface);
-	free(q);
-}
-DEFINE_CLEANUP(struct plan_call *, plan_call_free)
-
-static int append_plan(struct plan_call *q, const struct device *d, sd_json_variant **changes)
+static int append_plan(struct plan_call *q, const struct device *d)
 {
 	_cleanup_(plan_freep) struct plan *plan = NULL;
-	int r = device_plan(d, &plan, &q->fault);
+	int r = device_plan(d, &plan, &q->gather.fault);
 
-	return r != 0 ? r : changes_append(changes, d, plan, NULL, false);
+	return r != 0 ? r : changes_append(&q->gather.list, d, plan, NULL, false);
 }
 
 /* Devices may have come and gone since they were observed. */
-static int append_all(struct plan_call *q, sd_json_variant **changes)
+static int append_all(struct plan_call *q)
 {
 	struct device *d;
 	int r;
 
 	if (q->interface) {
-		r = gather_find(q->api, q->interface, &d, &q->fault);
-		return r != 0 ? r : append_plan(q, d, changes);
+		r = gather_find(q->api, q->interface, &d, &q->gather.fault);
+		return r != 0 ? r : append_plan(q, d);
 	}
 	TAILQ_FOREACH(d, &q->api->devices->list, entry) {
-		r = device_is_managed(d) && d->observed ? append_plan(q, d, changes) : 0;
+		r = device_is_managed(d) && d->observed ? append_plan(q, d) : 0;
 		if (r != 0)
 			return r;
 	}
@@ -86,57 +74,54 @@ static int json_unmatched(struct api *api, sd_json_variant **ret)
 
 static void plan_answer(void *userdata)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *changes = NULL, *warnings = NULL;
-	_cleanup_(plan_call_freep) struct plan_call *q = userdata;
-	int r = q->r;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *warnings = NULL;
+	struct plan_call *q = userdata;
+	struct gather *g = &q->gather;
+	int r = g->r;
 
 	if (r == 0)
-		r = sd_json_variant_new_array(&changes, NULL, 0);
-	if (r >= 0 && q->r == 0)
-		r = append_all(q, &changes);
+		r = append_all(q);
 	if (r == 0 && !q->interface)
 		r = json_unmatched(q->api, &warnings);
 	if (r != 0)
-		(void)reply_fault(q->link, r, &q->fault);
+		(void)reply_fault(g->link, r, &g->fault);
 	else
-		(void)sd_varlink_replybo(q->link, SD_JSON_BUILD_PAIR_VARIANT("changes", changes),
+		(void)sd_varlink_replybo(g->link, SD_JSON_BUILD_PAIR_VARIANT(g->key, g->list),
 					 SD_JSON_BUILD_PAIR_CONDITION(warnings != NULL, "warnings",
 								      SD_JSON_BUILD_VARIANT(warnings)));
+	gather_done(g);
+	free(q->interface);
+	free(q);
 }
 
-static void plan_finish(struct plan_call *q)
+static void plan_finish(struct gather *g)
 {
-	if (--q->n_waiting == 0)
-		answer_later(q->api, plan_answer, q);
+	struct plan_call *q = (struct plan_call *)g;
+
+	answer_later(q->api, plan_answer, q);
 }
 
 static void on_observed(struct device *d, const struct device_report *report, void *userdata)
 {
-	struct plan_call *q = userdata;
-
-	if (q->r == 0) {
-		q->r = report->r;
-		if (q->r > 0)
-			fault_copy(report->fault, &q->fault);
-	}
-	plan_finish(q);
+	gather_end(userdata, report->r, report->fault);
 }
 
 static int observe_one(struct plan_call *q, struct device *d)
 {
-	int r = device_refresh(d, on_observed, q);
+	int r = device_refresh(d, on_observed, &q->gather);
 
-	q->n_waiting += r == 0;
+	if (r == 0)
+		gather_add(&q->gather);
 	return r;
 }
 
-static int observe_all(struct plan_call *q)
+static int observe_all(struct plan_call *q, struct fault *reterr)
 {
 	struct device *d;
 	int r = 0;
 
 	if (q->interface) {
-		r = gather_find(q->api, q->interface, &d, &q->fault);
+		r = gather_find(q->api, q->interface, &d, reterr);
 		return r != 0 ? r : observe_one(q, d);
 	}
 	TAILQ_FOREACH(d, &q->api->devices->list, entry)
@@ -158,12 +143,11 @@ static int plan(struct call *c, void *parameters)
 
 	if (!q)
 		return -ENOMEM;
-	*q = (struct plan_call){ .api = c->api, .link = sd_varlink_ref(c->link), .n_waiting = 1 };
+	gather_init(&q->gather, c->link, "changes", plan_finish);
+	q->api = c->api;
 	q->interface = interface ? strdup(interface) : NULL;
-	r = interface && !q->interface ? -ENOMEM : observe_all(q);
-	if (q->r == 0)
-		q->r = r;
-	plan_finish(q);
+	r = interface && !q->interface ? -ENOMEM : observe_all(q, &c->fault);
+	gather_end(&q->gather, r, &c->fault);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "devices.h"
-#include "methods.h"
+#include "gather.h"
 #include "restore.h"
 
 struct restore_parameters {
@@ -16,72 +16,43 @@ struct restore_parameters {
 
 /* ------------------------------------------------------------------------------ Confirm */
 
-struct confirmation {
-	sd_varlink *link;
-	unsigned n_waiting;
-	sd_json_variant *interfaces;
-	int r; /* the first refusal */
-	struct fault fault;
-};
-
-static void confirmation_finish(struct confirmation *q)
-{
-	if (--q->n_waiting > 0)
-		return;
-	if (q->r != 0)
-		(void)reply_fault(q->link, q->r, &q->fault);
-	else
-		(void)sd_varlink_replybo(q->link,
-					 SD_JSON_BUILD_PAIR_VARIANT("interfaces", q->interfaces));
-	sd_varlink_unref(q->link);
-	sd_json_variant_unref(q->interfaces);
-	fault_done(&q->fault);
-	free(q);
-}
-
 static void on_confirmed(struct device *d, const struct device_report *report, void *userdata)
 {
-	struct confirmation *q = userdata;
+	struct gather *q = userdata;
 	int r = report->r;
 
 	if (r == 0)
-		r = sd_json_variant_append_arrayb(&q->interfaces, SD_JSON_BUILD_STRING(device_name(d)));
-	if (r != 0 && q->r == 0) {
-		q->r = r;
-		q->fault = *report->fault;
-		*report->fault = (struct fault){};
-	}
-	confirmation_finish(q);
+		r = sd_json_variant_append_arrayb(&q->list, SD_JSON_BUILD_STRING(device_name(d)));
+	gather_end(q, r, report->fault);
 }
 
-static int confirm_one(struct confirmation *q, struct device *d, bool keep)
+static void confirm_one(struct gather *q, struct device *d, bool keep)
 {
 	const struct restore_request back = { .to = ROLLBACK_UNCONFIRMED, .force = true };
+	_cleanup_fault_ struct fault fault = {};
 	int r;
 
-	q->n_waiting++; /* it may be answered before it returns */
+	gather_add(q); /* it may be answered before it returns */
 	if (keep || d->trial.until == 0 || d->trial.state == TRIAL_CONFIRMING)
-		r = device_confirm(d, on_confirmed, q, &q->fault);
+		r = device_confirm(d, on_confirmed, q, &fault);
 	else
-		r = device_restore(d, &back, on_confirmed, q, &q->fault);
+		r = device_restore(d, &back, on_confirmed, q, &fault);
 	if (r != 0)
-		q->n_waiting--;
-	return r;
+		gather_end(q, r, &fault);
 }
 
-static void confirm_all(struct confirmation *q, struct api *api, bool keep)
+static int confirm_all(struct gather *q, struct api *api, bool keep, struct fault *reterr)
 {
 	struct device *d;
 	bool any = false;
 
 	TAILQ_FOREACH(d, &api->devices->list, entry)
 		if (d->trial.until > 0 && q->r == 0) {
-			q->r = confirm_one(q, d, keep);
+			confirm_one(q, d, keep);
 			any = true;
 		}
-	if (!any)
-		q->r = fault_set(&q->fault, ZCRX_WRONG_STATE, "confirmed",
-				 "There is nothing to confirm: the changes were confirmed, or rolled back.");
+	return any ? 0 : fault_set(reterr, ZCRX_WRONG_STATE, "confirmed", "There is nothing to confirm: the "
+				   "changes were confirmed, or rolled back.");
 }
 
 static const sd_json_dispatch_field confirm_fields[] = {
@@ -96,23 +67,21 @@ static int confirm(struct call *c, void *parameters)
 {
 	const struct restore_parameters *p = parameters;
 	struct device *d = p->interface ? devices_find(c->api->devices, p->interface) : NULL;
-	struct confirmation *q;
+	struct gather *q;
 	int r = 0;
 
 	if (p->interface && (!d || d->trial.until == 0))
 		r = gather_find(c->api, p->interface, &d, &c->fault);
 	if (r != 0)
 		return r;
-	q = calloc(1, sizeof(*q));
+	q = gather_new(c->link, "interfaces");
 	if (!q)
 		return -ENOMEM;
-	*q = (struct confirmation){ .link = sd_varlink_ref(c->link), .n_waiting = 1 };
-	q->r = sd_json_variant_new_array(&q->interfaces, NULL, 0);
-	if (q->r == 0 && p->interface)
-		q->r = confirm_one(q, d, p->keep);
-	else if (q->r == 0)
-		confirm_all(q, c->api, p->keep);
-	confirmation_finish(q);
+	if (p->interface)
+		confirm_one(q, d, p->keep);
+	else
+		r = confirm_all(q, c->api, p->keep, &c->fault);
+	gather_end(q, r, &c->fault);
 	return 0;
 }
 
@@ -147,17 +116,15 @@ static int restore(struct call *c, void *parameters)
 		r = device_check_idle(d, &c->fault);
 	if (r != 0)
 		return r;
-	q = gather_new(c->link);
+	q = gather_new(c->link, "changes");
 	if (!q)
 		return -ENOMEM;
-	if (d->ifindex == SOFTWARE_IFINDEX) { /* nothing of it was ever changed */
-		gather_end(q, 0, NULL);
-		return 0;
+	if (d->ifindex != SOFTWARE_IFINDEX) { /* of which nothing was ever changed */
+		gather_add(q);
+		r = device_restore(d, &back, gather_changes, q, &c->fault);
+		if (r != 0)
+			gather_end(q, r, &c->fault);
 	}
-	gather_add(q);
-	r = device_restore(d, &back, gather_done, q, &c->fault);
-	if (r != 0)
-		gather_done(d, &(struct device_report) { .r = r, .fault = &c->fault }, q);
 	gather_end(q, 0, NULL);
 	return 0;
 }
