@@ -431,31 +431,6 @@ static void test_confirmation(void **state)
 	assert_int_equal(back_of(text), 0);
 }
 
-/* Daemons before and after this one read and write the same file. */
-static void test_settings_in_a_baseline_are_read_and_written(void **state)
-{
-	static const char text[] =
-		"{\"ifindex\":2,\"driver\":\"simulated\",\"found\":{\"hasRss\":true,\"combined\":4,"
-		"\"rxRing\":512,\"split\":2,\"hdsThreshold\":256,\"splitByDriver\":1,\"ntuple\":0,"
-		"\"groHw\":1,\"rx\":1,\"tx\":2,\"other\":3,\"rss\":[0,0,1,4]}}";
-	_cleanup_origin_ struct baseline o = {};
-	_cleanup_free_ char *again = NULL;
-	const struct nic_state *s;
-	bool same;
-
-	assert_int_equal(baseline_parse(text, SIM0, "simulated", &o, &same), 0);
-	s = o.found;
-	assert_true(s && s->has_channels && s->has_rings && s->has_split && s->has_hds_threshold && s->has_rss);
-	assert_true(s->channels.combined == 4 && s->channels.rx == 1 && s->channels.tx == 2 &&
-		    s->channels.other == 3);
-	assert_true(s->rx_ring == 512 && s->split == SPLIT_ENABLED && !s->split_was_set &&
-		    s->hds_threshold == 256);
-	assert_true(s->ntuple == FEATURE_OFF && s->gro_hw == FEATURE_ON);
-	assert_true(s->rss.n == 4 && s->rss.entries[3] == 4);
-	assert_int_equal(baseline_format(SIM0, "simulated", &o, &again), 0);
-	assert_string_equal(again, text);
-}
-
 /* A client is not told another time each time it asks. */
 static void test_times_are_reported_unchanged(void **state)
 {
@@ -493,7 +468,6 @@ int main(void)
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_confirmation),
-		cmocka_unit_test(test_settings_in_a_baseline_are_read_and_written),
 		cmocka_unit_test(test_times_are_reported_unchanged),
 	};
 
