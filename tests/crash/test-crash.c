@@ -17,7 +17,7 @@
 #include <cmocka.h>
 #include <time.h>
 
-#include "crash-backend.h"
+#include "crash-point.h"
 #include "force.h"
 #include "scenarios.h"
 

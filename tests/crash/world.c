@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "crash-backend.h"
+#include "crash-point.h"
 #include "manager.h"
 #include "baseline.h"
 #include "shared-heap.h"

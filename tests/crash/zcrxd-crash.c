@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * zcrxd as it is, on the kernel, but killed at the point that a file names; see crash-backend.h.
+ * zcrxd as it is, on the kernel, but killed at the point that a file names; see crash-point.h.
  */
 #include <stdlib.h>
 
 #include "crash-backend.h"
+#include "crash-point.h"
 #include "kernel/kernel.h"
 #include "log.h"
 #include "manager.h"
