@@ -197,6 +197,24 @@ static const char *act_restore(struct world *w, struct subject *s, unsigned n)
 	return call(w->link, "Restore", NULL, INTERFACE);
 }
 
+/* The kernel refuses to take the channels back, and what was restored by then is configured again. */
+static const char *act_restore_undone(struct world *w, struct subject *s, unsigned n)
+{
+	_cleanup_free_ char *text = NULL;
+	sd_json_variant *reply;
+	const char *error;
+
+	sim_fail_operation(w->d.sim, "set channels", EPERM, "not now");
+	world_arm(w, n);
+	error = call(w->link, "Restore", &reply, INTERFACE);
+	sim_fail_operation(w->d.sim, NULL, 0, NULL);
+	if (error)
+		return error;
+	assert_true(sd_json_variant_format(reply, 0, &text) >= 0);
+	assert_non_null(strstr(text, "\"undone\""));
+	return call(w->link, "Restore", NULL, INTERFACE);
+}
+
 static const char *act_confirm(struct world *w, struct subject *s, unsigned n)
 {
 	world_arm(w, n);
@@ -279,6 +297,7 @@ const struct scenario nic_scenarios[] = {
 	{ "Apply, undone and done", .certain = true, .prepare = drifted_far,
 	  .act = act_apply_undone },
 	{ "Restore", .prepare = nothing, .act = act_restore, .undo = undo_restore },
+	{ "Restore, undone and done", .prepare = nothing, .act = act_restore_undone, .undo = undo_restore },
 	{ "Apply, for a try in vain", .unchanged = true, .certain = true, .prepare = tried_in_vain,
 	  .act = act_try_in_vain, .undo = undo_restore },
 	{ "Confirm", .lapses = true, .prepare = tried, .act = act_confirm, .undo = undo_restore },
