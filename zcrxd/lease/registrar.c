@@ -28,6 +28,7 @@ struct registrar {
 	LIST_ENTRY(registrar) entry;
 	struct nic_backend *backend;
 	uid_t uid; /* who connected */
+	bool exports;
 	bool abandoned; /* left behind: nobody waits for it any more */
 	pid_t pid;
 	int client_pidfd;
@@ -201,7 +202,7 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 	else if (r == -EIO)
 		log_error("The registration process ended without an answer (status %d).",
 			  si->si_status);
-	g->done(r, &answer.ifq, r == 0 ? registrar_read_export(g) : -EBADF, &fault, g->userdata);
+	g->done(r, &answer.ifq, r == 0 && g->exports ? registrar_read_export(g) : -EBADF, &fault, g->userdata);
 	return 0;
 }
 
@@ -315,7 +316,8 @@ int registrar_start(struct leases *leases, const struct ifq_request *request,
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return -ENOMEM;
-	*g = (struct registrar){ .backend = leases->backend, .uid = request->uid, .answer_fd = -EBADF,
+	*g = (struct registrar){ .backend = leases->backend, .uid = request->uid, .exports = request->export,
+				 .answer_fd = -EBADF,
 				 .excused = excused, .done = done, .userdata = userdata };
 	LIST_INSERT_HEAD(&leases->registrars, g, entry);
 	g->client_pidfd = fcntl(request->pidfd, F_DUPFD_CLOEXEC, 3);

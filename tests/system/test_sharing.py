@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A queue on several rings: of a program and its successor, which takes its connections over under traffic, by
+docs/examples/receive-upgrade.c; and of several threads, by zcrxperf."""
+
+import contextlib
+import os
+import pathlib
+import random
+import re
+import signal
+import time
+
+import machine
+import pytest
+from machine import HOST4
+
+PORT = 9001
+N = 200
+SIZE = 150_000
+
+# Slowly, so that much is under way all the time; each connection says its number first.
+SENDER = """
+import random, select, socket, sys, time
+host, port, n, size, pause = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
+left, broken = {}, 0
+for i in range(n):
+    s = socket.create_connection((host, port))
+    s.setblocking(False)
+    left[s] = memoryview(i.to_bytes(4, "little") + random.Random(i).randbytes(size))
+while left:
+    for s in select.select([], list(left), [], 60)[1]:
+        try:
+            left[s] = left[s][s.send(left[s][:16384]):]
+        except OSError:
+            broken += 1
+            left[s] = b""
+        if not left[s]:
+            s.close()
+            del left[s]
+    time.sleep(pause)
+print("broken:", broken)
+"""
+
+
+def send(n=N, size=SIZE, pause=0.05):
+    return machine.Program("python3", "-c", SENDER, HOST4, str(PORT), str(n), str(size), str(pause), peer=True)
+
+
+@pytest.fixture
+def directory(tmp_path_factory):
+    """Where alice may write, too."""
+    base = tmp_path_factory.mktemp("sharing")
+    for parent in (base, *base.parents[:2]):
+        parent.chmod(0o755)
+    files = base / "files"
+    files.mkdir()
+    files.chmod(0o777)
+    return files
+
+
+@contextlib.contextmanager
+def receiving(directory, program="zcrx-upgrade-example"):
+    machine.configure(machine.config())
+    example = machine.with_sanitizers("zcrxperf").replace("tools/zcrxperf/zcrxperf", f"libzcrx-client/{program}")
+    with machine.Program("env", "INTERFACE=zc0", example, str(PORT), str(directory), user="alice") as program:
+        program.process.successors = []
+        program.wait_for(r"^listening (\d+)$")
+        try:
+            yield program
+        finally:
+            for pid in program.process.successors:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def arrived(directory):
+    return sum(f.stat().st_size for f in directory.iterdir())
+
+
+def content(data):
+    """Whether that is what was sent, from its beginning on."""
+    size = max(len(data) - 4, 0)
+    return random.Random(int.from_bytes(data[:4], "little")).randbytes(-(-size // 4) * 4).startswith(data[4:])
+
+
+def upgrade(program):
+    """The successor's pid, as soon as it has what it needs."""
+    os.kill(program.pid, signal.SIGHUP)
+    pid = int(program.wait_for(r"^taking over (\d+)$")[1])
+    program.process.successors.append(pid)
+    return pid
+
+
+def buffers_in_use(queue):
+    """Of the queue's page pool: the NIC's ring, and what somebody has."""
+    interface, = machine.call("Describe", interface="zc0")[0]["parameters"]["interfaces"]
+    return interface["queues"][queue]["buffersInUse"]
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "zcrxd restarted"])
+def test_connections_are_handed_to_a_successor_without_losing_a_byte(directory, restarted):
+    with receiving(directory) as program, send() as sending:
+        lease, = machine.leases()
+        queue, = lease["hardwareQueues"]
+        machine.until(lambda: arrived(directory) > N * SIZE // 5)
+        if restarted:
+            machine.systemctl("restart", "zcrxd")
+        pid = upgrade(program)
+        machine.until(lambda: program.process.poll() is not None)
+        assert program.process.returncode == 0, program.said
+        assert sending.finish() == 0, sending.said
+        machine.until(lambda: arrived(directory) == N * (SIZE + 4))
+        assert [one["leaseId"] for one in machine.leases()] == [lease["leaseId"]]
+        assert machine.leases()[0]["state"] == "steered"
+        assert machine.held(queue)
+        os.kill(pid, signal.SIGTERM)
+        machine.until(lambda: not machine.leases())
+        program.process.stdout.read()
+    assert all(content(path.read_bytes()) for path in directory.iterdir())
+    assert "broken: 0" in sending.said["stdout"]
+    machine.until(machine.is_clean)
+
+
+def go_round(directory, size=10_000_000):
+    """All buffers of the area are used, several times."""
+    there = set(directory.iterdir())
+    with send(4, size, 0) as sending:
+        assert sending.finish() == 0, sending.said
+    new = machine.until(lambda: (new := set(directory.iterdir()) - there) and
+                        sum(f.stat().st_size for f in new) == 4 * (size + 4) and new)
+    assert all(content(path.read_bytes()) for path in new)
+
+
+def stored(program):
+    """Connections that have ended well, and what they had."""
+    return {int(number): int(size)
+            for number, size in re.findall(r"^(\d+): (\d+) bytes$", program.said["stdout"], re.M)}
+
+
+def end_after_a_while(pid):
+    """It has stood still, with what the kernel has given it meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(1)
+    os.kill(pid, signal.SIGKILL)
+
+
+def child_of(program):
+    pids = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text(encoding="ascii").split()
+    return int(pids[0]) if pids else 0
+
+
+def check_files(program, directory):
+    """What was received to its end is what was sent."""
+    for number, size in stored(program).items():
+        data = (directory / str(number)).read_bytes()
+        assert len(data) == size and content(data), number
+
+
+def test_program_that_dies_takes_no_buffers_along(directory):
+    """Its connections are broken; its successor has the others, and all buffers of the area, of which the dead
+    had most."""
+    with receiving(directory, "tests/zcrx-upgrade-holding") as program:
+        queue, = machine.leases()[0]["hardwareQueues"]
+        with send(pause=0.2) as sending:
+            machine.until(lambda: arrived(directory) > N * SIZE // 2)
+            pid = upgrade(program)
+            end_after_a_while(program.pid)
+            program.wait_for("^reclaimed$")
+            assert sending.finish() == 0, sending.said
+        assert len(machine.leases()) == 1
+        go_round(directory)
+        assert buffers_in_use(queue) < 4096 - 1500  # of the dead alone 3000; the NIC has some 1000
+        os.kill(pid, signal.SIGTERM)
+        machine.until(lambda: not machine.leases())
+        program.finish()
+        check_files(program, directory)
+    machine.until(machine.is_clean)
+
+
+def test_successor_that_dies_leaves_everything_as_it_was(directory):
+    with receiving(directory) as program:
+        with send() as sending:
+            machine.until(lambda: arrived(directory) > N * SIZE // 5)
+            os.kill(program.pid, signal.SIGHUP)
+            os.kill(machine.until(lambda: child_of(program)), signal.SIGKILL)
+            program.wait_for("^reclaimed$")
+            assert sending.finish() == 0, sending.said
+        assert "broken: 0" in sending.said["stdout"]
+        machine.until(lambda: arrived(directory) == N * (SIZE + 4))
+        go_round(directory)
+        pid = upgrade(program)
+        machine.until(lambda: program.process.poll() is not None)
+        os.kill(pid, signal.SIGTERM)
+        assert program.finish() == 0, program.said
+        assert len(stored(program)) == N + 4
+        check_files(program, directory)
+    machine.until(machine.is_clean)
