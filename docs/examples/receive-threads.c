@@ -2,14 +2,16 @@
 /*
  * Receives TCP connections by zero copy on several queues, each with a thread and a ring of its own:
  *
- *	receive-threads PORT QUEUES
+ *	receive-threads PORT QUEUES [THREADS]
  *
- * The NIC spreads the connections over the queues; each is handed to the thread of the queue on which
- * its packets arrive. Ends when the lease does, or when killed.
+ * The NIC spreads the connections over the queues; each is handed to a thread of the queue on which its packets
+ * arrive. With more THREADS than QUEUES, several have a ring for the same queue. Ends when the lease does, or
+ * when killed. The variable INTERFACE may name the NIC.
  *
  * Build: cc -pthread receive-threads.c $(pkg-config --cflags --libs libzcrx-client)
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -21,7 +23,12 @@
 
 #include <zcrx-client.h>
 
-#define QUEUES_MAX 64
+#define THREADS_MAX 64
+
+struct connection {
+	struct zcrx_stream *stream;
+	uint64_t bytes;
+};
 
 struct worker {
 	pthread_t thread;
@@ -50,19 +57,30 @@ static int listen_on(int port)
 	return fd;
 }
 
+static void end(struct connection *c)
+{
+	printf("%" PRIu64 " bytes\n", c->bytes);
+	fflush(stdout);
+	zcrx_stream_free(c->stream);
+	free(c);
+}
+
 static void handle(struct worker *w, const struct zcrx_event *event)
 {
+	struct connection *c = event->userdata;
+
 	switch (event->type) {
 	case ZCRX_EVENT_DATA:
 		/* ... the payload: event->length bytes at event->data ... */
+		c->bytes += event->length;
 		zcrx_queue_return(w->queue, event->data);
 		break;
 	case ZCRX_EVENT_ERROR:
 		fprintf(stderr, "Cannot receive: %s\n", event->message);
-		zcrx_stream_free(event->stream);
+		end(c);
 		break;
 	case ZCRX_EVENT_EOF:
-		zcrx_stream_free(event->stream);
+		end(c);
 		break;
 	case ZCRX_EVENT_LEASE_GONE:
 	case ZCRX_EVENT_STOPPED:
@@ -73,14 +91,18 @@ static void handle(struct worker *w, const struct zcrx_event *event)
 
 static void take_socket(struct worker *w)
 {
-	struct zcrx_stream *stream;
+	struct connection *c = calloc(1, sizeof(*c));
 	int socket, r;
 
-	if (read(w->sockets[0], &socket, sizeof(socket)) != sizeof(socket))
+	if (!c || read(w->sockets[0], &socket, sizeof(socket)) != sizeof(socket)) {
+		free(c);
 		return;
-	r = zcrx_queue_receive(w->queue, socket, NULL, &stream);
-	if (r < 0)
+	}
+	r = zcrx_queue_receive(w->queue, socket, c, &c->stream);
+	if (r < 0) {
 		fprintf(stderr, "Cannot start to receive: %s\n", strerror(-r));
+		free(c);
+	}
 	close(socket); /* the library has its own copy */
 }
 
@@ -102,53 +124,72 @@ static void *work(void *userdata)
 
 /* All that talks to zcrxd is done here, before the threads take their queues over. */
 static int prepare(struct zcrx_client *client, struct zcrx_lease **ret, struct worker *workers,
-		   unsigned int n, int listener)
+		   unsigned int n, unsigned int n_threads, int listener)
 {
 	int r = zcrx_client_connect(client, NULL);
 
 	if (r >= 0)
 		r = zcrx_lease_new(client, ret);
 	if (r >= 0)
+		r = zcrx_lease_set_interface(*ret, getenv("INTERFACE"));
+	if (r >= 0)
 		r = zcrx_lease_set_queues(*ret, n);
 	if (r >= 0)
 		r = zcrx_lease_acquire(*ret);
-	for (unsigned int i = 0; r >= 0 && i < n; i++) {
-		r = zcrx_queue_new(*ret, i, &workers[i].queue);
+	for (unsigned int i = 0; r >= 0 && i < n_threads; i++) {
+		r = i < n ? zcrx_queue_new(*ret, i, &workers[i].queue)
+			  : zcrx_queue_share(workers[i % n].queue, &workers[i].queue);
 		if (r >= 0)
 			r = zcrx_queue_register(workers[i].queue);
 	}
 	return r < 0 ? r : zcrx_lease_steer_socket(*ret, listener);
 }
 
+/* The next of the threads that have the queue on which the socket's packets arrive. */
+static struct worker *choose(struct zcrx_lease *lease, struct worker *workers, int n, int n_threads, int socket)
+{
+	static int turns[THREADS_MAX];
+	int queue = zcrx_lease_find_queue(lease, socket), i;
+
+	/* It came by another way: any queue will do, by copying. */
+	if (queue < 0)
+		queue = 0;
+	i = queue + n * turns[queue]++;
+	if (i < n_threads)
+		return &workers[i];
+	turns[queue] = 1;
+	return &workers[queue];
+}
+
 int main(int argc, char **argv)
 {
-	static struct worker workers[QUEUES_MAX];
+	static struct worker workers[THREADS_MAX];
 	struct zcrx_client *client = NULL;
 	struct zcrx_lease *lease = NULL;
-	int n = argc == 3 ? atoi(argv[2]) : 0, listener, socket, i;
+	int n = argc >= 3 ? atoi(argv[2]) : 0, n_threads = argc == 4 ? atoi(argv[3]) : n, listener, socket, i;
 
-	if (n < 1 || n > QUEUES_MAX) {
-		fprintf(stderr, "usage: %s PORT QUEUES\n", argv[0]);
+	if (argc > 4 || n < 1 || n_threads < n || n_threads > THREADS_MAX) {
+		fprintf(stderr, "usage: %s PORT QUEUES [THREADS]\n", argv[0]);
 		return 2;
 	}
 	listener = listen_on(atoi(argv[1]));
-	if (zcrx_client_new(&client) < 0 ||
-	    prepare(client, &lease, workers, (unsigned int)n, listener) < 0) {
+	if (zcrx_client_new(&client) < 0 || prepare(client, &lease, workers, (unsigned int)n,
+						    (unsigned int)n_threads, listener) < 0) {
 		fprintf(stderr, "%s\n", zcrx_client_error(client));
 		return 1;
 	}
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n_threads; i++)
 		if (pipe(workers[i].sockets) < 0 ||
 		    pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) {
 			fprintf(stderr, "Cannot start a thread.\n");
 			return 1;
 		}
+	printf("listening\n");
+	fflush(stdout);
 	while (zcrx_lease_has_ended(lease) == 0 && (socket = accept(listener, NULL, NULL)) >= 0) {
-		i = zcrx_lease_find_queue(lease, socket);
-		/* It came by another way: any queue will do, by copying. */
-		if (i < 0)
-			i = 0;
-		if (write(workers[i].sockets[1], &socket, sizeof(socket)) < 0)
+		struct worker *w = choose(lease, workers, n, n_threads, socket);
+
+		if (write(w->sockets[1], &socket, sizeof(socket)) < 0)
 			close(socket);
 	}
 	return 0; /* the lease ends with the process */

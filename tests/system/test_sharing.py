@@ -13,6 +13,7 @@ import time
 import machine
 import pytest
 from machine import HOST4
+from simnic import counted
 
 PORT = 9001
 N = 200
@@ -195,3 +196,24 @@ def test_successor_that_dies_leaves_everything_as_it_was(directory):
         assert len(stored(program)) == N + 4
         check_files(program, directory)
     machine.until(machine.is_clean)
+
+
+@pytest.mark.parametrize("queues, threads", [(1, 3), (2, 2), (2, 5)])
+def test_threads_share_queues(queues, threads):
+    """docs/examples/receive-threads.c: every byte of every connection, by zero copy, whichever thread has it."""
+    machine.configure(machine.config())
+    n, size = 24, 400_000
+    example = machine.with_sanitizers("zcrxperf").replace(
+        "tools/zcrxperf/zcrxperf", "libzcrx-client/zcrx-threads-example")
+    with counted() as grown, machine.Program("env", "INTERFACE=zc0", example, str(PORT), str(queues), str(threads),
+                                             user="alice") as program:
+        program.wait_for("^listening$")
+        hardware = machine.leases()[0]["hardwareQueues"]
+        assert len(hardware) == queues
+        with send(n, size, 0) as sending:
+            assert sending.finish() == 0, sending.said
+        program.wait_for(rf"(?s)(^{size + 4} bytes$.*){{{n}}}")
+        assert program.said["stderr"] == ""
+    machine.until(machine.is_clean)
+    assert sum(grown.get(f"rx{queue}_zc_bytes", 0) for queue in hardware) >= n * size
+    assert not any(f"rx{queue}_page_bytes" in grown for queue in hardware)
