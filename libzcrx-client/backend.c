@@ -8,14 +8,14 @@
 
 #include "backend.h"
 
-static const struct backend *const backends[N_BACKENDS] = { &backend_zcrxd, &backend_direct, &backend_software,
+static const struct backend *const all[N_BACKENDS] = { &backend_zcrxd, &backend_direct, &backend_software, &backend_copy };
 							   &backend_copy };
 
 static const struct backend *find(const char *name, size_t length)
 {
 	for (size_t i = 0; i < N_BACKENDS; i++)
-		if (strlen(backends[i]->name) == length && strncmp(backends[i]->name, name, length) == 0)
-			return backends[i];
+		if (strlen(all[i]->name) == length && strncmp(all[i]->name, name, length) == 0)
+			return all[i];
 	return NULL;
 }
 
