@@ -8,8 +8,8 @@
 
 #include "backend.h"
 
-static const struct backend *const all[N_BACKENDS] = { &backend_zcrxd, &backend_direct, &backend_software, &backend_copy };
-							   &backend_copy };
+static const struct backend *const all[N_BACKENDS] = { &backend_zcrxd, &backend_direct, &backend_software,
+						       &backend_copy };
 
 static const struct backend *find(const char *name, size_t length)
 {
