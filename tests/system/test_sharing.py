@@ -202,7 +202,7 @@ def test_successor_that_dies_leaves_everything_as_it_was(directory):
 def test_threads_share_queues(queues, threads):
     """docs/examples/receive-threads.c: every byte of every connection, by zero copy, whichever thread has it."""
     machine.configure(machine.config())
-    n, size = 24, 400_000
+    n, size = 12, 200_000
     example = machine.with_sanitizers("zcrxperf").replace(
         "tools/zcrxperf/zcrxperf", "libzcrx-client/zcrx-threads-example")
     with counted() as grown, machine.Program("env", "INTERFACE=zc0", example, str(PORT), str(queues), str(threads),
