@@ -140,11 +140,10 @@ static void take_back_done(void *data)
 {
 	struct reclaim *t = data;
 	struct lease *l = t->lease;
+	bool context_gone = !t->waits && t->context == 0 && l->rss == LEASE_RSS_CONTEXT;
 
-	if (!t->waits && t->context == 0 && l->rss == LEASE_RSS_CONTEXT) {
+	if (context_gone)
 		l->rss = LEASE_RSS_NONE;
-		lease_forget_record(l);
-	}
 	if (!t->deletion.held)
 		question_abandon(&l->question);
 	if (t->deletion.unanswered)
@@ -161,6 +160,9 @@ static void take_back_done(void *data)
 		drain_held(l);
 	else
 		drain_again(l, fault_text(t->r, &t->fault));
+	/* The context's number may be somebody else's by the time of the next daemon. */
+	if (context_gone && l->state != LEASE_FREE)
+		(void)lease_save(l);
 	fault_done(&t->fault);
 	deletion_done(&t->deletion);
 	free(t);
