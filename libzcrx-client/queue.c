@@ -170,6 +170,16 @@ int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries)
 	return 0;
 }
 
+int zcrx_queue_set_join(struct zcrx_queue *queue, int join)
+{
+	if (!queue)
+		return -EINVAL;
+	if (queue->registered)
+		return client_cannot(queue->lease->client, -EBUSY, "have events joined");
+	queue->join = join != 0;
+	return 0;
+}
+
 struct io_uring *zcrx_queue_get_ring(struct zcrx_queue *queue)
 {
 	return queue && queue->registered && queue->engine == &ring_engine ? &queue->ring : NULL;

@@ -74,6 +74,7 @@ struct zcrx_queue {
 	uint64_t call;		  /* that registers a further ring; see client_is_under_way() */
 	struct copy *copy; /* of copy_engine */
 	unsigned int completions;
+	bool join; /* what lies side by side is one event */
 
 	bool registered;
 	bool enabled; /* the thread that receives has taken the ring */

@@ -105,6 +105,34 @@ static int finish(struct zcrx_stream *s, int result)
 	return fail_stream(s, result < 0 ? result : -EPROTO);
 }
 
+static void count_piece(struct zcrx_stream *s, uint64_t offset, size_t length)
+{
+	struct zcrx_queue *q = s->queue;
+
+	s->attempts = 0;
+	q->nudge |= ++s->pieces >= MANY_PIECES;
+	limit_note(s, offset, length);
+	if (limit_is_reached(s))
+		(void)stream_cancel(s);
+	q->received += length;
+	s->received += length;
+}
+
+/* What the completion queue has of the same stream and lies right behind belongs to the event that is about to be
+ * delivered. Nothing is waited for. */
+static void join_following(struct zcrx_queue *q, struct zcrx_event *e)
+{
+	struct io_uring_cqe *cqe;
+
+	while ((cqe = q->engine->peek(q)) && cqe->user_data == e->stream->tag) {
+		if (!pool_join(q->pool, cqe, e->data, e->length))
+			return;
+		count_piece(e->stream, (uint64_t)((char *)e->data - (char *)q->pool->area) + e->length, (size_t)cqe->res);
+		e->length += (size_t)cqe->res;
+		q->engine->seen(q);
+	}
+}
+
 static int data_arrived(struct zcrx_stream *s, const struct io_uring_cqe *cqe)
 {
 	struct zcrx_queue *q = s->queue;
@@ -122,14 +150,8 @@ static int data_arrived(struct zcrx_stream *s, const struct io_uring_cqe *cqe)
 		(void)zcrx_pool_return(q->pool, span.data);
 		return 0;
 	}
-	s->attempts = 0;
-	q->nudge |= ++s->pieces >= MANY_PIECES;
-	limit_note(s, span.offset, span.length);
-	if (limit_is_reached(s))
-		(void)stream_cancel(s);
-	q->received += span.length;
 	e = new_event(q, ZCRX_EVENT_DATA, s);
-	s->received += span.length;
+	count_piece(s, span.offset, span.length);
 	e->data = span.data;
 	e->length = span.length;
 	return 1;
@@ -255,6 +277,8 @@ static int drain(struct zcrx_queue *q)
 	while ((cqe = q->engine->peek(q))) {
 		r = handle(q, cqe);
 		q->engine->seen(q);
+		if (r > 0 && q->join && q->event.type == ZCRX_EVENT_DATA)
+			join_following(q, &q->event);
 		if (r != 0)
 			return r;
 	}

@@ -218,6 +218,17 @@ uint32_t refill_sweep(struct refill *r, uint32_t *at)
 	return n;
 }
 
+/* What is known of a piece that lay where this one lies is over: it was given back. Its owner knew that; others, who
+ * have another part of the buffer, may look at the same time. */
+static void forget_joined(const struct refill *r, struct refill_buffer *b, uint64_t end)
+{
+	uint64_t joined = __atomic_load_n(&b->joined, __ATOMIC_RELAXED);
+
+	while (joined != 0 && ((end - 1) & (r->buffer_length - 1)) >= (uint32_t)joined &&
+	       !__atomic_compare_exchange_n(&b->joined, &joined, 0, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
 int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_offset)
 {
 	uint64_t offset = off & ((UINT64_C(1) << ZC_AREA_SHIFT) - 1);
@@ -228,6 +239,7 @@ int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_o
 		return -EBADMSG;
 	if (__atomic_fetch_add(&r->buffers[buffer].held, 1, __ATOMIC_RELAXED) == 0)
 		__atomic_fetch_add(&r->buffers[buffer].use, 1, __ATOMIC_RELAXED);
+	forget_joined(r, &r->buffers[buffer], offset + length);
 	*ret_offset = offset;
 	return 0;
 }
@@ -300,6 +312,29 @@ int refill_give(struct refill *r, uint64_t offset)
 	if (__atomic_fetch_add(&b->returned, 1, __ATOMIC_ACQ_REL) == 0)
 		push(r, b);
 	return 0;
+}
+
+int refill_join(struct refill *r, uint64_t offset, uint64_t length, uint64_t off, uint32_t more)
+{
+	uint64_t first = offset / r->buffer_length, last = (offset + length - 1) / r->buffer_length, next;
+
+	if ((off & ((UINT64_C(1) << ZC_AREA_SHIFT) - 1)) != offset + length || refill_take(r, off, more, &next) < 0)
+		return -ENXIO;
+	if (next / r->buffer_length == last) {
+		(void)refill_give(r, next);
+		return 0;
+	}
+	__atomic_store_n(&r->buffers[first].joined,
+			 (last + 1 - first) << 32 | (offset & (r->buffer_length - 1)), __ATOMIC_RELAXED);
+	return 1;
+}
+
+uint32_t refill_joined(const struct refill *r, uint64_t offset)
+{
+	const struct refill_buffer *b = buffer_at(r, offset);
+	uint64_t joined = b ? __atomic_load_n(&b->joined, __ATOMIC_RELAXED) : 0;
+
+	return (uint32_t)joined == (offset & (r->buffer_length - 1)) ? (uint32_t)(joined >> 32) : 0;
 }
 
 uint64_t refill_forget(struct refill *r)

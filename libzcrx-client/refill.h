@@ -30,6 +30,9 @@ struct refill_buffer {
 	uint32_t use;	   /* counts how often it came to be out */
 	uint32_t returned; /* entries that the kernel is still to be given; on a list unless 0 */
 	uint32_t next;
+	/* Of a piece that goes on in the following buffers: lower half, where in this one it begins; upper half,
+	 * in how many more it is. As it reaches the end of this buffer there is one such piece at most. */
+	uint64_t joined;
 };
 
 struct refill {
@@ -69,6 +72,17 @@ void refill_done(struct refill *r);
 /* A completion says that `length` bytes at `off` are the application's. Gives the offset in the
  * area; -EBADMSG if they are not within one buffer. */
 int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_offset);
+
+/*
+ * The same of a completion that may go on where a piece ends, of `length` bytes at `offset`, which nobody has seen
+ * yet: they are one from then on. 1: another buffer is out for it; 0: it is the same buffer, which then
+ * counts once; -ENXIO: it is not the next, and nothing has changed.
+ */
+int refill_join(struct refill *r, uint64_t offset, uint64_t length, uint64_t off, uint32_t more);
+
+/* In how many buffers beyond the first one the piece is that begins at `offset`. Who holds or gives it does so with
+ * each of them, in order. */
+uint32_t refill_joined(const struct refill *r, uint64_t offset);
 
 /* Which buffer that is, and which use of it; whether that use still lasts. */
 void refill_use(const struct refill *r, uint64_t offset, uint32_t *ret_buffer, uint32_t *ret_use);

@@ -61,26 +61,58 @@ int zcrx_pool_take(struct zcrx_pool *pool, const void *cqe, struct zcrx_span *re
 	return 1;
 }
 
+int pool_join(struct zcrx_pool *p, const void *cqe, void *data, size_t length)
+{
+	const struct zc_cqe *c = cqe;
+	int r;
+
+	if (!(c->flags & ZC_CQE_F_MORE) || c->result <= 0)
+		return 0;
+	add_user(p);
+	r = refill_join(&p->refill, (uint64_t)((char *)data - (char *)p->area), length, c->off, (uint32_t)c->result);
+	if (r <= 0)
+		drop_users(p, 1);
+	return r >= 0;
+}
+
 static uint64_t offset_of(const struct zcrx_pool *p, const void *data)
 {
 	return (uintptr_t)data - (uintptr_t)p->area;
 }
 
+/* All buffers of what begins there; how many. Where it goes on is read first: what was given may be used at once. */
+static uint64_t give(struct zcrx_pool *p, uint64_t offset)
+{
+	uint32_t n = refill_joined(&p->refill, offset);
+	uint64_t given = 1;
+
+	if (refill_give(&p->refill, offset) < 0)
+		return 0;
+	for (uint32_t i = 1; i <= n; i++)
+		given += refill_give(&p->refill, offset + (uint64_t)i * p->buffer_length) == 0;
+	return given;
+}
+
 int zcrx_pool_return_many(struct zcrx_pool *pool, const void *const *data, size_t n)
 {
 	uint64_t given = 0;
+	int r = 0;
 
 	if (!pool || (!data && n > 0))
 		return -EINVAL;
 	if (!pool->registered)
 		return -EBADFD;
-	for (size_t i = 0; i < n; i++)
-		if (refill_give(&pool->refill, offset_of(pool, data[i])) == 0)
-			given++;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t buffers = give(pool, offset_of(pool, data[i]));
+
+		given += buffers;
+		if (buffers == 0)
+			r = -EINVAL;
+	}
 	if (given > 0)
 		refill_settle(&pool->refill);
 	drop_users(pool, given);
-	return given == n ? 0 : -EINVAL;
+	return r;
 }
 
 int zcrx_pool_return(struct zcrx_pool *pool, const void *data)
@@ -88,18 +120,36 @@ int zcrx_pool_return(struct zcrx_pool *pool, const void *data)
 	return zcrx_pool_return_many(pool, &data, 1);
 }
 
+static int hold(struct zcrx_pool *p, uint64_t offset)
+{
+	int r;
+
+	add_user(p);
+	r = refill_hold(&p->refill, offset);
+	if (r < 0)
+		drop_users(p, 1);
+	return r;
+}
+
 int zcrx_pool_hold(struct zcrx_pool *pool, const void *data)
 {
+	uint64_t offset;
+	uint32_t n, i = 0;
 	int r;
 
 	if (!pool)
 		return -EINVAL;
 	if (!pool->registered)
 		return -EBADFD;
-	add_user(pool);
-	r = refill_hold(&pool->refill, offset_of(pool, data));
-	if (r < 0)
+	offset = offset_of(pool, data);
+	n = refill_joined(&pool->refill, offset);
+	do
+		r = hold(pool, offset + (uint64_t)i * pool->buffer_length);
+	while (r == 0 && i++ < n);
+	for (; r < 0 && i > 0; i--) {
+		(void)refill_give(&pool->refill, offset + (i - 1) * (uint64_t)pool->buffer_length);
 		drop_users(pool, 1);
+	}
 	return r;
 }
 

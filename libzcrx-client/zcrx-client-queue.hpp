@@ -24,6 +24,7 @@ struct area_options {
 
 struct queue_options : area_options {
 	unsigned int completions = 0;
+	bool join = false;
 };
 
 /* What the kernel had to copy. */
@@ -196,6 +197,8 @@ public:
 			r = zcrx_queue_set_numa_node(q.object_, o.numa_node);
 		if (r >= 0 && o.completions > 0)
 			r = zcrx_queue_set_completions(q.object_, o.completions);
+		if (r >= 0)
+			r = zcrx_queue_set_join(q.object_, o.join);
 		if (r < 0)
 			ZCRX_FAIL(detail::why(q.client_, r));
 		return q;

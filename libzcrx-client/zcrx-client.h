@@ -256,6 +256,12 @@ int zcrx_queue_set_completions(struct zcrx_queue *queue, unsigned int entries);
  * others. Since: 0.2 */
 int zcrx_queue_set_numa_node(struct zcrx_queue *queue, int node);
 
+/* Whether payload of one stream that has come in buffers side by side, as far as it is there when zcrx_queue_wait()
+ * looks, is one event, however long; as NICs fill them when packets are larger than a buffer. Off unless set. When it
+ * is on, give to zcrx_queue_return(), zcrx_pool_return() and zcrx_pool_hold() the `data` of the event, and not a place
+ * behind it: that is all buffers of the event at once. Since: 0.2 */
+int zcrx_queue_set_join(struct zcrx_queue *queue, int join);
+
 /* Makes the ring and the area, and has zcrxd bind the hardware queue to them. Unless the process has
  * CAP_IPC_LOCK, the area counts as locked memory of its user (RLIMIT_MEMLOCK): not for this call, which is
  * zcrxd's, but for what the user's programs lock next, as io_uring_register_buffers(3) and MSG_ZEROCOPY:

@@ -40,7 +40,7 @@ static struct zcrx_lease *lease;
 static struct zcrx_queue *queue;
 static const char *directory;
 static int loop, listener;
-static unsigned int n_accepted, n_stored;
+static unsigned int n_accepted, n_stored, n_events;
 
 static void fail(const char *what, int error)
 {
@@ -86,8 +86,10 @@ static int take_step(void)
 	case ACQUIRE:
 		return zcrx_lease_acquire(lease);
 	case REGISTER:
-		if (!queue)
+		if (!queue) {
 			zcrx_queue_new(lease, 0, &queue);
+			zcrx_queue_set_join(queue, 1); /* one write for what lies side by side */
+		}
 		return zcrx_queue_register(queue);
 	case STEER:
 		return zcrx_queue_steer_socket(queue, listener);
@@ -145,6 +147,7 @@ static void accept_one(void)
 
 static void store(struct connection *c, const char *data, size_t size)
 {
+	n_events++;
 	c->received += size;
 	while (size > 0) {
 		ssize_t n = write(c->file, data, size);
@@ -248,6 +251,7 @@ int main(int argc, char **argv)
 	prepare();
 	run(argc == 4 ? (unsigned int)atoi(argv[3]) : 0);
 
+	printf("%u events\n", n_events);
 	if (zcrx_queue_get_copied(queue, NULL, &copied) >= 0)
 		printf("%" PRIu64 " bytes were copied\n", copied);
 	zcrx_queue_unref(queue);

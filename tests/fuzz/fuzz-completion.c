@@ -25,6 +25,8 @@ struct run {
 	struct zcrx_span spans[SPANS_MAX];
 	unsigned int n_spans;
 	uint64_t n_taken, n_entries;
+	bool joined; /* some are longer than a buffer */
+	bool fresh;  /* the last span is the one that was taken last, and nothing has happened to it */
 };
 
 /* As much of `n` bytes as there is, the rest zero. */
@@ -39,6 +41,14 @@ static void eat(struct run *x, void *to, size_t n)
 	x->size -= have;
 }
 
+/* What is joined relies on the kernel not to write where something is out: its own would not be found again. */
+static bool is_out(const struct run *x, uint64_t off)
+{
+	uint64_t buffer = (off & ((UINT64_C(1) << ZC_AREA_SHIFT) - 1)) / x->pool->buffer_length;
+
+	return buffer < x->pool->refill.n_buffers && x->pool->refill.buffers[buffer].held != 0;
+}
+
 static void try_take(struct run *x)
 {
 	struct zc_cqe cqe;
@@ -46,6 +56,8 @@ static void try_take(struct run *x)
 	size_t length = x->pool->buffer_length;
 
 	eat(x, &cqe, sizeof(cqe));
+	if (x->joined && is_out(x, cqe.off))
+		return;
 	if (x->n_spans == SPANS_MAX || zcrx_pool_take(x->pool, &cqe, &s) != 1)
 		return;
 	assert(s.length > 0 && s.length <= length && s.length == (size_t)cqe.result);
@@ -54,6 +66,23 @@ static void try_take(struct run *x)
 	assert(s.data == (char *)x->pool->area + s.offset);
 	x->spans[x->n_spans++] = s;
 	x->n_taken++;
+	x->fresh = x->pool->refill.buffers[s.offset / length].held == 1;
+}
+
+/* Something that lies behind the span that was taken last, and is as long or longer. */
+static void try_join(struct run *x, uint8_t length)
+{
+	struct zcrx_span *s = &x->spans[x->n_spans - 1];
+	struct zc_cqe cqe = { .result = (int32_t)length * 64, .flags = ZC_CQE_F_MORE,
+			      .off = (s->offset + s->length) | x->pool->refill.token };
+
+	if (!x->fresh || (is_out(x, cqe.off) && (s->offset + s->length) % x->pool->buffer_length == 0) ||
+	    !pool_join(x->pool, &cqe, s->data, s->length))
+		return;
+	s->length += (size_t)cqe.result;
+	assert(s->length <= x->pool->area_size - s->offset);
+	x->n_taken++;
+	x->joined = true;
 }
 
 static void take_entries(struct run *x, uint32_t most)
@@ -75,16 +104,20 @@ static void step(struct run *x)
 	eat(x, op, sizeof(op));
 	if (op[0] % 4 == 0 || x->n_spans == 0) {
 		try_take(x);
+	} else if (op[0] % 4 == 1 && op[0] & 128) {
+		try_join(x, op[1]);
 	} else if (op[0] % 4 == 1) {
 		take_entries(x, op[1]);
 	} else if (op[0] % 4 == 2) {
 		if (x->n_spans == SPANS_MAX)
 			return;
+		x->fresh = false;
 		x->spans[x->n_spans] = x->spans[op[1] % x->n_spans];
 		assert(zcrx_pool_hold(x->pool, x->spans[x->n_spans++].data) == 0);
 	} else {
 		struct zcrx_span *s = &x->spans[op[1] % x->n_spans];
 
+		x->fresh = false;
 		assert(zcrx_pool_return(x->pool, s->data) == 0);
 		*s = x->spans[--x->n_spans];
 	}

@@ -12,7 +12,7 @@ import signal
 import machine
 import pytest
 from files import check, directory, example, send, storing  # noqa: F401 (a fixture)
-from machine import HOST4
+from machine import HOST4, run
 from simnic import counted
 
 EPOLL_WAIT = "232", "281"  # epoll_wait, epoll_pwait
@@ -64,6 +64,34 @@ def test_a_program_that_waits_for_zcrxd_can_be_stopped(directory):  # noqa: F811
             receiving.wait_for("^listening$")
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def mtu(n):
+    def set_both(n):
+        run("ip", "link", "set", "zc0", "mtu", str(n))
+        run("ip", "-n", "peer", "link", "set", "zc1", "mtu", str(n))
+    set_both(n)
+    try:
+        yield
+    finally:
+        set_both(1500)
+
+
+def test_what_lies_side_by_side_is_one_event(directory):  # noqa: F811
+    """Packets of two whole buffers each."""
+    machine.configure(machine.config())
+    n, size = 4, 4_000_000
+    with mtu(2 * 4096 + 20 + 32), storing(directory, n, program="zcrx-epoll-example") as receiving:
+        with send(HOST4, 9001, n, size, peer=True) as sending:
+            assert sending.finish() == 0, sending.said
+        assert receiving.finish() == 0, receiving.said
+    total = check(directory, n, size)
+    events = int(receiving.wait_for(r"^(\d+) events$")[1])
+    print(total, events)
+    # Without, none has more than a buffer.
+    assert total / events > 4096
+    assert "\n0 bytes were copied\n" in receiving.said["stdout"]
 
 
 # ------------------------------------------------------------------------------- uploads
