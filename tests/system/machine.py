@@ -56,7 +56,7 @@ def until(condition, seconds=PATIENCE):
     """Waits for something that is about to happen; what the condition said."""
     deadline, pause = time.monotonic() + seconds, 0.02
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain; at last it was {value!r}"
         time.sleep(pause)
         pause = min(pause * 1.2, 0.1)  # what takes long needs the processor itself
     return value
@@ -232,9 +232,18 @@ def held(queue, ifname="zc0"):
             if kind in found}
 
 
+class Leftovers(list):
+    """Of leases; true if there are none, so that an assertion shows them."""
+
+    def __bool__(self):
+        return len(self) == 0
+
+
 def is_clean():
     """Nothing of any lease is left in the kernel."""
-    return not rule_count() and not netkits() and not any(held(queue) for queue in ZERO_COPY)
+    rules = rule_count()
+    return Leftovers([f"{rules} rules"] * (rules > 0) + netkits() +
+                     [f"queue {queue}: {held(queue)}" for queue in ZERO_COPY if held(queue)])
 
 
 # -------------------------------------------------------------------------------- programs
