@@ -7,7 +7,6 @@
 #include <getopt.h>
 #include <sys/resource.h>
 #include <systemd/sd-json.h>
-#include <time.h>
 
 #include "bench.h"
 #include "macro.h"
@@ -32,12 +31,6 @@ static const char *const step_names[_STEP_MAX] = {
 	[STEP_ADD_FLOW] = "addFlow",
 	[STEP_RELEASE] = "release",
 };
-
-int failed(int r, const char *what)
-{
-	fprintf(stderr, "zcrx-bench: Cannot %s: %s\n", what, strerror(-r));
-	return r;
-}
 
 static int usage(FILE *to)
 {
@@ -115,14 +108,6 @@ static int parse_arguments(int argc, char *argv[], struct arguments *a)
 		}
 	}
 	return optind < argc || a->rounds == 0 ? usage(stderr) : -1;
-}
-
-uint64_t now_nsec(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 static void series_add(struct series *s, uint64_t value)

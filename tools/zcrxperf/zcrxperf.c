@@ -1,24 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* zcrxperf: try zero-copy receive, and measure it. Only the command line is here. */
-#include <stdarg.h>
-
 #include "macro.h"
 #include "options.h"
 #include "send.h"
 #include "session.h"
-
-int fail(const char *format, ...)
-{
-	va_list ap;
-
-	fflush(stdout);
-	fputs("zcrxperf: ", stderr);
-	va_start(ap, format);
-	vfprintf(stderr, format, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return STATUS_FAILED;
-}
 
 int main(int argc, char **argv)
 {
