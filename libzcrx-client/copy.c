@@ -154,15 +154,16 @@ static void finish(struct zcrx_stream *s, int result)
 	complete(s->queue->copy, s->tag, result, 0, 0);
 }
 
-/* As the kernel: entries before the tail, and whoever sees the head may write behind it. */
+/* As the kernel: entries before the tail, and whoever sees the head may write behind it. What was returned first is
+ * taken first, so that buffers that were side by side are again, and of what lies in the cache still. */
 static void take_returned(struct copy *c, const struct refill *r)
 {
 	uint32_t head = __atomic_load_n(r->head, __ATOMIC_RELAXED);
 	uint32_t tail = __atomic_load_n(r->tail, __ATOMIC_ACQUIRE);
 
-	for (; head != tail; head++)
-		c->free[c->n_free++] = (uint32_t)(r->entries[head & (r->n_entries - 1)].off / r->buffer_length);
-	__atomic_store_n(r->head, head, __ATOMIC_RELEASE);
+	for (uint32_t i = tail; i != head; i--)
+		c->free[c->n_free++] = (uint32_t)(r->entries[(i - 1) & (r->n_entries - 1)].off / r->buffer_length);
+	__atomic_store_n(r->head, tail, __ATOMIC_RELEASE);
 }
 
 /* Buffers for what may come at once; how many. They are the last `n` of the free ones, the first one last. */

@@ -210,11 +210,41 @@ static void test_spans_and_large_buffers(void **state)
 	close_pair(pair);
 }
 
+/* What was received at once is one event, where that is wanted, and goes back as a whole. */
+static void test_joined(void **state)
+{
+	struct copying *x = *state;
+	const struct zcrx_event *e;
+	struct zcrx_stream *s;
+	struct zcrx_queue *q;
+	int pair[2];
+
+	make_pair(pair);
+	assert_int_equal(zcrx_queue_new(x->lease, 1, &q), 0);
+	assert_int_equal(zcrx_queue_set_join(q, 1), 0);
+	assert_int_equal(zcrx_queue_set_area_size(q, 16 * 4096), 0);
+	assert_int_equal(zcrx_queue_register(q), 0);
+	assert_int_equal(zcrx_queue_receive(q, pair[0], NULL, &s), 0);
+	for (uint64_t i = 0; i < 50; i++) {
+		send_pattern(pair[1], i * 50000, 50000);
+		assert_int_equal(zcrx_queue_wait(q, 5000, &e), 1);
+		assert_int_equal(e->offset, i * 50000);
+		assert_int_equal(e->length, 50000);
+		check_pattern(e);
+		assert_int_equal(zcrx_queue_return(q, e->data), 0);
+		assert_int_equal(zcrx_queue_return(q, e->data), -EINVAL);
+	}
+	zcrx_stream_free(s);
+	zcrx_queue_unref(q);
+	close_pair(pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_readable),   TEST(test_edge_triggered), TEST(test_waiting),
 		TEST(test_not_for_us), TEST(test_release),	  TEST(test_spans_and_large_buffers),
+		TEST(test_joined),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
