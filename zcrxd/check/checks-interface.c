@@ -75,15 +75,10 @@ static void check_driver(const struct subject *s)
 	}
 }
 
-static unsigned rx_queues(const struct nic_state *n)
-{
-	return n->has_channels ? nic_channels_rx(&n->channels) : (unsigned)n->n_queues;
-}
-
 static void check_channels(const struct subject *s)
 {
 	const struct nic_channels *c = &s->state->channels;
-	unsigned now = rx_queues(s->state);
+	unsigned now = nic_state_rx_queues(s->state);
 	unsigned max = s->state->has_channels ? c->combined_max + c->rx_max : now;
 	struct requirement *q = REQUIRE(s, "channels", yes_if(now >= 2), "%u of at most %u receive queues",
 					now, max);
@@ -121,8 +116,8 @@ static void check_split(const struct subject *s)
 
 	if (!s->driver->split_needs_gro_hw)
 		return;
-	q = REQUIRE(s, "rx-gro-hw", yes_if(n->gro_hw == FEATURE_ON || n->gro_hw == FEATURE_FIXED_ON), "%s",
-		    n->gro_hw == FEATURE_ON || n->gro_hw == FEATURE_FIXED_ON ? "on" : "off");
+	q = REQUIRE(s, "rx-gro-hw", yes_if(feature_is_on(n->gro_hw)), "%s",
+		    feature_is_on(n->gro_hw) ? "on" : "off");
 	HINT(s, q, "This driver splits with it only; " BY_ZCRXD "ethtool -K %s rx-gro-hw on",
 	     s->name);
 }
@@ -135,8 +130,8 @@ static void check_steering(const struct subject *s)
 					     [FEATURE_FIXED_OFF] = "off, and cannot be switched on",
 					     [FEATURE_FIXED_ON] = "on" };
 	const struct nic_state *n = s->state;
-	bool on = n->ntuple == FEATURE_ON || n->ntuple == FEATURE_FIXED_ON;
-	unsigned rss = nic_state_rss_queues(n), all = rx_queues(n);
+	bool on = feature_is_on(n->ntuple);
+	unsigned rss = nic_state_rss_queues(n), all = nic_state_rx_queues(n);
 	enum ability contexts = n->n_contexts > 0 ? ABILITY_YES : s->driver->contexts;
 	struct requirement *q = REQUIRE(s, "ntuple-filters", yes_if(on && n->has_rules), "%s",
 					on && !n->has_rules ? "the driver takes no rules" :

@@ -95,7 +95,7 @@ static int set_channels(struct nic_state *s, const struct nic_channels *to)
 
 static int set_rss(struct nic_state *s, const struct step_value *to)
 {
-	unsigned queues = s->has_channels ? nic_channels_rx(&s->channels) : (unsigned)s->n_queues;
+	unsigned queues = nic_state_rx_queues(s);
 
 	if (!s->has_rss || queues == 0)
 		return -EINVAL;
@@ -120,7 +120,7 @@ static int set_feature(enum feature_state *f, unsigned to)
 
 	if (*f == (to ? FEATURE_FIXED_ON : FEATURE_FIXED_OFF))
 		return 0;
-	if (*f != FEATURE_ON && *f != FEATURE_OFF)
+	if (!feature_can_change(*f))
 		return -EINVAL;
 	*f = wanted;
 	return 0;
@@ -142,8 +142,7 @@ static int set_split(struct nic_state *s, unsigned to, bool by_driver)
 	}
 	if (!s->has_split || to >= _SPLIT_MAX || (to != SPLIT_ENABLED && has_provider(s)))
 		return -EINVAL;
-	if (to == SPLIT_ENABLED && splits_by_gro(s) && s->gro_hw != FEATURE_ON &&
-	    s->gro_hw != FEATURE_FIXED_ON)
+	if (to == SPLIT_ENABLED && splits_by_gro(s) && !feature_is_on(s->gro_hw))
 		return -EINVAL;
 	s->split = (enum data_split)to;
 	s->split_was_set = to != SPLIT_UNKNOWN;

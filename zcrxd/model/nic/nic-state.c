@@ -148,6 +148,11 @@ bool feature_can_change(enum feature_state f)
 	return f == FEATURE_ON || f == FEATURE_OFF;
 }
 
+bool feature_is_on(enum feature_state f)
+{
+	return f == FEATURE_ON || f == FEATURE_FIXED_ON;
+}
+
 static bool same_feature(enum feature_state a, enum feature_state b)
 {
 	return a == b || (!feature_can_change(a) && !feature_can_change(b));

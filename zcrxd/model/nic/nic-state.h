@@ -167,6 +167,7 @@ bool nic_state_same_settings(const struct nic_state *a, const struct nic_state *
  * apart. A file has no table for it. */
 bool nic_state_rss_is_default(const struct nic_state *s);
 bool feature_can_change(enum feature_state f);
+bool feature_is_on(enum feature_state f); /* also where it cannot be off */
 bool nic_channels_same(const struct nic_channels *a, const struct nic_channels *b); /* not the maxima */
 /* How many different queues the default table leads to. */
 unsigned nic_state_rss_queues(const struct nic_state *s);

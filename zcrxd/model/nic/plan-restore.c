@@ -6,11 +6,6 @@
 #include "driver.h"
 #include "plan-builder.h"
 
-static bool is_on(enum feature_state f)
-{
-	return f == FEATURE_ON || f == FEATURE_FIXED_ON;
-}
-
 static int restore_number(struct builder *b, bool wanted, enum step_op op, unsigned now, unsigned then)
 {
 	return wanted ? builder_add_number(b, op, now, then) : 0;
@@ -55,7 +50,7 @@ static int restore_ntuple(struct builder *b, const struct nic_state *found)
 {
 	const struct nic_state *s = b->state;
 
-	if (s->ntuple == FEATURE_OFF && is_on(found->ntuple))
+	if (s->ntuple == FEATURE_OFF && feature_is_on(found->ntuple))
 		return builder_add_number(b, STEP_NTUPLE, 0, 1);
 	if (s->ntuple == FEATURE_ON && found->ntuple == FEATURE_OFF && s->n_rules == 0)
 		return builder_add_number(b, STEP_NTUPLE, 1, 0);
@@ -66,7 +61,7 @@ static int restore_ntuple(struct builder *b, const struct nic_state *found)
 static int restore_split(struct builder *b, const struct nic_state *found)
 {
 	const struct nic_state *s = b->state;
-	bool on = s->gro_hw == FEATURE_OFF && is_on(found->gro_hw);
+	bool on = s->gro_hw == FEATURE_OFF && feature_is_on(found->gro_hw);
 	bool off = s->gro_hw == FEATURE_ON && found->gro_hw == FEATURE_OFF;
 	int r;
 

@@ -14,11 +14,6 @@
 #include "driver.h"
 #include "plan-builder.h"
 
-static bool is_on(enum feature_state f)
-{
-	return f == FEATURE_ON || f == FEATURE_FIXED_ON;
-}
-
 /* Where both kinds come out of one pool (ice, idpf), that is the limit of both together. */
 static unsigned most_queues(const struct nic_state *s)
 {
@@ -96,7 +91,7 @@ static int plan_split(struct builder *b, const struct config_interface *c)
 	int r = 0;
 
 	if (c->tcp_data_split && (s->split != SPLIT_ENABLED || by_driver)) {
-		if ((driver_splits_by_gro(s->driver) || s->split_needs_gro_hw) && !is_on(s->gro_hw))
+		if ((driver_splits_by_gro(s->driver) || s->split_needs_gro_hw) && !feature_is_on(s->gro_hw))
 			r = builder_add_number(b, STEP_GRO_HW, 0, 1);
 		if (r == 0)
 			r = builder_add(b, &split);
@@ -113,7 +108,7 @@ static int plan_ntuple(struct builder *b)
 
 	if (s->ntuple == FEATURE_OFF)
 		return builder_add_number(b, STEP_NTUPLE, 0, 1);
-	if (!is_on(s->ntuple) && !s->has_rules)
+	if (!feature_is_on(s->ntuple) && !s->has_rules)
 		return fault_set(b->reterr, ZCRX_NOT_SUPPORTED, "ntuple-filters",
 				 "%s has no ntuple filters, so flows cannot be steered to a queue; "
 				 "this needs another NIC or driver.",

@@ -56,8 +56,7 @@ static int apply_feature(struct kernel_nic *nic, const char *name, bool on, stru
 	if (r < 0)
 		return r;
 	state = streq(name, FEATURE_NTUPLE) ? f.ntuple : f.gro_hw;
-	return differs(ret, (state == FEATURE_ON || state == FEATURE_FIXED_ON) == on,
-		       "%s stays %s%s", name, on ? "off" : "on",
+	return differs(ret, feature_is_on(state) == on, "%s stays %s%s", name, on ? "off" : "on",
 		       state == FEATURE_FIXED_OFF || state == FEATURE_FIXED_ON
 			       ? ", this device cannot change it"
 			       : "");

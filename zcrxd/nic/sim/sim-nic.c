@@ -258,7 +258,7 @@ static int rule_insert(struct nic *nic, const struct flow *flow, const struct ru
 
 	SIM_NIC(nic, operation, h, s, reterr);
 
-	if (!s->has_rules || (s->ntuple != FEATURE_ON && s->ntuple != FEATURE_FIXED_ON))
+	if (!s->has_rules || !feature_is_on(s->ntuple))
 		return fault_kernel(reterr, EOPNOTSUPP, NULL, operation,
 				    "Switch ntuple filters on.");
 	if (!target_exists(s, target))
