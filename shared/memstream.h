@@ -12,6 +12,7 @@
 #pragma once
 
 #include <errno.h>
+#include <stdarg.h>
 
 #include "macro.h"
 
@@ -39,4 +40,17 @@ static inline int memstream_end(struct memstream *m, int r, char **ret)
 	else
 		*ret = m->text;
 	return r < 0 ? r : 0;
+}
+
+/* What can be said at once. NULL if there is no memory. */
+static inline _printf_(1, 2) char *text_format(const char *format, ...)
+{
+	va_list ap;
+	char *s;
+	int r;
+
+	va_start(ap, format);
+	r = vasprintf(&s, format, ap);
+	va_end(ap);
+	return r < 0 ? NULL : s;
 }

@@ -3,7 +3,6 @@
  * Drift in words, with those who suffer from it.
  */
 #include "drift-internal.h"
-#include "memstream.h"
 
 bool drift_affects(const struct drift *d, size_t queue)
 {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "drift.h"
+#include "memstream.h"
 
 /* `text` is taken over, and NULL if there was no memory for it. */
 int drift_add(struct drift *d, const struct drift_expected *e, enum drift_kind kind, char *text,
@@ -12,7 +13,6 @@ int drift_add(struct drift *d, const struct drift_expected *e, enum drift_kind k
 /* What is different by value is another deviation. */
 void drift_mix(struct deviation *v, const void *value, size_t size);
 bool drift_affects(const struct drift *d, size_t queue); /* of expected->queues */
-char *drift_text(const char *format, ...) _printf_(1, 2);
 
 /* Rules and contexts of leases that are gone, and rules that do not get what they are for. */
 int drift_find_own(const struct nic_state *s, const struct drift_expected *e, struct drift *d);

@@ -30,7 +30,7 @@ static int add_lost(const struct drift_flow *f, const struct drift_expected *e, 
 	if (flow_format(&f->flow, &text) < 0)
 		return -ENOMEM;
 	r = drift_add(d, e, DRIFT_RULE_LOST,
-		      drift_text("the rule %s to %s %u is gone", text,
+		      text_format("the rule %s to %s %u is gone", text,
 				 f->target.action == RULE_TO_QUEUE ? "queue" : "RSS context",
 				 f->target.number),
 		      &v);
@@ -70,7 +70,7 @@ static int find_lost_context(const struct nic_state *s, const struct drift_conte
 	if (nic_state_own_context(s, c->context, c->queues, c->n_queues))
 		return 0;
 	r = drift_add(d, e, DRIFT_CONTEXT_LOST,
-		      drift_text("RSS context %u of lease %08x is gone or changed", c->context,
+		      text_format("RSS context %u of lease %08x is gone or changed", c->context,
 				 c->lease),
 		      &v);
 	if (r < 0)

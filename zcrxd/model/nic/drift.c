@@ -3,8 +3,6 @@
  * See drift.h. A rule is a lease's if it says exactly what one of its flows says; where it lies does
  * not matter, because drivers and people move them. What is not understood is somebody else's.
  */
-#include <stdarg.h>
-
 #include "drift-internal.h"
 
 void drift_done(struct drift *d)
@@ -74,32 +72,12 @@ uint64_t drift_digest(const struct drift *d, const struct drift_expected *e)
 	return digest ?: 1;
 }
 
-char *drift_text(const char *format, ...)
-{
-	va_list ap;
-	char *s;
-	int r;
-
-	va_start(ap, format);
-	r = vasprintf(&s, format, ap);
-	va_end(ap);
-	return r < 0 ? NULL : s;
-}
-
 /* ------------------------------------------------------------------- where tables lead */
-
-static bool leads_to(const struct rss_table *t, uint32_t queue)
-{
-	for (size_t i = 0; i < t->n; i++)
-		if (t->entries[i] == queue)
-			return true;
-	return false;
-}
 
 bool drift_table_leads(const struct nic_state *s, const uint32_t *queues, size_t n)
 {
 	for (size_t i = 0; s->has_rss && i < n; i++)
-		if (leads_to(&s->rss, queues[i]))
+		if (rss_table_leads_to(&s->rss, queues[i]))
 			return true;
 	return false;
 }
@@ -143,12 +121,12 @@ static int find_wrong(const struct rss_table *t, const struct drift_expected *e,
 	if (!queues)
 		return -ENOMEM;
 	for (unsigned i = 0; i < c->zero_copy_count; i++)
-		if (leads_to(t, c->zero_copy_first + i))
+		if (rss_table_leads_to(t, c->zero_copy_first + i))
 			queues[n++] = c->zero_copy_first + i;
 	/* A lease of an earlier daemon may hold one that is not carved out. */
 	for (size_t i = 0; i < e->n_queues; i++)
 		if (e->queues[i].queue - c->zero_copy_first >= c->zero_copy_count &&
-		    leads_to(t, e->queues[i].queue))
+		    rss_table_leads_to(t, e->queues[i].queue))
 			queues[n++] = e->queues[i].queue;
 	*ret = queues;
 	*ret_n = n;
@@ -186,7 +164,7 @@ static int find_table(const struct nic_state *s, const struct drift_expected *e,
 	r = format_queues(queues, n, &text);
 	if (r == 0)
 		r = drift_add(d, e, DRIFT_TABLE,
-			      drift_text("the RSS table leads ordinary traffic to %s", text), &v);
+			      text_format("the RSS table leads ordinary traffic to %s", text), &v);
 	if (r == 0)
 		affect_queues(v, e, queues, n);
 	return r;
@@ -231,7 +209,7 @@ static int find_contexts(const struct nic_state *s, const struct drift_expected 
 			r = format_queues(queues, n, &text);
 		if (r == 0 && n > 0)
 			r = drift_add(d, e, DRIFT_CONTEXT,
-				      drift_text("RSS context %u, which is not zcrxd's, leads to %s (ethtool "
+				      text_format("RSS context %u, which is not zcrxd's, leads to %s (ethtool "
 						 "-X %s context %u delete removes it)",
 						 s->contexts[i].context, text, s->name,
 						 s->contexts[i].context),
@@ -278,7 +256,7 @@ static int find_rule(const struct nic_state *s, const struct nic_rule *rule,
 	r = format_queues(queues, n, &text);
 	if (r == 0)
 		r = drift_add(d, e, DRIFT_RULE,
-			      drift_text("rule %u, which is not zcrxd's, leads %s%s (ethtool -N %s delete %u "
+			      text_format("rule %u, which is not zcrxd's, leads %s%s (ethtool -N %s delete %u "
 					 "removes it)",
 					 rule->location, t == &one ? "to " : "by its RSS context to ", text,
 					 s->name, rule->location),
@@ -370,7 +348,7 @@ static int find_setting(const struct step *step, const struct drift_expected *e,
 
 	if (step_value_format(step->op, &step->from, &from) < 0 ||
 	    step_value_format(step->op, &step->to, &to) < 0 ||
-	    add_setting(drift_text("%s is %s instead of %s", step_op_to_string(step->op), from, to), e, d,
+	    add_setting(text_format("%s is %s instead of %s", step_op_to_string(step->op), from, to), e, d,
 			&v) < 0)
 		return -ENOMEM;
 	drift_mix(v, &step->op, sizeof(step->op));

@@ -2,8 +2,6 @@
 /*
  * Steps in words: for zcrxctl plan, the journal and the tests.
  */
-#include <stdarg.h>
-
 #include "driver.h"
 #include "memstream.h"
 #include "plan.h"
@@ -23,27 +21,13 @@ const char *step_op_to_string(enum step_op op)
 	return op >= 0 && op < _STEP_OP_MAX ? names[op] : "unknown";
 }
 
-static char *print(const char *format, ...) _printf_(1, 2);
-
-static char *print(const char *format, ...)
-{
-	va_list ap;
-	char *s;
-	int r;
-
-	va_start(ap, format);
-	r = vasprintf(&s, format, ap);
-	va_end(ap);
-	return r < 0 ? NULL : s;
-}
-
 static char *print_channels(const struct nic_channels *c)
 {
 	if (c->rx == 0 && c->tx == 0)
-		return print("combined %u", c->combined);
+		return text_format("combined %u", c->combined);
 	if (c->combined == 0)
-		return print("rx %u, tx %u", c->rx, c->tx);
-	return print("combined %u, rx %u, tx %u", c->combined, c->rx, c->tx);
+		return text_format("rx %u, tx %u", c->rx, c->tx);
+	return text_format("combined %u, rx %u, tx %u", c->combined, c->rx, c->tx);
 }
 
 /* The highest queue plus one, if the table is entry[i] = i mod that; else 0. */
@@ -68,11 +52,11 @@ static char *print_rss(const struct step_value *v)
 {
 	struct nic_state s = { .rss = { .entries = v->rss, .n = v->n_rss } };
 	unsigned equal = modulus(&s.rss), n = equal ?: nic_state_rss_queues(&s);
-	_cleanup_free_ char *of = v->number ? print(" of %u", v->number) : strdup("");
+	_cleanup_free_ char *of = v->number ? text_format(" of %u", v->number) : strdup("");
 
 	if (!v->rss)
 		return strdup("default");
-	return of ? print("%s over %u%s queue%s", equal ? "equal" : "uneven", n, of,
+	return of ? text_format("%s over %u%s queue%s", equal ? "equal" : "uneven", n, of,
 			  n == 1 && !v->number ? "" : "s")
 		  : NULL;
 }
@@ -87,12 +71,12 @@ int step_value_format(enum step_op op, const struct step_value *v, char **ret)
 		s = strdup(v->number ? "on" : "off");
 		break;
 	case STEP_TCP_DATA_SPLIT:
-		s = print("%s%s", data_split_to_string((enum data_split)v->number),
+		s = text_format("%s%s", data_split_to_string((enum data_split)v->number),
 			  v->by_driver ? " by the driver" : "");
 		break;
 	case STEP_HDS_THRESHOLD:
 	case STEP_RINGS:
-		s = print("%u", v->number);
+		s = text_format("%u", v->number);
 		break;
 	case STEP_RSS:
 		s = print_rss(v);
@@ -132,7 +116,7 @@ int step_effect_format(enum step_op op, const char *driver, char **ret)
 	char *s;
 
 	s = effect == EFFECT_NONE ? strdup("none")
-				  : print("%s%s", words[effect],
+				  : text_format("%s%s", words[effect],
 					  driver && *driver ? driver : "its driver");
 	if (!s)
 		return -ENOMEM;
