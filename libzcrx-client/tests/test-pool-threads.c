@@ -132,6 +132,31 @@ static unsigned int receive(unsigned int buffer, unsigned int pieces)
 	return references;
 }
 
+/* Several whole buffers that are one span. */
+static unsigned int receive_joined(unsigned int first, unsigned int n)
+{
+	unsigned int holders = random_below(4) == 0 ? 3 : 1;
+	int byte = (int)random_below(256);
+	struct zcrx_span span;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct zc_cqe cqe = { .result = LENGTH, .flags = ZC_CQE_F_MORE, .off = (first + i) * LENGTH };
+
+		memset(k->area + cqe.off, byte, LENGTH);
+		__atomic_store_n(&owed[first + i], 1, __ATOMIC_RELEASE);
+		if (i == 0)
+			assert_int_equal(zcrx_pool_take(k->pool, &cqe, &span), 1);
+		else
+			assert_int_equal(pool_join(k->pool, &cqe, span.data, i * LENGTH), 1);
+	}
+	span.length = n * LENGTH;
+	for (unsigned int i = 1; i < holders; i++)
+		assert_int_equal(zcrx_pool_hold(k->pool, span.data), 0);
+	for (unsigned int i = 0; i < holders; i++)
+		hand_over(&span);
+	return holders;
+}
+
 static void start_threads(void)
 {
 	pool = k->pool;
@@ -169,25 +194,29 @@ static void await(unsigned int buffer, bool settle)
 	}
 }
 
-static void run(unsigned int pieces_max)
+static void end_run(uint64_t references, bool settle)
 {
-	uint64_t references = 0;
-	unsigned int i = 0;
-
-	start_threads();
-	for (; references < 100000; i++) {
-		await(i % N, pieces_max > 1);
-		references += receive(i % N, 1 + random_below(pieces_max));
-	}
-	for (i = 0; i < N; i++)
-		await(i, pieces_max > 1);
+	for (unsigned int i = 0; i < N; i++)
+		await(i, settle);
 	assert_int_equal(join_threads(), references);
 	assert_int_equal(pool_spans_out(k->pool), 0);
-	for (i = 0; i < N; i++) {
+	for (unsigned int i = 0; i < N; i++) {
 		assert_int_equal(owed[i], 0);
 		assert_int_equal(k->pool->refill.buffers[i].held, 0);
 		assert_int_equal(k->pool->refill.buffers[i].returned, 0);
 	}
+}
+
+static void run(unsigned int pieces_max)
+{
+	uint64_t references = 0;
+
+	start_threads();
+	for (unsigned int i = 0; references < 100000; i++) {
+		await(i % N, pieces_max > 1);
+		references += receive(i % N, 1 + random_below(pieces_max));
+	}
+	end_run(references, pieces_max > 1);
 }
 
 /* What was returned reaches the ring by the threads alone: the one that receives may be asleep. */
@@ -202,6 +231,22 @@ static void test_the_ring_is_full(void **state)
 {
 	(void)state;
 	run(5);
+}
+
+static void test_any_thread_returns_what_is_joined(void **state)
+{
+	uint64_t references = 0;
+
+	(void)state;
+	start_threads();
+	while (references < 30000) {
+		unsigned int n = 1 + random_below(4), first = random_below(N + 1 - n);
+
+		for (unsigned int i = 0; i < n; i++)
+			await(first + i, false);
+		references += receive_joined(first, n);
+	}
+	end_run(references, false);
 }
 
 /* The receiving thread drops the pool while the others still have spans of it: the last one frees it. */
@@ -225,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_any_thread_returns),
 		TEST(test_the_ring_is_full),
+		TEST(test_any_thread_returns_what_is_joined),
 		TEST(test_any_thread_is_the_last),
 	};
 
