@@ -62,9 +62,26 @@ void steered_by_value(struct world *w, struct subject *s)
 	must(subject_add_value(w, s));
 }
 
-/* The client has closed them, and a daemon that starts anew sees that: else each end of a lease waits
- * for it, as long as it may. */
-static void close_rings(struct world *w)
+void wait_until_reserved(struct world *w, const struct subject *s)
+{
+	time_t start = time(NULL);
+
+	while (world_is_patient(start) && !streq(lease_state(&w->d, s->id), "reserved"))
+		usleep(2000);
+	assert_string_equal(lease_state(&w->d, s->id), "reserved");
+}
+
+/* Its ring was closed, and its flow waits for another. */
+void unbound(struct world *w, struct subject *s)
+{
+	steered(w, s);
+	assert_int_equal(sim_ring_closed(w->d.sim, SIM0, SUBJECT_QUEUE), 0);
+	wait_until_reserved(w, s);
+}
+
+/* The client has closed them, and a daemon that starts anew sees that: else each end of a lease
+ * waits for it, as long as it may. The lease is reserved then. */
+static void close_rings(struct world *w, const struct subject *s)
 {
 	world_kill(w);
 	for (uint32_t q = 0; q < SUBJECT_QUEUES_MOST; q++)
@@ -72,6 +89,7 @@ static void close_rings(struct world *w)
 	assert_true(world_start(w, 0));
 	/* Now it has our connection. One that still waits would be the next daemon's, with its call. */
 	world_barrier(w);
+	wait_until_reserved(w, s);
 }
 
 /* Without a NIC. */
@@ -98,7 +116,7 @@ void software_bound_and_closed(struct world *w, struct subject *s)
 void steered_and_closed(struct world *w, struct subject *s)
 {
 	steered(w, s);
-	close_rings(w);
+	close_rings(w, s);
 }
 
 /* Of two queues, one is bound. */
@@ -129,7 +147,7 @@ void spread(struct world *w, struct subject *s)
 void spread_and_closed(struct world *w, struct subject *s)
 {
 	spread(w, s);
-	close_rings(w);
+	close_rings(w, s);
 }
 
 void spread_and_client_gone(struct world *w, struct subject *s)

@@ -180,6 +180,17 @@ static void undo_held(struct world *w)
 	sim_set_clients_root(w->d.sim, false);
 }
 
+/* They are closed, and nobody registers others: that is looked for once a second. */
+static const char *act_rings_closed(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	for (uint32_t q = 0; q < SUBJECT_QUEUES_MOST; q++)
+		assert_int_equal(sim_ring_closed(w->d.sim, SIM0, SUBJECT_QUEUE + q), 0);
+	if (n == 0)
+		wait_until_reserved(w, s);
+	return UNANSWERED;
+}
+
 static const char *act_device_deleted(struct world *w, struct subject *s, unsigned n)
 {
 	bool over = n > 0;
@@ -260,6 +271,10 @@ const struct scenario lease_scenarios[] = {
 	{ "Release", .prepare = steered_and_closed, .act = act_release },
 	{ "Release, its ring open", .netkit_only = true, .prepare = steered, .act = act_release },
 	{ "Release, not registered", .prepare = pending, .act = act_release },
+	{ "its ring closed", .certain = true, .prepare = steered, .act = act_rings_closed },
+	{ "its rings closed, of two queues", .certain = true, .prepare = spread,
+	  .act = act_rings_closed },
+	{ "Register, again", .prepare = unbound, .act = act_register },
 	{ "Revoke with grace", .prepare = steered_and_closed, .act = act_revoke },
 	{ "Revoke by force", .prepare = steered_and_closed, .act = act_revoke_by_force },
 	{ "Revoke while an area is added", .netkit_only = true, .prepare = steered,

@@ -43,6 +43,8 @@ void reserved(struct world *w, struct subject *s);
 void bound(struct world *w, struct subject *s);
 void steered(struct world *w, struct subject *s);
 void set_addresses(struct world *w, size_t n);
+void wait_until_reserved(struct world *w, const struct subject *s);
+void unbound(struct world *w, struct subject *s);
 void steered_once(struct world *w, struct subject *s);
 void steered_by_value(struct world *w, struct subject *s);
 void steered_and_closed(struct world *w, struct subject *s);

@@ -18,7 +18,9 @@ static void check_flows(const struct lease *l, const struct record_lease *r)
 		assert(saved->id == f->id && flow_equal(&saved->flow, &f->flow));
 		assert(saved->queue == f->queue && saved->location == f->location);
 		assert(saved->proof == (f->proof ? f->proof->facts.cookie : 0));
-		assert(saved->state == f->state || f->state == FLOW_INSTALLING);
+		assert(saved->state == f->state || f->state == FLOW_INSTALLING ||
+		       (f->state == FLOW_REMOVING && f->lifted && saved->state == FLOW_INSTALLED));
+		assert(saved->lifted == (f->state == FLOW_PENDING && f->lifted));
 	}
 }
 
@@ -46,12 +48,14 @@ static void check_lease(const struct lease *l, const struct record_lease *r)
 	assert(r->owner_uid == l->owner_uid && r->owner_pid == l->owner_pid);
 	assert(r->persistent == l->persistent && r->self_registered == l->self_registered);
 	assert(r->granted == l->granted && r->grant == l->grant.kind && r->force == l->force);
+	assert(r->regranting == l->unbind.regranting);
 	assert(r->rss == l->rss && r->max_flows == l->max_flows);
 	assert(r->expiry_usec == l->expiry_usec && r->creation_usec == l->creation_usec);
 	assert(!r->name == !l->name && (!r->name || streq(r->name, l->name)));
 	assert(r->n_queues == l->n_queues);
 	for (unsigned i = 0; i < l->n_queues; i++) {
 		assert(r->queues[i] == l->queues[i] && r->areas[i] == l->per_queue[i].area);
+		assert(r->watched[i] == l->per_queue[i].watched);
 		assert(r->client_uids[i] == l->per_queue[i].client_uid);
 		assert(r->found[i].which == l->per_queue[i].saved_tuning.which);
 		assert(r->found[i].irq.irq == l->per_queue[i].saved_tuning.irq.irq);

@@ -129,6 +129,27 @@ static void test_leases_that_cannot_continue_are_reclaimed(void **state)
 	expect(&s, RECOVERY_RECLAIM, "its queues are not leased to its netkit device");
 }
 
+/* The daemon ended between the two. What there is of a device is for nothing but to be deleted. */
+static void test_queues_that_were_being_granted_again(void **state)
+{
+	struct scene s;
+
+	scene_init(&s);
+	s.lease.regranting = true;
+	s.lease.granted = false;
+	s.lease.state = LEASE_BOUND;
+	s.flow.state = FLOW_PENDING;
+	expect(&s, RECOVERY_ADOPT, NULL);
+	assert_int_equal(recovery_decide(&s.lease, &s.facts).state, LEASE_BOUND);
+	s.queues[5] = (struct nic_queue){};
+	expect(&s, RECOVERY_ADOPT, NULL);
+	assert_int_equal(recovery_decide(&s.lease, &s.facts).state, LEASE_RESERVED);
+	s.facts.device_ifindex = 0;
+	expect(&s, RECOVERY_ADOPT, NULL);
+	s.facts.has_handle = false;
+	expect(&s, RECOVERY_RECLAIM, "its handle was closed while zcrxd was away");
+}
+
 static void test_flows(void **state)
 {
 	static const struct {
@@ -309,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_living_leases_are_adopted),
 		cmocka_unit_test(test_leases_that_cannot_continue_are_reclaimed),
+		cmocka_unit_test(test_queues_that_were_being_granted_again),
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_waiting_flows),
 		cmocka_unit_test(test_spread),

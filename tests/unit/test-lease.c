@@ -20,16 +20,17 @@ static const char *const opinion[_LEASE_STATE_MAX] = {
 	 * |||||FLOW_ADDED
 	 * ||||||LAST_FLOW_GONE
 	 * |||||||LAST_FLOW_GONE_UNBOUND
-	 * ||||||||RELEASE, HANDLE_GONE, EXPIRED, REVOKE, INTERFACE_GONE
-	 * |||||||||||||ACQUIRE_FAILED
-	 * ||||||||||||||CLEAN
-	 * |||||||||||||||STUCK */
-	"RXXXXXXXXXXXXXXX", /* FREE */
-	"X.B-.SX.DDDDDD.X", /* RESERVED */
-	"X.B..S.XDDDDDX.X", /* BOUND */
-	"X.S..SBRDDDDDX.X", /* STEERED */
-	"X-.--D........FQ", /* DRAINING */
-	"X-.--Q.....Q..F.", /* QUARANTINED */
+	 * ||||||||UNBOUND
+	 * |||||||||RELEASE, HANDLE_GONE, EXPIRED, REVOKE, INTERFACE_GONE
+	 * ||||||||||||||ACQUIRE_FAILED
+	 * |||||||||||||||CLEAN
+	 * ||||||||||||||||STUCK */
+	"RXXXXXXXXXXXXXXXX", /* FREE */
+	"X.B-.SX..DDDDDD.X", /* RESERVED */
+	"X.B..S.XRDDDDDX.X", /* BOUND */
+	"X.S..SBRXDDDDDX.X", /* STEERED */
+	"X-.--D.........FQ", /* DRAINING */
+	"X-.--Q......Q..F.", /* QUARANTINED */
 };
 
 static enum lease_state state_of(char letter)

@@ -16,7 +16,7 @@ static enum ink ink_of(const char *event)
 	} inks[] = {
 		{ "bound", INK_BUSY },	    { "steered", INK_BUSY },  { "freed", INK_GOOD },
 		{ "configured", INK_GOOD }, { "repaired", INK_GOOD }, { "draining", INK_WARN },
-		{ "taken", INK_BAD },
+		{ "taken", INK_BAD },	    { "unbound", INK_WARN },
 		{ "drifted", INK_WARN },    { "revoked", INK_WARN },  { "gone", INK_WARN },
 		{ "quarantined", INK_BAD }, { "failed", INK_BAD },    { "unconfirmed", INK_WARN },
 		{ "confirmed", INK_GOOD },  { "restored", INK_WARN },

@@ -16,6 +16,7 @@
 #include "rules.h"
 #include "snapshot.h"
 #include "rss.h"
+#include "unbind.h"
 
 struct flow_parameters {
 	struct lease_reference lease;
@@ -111,6 +112,10 @@ static int check_bound(const struct lease *l, unsigned queue, struct fault *rete
 {
 	unsigned n = 0;
 
+	if (lease_is_unbinding(l))
+		return fault_set(reterr, ZCRX_WRONG_STATE, "reserved",
+				 "The ring of the lease was closed, and its queues are being taken back: "
+				 "Register another ring before steering flows to it.");
 	if (queue != ALL_QUEUES)
 		return l->per_queue[queue].bound || l->self_registered
 			       ? 0
@@ -332,16 +337,20 @@ static int remove_one(sd_varlink *link, const struct flow_parameters *p, struct 
 	id = strtoull(p->flow_id, &end, 10);
 	if (errno == 0 && end != p->flow_id && *end == '\0' && p->flow_id[0] != '-')
 		f = lease_find_flow(l, id);
-	if (!f || f->state == FLOW_REMOVING)
+	if (!f || (f->state == FLOW_REMOVING && !f->lifted))
 		return fault_set(reterr, ZCRX_NO_SUCH_FLOW, p->flow_id,
 				 "The lease has no flow %s (any more); see zcrxctl leases.", p->flow_id);
+	if (f->state == FLOW_REMOVING)
+		return fault_set(reterr, ZCRX_WRONG_STATE, lease_state_to_string(l->state),
+				 "The rule of flow %s is being lifted, because its ring was closed; try again.",
+				 p->flow_id);
 	if (f->state == FLOW_INSTALLING)
 		return fault_set(reterr, ZCRX_WRONG_STATE, lease_state_to_string(l->state),
 				 "Flow %s is being steered just now; try again.", p->flow_id);
 	if (f->proof)
 		proof_unfollow_addresses(f->proof);
 	if (f->state == FLOW_PENDING) {
-		lease_flow_free(l, f);
+		lease_flow_drop(l, f);
 		(void)lease_save(l);
 		return sd_varlink_reply(link, NULL);
 	}

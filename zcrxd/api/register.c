@@ -91,6 +91,7 @@ static int register_authorise(struct api *api, const struct register_parameters 
 	if (r != 0)
 		return r;
 	leases_usage(api->leases, (*ret)->owner_uid, &usage);
+	usage.area -= lease_replaced_area(*ret, p->queue);
 	return policy_check_area(api->devices->config, peer, p->area_size, &usage, ret_limited, reterr);
 }
 

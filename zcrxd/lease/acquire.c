@@ -82,6 +82,7 @@ static struct lease *lease_new(struct leases *leases, struct device *d, uint32_t
 	LIST_INIT(&l->handles);
 	LIST_INIT(&l->sharers);
 	STAILQ_INIT(&l->waiters);
+	STAILQ_INIT(&l->unbind.waiters);
 	if (name) {
 		l->name = strdup(name);
 		if (!l->name)
@@ -124,6 +125,7 @@ int lease_adopt(struct leases *leases, struct device *d, const struct record_lea
 	l->persistent = saved->persistent;
 	l->self_registered = saved->self_registered;
 	l->creation_usec = saved->creation_usec;
+	l->unbind.regranting = saved->regranting;
 	l->n_queues = (unsigned)saved->n_queues;
 	for (size_t i = 0; i < saved->n_queues; i++) {
 		l->queues[i] = saved->queues[i];

@@ -57,6 +57,12 @@ int flow_guard_explain(const struct devices *devices, char **ret)
 
 /* ------------------------------------------------------------------------- which flows */
 
+/* One whose rule was lifted comes back while its connections go on. */
+static bool is_guarded(const struct lease_flow *f)
+{
+	return f->state != FLOW_PENDING || f->lifted;
+}
+
 static void forget_expired(struct flow_guard *g, uint64_t now)
 {
 	size_t kept = 0;
@@ -84,7 +90,7 @@ int guard_job_prepare(struct device *d, struct guard_job *ret)
 		return -ENOMEM;
 	TAILQ_FOREACH(l, &devices->leases->list, entry)
 		for (size_t i = 0; l->device == d && i < l->n_flows; i++)
-			if (l->flows[i]->state != FLOW_PENDING)
+			if (is_guarded(l->flows[i]))
 				j.flows[j.n++] = l->flows[i]->flow;
 	for (size_t i = 0; i < g->n_lingering; i++)
 		j.flows[j.n++] = g->lingering[i].flow;
@@ -278,7 +284,7 @@ bool flow_guard_stands(const struct device *d)
 		return false;
 	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
 		for (size_t i = 0; l->device == d && i < l->n_flows; i++)
-			if (l->flows[i]->state != FLOW_PENDING)
+			if (is_guarded(l->flows[i]))
 				return true;
 	return d->guard.n_lingering > 0;
 }

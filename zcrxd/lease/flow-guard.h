@@ -19,7 +19,7 @@ struct guard_job {
 	size_t n;
 };
 
-/* All flows that have a rule, or are about to get one. */
+/* All flows that have a rule, or are about to get one, for the first time or again. */
 int guard_job_prepare(struct device *d, struct guard_job *ret);
 void guard_job_done(struct guard_job *j);
 /* On the worker. Positive or negative: no rule may be inserted. */

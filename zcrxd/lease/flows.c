@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "flow-guard.h"
 #include "flows.h"
 #include "policy.h"
 #include "proof.h"
@@ -34,6 +35,14 @@ void lease_flow_free(struct lease *l, struct lease_flow *f)
 		free(f);
 		return;
 	}
+}
+
+void lease_flow_drop(struct lease *l, struct lease_flow *f)
+{
+	/* It was guarded for as long as it could come back. */
+	if (f->state == FLOW_PENDING && f->lifted)
+		flow_guard_linger(l->device, &f->flow, true);
+	lease_flow_free(l, f);
 }
 
 void lease_flows_free(struct lease *l, const struct flow_list *list)
@@ -82,6 +91,8 @@ int lease_flow_adopt(struct lease *l, const struct record_flow *saved, enum flow
 	return append_flow(l, &(struct lease_flow){ .id = saved->id, .flow = saved->flow,
 						    .queue = saved->queue,
 						    .target = saved->target, .state = state,
+						    .lifted = saved->lifted || (state == FLOW_INSTALLING &&
+									saved->state == FLOW_INSTALLED),
 						    .location = location, .proof = proof });
 }
 

@@ -22,6 +22,8 @@ int lease_flow_adopt(struct lease *l, const struct record_flow *saved, enum flow
 		     uint32_t location, struct proof *proof);
 struct lease_flow *lease_find_flow(struct lease *l, uint64_t id);
 void lease_flow_free(struct lease *l, struct lease_flow *f);
+/* The same of one that has no rule, whether or not it had one before. */
+void lease_flow_drop(struct lease *l, struct lease_flow *f);
 /* All of them: they were noted, but are not on their way. */
 void lease_flows_free(struct lease *l, const struct flow_list *list);
 void flow_list_done(struct flow_list *list);

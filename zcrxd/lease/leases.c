@@ -20,6 +20,7 @@
 #include "sharing.h"
 #include "snapshot.h"
 #include "orphans.h"
+#include "unbind.h"
 #include "watch.h"
 
 /* What is stored that is no lease's: the rings and the mark. */
@@ -36,6 +37,7 @@ void leases_init(struct leases *leases)
 void leases_done(struct leases *leases)
 {
 	sd_event_source_disable_unref(leases->proof_timer);
+	sd_event_source_disable_unref(leases->ring_timer);
 	sd_event_source_disable_unref(leases->save_timer);
 	free(leases->state_path);
 	free(leases->state_set_aside);
@@ -52,6 +54,7 @@ static void lease_free(struct lease *l)
 	assert(l->n_busy == 0 && LIST_EMPTY(&l->handles) && l->n_flows == 0);
 	sd_event_source_disable_unref(l->expiry);
 	sd_event_source_disable_unref(l->drain_timer);
+	sd_event_source_disable_unref(l->unbind.timer);
 	for (unsigned i = 0; i < LEASE_QUEUES_MAX; i++) {
 		if (l->per_queue[i].client_pidfd >= 0)
 			close(l->per_queue[i].client_pidfd);
@@ -204,7 +207,7 @@ static void lease_destroy(struct lease *l)
 	struct leases *leases = l->leases;
 
 	while (l->n_flows > 0)
-		lease_flow_free(l, l->flows[l->n_flows - 1]);
+		lease_flow_drop(l, l->flows[l->n_flows - 1]);
 	while (!LIST_EMPTY(&l->proofs))
 		proof_free(LIST_FIRST(&l->proofs));
 	lease_handles_shut(l);
@@ -233,14 +236,17 @@ void lease_announce(const struct lease *l, const char *event, const char *reason
 
 static void announce_state(struct lease *l, enum lease_state before)
 {
+	const bool unbound = before == LEASE_BOUND && l->state == LEASE_RESERVED;
+	const char *event = unbound ? "unbound" : announcements[l->state];
+	const char *reason = unbound ? "its rings were closed" : l->reason;
 	const struct log_fields fields = { .lease = l->id, .interface = device_name(l->device),
-					   .event = announcements[l->state] };
+					   .event = event };
 
 	log_message(l->state == LEASE_QUARANTINED ? LOG_WARNING : LOG_INFO, &fields,
 		    "Lease %08x of uid %u on %s: %s -> %s%s%s", l->id, (unsigned)l->owner_uid,
 		    device_name(l->device), lease_state_to_string(before),
-		    lease_state_to_string(l->state), l->reason ? ": " : "", l->reason ?: "");
-	lease_announce(l, announcements[l->state], l->reason, 0);
+		    lease_state_to_string(l->state), reason ? ": " : "", reason ?: "");
+	lease_announce(l, event, reason, 0);
 }
 
 int lease_may(const struct lease *l, enum lease_event event, struct fault *reterr)
@@ -276,8 +282,10 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 	if (t.effects & LEASE_EFFECT_NOTIFY)
 		announce_state(l, before);
 	l->leases->hooks->changed(l);
-	if (t.effects & LEASE_EFFECT_DRAIN)
+	if (t.effects & LEASE_EFFECT_DRAIN) {
+		lease_unbind_go_on(l);
 		lease_drain(l);
+	}
 	if (l->state == LEASE_FREE || l->state == LEASE_QUARANTINED)
 		lease_tell_waiters(l);
 	if (t.effects & LEASE_EFFECT_FORGET)
@@ -296,6 +304,7 @@ void lease_op_end(struct lease *l)
 	assert(l->n_busy > 0);
 	if (--l->n_busy == 0 && l->state == LEASE_DRAINING)
 		lease_drain(l);
+	lease_unbind_go_on(l);
 	l->leases->hooks->idle(l->leases);
 	lease_unref(l);
 }
@@ -372,6 +381,7 @@ void leases_detach(struct leases *leases)
 	while ((l = TAILQ_FIRST(&leases->list))) {
 		TAILQ_REMOVE(&leases->list, l, entry);
 		l->device->n_leases--;
+		lease_unbind_end(l);
 		proofs_detach(l);
 		while (l->n_flows > 0)
 			lease_flow_free(l, l->flows[l->n_flows - 1]);

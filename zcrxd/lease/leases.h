@@ -27,6 +27,7 @@ struct lease_flow {
 	unsigned queue;	   /* index in the lease, or ALL_QUEUES */
 	struct rule_target target; /* unless FLOW_PENDING */
 	enum flow_state state;
+	bool lifted; /* its rule was there, until its ring was closed: FLOW_PENDING, or FLOW_REMOVING before */
 	bool asked;	   /* by AddFlow, not answered yet: a crash takes back what nobody was told of */
 	uint32_t location; /* of the rule, FLOW_INSTALLED and FLOW_REMOVING */
 	struct proof *proof; /* the socket that proved it; NULL if it came by value */
@@ -48,6 +49,7 @@ struct lease_queue {
 	bool registering;
 	bool binding; /* from here on, nobody else may reach it */
 	bool bound;
+	bool watched; /* its ring: nic_backend_ops.count_rings tells whether it is there */
 	uint64_t area;	  /* bytes accounted to the owner */
 	struct tuning saved_tuning; /* what Tune has changed, as it was */
 	uid_t client_uid; /* as whom the client connected */
@@ -62,6 +64,18 @@ struct lease_waiter {
 	STAILQ_ENTRY(lease_waiter) entry;
 	lease_ended ended;
 	void *userdata;
+};
+
+/* The way back from bound to reserved: unbind.c. */
+struct lease_unbind {
+	bool wanted, begun, working;
+	bool regranting; /* the queues are being taken back; on record */
+	unsigned tries;
+	uint64_t wait_until, start_after; /* CLOCK_MONOTONIC, us */
+	uint64_t last;			  /* when it was done; 0: never */
+	unsigned often;			  /* within a minute each */
+	sd_event_source *timer;
+	STAILQ_HEAD(, unbind_waiter) waiters;
 };
 
 struct lease {
@@ -117,6 +131,7 @@ struct lease {
 	bool orphan;	      /* its interface went, and what it had there is noted: orphans.h */
 	sd_event_source *drain_timer;
 	STAILQ_HEAD(, lease_waiter) waiters;
+	struct lease_unbind unbind;
 	char *record; /* its part of the state file; NULL: to be made */
 };
 
@@ -145,7 +160,7 @@ struct leases {
 	struct registrar_list registrars;
 	struct prover *prover; /* prover.h */
 	struct urgent_slot urgent[URGENT_MAX];
-	sd_event_source *proof_timer;
+	sd_event_source *proof_timer, *ring_timer;
 	uint64_t last_flow_id;
 	int ring_epoll_fd;	/* nic_backend_ops.rings(); borrowed */
 	bool ring_epoll_stored; /* the service manager has a copy */

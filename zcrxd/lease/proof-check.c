@@ -16,6 +16,7 @@
 #include "proof.h"
 #include "prover.h"
 #include "rules.h"
+#include "unbind.h"
 
 #define CHECK_USEC (1000 * 1000ULL)
 
@@ -32,7 +33,7 @@ static void remove_flows(const struct proof *p,
 	struct flow_list list = { .flows = calloc(l->n_flows + 1, sizeof(*list.flows)) };
 	int r = list.flows ? 0 : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < l->n_flows; i++) {
+	for (size_t i = l->n_flows; r == 0 && i-- > 0;) {
 		struct lease_flow *f = l->flows[i];
 
 		if (f->proof != p || (wanted && !wanted(f, data)))
@@ -41,6 +42,8 @@ static void remove_flows(const struct proof *p,
 			list.flows[list.n++] = f;
 		else if (f->state == FLOW_INSTALLING)
 			f->proof_lost = true;
+		else if (f->state == FLOW_PENDING && f->lifted && p->gone)
+			f->proof_lost = true; /* and is dropped once its queue has an ifq */
 	}
 	if (list.n > 0)
 		r = lease_flows_remove(l, &list, NULL, NULL);
@@ -234,7 +237,8 @@ static bool lease_has_flow(const struct lease *l, const struct flow *flow)
 	for (size_t i = 0; i < l->n_flows; i++) {
 		const struct lease_flow *f = l->flows[i];
 
-		if (flow_equal(&f->flow, flow) && !f->proof_lost && f->state != FLOW_REMOVING)
+		if (flow_equal(&f->flow, flow) && !f->proof_lost &&
+		    (f->state != FLOW_REMOVING || f->lifted))
 			return true;
 	}
 	return false;
@@ -242,7 +246,7 @@ static bool lease_has_flow(const struct lease *l, const struct flow *flow)
 
 static bool is_followed(const struct proof *p)
 {
-	return p->proved && !p->gone &&
+	return p->proved && !p->gone && !lease_is_unbinding(p->lease) &&
 	       (p->lease->state == LEASE_STEERED || p->lease->state == LEASE_BOUND);
 }
 

@@ -9,12 +9,16 @@
 #include "drift.h"
 #include "export.h"
 #include "flows.h"
+#include "inquiry.h"
 #include "leases.h"
 #include "log.h"
+#include "proof-check.h"
 #include "register.h"
 #include "registrar.h"
 #include "rules.h"
 #include "rss.h"
+#include "steering.h"
+#include "unbind.h"
 
 /* Looks at the ways to the queue, while what leads to it is being closed. */
 #define WAYS_TRIES 3
@@ -30,20 +34,11 @@ struct registration {
 	struct nic_queue found;
 	int r;
 	struct fault fault;
-	struct driver_probe *driver_probe;
+	struct inquiry inquiry;
 	bool table; /* it was the RSS table that led to the queue */
 	unsigned tries;
-	bool asked;
-	unsigned answered; /* how often that was found */
 	register_done done;
 	void *userdata;
-};
-
-/* A question to the interface, which may outlive the registration that it is for. */
-struct driver_probe {
-	struct device *device;
-	struct registration *registration; /* NULL if it has ended meanwhile */
-	uint32_t queue;
 };
 
 static void registration_free(struct registration *g)
@@ -52,8 +47,7 @@ static void registration_free(struct registration *g)
 		close(g->request.pidfd);
 	if (g->request.area_fd >= 0)
 		close(g->request.area_fd);
-	if (g->driver_probe)
-		g->driver_probe->registration = NULL;
+	inquiry_end(&g->inquiry);
 	fault_done(&g->fault);
 	free(g->own_rules);
 	free(g);
@@ -110,6 +104,12 @@ static void registration_finish(struct registration *g)
 
 	(void)lease_flows_install_pending(l, g->queue);
 	l->per_queue[g->queue].registering = false;
+	/* What changed while it was reserved. */
+	if (l->n_proofs > 0)
+		proofs_addresses_changed(l->device);
+	if (leases_watch_rings(l->leases) < 0)
+		log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id },
+			    "Lease %08x: that its rings are closed will not be noticed.", l->id);
 	for (unsigned i = 0; i < l->n_queues; i++)
 		if (l->per_queue[i].registering) {
 			registration_report(g, 0);
@@ -160,7 +160,7 @@ static void on_registered(int r, const struct ifq *ifq, int export_fd, struct fa
 	if (r == 0) {
 		g->ifq = *ifq;
 		/* Bound from here on, whatever follows: draining has to know. */
-		g->lease->per_queue[g->queue].bound = true;
+		g->lease->per_queue[g->queue].bound = g->lease->per_queue[g->queue].watched = true;
 		take_export(g, export_fd);
 		r = device_submit(g->lease->device, scan_run, scan_done, g);
 		if (r == 0)
@@ -172,50 +172,11 @@ static void on_registered(int r, const struct ifq *ifq, int export_fd, struct fa
 	registration_report(g, r);
 }
 
-/*
- * What takes so long, the client or the driver? The kernel holds the interface's lock while the
- * driver restarts the queue, and not while a client keeps its ring's: an interface that answers is
- * not at it. After the answer the registration has one more second to end.
- */
-static void inquiry_run(struct nic *nic, void *data)
-{
-	struct driver_probe *q = data;
-	_cleanup_fault_ struct fault fault = {};
-	struct nic_queue found;
-
-	(void)nic->ops->queues(nic, &q->queue, 1, &found, &fault);
-}
-
-static void inquiry_done(void *data)
-{
-	struct driver_probe *q = data;
-
-	if (q->registration)
-		q->registration->driver_probe = NULL;
-	free(q);
-}
-
 static bool driver_is_busy(void *userdata)
 {
 	struct registration *g = userdata;
-	struct device *d = g->lease->device;
-	struct driver_probe *q;
 
-	if (g->driver_probe)
-		return true;
-	if (g->asked)
-		return g->answered++ == 0;
-	g->asked = true;
-	q = malloc(sizeof(*q));
-	if (!q)
-		return false;
-	*q = (struct driver_probe) { .device = d, .registration = g, .queue = g->hardware_queue };
-	if (device_submit_reclaim(d, inquiry_run, inquiry_done, q) < 0) {
-		free(q);
-		return false;
-	}
-	g->driver_probe = q;
-	return true;
+	return inquiry_is_open(&g->inquiry, g->lease->device, g->hardware_queue);
 }
 
 /* --------------------------------------------- stage 1: nobody else reaches the queue */
@@ -308,8 +269,9 @@ static int check_queue(const struct lease *l, unsigned queue, struct fault *rete
 				 "hardware queue by itself. Acquire one without flows for Register.");
 	if (l->per_queue[queue].bound || l->per_queue[queue].registering)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "bound",
-				 "Queue %u of the lease has an ifq already: a queue takes one. Release "
-				 "the lease and acquire another.", queue);
+				 "Queue %u of the lease has an ifq already, and some process keeps its "
+				 "ring, or that of another queue of the lease. Close all of them, or "
+				 "release the lease and acquire another.", queue);
 	return 0;
 }
 
@@ -322,35 +284,97 @@ static int registration_dup_fds(struct registration *g, const struct ifq_request
 	return g->request.area_fd < 0 ? -errno : 0;
 }
 
-static int registration_note_steering(struct registration *g)
+/* As what the grant is by now. */
+static void registration_address(struct registration *g)
 {
 	struct lease *l = g->lease;
+	const struct kernel_features *k = l->leases->backend->ops->features(l->leases->backend);
+	const bool counted = g->request.watched; /* as Register was asked for */
+	const bool software = l->grant.kind == GRANT_SOFTWARE;
 
-	g->own_rules = calloc(l->n_flows + 1, sizeof(*g->own_rules));
-	if (!g->own_rules)
-		return -ENOMEM;
-	g->own.rules = g->own_rules;
-	for (size_t i = 0; i < l->n_flows; i++)
-		if (l->flows[i]->state == FLOW_INSTALLED)
-			g->own_rules[g->own.n_rules++] = l->flows[i]->location;
-	if (l->rss == LEASE_RSS_CONTEXT) {
-		g->own.context = l->context;
-		g->own.queues = l->queues; /* which a lease that is bound does not change */
-		g->own.n_queues = l->n_queues;
-	}
+	g->request.kind = l->grant.kind;
+	g->request.ifindex = l->grant.ifindex;
+	g->request.queue = l->grant.queues[g->queue];
+	g->request.export = l->grant.kind == GRANT_NETKIT && k->control;
+	g->request.must_export = g->request.export && k->added_areas;
+	g->request.watched = true;
+	g->request.ring_key = software ? g->request.queue : nic_ring_key(l->id, g->queue);
+	if (!software && !counted)
+		g->request.ring_key |= NIC_RING_UNCOUNTED;
+	g->request.ring_epoll_fd = l->leases->ring_epoll_fd;
+}
+
+static int registration_start(struct registration *g)
+{
+	struct lease *l = g->lease;
+	int r;
+
+	registration_address(g);
+	r = lease_own_steering(l, &g->own, &g->own_rules);
+	if (r == 0)
+		r = device_submit(l->device, ways_run, ways_done, g);
+	if (r != 0)
+		return r;
+	lease_op_begin(l);
+	l->per_queue[g->queue].registering = true;
+	/* What is repaired anyway is closed at once, as for a queue in use. */
+	l->per_queue[g->queue].binding = l->device->devices->config->on_drift == ON_DRIFT_REPAIR;
+	l->per_queue[g->queue].area = g->request.area_size;
+	(void)lease_save(l);
 	return 0;
+}
+
+/* ------------------------------------------------- what an earlier ring has left behind */
+
+static bool has_to_wait(struct lease *l, unsigned queue)
+{
+	return queue < l->n_queues && l->per_queue[queue].bound && !l->per_queue[queue].registering &&
+	       (lease_is_unbinding(l) || lease_is_abandoned(l));
+}
+
+uint64_t lease_replaced_area(struct lease *l, uint64_t queue)
+{
+	return queue < l->n_queues && has_to_wait(l, (unsigned)queue) ? l->per_queue[queue].area : 0;
+}
+
+static void on_unbound(struct lease *l, void *userdata)
+{
+	const struct register_reply reply = {};
+	struct registration *g = userdata;
+	int r = lease_may(l, LEASE_REGISTER, &g->fault);
+
+	if (r == 0)
+		r = check_queue(l, g->queue, &g->fault);
+	if (r == 0)
+		r = registration_start(g);
+	if (r == 0)
+		return;
+	g->done(l, r, &g->fault, &reply, g->userdata);
+	registration_free(g);
+}
+
+/* Whoever closed a ring to register another need not wait until that is noticed. */
+static int registration_wait(struct registration *g)
+{
+	struct lease_queue *q = &g->lease->per_queue[g->queue];
+
+	/* Both count until the first is gone. */
+	q->area = q->area > g->request.area_size ? q->area : g->request.area_size;
+	return lease_unbind(g->lease, on_unbound, g);
 }
 
 int lease_register(struct lease *l, unsigned queue, const struct ifq_request *request,
 		   register_done done, void *userdata, struct fault *reterr)
 {
-	const struct kernel_features *k = l->leases->backend->ops->features(l->leases->backend);
 	struct registration *g;
+	bool waits;
 	int r;
 
 	r = lease_may(l, LEASE_REGISTER, reterr);
-	if (r == 0)
-		r = check_queue(l, queue, reterr);
+	if (r != 0)
+		return r;
+	waits = has_to_wait(l, queue);
+	r = waits ? 0 : check_queue(l, queue, reterr);
 	if (r != 0)
 		return r;
 	g = calloc(1, sizeof(*g));
@@ -360,29 +384,10 @@ int lease_register(struct lease *l, unsigned queue, const struct ifq_request *re
 				    .hardware_queue = l->queues[queue], .done = done,
 				    .userdata = userdata };
 	g->request.pidfd = g->request.area_fd = -EBADF;
-	g->request.kind = l->grant.kind;
-	g->request.ifindex = l->grant.ifindex;
-	g->request.queue = l->grant.queues[queue];
-	g->request.export = l->grant.kind == GRANT_NETKIT && k->control;
-	g->request.must_export = g->request.export && k->added_areas;
-	g->request.watched |= l->grant.kind == GRANT_SOFTWARE;
-	g->request.ring_key = l->grant.kind == GRANT_SOFTWARE ? g->request.queue
-							      : nic_ring_key(l->id, queue);
-	g->request.ring_epoll_fd = g->request.watched ? l->leases->ring_epoll_fd : -EBADF;
 	r = registration_dup_fds(g, request);
 	if (r == 0)
-		r = registration_note_steering(g);
-	if (r == 0)
-		r = device_submit(l->device, ways_run, ways_done, g);
-	if (r != 0) {
+		r = waits ? registration_wait(g) : registration_start(g);
+	if (r != 0)
 		registration_free(g);
-		return r;
-	}
-	lease_op_begin(l);
-	l->per_queue[queue].registering = true;
-	/* What is repaired anyway is closed at once, as for a queue in use. */
-	l->per_queue[queue].binding = l->device->devices->config->on_drift == ON_DRIFT_REPAIR;
-	l->per_queue[queue].area = request->area_size;
-	(void)lease_save(l);
-	return 0;
+	return r;
 }

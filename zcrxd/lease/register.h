@@ -13,6 +13,8 @@ struct register_reply {
 };
 typedef void (*register_done)(struct lease *lease, int r, struct fault *fault,
 			      const struct register_reply *reply, void *userdata);
+/* Of the queue's last ring, which was closed: it is gone before another one is registered. */
+uint64_t lease_replaced_area(struct lease *l, uint64_t queue);
 /* Everything in `request` but the grant's part is filled; its descriptors are borrowed. */
 int lease_register(struct lease *l, unsigned queue, const struct ifq_request *request,
 		   register_done done, void *userdata, struct fault *reterr);

@@ -12,6 +12,7 @@
 #include "rules.h"
 #include "snapshot.h"
 #include "rss.h"
+#include "unbind.h"
 
 static void resume_flows(struct lease *l, enum flow_state wanted,
 			 int (*act)(struct lease *l, const struct flow_list *list, flows_done done,
@@ -41,8 +42,21 @@ static void on_rss_done(struct lease *l, void *userdata)
 	proofs_addresses_changed(l->device);
 }
 
+/* Nobody empties the queue that they would lead to. */
+static void leave_lifted(struct lease *l)
+{
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i]->state == FLOW_INSTALLING)
+			l->flows[i]->state = FLOW_PENDING;
+	lease_forget_record(l);
+}
+
 static void resume_lease(struct lease *l)
 {
+	const bool unbind = l->state != LEASE_DRAINING && (l->unbind.regranting || lease_is_abandoned(l));
+
+	if (unbind)
+		leave_lifted(l);
 	for (size_t i = 0; i < l->n_flows; i++)
 		if (l->flows[i]->state == FLOW_INSTALLING && l->flows[i]->queue == ALL_QUEUES &&
 		    !lease_has_rss(l)) {
@@ -56,7 +70,9 @@ static void resume_lease(struct lease *l)
 		return;
 	}
 	resume_flows(l, FLOW_INSTALLING, lease_flows_install);
-	if (lease_needs_rss(l))
+	if (unbind)
+		(void)lease_unbind(l, NULL, NULL);
+	else if (lease_needs_rss(l))
 		(void)lease_setup_rss(l, on_rss_done, NULL);
 }
 
@@ -70,4 +86,6 @@ void leases_resume(struct device *d)
 			resume_lease(l);
 	}
 	proofs_addresses_changed(d);
+	if (leases_watch_rings(d->devices->leases) < 0)
+		log_error("Cannot watch the rings of leases.");
 }

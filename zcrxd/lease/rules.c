@@ -14,6 +14,7 @@
 #include "rss.h"
 #include "orphans.h"
 #include "steering.h"
+#include "unbind.h"
 
 struct rule_job {
 	struct lease *lease;
@@ -154,14 +155,18 @@ static void insert_run(struct nic *nic, void *data)
 	}
 }
 
+static bool is_unproved(const struct lease_flow *f)
+{
+	return f->proof_lost || (f->proof && f->proof->gone);
+}
+
 /* Sockets and addresses that went away while their rules were on the way. */
 static void drop_unproved(struct lease *l, const struct flow_list *list)
 {
 	struct flow_list gone = { .flows = calloc(list->n + 1, sizeof(*gone.flows)) };
 
 	for (size_t i = 0; gone.flows && i < list->n; i++)
-		if (list->flows[i]->proof_lost ||
-		    (list->flows[i]->proof && list->flows[i]->proof->gone))
+		if (is_unproved(list->flows[i]))
 			gone.flows[gone.n++] = list->flows[i];
 	if (gone.n > 0 && l->state != LEASE_DRAINING)
 		(void)lease_flows_remove(l, &gone, NULL, NULL);
@@ -175,7 +180,7 @@ static void drop_unproved(struct lease *l, const struct flow_list *list)
 static bool inserted(struct rule_job *j, size_t i)
 {
 	struct lease_flow *f = j->list.flows[i];
-	bool counted_on = f->lost && !f->proof_lost && !(f->proof && f->proof->gone);
+	bool counted_on = f->lost && !is_unproved(f);
 
 	if (j->r != 0 && !counted_on && !j->rules[i].stays) {
 		flow_guard_linger(j->lease->device, &f->flow, false);
@@ -186,6 +191,7 @@ static bool inserted(struct rule_job *j, size_t i)
 		proof_answered(f->proof);
 	f->state = FLOW_INSTALLED;
 	f->lost = false;
+	f->lifted = false;
 	f->asked = false; /* it is answered now; from here on its client counts on it */
 	f->proof_lost |= j->r != 0 && !counted_on;
 	if (j->r == 0 || j->rules[i].stays)
@@ -236,6 +242,8 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 	_cleanup_(rule_job_freep) struct rule_job *j = NULL;
 	int r;
 
+	if (lease_is_unbinding(l))
+		return -EAGAIN;
 	for (size_t i = 0; i < list->n; i++)
 		if (list->flows[i]->queue == ALL_QUEUES && !lease_has_rss(l))
 			return -EAGAIN;
@@ -285,10 +293,12 @@ int lease_flows_install_pending(struct lease *l, unsigned queue)
 
 		if (f->state != FLOW_PENDING || f->queue != queue)
 			continue;
-		if (f->proof_lost || (f->proof && f->proof->gone))
-			lease_flow_free(l, f); /* its socket ended while it waited */
-		else
-			list.flows[list.n++] = f;
+		if (is_unproved(f)) {
+			lease_flow_drop(l, f); /* its socket ended while it waited */
+			continue;
+		}
+		f->lost |= f->lifted; /* it was there before, and its client counts on it */
+		list.flows[list.n++] = f;
 	}
 	if (list.n > 0)
 		r = lease_flows_install(l, &list, on_pending_installed, NULL);
@@ -351,11 +361,17 @@ static void remove_done(void *data)
 	if (j->gone)
 		orphan_record(l);
 	for (size_t i = 0; i < j->list.n; i++) {
-		if (j->r == 0) {
-			flow_guard_linger(d, &j->list.flows[i]->flow, true);
-			lease_flow_free(l, j->list.flows[i]);
-		} else /* it may still be there: kept, so that draining tries again */
-			j->list.flows[i]->state = FLOW_INSTALLED;
+		struct lease_flow *f = j->list.flows[i];
+
+		if (j->r != 0) { /* it may still be there: kept, so that draining tries again */
+			f->state = FLOW_INSTALLED;
+			f->lifted = false;
+		} else if (f->lifted && !is_unproved(f))
+			f->state = FLOW_PENDING;
+		else {
+			flow_guard_linger(d, &f->flow, true);
+			lease_flow_free(l, f);
+		}
 	}
 	(void)lease_save(l);
 	lease_update_steered(l);

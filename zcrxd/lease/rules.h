@@ -14,7 +14,7 @@ int lease_flows_install(struct lease *l, const struct flow_list *list, flows_don
 			void *userdata);
 /* Those that wait for this queue, or for all. */
 int lease_flows_install_pending(struct lease *l, unsigned queue);
-/* Takes the rules away and forgets the flows. */
+/* Takes the rules away and forgets the flows, but for those that are `lifted`: they are FLOW_PENDING then. */
 int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done done,
 		       void *userdata);
 /* Steered no more if no flow is left that could be. */

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "registrar.h"
 #include "sharing.h"
+#include "unbind.h"
 
 #define PIDFS_MAGIC 0x50494446 /* Linux 6.9 */
 
@@ -222,10 +223,12 @@ static bool driver_is_busy(void *userdata)
 static int check_rings(const struct lease *l, unsigned queue, struct fault *reterr)
 {
 	struct nic_backend *b = l->leases->backend;
-	const uint64_t key = nic_ring_key(l->id, queue);
-	unsigned n = 0;
-	int r = b->ops->count_rings(b, &key, 1, &n);
+	const uint64_t keys[] = { nic_ring_key(l->id, queue),
+				  nic_ring_key(l->id, queue) | NIC_RING_UNCOUNTED };
+	unsigned found[ARRAY_SIZE(keys)] = {}, n;
+	int r = b->ops->count_rings(b, keys, ARRAY_SIZE(keys), found);
 
+	n = found[0] + found[1];
 	if (r != 0 || n < SHARED_RINGS_MAX)
 		return r;
 	return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "rings",
@@ -239,7 +242,7 @@ static int check_queue(const struct lease *l, unsigned queue, struct fault *rete
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queue",
 				 "The lease has %u queues, counted from 0; there is no queue %u.",
 				 l->n_queues, queue);
-	if (!l->per_queue[queue].bound)
+	if (!l->per_queue[queue].bound || lease_is_unbinding(l))
 		return fault_set(reterr, ZCRX_WRONG_STATE, "bound",
 				 "Queue %u of the lease has no ifq yet that could be shared. Register it first.",
 				 queue);

@@ -12,12 +12,20 @@
 
 /* ---------------------------------------------------------------------------- a lease */
 
+/* One on its way is there because its client counts on it, so the next daemon goes on with it; and what
+ * is being lifted may be there still. */
+static enum flow_state state_on_record(const struct lease_flow *f)
+{
+	if ((f->state == FLOW_INSTALLING && !f->asked) || (f->state == FLOW_REMOVING && f->lifted))
+		return FLOW_INSTALLED;
+	return f->state;
+}
+
 static struct record_flow flow_snapshot(const struct lease_flow *f)
 {
 	return (struct record_flow){
 		.id = f->id, .flow = f->flow, .queue = f->queue, .target = f->target,
-		/* On its way because its client counts on it: the next daemon goes on with it. */
-		.state = f->state == FLOW_INSTALLING && !f->asked ? FLOW_INSTALLED : f->state,
+		.state = state_on_record(f), .lifted = f->state == FLOW_PENDING && f->lifted,
 		.location = f->location, .proof = f->proof ? f->proof->facts.cookie : 0 };
 }
 
@@ -31,6 +39,7 @@ static int lease_snapshot(const struct lease *l, struct record_lease *ret)
 				  .persistent = l->persistent,
 				  .self_registered = l->self_registered,
 				  .granted = l->granted,
+				  .regranting = l->unbind.regranting,
 				  .force = l->force,
 				  .grant = l->grant.kind,
 				  .n_queues = l->n_queues,
@@ -55,6 +64,7 @@ static int lease_snapshot(const struct lease *l, struct record_lease *ret)
 	for (unsigned i = 0; i < l->n_queues; i++) {
 		s.queues[i] = l->queues[i];
 		s.areas[i] = l->per_queue[i].area;
+		s.watched[i] = l->per_queue[i].watched;
 		s.client_uids[i] = l->per_queue[i].client_uid;
 		s.found[i] = l->per_queue[i].saved_tuning;
 	}

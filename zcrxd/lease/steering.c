@@ -95,6 +95,25 @@ int leases_steering(const struct device *d, struct lease_steering *ret)
 	return 0;
 }
 
+int lease_own_steering(const struct lease *l, struct own_steering *ret, uint32_t **ret_rules)
+{
+	uint32_t *rules = calloc(l->n_flows + 1, sizeof(*rules));
+
+	if (!rules)
+		return -ENOMEM;
+	*ret = (struct own_steering){ .rules = rules };
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i]->state == FLOW_INSTALLED)
+			rules[ret->n_rules++] = l->flows[i]->location;
+	if (l->rss == LEASE_RSS_CONTEXT) {
+		ret->context = l->context;
+		ret->queues = l->queues; /* which a lease that is bound does not change */
+		ret->n_queues = l->n_queues;
+	}
+	*ret_rules = rules;
+	return 0;
+}
+
 const struct lease *leases_find_rule(const struct device *d, const struct nic_rule *rule)
 {
 	const struct lease *l;

@@ -21,6 +21,9 @@ void leases_steering_done(struct lease_steering *w);
 #define _cleanup_lease_ways_ _cleanup_(leases_steering_done)
 int leases_steering(const struct device *d, struct lease_steering *ret);
 
+/* What leads to the lease's queues and is its own, for nic_state_check_isolated(); the rules are the caller's. */
+int lease_own_steering(const struct lease *l, struct own_steering *ret, uint32_t **ret_rules);
+
 /* Who takes which flow of the device's leases, in the order of leases_steering(): noted, and told.
  */
 void leases_note_taken(struct device *d, const struct taken *taken);

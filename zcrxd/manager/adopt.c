@@ -241,6 +241,12 @@ static void keep_area(struct adoption *a, const struct record_lease *saved, size
 			      nic_ring_key(saved->id, (unsigned)queue));
 }
 
+/* A backend without a descriptor for it knows them by itself. */
+static bool rings_are_known(const struct leases *leases)
+{
+	return leases->ring_epoll_stored || leases->ring_epoll_fd < 0;
+}
+
 static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 {
 	const struct nic_link *link = find_link(a, saved->ifindex, NULL), *netkit;
@@ -285,6 +291,7 @@ static int adopt_lease(struct adoption *a, const struct record_lease *saved)
 	l->rss = recovery_decide_spread(saved, a->nic, &l->context);
 	for (size_t i = 0; i < saved->n_queues; i++) {
 		l->per_queue[i].bound = recovery_is_bound(saved, i, a->nic);
+		l->per_queue[i].watched = l->per_queue[i].bound && saved->watched[i] && rings_are_known(a->leases);
 		if (l->per_queue[i].bound)
 			continue;
 		l->per_queue[i].area = 0;

@@ -112,6 +112,9 @@ static inline uint64_t nic_ring_key(uint32_t lease, unsigned queue)
 	return UINT64_C(1) << 63 | (uint64_t)lease << 16 | queue;
 }
 
+/* In the key of a ring whose area counts for nobody once its lease is over. */
+#define NIC_RING_UNCOUNTED (UINT64_C(1) << 62)
+
 /* Trivially copyable: it comes back from another process. */
 struct ifq {
 	uint32_t zcrx_id;

@@ -29,6 +29,7 @@ static const struct json_field flow_fields[] = {
 	NUMBER("destinationPrefix", F, flow.destination.prefix, JSON_ALWAYS, 128),
 	NUMBER("sourcePort", F, flow.source_port, JSON_ALWAYS, UINT16_MAX),
 	NUMBER("destinationPort", F, flow.destination_port, JSON_ALWAYS, UINT16_MAX),
+	OTHER("lifted", JSON_BOOLEAN, F, lifted, JSON_IF_SET),
 };
 #undef F
 
@@ -81,6 +82,7 @@ static const struct json_field lease_fields[] = {
 	OTHER("persistent", JSON_BOOLEAN, L, persistent, JSON_ALWAYS),
 	OTHER("selfRegistered", JSON_BOOLEAN, L, self_registered, JSON_ALWAYS),
 	OTHER("granted", JSON_BOOLEAN, L, granted, JSON_ALWAYS),
+	OTHER("regranting", JSON_BOOLEAN, L, regranting, JSON_IF_SET),
 	OTHER("force", JSON_BOOLEAN, L, force, JSON_IF_SET),
 	NUMBER("grant", L, grant, JSON_ALWAYS, _GRANT_KIND_MAX - 1),
 	NUMBER("spread", L, rss, JSON_IF_SET, _LEASE_RSS_MAX - 1),
@@ -98,11 +100,13 @@ struct record_queue {
 	uint32_t queue;
 	uint64_t area;
 	uid_t client_uid;
+	bool watched;
 };
 static const struct json_field queue_fields[] = {
 	NUMBER("queue", Q, queue, JSON_ALWAYS, UINT16_MAX),
 	NUMBER("area", Q, area, JSON_ALWAYS, INT64_MAX),
 	NUMBER("clientUid", Q, client_uid, JSON_LATER, UINT32_MAX),
+	OTHER("watched", JSON_BOOLEAN, Q, watched, JSON_IF_SET),
 };
 #undef Q
 
@@ -132,7 +136,7 @@ static void write_lists(struct json_writer *w, const struct record_lease *l)
 {
 	json_open(w, "queues", '[');
 	for (size_t i = 0; i < l->n_queues; i++) {
-		const struct record_queue q = { l->queues[i], l->areas[i], l->client_uids[i] };
+		const struct record_queue q = { l->queues[i], l->areas[i], l->client_uids[i], l->watched[i] };
 
 		json_open(w, NULL, '{');
 		WRITE(w, queue_fields, &q);
@@ -244,6 +248,7 @@ static void read_queues(struct json_reader *r, struct json_reader *essential, sd
 		l->queues[i] = (uint32_t)json_read_number(essential, one, "queue", UINT16_MAX);
 		l->areas[i] = q.area;
 		l->client_uids[i] = q.client_uid;
+		l->watched[i] = q.watched;
 		read_tuning(r, one, &l->found[i]);
 		for (size_t k = 0; k < i; k++)
 			if (l->queues[k] == l->queues[i])

@@ -27,6 +27,7 @@ enum lease_event {
 	LEASE_FLOW_ADDED,      /* the first or a further rule is in place */
 	LEASE_LAST_FLOW_GONE,  /* no rule is left, an ifq is registered */
 	LEASE_LAST_FLOW_GONE_UNBOUND, /* no rule is left, none ever was */
+	LEASE_UNBOUND,	       /* its rings were closed, and its queues taken back and granted again */
 	LEASE_RELEASE,	       /* the owner asks */
 	LEASE_HANDLE_GONE,     /* the last copy was closed */
 	LEASE_EXPIRED,

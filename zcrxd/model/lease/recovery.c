@@ -88,7 +88,7 @@ struct recovery recovery_decide(const struct record_lease *l, const struct recov
 		return reclaim("its record could not be read");
 	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
 		return reclaim("it was being reclaimed");
-	if (!l->granted)
+	if (!l->granted && !l->regranting)
 		return reclaim("zcrxd ended while the lease was being made");
 	if (!l->persistent && !f->has_handle)
 		return reclaim(f->store_lost
@@ -101,10 +101,10 @@ struct recovery recovery_decide(const struct record_lease *l, const struct recov
 		return reclaim(
 			"its netkit device was moved to another network namespace while zcrxd was "
 			"away");
-	if (l->grant == GRANT_NETKIT && f->device_ifindex == 0)
+	if (l->grant == GRANT_NETKIT && f->device_ifindex == 0 && !l->regranting)
 		return reclaim("its netkit device was deleted while zcrxd was away");
 	/* A NIC that is down does not tell. */
-	if (l->grant == GRANT_NETKIT && f->nic->up && !grant_is_whole(l, f))
+	if (l->grant == GRANT_NETKIT && f->nic->up && !l->regranting && !grant_is_whole(l, f))
 		return reclaim("its queues are not leased to its netkit device");
 	return (struct recovery){
 		.verdict = RECOVERY_ADOPT,

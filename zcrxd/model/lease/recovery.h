@@ -38,6 +38,7 @@ struct record_flow {
 	struct rule_target target; /* not known of FLOW_PENDING for all queues */
 	enum flow_state state;
 	uint32_t location;
+	bool lifted; /* FLOW_PENDING: it is guarded, because its rule was there before */
 	uint64_t proof;	   /* cookie of the socket that proved it; 0: it came by value */
 };
 
@@ -60,10 +61,12 @@ struct record_lease {
 	enum lease_state state;
 	bool persistent, self_registered;
 	bool granted; /* the kernel has answered: the client may have been, too */
+	bool regranting; /* its queues are being taken back, to be granted to it again */
 	bool force;   /* it is taken back by force */
 	enum grant_kind grant;
 	uint32_t queues[LEASE_QUEUES_MAX];
 	uint64_t areas[LEASE_QUEUES_MAX];
+	bool watched[LEASE_QUEUES_MAX]; /* whether their rings are there can be asked */
 	uid_t client_uids[LEASE_QUEUES_MAX]; /* the owner's if an older zcrxd wrote it */
 	struct tuning found[LEASE_QUEUES_MAX];
 	size_t n_queues;

@@ -76,7 +76,7 @@ void sim_watched_ring_closed(struct nic_backend *b, uint64_t key)
 	struct sim *s = sim_of(b);
 
 	for (size_t i = 0; i < SIM_RINGS_MAX; i++)
-		if (s->shared->rings[i].key == key)
+		if ((s->shared->rings[i].key & ~NIC_RING_UNCOUNTED) == key)
 			s->shared->rings[i].open = false;
 }
 
