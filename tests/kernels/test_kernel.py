@@ -79,6 +79,27 @@ def test_queues_without_a_nic(described):
     assert (result["bytes"], result["wrongBytes"]) == (1 << 20, 0)
 
 
+@pytest.mark.parametrize("user", [None, "daemon"])
+def test_programs_receive_without_zcrxd(user):
+    """root as if there were a NIC, where the kernel can do that, and everybody else by copying."""
+    software = user is None and RELEASE >= FEATURES["software"]
+    with machine.receiver(9001, "--verify", "--backend", "software,copy", user=user) as receiving:
+        with machine.Program("zcrxperf", "send", "127.0.0.1", "--port", "9001", "--bytes", str(1 << 20)) as sending:
+            assert sending.finish() == 0, sending.said
+        result = receiving.result()
+    assert (result["backend"], result["bytes"], result["wrongBytes"]) == (
+        "software" if software else "copy", 1 << 20, 0)
+
+
+def test_a_queue_that_root_registers_itself():
+    """Whatever the kernel lacks for that is said: all of it, or what this NIC would have to do."""
+    with machine.receiver(9001, "--backend", "direct", "--interface", "vnet0", "--hardware-queue", "0", user=None,
+                          ready=False) as receiving:
+        assert receiving.finish() == 1, receiving.said
+    assert ("Cannot register queue 0 of vnet0: " if RELEASE >= FEATURES["zeroCopyReceive"]
+            else "The kernel has no zero-copy receive (Linux 6.15 ") in receiving.said["stderr"]
+
+
 def test_check():
     """The one thing that an older kernel lacks has its own line, and says from when on it is there."""
     found = {one["requirement"]: one for one in machine.ctl_json("check", "vnet0", status=1)}
