@@ -113,12 +113,13 @@ static int adopt_area(struct zcrx_pool *p)
 		r = -errno;
 	else if (p->given_data)
 		p->area = p->given_data;
-	else
+	else if (!p->dmabuf)
 		r = map_area(p, (off_t)p->given_offset);
 	if (r < 0)
 		return client_fail(p->lease->client, r, "Cannot map the area of %zu bytes: %s.", p->area_size,
 				   strerror(-r));
-	(void)madvise(p->area, p->area_size, MADV_POPULATE_WRITE);
+	if (p->area)
+		(void)madvise(p->area, p->area_size, MADV_POPULATE_WRITE);
 	return 0;
 }
 

@@ -145,6 +145,8 @@ static int register_zcrxd_pool(struct zcrx_pool *p, int ring_fd)
 	if (p->given_fd >= 0)
 		message_put_unsigned(&parameters, "areaOffset", p->given_offset);
 	message_put_unsigned(&parameters, "areaSize", p->area_size);
+	if (p->dmabuf)
+		message_put_string(&parameters, "areaType", "dmabuf");
 	message_put_unsigned(&parameters, "refillEntries", pool_refill_entries(p));
 	if (p->buffer_length != pool_page_size())
 		message_put_unsigned(&parameters, "receiveBufferLength", p->buffer_length);

@@ -138,7 +138,9 @@ int ifq_register(struct zcrx_pool *p, int ring_fd, const char *what, uint32_t if
 		 uint32_t flags)
 {
 	uint32_t entries = pool_refill_entries(p);
-	struct zc_area_reg area = { .addr = (uintptr_t)p->area, .len = p->area_size };
+	struct zc_area_reg area = { .addr = (uintptr_t)p->area, .len = p->area_size,
+				    .flags = p->dmabuf ? ZC_AREA_DMABUF : 0,
+				    .dmabuf_fd = p->dmabuf ? (uint32_t)p->area_fd : 0 };
 	struct zc_region_desc region = { .size = region_size(entries) };
 	struct zc_event_desc events = { .flags = ZC_EVENT_STATS, .stats_offset = region.size - STATS_ROOM };
 	struct zc_ifq_reg reg = {
@@ -155,6 +157,9 @@ int ifq_register(struct zcrx_pool *p, int ring_fd, const char *what, uint32_t if
 	bool counts = query(&known) >= 0 && known.features & ZC_FEATURE_EVENT;
 	int r;
 
+	if (p->dmabuf && flags != 0)
+		return client_fail(p->lease->client, -EOPNOTSUPP, "Without a NIC everything is copied, and the kernel cannot "
+								  "copy into a dma-buf.");
 	r = check_ring(p, ring_fd);
 	if (r < 0)
 		return r;

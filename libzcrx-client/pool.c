@@ -147,6 +147,7 @@ int zcrx_pool_set_area_size(struct zcrx_pool *pool, size_t bytes)
 		return r;
 	drop_fd(&pool->given_fd);
 	pool->given_data = NULL;
+	pool->dmabuf = false;
 	pool->area_size = bytes;
 	return 0;
 }
@@ -177,8 +178,28 @@ int zcrx_pool_set_area(struct zcrx_pool *pool, int fd, uint64_t offset, void *da
 	pool->given_fd = copy;
 	pool->given_offset = offset;
 	pool->given_data = data;
+	pool->dmabuf = false;
 	pool->area_size = size;
 	return 0;
+}
+
+/* The kernel takes no part of one. */
+int zcrx_pool_set_dmabuf(struct zcrx_pool *pool, int fd)
+{
+	off_t size = pool ? lseek(fd, 0, SEEK_END) : -1;
+	int r;
+
+	if (pool && size < 0)
+		return client_cannot(pool->lease->client, -errno, "find the size of the dma-buf");
+	r = zcrx_pool_set_area(pool, fd, 0, NULL, (size_t)size);
+	if (r >= 0)
+		pool->dmabuf = true;
+	return r;
+}
+
+uint64_t zcrx_pool_get_staged(struct zcrx_pool *pool)
+{
+	return pool ? __atomic_load_n(&pool->staged, __ATOMIC_RELAXED) : 0;
 }
 
 int zcrx_pool_set_buffer_length(struct zcrx_pool *pool, size_t bytes)

@@ -37,6 +37,7 @@ struct zcrx_pool {
 	int given_fd; /* the application's own area, if not -EBADF: where it is, */
 	uint64_t given_offset;
 	void *given_data; /* and where it is mapped, if it is */
+	bool dmabuf;	  /* it is a dma-buf, which nobody maps: spans are known by their offsets */
 
 	bool registered;
 	uint64_t call; /* number of the one that registers it */
@@ -49,6 +50,7 @@ struct zcrx_pool {
 	struct registration registration;
 	struct refill refill;
 	const struct zc_stats *stats;
+	uint64_t staged; /* bytes; atomic */
 
 	bool attaches;		 /* to a queue that another process has registered */
 	struct share_page *page; /* NULL: no other process takes part */

@@ -96,6 +96,7 @@ struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue)
 	closep(&queue->epoll);
 	closep(&queue->event_fd);
 	closep(&queue->handle);
+	free(queue->staging);
 	free(queue->end_reason);
 	zcrx_lease_unref(queue->lease);
 	free(queue);
@@ -150,6 +151,11 @@ int zcrx_queue_set_buffer_length(struct zcrx_queue *queue, size_t bytes)
 int zcrx_queue_set_huge_pages(struct zcrx_queue *queue, int huge)
 {
 	return queue ? zcrx_pool_set_huge_pages(queue->pool, huge) : -EINVAL;
+}
+
+int zcrx_queue_set_dmabuf(struct zcrx_queue *queue, int fd)
+{
+	return queue ? zcrx_pool_set_dmabuf(queue->pool, fd) : -EINVAL;
 }
 
 int zcrx_queue_set_numa_node(struct zcrx_queue *queue, int node)

@@ -93,6 +93,7 @@ struct zcrx_queue {
 	bool wants_buffers; /* a stream waits until some are returned; atomic */
 	bool nudge;	    /* a stream may have missed that there is more */
 	uint64_t received;
+	void *staging;	  /* where payload goes that the NIC has not placed in a dma-buf */
 	char *end_reason; /* of the lease, as it was told; the lease is another thread's */
 	struct zcrx_event event;
 };

@@ -13,6 +13,7 @@
 #include "queue.h"
 
 #define MAX_ATTEMPTS 256U
+#define STAGING_SIZE 65536U
 #define MANY_PIECES  64U	       /* a wake-up has at least one */
 #define MIN_DELAY    (4 * 1000 * 1000) /* nanoseconds */
 #define MAX_DELAY    (64 * 1000 * 1000)
@@ -70,6 +71,46 @@ static enum zcrx_next next_of(const struct zcrx_stream *s, int result)
 	return zcrx_pool_next(s->queue->pool, result);
 }
 
+/* The stream goes on by itself: what is to be told of that, if anything, is told after what was staged. */
+static void go_on(struct zcrx_stream *s)
+{
+	if (s->received < s->bound) {
+		(void)hold_stream(s);
+		return;
+	}
+	s->state = STREAM_STOPPING;
+	s->queue->n_stopping++;
+}
+
+/* Payload that lies in ordinary memory: it came before its flow was steered, or by another way. */
+static int stage(struct zcrx_stream *s)
+{
+	struct zcrx_queue *q = s->queue;
+	uint64_t room = s->bound - s->received;
+	struct zcrx_event *e;
+	ssize_t n;
+
+	if (!q->staging)
+		q->staging = malloc(STAGING_SIZE);
+	if (!q->staging)
+		return fail_stream(s, -ENOMEM);
+	n = zcrx_pool_stage(q->pool, s->socket, q->staging, room < STAGING_SIZE ? (size_t)room : STAGING_SIZE);
+	if (n <= 0) {
+		/* The end, or what can be received again; if it is neither, not at once. */
+		if (n < 0 && s->attempts++ > 0)
+			set_starved(q, true);
+		return s->attempts > MAX_ATTEMPTS ? fail_stream(s, -ENOMEM) : hold_stream(s);
+	}
+	s->attempts = 0;
+	e = new_event(q, ZCRX_EVENT_STAGED, s);
+	e->data = q->staging;
+	e->length = (size_t)n;
+	q->received += (uint64_t)n;
+	s->received += (uint64_t)n;
+	go_on(s);
+	return 1;
+}
+
 /* The request of `s` is over with `result`. */
 static int finish(struct zcrx_stream *s, int result)
 {
@@ -99,6 +140,8 @@ static int finish(struct zcrx_stream *s, int result)
 		if (next == ZCRX_NEXT_WAIT || queue_flush(q) <= 0)
 			set_starved(q, true);
 		return hold_stream(s);
+	case ZCRX_NEXT_STAGE:
+		return stage(s);
 	case ZCRX_NEXT_ERROR:
 		break;
 	}
@@ -147,13 +190,14 @@ static int data_arrived(struct zcrx_stream *s, const struct io_uring_cqe *cqe)
 		return 0;
 	}
 	if (s->freed || s->error < 0) {
-		(void)zcrx_pool_return(q->pool, span.data);
+		(void)zcrx_pool_return_offset(q->pool, span.offset);
 		return 0;
 	}
 	e = new_event(q, ZCRX_EVENT_DATA, s);
 	count_piece(s, span.offset, span.length);
 	e->data = span.data;
 	e->length = span.length;
+	e->area_offset = span.offset;
 	return 1;
 }
 
@@ -277,7 +321,7 @@ static int drain(struct zcrx_queue *q)
 	while ((cqe = q->engine->peek(q))) {
 		r = handle(q, cqe);
 		q->engine->seen(q);
-		if (r > 0 && q->join && q->event.type == ZCRX_EVENT_DATA)
+		if (r > 0 && q->join && q->event.data && q->event.type == ZCRX_EVENT_DATA)
 			join_following(q, &q->event);
 		if (r != 0)
 			return r;
@@ -347,19 +391,28 @@ int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_eve
 	return r < 0 ? client_cannot(queue->lease->client, r, "wait for events") : r;
 }
 
-int zcrx_queue_return(struct zcrx_queue *queue, const void *data)
+/* Whoever polls looks then, and says so again if it needs more: once. */
+static int returned(struct zcrx_queue *q, int r)
 {
-	int r;
-
-	if (!queue || !queue->registered)
-		return -EINVAL;
-	r = zcrx_pool_return(queue->pool, data);
 	if (r < 0)
 		return r;
-	set_starved(queue, false);
-	/* Once: whoever polls looks then, and says so again if it needs more. */
-	if (__atomic_load_n(&queue->wants_buffers, __ATOMIC_RELAXED) &&
-	    __atomic_exchange_n(&queue->wants_buffers, false, __ATOMIC_RELAXED))
-		watch_tell(queue);
+	set_starved(q, false);
+	if (__atomic_load_n(&q->wants_buffers, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&q->wants_buffers, false, __ATOMIC_RELAXED))
+		watch_tell(q);
 	return 0;
+}
+
+int zcrx_queue_return(struct zcrx_queue *queue, const void *data)
+{
+	if (!queue || !queue->registered)
+		return -EINVAL;
+	return returned(queue, zcrx_pool_return(queue->pool, data));
+}
+
+int zcrx_queue_return_offset(struct zcrx_queue *queue, uint64_t offset)
+{
+	if (!queue || !queue->registered)
+		return -EINVAL;
+	return returned(queue, zcrx_pool_return_offset(queue->pool, offset));
 }

@@ -97,7 +97,9 @@ int zcrx_pool_get_share(struct zcrx_pool *pool, int ret_fds[2])
 		return client_cannot(pool->lease->client, -EBADFD, "share the queue");
 	if (!pool->lease->backend->share)
 		return refuse(pool->lease);
-	if (!pool->page)
+	if (pool->dmabuf) /* nothing tells the other process that it is as large as we say */
+		r = -EOPNOTSUPP;
+	else if (!pool->page)
 		r = make_page(pool);
 	if (r < 0)
 		return client_cannot(pool->lease->client, r, "share the queue");

@@ -54,7 +54,7 @@ int zcrx_pool_take(struct zcrx_pool *pool, const void *cqe, struct zcrx_span *re
 		return r;
 	}
 	*ret = (struct zcrx_span) {
-		.data = (char *)pool->area + offset,
+		.data = pool->dmabuf ? NULL : (char *)pool->area + offset,
 		.length = (size_t)c->result,
 		.offset = offset,
 	};
@@ -115,6 +115,17 @@ int zcrx_pool_return_many(struct zcrx_pool *pool, const void *const *data, size_
 	return r;
 }
 
+int zcrx_pool_return_offset(struct zcrx_pool *pool, uint64_t offset)
+{
+	if (!pool || !pool->registered)
+		return pool ? -EBADFD : -EINVAL;
+	if (refill_give(&pool->refill, offset) < 0)
+		return -EINVAL;
+	refill_settle(&pool->refill);
+	drop_users(pool, 1);
+	return 0;
+}
+
 int zcrx_pool_return(struct zcrx_pool *pool, const void *data)
 {
 	return zcrx_pool_return_many(pool, &data, 1);
@@ -129,6 +140,13 @@ static int hold(struct zcrx_pool *p, uint64_t offset)
 	if (r < 0)
 		drop_users(p, 1);
 	return r;
+}
+
+int zcrx_pool_hold_offset(struct zcrx_pool *pool, uint64_t offset)
+{
+	if (!pool || !pool->registered)
+		return pool ? -EBADFD : -EINVAL;
+	return hold(pool, offset);
 }
 
 int zcrx_pool_hold(struct zcrx_pool *pool, const void *data)
@@ -171,6 +189,9 @@ enum zcrx_next zcrx_pool_next(struct zcrx_pool *pool, int result)
 		if (!pool || !pool->registered)
 			return ZCRX_NEXT_ERROR;
 		refill_settle(&pool->refill);
+		/* The kernel cannot copy into it, whatever buffers are free. */
+		if (pool->dmabuf)
+			return ZCRX_NEXT_STAGE;
 		return !cannot_flush(pool) && refill_queued(&pool->refill) > 0 ? ZCRX_NEXT_FLUSH : ZCRX_NEXT_WAIT;
 	default:
 		return ZCRX_NEXT_ERROR;
@@ -205,6 +226,20 @@ int zcrx_pool_flush_on(struct zcrx_pool *pool, int ring_fd, uint32_t id)
 		return r;
 	refill_settle(&pool->refill);
 	return 1;
+}
+
+/* What the NIC has placed is not readable, and ends it. */
+ssize_t zcrx_pool_stage(struct zcrx_pool *pool, int socket, void *data, size_t length)
+{
+	ssize_t n;
+
+	if (!pool || !pool->registered)
+		return pool ? -EBADFD : -EINVAL;
+	n = recv(socket, data, length, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EFAULT ? -EAGAIN : -errno;
+	__atomic_add_fetch(&pool->staged, (uint64_t)n, __ATOMIC_RELAXED);
+	return n;
 }
 
 /* To set its low-water mark wakes whoever waits for a socket that has something, and does nothing else

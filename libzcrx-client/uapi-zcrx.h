@@ -56,6 +56,8 @@ struct zc_stats {
 
 /* What registers an ifq: struct io_uring_zcrx_area_reg, io_uring_region_desc, zcrx_event_desc and
  * io_uring_zcrx_ifq_reg. */
+#define ZC_AREA_DMABUF 1 /* 6.16 */
+
 struct zc_area_reg {
 	uint64_t addr, len, token;
 	uint32_t flags, dmabuf_fd;

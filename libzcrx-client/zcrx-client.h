@@ -48,6 +48,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -349,7 +350,10 @@ enum zcrx_event_type {
 	/* The stream has stopped, as zcrx_stream_stop() or a bound wanted it: `offset` bytes were
 	 * delivered, and the next one is the first in the socket. The last event of the stream,
 	 * unless zcrx_stream_continue() is called. Since: 0.2 */
-	ZCRX_EVENT_STOPPED = 6
+	ZCRX_EVENT_STOPPED = 6,
+	/* Payload that the NIC has not placed in the dma-buf: `length` bytes at `data`, in order with all others.
+	 * Valid until the next zcrx_queue_wait(), and not to be returned. Since: 0.2 */
+	ZCRX_EVENT_STAGED = 7
 };
 
 /* Made by the library only, and valid until the next zcrx_queue_wait(): may grow at its end. */
@@ -365,6 +369,7 @@ struct zcrx_event {
 	int32_t result;
 	uint32_t flags;
 	uint64_t offset; /* of a stream: bytes that were delivered before. Since: 0.2 */
+	uint64_t area_offset; /* of ZCRX_EVENT_DATA: where that is in the area. Since: 0.2 */
 };
 
 /* Waits up to `timeout` milliseconds (-1: no limit, 0: not at all) for the next event. Returns 1
@@ -479,7 +484,9 @@ enum zcrx_next {
 	/* The peer has sent everything; or what was to be received at most (`len`) has come. */
 	ZCRX_NEXT_END = 4,
 	/* The result is a negative errno for which there is no remedy. */
-	ZCRX_NEXT_ERROR = 5
+	ZCRX_NEXT_ERROR = 5,
+	/* Of a dma-buf: there is payload that the NIC has not placed. Call zcrx_pool_stage(), then arm it again. */
+	ZCRX_NEXT_STAGE = 6
 };
 
 /* `result` is that of the completion for which zcrx_pool_take() returned 0. Since: 0.2 */
@@ -514,6 +521,30 @@ unsigned int zcrx_pool_get_buffers(struct zcrx_pool *pool);
  * keep spans longer than the queue, with a reference to it. When the queue goes it leaves the ring, and only its
  * memory stays. Since: 0.2 */
 struct zcrx_pool *zcrx_queue_get_pool(struct zcrx_queue *queue);
+
+/* ----------------------------------------------------------------- dma-buf */
+
+/*
+ * The whole of the dma-buf `fd` as area, such as memory of a GPU, instead of memory: the NIC places payload there, and
+ * the CPU never has it. Of a span or ZCRX_EVENT_DATA, `data` is NULL, and its offset in the dma-buf is
+ * what it is known by and returned by. Whoever reads it sees to it that it is there (DMA_BUF_IOCTL_SYNC, or
+ * what the GPU's library has). -ESPIPE: no dma-buf. Registering fails where its exporter does not map it for this NIC.
+ *
+ * The kernel cannot copy into it. So what the NIC could not place (it came before the flow was steered, by another
+ * way, or after the lease had ended) is received by recv(2), into memory, in between: steer the listening
+ * socket before the peer sends. Such pools are not shared with other processes. Since: 0.2
+ */
+int zcrx_pool_set_dmabuf(struct zcrx_pool *pool, int fd);
+int zcrx_pool_return_offset(struct zcrx_pool *pool, uint64_t offset);
+int zcrx_pool_hold_offset(struct zcrx_pool *pool, uint64_t offset);
+int zcrx_queue_set_dmabuf(struct zcrx_queue *queue, int fd);
+int zcrx_queue_return_offset(struct zcrx_queue *queue, uint64_t offset);
+
+/* When zcrx_pool_next() says ZCRX_NEXT_STAGE: receives up to `length` bytes that lie in ordinary memory. How many; 0 at
+ * the end of the stream; -EAGAIN: none, so arm the receive again; or what recv(2) says. A queue does that by itself:
+ * ZCRX_EVENT_STAGED. How many bytes of a pool were staged in all; any thread may ask. Since: 0.2 */
+ssize_t zcrx_pool_stage(struct zcrx_pool *pool, int socket, void *data, size_t length);
+uint64_t zcrx_pool_get_staged(struct zcrx_pool *pool);
 
 /* --------------------------------------------------- several rings for a queue */
 

@@ -206,6 +206,7 @@ static void received(struct connection *c, const struct io_uring_cqe *cqe)
 	case ZCRX_NEXT_WAIT:
 		arm_retry(c);
 		break;
+	case ZCRX_NEXT_STAGE: /* of a dma-buf, which this is not */
 	case ZCRX_NEXT_ERROR:
 		fprintf(stderr, "%u: cannot receive: %s\n", c->number, strerror(-cqe->res));
 		/* fall through */

@@ -242,6 +242,7 @@ static void handle(const struct zcrx_event *event)
 		break;
 	case ZCRX_EVENT_LEASE_GONE: /* connections go on, by copying */
 	case ZCRX_EVENT_COMPLETION:
+	case ZCRX_EVENT_STAGED:
 		break;
 	}
 }

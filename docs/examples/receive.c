@@ -70,6 +70,7 @@ static int receive(struct zcrx_queue *queue, int socket)
 			break;
 		case ZCRX_EVENT_STOPPED:
 		case ZCRX_EVENT_COMPLETION:
+		case ZCRX_EVENT_STAGED:
 			break; /* only where a stream is stopped; for requests of our own on the ring */
 		}
 	zcrx_stream_free(stream);

@@ -193,6 +193,7 @@ static void handle(const struct zcrx_event *e)
 		check(e->error, e->message);
 		break;
 	case ZCRX_EVENT_COMPLETION:
+	case ZCRX_EVENT_STAGED:
 		break;
 	}
 }

@@ -194,6 +194,7 @@ static void handle(struct session *s, struct zcrx_queue *q, const struct zcrx_ev
 		break;
 	case ZCRX_EVENT_STOPPED:
 	case ZCRX_EVENT_COMPLETION:
+	case ZCRX_EVENT_STAGED:
 		break;
 	}
 }
