@@ -43,6 +43,7 @@ public:
 	{
 		return detail::check(client_, zcrx_pool_set_area(object_, fd, offset, data, size));
 	}
+	nothing set_dmabuf(int fd) { return detail::check(client_, zcrx_pool_set_dmabuf(object_, fd)); }
 	static unsigned int ring_flags() { return zcrx_pool_get_ring_flags(); }
 	/* zcrx_pool_register(), whose name is not to be had. */
 	result<bool> enroll(int ring_fd)
@@ -117,6 +118,12 @@ public:
 		return std::optional<payload>(payload(object_, s));
 	}
 	zcrx_next next(int result) { return zcrx_pool_next(object_, result); }
+	/* After ZCRX_NEXT_STAGE: how many bytes, or a negative errno value. */
+	ssize_t stage(int socket, std::span<std::byte> to)
+	{
+		return zcrx_pool_stage(object_, socket, to.data(), to.size());
+	}
+	uint64_t staged() const { return zcrx_pool_get_staged(object_); }
 	/* Whether there was something to take. */
 	result<bool> flush() { return detail::whether(zcrx_pool_flush(object_)); }
 	static nothing nudge(int socket) { return detail::check(zcrx_pool_nudge(socket)); }

@@ -73,23 +73,25 @@ template <class Object, class Get> result<copied> get_copied(Object *object, Get
 } // namespace detail
 
 /* Payload where the NIC has put it: given back when this is destroyed, in whatever thread. It may
- * outlive queue and pool. */
+ * outlive queue and pool. In a dma-buf it has an offset and a size, and no bytes. */
 class payload
 {
 public:
 	payload() noexcept = default;
 	/* Takes over what is out already. Of a queue, it has a reference to it. */
-	payload(zcrx_queue *q, void *data, size_t size) noexcept
-	    : bytes_(static_cast<std::byte *>(data), size), queue_(zcrx_queue_ref(q))
+	payload(zcrx_queue *q, void *data, size_t size, uint64_t offset) noexcept
+	    : bytes_(static_cast<std::byte *>(data), data ? size : 0), size_(size), offset_(offset),
+	      queue_(zcrx_queue_ref(q))
 	{
 	}
 	payload(zcrx_pool *p, const zcrx_span &s) noexcept
-	    : bytes_(static_cast<std::byte *>(s.data), s.length), pool_(p)
+	    : bytes_(static_cast<std::byte *>(s.data), s.data ? s.length : 0), size_(s.length), offset_(s.offset),
+	      pool_(p)
 	{
 	}
 	payload(payload &&other) noexcept
-	    : bytes_(std::exchange(other.bytes_, {})), queue_(std::exchange(other.queue_, nullptr)),
-	      pool_(std::exchange(other.pool_, nullptr))
+	    : bytes_(std::exchange(other.bytes_, {})), size_(std::exchange(other.size_, 0)), offset_(other.offset_),
+	      queue_(std::exchange(other.queue_, nullptr)), pool_(std::exchange(other.pool_, nullptr))
 	{
 	}
 	payload &operator=(payload &&other) noexcept
@@ -97,6 +99,8 @@ public:
 		payload taken(std::move(other));
 
 		std::swap(bytes_, taken.bytes_);
+		std::swap(size_, taken.size_);
+		std::swap(offset_, taken.offset_);
 		std::swap(queue_, taken.queue_);
 		std::swap(pool_, taken.pool_);
 		return *this;
@@ -109,16 +113,23 @@ public:
 		return { reinterpret_cast<const char *>(bytes_.data()), bytes_.size() };
 	}
 	std::byte *data() const noexcept { return bytes_.data(); }
-	size_t size() const noexcept { return bytes_.size(); }
+	size_t size() const noexcept { return size_; }
+	/* In the area. */
+	uint64_t offset() const noexcept { return offset_; }
 	explicit operator bool() const noexcept { return queue_ || pool_; }
 
 	void give_back() noexcept
 	{
-		if (queue_)
+		if (queue_ && bytes_.data())
 			zcrx_queue_return(queue_, bytes_.data());
-		else if (pool_)
+		else if (queue_)
+			zcrx_queue_return_offset(queue_, offset_);
+		else if (pool_ && bytes_.data())
 			zcrx_pool_return(pool_, bytes_.data());
+		else if (pool_)
+			zcrx_pool_return_offset(pool_, offset_);
 		bytes_ = {};
+		size_ = 0;
 		queue_ = zcrx_queue_unref(queue_);
 		pool_ = nullptr;
 	}
@@ -128,8 +139,10 @@ public:
 		payload other;
 		zcrx_pool *p = queue_ ? zcrx_queue_get_pool(queue_) : pool_;
 
-		if (p && zcrx_pool_hold(p, bytes_.data()) >= 0) {
+		if (p && (bytes_.data() ? zcrx_pool_hold(p, bytes_.data()) : zcrx_pool_hold_offset(p, offset_)) >= 0) {
 			other.bytes_ = bytes_;
+			other.size_ = size_;
+			other.offset_ = offset_;
 			other.queue_ = zcrx_queue_ref(queue_);
 			other.pool_ = pool_;
 		}
@@ -138,6 +151,8 @@ public:
 
 private:
 	std::span<std::byte> bytes_;
+	size_t size_ = 0;
+	uint64_t offset_ = 0;
 	zcrx_queue *queue_ = nullptr;
 	zcrx_pool *pool_ = nullptr; /* which lives until its last span is back */
 };
@@ -162,7 +177,7 @@ public:
 	void set_userdata(void *userdata) { zcrx_stream_set_userdata(object_, userdata); }
 };
 
-/* As struct zcrx_event; `data` is this one's own. `message` is valid until the next wait(). */
+/* As struct zcrx_event; `data` is this one's own. `message`, and what was `staged`, are valid until the next wait(). */
 struct event {
 	zcrx_event_type type {};
 	int error = 0;
@@ -174,6 +189,7 @@ struct event {
 	int32_t result = 0;
 	uint32_t flags = 0;
 	uint64_t offset = 0;
+	std::span<std::byte> staged;
 };
 
 class queue : public detail::handle<zcrx_queue, zcrx_queue_unref>
@@ -204,6 +220,8 @@ public:
 		return q;
 	}
 
+	/* The whole of a dma-buf as area, before enroll(). */
+	nothing set_dmabuf(int fd) { return detail::check(client_, zcrx_queue_set_dmabuf(object_, fd)); }
 	/* zcrx_queue_register(), whose name is not to be had. */
 	zcrx::result<bool> enroll() { return detail::asked(client_, zcrx_queue_register(object_)); }
 	zcrx::result<bool> steer(int socket)
@@ -292,10 +310,12 @@ private:
 	event take(const zcrx_event &e) const
 	{
 		event ours { e.type,	  e.error,  e.stream, e.userdata, {}, e.message ? e.message : "",
-			     e.user_data, e.result, e.flags,  e.offset };
+			     e.user_data, e.result, e.flags,  e.offset, {} };
 
 		if (e.type == ZCRX_EVENT_DATA)
-			ours.data = payload(object_, e.data, e.length);
+			ours.data = payload(object_, e.data, e.length, e.area_offset);
+		if (e.type == ZCRX_EVENT_STAGED)
+			ours.staged = { static_cast<std::byte *>(e.data), e.length };
 		return ours;
 	}
 };

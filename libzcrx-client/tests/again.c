@@ -83,6 +83,7 @@ static void take(struct zcrx_queue *queue, const struct zcrx_event *e)
 		return;
 	case ZCRX_EVENT_STOPPED:
 	case ZCRX_EVENT_COMPLETION:
+	case ZCRX_EVENT_STAGED:
 		return;
 	case ZCRX_EVENT_EOF:
 	case ZCRX_EVENT_ERROR:

@@ -144,6 +144,7 @@ int kernel_teardown(void **state)
 	assert_null(k->queue.streams);
 	assert_int_equal(k->queue.refs, 1);
 	drop_pool();
+	free(k->queue.staging);
 	table_done(&k->queue.table);
 	assert_int_equal(k->lease.refs, 1);
 	free(k);
