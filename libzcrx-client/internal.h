@@ -169,6 +169,8 @@ void not_steered_forget(struct zcrx_lease *l);
 
 /* end-reason.c: the error that zcrx_lease_get_end_reason() gives; *reason is set if it was NULL. */
 int end_read(int handle, char **reason);
+/* 1 and when it ends (realtime, microseconds), if it has not ended and will; else 0. */
+int ending_read(int handle, uint64_t *ret_deadline);
 /* Reads it before the handle is closed. */
 void end_keep(struct zcrx_lease *l);
 

@@ -34,7 +34,7 @@ struct engine {
 	int (*open)(struct zcrx_queue *q, uint64_t n_buffers);
 	void (*close)(struct zcrx_queue *q);
 	/* From here on the calling thread has it. A completion TAG_LEASE will tell of the lease's
-	 * end. */
+	 * end, and TAG_ENDING that something was said on its handle, if anything comes before. */
 	int (*enable)(struct zcrx_queue *q);
 
 	/* Makes the request, for so many bytes, or 0: for any. cancel() has it end with -ECANCELED,
@@ -154,7 +154,8 @@ struct zcrx_stream {
 #define TAG_IGNORED (OURS | 0)
 #define TAG_LEASE   (OURS | 1)
 #define TAG_RETRY   (OURS | 2)
-#define MAX_TAG	    TAG_RETRY
+#define TAG_ENDING  (OURS | 3)
+#define MAX_TAG	    TAG_ENDING
 
 /* queue.c. Frees what register.c made; for a queue that failed to register, or is not needed. */
 void queue_close(struct zcrx_queue *q);

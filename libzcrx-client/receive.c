@@ -220,6 +220,17 @@ static void lengthen_retry(struct zcrx_queue *q)
 		q->retry_delay.tv_nsec *= 2;
 }
 
+/* What was said may be the end itself, of which there is an event of its own. */
+static int lease_is_ending(struct zcrx_queue *q)
+{
+	uint64_t deadline;
+
+	if (ending_read(q->handle, &deadline) == 0)
+		return 0;
+	new_event(q, ZCRX_EVENT_LEASE_ENDING, NULL)->deadline_usec = deadline;
+	return 1;
+}
+
 /* 1 if q->event is to be delivered. */
 static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 {
@@ -233,6 +244,8 @@ static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 		e->message = q->end_reason ? q->end_reason : "";
 		return 1;
 	}
+	if (tag == TAG_ENDING)
+		return lease_is_ending(q);
 	if (tag == TAG_RETRY) {
 		q->retry_armed = false;
 		lengthen_retry(q);

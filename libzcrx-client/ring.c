@@ -101,6 +101,11 @@ static int enable(struct zcrx_queue *q)
 		return -EBUSY;
 	io_uring_prep_poll_add(sqe, q->handle, POLLRDHUP);
 	io_uring_sqe_set_data64(sqe, TAG_LEASE);
+	sqe = get_sqe(q);
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_poll_add(sqe, q->handle, POLLIN);
+	io_uring_sqe_set_data64(sqe, TAG_ENDING);
 	return 0;
 }
 

@@ -190,6 +190,7 @@ struct event {
 	uint32_t flags = 0;
 	uint64_t offset = 0;
 	std::span<std::byte> staged;
+	uint64_t deadline_usec = 0;
 };
 
 class queue : public detail::handle<zcrx_queue, zcrx_queue_unref>
@@ -310,7 +311,7 @@ private:
 	event take(const zcrx_event &e) const
 	{
 		event ours { e.type,	  e.error,  e.stream, e.userdata, {}, e.message ? e.message : "",
-			     e.user_data, e.result, e.flags,  e.offset, {} };
+			     e.user_data, e.result, e.flags,  e.offset, {}, e.deadline_usec };
 
 		if (e.type == ZCRX_EVENT_DATA)
 			ours.data = payload(object_, e.data, e.length, e.area_offset);

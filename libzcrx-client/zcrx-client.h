@@ -180,6 +180,11 @@ int zcrx_lease_has_ended(struct zcrx_lease *lease);
  * a sentence for people, and lives as long as the lease. Since: 0.2 */
 int zcrx_lease_get_end_reason(struct zcrx_lease *lease, const char **ret_reason);
 
+/* Whether the lease was revoked and ends soon: 1, and when at the latest, on CLOCK_REALTIME in microseconds
+ * (`ret_deadline_usec` may be NULL); 0: it was not, or has ended. Revoked leases have no rules any more; what is
+ * left is to stop and zcrx_lease_release(). The handle is readable from then on. Since: 0.2 */
+int zcrx_lease_get_ending(struct zcrx_lease *lease, uint64_t *ret_deadline_usec);
+
 /* Removes a flow that zcrx_queue_steer_socket() or zcrx_queue_steer() added. Flow ids are listed in
  * the order of addition; NULL past the last. Since: 0.1 */
 const char *zcrx_lease_get_flow_id(struct zcrx_lease *lease, unsigned int index);
@@ -353,7 +358,10 @@ enum zcrx_event_type {
 	ZCRX_EVENT_STOPPED = 6,
 	/* Payload that the NIC has not placed in the dma-buf: `length` bytes at `data`, in order with all others.
 	 * Valid until the next zcrx_queue_wait(), and not to be returned. Since: 0.2 */
-	ZCRX_EVENT_STAGED = 7
+	ZCRX_EVENT_STAGED = 7,
+	/* The lease was revoked, and ends at `deadline_usec`: its flows are copied by now. Whoever is done before that
+	 * may call zcrx_lease_release(). Comes once, if there is any grace; no stream. Since: 0.2 */
+	ZCRX_EVENT_LEASE_ENDING = 8
 };
 
 /* Made by the library only, and valid until the next zcrx_queue_wait(): may grow at its end. */
@@ -370,6 +378,7 @@ struct zcrx_event {
 	uint32_t flags;
 	uint64_t offset; /* of a stream: bytes that were delivered before. Since: 0.2 */
 	uint64_t area_offset; /* of ZCRX_EVENT_DATA: where that is in the area. Since: 0.2 */
+	uint64_t deadline_usec; /* CLOCK_REALTIME, in microseconds. Since: 0.2 */
 };
 
 /* Waits up to `timeout` milliseconds (-1: no limit, 0: not at all) for the next event. Returns 1

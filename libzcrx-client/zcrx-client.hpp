@@ -324,6 +324,14 @@ public:
 		return { r, reason };
 	}
 
+	/* When it ends at the latest, if it was revoked: CLOCK_REALTIME, microseconds. */
+	std::optional<uint64_t> ending() const
+	{
+		uint64_t deadline = 0;
+
+		return zcrx_lease_get_ending(object_, &deadline) > 0 ? std::optional(deadline) : std::nullopt;
+	}
+
 	/* To all queues of the lease. */
 	result<bool> steer(int socket)
 	{

@@ -349,7 +349,11 @@ static SD_VARLINK_DEFINE_METHOD(Acquire,
 	IN_TYPED(flows, Flow, A | N),
 	DOC("What was leased"), OUT_TYPED(lease, Lease, 0),
 	DOC("Index of the attached handle: the lease ends when its last copy is closed; it reports a "
-	    "hang-up when the lease ends otherwise. Null for a persistent lease"),
+	    "hang-up when the lease ends otherwise. Before, zcrxd writes one JSON object there, to be looked at with "
+	    "MSG_PEEK: \"end\" says what the lease ended by (interface-gone, expired, release, revoke...), \"reason\" why, "
+	    "in a sentence. With the grace of a revocation the object begins early: {\"deadlineUSec\":N, when it ends at "
+	    "the latest (realtime clock, microseconds), and ,\"deadlineUSec\":N if that comes to be sooner; what "
+	    "closes it follows at the end. Null for a persistent lease"),
 	OUT(handleFileDescriptor, INT, N));
 
 static SD_VARLINK_DEFINE_METHOD(Open,

@@ -83,6 +83,7 @@ static void handle(struct worker *w, const struct zcrx_event *event)
 		end(c);
 		break;
 	case ZCRX_EVENT_LEASE_GONE:
+	case ZCRX_EVENT_LEASE_ENDING:
 	case ZCRX_EVENT_STOPPED:
 	case ZCRX_EVENT_COMPLETION:
 	case ZCRX_EVENT_STAGED:

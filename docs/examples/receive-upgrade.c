@@ -240,6 +240,7 @@ static void handle(const struct zcrx_event *event)
 		fflush(stdout);
 		drop_connection(c);
 		break;
+	case ZCRX_EVENT_LEASE_ENDING:
 	case ZCRX_EVENT_LEASE_GONE: /* connections go on, by copying */
 	case ZCRX_EVENT_COMPLETION:
 	case ZCRX_EVENT_STAGED:

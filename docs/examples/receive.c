@@ -68,6 +68,7 @@ static int receive(struct zcrx_queue *queue, int socket)
 		case ZCRX_EVENT_LEASE_GONE:
 			fprintf(stderr, "The lease is gone; going on by copying.\n");
 			break;
+		case ZCRX_EVENT_LEASE_ENDING:
 		case ZCRX_EVENT_STOPPED:
 		case ZCRX_EVENT_COMPLETION:
 		case ZCRX_EVENT_STAGED:

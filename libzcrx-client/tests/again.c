@@ -82,6 +82,7 @@ static void take(struct zcrx_queue *queue, const struct zcrx_event *e)
 		check(zcrx_queue_return(queue, e->data), "return");
 		return;
 	case ZCRX_EVENT_STOPPED:
+	case ZCRX_EVENT_LEASE_ENDING:
 	case ZCRX_EVENT_COMPLETION:
 	case ZCRX_EVENT_STAGED:
 		return;

@@ -81,6 +81,7 @@ static int take(struct zcrx_queue *queue, const unsigned char *memory, const str
 		return 0;
 	case ZCRX_EVENT_EOF:
 	case ZCRX_EVENT_STOPPED:
+	case ZCRX_EVENT_LEASE_ENDING:
 	case ZCRX_EVENT_COMPLETION:
 		return 0;
 	}

@@ -192,6 +192,7 @@ static void handle(const struct zcrx_event *e)
 	case ZCRX_EVENT_LEASE_GONE:
 		check(e->error, e->message);
 		break;
+	case ZCRX_EVENT_LEASE_ENDING:
 	case ZCRX_EVENT_COMPLETION:
 	case ZCRX_EVENT_STAGED:
 		break;

@@ -115,6 +115,53 @@ static void test_handle(void **state)
 	}
 }
 
+/* As zcrxd says it: the notice is the beginning of what the end completes. */
+static void test_ending(void **state)
+{
+	static const char *const said[] = { "{\"deadlineUSec\":5000000", ",\"deadlineUSec\":4000000",
+					    ",\"end\":\"revoke\",\"reason\":\"maintenance\"}" };
+	static const uint64_t deadlines[] = { 5000000, 4000000 };
+	struct fixture *x = *state;
+	const char *reason = NULL;
+	uint64_t deadline = 1;
+
+	assert_int_equal(zcrx_lease_get_ending(NULL, NULL), -EINVAL);
+	fixture_acquire(x);
+	assert_int_equal(zcrx_lease_get_ending(x->lease, &deadline), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(deadlines); i++) {
+		assert_true(send(x->server.handle, said[i], strlen(said[i]), 0) > 0);
+		assert_int_equal(zcrx_lease_get_ending(x->lease, &deadline), 1);
+		assert_int_equal(deadline, deadlines[i]);
+		assert_int_equal(zcrx_lease_get_ending(x->lease, NULL), 1);
+		assert_int_equal(zcrx_lease_has_ended(x->lease), 0);
+		assert_int_equal(zcrx_lease_get_end_reason(x->lease, NULL), 0);
+	}
+	assert_true(send(x->server.handle, said[2], strlen(said[2]), 0) > 0);
+	shutdown(x->server.handle, SHUT_RDWR);
+	assert_int_equal(zcrx_lease_get_ending(x->lease, &deadline), 0);
+	assert_int_equal(zcrx_lease_get_end_reason(x->lease, &reason), -ECANCELED);
+	assert_string_equal(reason, "maintenance");
+}
+
+/* What nobody means, or a later zcrxd, is no notice. */
+static void test_nonsense_on_the_handle_is_no_ending(void **state)
+{
+	static const char *const said[] = { "{", "{\"deadlineUSec\":", "{\"deadlineUSec\":-1", "{\"deadlineUSec\":\"x\"",
+					    "{\"later\":1", "}", "deadlineUSec" };
+	struct fixture *x = *state;
+	char text[2000];
+
+	fixture_acquire(x);
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++) {
+		assert_true(send(x->server.handle, said[i], strlen(said[i]), 0) > 0);
+		assert_int_equal(zcrx_lease_get_ending(x->lease, NULL), 0);
+		assert_true(recv(zcrx_lease_get_fd(x->lease), text, sizeof(text), 0) > 0);
+	}
+	memset(text, ' ', sizeof(text));
+	assert_true(send(x->server.handle, text, sizeof(text), 0) == sizeof(text));
+	assert_int_equal(zcrx_lease_get_ending(x->lease, NULL), 0);
+}
+
 /* Who has released it himself is told so, in zcrxd's words if there are any. */
 static void test_end_after_release(void **state)
 {
@@ -357,6 +404,8 @@ int main(void)
 		TEST(test_acquire_options),
 		TEST(test_find_queue),
 		TEST(test_handle),
+		TEST(test_ending),
+		TEST(test_nonsense_on_the_handle_is_no_ending),
 		TEST(test_end_after_release),
 		TEST(test_last_reference),
 		TEST(test_release_and_renew),

@@ -196,6 +196,29 @@ static void test_lease_gone(void **state)
 	nothing();
 }
 
+/* The end may be what was said: that has an event of its own. */
+static void test_lease_ending(void **state)
+{
+	static const char notice[] = "{\"deadlineUSec\":1234567", rest[] = ",\"end\":\"revoke\",\"reason\":\"x\"}";
+	const struct zcrx_event *e;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	k->queue.handle = pair[0];
+	assert_true(send(pair[1], notice, strlen(notice), 0) > 0);
+	post(UINT64_C(1) << 63 | 3, POLLIN, 0, 0);
+	e = next();
+	assert_int_equal(e->type, ZCRX_EVENT_LEASE_ENDING);
+	assert_int_equal(e->deadline_usec, 1234567);
+	assert_null(e->stream);
+	assert_true(send(pair[1], rest, strlen(rest), 0) > 0);
+	post(UINT64_C(1) << 63 | 3, POLLIN, 0, 0);
+	nothing();
+	close(pair[0]);
+	close(pair[1]);
+}
+
 static void test_errors(void **state)
 {
 	static const int errors[] = { -EFAULT, -ECONNRESET, -EPROTONOSUPPORT, -EINVAL, -ECANCELED };
@@ -278,6 +301,7 @@ int main(void)
 		TEST(test_user_data_of_nobody),
 		TEST(test_many_streams),
 		TEST(test_lease_gone),
+		TEST(test_lease_ending),
 		TEST(test_errors),
 		TEST(test_free_while_armed),
 		TEST(test_timeout),

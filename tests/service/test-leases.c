@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "harness.h"
 
@@ -290,11 +291,24 @@ static void test_persistent(void **state)
 	wait_until_clean(d);
 }
 
-/* Rules first; then the client has its grace, and can end it; then the handle reports the end. */
+/* On the handle, so far. */
+static void said(const struct client *c, char *ret, size_t size)
+{
+	ssize_t n = recv(c->handle, ret, size - 1, MSG_PEEK | MSG_DONTWAIT);
+
+	ret[n > 0 ? n : 0] = '\0';
+}
+
+/* Rules first; then the client has its grace, of which it hears, and can end it; then the handle reports the end, and
+ * all that was said on it is one object. */
 static void test_revoke_with_grace(void **state)
 {
 	struct daemon *d = *state;
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *all = NULL;
+	char text[1024], *end = NULL;
+	struct timespec now;
+	uint64_t deadline;
 	struct client c;
 
 	assert_null(client_open(d, &c, CLIENT_STEERED));
@@ -304,12 +318,22 @@ static void test_revoke_with_grace(void **state)
 	assert_true(sd_varlink_flush(link) >= 0);
 	wait_for_rules(d, 0);
 	assert_string_equal(lease_state(d, c.id), "draining");
+	said(&c, text, sizeof(text));
+	assert_memory_equal(text, "{\"deadlineUSec\":", 16);
+	deadline = strtoull(text + 16, &end, 10);
+	assert_string_equal(end, "");
+	clock_gettime(CLOCK_REALTIME, &now);
+	assert_true(deadline / 1000000 > (uint64_t)now.tv_sec + 3590 && deadline / 1000000 <= (uint64_t)now.tv_sec + 3600);
 	assert_string_equal(client_add_flow(&c), OURS("WrongState"));
 	usleep(100000);
 	assert_string_equal(lease_state(d, c.id), "draining");
 	assert_null(call_fds(c.link, "Release", &c.handle, 1, NULL,
 			     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0}", c.id));
 	wait_for_hangup(c.handle);
+	said(&c, text, sizeof(text));
+	assert_int_equal(sd_json_parse(text, 0, &all, NULL, NULL), 0);
+	assert_string_equal(text_of(all, "end"), "revoke");
+	assert_true(number_of(all, "deadlineUSec") == deadline);
 	client_close(&c);
 	wait_until_clean(d);
 }
@@ -319,6 +343,9 @@ static void test_revoke_again_with_less_grace(void **state)
 	struct daemon *d = *state;
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d),
 						      *other = daemon_connect(d);
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *all = NULL;
+	char text[1024], *later;
+	uint64_t first;
 	struct client c;
 
 	assert_null(client_open(d, &c, CLIENT_BOUND));
@@ -328,9 +355,17 @@ static void test_revoke_again_with_less_grace(void **state)
 	assert_true(sd_varlink_flush(link) >= 0);
 	for (int i = 0; i < 1000 && !streq(lease_state(d, c.id), "draining"); i++)
 		usleep(5000);
+	said(&c, text, sizeof(text));
+	first = strtoull(text + 16, NULL, 10);
 	assert_null(call(other, "Revoke", NULL, "{\"leaseId\":\"%s\",\"graceUSec\":1000}", c.id));
 	assert_string_equal(lease_state(d, c.id), "gone");
 	wait_for_hangup(c.handle);
+	said(&c, text, sizeof(text));
+	later = strstr(text, ",\"deadlineUSec\":");
+	assert_non_null(later);
+	assert_true(strtoull(later + 16, NULL, 10) < first);
+	assert_int_equal(sd_json_parse(text, 0, &all, NULL, NULL), 0);
+	assert_string_equal(text_of(all, "end"), "revoke");
 	client_close(&c);
 	wait_until_clean(d);
 }

@@ -69,6 +69,7 @@ def test_grace_under_traffic(root):
         all_of_it, by_zero_copy = received(), received(queue)
         more(received, all_of_it + MUCH)
         assert received(queue) == by_zero_copy
+        receiving.wait_for(r"The lease ends in 3[56]\d\d s; going on by copying\.")
         assert "The lease is gone" not in receiving.said["stderr"]
         assert revoking.process.poll() is None
 

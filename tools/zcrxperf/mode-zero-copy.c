@@ -169,6 +169,15 @@ static int add(struct session *s, struct connection *c)
 	return STATUS_DONE;
 }
 
+static void warn_ending(uint64_t deadline_usec)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	fprintf(stderr, "The lease ends in %lld s; going on by copying.\n",
+		(long long)(deadline_usec / 1000000) - (long long)now.tv_sec);
+}
+
 static void handle(struct session *s, struct zcrx_queue *q, const struct zcrx_event *e)
 {
 	struct connection *c = e->userdata;
@@ -191,6 +200,9 @@ static void handle(struct session *s, struct zcrx_queue *q, const struct zcrx_ev
 						 : "going on by copying");
 		s->interface_gone = e->error == -ENODEV;
 		s->lease_lost = true;
+		break;
+	case ZCRX_EVENT_LEASE_ENDING:
+		warn_ending(e->deadline_usec);
 		break;
 	case ZCRX_EVENT_STOPPED:
 	case ZCRX_EVENT_COMPLETION:

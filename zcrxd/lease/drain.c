@@ -297,7 +297,7 @@ void lease_skip_grace(struct lease *l)
 
 void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *reason)
 {
-	uint64_t now = now_usec(CLOCK_MONOTONIC), until;
+	uint64_t now = now_usec(CLOCK_MONOTONIC), until, deadline;
 	bool again = l->state == LEASE_DRAINING, harder = force && !l->force;
 
 	if (__builtin_add_overflow(now, grace_usec, &until))
@@ -308,9 +308,10 @@ void lease_revoke(struct lease *l, uint64_t grace_usec, bool force, const char *
 	/* Otherwise it goes on record with the change of state. */
 	if (harder && (again || l->state == LEASE_QUARANTINED))
 		(void)lease_save(l);
-	lease_announce(l, "revoked", reason,
-			     now_usec(CLOCK_REALTIME) +
-				     (l->grace_until > now ? l->grace_until - now : 0));
+	deadline = now_usec(CLOCK_REALTIME) + (l->grace_until > now ? l->grace_until - now : 0);
+	lease_announce(l, "revoked", reason, deadline);
+	if (l->grace_until > now && l->state != LEASE_QUARANTINED)
+		lease_handles_notice(l, deadline);
 	(void)lease_event(l, LEASE_REVOKE, reason, NULL);
 	if (again)
 		lease_drain(l);

@@ -4,6 +4,8 @@
  * copies of the client's end; their last close is the end of the lease.
  */
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "drain.h"
@@ -120,8 +122,38 @@ bool lease_handle_matches(struct lease *l, int fd)
 	return false;
 }
 
-/* In JSON, so that it can grow. Nobody else writes there, so that there is room for it; whoever does
- * not read it misses nothing but the reason. */
+/*
+ * In JSON, so that it can grow. Nobody else writes there, so that there is room for it; whoever does
+ * not read it misses nothing but the reason.
+ *
+ * All that is ever said on a handle is one object: a notice opens it, and the end closes it. So a client that knows of
+ * no notices, and reads when the handle hangs up, finds the object whole.
+ */
+static void say(int fd, const char *text)
+{
+	(void)send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* It is there until the client closes the handle, whichever daemon has said it: clients look at it, and leave it. */
+static bool is_noticed(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, SIOCOUTQ, &n) == 0 && n > 0;
+}
+
+void lease_handles_notice(struct lease *l, uint64_t deadline_usec)
+{
+	struct lease_handle *h;
+	char text[64];
+
+	LIST_FOREACH(h, &l->handles, entry) {
+		snprintf(text, sizeof(text), "%c\"deadlineUSec\":%ju", is_noticed(h->fd) ? ',' : '{',
+			 (uintmax_t)deadline_usec);
+		say(h->fd, text);
+	}
+}
+
 void lease_handle_send_end(int fd, enum lease_event end, const char *reason)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
@@ -133,7 +165,9 @@ void lease_handle_send_end(int fd, enum lease_event end, const char *reason)
 			   SD_JSON_BUILD_PAIR_STRING("reason", reason)) < 0 ||
 	    sd_json_variant_format(v, 0, &text) < 0)
 		return;
-	(void)send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (is_noticed(fd))
+		*text = ',';
+	say(fd, text);
 }
 
 void lease_handles_shut(struct lease *l)

@@ -12,6 +12,8 @@ int lease_handle_new(struct lease *l, int *ret_client_fd, struct fault *reterr);
 int lease_handle_adopt(struct lease *l, int fd, uint64_t cookie);
 /* `fd` is a copy of the client's end of one of the lease's handles. */
 bool lease_handle_matches(struct lease *l, int fd);
+/* Says that the lease ends then, on the realtime clock, at the latest. */
+void lease_handles_notice(struct lease *l, uint64_t deadline_usec);
 /* Says why, and hangs up. */
 void lease_handles_shut(struct lease *l);
 /* What is said on a handle before it hangs up: the event and the sentence. */
