@@ -218,6 +218,7 @@ static void receive(struct zcrx_stream *s)
 	struct copy *c = s->queue->copy;
 	struct iovec iov[BATCH];
 	struct msghdr m = { .msg_iov = iov };
+	char first;
 	ssize_t n;
 
 	take_returned(c, &p->refill);
@@ -226,7 +227,8 @@ static void receive(struct zcrx_stream *s)
 		finish(s, -ENOMEM);
 		return;
 	}
-	n = recvmsg(s->socket, &m, MSG_DONTWAIT);
+	/* Nobody maps a dma-buf: as with the kernel, there is never a buffer, and all payload is staged. */
+	n = p->dmabuf ? recv(s->socket, &first, 1, MSG_DONTWAIT | MSG_PEEK) : recvmsg(s->socket, &m, MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN) {
 		trigger(s, true);
 		return;
@@ -234,10 +236,10 @@ static void receive(struct zcrx_stream *s)
 	if (n < 0 && errno == EINTR)
 		return;
 	trigger(s, false);
-	if (n > 0)
+	if (n > 0 && !p->dmabuf)
 		deliver(s, p, (size_t)n);
 	else
-		finish(s, n < 0 ? -errno : 0);
+		finish(s, n > 0 ? -ENOMEM : n < 0 ? -errno : 0);
 }
 
 static void end_cancelled(struct zcrx_queue *q)

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "copying.h"
@@ -239,12 +240,57 @@ static void test_joined(void **state)
 	close_pair(pair);
 }
 
+/* Into a dma-buf nothing can be copied: all is staged. A memfd stands for one, and is not touched. */
+static void test_dmabuf(void **state)
+{
+	struct copying *x = *state;
+	const struct zcrx_event *e;
+	struct zcrx_stream *s;
+	struct zcrx_queue *q;
+	uint64_t got = 0;
+	int pair[2], fd;
+	char byte;
+
+	make_pair(pair);
+	fd = memfd_create("dmabuf", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 16 * 4096), 0);
+	assert_int_equal(zcrx_queue_new(x->lease, 1, &q), 0);
+	assert_int_equal(zcrx_queue_set_dmabuf(q, fd), 0);
+	assert_int_equal(zcrx_queue_register(q), 0);
+	send_pattern(pair[1], 0, 200000);
+	shutdown(pair[1], SHUT_WR);
+	assert_int_equal(zcrx_queue_receive_bounded(q, pair[0], 150000, NULL, &s), 0);
+	while (zcrx_queue_wait(q, 5000, &e) == 1 && e->type == ZCRX_EVENT_STAGED) {
+		const unsigned char *data = e->data;
+
+		assert_int_equal(e->offset, got);
+		assert_int_equal(data[0], pattern(got));
+		assert_int_equal(data[e->length - 1], pattern(got + e->length - 1));
+		got += e->length;
+	}
+	assert_int_equal(e->type, ZCRX_EVENT_STOPPED);
+	assert_int_equal(got, 150000);
+	assert_int_equal(peek_byte(pair[0]), pattern(got));
+	assert_int_equal(zcrx_stream_continue(s, 0), 0);
+	while (zcrx_queue_wait(q, 5000, &e) == 1 && e->type == ZCRX_EVENT_STAGED)
+		got += e->length;
+	assert_int_equal(e->type, ZCRX_EVENT_EOF);
+	assert_int_equal(got, 200000);
+	assert_int_equal(zcrx_pool_get_staged(zcrx_queue_get_pool(q)), 200000);
+	assert_int_equal(pread(fd, &byte, 1, 0), 1);
+	assert_int_equal(byte, 0);
+	zcrx_stream_free(s);
+	zcrx_queue_unref(q);
+	close_pair(pair);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_readable),   TEST(test_edge_triggered), TEST(test_waiting),
 		TEST(test_not_for_us), TEST(test_release),	  TEST(test_spans_and_large_buffers),
-		TEST(test_joined),
+		TEST(test_joined),     TEST(test_dmabuf),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
