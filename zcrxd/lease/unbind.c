@@ -66,8 +66,8 @@ static bool is_watched(const struct lease *l)
 bool lease_is_abandoned(struct lease *l)
 {
 	struct nic_backend *b = l->leases->backend;
-	uint64_t keys[2 * LEASE_QUEUES_MAX];
-	unsigned found[2 * LEASE_QUEUES_MAX];
+	uint64_t keys[2 * LEASE_QUEUES_MAX] = {};
+	unsigned found[2 * LEASE_QUEUES_MAX] = {};
 	size_t n = 0;
 
 	if (!is_watched(l))
