@@ -217,3 +217,18 @@ def test_threads_share_queues(queues, threads):
     machine.until(machine.is_clean)
     assert sum(grown.get(f"rx{queue}_zc_bytes", 0) for queue in hardware) >= n * size
     assert not any(f"rx{queue}_page_bytes" in grown for queue in hardware)
+
+
+@pytest.mark.parametrize("options, queues", [(("--threads", "4", "--share"), 1), (("--threads", "3"), 3)],
+                         ids=["shared", "of their own"])
+def test_zcrxperf_receives_in_threads(options, queues):
+    machine.configure(machine.config())
+    n, size = 8, 1 << 20
+    with machine.receiver(PORT, "--verify", "--connections", str(n), *options) as receiving:
+        assert len(machine.lease_of(receiving.pid)["hardwareQueues"]) == queues
+        with machine.sender(HOST4, PORT, size, "--connections", str(n)) as sending:
+            assert sending.finish() == 0, sending.said
+        result = receiving.result()
+    machine.assert_zero_copy(result, n * size)
+    assert sum(queue["connections"] for queue in result["queues"]) == n
+    assert len(result["queues"]) == queues

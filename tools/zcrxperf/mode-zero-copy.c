@@ -4,19 +4,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <zcrx-client.h>
-
 #include "macro.h"
-#include "session.h"
-
-/* One loop for all queues: an epoll tells which of the rings have something. */
-struct zero_copy {
-	struct zcrx_client *client;
-	struct zcrx_lease *lease;
-	struct zcrx_queue *queues[QUEUES_MAX];
-	unsigned int n_queues;
-	int epoll;
-};
+#include "zero-copy.h"
 
 /* What zcrxd or the library said, and the exit status for it: the same as zcrxctl's. */
 static int refuse(struct zero_copy *z, int error)
@@ -76,25 +65,37 @@ static int watch_queue(struct zero_copy *z, struct zcrx_queue *q)
 	return fd < 0 ? fd : epoll_ctl(z->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
-static int register_queue(struct session *s, struct zero_copy *z, unsigned int index)
+static int new_queue(struct zero_copy *z, const struct options *o, struct zcrx_queue **ret)
 {
-	const struct options *o = s->options;
-	struct zcrx_queue *q;
-	int r;
+	int r = zcrx_queue_new(z->lease, z->n_queues, ret);
 
-	r = zcrx_queue_new(z->lease, index, &q);
 	if (r < 0)
 		return r;
-	z->queues[z->n_queues++] = q;
+	z->n_queues++;
 	if (o->area)
-		r = zcrx_queue_set_area_size(q, o->area);
+		r = zcrx_queue_set_area_size(*ret, o->area);
 	if (r >= 0 && o->huge_pages)
-		r = zcrx_queue_set_huge_pages(q, 1);
+		r = zcrx_queue_set_huge_pages(*ret, 1);
 	if (r >= 0 && o->buffer_length)
-		r = zcrx_queue_set_buffer_length(q, o->buffer_length);
+		r = zcrx_queue_set_buffer_length(*ret, o->buffer_length);
+	return r;
+}
+
+/* First one for each queue, then more of the same. */
+static int register_ring(struct session *s, struct zero_copy *z)
+{
+	struct zcrx_queue *q = NULL;
+	int r;
+
+	if (z->n_queues < s->n_queues)
+		r = new_queue(z, s->options, &q);
+	else
+		r = zcrx_queue_share(z->rings[z->n_rings % z->n_queues], &q);
+	if (q)
+		z->rings[z->n_rings++] = q;
 	if (r >= 0)
 		r = zcrx_queue_register(q);
-	return r < 0 ? r : watch_queue(z, q);
+	return r < 0 || s->options->threads > 0 ? r : watch_queue(z, q);
 }
 
 static void describe(struct session *s, struct zero_copy *z)
@@ -120,8 +121,8 @@ static void announce(const struct session *s, const struct zero_copy *z)
 	printf("lease %s: %s queue%s", s->lease_id, s->interface, s->n_queues == 1 ? "" : "s");
 	for (unsigned int i = 0; i < s->n_queues; i++)
 		printf(" %d", s->queues[i].hardware_queue);
-	printf(", %u buffers of %zu bytes%s\n", zcrx_queue_get_buffers(z->queues[0]),
-	       zcrx_queue_get_buffer_length(z->queues[0]), s->n_queues == 1 ? "" : " each");
+	printf(", %u buffers of %zu bytes%s\n", zcrx_queue_get_buffers(z->rings[0]),
+	       zcrx_queue_get_buffer_length(z->rings[0]), s->n_queues == 1 ? "" : " each");
 }
 
 static int open_zero_copy(struct session *s)
@@ -142,14 +143,22 @@ static int open_zero_copy(struct session *s)
 	s->interrupted = session_stop(s, STAGE_ACQUIRE);
 	if (s->interrupted)
 		return STATUS_DONE;
-	for (unsigned int i = 0; r >= 0 && i < s->n_queues; i++)
-		r = register_queue(s, z, i);
+	while (r >= 0 && (z->n_queues < s->n_queues || z->n_rings < s->options->threads))
+		r = register_ring(s, z);
 	if (r < 0)
 		return refuse(z, r);
 	announce(s, z);
 	s->interrupted = session_stop(s, STAGE_REGISTER);
 	s->fd = z->epoll;
-	return STATUS_DONE;
+	return s->options->threads > 0 && !s->interrupted ? threads_start(s, z, &s->fd) : STATUS_DONE;
+}
+
+/* The rings of a queue take turns. */
+static unsigned int choose_ring(struct zero_copy *z, unsigned int queue)
+{
+	unsigned int n = (z->n_rings - queue + z->n_queues - 1) / z->n_queues;
+
+	return queue + z->turns[queue]++ % n * z->n_queues;
 }
 
 /* The queue that its packets arrive on. One whose packets come by none is copied by any. */
@@ -158,27 +167,49 @@ static int add(struct session *s, struct connection *c)
 	struct zero_copy *z = s->of_mode;
 	int index = zcrx_lease_find_queue(z->lease, c->socket), r;
 	struct zcrx_stream *stream;
+	unsigned int ring;
 
 	if (index < 0 || (unsigned int)index >= z->n_queues)
 		index = (int)((s->n_accepted - 1) % z->n_queues);
-	r = zcrx_queue_receive(z->queues[index], c->socket, c, &stream);
+	s->queues[index].connections++;
+	ring = choose_ring(z, (unsigned int)index);
+	if (z->threads) {
+		threads_add(z->threads, ring, c);
+		return STATUS_DONE;
+	}
+	r = zcrx_queue_receive(z->rings[ring], c->socket, c, &stream);
 	if (r < 0)
 		return fail("Cannot start to receive: %s.", strerror(-r));
-	s->queues[index].connections++;
 	c->of_mode = stream;
 	return STATUS_DONE;
 }
 
-static void warn_ending(uint64_t deadline_usec)
+/* Each ring hears of it. */
+static void warn_ending(struct session *s, uint64_t deadline_usec)
 {
 	struct timespec now;
 
+	if (__atomic_exchange_n(&s->lease_ending, true, __ATOMIC_RELAXED))
+		return;
 	clock_gettime(CLOCK_REALTIME, &now);
 	fprintf(stderr, "The lease ends in %lld s; going on by copying.\n",
 		(long long)(deadline_usec / 1000000) - (long long)now.tv_sec);
 }
 
-static void handle(struct session *s, struct zcrx_queue *q, const struct zcrx_event *e)
+static void tell_lease_gone(struct session *s, const struct zcrx_event *e)
+{
+	struct zero_copy *z = s->of_mode;
+
+	if (!__atomic_exchange_n(&s->lease_lost, true, __ATOMIC_RELAXED))
+		fail("The lease is gone: %s; %s.", e->message,
+		     e->error == -ENODEV ? "nothing more can arrive" : "going on by copying");
+	if (e->error == -ENODEV)
+		__atomic_store_n(&s->interface_gone, true, __ATOMIC_RELAXED);
+	if (z->threads)
+		threads_tell(z->threads);
+}
+
+void zero_copy_handle(struct session *s, struct zcrx_queue *q, const struct zcrx_event *e)
 {
 	struct connection *c = e->userdata;
 
@@ -194,15 +225,10 @@ static void handle(struct session *s, struct zcrx_queue *q, const struct zcrx_ev
 		session_end(c, e->message);
 		break;
 	case ZCRX_EVENT_LEASE_GONE:
-		if (!s->lease_lost)
-			fail("The lease is gone: %s; %s.", e->message,
-			     e->error == -ENODEV ? "nothing more can arrive"
-						 : "going on by copying");
-		s->interface_gone = e->error == -ENODEV;
-		s->lease_lost = true;
+		tell_lease_gone(s, e);
 		break;
 	case ZCRX_EVENT_LEASE_ENDING:
-		warn_ending(e->deadline_usec);
+		warn_ending(s, e->deadline_usec);
 		break;
 	case ZCRX_EVENT_STOPPED:
 	case ZCRX_EVENT_COMPLETION:
@@ -217,7 +243,7 @@ static int process_queue(struct session *s, struct zcrx_queue *q)
 	int r;
 
 	while ((r = zcrx_queue_wait(q, 0, &event)) > 0)
-		handle(s, q, event);
+		zero_copy_handle(s, q, event);
 	if (s->interface_gone)
 		return STATUS_FAILED;
 	return r < 0 && r != -EINTR ? fail("Cannot receive: %s.", strerror(-r)) : STATUS_DONE;
@@ -227,8 +253,11 @@ static int process(struct session *s)
 {
 	struct zero_copy *z = s->of_mode;
 	struct epoll_event events[QUEUES_MAX];
-	int n = epoll_wait(z->epoll, events, QUEUES_MAX, 0), r = STATUS_DONE;
+	int n, r = STATUS_DONE;
 
+	if (z->threads)
+		return s->interface_gone ? STATUS_FAILED : threads_heard(z->threads);
+	n = epoll_wait(z->epoll, events, QUEUES_MAX, 0);
 	for (int i = 0; i < n && r == STATUS_DONE; i++)
 		r = process_queue(s, events[i].data.ptr);
 	return r;
@@ -261,10 +290,10 @@ static int steer_listener(const struct session *s, struct zero_copy *z)
 
 	if (!s->options->by_value)
 		return all ? zcrx_lease_steer_socket(z->lease, s->listener)
-			   : zcrx_queue_steer_socket(z->queues[0], s->listener);
+			   : zcrx_queue_steer_socket(z->rings[0], s->listener);
 	family = strchr(address, ':') ? AF_INET6 : AF_INET;
 	return all ? zcrx_lease_steer(z->lease, family, NULL, 0, address, port)
-		   : zcrx_queue_steer(z->queues[0], family, NULL, 0, address, port);
+		   : zcrx_queue_steer(z->rings[0], family, NULL, 0, address, port);
 }
 
 static int steer(struct session *s)
@@ -280,8 +309,8 @@ static int steer(struct session *s)
 	warn(z);
 	s->interrupted = session_stop(s, STAGE_STEER);
 	/* Takes the rings, so that the loss of the lease is heard of even before the first byte. */
-	for (unsigned int i = 0; i < z->n_queues; i++) {
-		r = process_queue(s, z->queues[i]);
+	for (unsigned int i = 0; i < z->n_rings && !z->threads; i++) {
+		r = process_queue(s, z->rings[i]);
 		if (r != STATUS_DONE)
 			return r;
 	}
@@ -291,6 +320,16 @@ static int steer(struct session *s)
 static void remove_connection(struct session *s, struct connection *c)
 {
 	zcrx_stream_free(c->of_mode);
+	c->of_mode = NULL;
+}
+
+/* The loop of the session sleeps while threads receive. */
+static void progress(struct session *s)
+{
+	struct zero_copy *z = s->of_mode;
+
+	if (z->threads)
+		threads_tell(z->threads);
 }
 
 /* What each queue had, and by the kernel's account of it all. */
@@ -300,8 +339,9 @@ static void count(struct session *s, struct zero_copy *z)
 	for (unsigned int i = 0; i < z->n_queues; i++) {
 		struct queue_result *q = &s->queues[i];
 
-		q->bytes = zcrx_queue_get_received(z->queues[i]);
-		if (zcrx_queue_get_copied(z->queues[i], &q->copied_pieces, &q->copied_bytes) < 0)
+		for (unsigned int ring = i; ring < z->n_rings; ring += z->n_queues)
+			q->bytes += zcrx_queue_get_received(z->rings[ring]);
+		if (zcrx_queue_get_copied(z->rings[i], &q->copied_pieces, &q->copied_bytes) < 0)
 			s->copies_known = false;
 		s->copied_pieces += q->copied_pieces;
 		s->copied_bytes += q->copied_bytes;
@@ -314,10 +354,12 @@ static void close_zero_copy(struct session *s)
 
 	if (!z)
 		return;
+	if (z->threads)
+		threads_stop(TAKE_PTR(z->threads));
 	count(s, z);
 	/* Before the release: a direct grant is free only once its rings are closed. */
-	for (unsigned int i = 0; i < z->n_queues; i++)
-		zcrx_queue_unref(z->queues[i]);
+	for (unsigned int i = 0; i < z->n_rings; i++)
+		zcrx_queue_unref(z->rings[i]);
 	if (z->epoll > 0)
 		close(z->epoll);
 	/* A lease that was inherited ends with whoever started us. */
@@ -335,5 +377,6 @@ const struct mode_ops mode_zero_copy = {
 	.add = add,
 	.process = process,
 	.remove = remove_connection,
+	.progress = progress,
 	.close = close_zero_copy,
 };

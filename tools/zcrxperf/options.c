@@ -33,6 +33,8 @@ static const char usage[] =
 	"      --hardware-queue N    direct: the queue, on --interface\n"
 	"  -i, --interface NAME      lease a queue of this interface\n"
 	"  -q, --queues N            lease N queues, with a ring each (1)\n"
+	"      --threads N           receive in N threads, with a ring and a queue each\n"
+	"      --share               they share the queues: --queues, or one\n"
 	"  -n, --name TEXT           name the lease (zcrxperf)\n"
 	"      --by-value            steer --address and --port by value, for root and as the "
 	"policy\n"
@@ -106,8 +108,10 @@ enum {
 	OPT_BY_VALUE,
 	OPT_HARDWARE_QUEUE,
 	OPT_HUGE_PAGES,
+	OPT_SHARE,
 	OPT_SOCKET,
 	OPT_STOP_AFTER,
+	OPT_THREADS,
 	OPT_VERSION,
 };
 
@@ -128,8 +132,10 @@ static const struct option long_options[] = {
 	{ "by-value", no_argument, NULL, OPT_BY_VALUE },
 	{ "buffer-length", required_argument, NULL, OPT_BUFFER_LENGTH },
 	{ "huge-pages", no_argument, NULL, OPT_HUGE_PAGES },
+	{ "share", no_argument, NULL, OPT_SHARE },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "stop-after", required_argument, NULL, OPT_STOP_AFTER },
+	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{}
@@ -155,6 +161,11 @@ static int set_number(struct options *o, int option, const char *value)
 		if (parse_number(value, QUEUES_MAX, &n) < 0 || n == 0)
 			return complain("--queues", value, "1 to 64");
 		o->queues = (unsigned int)n;
+		return 0;
+	case OPT_THREADS:
+		if (parse_number(value, QUEUES_MAX, &n) < 0 || n == 0)
+			return complain("--threads", value, "1 to 64");
+		o->threads = (unsigned int)n;
 		return 0;
 	case OPT_HARDWARE_QUEUE:
 		if (parse_number(value, INT_MAX, &n) < 0)
@@ -224,6 +235,9 @@ static int set_option(struct options *o, int option, char *value)
 	case OPT_HUGE_PAGES:
 		o->huge_pages = true;
 		return 0;
+	case OPT_SHARE:
+		o->share = true;
+		return 0;
 	case OPT_SOCKET:
 		o->socket = value;
 		return 0;
@@ -271,6 +285,13 @@ static int set_command(struct options *o, int n, char **words)
 	}
 	if (o->stop_after != STAGE_NONE && o->mode != MODE_ZERO_COPY)
 		return complain("--stop-after", stages[o->stop_after], "--mode=zero-copy with it");
+	if (o->share ? o->threads == 0 || o->queues > o->threads : o->threads > 0 && o->queues > 0 && o->queues != o->threads) {
+		fputs("zcrxperf: --threads has as many queues (--queues), or more threads than queues with --share. "
+		      "See zcrxperf --help.\n", stderr);
+		return -EINVAL;
+	}
+	if (!o->share && o->threads > 0)
+		o->queues = o->threads;
 	if (o->by_value && (!o->address || o->mode != MODE_ZERO_COPY)) {
 		fputs("zcrxperf: --by-value needs --address, and --mode=zero-copy. See zcrxperf "
 		      "--help.\n",

@@ -36,6 +36,8 @@ struct options {
 	unsigned int queues; /* 0: one, or as many as the lease has that was found */
 	bool json;
 	/* receive */
+	unsigned int threads; /* 0: none but the first */
+	bool share;
 	enum mode mode;
 	enum stage stop_after;
 	bool verify;

@@ -21,25 +21,35 @@ static const struct mode_ops *const modes[_MODE_MAX] = {
 void session_data(struct connection *c, const void *data, size_t length)
 {
 	struct session *s = c->session;
+	bool enough;
 
+	if (s->options->verify)
+		pattern_check(&c->check, data, length);
+	pthread_mutex_lock(&s->lock);
 	clock_gettime(CLOCK_MONOTONIC, &s->last);
 	if (s->bytes == 0)
 		s->first = s->last;
 	s->bytes += length;
-	if (s->options->verify)
-		pattern_check(&c->check, data, length);
+	enough = s->options->bytes > 0 && s->bytes >= s->options->bytes;
+	pthread_mutex_unlock(&s->lock);
+	if (enough && s->mode->progress)
+		s->mode->progress(s);
 }
 
 void session_end(struct connection *c, const char *reason)
 {
 	struct session *s = c->session;
 
+	s->mode->remove(s, c);
+	close(TAKE_FD(c->socket));
+	pthread_mutex_lock(&s->lock);
 	c->ended = true;
 	s->n_ended++;
 	if (reason)
 		s->status = fail("Connection %td ended early: %s", c - s->connections, reason);
-	s->mode->remove(s, c);
-	close(TAKE_FD(c->socket));
+	pthread_mutex_unlock(&s->lock);
+	if (s->mode->progress)
+		s->mode->progress(s);
 }
 
 static int look_up(const struct options *o, int family, struct addrinfo **ret)
@@ -148,11 +158,15 @@ static int accept_connections(struct session *s)
 	return STATUS_DONE;
 }
 
-static bool is_complete(const struct session *s)
+static bool is_complete(struct session *s)
 {
-	if (s->options->bytes > 0 && s->bytes >= s->options->bytes)
-		return true;
-	return s->n_ended == s->options->connections;
+	bool complete;
+
+	pthread_mutex_lock(&s->lock);
+	complete = (s->options->bytes > 0 && s->bytes >= s->options->bytes) ||
+		   s->n_ended == s->options->connections;
+	pthread_mutex_unlock(&s->lock);
+	return complete;
 }
 
 static int loop(struct session *s)
@@ -224,6 +238,7 @@ int receive_run(const struct options *o)
 		.epoll = -EBADF,
 		.listener = -EBADF,
 		.signals = -EBADF,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	bool stopped;
 	int r;

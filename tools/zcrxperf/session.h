@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -18,6 +19,7 @@ struct connection {
 	int socket;
 	void *of_mode; /* what the mode knows of it */
 	struct pattern_check check;
+	unsigned int ring; /* whose thread has it, with --threads */
 	bool ended;
 };
 
@@ -33,6 +35,8 @@ struct mode_ops {
 	int (*process)(struct session *s);
 	/* The connection is over: lets go of it. */
 	void (*remove)(struct session *s, struct connection *c);
+	/* It may be over, as somebody has seen, perhaps in another thread. NULL: it was process(). */
+	void (*progress)(struct session *s);
 	/* Fills the result in, and frees everything. */
 	void (*close)(struct session *s);
 };
@@ -62,13 +66,14 @@ struct session {
 	bool interrupted;
 	int status; /* exit status so far */
 	struct timespec first, last;
+	pthread_mutex_t lock; /* of what threads count: connections that have ended, bytes, status, and when */
 
 	/* The result. */
 	uint64_t bytes;
 	bool copies_known;
 	uint64_t copied_bytes;
 	uint64_t copied_pieces;
-	bool leased, lease_lost, interface_gone;
+	bool leased, lease_ending, lease_lost, interface_gone;
 	char lease_id[16];
 	const char *backend; /* NULL: zcrxd */
 	char interface[16];

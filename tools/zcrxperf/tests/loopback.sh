@@ -82,6 +82,21 @@ grep -q '"backend":"copy"' "$work/out" || die "backend copy: not said"
 grep -q '"copiedBytes":15728640' "$work/out" || die "backend copy: not counted as copied"
 grep -q '"wrongBytes":0' "$work/out" || die "backend copy: wrong bytes"
 port=$((port + 1))
+# In threads, to the end of all connections, to a number of bytes, and until asked to end.
+start $port --backend copy --threads 3 --verify --json --connections 7
+"$perf" send 127.0.0.1 --port $port --bytes 3M --connections 7 >"$work/sent"
+wait $pid || die "threads: exit status $?"
+grep -q '"bytes":22020096' "$work/out" || die "threads: wrong count"
+grep -q '"wrongBytes":0' "$work/out" || die "threads: wrong bytes"
+port=$((port + 1))
+start $port --backend copy --threads 2 --bytes 1M
+"$perf" send 127.0.0.1 --port $port >"$work/sent"
+wait $pid || die "threads: exit status $? after 1M"
+port=$((port + 1))
+start $port --backend copy --threads 2
+kill -TERM $pid
+wait $pid || die "threads: exit status $? after SIGTERM"
+port=$((port + 1))
 start $port --backend copy --verify
 "$perf" send 127.0.0.1 --port $port --bytes 3M >"$work/sent"
 wait $pid || die "backend copy: exit status $?"
@@ -122,6 +137,9 @@ status 2 receive --port 9999 --bytes 1X
 status 2 receive --port 9999 again
 status 2 receive --port 9999 --buffer-length 5000
 status 2 receive --port 9999 --mode read --stop-after steer
+status 2 receive --port 9999 --share
+status 2 receive --port 9999 --threads 2 --queues 3
+status 2 receive --port 9999 --threads 2 --queues 3 --share
 status 1 send 127.0.0.1 --port 1 --bytes 1
 status 1 receive --port 9999 --socket "$work/none"
 grep -q 'systemctl start zcrxd.socket' "$work/out" || die "no remedy"
