@@ -79,9 +79,9 @@ int share_register(struct zcrx_pool *p, int ring_fd);
 void share_begin(struct zcrx_pool *p);
 void share_done(struct zcrx_pool *p);
 
-/* span.c: whether the completion brings what lies right behind `length` bytes at `data`, which the application has
- * not seen yet. Then it is taken, and both are one. */
-int pool_join(struct zcrx_pool *p, const void *cqe, void *data, size_t length);
+/* span.c: whether the completion brings what lies right behind `length` bytes at `offset` of the area, which the
+ * application has not seen yet. Then it is taken, and both are one. */
+int pool_join(struct zcrx_pool *p, const void *cqe, uint64_t offset, size_t length);
 
 /* area.c: how many buffers it will be, having rounded the sizes; then their memory. */
 int pool_settle_sizes(struct zcrx_pool *p, uint64_t *ret_buffers);

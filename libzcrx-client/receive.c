@@ -168,9 +168,9 @@ static void join_following(struct zcrx_queue *q, struct zcrx_event *e)
 	struct io_uring_cqe *cqe;
 
 	while ((cqe = q->engine->peek(q)) && cqe->user_data == e->stream->tag) {
-		if (!pool_join(q->pool, cqe, e->data, e->length))
+		if (!pool_join(q->pool, cqe, e->area_offset, e->length))
 			return;
-		count_piece(e->stream, (uint64_t)((char *)e->data - (char *)q->pool->area) + e->length, (size_t)cqe->res);
+		count_piece(e->stream, e->area_offset + e->length, (size_t)cqe->res);
 		e->length += (size_t)cqe->res;
 		q->engine->seen(q);
 	}
@@ -334,7 +334,7 @@ static int drain(struct zcrx_queue *q)
 	while ((cqe = q->engine->peek(q))) {
 		r = handle(q, cqe);
 		q->engine->seen(q);
-		if (r > 0 && q->join && q->event.data && q->event.type == ZCRX_EVENT_DATA)
+		if (r > 0 && q->join && q->event.type == ZCRX_EVENT_DATA)
 			join_following(q, &q->event);
 		if (r != 0)
 			return r;

@@ -61,7 +61,7 @@ int zcrx_pool_take(struct zcrx_pool *pool, const void *cqe, struct zcrx_span *re
 	return 1;
 }
 
-int pool_join(struct zcrx_pool *p, const void *cqe, void *data, size_t length)
+int pool_join(struct zcrx_pool *p, const void *cqe, uint64_t offset, size_t length)
 {
 	const struct zc_cqe *c = cqe;
 	int r;
@@ -69,7 +69,7 @@ int pool_join(struct zcrx_pool *p, const void *cqe, void *data, size_t length)
 	if (!(c->flags & ZC_CQE_F_MORE) || c->result <= 0)
 		return 0;
 	add_user(p);
-	r = refill_join(&p->refill, (uint64_t)((char *)data - (char *)p->area), length, c->off, (uint32_t)c->result);
+	r = refill_join(&p->refill, offset, length, c->off, (uint32_t)c->result);
 	if (r <= 0)
 		drop_users(p, 1);
 	return r >= 0;
@@ -117,12 +117,15 @@ int zcrx_pool_return_many(struct zcrx_pool *pool, const void *const *data, size_
 
 int zcrx_pool_return_offset(struct zcrx_pool *pool, uint64_t offset)
 {
+	uint64_t given;
+
 	if (!pool || !pool->registered)
 		return pool ? -EBADFD : -EINVAL;
-	if (refill_give(&pool->refill, offset) < 0)
+	given = give(pool, offset);
+	if (given == 0)
 		return -EINVAL;
 	refill_settle(&pool->refill);
-	drop_users(pool, 1);
+	drop_users(pool, given);
 	return 0;
 }
 

@@ -90,7 +90,7 @@ const char *zcrx_client_error_id(struct zcrx_client *client);
 
 /*
  * For programs with an event loop. When `nonblocking` is not 0, functions that ask zcrxd (to connect; to
- * acquire, inherit, open, renew and release a lease; to register, steer and tune) do not wait: they begin, and
+ * acquire, inherit, attach, open, renew and release a lease; to register, share, steer and tune) do not wait: they begin, and
  * return -EINPROGRESS. Poll zcrx_client_get_fd() and call zcrx_client_process() when it is readable; once that
  * returns 1, call the same function with the same arguments again: it returns the result, or -EINPROGRESS
  * once more if there is something else to ask. Objects may be dropped meanwhile.
@@ -264,8 +264,9 @@ int zcrx_queue_set_numa_node(struct zcrx_queue *queue, int node);
 
 /* Whether payload of one stream that has come in buffers side by side, as far as it is there when zcrx_queue_wait()
  * looks, is one event, however long; as NICs fill them when packets are larger than a buffer. Off unless set. When it
- * is on, give to zcrx_queue_return(), zcrx_pool_return() and zcrx_pool_hold() the `data` of the event, and not a place
- * behind it: that is all buffers of the event at once. Since: 0.2 */
+ * is on, give to zcrx_queue_return(), zcrx_pool_return() and zcrx_pool_hold() the `data` of the event (its `area_offset`
+ * to the likes of zcrx_queue_return_offset()), and not a place behind it: that is all buffers of the event at once.
+ * Since: 0.2 */
 int zcrx_queue_set_join(struct zcrx_queue *queue, int join);
 
 /* Makes the ring and the area, and has zcrxd bind the hardware queue to them. Unless the process has

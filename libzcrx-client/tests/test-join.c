@@ -167,8 +167,9 @@ static void test_hold(void **state)
 	give(0);
 	NOTHING_RETURNED();
 	/* The event goes; the other's reference keeps all of it. */
-	assert_int_equal(zcrx_pool_return(k->pool, k->area), 0);
+	assert_int_equal(zcrx_pool_return_offset(k->pool, 0), 0);
 	RETURNED(0, 1);
+	assert_int_equal(zcrx_pool_return_offset(k->pool, 0), -EINVAL);
 	assert_int_equal(zcrx_pool_hold(k->pool, k->area), -EINVAL);
 	assert_int_equal(pool_spans_out(k->pool), 0);
 	end(tag, s);

@@ -147,7 +147,7 @@ static unsigned int receive_joined(unsigned int first, unsigned int n)
 		if (i == 0)
 			assert_int_equal(zcrx_pool_take(k->pool, &cqe, &span), 1);
 		else
-			assert_int_equal(pool_join(k->pool, &cqe, span.data, i * LENGTH), 1);
+			assert_int_equal(pool_join(k->pool, &cqe, span.offset, i * LENGTH), 1);
 	}
 	span.length = n * LENGTH;
 	for (unsigned int i = 1; i < holders; i++)

@@ -77,7 +77,7 @@ static void try_join(struct run *x, uint8_t length)
 			      .off = (s->offset + s->length) | x->pool->refill.token };
 
 	if (!x->fresh || (is_out(x, cqe.off) && (s->offset + s->length) % x->pool->buffer_length == 0) ||
-	    !pool_join(x->pool, &cqe, s->data, s->length))
+	    !pool_join(x->pool, &cqe, s->offset, s->length))
 		return;
 	s->length += (size_t)cqe.result;
 	assert(s->length <= x->pool->area_size - s->offset);
