@@ -192,6 +192,7 @@ static void test_environment(void **state)
 		{ "copy,zcrxd", "zcrxd", "zcrxd", 0 },
 		{ "zcrxd", "copy,zcrxd", "zcrxd", 0 },
 		{ "copy", "copy,copy", "copy", 0 },
+		{ NULL, "copy,zcrxd", "zcrxd", 0 },
 		{ "copy", "zcrxd", NULL, -EPERM },
 		{ NULL, "copy", NULL, -EPERM },
 		{ "copy", "nothing", NULL, -EINVAL },
