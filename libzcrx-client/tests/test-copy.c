@@ -361,41 +361,12 @@ static void test_many_connections(void **state)
 	}
 }
 
-/* A stream that is freed in the middle takes nothing of another's, and no buffer with it. */
-static void test_freed_in_the_middle(void **state)
-{
-	struct copying *x = *state;
-	struct zcrx_stream *s, *other;
-	const struct zcrx_event *e;
-	int pair[2], second[2];
-
-	for (unsigned int i = 0; i < 2 * BUFFERS; i++) {
-		make_pair(pair);
-		make_pair(second);
-		assert_int_equal(zcrx_queue_receive(x->queue, pair[0], x, &s), 0);
-		send_pattern(pair[1], 0, 30000);
-		e = wait_event(x);
-		zcrx_queue_return(x->queue, e->data);
-		zcrx_stream_free(s);
-		assert_int_equal(zcrx_queue_receive(x->queue, second[0], NULL, &other), 0);
-		send_pattern(second[1], 0, 10);
-		assert_int_equal(consume_bytes(x, other, 0, 10), 10);
-		zcrx_stream_free(other);
-		/* The peer hears of the end, so nobody has the socket. */
-		close(pair[0]);
-		assert_int_equal(send(pair[1], "x", 1, MSG_NOSIGNAL) < 0 ? errno : 0, EPIPE);
-		close(pair[1]);
-		close_pair(second);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_it_is),	 TEST(test_every_byte), TEST(test_bounded),
 		TEST(test_stop),	 TEST(test_pause_and_resume), TEST(test_limit), TEST(test_limit_of_one),
 		TEST(test_no_buffers),	 TEST(test_errors), TEST(test_many_connections),
-		TEST(test_freed_in_the_middle),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
