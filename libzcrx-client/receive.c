@@ -18,7 +18,7 @@
 #define MIN_DELAY    (4 * 1000 * 1000) /* nanoseconds */
 #define MAX_DELAY    (64 * 1000 * 1000)
 
-static struct zcrx_event *new_event(struct zcrx_queue *q, enum zcrx_event_type type,
+static struct zcrx_event *new_event(struct zcrx_queue *q, enum zcrx_event_kind type,
 				    struct zcrx_stream *s)
 {
 	q->event = (struct zcrx_event) { .type = type, .stream = s };

@@ -179,7 +179,7 @@ public:
 
 /* As struct zcrx_event; `data` is this one's own. `message`, and what was `staged`, are valid until the next wait(). */
 struct event {
-	zcrx_event_type type {};
+	zcrx_event_kind type {};
 	int error = 0;
 	zcrx_stream *stream = nullptr;
 	void *userdata = nullptr;

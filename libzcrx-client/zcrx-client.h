@@ -339,7 +339,8 @@ int zcrx_stream_get_socket(struct zcrx_stream *stream);
 void *zcrx_stream_get_userdata(struct zcrx_stream *stream);
 void zcrx_stream_set_userdata(struct zcrx_stream *stream, void *userdata);
 
-enum zcrx_event_type {
+/* <linux/io_uring.h> has an enum zcrx_event_type of its own, since Linux 7.2. */
+enum zcrx_event_kind {
 	/* Payload: `length` bytes at `data`. Valid, and the buffer taken, until given to
 	 * zcrx_queue_return(). */
 	ZCRX_EVENT_DATA = 1,
@@ -367,7 +368,7 @@ enum zcrx_event_type {
 
 /* Made by the library only, and valid until the next zcrx_queue_wait(): may grow at its end. */
 struct zcrx_event {
-	enum zcrx_event_type type;
+	enum zcrx_event_kind type;
 	int error; /* negative errno */
 	struct zcrx_stream *stream;
 	void *userdata;

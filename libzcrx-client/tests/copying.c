@@ -148,7 +148,7 @@ void nothing(struct copying *x)
 	assert_int_equal(zcrx_queue_wait(x->queue, 0, &e), 0);
 }
 
-uint64_t consume(struct copying *x, struct zcrx_stream *s, uint64_t got, enum zcrx_event_type last)
+uint64_t consume(struct copying *x, struct zcrx_stream *s, uint64_t got, enum zcrx_event_kind last)
 {
 	for (;;) {
 		const struct zcrx_event *e = wait_event(x);

@@ -50,7 +50,7 @@ void start_sender(struct sender *s);
 const struct zcrx_event *wait_event(struct copying *x);
 void nothing(struct copying *x);
 /* Checks and returns data from offset `got` on, until the event that is to follow, or so many bytes; the offset then. */
-uint64_t consume(struct copying *x, struct zcrx_stream *s, uint64_t got, enum zcrx_event_type last);
+uint64_t consume(struct copying *x, struct zcrx_stream *s, uint64_t got, enum zcrx_event_kind last);
 uint64_t consume_bytes(struct copying *x, struct zcrx_stream *s, uint64_t got, uint64_t bytes);
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, copying_setup, copying_teardown)
