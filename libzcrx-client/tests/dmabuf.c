@@ -92,8 +92,8 @@ int main(int argc, char *argv[])
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1])) };
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), late = argc == 3, socket, one = 1, r;
-	struct zcrx_lease *lease;
-	struct zcrx_queue *queue;
+	struct zcrx_lease *lease = NULL;
+	struct zcrx_queue *queue = NULL;
 	struct zcrx_stream *stream;
 	const struct zcrx_event *event;
 	unsigned char *memory;
