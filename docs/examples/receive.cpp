@@ -90,14 +90,14 @@ public:
 	void run(unsigned long n)
 	{
 		pollfd p[] = { { listener_, POLLIN, 0 }, { queue_.fd(), POLLIN, 0 } };
+		bool more = false;
 
 		while (n == 0 || stored_ < n) {
-			if (poll(p, 2, -1) < 0 && errno != EINTR)
+			if (poll(p, 2, more ? 0 : -1) < 0 && errno != EINTR)
 				fail("Cannot wait");
 			if (p[0].revents)
 				accept_all();
-			while (auto event = queue_.wait(std::chrono::milliseconds(0)))
-				handle(*event);
+			more = handle_some();
 		}
 	}
 
@@ -115,6 +115,19 @@ private:
 			/* std::map leaves its elements where they are. */
 			c.stream = queue_.receive(fd.get(), reinterpret_cast<void *>(accepted_++));
 		}
+	}
+
+	/* Whether there may be more: the descriptor tells only of what comes when there was none. */
+	bool handle_some()
+	{
+		for (int i = 0; i < 256; i++) {
+			auto event = queue_.wait(std::chrono::milliseconds(0));
+
+			if (!event)
+				return false;
+			handle(*event);
+		}
+		return true;
 	}
 
 	void handle(const zcrx::event &event)

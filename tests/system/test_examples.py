@@ -66,6 +66,28 @@ def test_a_program_that_waits_for_zcrxd_can_be_stopped(directory):  # noqa: F811
         os.kill(pid, signal.SIGCONT)
 
 
+def test_a_program_that_is_executed_again(directory):  # noqa: F811
+    """In the same process, under traffic, several times; every byte is right, and none copied."""
+    machine.configure(machine.config())
+    n, size = 64, 1_000_000
+    with counted() as grown, storing(directory, n, program="zcrx-reexec-example") as receiving:
+        lease = machine.lease_of(receiving.pid)
+        with send(HOST4, 9001, n, size, peer=True) as sending:
+            for round in range(1, 4):
+                stored = sum(f.stat().st_size for f in directory.iterdir())
+                machine.until(lambda: sum(f.stat().st_size for f in directory.iterdir()) > stored + 3_000_000)
+                os.kill(receiving.pid, signal.SIGHUP)
+                receiving.wait_for(r"(?:again\n(?:.*\n)*?){%d}" % round)
+                assert sending.process.poll() is None
+                assert [one["leaseId"] for one in machine.leases()] == [lease["leaseId"]]
+            assert sending.finish() == 0, sending.said
+        assert receiving.finish() == 0, receiving.said
+    total = check(directory, n, size)
+    assert "\n0 bytes were copied\n" in receiving.said["stdout"]
+    machine.assert_counted(grown, lease["hardwareQueues"][0], total)
+    assert machine.is_clean() and not machine.leases()
+
+
 @contextlib.contextmanager
 def mtu(n):
     def set_both(n):
