@@ -150,6 +150,8 @@ static int register_zcrxd_pool(struct zcrx_pool *p, int ring_fd)
 	message_put_unsigned(&parameters, "refillEntries", pool_refill_entries(p));
 	if (p->buffer_length != pool_page_size())
 		message_put_unsigned(&parameters, "receiveBufferLength", p->buffer_length);
+	if (p->events)
+		message_put_unsigned(&parameters, "eventUserData", p->event_user_data);
 	r = client_call(l->client, "register the queue", ZCRX_METHOD("Register"), parameters, &reply);
 	if (r < 0)
 		return r;

@@ -142,7 +142,9 @@ int ifq_register(struct zcrx_pool *p, int ring_fd, const char *what, uint32_t if
 				    .flags = p->dmabuf ? ZC_AREA_DMABUF : 0,
 				    .dmabuf_fd = p->dmabuf ? (uint32_t)p->area_fd : 0 };
 	struct zc_region_desc region = { .size = region_size(entries) };
-	struct zc_event_desc events = { .flags = ZC_EVENT_STATS, .stats_offset = region.size - STATS_ROOM };
+	struct zc_event_desc events = { .flags = ZC_EVENT_STATS, .stats_offset = region.size - STATS_ROOM,
+					.user_data = p->event_user_data,
+					.type_mask = p->events ? 1U << ZC_EVENT_ALLOC_FAIL | 1U << ZC_EVENT_COPY : 0 };
 	struct zc_ifq_reg reg = {
 		.if_idx = ifindex,
 		.if_rxq = queue,

@@ -51,6 +51,12 @@ struct zcrx_pool {
 	struct refill refill;
 	const struct zc_stats *stats;
 	uint64_t staged; /* bytes; atomic */
+	uint64_t starved_nic, starved_copy, completions_full; /* atomic */
+
+	bool events; /* the kernel's are wanted, with this user_data */
+	uint64_t event_user_data;
+	unsigned int fired;	  /* of them, to be armed again: a bit each; atomic */
+	unsigned int since_fired; /* spans; atomic */
 
 	bool attaches;		 /* to a queue that another process has registered */
 	struct share_page *page; /* NULL: no other process takes part */
@@ -72,6 +78,9 @@ size_t pool_page_size(void);
 uint64_t pool_spans_out(const struct zcrx_pool *p);
 /* Takes its spans from an application that has no way to return them. */
 void pool_forget_spans(struct zcrx_pool *p);
+
+/* counters.c: arms the kernel's events again, in a thread that receives. */
+void pool_arm_events(struct zcrx_pool *p);
 
 /* share.c. As backend.register_pool(), of a pool that attaches. */
 int share_register(struct zcrx_pool *p, int ring_fd);

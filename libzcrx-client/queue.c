@@ -39,7 +39,10 @@ int zcrx_queue_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_que
 	if (!lease || !ret)
 		return -EINVAL;
 	r = zcrx_pool_new(lease, index, &pool);
-	return r < 0 ? r : new_queue(lease, pool, ret);
+	if (r < 0)
+		return r;
+	(void)zcrx_pool_set_events(pool, TAG_EVENT); /* it is new */
+	return new_queue(lease, pool, ret);
 }
 
 int zcrx_queue_share(struct zcrx_queue *queue, struct zcrx_queue **ret)
@@ -194,6 +197,11 @@ struct io_uring *zcrx_queue_get_ring(struct zcrx_queue *queue)
 uint64_t zcrx_queue_get_received(struct zcrx_queue *queue)
 {
 	return queue ? queue->received : 0;
+}
+
+int zcrx_queue_get_counter(struct zcrx_queue *queue, enum zcrx_counter counter, uint64_t *ret)
+{
+	return queue ? zcrx_pool_get_counter(queue->pool, counter, ret) : -EINVAL;
 }
 
 int zcrx_queue_get_copied(struct zcrx_queue *queue, uint64_t *ret_count, uint64_t *ret_bytes)

@@ -155,7 +155,8 @@ struct zcrx_stream {
 #define TAG_LEASE   (OURS | 1)
 #define TAG_RETRY   (OURS | 2)
 #define TAG_ENDING  (OURS | 3)
-#define MAX_TAG	    TAG_ENDING
+#define TAG_EVENT   (OURS | 4)
+#define MAX_TAG	    TAG_EVENT
 
 /* queue.c. Frees what register.c made; for a queue that failed to register, or is not needed. */
 void queue_close(struct zcrx_queue *q);

@@ -244,6 +244,8 @@ static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 		e->message = q->end_reason ? q->end_reason : "";
 		return 1;
 	}
+	if (tag == TAG_EVENT)
+		(void)zcrx_pool_event(q->pool, cqe);
 	if (tag == TAG_ENDING)
 		return lease_is_ending(q);
 	if (tag == TAG_RETRY) {

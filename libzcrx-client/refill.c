@@ -153,6 +153,16 @@ static bool move_first(struct refill *r)
 	return true;
 }
 
+/* Once for each time that it comes to be so. */
+static void note_full(struct refill *r)
+{
+	bool stuck = r->first != REFILL_NONE;
+
+	if (stuck && !r->stuck)
+		__atomic_store_n(&r->full, r->full + 1, __ATOMIC_RELAXED);
+	r->stuck = stuck;
+}
+
 /*
  * Sequentially consistent: who puts a buffer on the list and then finds `busy` set can rely on its holder
  * seeing that buffer after having cleared it.
@@ -169,6 +179,7 @@ void refill_settle(struct refill *r)
 			collect(r);
 			while (r->first != REFILL_NONE && move_first(r))
 				;
+			note_full(r);
 			unlock_ring(r);
 		}
 		__atomic_store_n(&r->busy, 0, __ATOMIC_SEQ_CST);

@@ -19,6 +19,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "uapi-zcrx.h"
@@ -52,6 +53,8 @@ struct refill {
 	uint32_t local_tail; /* what *tail is; the kernel cannot make us believe otherwise */
 	uint32_t first;	     /* taken from the list, oldest first */
 	uint32_t last;
+	bool stuck;
+	uint64_t full; /* how often there was no room for what was returned; atomic */
 
 	/* Of several processes that fill the ring: 1 while one of them writes to it; NULL: there is one. */
 	uint32_t *lock;

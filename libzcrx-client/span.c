@@ -53,6 +53,8 @@ int zcrx_pool_take(struct zcrx_pool *pool, const void *cqe, struct zcrx_span *re
 		drop_users(pool, 1);
 		return r;
 	}
+	if (__atomic_load_n(&pool->fired, __ATOMIC_RELAXED) != 0)
+		pool_arm_events(pool);
 	*ret = (struct zcrx_span) {
 		.data = pool->dmabuf ? NULL : (char *)pool->area + offset,
 		.length = (size_t)c->result,
@@ -185,6 +187,9 @@ enum zcrx_next zcrx_pool_next(struct zcrx_pool *pool, int result)
 	case 0:
 		return ZCRX_NEXT_END;
 	case -ENOSPC:
+		if (pool)
+			__atomic_add_fetch(&pool->completions_full, 1, __ATOMIC_RELAXED);
+		return ZCRX_NEXT_ARM;
 	case -EAGAIN:
 	case -EINTR:
 		return ZCRX_NEXT_ARM;
@@ -195,6 +200,7 @@ enum zcrx_next zcrx_pool_next(struct zcrx_pool *pool, int result)
 		/* The kernel cannot copy into it, whatever buffers are free. */
 		if (pool->dmabuf)
 			return ZCRX_NEXT_STAGE;
+		__atomic_add_fetch(&pool->starved_copy, 1, __ATOMIC_RELAXED);
 		return !cannot_flush(pool) && refill_queued(&pool->refill) > 0 ? ZCRX_NEXT_FLUSH : ZCRX_NEXT_WAIT;
 	default:
 		return ZCRX_NEXT_ERROR;

@@ -19,6 +19,9 @@
 #define ZC_REG_NODEV	 2	   /* ZCRX_REG_NODEV, 7.1 */
 #define ZC_REGISTER_CTRL 36    /* IORING_REGISTER_ZCRX_CTRL, 6.19; nr_args is 0 */
 #define ZC_CTRL_FLUSH_RQ 0     /* ZCRX_CTRL_FLUSH_RQ: the kernel takes what is on the refill ring */
+#define ZC_CTRL_ARM_EVENT 2   /* ZCRX_CTRL_ARM_EVENT, 7.2; the event is the first of its arguments */
+#define ZC_EVENT_ALLOC_FAIL 0 /* ZCRX_EVENT_, in the result of a completion; each once, until it is armed again */
+#define ZC_EVENT_COPY	    1
 #define ZC_CQE_F_MORE	 2  /* IORING_CQE_F_MORE */
 #define ZC_AREA_SHIFT	 48    /* above it an offset carries the number of the area */
 #define ZC_MAX_ENTRIES	 32768 /* of a refill ring */

@@ -128,6 +128,13 @@ public:
 	result<bool> flush() { return detail::whether(zcrx_pool_flush(object_)); }
 	static nothing nudge(int socket) { return detail::check(zcrx_pool_nudge(socket)); }
 
+	/* Before it is registered; then completions with that user_data are for event(). */
+	nothing set_events(uint64_t user_data) { return detail::check(zcrx_pool_set_events(object_, user_data)); }
+	int event(const void *cqe) { return zcrx_pool_event(object_, cqe); }
+	result<uint64_t> counter(zcrx_counter which) const
+	{
+		return detail::get_counter(object_, zcrx_pool_get_counter, which);
+	}
 	result<zcrx::copied> copied() const { return detail::get_copied(object_, zcrx_pool_get_copied); }
 	unsigned int napi_id() const { return zcrx_pool_get_napi_id(object_); }
 	size_t buffer_length() const { return zcrx_pool_get_buffer_length(object_); }

@@ -70,6 +70,16 @@ template <class Object, class Get> result<copied> get_copied(Object *object, Get
 	return c;
 }
 
+template <class Object, class Get> result<uint64_t> get_counter(Object *object, Get get, zcrx_counter which)
+{
+	uint64_t n = 0;
+	int r = get(object, which, &n);
+
+	if (r < 0)
+		ZCRX_FAIL(error(r));
+	return n;
+}
+
 } // namespace detail
 
 /* Payload where the NIC has put it: given back when this is destroyed, in whatever thread. It may
@@ -302,6 +312,10 @@ public:
 	io_uring *ring() const { return zcrx_queue_get_ring(object_); }
 	zcrx_pool *pool() const { return zcrx_queue_get_pool(object_); }
 	uint64_t received() const { return zcrx_queue_get_received(object_); }
+	zcrx::result<uint64_t> counter(zcrx_counter which) const
+	{
+		return detail::get_counter(object_, zcrx_queue_get_counter, which);
+	}
 	zcrx::result<zcrx::copied> copied() const { return detail::get_copied(object_, zcrx_queue_get_copied); }
 	unsigned int napi_id() const { return zcrx_queue_get_napi_id(object_); }
 	size_t buffer_length() const { return zcrx_queue_get_buffer_length(object_); }

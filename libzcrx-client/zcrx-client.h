@@ -413,6 +413,27 @@ uint64_t zcrx_queue_get_received(struct zcrx_queue *queue);
  * Since: 0.1 */
 int zcrx_queue_get_copied(struct zcrx_queue *queue, uint64_t *ret_count, uint64_t *ret_bytes);
 
+/* What keeps a queue from receiving by zero copy; zcrx_pool_get_counter(3) says what to do about each. Values are
+ * never renumbered. Since: 0.2 */
+enum zcrx_counter {
+	/* How often the NIC found no free buffer, and dropped packets; the kernel's event. -EOPNOTSUPP before Linux 7.2,
+	 * and of a pool without zcrx_pool_set_events(). */
+	ZCRX_COUNTER_STARVED_NIC = 1,
+	/* How often the kernel had to copy and found no free buffer: receives that ended with -ENOMEM. */
+	ZCRX_COUNTER_STARVED_COPY = 2,
+	/* How often the completion queue was full: receives that ended with -ENOSPC. */
+	ZCRX_COUNTER_COMPLETIONS_FULL = 3,
+	/* How often the refill ring had no room for what was returned. */
+	ZCRX_COUNTER_REFILL_FULL = 4,
+	/* Bytes that were staged: see zcrx_pool_stage(). */
+	ZCRX_COUNTER_STAGED = 5,
+	/* Bytes that the kernel copied, as zcrx_queue_get_copied() has them. -EOPNOTSUPP before Linux 7.2. */
+	ZCRX_COUNTER_COPIED = 6
+};
+
+/* One of these, of a registered queue, since then; in any thread. Since: 0.2 */
+int zcrx_queue_get_counter(struct zcrx_queue *queue, enum zcrx_counter counter, uint64_t *ret);
+
 /* SO_INCOMING_NAPI_ID of the sockets whose packets arrive on this queue; 0 if unknown. See
  * zcrx_lease_find_queue(). Since: 0.1 */
 unsigned int zcrx_queue_get_napi_id(struct zcrx_queue *queue);
@@ -520,6 +541,15 @@ int zcrx_pool_steer(struct zcrx_pool *pool, int family, const char *source, uint
 int zcrx_pool_tune(struct zcrx_pool *pool, int64_t defer_hard_irqs, int64_t gro_flush_timeout,
 		   int64_t irq_suspend_timeout);
 int zcrx_pool_set_irq_affinity(struct zcrx_pool *pool, const char *cpus);
+
+/* The kernel's events, for ZCRX_COUNTER_STARVED_NIC: asked for before the pool is registered, with the user_data that
+ * their completions are to have. The thread that has the ring hands those to zcrx_pool_event(), which gives the
+ * counter that went up, or 0: the event is of a kind that it does not know. Since: 0.2 */
+int zcrx_pool_set_events(struct zcrx_pool *pool, uint64_t user_data);
+int zcrx_pool_event(struct zcrx_pool *pool, const void *cqe);
+
+/* As zcrx_queue_get_counter(). Since: 0.2 */
+int zcrx_pool_get_counter(struct zcrx_pool *pool, enum zcrx_counter counter, uint64_t *ret);
 
 /* As zcrx_queue_get_copied(), zcrx_queue_get_napi_id(), zcrx_queue_get_buffer_length() and
  * zcrx_queue_get_buffers(). Since: 0.2 */

@@ -53,6 +53,11 @@ int ring_register(int fd, unsigned int op, void *arg, unsigned int n_args)
 	assert_int_equal(n_args, 0);
 	assert_int_equal(sizeof(*ctrl), 72);
 	assert_int_equal(ctrl->zcrx_id, ZCRX_ID);
+	if (ctrl->op == 2) {
+		memcpy(&k->armed_event, ctrl->arg, sizeof(k->armed_event));
+		k->arms++;
+		return k->arm_result;
+	}
 	assert_int_equal(ctrl->op, 0);
 	if (k->flush_result < 0)
 		return k->flush_result;

@@ -41,6 +41,9 @@ struct kernel {
 	unsigned int n_submitted;
 	unsigned int flushes;
 	int flush_result;
+	unsigned int arms; /* of events, the last of them this one */
+	uint32_t armed_event;
+	int arm_result;
 	int event_fd; /* that it is to signal */
 	int eventfd_result;
 };

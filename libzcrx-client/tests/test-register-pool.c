@@ -106,11 +106,13 @@ static void test_an_area_of_the_callers_own(void **state)
 
 		assert_int_equal(zcrx_pool_new(x->lease, 0, &p), 0);
 		assert_int_equal(zcrx_pool_set_area(p, fd, offset, mapped ? mine : NULL, size), 0);
+		if (mapped)
+			assert_int_equal(zcrx_pool_set_events(p, 77), 0);
 		assert_int_equal(zcrx_pool_register(p, ring.ring_fd), 0);
 		snprintf(want, sizeof(want),
 			 "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":0,\"ring\":%d,"
-			 "\"areaFileDescriptor\":1,\"areaOffset\":32768,\"areaSize\":262144,\"refillEntries\":64}",
-			 ring.ring_fd);
+			 "\"areaFileDescriptor\":1,\"areaOffset\":32768,\"areaSize\":262144,\"refillEntries\":64%s}",
+			 ring.ring_fd, mapped ? ",\"eventUserData\":77" : "");
 		assert_called(x, "Register", want);
 		assert_int_equal(zcrx_pool_set_area(p, fd, offset, NULL, size), -EBUSY);
 		mine[4096] = (char)('a' + mapped);

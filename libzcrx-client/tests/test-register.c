@@ -52,7 +52,8 @@ static void test_register(void **state)
 	ring = zcrx_queue_get_ring(q);
 	snprintf(want, sizeof(want),
 		 "{\"leaseId\":\"0000002a\",\"handleFileDescriptor\":0,\"queue\":1,\"ring\":%d,"
-		 "\"areaFileDescriptor\":1,\"areaSize\":262144,\"refillEntries\":64}",
+		 "\"areaFileDescriptor\":1,\"areaSize\":262144,\"refillEntries\":64,"
+		 "\"eventUserData\":9223372036854775812}",
 		 ring->ring_fd);
 	assert_called(x, "Register", want);
 	check_area(x->server.descriptors[1], 262144);
