@@ -1,59 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A client that does not block, and services that are slow, silent, or none. */
-#include <errno.h>
+/* What is asked by a client that does not block. Of services that are slow or none: test-nonblocking-slow.c. */
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
-#include "fixture.h"
+#include "nonblocking.h"
 #include "queue.h"
-
-static int setup(void **state)
-{
-	struct fixture *x;
-
-	fixture_setup(state);
-	x = *state;
-	x->server.gated = true;
-	return zcrx_client_set_nonblocking(x->client, 1);
-}
-
-#define GATED_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
-
-static bool tells(struct zcrx_client *c, int timeout)
-{
-	struct pollfd p = { .fd = zcrx_client_get_fd(c), .events = POLLIN };
-
-	return poll(&p, 1, timeout) > 0;
-}
-
-/* As a program's loop does; how often it was woken. */
-static unsigned int finish(struct zcrx_client *c)
-{
-	unsigned int n = 0;
-
-	do {
-		assert_true(tells(c, 10000));
-		n++;
-	} while (zcrx_client_process(c) == 0);
-	assert_false(tells(c, 0));
-	return n;
-}
-
-/* Begins it, lets the service answer, and asks for the result. */
-#define DO(x, call)                                                                                \
-	({                                                                                         \
-		int r_ = call;                                                                     \
-		while (r_ == -EINPROGRESS) {                                                       \
-			assert_string_equal(zcrx_client_error((x)->client), "");                   \
-			sem_post(&(x)->server.gate);                                               \
-			finish((x)->client);                                                       \
-			r_ = call;                                                                 \
-		}                                                                                  \
-		r_;                                                                                \
-	})
 
 static void test_every_call(void **state)
 {
@@ -258,71 +210,6 @@ static void test_steps(void **state)
 	close(pair[1]);
 }
 
-static void test_silence(void **state)
-{
-	struct fixture *x = *state;
-
-	assert_int_equal(zcrx_client_set_timeout(x->client, 100000), 0);
-	assert_int_equal(zcrx_lease_acquire(x->lease), -EINPROGRESS);
-	assert_int_equal(finish(x->client), 1); /* not before */
-	assert_int_equal(zcrx_lease_acquire(x->lease), -ETIMEDOUT);
-	assert_non_null(strstr(zcrx_client_error(x->client), "does not answer"));
-	assert_false(tells(x->client, 150)); /* nothing is under way */
-}
-
-/* Half an answer, and then nothing. */
-static void test_half_an_answer(void **state)
-{
-	struct fixture *x = *state;
-
-	x->server.piece = 100;
-	assert_int_equal(zcrx_client_set_timeout(x->client, 100000), 0);
-	assert_int_equal(zcrx_lease_acquire(x->lease), -EINPROGRESS);
-	sem_post(&x->server.gate);
-	assert_int_equal(finish(x->client), 2);
-	assert_int_equal(zcrx_lease_acquire(x->lease), -ETIMEDOUT);
-	assert_null(zcrx_lease_get_id(x->lease));
-}
-
-static void test_what_is_no_answer(void **state)
-{
-	struct fixture *x = *state;
-
-	assert_int_equal(DO(x, zcrx_lease_acquire(x->lease)), 0);
-	x->server.raw = "{}x";
-	x->server.raw_size = 4;
-	assert_int_equal(DO(x, zcrx_lease_renew(x->lease, 1)), -EBADMSG);
-	x->server.raw = "{}\0x"; /* more than was asked for */
-	assert_int_equal(DO(x, zcrx_lease_renew(x->lease, 1)), -EBADMSG);
-	assert_non_null(strstr(zcrx_client_error(x->client), "Cannot renew the lease"));
-	x->server.raw = NULL;
-	x->server.hang_up = true;
-	assert_int_equal(DO(x, zcrx_lease_renew(x->lease, 1)), -ECONNRESET);
-	x->server.hang_up = false;
-	while (sem_trywait(&x->server.gate) == 0)
-		;
-	/* The connection is made again, and the lease is as before. */
-	assert_int_equal(DO(x, zcrx_lease_renew(x->lease, 1)), 0);
-	assert_int_equal(zcrx_lease_has_ended(x->lease), 0);
-}
-
-/* An answer without end is not kept without end. */
-static void test_too_much(void **state)
-{
-	struct fixture *x = *state;
-	size_t size = VARLINK_MESSAGE_MAX + 1;
-	char *raw = malloc(size);
-
-	memset(raw, ' ', size);
-	x->server.gated = false;
-	x->server.raw = raw;
-	x->server.raw_size = size;
-	assert_int_equal(DO(x, zcrx_lease_acquire(x->lease)), -EBADMSG);
-	x->server.raw = NULL;
-	assert_int_equal(DO(x, zcrx_lease_acquire(x->lease)), 0);
-	free(raw);
-}
-
 /* What was begun without waiting can be waited for. */
 static void test_blocking_again(void **state)
 {
@@ -333,56 +220,6 @@ static void test_blocking_again(void **state)
 	sem_post(&x->server.gate);
 	assert_int_equal(zcrx_lease_acquire(x->lease), 0);
 	assert_int_equal(x->server.calls, 1);
-}
-
-static int listen_shortly(char *path, size_t size)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int n = snprintf(path, size, "@zcrx-test-%d", getpid());
-
-	memcpy(address.sun_path + 1, path + 1, (size_t)n - 1);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address,
-			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n)),
-			 0);
-	assert_int_equal(listen(fd, 0), 0);
-	return fd;
-}
-
-/* Nobody takes connections: the second one would wait. */
-static void test_connecting(void **state)
-{
-	struct zcrx_client *c[2];
-	struct zcrx_lease *l = NULL;
-	char path[64];
-	int fd = listen_shortly(path, sizeof(path)), taken;
-
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(zcrx_client_new(&c[i]), 0);
-		assert_int_equal(zcrx_client_set_nonblocking(c[i], 1), 0);
-		assert_int_equal(zcrx_client_connect(c[i], path), i == 0 ? 0 : -EINPROGRESS);
-	}
-	assert_int_equal(zcrx_lease_new(c[1], &l), 0);
-	assert_int_equal(zcrx_lease_acquire(l), -EINPROGRESS);
-	assert_int_equal(zcrx_client_process(c[1]), 0);
-	assert_false(tells(c[1], 0));
-	taken = accept(fd, NULL, NULL);
-	finish(c[1]);
-	assert_int_equal(zcrx_client_connect(c[1], path), 0);
-
-	/* And there is no room once more. */
-	assert_int_equal(zcrx_client_set_timeout(c[0], 100000), 0);
-	assert_int_equal(zcrx_client_connect(c[0], path), -EINPROGRESS);
-	assert_in_range(finish(c[0]), 2, 20); /* tries from time to time */
-	assert_int_equal(zcrx_client_connect(c[0], path), -ETIMEDOUT);
-	assert_non_null(strstr(zcrx_client_error(c[0]), "does not take connections"));
-	assert_int_equal(zcrx_client_connect(c[0], "/nonexistent/socket"), -ENOENT);
-	zcrx_lease_unref(l);
-	for (size_t i = 0; i < 2; i++)
-		zcrx_client_unref(c[i]);
-	close(taken);
-	close(fd);
 }
 
 static void test_arguments(void **state)
@@ -411,12 +248,7 @@ int main(void)
 		GATED_TEST(test_giving_up),
 		GATED_TEST(test_registering_again),
 		GATED_TEST(test_steps),
-		GATED_TEST(test_silence),
-		GATED_TEST(test_half_an_answer),
-		GATED_TEST(test_what_is_no_answer),
-		GATED_TEST(test_too_much),
 		GATED_TEST(test_blocking_again),
-		cmocka_unit_test(test_connecting),
 		GATED_TEST(test_arguments),
 	};
 
