@@ -159,6 +159,25 @@ static void test_rules_are_lifted_and_come_back(void **state)
 	wait_until_clean(d);
 }
 
+/* They come back while their connections go on; those that do not are guarded for 3 s more. */
+static void test_lifted_flows_stay_guarded(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	close_ring(&c, 0);
+	wait_for_state(d, c.id, "reserved");
+	usleep(3500000);
+	assert_int_equal(sim_count_guarded(d->sim, SIM0), 1);
+	assert_null(release(&c));
+	for (int i = 0; i < 1000 && sim_count_guarded(d->sim, SIM0) > 0; i++)
+		usleep(5000);
+	assert_int_equal(sim_count_guarded(d->sim, SIM0), 0);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 static void test_flows_that_are_removed_meanwhile_stay_away(void **state)
 {
 	struct daemon *d = *state;
@@ -353,6 +372,7 @@ int main(void)
 		BOTH(test_a_lease_without_its_ring_is_reserved),
 		BOTH(test_register_looks_itself),
 		BOTH(test_rules_are_lifted_and_come_back),
+		cmocka_unit_test_setup_teardown(test_lifted_flows_stay_guarded, setup, teardown),
 		BOTH(test_flows_that_are_removed_meanwhile_stay_away),
 		BOTH(test_flows_of_a_socket_that_ends_meanwhile_stay_away),
 		BOTH(test_all_rings_of_a_lease_have_to_be_closed),
