@@ -132,7 +132,7 @@ static void test_register_looks_itself(void **state)
 	close_ring(&c, 0);
 	before = now();
 	assert_null(client_register(&c));
-	assert_true(now() - before < 0.7);
+	assert_true(now() - before < 0.9);
 	wait_for_rules(*state, 1);
 	client_close(&c);
 	wait_until_clean(*state);
@@ -159,17 +159,18 @@ static void test_rules_are_lifted_and_come_back(void **state)
 	wait_until_clean(d);
 }
 
-/* They come back while their connections go on; those that do not are guarded for 3 s more. */
+/* They come back while their connections go on; who sets the guard for others leaves it to them, too. */
 static void test_lifted_flows_stay_guarded(void **state)
 {
 	struct daemon *d = *state;
-	struct client c;
+	struct client c, other;
 
 	assert_null(client_open(d, &c, CLIENT_STEERED));
 	close_ring(&c, 0);
 	wait_for_state(d, c.id, "reserved");
-	usleep(3500000);
-	assert_int_equal(sim_count_guarded(d->sim, SIM0), 1);
+	assert_null(client_open(d, &other, CLIENT_STEERED));
+	assert_int_equal(sim_count_guarded(d->sim, SIM0), 2);
+	client_close(&other);
 	assert_null(release(&c));
 	for (int i = 0; i < 1000 && sim_count_guarded(d->sim, SIM0) > 0; i++)
 		usleep(5000);
@@ -278,7 +279,7 @@ static void test_a_loop_is_slowed_down(void **state)
 		before = now();
 		assert_null(client_register(&c));
 		assert_true(now() - before >= least[i]);
-		assert_true(now() - before < least[i] + 0.9);
+		assert_true(now() - before < least[i] + 3);
 	}
 	client_close(&c);
 	wait_until_clean(*state);
