@@ -51,9 +51,16 @@ static void leave_lifted(struct lease *l)
 	lease_forget_record(l);
 }
 
+/* Its rings were closed and the kernel has freed its queues, before a daemon took them back: what is left is
+ * the context. */
+static bool has_stale_context(const struct lease *l)
+{
+	return l->state == LEASE_RESERVED && l->rss == LEASE_RSS_CONTEXT && !l->self_registered;
+}
+
 static void resume_lease(struct lease *l)
 {
-	const bool unbind = l->state != LEASE_DRAINING && (l->unbind.regranting || lease_is_abandoned(l));
+	bool unbind = l->state != LEASE_DRAINING && (l->unbind.regranting || lease_is_abandoned(l));
 
 	if (unbind)
 		leave_lifted(l);
@@ -64,6 +71,10 @@ static void resume_lease(struct lease *l)
 			lease_forget_record(l);
 		}
 	lease_update_steered(l);
+	if (has_stale_context(l)) {
+		unbind = l->unbind.regranting = true;
+		(void)lease_save(l);
+	}
 	resume_flows(l, FLOW_REMOVING, lease_flows_remove);
 	if (l->state == LEASE_DRAINING) {
 		lease_drain(l);

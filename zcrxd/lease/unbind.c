@@ -212,7 +212,7 @@ static void later(struct lease *l)
 
 	if (!soon)
 		tell_waiters(l);
-	go_on_in(l, soon ? SOON_USEC : LOOK_USEC);
+	l->unbind.wait_until = now_usec(CLOCK_MONOTONIC) + (soon ? SOON_USEC : LOOK_USEC);
 }
 
 static void unbind_job_done(void *data)
