@@ -261,6 +261,8 @@ int main(int argc, char **argv)
 	check(zcrx_lease_new(client, &lease), "lease");
 	check(zcrx_lease_acquire(lease), "acquire");
 	check(zcrx_queue_new(lease, 0, &queue), "queue");
+	/* So that not everything is received before the first stop is heard of. */
+	check(zcrx_queue_set_completions(queue, 256), "completions");
 	check(zcrx_queue_register(queue), "register");
 	check(zcrx_queue_steer_socket(queue, listener), "steer");
 	puts("listening");

@@ -14,7 +14,7 @@ from client import INTERFACE, MINUTE, new_area, new_ring
 from machine import HOST4, until
 from varlink.scanner import _Error, _Method
 
-METHODS = {"Describe", "ListLeases", "Acquire", "Open", "Register", "AddFlow", "RemoveFlow",
+METHODS = {"Describe", "ListLeases", "Acquire", "Open", "Register", "Share", "AddFlow", "RemoveFlow",
            "Release", "Renew", "Tune", "Watch", "Explain", "Plan", "Apply", "Confirm", "Restore",
            "Revoke", "Reload"}
 ERRORS = {"NoSuchInterface", "NoSuchLease", "NoSuchFlow", "NoQueueAvailable", "QuotaExceeded",
