@@ -234,9 +234,12 @@ static void unbind_job_done(void *data)
 		unbound(l, &j->grant);
 	else if (l->state == LEASE_DRAINING)
 		lease_unbind_end(l);
-	else if (wait)
+	else if (wait) {
 		later(l);
-	else
+		/* What was put on record before is as it was: nothing has been taken back. */
+		if (l->unbind.tries == 1)
+			(void)lease_save(l);
+	} else
 		give_up(l, t->r > 0 ? t->fault.message : strerror(-t->r));
 	fault_done(&t->fault);
 	deletion_done(&t->deletion);
