@@ -2,9 +2,6 @@
 """What keeps a queue from zero copy is counted by kind: a program lets each of them come about, and every byte arrives all
 the same."""
 
-import os
-import re
-
 import machine
 import pytest
 from machine import HOST4
@@ -22,8 +19,6 @@ KINDS = {"nothing": {}, "nic": {"nic"}, "copy": {"copy", "copied"}, "completions
 MUCH, LITTLE = 24 << 20, 1 << 20  # three times the area; no more than fits into everything
 
 
-@pytest.mark.skipif(tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups())) < (7, 2),
-                    reason="the kernel's events come with Linux 7.2")
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_is_counted(kind):
     machine.configure(machine.config())
