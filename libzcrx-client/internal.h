@@ -64,6 +64,7 @@ struct zcrx_client {
 };
 
 #define N_BACKENDS 4
+#define DEFAULT_AREA_SIZE ((size_t)16 << 20) /* where nobody recommends another one */
 
 /* In the order in which they are tried. */
 struct backend_list {
@@ -87,6 +88,7 @@ struct zcrx_lease {
 	char *id; /* NULL until acquired */
 	char *interface;
 	bool software; /* no NIC stands behind its queues */
+	size_t recommended_area; /* by zcrxd; 0 if it did not say */
 	unsigned int *hardware_queues;
 	unsigned int *napi_ids; /* of those that are registered, else 0; atomic */
 	unsigned int n_queues;

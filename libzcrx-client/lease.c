@@ -132,9 +132,14 @@ int lease_describe(struct zcrx_lease *l, json_object *v)
 	json_object *queues = message_get_array(v, "hardwareQueues");
 	_cleanup_free_ char *id_copy = NULL, *interface_copy = NULL;
 	_cleanup_free_ unsigned int *numbers = NULL, *napi_ids = NULL;
+	uint64_t area = 0;
 	size_t n;
+	int r;
 
 	if (!id || !interface || !queues)
+		return -EBADMSG;
+	r = message_get_unsigned(v, "recommendedAreaBytes", SIZE_MAX / 2, &area);
+	if (r < 0 && r != -ENOENT)
 		return -EBADMSG;
 	n = json_object_array_length(queues);
 	if (n == 0 || n > UINT16_MAX)
@@ -158,6 +163,7 @@ int lease_describe(struct zcrx_lease *l, json_object *v)
 	l->napi_ids = TAKE_PTR(napi_ids);
 	l->n_queues = (unsigned int)n;
 	l->software = grant && streq(grant, "software");
+	l->recommended_area = (size_t)area;
 	return 0;
 }
 
@@ -183,6 +189,13 @@ const char *zcrx_lease_get_interface(struct zcrx_lease *lease)
 unsigned int zcrx_lease_get_queues(struct zcrx_lease *lease)
 {
 	return lease ? lease->n_queues : 0;
+}
+
+size_t zcrx_lease_get_area_size(struct zcrx_lease *lease)
+{
+	if (!lease || !lease->id)
+		return 0;
+	return lease->recommended_area > 0 ? lease->recommended_area : DEFAULT_AREA_SIZE;
 }
 
 int zcrx_lease_get_hardware_queue(struct zcrx_lease *lease, unsigned int index)

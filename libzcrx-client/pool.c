@@ -10,7 +10,6 @@
 
 #include "pool.h"
 
-#define DEFAULT_AREA_SIZE ((size_t)16 << 20)
 #define MAX_BUFFER_LENGTH ((size_t)2 << 20)
 
 size_t pool_page_size(void)
@@ -45,7 +44,7 @@ int zcrx_pool_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_pool
 	p->given_fd = -EBADF;
 	p->page_fd = -EBADF;
 	p->node = -1;
-	p->area_size = DEFAULT_AREA_SIZE;
+	p->area_size = zcrx_lease_get_area_size(lease);
 	p->buffer_length = pool_page_size();
 	*ret = p;
 	return 0;

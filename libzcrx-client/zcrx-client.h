@@ -148,6 +148,11 @@ const char *zcrx_lease_get_id(struct zcrx_lease *lease);
 const char *zcrx_lease_get_interface(struct zcrx_lease *lease);
 unsigned int zcrx_lease_get_queues(struct zcrx_lease *lease);
 
+/* Bytes that an area of one of its queues has unless set (zcrx_queue_set_area_size(), zcrx_pool_set_area_size()):
+ * what zcrxd recommends for the NIC's ring and MTU, of which the driver keeps up to the half in the ring; 16 MiB where
+ * it says nothing. 0 of a lease that was not acquired. Since: 0.2 */
+size_t zcrx_lease_get_area_size(struct zcrx_lease *lease);
+
 /* Index on the NIC of the lease's queue `index`, or -ERANGE. Since: 0.1 */
 int zcrx_lease_get_hardware_queue(struct zcrx_lease *lease, unsigned int index);
 
@@ -249,7 +254,7 @@ int zcrx_queue_new(struct zcrx_lease *lease, unsigned int index, struct zcrx_que
 struct zcrx_queue *zcrx_queue_ref(struct zcrx_queue *queue);
 struct zcrx_queue *zcrx_queue_unref(struct zcrx_queue *queue);
 
-/* Area: bytes, rounded up to whole pages; 16 MiB unless set; at most 32768 buffers. Buffer length:
+/* Area: bytes, rounded up to whole pages; zcrx_lease_get_area_size() unless set; at most 32768 buffers. Buffer length:
  * a power of two; a page unless set; larger ones need huge pages, the NIC's help, and Linux 7.0.
  * Huge pages: nonzero to take the area from them. Completions: entries of the completion queue,
  * one for each buffer unless set; at most 65536. Since: 0.1 */

@@ -251,7 +251,14 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("When it ends by itself, likewise; null for never"), FIELD(expiryUSec, INT, N),
 	DOC("Bytes of all areas registered through zcrxd. What clients add to their queues by themselves "
 	    "(Linux 7.3) is not among them: it counts against their own limit of locked memory"),
-	FIELD(areaBytes, INT, 0));
+	FIELD(areaBytes, INT, 0),
+	DOC("An area of a queue with fewer bytes is refused (InvalidArea): with the NIC's ring and MTU as they "
+	    "are now, the driver would drop every packet, or stop others' queues; null if any size will do, and "
+	    "from a zcrxd that does not know"),
+	FIELD(leastAreaBytes, INT, N),
+	DOC("Bytes that zcrxd recommends for the area of each queue: at least twice what the driver keeps in its "
+	    "ring. May be more than max-area allows; null if the ring is not known, likewise"),
+	FIELD(recommendedAreaBytes, INT, N));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Change,
 	DOC("Name of the interface"), FIELD(interface, STRING, 0),
@@ -372,7 +379,8 @@ static SD_VARLINK_DEFINE_METHOD(Register,
 	DOC("Index of the attached memfd (sealed with F_SEAL_SHRINK, populated) or dma-buf"),
 	IN(areaFileDescriptor, INT, 0),
 	DOC("Offset of the area in it in bytes, page aligned; 0 if null"), IN(areaOffset, INT, N),
-	DOC("Bytes, page aligned; at most the policy's max-area"), IN(areaSize, INT, 0),
+	DOC("Bytes, page aligned; at least the leastAreaBytes of the lease, at most the policy's max-area"),
+	IN(areaSize, INT, 0),
 	DOC("What the area is; memory if null"), IN_TYPED(areaType, AreaType, N),
 	DOC("Entries of the refill ring, 1 to 32768; rounded up to a power of two"),
 	IN(refillEntries, INT, 0),

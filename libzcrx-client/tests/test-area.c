@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where the area is: what was asked for, the NIC's node, or anywhere. */
+/* How large the area is, and where: what was asked for, what zcrxd recommends; the NIC's node, or anywhere. */
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -53,10 +53,54 @@ static void test_node(void **state)
 	}
 }
 
+#define LEASE(rest)                                                                                \
+	"{\"leaseId\":\"0000002a\",\"interface\":\"zc0\",\"hardwareQueues\":[6,7],"             \
+	"\"grant\":\"netkit\"" rest "}"
+
+/* A zcrxd that recommends nothing is an older one. */
+static void test_the_size_is_what_zcrxd_recommends_unless_it_is_set(void **state)
+{
+	static const struct {
+		const char *lease;
+		size_t expected;
+	} cells[] = { { LEASE(""), 16 << 20 },
+		      { LEASE(",\"recommendedAreaBytes\":null"), 16 << 20 },
+		      { LEASE(",\"recommendedAreaBytes\":33554432"), 32 << 20 } };
+	struct fixture *x = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cells); i++) {
+		struct zcrx_lease *l = NULL;
+		struct zcrx_pool *p = NULL;
+
+		x->server.lease = cells[i].lease;
+		assert_int_equal(zcrx_lease_new(x->client, &l), 0);
+		assert_int_equal(zcrx_lease_get_area_size(l), 0);
+		assert_int_equal(zcrx_lease_acquire(l), 0);
+		assert_int_equal(zcrx_lease_get_area_size(l), cells[i].expected);
+		assert_int_equal(zcrx_pool_new(l, 0, &p), 0);
+		assert_int_equal(p->area_size, cells[i].expected);
+		assert_int_equal(zcrx_pool_set_area_size(p, 4096), 0);
+		assert_int_equal(p->area_size, 4096);
+		zcrx_pool_unref(p);
+		zcrx_lease_unref(l);
+	}
+	assert_int_equal(zcrx_lease_get_area_size(NULL), 0);
+}
+
+static void test_a_recommendation_that_is_no_number_is_a_bad_reply(void **state)
+{
+	struct fixture *x = *state;
+
+	x->server.lease = LEASE(",\"recommendedAreaBytes\":\"much\"");
+	assert_int_equal(zcrx_lease_acquire(x->lease), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_node),
+		TEST(test_the_size_is_what_zcrxd_recommends_unless_it_is_set),
+		TEST(test_a_recommendation_that_is_no_number_is_a_bad_reply),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -344,8 +344,10 @@ int json_lease(struct lease *l, sd_json_variant **ret)
 	const char *spread = rss_name(l->rss);
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *flows = NULL, *queues = NULL;
 	char id[LEASE_ID_DIGITS + 1];
+	struct nic_demand demand;
 	int r;
 
+	device_demand(l->device, &demand);
 	r = json_lease_flows(l, &flows);
 	if (r >= 0)
 		r = json_numbers(l->queues, l->n_queues, &queues);
@@ -367,5 +369,7 @@ int json_lease(struct lease *l, sd_json_variant **ret)
 		UNSIGNED("creationUSec", l->creation_usec),
 		UNSIGNED_IF(l->expiry_usec != 0, "expiryUSec",
 			    tell_boottime(l->expiry_usec, &l->expiry_told)),
-		UNSIGNED("areaBytes", lease_area(l)));
+		UNSIGNED("areaBytes", lease_area(l)),
+		UNSIGNED_IF(demand.least > 0, "leastAreaBytes", demand.least),
+		UNSIGNED_IF(demand.ring > 0, "recommendedAreaBytes", demand.recommended));
 }

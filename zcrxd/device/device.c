@@ -162,6 +162,18 @@ void device_set_config(struct device *d, const struct config_interface *config)
 
 /* ------------------------------------------------------------------- refresh */
 
+void device_demand(const struct device *d, struct nic_demand *ret)
+{
+	static const struct nic_state nothing;
+
+	nic_demand(d->observed ?: &nothing, d->link.mtu, ret);
+}
+
+int device_check_area(const struct device *d, uint64_t size, struct fault *reterr)
+{
+	return d->observed ? nic_demand_check(d->observed, d->link.mtu, size, reterr) : 0;
+}
+
 void device_set_observed(struct device *d, struct nic_state *state)
 {
 	nic_state_free(d->observed);

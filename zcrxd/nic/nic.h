@@ -39,6 +39,7 @@ struct nic_link {
 	char *path;	  /* udev's ID_PATH, NULL if it has none */
 	unsigned master;  /* the bridge, bond or VRF that it is a port of; 0 for none */
 	unsigned below;	  /* what it was made on: of a VLAN, a macvlan, a tunnel; 0 for none */
+	unsigned mtu;
 	bool up;
 	bool standby;	  /* a port of a bond that receives by others at the moment */
 	bool xdp;	  /* an XDP program is attached: no queue of it can be registered */

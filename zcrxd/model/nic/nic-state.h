@@ -112,6 +112,7 @@ struct nic_state {
 	struct nic_channels channels;
 	bool has_rings;
 	unsigned rx_ring, rx_ring_max;
+	unsigned rx_jumbo_ring; /* entries of the ring that has the buffers, where that is another one; else 0 */
 	bool has_split;
 	enum data_split split;
 	/* `split` was set, rather than reported by a driver that nobody asked: only then does the

@@ -188,6 +188,7 @@ int ethnl_read_rings(const struct nlmsghdr *m, void *rings)
 	*(struct ethnl_rings *)rings = (struct ethnl_rings) {
 		.rx = attr_u32(tb[ETHTOOL_A_RINGS_RX], 0),
 		.rx_max = attr_u32(tb[ETHTOOL_A_RINGS_RX_MAX], 0),
+		.rx_jumbo = attr_u32(tb[ETHTOOL_A_RINGS_RX_JUMBO], 0),
 		.has_split = split < _SPLIT_MAX,
 		.split = split < _SPLIT_MAX ? (enum data_split)split : SPLIT_UNKNOWN,
 		/* Only there if the driver can be given one. */

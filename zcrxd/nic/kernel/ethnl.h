@@ -10,7 +10,7 @@
 #include "netlink.h"
 
 struct ethnl_rings {
-	unsigned rx, rx_max;
+	unsigned rx, rx_max, rx_jumbo;
 	bool has_split, has_hds_threshold;
 	enum data_split split;
 	unsigned hds_threshold;

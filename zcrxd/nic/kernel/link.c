@@ -84,6 +84,7 @@ int link_read(const struct nlmsghdr *m, struct nic_link *ret)
 		return -EBADMSG;
 	link.ifindex = (unsigned)info->ifi_index;
 	link.up = info->ifi_flags & IFF_UP;
+	link.mtu = attr_u32(tb[IFLA_MTU], 0);
 	link.master = attr_u32(tb[IFLA_MASTER], 0);
 	read_mac(tb[IFLA_ADDRESS], link.mac);
 	read_mac(tb[IFLA_PERM_ADDRESS], link.permanent_mac);

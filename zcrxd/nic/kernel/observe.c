@@ -72,6 +72,7 @@ static int observe_settings(struct kernel_nic *nic, struct nic_state *state)
 		state->has_rings = true;
 		state->rx_ring = rings.rx;
 		state->rx_ring_max = rings.rx_max;
+		state->rx_jumbo_ring = rings.rx_jumbo;
 		state->has_split = rings.has_split;
 		state->split = rings.split;
 		state->has_hds_threshold = rings.has_hds_threshold;

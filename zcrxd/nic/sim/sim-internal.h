@@ -53,6 +53,7 @@ struct sim_nic {
 	struct nic_state *state; /* NULL when unplugged */
 	struct nic_state *away;	 /* the same while it is in another network namespace */
 	char mac[18], permanent_mac[18];
+	unsigned mtu;
 	char *path, *altnames;
 	unsigned master;
 	bool standby;

@@ -9,7 +9,7 @@ int sim_add_nic(struct nic_backend *b, const struct nic_state *state, const char
 		const char *path)
 {
 	struct sim *s = sim_of(b);
-	struct sim_nic n = { .contexts_max = 15 };
+	struct sim_nic n = { .mtu = 1500, .contexts_max = 15 };
 	size_t slot;
 
 	SIM_LOCK(s);
@@ -190,6 +190,14 @@ int sim_set_mac(struct nic_backend *b, unsigned ifindex, const char *mac)
 	SIM_AT(b, ifindex, s, slot);
 
 	snprintf(s->nics[slot].mac, sizeof(s->nics[slot].mac), "%s", mac);
+	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
+}
+
+int sim_set_mtu(struct nic_backend *b, unsigned ifindex, unsigned mtu)
+{
+	SIM_AT(b, ifindex, s, slot);
+
+	s->nics[slot].mtu = mtu;
 	return sim_push(s, NIC_EVENT_LINK, ifindex, 0);
 }
 

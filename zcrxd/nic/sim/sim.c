@@ -119,7 +119,7 @@ static const struct kernel_features *features(struct nic_backend *b)
 
 static int add_link(struct nic_link *to, const struct sim_nic *n)
 {
-	*to = (struct nic_link) { .ifindex = n->state->ifindex, .up = n->state->up,
+	*to = (struct nic_link) { .ifindex = n->state->ifindex, .mtu = n->mtu, .up = n->state->up,
 				  .master = n->master, .standby = n->standby };
 	memcpy(to->name, n->state->name, sizeof(to->name));
 	snprintf(to->driver, sizeof(to->driver), "%s", n->state->driver);

@@ -42,6 +42,7 @@ int sim_rename(struct nic_backend *b, unsigned ifindex, const char *name);
 int sim_set_altnames(struct nic_backend *b, unsigned ifindex, const char *altnames);
 int sim_set_path(struct nic_backend *b, unsigned ifindex, const char *path);
 int sim_set_mac(struct nic_backend *b, unsigned ifindex, const char *mac);
+int sim_set_mtu(struct nic_backend *b, unsigned ifindex, unsigned mtu); /* 1500 at first */
 int sim_set_master(struct nic_backend *b, unsigned ifindex, unsigned master);
 /* Its bond receives by other ports, or by this one again. */
 int sim_set_standby(struct nic_backend *b, unsigned ifindex, bool standby);
