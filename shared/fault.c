@@ -71,6 +71,26 @@ const char *fault_text(int r, const struct fault *f)
 	return r > 0 && f && f->message ? f->message : strerror(r < 0 ? -r : EIO);
 }
 
+void fault_append(struct fault *f, const char *format, ...)
+{
+	_cleanup_free_ char *more = NULL;
+	char *message;
+	va_list ap;
+	int n;
+
+	if (!f || !f->message)
+		return;
+	va_start(ap, format);
+	n = vasprintf(&more, format, ap);
+	va_end(ap);
+	if (n < 0)
+		more = NULL;
+	if (n < 0 || asprintf(&message, "%s %s", f->message, more) < 0)
+		return;
+	free(f->message);
+	f->message = message;
+}
+
 static char *dup_or_null(const char *s)
 {
 	return s ? strdup(s) : NULL;

@@ -72,6 +72,9 @@ int fault_set(struct fault *f, enum zcrx_error kind, const char *subject, const 
 int fault_kernel(struct fault *f, int error, const char *kernel_text, const char *operation,
 		 const char *format, ...) _printf_(5, 6);
 
+/* One more sentence of the message, if there is one. */
+void fault_append(struct fault *f, const char *format, ...) _printf_(2, 3);
+
 /* What `r` says, in words: the message of *f if it is positive, else the errno's. Valid as long as *f. */
 const char *fault_text(int r, const struct fault *f);
 /* For one more who is told of it. */

@@ -67,6 +67,13 @@ static int nic_apply(struct nic *nic, const struct step *step, struct fault *f)
 	return POINTS(n->ops->apply(n, step, f));
 }
 
+static int nic_bring_up(struct nic *nic, struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return POINTS(n->ops->bring_up(n, f));
+}
+
 static int nic_queues(struct nic *nic, const uint32_t *queues, size_t count, struct nic_queue *ret,
 		      struct fault *f)
 {
@@ -191,6 +198,7 @@ static const struct nic_ops nic_ops = {
 	.observe_steering = nic_observe_steering,
 	.reach = nic_reach,
 	.apply = nic_apply,
+	.bring_up = nic_bring_up,
 	.queues = nic_queues,
 	.grant = nic_grant,
 	.ungrant = nic_ungrant,

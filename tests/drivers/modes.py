@@ -49,6 +49,10 @@ QUIRKS = {
         "bnxt", "The device is closed and opened to set channels, rings or RSS.",
         "Changes nothing that is as configured, says so in the plan, and never does it to the "
         "interface that carries the default route or an ssh session, unless forced."),
+    "failure-closes": (
+        "bnxt", "A setting with which the device cannot be opened again leaves the interface down.",
+        "Takes the setting back and brings the interface up again, and says so; likewise of a "
+        "Register that fails, where it only says so."),
     "bind-stops-all": (
         "mlx5, gve", "All queues stop for a moment whenever one is bound or released.",
         "Nothing: packets wait meanwhile."),
@@ -68,7 +72,8 @@ QUIRKS = {
 DRIVERS = {
     "mlx5": ("location-given table-silent split-gro-hw bind-stops-all bind-needs-up",
              "rules with more fields win over those with fewer; `hds-thresh` takes 0 only"),
-    "bnxt": ("location-any split-fixed threshold-default bounces rules-lost bind-needs-up",
+    "bnxt": ("location-any split-fixed threshold-default bounces failure-closes rules-lost "
+             "bind-needs-up",
              "rule insertion while the interface is down"),
     "gve": ("location-given threshold-none separate-channels no-contexts bind-stops-all pages-only "
             "rules-lost", "queue 0 cannot be bound"),
@@ -91,3 +96,4 @@ MODES = {"none": ""} | {name: quirks for name, (quirks, _) in DRIVERS.items()} |
     name: name for name in QUIRKS}
 # A silent table is one of a driver that wants locations.
 MODES["table-silent"] = "location-given table-silent"
+MODES["failure-closes"] = "bounces failure-closes"

@@ -197,6 +197,20 @@ def test_lost_rules_come_back(mode):
         machine.assert_zero_copy(receiving.result(), SIZE)
 
 
+@pytest.mark.quirk("failure-closes")
+def test_what_the_driver_closed_is_up_again(mode):
+    """A step with which the device cannot be opened: all is as before it, the link too."""
+    machine.call("Restore", interface="zc0")
+    simnic.fail("open", 1)
+    changes = machine.call("Apply", interface="zc0")[0]["parameters"]["changes"]
+    (failed,) = (change for change in changes if change["outcome"] == "failed")
+    assert "Its driver had closed zc0, which was brought up again" in failed["message"]
+    # It was as before, and is tried again as soon as the link is up.
+    until(lambda: interface()["state"] == "configured")
+    assert "UP" in simnic.run("ip", "link", "show", "zc0")
+    simnic.addresses()
+
+
 @pytest.mark.quirk("bind-needs-up")
 def test_down_is_refused(mode):
     simnic.run("ip", "link", "set", "zc0", "down")

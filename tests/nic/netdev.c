@@ -40,7 +40,9 @@ static int zcnic_stop(struct net_device *netdev)
 	if (peer)
 		netif_carrier_off(peer->netdev);
 	netif_tx_stop_all_queues(netdev);
-	zcnic_queues_close(port, 0, netdev->real_num_rx_queues);
+	if (!port->dead)
+		zcnic_queues_close(port, 0, netdev->real_num_rx_queues);
+	port->dead = false;
 	return 0;
 }
 

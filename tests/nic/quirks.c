@@ -28,6 +28,7 @@ static const char *const zcnic_quirk_names[ZCNIC_QUIRKS] = {
 	[ZCNIC_TABLE_REWRITTEN] = "table-rewritten",
 	[ZCNIC_NO_CONTEXTS] = "no-contexts",
 	[ZCNIC_BOUNCES] = "bounces",
+	[ZCNIC_FAILURE_CLOSES] = "failure-closes",
 	[ZCNIC_BIND_STOPS_ALL] = "bind-stops-all",
 	[ZCNIC_BIND_NEEDS_UP] = "bind-needs-up",
 	[ZCNIC_PAGES_ONLY] = "pages-only",
@@ -51,7 +52,8 @@ static int zcnic_quirks_parse(char *text, unsigned long *ret)
 		quirks |= BIT(quirk);
 	}
 	if ((quirks & BIT(ZCNIC_LOCATION_ANY) && quirks & BIT(ZCNIC_LOCATION_GIVEN)) ||
-	    (quirks & BIT(ZCNIC_THRESHOLD_DEFAULT) && quirks & BIT(ZCNIC_THRESHOLD_NONE)))
+	    (quirks & BIT(ZCNIC_THRESHOLD_DEFAULT) && quirks & BIT(ZCNIC_THRESHOLD_NONE)) ||
+	    (quirks & BIT(ZCNIC_FAILURE_CLOSES) && !(quirks & BIT(ZCNIC_BOUNCES))))
 		return -EINVAL;
 	*ret = quirks;
 	return 0;
@@ -138,7 +140,7 @@ void zcnic_quirks_show(const struct zcnic_port *port, struct seq_file *file)
 
 /*
  * Many drivers close and open the device to change a setting. Under rtnl and the instance lock. If
- * a queue does not come back, the device is as good as dead until it is set up anew.
+ * it cannot be opened, it has no queues until it is set up anew; some drivers say so by closing it.
  */
 int zcnic_bounce(struct zcnic_port *port)
 {
@@ -151,8 +153,12 @@ int zcnic_bounce(struct zcnic_port *port)
 	WRITE_ONCE(port->bounces, port->bounces + 1);
 	netif_carrier_off(netdev);
 	zcnic_queues_close(port, 0, netdev->real_num_rx_queues);
-	err = zcnic_queues_open(port, 0, netdev->real_num_rx_queues);
+	err = zcnic_fault(port, ZCNIC_OP_OPEN, NULL) ?:
+	      zcnic_queues_open(port, 0, netdev->real_num_rx_queues);
+	port->dead = err;
 	if (!err && carrier)
 		netif_carrier_on(netdev);
+	if (err && zcnic_has(port, ZCNIC_FAILURE_CLOSES))
+		netif_close(netdev);
 	return err;
 }

@@ -166,6 +166,18 @@ def test_bounces():
     nl.channels_set("zc0", 8)
 
 
+def test_failure_closes():
+    with quirks("bounces,failure-closes"):
+        simnic.fail("open", 1)
+        with pytest.raises(OSError, match="Input/output"):
+            nl.rings_set("zc0", rx=512)
+        assert "state DOWN" in run("ip", "link", "show", "zc0") and simnic.counters()
+        nl.rings_set("zc0", rx=1024)
+        run("ip", "link", "set", "zc0", "up")
+        simnic.addresses()
+        run("ping", "-c1", "-W5", simnic.PEER4)
+
+
 def test_bind_stops_all():
     with quirks("bind-stops-all"), simnic.counted() as grown:
         with Receiver("-q", 7, hold=True):

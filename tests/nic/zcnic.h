@@ -88,6 +88,7 @@ enum zcnic_quirk {
 	ZCNIC_TABLE_REWRITTEN,
 	ZCNIC_NO_CONTEXTS,
 	ZCNIC_BOUNCES,
+	ZCNIC_FAILURE_CLOSES,
 	ZCNIC_BIND_STOPS_ALL,
 	ZCNIC_BIND_NEEDS_UP,
 	ZCNIC_PAGES_ONLY,
@@ -152,6 +153,7 @@ struct zcnic_port {
 	unsigned long quirks; /* bits of enum zcnic_quirk */
 	unsigned long bounces;
 	unsigned long bind_stops;
+	bool dead;			/* up, but without queues: it could not be opened again */
 	bool paused;			/* all queues, while one of them restarts */
 	struct ethtool_ops ethtool_ops; /* ours, less what this port's quirks lack */
 	struct netdev_queue_mgmt_ops queue_mgmt_ops;

@@ -52,9 +52,40 @@ static void test_every_failure(void **state)
 	daemon_stop(&d);
 }
 
+/* Whoever is refused learns it; so does whoever reads the journal. */
+static void test_a_driver_that_closed_the_interface_is_told_of(void **state)
+{
+	static const char text[] = "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,\"queue\":0,\"ring\":0,"
+				   "\"areaFileDescriptor\":1,\"areaSize\":65536,\"refillEntries\":16}";
+	struct daemon d;
+	int area = area_new(65536);
+	sd_json_variant *reply;
+	struct client c;
+
+	daemon_start(&d, NULL);
+	for (int closes = 0; closes < 2; closes++) {
+		if (closes)
+			sim_set_failure_closes(d.sim);
+		assert_null(client_open(&d, &c, CLIENT_RESERVED));
+		sim_fail_operation(d.sim, "register the interface queue", EIO, "no");
+		assert_string_equal(call_fds(c.link, "Register", (int[]){ c.handle, area }, 2, &reply,
+					     text, c.id), "io.zcrx.Manager.KernelRejected");
+		assert_int_equal(closes, !!strstr(text_of(reply, "message"),
+						  "sim0 was up before and is down now: its driver has closed it. "
+						  "Bring it up (ip link set sim0 up)."));
+		sim_fail_operation(d.sim, NULL, 0, NULL);
+		client_close(&c);
+	}
+	close(area);
+	daemon_stop(&d);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_failure) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_failure),
+		cmocka_unit_test(test_a_driver_that_closed_the_interface_is_told_of),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,6 +146,79 @@ static void test_every_failure(void **state)
 	assert_true(left > 0);
 }
 
+/* ---------------------------------------------------- drivers that close the interface */
+
+/* Whichever of its steps fails, and whether or not the first undo does, too. */
+static void test_what_the_driver_closed_is_up_again(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	struct config_interface c = { .channels_mode = CHANNELS_COUNT, .channels = 8, .zero_copy_queues = 2,
+				      .tcp_data_split = true };
+
+	assert_int_equal(sim_nic_state_new(IFINDEX, "eth0", "bnxt_en", 4, 16, &s), 0);
+	for (unsigned n = 3; n <= 5; n++) {
+		_cleanup_machine_ struct machine m = machine_new(s);
+		_cleanup_(nic_state_freep) struct nic_state *now = NULL;
+		_cleanup_fault_ struct fault f = {};
+		struct reconcile b;
+
+		sim_set_failure_closes(m.backend);
+		assert_int_equal(sim_fail_range(m.backend, n, 2, EIO, "no"), 0);
+		assert_int_equal(bring(m.nic, &c, &b, &f), ZCRX_KERNEL_REJECTED);
+		now = observe(&m);
+		assert_true(now->up && nics_look_same(s, now));
+		CHECK_CONTAINS(f.message, "Its driver had closed eth0, which was brought up again");
+		reconcile_done(&b);
+	}
+}
+
+/* Of what was down before, and of what stays up, nothing is said. */
+static void test_what_was_down_stays_down(void **state)
+{
+	for (int up = 0; up < 2; up++) {
+		_cleanup_(nic_state_freep) struct nic_state *s = NULL, *now = NULL;
+		_cleanup_fault_ struct fault f = {};
+		struct config_interface c = { .channels_mode = CHANNELS_COUNT, .channels = 8,
+					      .zero_copy_queues = 2, .tcp_data_split = true };
+		struct reconcile b;
+
+		assert_int_equal(sim_nic_state_new(IFINDEX, "eth0", "bnxt_en", 4, 16, &s), 0);
+		s->up = up;
+		_cleanup_machine_ struct machine m = machine_new(s);
+		if (!up)
+			sim_set_failure_closes(m.backend);
+		assert_int_equal(sim_fail_at(m.backend, 3, EIO, "no"), 0);
+		assert_int_equal(bring(m.nic, &c, &b, &f), ZCRX_KERNEL_REJECTED);
+		now = observe(&m);
+		assert_int_equal(now->up, up);
+		assert_null(strstr(f.message, "closed"));
+		reconcile_done(&b);
+	}
+}
+
+static void test_what_cannot_be_brought_up_is_told(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL, *now = NULL;
+	struct config_interface c = { .channels_mode = CHANNELS_COUNT, .channels = 8, .zero_copy_queues = 2,
+				      .tcp_data_split = true };
+	_cleanup_fault_ struct fault f = {};
+	struct reconcile b;
+
+	assert_int_equal(sim_nic_state_new(IFINDEX, "eth0", "bnxt_en", 4, 16, &s), 0);
+	_cleanup_machine_ struct machine m = machine_new(s);
+	sim_set_failure_closes(m.backend);
+	sim_fail_operation(m.backend, "bring the interface up", EIO, "no");
+	assert_int_equal(sim_fail_at(m.backend, 3, EIO, "no"), 0);
+	assert_int_equal(bring(m.nic, &c, &b, &f), ZCRX_KERNEL_REJECTED);
+	now = observe(&m);
+	assert_false(now->up);
+	CHECK_CONTAINS(f.message, "Its driver has closed eth0, and it could not be brought up again: Cannot bring "
+				  "the interface up: Input/output error (no).");
+	CHECK_CONTAINS(f.message, "Try: ip link set eth0 up");
+	assert_null(strstr(f.message, "restored"));
+	reconcile_done(&b);
+}
+
 /* ---------------------------------------------------------- drivers that answer back */
 
 struct answering {
@@ -364,6 +437,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_failure),
+		cmocka_unit_test(test_what_the_driver_closed_is_up_again),
+		cmocka_unit_test(test_what_was_down_stays_down),
+		cmocka_unit_test(test_what_cannot_be_brought_up_is_told),
 		cmocka_unit_test(test_table_lost),
 		cmocka_unit_test(test_table_refused_quietly),
 		cmocka_unit_test(test_restore_repeats_what_the_driver_reverts),

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "closed.h"
 #include "drift.h"
 #include "export.h"
 #include "flows.h"
@@ -43,10 +44,8 @@ struct registration {
 
 static void registration_free(struct registration *g)
 {
-	if (g->request.pidfd >= 0)
-		close(g->request.pidfd);
-	if (g->request.area_fd >= 0)
-		close(g->request.area_fd);
+	closep(&g->request.pidfd);
+	closep(&g->request.area_fd);
 	inquiry_end(&g->inquiry);
 	fault_done(&g->fault);
 	free(g->own_rules);
@@ -88,11 +87,8 @@ static void scan_run(struct nic *nic, void *data)
 static void on_rss_done(struct lease *l, void *userdata)
 {
 	struct registration *g = userdata;
-	char id[LEASE_ID_DIGITS + 1];
-	int r;
+	int r = lease_may(l, LEASE_REGISTER, &g->fault);
 
-	lease_id_format(l->id, id);
-	r = lease_may(l, LEASE_REGISTER, &g->fault);
 	if (r == 0)
 		(void)lease_flows_install_pending(l, ALL_QUEUES);
 	registration_report(g, r);
@@ -152,6 +148,13 @@ static void take_export(struct registration *g, int fd)
 		(void)lease_event(l, LEASE_REVOKE, "its client kept its ring from zcrxd", NULL);
 }
 
+static void on_looked(void *userdata)
+{
+	struct registration *g = userdata;
+
+	registration_report(g, g->r);
+}
+
 static void on_registered(int r, const struct ifq *ifq, int export_fd, struct fault *fault,
 			  void *userdata)
 {
@@ -165,9 +168,12 @@ static void on_registered(int r, const struct ifq *ifq, int export_fd, struct fa
 		r = device_submit(g->lease->device, scan_run, scan_done, g);
 		if (r == 0)
 			return;
-	} else if (r > 0) {
+	} else {
+		g->r = r;
 		g->fault = *fault;
 		*fault = (struct fault){};
+		if (lease_look_closed(g->lease, g->hardware_queue, &g->fault, on_looked, g) == 0)
+			return;
 	}
 	registration_report(g, r);
 }

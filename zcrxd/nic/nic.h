@@ -142,6 +142,9 @@ struct nic_ops {
 	 * KERNEL_REJECTED too. */
 	int (*apply)(struct nic *nic, const struct step *step, struct fault *reterr);
 
+	/* The interface was up, and its driver has closed it: up again. */
+	int (*bring_up)(struct nic *nic, struct fault *reterr);
+
 	/* Only what the kernel says of these queues (much cheaper than observe). An interface that
 	 * is down answers INTERFACE_DOWN: the kernel says nothing about its queues then. EINVAL: it
 	 * has no such queue. */

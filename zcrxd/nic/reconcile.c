@@ -60,10 +60,31 @@ static int describe_difference(const struct plan *back, char **ret)
 		       : 0;
 }
 
+/* What became of the link. */
+struct link_end {
+	bool closed; /* by the driver, which could not open the device again (bnxt) */
+	int r;	     /* why it could not be brought up again; 0: it was */
+	struct fault fault;
+};
+
+/* Closed, it takes back what it could not be opened with: only then is it opened. */
+static int look_and_bring_up(struct nic *nic, struct reconcile *b, const struct nic_state *found,
+			     struct link_end *link)
+{
+	int r = reconcile_look(nic, b, NULL);
+
+	if (r != 0 || !found->up || b->state->up)
+		return r;
+	link->closed = true;
+	nic_progress(nic);
+	link->r = nic->ops->bring_up(nic, &link->fault);
+	return link->r == 0 ? reconcile_look(nic, b, NULL) : 0;
+}
+
 /* Whatever the undo of the steps said: 0 with NULL if the NIC is as it was found. What is not gets
  * another try, in the order that takes a configuration down, and so does a look that failed. */
 static int roll_back(struct nic *nic, struct reconcile *b, const struct nic_state *found,
-		     char **ret)
+		     struct link_end *link, char **ret)
 {
 	int r = 0;
 
@@ -71,15 +92,15 @@ static int roll_back(struct nic *nic, struct reconcile *b, const struct nic_stat
 		_cleanup_(plan_freep) struct plan *back = NULL;
 		struct step_result *results;
 
-		r = reconcile_look(nic, b, NULL);
+		r = look_and_bring_up(nic, b, found, link);
 		if (r == 0)
 			r = plan_restore(found, b->state, NULL, false, &back, NULL);
 		if (r != 0)
 			continue;
-		if (back->n_steps == 0)
+		if (back->n_steps == 0 && link->r == 0)
 			return 0;
 		if (tries == PUT_BACK_TRIES)
-			return describe_difference(back, ret);
+			return back->n_steps > 0 ? describe_difference(back, ret) : 0;
 		results = step_results_new(back);
 		if (!results)
 			return -ENOMEM;
@@ -98,26 +119,45 @@ static void clear_undo_failures(struct reconcile *b)
 		}
 }
 
+static void report_closed(const struct link_end *link, const char *name, struct fault *fault)
+{
+	if (!link->closed)
+		return;
+	if (link->r == 0)
+		fault_append(fault, "Its driver had closed %s, which was brought up again; routes and "
+				    "IPv6 addresses that went with it do not come back by themselves.",
+			     name);
+	else
+		fault_append(fault, "Its driver has closed %s, and it could not be brought up again: %s "
+				    "Try: ip link set %s up", name, fault_text(link->r, &link->fault), name);
+}
+
+/* Whoever reads what became of each step reads it there. */
+static void tell_all(struct reconcile *b, const struct fault *fault)
+{
+	for (size_t i = 0; i < b->plan->n_steps; i++)
+		if (b->results[i].outcome == STEP_FAILED && fault->message) {
+			free(b->results[i].message);
+			b->results[i].message = strdup(fault->message);
+		}
+}
+
 static void report_not_restored(struct nic *nic, struct reconcile *b, const struct nic_state *found,
 				struct fault *reterr)
 {
 	_cleanup_free_ char *left = NULL;
-	char *message;
-	int r = roll_back(nic, b, found, &left);
+	struct link_end link = {};
+	int r = roll_back(nic, b, found, &link, &left);
 
-	if (r == 0 && !left) {
+	if (r == 0 && !left)
 		clear_undo_failures(b);
-		return;
-	}
-	if (r == ZCRX_NO_SUCH_INTERFACE || !reterr || !reterr->message)
-		return;
-	if (asprintf(&message,
-		     r == 0 ? "%s It could not be restored: %s."
-			    : "%s Whether it was restored cannot be seen%.0s.",
-		     reterr->message, left ?: "") < 0)
-		return;
-	free(reterr->message);
-	reterr->message = message;
+	else if (r == 0)
+		fault_append(reterr, "It could not be restored: %s.", left);
+	else if (r != ZCRX_NO_SUCH_INTERFACE)
+		fault_append(reterr, "Whether it was restored cannot be seen.");
+	report_closed(&link, found->name, reterr);
+	fault_done(&link.fault);
+	tell_all(b, reterr);
 }
 
 /* ------------------------------------------------------------------------------- the way */

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "kernel-nic.h"
+#include "link.h"
 #include "netdev.h"
 #include "netkit.h"
 #include "rxnfc.h"
@@ -49,6 +50,23 @@ int kernel_nic_read_rss(struct kernel_nic *nic, struct ethnl_rss *ret)
 	}
 	*ret = rss;
 	return 0;
+}
+
+static int kernel_nic_bring_up(struct nic *base, struct fault *reterr)
+{
+	struct kernel_nic *nic = kernel_nic(base);
+	_cleanup_free_ char *operation = NULL;
+	int r = kernel_nic_begin(nic, reterr);
+
+	if (r == 0)
+		r = link_bring_up(&nic->route, base->ifindex);
+	if (r >= 0)
+		return r;
+	if (asprintf(&operation, "bring up %s", nic->name) < 0) {
+		operation = NULL;
+		return -ENOMEM;
+	}
+	return netlink_fault(&nic->route, r, reterr, operation, "The kernel's log (dmesg) may tell why.");
 }
 
 static int read_queue(struct kernel_nic *nic, uint32_t id, struct nic_queue *ret,
@@ -207,6 +225,7 @@ static const struct nic_ops kernel_nic_ops = {
 	.observe_steering = kernel_nic_observe_steering,
 	.reach = kernel_nic_reach,
 	.apply = kernel_nic_apply,
+	.bring_up = kernel_nic_bring_up,
 	.queues = kernel_nic_queues,
 	.grant = kernel_nic_grant,
 	.ungrant = kernel_nic_ungrant,

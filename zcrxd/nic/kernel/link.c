@@ -197,6 +197,17 @@ int link_complete(struct nic_link *link)
 	return udev_path(link->ifindex, &link->path);
 }
 
+int link_bring_up(struct netlink *route, unsigned ifindex)
+{
+	const struct ifinfomsg info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex,
+					.ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	_cleanup_nl_msg_ struct nl_msg *m = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+
+	if (!m || nlmsg_append(m, (void *)&info, sizeof(info), NLMSG_ALIGNTO) < 0)
+		return -ENOMEM;
+	return netlink_call(route, TAKE_PTR(m), NULL, NULL);
+}
+
 static int take_one(const struct nlmsghdr *m, void *userdata)
 {
 	return link_read(m, userdata);

@@ -15,6 +15,7 @@
 /* Without driver and path, which link_complete reads, lock or no lock. nic_links_free frees it. */
 int link_list(struct netlink *route, struct nic_link **ret, size_t *ret_n);
 int link_complete(struct nic_link *link);
+int link_bring_up(struct netlink *route, unsigned ifindex);
 /* Complete, but for the alternative names. */
 int link_get(struct netlink *route, unsigned ifindex, struct nic_link *ret);
 int link_addresses(struct netlink *route, unsigned ifindex, struct local_address **ret,

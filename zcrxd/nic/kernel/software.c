@@ -119,6 +119,11 @@ static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
 	return nothing_to("set", reterr);
 }
 
+static int bring_up(struct nic *nic, struct fault *reterr)
+{
+	return nothing_to("bring up", reterr);
+}
+
 static int context_create(struct nic *nic, const uint32_t *queues, size_t n, uint32_t *ret_context,
 			  struct fault *reterr)
 {
@@ -196,6 +201,7 @@ static const struct nic_ops software_ops = {
 	.observe_steering = observe,
 	.reach = reach,
 	.apply = apply,
+	.bring_up = bring_up,
 	.queues = queues,
 	.grant = grant,
 	.ungrant = ungrant,

@@ -45,6 +45,7 @@ struct sim_shared {
 		atomic_uint ifindex; /* 0: there is none (any more) */
 		atomic_uint n_queues;
 		atomic_bool split;
+		atomic_bool closed; /* by a registration that failed */
 		struct sim_owner queues[SIM_QUEUES_MAX];
 	} nics[SIM_NICS_MAX];
 };
@@ -118,6 +119,7 @@ struct sim {
 	int event_fd;
 	bool quiet;	    /* no events */
 	bool nothing_while_down; /* as some drivers have it */
+	bool failure_closes;	 /* the same */
 	struct nic_event *events;
 	size_t n_events;
 	_Atomic(const char *) fail_name; /* of the operations that fail; set after what they fail with */

@@ -65,17 +65,46 @@ static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr
 	return 0;
 }
 
+/* It could not be opened again with the setting, nor without. */
+static void close_device(struct sim_handle *h)
+{
+	struct nic_state *s;
+
+	SIM_LOCK(h->sim);
+	if (!h->sim->failure_closes || sim_enter(h, &s, NULL) != 0)
+		return;
+	s->up = false;
+	(void)sim_push(h->sim, NIC_EVENT_LINK, s->ifindex, 0);
+}
+
+static int bring_up(struct nic *nic, struct fault *reterr)
+{
+	SIM_NIC(nic, "bring the interface up", h, s, reterr);
+
+	s->up = true;
+	return sim_push(h->sim, NIC_EVENT_LINK, s->ifindex, 0);
+}
+
 static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
 {
+	struct sim_handle *h = handle_of(nic);
 	_cleanup_free_ char *operation = NULL;
+	struct nic_state *s;
 	int r;
 
 	if (asprintf(&operation, "set %s", step_op_to_string(step->op)) < 0) {
 		operation = NULL;
 		return -ENOMEM;
 	}
-	SIM_NIC(nic, operation, h, s, reterr);
-
+	r = sim_begin(h, operation, reterr);
+	if (r != 0) {
+		close_device(h);
+		return r;
+	}
+	SIM_LOCK(h->sim);
+	r = sim_enter(h, &s, reterr);
+	if (r != 0)
+		return r;
 	if (!s->up && h->sim->nothing_while_down)
 		return fault_kernel(reterr, ENETDOWN, "the device is down", operation,
 				    "Bring it up.");
@@ -309,6 +338,7 @@ static const struct nic_ops nic_ops = {
 	.observe_steering = observe,
 	.reach = sim_reach,
 	.apply = apply,
+	.bring_up = bring_up,
 	.queues = queues,
 	.grant = grant,
 	.ungrant = ungrant,

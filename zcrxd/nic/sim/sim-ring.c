@@ -121,6 +121,16 @@ static int share_queue(struct sim *s, const struct ifq_request *request, struct 
 	return request->watched ? watch_ring(s->shared, o, request->ring_key) : 0;
 }
 
+static void close_device(struct sim *s, const struct ifq_request *request)
+{
+	bool split;
+	const struct sim_owner *o = find_queue(s->shared, request, &split);
+
+	for (size_t n = 0; s->failure_closes && n < SIM_NICS_MAX; n++)
+		if (o >= s->shared->nics[n].queues && o < s->shared->nics[n].queues + SIM_QUEUES_MAX)
+			s->shared->nics[n].closed = true;
+}
+
 int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, struct ifq *ret,
 		     int *ret_ring, struct fault *reterr)
 {
@@ -129,8 +139,10 @@ int sim_register_ifq(struct nic_backend *b, const struct ifq_request *request, s
 	int r;
 
 	r = sim_operation(s, "register the interface queue", reterr);
-	if (r != 0)
+	if (r != 0) {
+		close_device(s, request);
 		return r;
+	}
 	if (request->ring < 0)
 		return fault_set(reterr, ZCRX_INVALID_RING, NULL, "The ring is no descriptor.");
 	if (s->shared->rings_held) {

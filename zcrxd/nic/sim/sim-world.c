@@ -212,6 +212,11 @@ void sim_set_nothing_while_down(struct nic_backend *b)
 	sim_of(b)->nothing_while_down = true;
 }
 
+void sim_set_failure_closes(struct nic_backend *b)
+{
+	sim_of(b)->failure_closes = true;
+}
+
 int sim_overrun(struct nic_backend *b)
 {
 	struct sim *s = sim_of(b);

@@ -75,6 +75,8 @@ void sim_sync(struct sim *s, size_t slot)
 {
 	struct nic_state *state = s->nics[slot].state;
 
+	if (atomic_exchange(&s->shared->nics[slot].closed, false))
+		state->up = false;
 	for (size_t q = 0; q < state->n_queues; q++) {
 		const struct sim_owner *o = &s->shared->nics[slot].queues[q];
 

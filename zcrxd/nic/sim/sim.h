@@ -121,6 +121,8 @@ int sim_overrun(struct nic_backend *b);
 void sim_set_quiet(struct nic_backend *b, bool quiet);
 /* A NIC that is down refuses every change. */
 void sim_set_nothing_while_down(struct nic_backend *b);
+/* A setting or a registration that fails leaves the NIC closed, as with bnxt. */
+void sim_set_failure_closes(struct nic_backend *b);
 
 /*
  * The n-th operation from now (1 is the next; 0 cancels) fails and does nothing: with
