@@ -62,6 +62,10 @@ QUIRKS = {
     "pages-only": (
         "gve, fbnic", "Receive buffers have the size of a page.",
         "Refuses another `receiveBufferLength`, and says so."),
+    "no-queue-management": (
+        "ice, idpf, igb, virtio_net and others", "No queue can be given to a program.",
+        "Asks the kernel before the first change, and leaves the NIC unchanged: degraded, with the "
+        "reason."),
     "slow": (
         "many, with slow firmware", "Each setting, rule and binding takes seconds.",
         "Works on one interface at a time in a thread of its own: nobody else waits, and read-only "
@@ -82,15 +86,17 @@ DRIVERS = {
 
 # What zcrxd finds where there is nothing to lease, and no mode to imitate it.
 WITHOUT = {
-    "ice, idpf": "No queue management: Register is refused with NotSupported.",
+    "ice, idpf": "No queue management: degraded before anything is changed (Linux 7.1 and later; the "
+                 "kernel does not tell before, and Register is refused with NotSupported). Software "
+                 "queues work.",
     "igb": "No header/data split and no rules for TCP: degraded, with the kernel's reason. Software "
            "queues work.",
     "virtio_net": "No header/data split: degraded, with the kernel's reason (tested on the virtual "
                   "machine's own).",
 }
 
-# Modes in which nothing can be leased.
-REFUSING = {"split-refused"}
+# Modes in which nothing can be leased, and of the reason.
+REFUSING = {"split-refused": "firmware cannot split", "no-queue-management": "no queue management"}
 
 MODES = {"none": ""} | {name: quirks for name, (quirks, _) in DRIVERS.items()} | {
     name: name for name in QUIRKS}

@@ -49,7 +49,8 @@ def test_configure(mode):
     """The NIC becomes what the configuration asks for, or says why not."""
     found = until(lambda: interface() if interface()["state"] != "missing" else None)
     if mode in modes.REFUSING:
-        assert found["state"] == "degraded" and "firmware cannot split" in found["reason"], found
+        assert found["state"] == "degraded" and modes.REFUSING[mode] in found["reason"], found
+        assert simnic.settings() == machine.found
         return
     assert found["state"] == "configured", found
     assert (found["zeroCopyFirst"], found["zeroCopyCount"]) == (4, 4)

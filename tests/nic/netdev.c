@@ -109,8 +109,9 @@ static void zcnic_netdev_setup(struct net_device *netdev)
 	netdev->netdev_ops = &zcnic_netdev_ops;
 	netdev->ethtool_ops = &port->ethtool_ops;
 	netdev->stat_ops = &zcnic_stat_ops;
-	/* Having these also makes the core call everything under the instance lock. */
 	netdev->queue_mgmt_ops = &port->queue_mgmt_ops;
+	/* Everything under the instance lock, also while these are not there (a quirk). */
+	netdev->request_ops_lock = true;
 
 	netdev->min_mtu = ETH_MIN_MTU;
 	netdev->max_mtu = ZCNIC_MAX_MTU;

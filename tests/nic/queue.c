@@ -43,9 +43,10 @@ static struct page_pool *zcnic_pool_create(struct zcnic_port *port, unsigned int
 static struct page_pool *zcnic_pool_create_configured(struct zcnic_port *port, unsigned int index,
 						      unsigned int ring)
 {
-	struct netdev_queue_config qcfg;
+	struct netdev_queue_config qcfg = { .rx_page_size = PAGE_SIZE };
 
-	netdev_queue_config(port->netdev, index, &qcfg);
+	if (port->netdev->queue_mgmt_ops)
+		netdev_queue_config(port->netdev, index, &qcfg);
 	return zcnic_pool_create(port, index, ring, qcfg.rx_page_size);
 }
 

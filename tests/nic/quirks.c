@@ -34,6 +34,7 @@ static const char *const zcnic_quirk_names[ZCNIC_QUIRKS] = {
 	[ZCNIC_PAGES_ONLY] = "pages-only",
 	[ZCNIC_SLOW] = "slow",
 	[ZCNIC_CHECKSUM_UNSAID] = "checksum-unsaid",
+	[ZCNIC_NO_QUEUE_MANAGEMENT] = "no-queue-management",
 };
 
 static int zcnic_quirks_parse(char *text, unsigned long *ret)
@@ -79,6 +80,8 @@ static void zcnic_quirks_set_ops(struct zcnic_port *port)
 	port->queue_mgmt_ops = zcnic_queue_mgmt_ops;
 	if (zcnic_has(port, ZCNIC_PAGES_ONLY))
 		port->queue_mgmt_ops.supported_params = 0;
+	port->netdev->queue_mgmt_ops =
+		zcnic_has(port, ZCNIC_NO_QUEUE_MANAGEMENT) ? NULL : &port->queue_mgmt_ops;
 }
 
 /* Under rtnl and the instance lock, or before the port is registered. */

@@ -224,6 +224,14 @@ def test_checksum_unsaid():
     assert now[0] == before[0] and now[1] > before[1]
 
 
+def test_no_queue_management():
+    with quirks("no-queue-management"):
+        assert Receiver("-q", 7).refused == "EOPNOTSUPP"
+        nl.channels_set("zc0", 9)
+        nl.channels_set("zc0", 8)
+        run("ping", "-c1", "-W5", simnic.PEER4)
+
+
 def test_slow():
     with simnic.rxnfc() as insert, quirks("slow"):
         start = time.monotonic()

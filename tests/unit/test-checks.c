@@ -130,6 +130,8 @@ static void world_init(struct world *w)
 	     "link=no", "No such device", "ip link")                                               \
 	CASE(driver_cannot, NIC.driver = (char *)"virtio_net", "queue-management=no rss-contexts=advice", \
 	     "driver virtio_net, firmware 1.2", "use a NIC of")                                    \
+	CASE(driver_cannot_by_the_kernel, (NIC.driver = (char *)"new", NIC.no_queue_management = true), \
+	     "queue-management=no rss-contexts=unknown", "driver new", "software queues")          \
 	CASE(driver_depends, NIC.driver = (char *)"mlx5_core", "queue-management=needed-unknown",  \
 	     "driver mlx5_core", "ConnectX-7")                                                     \
 	CASE(driver_proved, (NIC.driver = (char *)"mlx5_core", w->queues[1].io_uring = true), "",  \

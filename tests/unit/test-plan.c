@@ -274,6 +274,25 @@ static void test_no_split(void **state)
 	       "zero-copy-queues.");
 }
 
+/* Whatever the settings: it is left alone. Who asks for no zero copy is served. */
+static void test_no_queue_management(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = nic("ice", 4, 16);
+	struct config_interface c = config(CHANNELS_COUNT, 8, 4);
+
+	s->no_queue_management = true;
+	refuse(&c, s, "queue-management",
+	       "No queue of eth0 can be leased: the kernel says that its driver (ice) has no queue management. "
+	       "Its settings are left as they are. This needs a NIC of mlx5_core, bnxt_en, gve or fbnic; queues "
+	       "without a NIC work on any machine (software in zcrxd.yaml(5)).");
+	c.tcp_data_split = false;
+	check(&c, s, 4,
+	      "hds-threshold: 256 -> 0\n"
+	      "ntuple-feature: off -> on\n"
+	      "rss: default -> equal over 4 of 8 queues\n"
+	      "channels: combined 4 -> combined 8\n");
+}
+
 static void test_too_few(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *one = nic("test", 1, 1),
@@ -416,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_mlx5),
 		cmocka_unit_test(test_channel_kinds),
 		cmocka_unit_test(test_no_split),
+		cmocka_unit_test(test_no_queue_management),
 		cmocka_unit_test(test_too_few),
 		cmocka_unit_test(test_missing_features),
 		cmocka_unit_test(test_words),

@@ -49,15 +49,16 @@ static void check_driver(const struct subject *s)
 	const struct nic_inspection *nic = &s->facts->nic;
 	const char *driver = s->state->driver && *s->state->driver ? s->state->driver : "none";
 	bool held = has_held_queue(s->state);
-	struct requirement *q = REQUIRE(s, "queue-management",
-					held ? VERDICT_YES : verdicts[s->driver->queues], "driver %s%s%s",
-					driver, *nic->firmware ? ", firmware " : "", nic->firmware);
+	enum ability queues = s->state->no_queue_management ? ABILITY_NO : s->driver->queues;
+	struct requirement *q = REQUIRE(s, "queue-management", held ? VERDICT_YES : verdicts[queues],
+					"driver %s%s%s", driver, *nic->firmware ? ", firmware " : "",
+					nic->firmware);
 
-	switch (s->driver->queues) {
+	switch (queues) {
 	case ABILITY_NO:
 		HINT(s, q,
 		     "This driver cannot give single queues to a program: use a NIC of "
-		     "mlx5_core, bnxt_en, gve or fbnic.");
+		     "mlx5_core, bnxt_en, gve or fbnic, or software queues (zcrxd.yaml(5)).");
 		break;
 	case ABILITY_DEPENDS:
 		HINT(s, q,

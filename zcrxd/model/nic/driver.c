@@ -9,6 +9,7 @@ static const struct driver {
 	const char *name;
 	enum effect effects[_STEP_OP_MAX];
 	bool splits_by_gro;
+	bool manages_queues;
 	enum rule_order rule_order;
 	size_t rss_entries_least; /* then the power of two from four times the channels up */
 } drivers[] = {
@@ -23,13 +24,19 @@ static const struct driver {
 	{ "mlx5_core",
 	  EFFECTS(EFFECT_PAUSE, EFFECT_PAUSE, EFFECT_NONE, EFFECT_NONE, EFFECT_PAUSE),
 	  .splits_by_gro = true,
+	  .manages_queues = true,
 	  .rule_order = RULES_BY_FIELDS,
 	  .rss_entries_least = 256 },
 	{ "bnxt_en",
 	  EFFECTS(EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE),
+	  .manages_queues = true,
 	  .rule_order = RULES_BY_CHANCE },
-	{ "gve", EFFECTS(EFFECT_PAUSE, EFFECT_PAUSE, EFFECT_NONE, EFFECT_NONE, EFFECT_PAUSE) },
-	{ "fbnic", EFFECTS(EFFECT_PAUSE, EFFECT_PAUSE, EFFECT_NONE, EFFECT_NONE, EFFECT_PAUSE) },
+	{ "gve",
+	  EFFECTS(EFFECT_PAUSE, EFFECT_PAUSE, EFFECT_NONE, EFFECT_NONE, EFFECT_PAUSE),
+	  .manages_queues = true },
+	{ "fbnic",
+	  EFFECTS(EFFECT_PAUSE, EFFECT_PAUSE, EFFECT_NONE, EFFECT_NONE, EFFECT_PAUSE),
+	  .manages_queues = true },
 	{ "ice", EFFECTS(EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_NONE, EFFECT_NONE, EFFECT_BOUNCE) },
 	{ "idpf", EFFECTS(EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_NONE, EFFECT_NONE, EFFECT_BOUNCE) },
 	{ "igb", EFFECTS(EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_NONE, EFFECT_BOUNCE) },
@@ -65,6 +72,11 @@ const char *driver_suggest(const char *text)
 bool driver_splits_by_gro(const char *driver)
 {
 	return find(driver)->splits_by_gro;
+}
+
+bool driver_manages_queues(const char *driver)
+{
+	return find(driver)->manages_queues;
 }
 
 enum rule_order driver_rule_order(const char *driver)

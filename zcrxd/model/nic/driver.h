@@ -21,6 +21,9 @@ enum effect driver_effect(const char *driver, enum step_op op);
 /* It refuses tcp-data-split while rx-gro-hw is off. */
 bool driver_splits_by_gro(const char *driver);
 
+/* It has queues that can be given away, as far as that is up to the driver. */
+bool driver_manages_queues(const char *driver);
+
 /* Of what somebody took for a driver's name: the one that he means, as in mlx5; NULL if none begins so. */
 const char *driver_suggest(const char *text);
 

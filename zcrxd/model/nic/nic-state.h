@@ -108,6 +108,9 @@ struct nic_state {
 	bool up;
 	int numa_node;	    /* -1 if none */
 
+	/* The kernel says that the driver can give no queue away (ice, idpf); false: it can, or that is not
+	 * known. */
+	bool no_queue_management;
 	bool has_channels;
 	struct nic_channels channels;
 	bool has_rings;

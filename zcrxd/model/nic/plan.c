@@ -65,6 +65,20 @@ static int count_queues(struct builder *b, const struct config_interface *c, uns
 	return 0;
 }
 
+/* Nothing of it could be leased, whatever it is set to; who asks for no split does not want that. */
+static int check_queue_management(const struct builder *b, const struct config_interface *c)
+{
+	const struct nic_state *s = b->state;
+
+	if (!c->tcp_data_split || !s->no_queue_management)
+		return 0;
+	return fault_set(b->reterr, ZCRX_NOT_SUPPORTED, "queue-management",
+			 "No queue of %s can be leased: the kernel says that its driver (%s) has no queue "
+			 "management. Its settings are left as they are. This needs a NIC of mlx5_core, bnxt_en, "
+			 "gve or fbnic; queues without a NIC work on any machine (software in zcrxd.yaml(5)).",
+			 s->name, s->driver && *s->driver ? s->driver : "unknown");
+}
+
 /* Before anything that could be had by other settings: this NIC will never do. */
 static int check_split(const struct builder *b, const struct config_interface *c)
 {
@@ -183,6 +197,8 @@ int plan_build(const struct config_interface *config, const struct nic_state *st
 		return r;
 	}
 	r = check_split(&b, config);
+	if (r == 0)
+		r = check_queue_management(&b, config);
 	if (r == 0)
 		r = count_queues(&b, config, &queues);
 	if (r == 0)

@@ -18,6 +18,7 @@ struct kernel_nic {
 	int ioctl_fd;
 	struct netlink_family ethtool, netdev;
 	struct nft_guard guard;
+	bool asked, no_queue_management; /* once: what netkit_ask() said */
 	char name[IFNAMSIZ]; /* as of the begin of this operation: devices are renamed */
 };
 

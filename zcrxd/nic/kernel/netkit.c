@@ -261,6 +261,30 @@ int netkit_ungrant(struct netlink *route, struct netlink *genl, const struct net
 	return r;
 }
 
+static bool lacks_queue_management(const struct netlink *genl, int r)
+{
+	return r == -EINVAL && genl->refused && genl->text && strstr(genl->text, "queue management");
+}
+
+/* Leases a queue that no device has: before its number the kernel looks at the driver. */
+int netkit_ask(struct netlink *route, struct netlink *genl, const struct netlink_family *netdev,
+	       unsigned ifindex, bool *ret_cannot)
+{
+	char name[IFNAMSIZ];
+	unsigned lessee = 0;
+	int r;
+
+	snprintf(name, sizeof(name), NAME_PREFIX "probe%u", ifindex % 100000);
+	r = netlink_call(route, new_link(name, 2), take_ifindex, &lessee);
+	if (lessee == 0 && (r >= 0 || r == -EEXIST)) /* one that a daemon was killed over, or not told of */
+		lessee = if_nametoindex(name);
+	if (lessee == 0)
+		return r < 0 ? r : -ENODEV;
+	r = netlink_call(genl, netdev_create_queue(netdev, lessee, ifindex, UINT32_MAX), NULL, NULL);
+	*ret_cannot = lacks_queue_management(genl, r);
+	return delete_device(route, lessee);
+}
+
 int netkit_probe(struct netlink *route, bool *ret)
 {
 	/* Too many queues for any device, which is checked after the kind was looked up. */

@@ -16,5 +16,10 @@ int netkit_grant(struct netlink *route, struct netlink *genl, const struct netli
 int netkit_ungrant(struct netlink *route, struct netlink *genl, const struct netlink_family *netdev,
 		   unsigned ifindex, const struct grant *grant, struct fault *reterr);
 
+/* Whether the kernel says of this NIC that its driver can give no queue away. A device comes and goes for
+ * it. */
+int netkit_ask(struct netlink *route, struct netlink *genl, const struct netlink_family *netdev,
+	       unsigned ifindex, bool *ret_cannot);
+
 /* Has this kernel netkit devices at all? Asks without creating one. */
 int netkit_probe(struct netlink *route, bool *ret);

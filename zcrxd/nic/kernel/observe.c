@@ -6,11 +6,14 @@
  */
 #include <linux/ethtool_netlink.h>
 
+#include "driver.h"
 #include "kernel-nic.h"
 #include "link.h"
 #include "netdev.h"
+#include "netkit.h"
 #include "rxnfc.h"
 #include "sysfs.h"
+#include "uapi.h"
 
 #define QUEUES_MAX 65536
 
@@ -35,6 +38,19 @@ static int observe_link(struct kernel_nic *nic, struct nic_state *state)
 	state->numa_node = link_numa_node(link.name);
 	state->driver = strdup(link.driver);
 	return state->driver ? 0 : -ENOMEM;
+}
+
+/* Which no setting changes, so it is asked once; not of drivers that are known to have it. Where the kernel
+ * has no leases, or forbids to ask, it is not known. */
+static int observe_queue_management(struct kernel_nic *nic, struct nic_state *state)
+{
+	if (!nic->asked && !driver_manages_queues(state->driver) &&
+	    netlink_family_has(&nic->netdev, UAPI_NETDEV_CMD_QUEUE_CREATE))
+		(void)netkit_ask(&nic->route, &nic->genl, &nic->netdev, nic->nic.ifindex,
+				 &nic->no_queue_management);
+	nic->asked = true;
+	state->no_queue_management = nic->no_queue_management;
+	return 0;
 }
 
 /* Whether the driver could split at all: GET does not tell, and it is too late to learn it when
@@ -200,8 +216,9 @@ static int observe(struct kernel_nic *nic, const observe_part *parts, size_t n,
 
 int kernel_nic_observe(struct nic *base, struct nic_state **ret, struct fault *reterr)
 {
-	static const observe_part parts[] = { observe_link, observe_settings, observe_rss,
-					      observe_rules, observe_queues, observe_guard };
+	static const observe_part parts[] = { observe_link, observe_queue_management,
+					      observe_settings, observe_rss, observe_rules,
+					      observe_queues, observe_guard };
 
 	return observe(kernel_nic(base), parts, ARRAY_SIZE(parts), ret, reterr);
 }
