@@ -66,6 +66,7 @@ static void registration_report(struct registration *g, int r)
 			    g->fault.message);
 	if (!l->per_queue[g->queue].bound) {
 		l->per_queue[g->queue].area = 0;
+		l->per_queue[g->queue].watched = false;
 		lease_forget_client(l, g->queue);
 		(void)lease_save(l);
 	}
@@ -163,7 +164,7 @@ static void on_registered(int r, const struct ifq *ifq, int export_fd, struct fa
 	if (r == 0) {
 		g->ifq = *ifq;
 		/* Bound from here on, whatever follows: draining has to know. */
-		g->lease->per_queue[g->queue].bound = g->lease->per_queue[g->queue].watched = true;
+		g->lease->per_queue[g->queue].bound = true;
 		take_export(g, export_fd);
 		r = device_submit(g->lease->device, scan_run, scan_done, g);
 		if (r == 0)
@@ -326,6 +327,7 @@ static int registration_start(struct registration *g)
 	/* What is repaired anyway is closed at once, as for a queue in use. */
 	l->per_queue[g->queue].binding = l->device->devices->config->on_drift == ON_DRIFT_REPAIR;
 	l->per_queue[g->queue].area = g->request.area_size;
+	l->per_queue[g->queue].watched = true; /* for the next daemon, from the moment that there is a ring */
 	(void)lease_save(l);
 	return 0;
 }
