@@ -142,6 +142,7 @@ static void test_path_of_somebody(void **state)
 	struct loop loop = {};
 	struct server server = { .loop = &loop };
 	struct stat st;
+	pid_t pid;
 	int fd;
 
 	server_init(&server);
@@ -151,10 +152,17 @@ static void test_path_of_somebody(void **state)
 	fd = listen_at(path);
 	assert_int_equal(listeners_new(&server, path, &none), -EADDRINUSE);
 	assert_int_equal(stat(path, &st), 0);
+	/* What one that ended has left is in nobody's way, nor what it forked and what has not run yet. */
+	pid = fork();
+	if (pid == 0) {
+		usleep(100000);
+		_exit(0);
+	}
+	assert_true(pid > 0);
 	close(fd);
-	/* What one that ended has left is in nobody's way. */
 	assert_int_equal(sd_event_new(&loop.event), 0);
 	assert_int_equal(listeners_new(&server, path, &none), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	listeners_free(&server);
 	sd_event_unref(loop.event);
 }

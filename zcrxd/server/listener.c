@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "connection.h"
 #include "fdstore.h"
@@ -19,6 +20,9 @@
 #define BEHIND_USEC 20000ULL
 #define BATCH_MAX  64
 #define ACCEPTS	   0x10000 /* __SO_ACCEPTCON, in /proc/net/unix */
+/* What zcrxd forks in its last moment has its socket until it is run (util/disposable.h). */
+#define FORKED_TRIES 25
+#define FORKED_USEC  20000
 
 struct listener {
 	LIST_ENTRY(listener) entry;
@@ -142,8 +146,11 @@ static int clear_path(const char *path)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
-	if (is_listening(path))
-		return -EADDRINUSE;
+	for (unsigned i = 0; is_listening(path); i++) {
+		if (i == FORKED_TRIES)
+			return -EADDRINUSE;
+		usleep(FORKED_USEC);
+	}
 	return unlink(path) < 0 ? -errno : 0;
 }
 
