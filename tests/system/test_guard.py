@@ -20,7 +20,6 @@ from machine import HOST4, HOST6, impersonate, listener, run
 
 CONFIG = machine.config()
 PORT, ORDINARY, OTHER = 9101, 9102, 9103
-ZC0 = socket.if_nametoindex("zc0")
 CHUNK, URGENT = 700, 1000
 TCP_MD5SIG = 14
 
@@ -75,8 +74,12 @@ def count(field):
     return machine.call("Describe")[0]["parameters"]["interfaces"][0].get(field)
 
 
+def zc0():
+    return socket.if_nametoindex("zc0")
+
+
 def is_guarded():
-    return nft.guards() == {ZC0: True}
+    return nft.guards() == {zc0(): True}
 
 
 @pytest.fixture(autouse=True)
@@ -178,9 +181,9 @@ def test_root_cannot_delete_the_guard():
         somebody.flush_ruleset()
         assert is_guarded()
         with pytest.raises(PermissionError):
-            somebody.delete_table(f"zcrxd-{ZC0}")
+            somebody.delete_table(f"zcrxd-{zc0()}")
         with pytest.raises(PermissionError):
-            somebody.change(nft.DELRULE, nft.attr(1, f"zcrxd-{ZC0}") + nft.attr(2, "act"))
+            somebody.change(nft.DELRULE, nft.attr(1, f"zcrxd-{zc0()}") + nft.attr(2, "act"))
 
 
 def test_the_guard_follows_a_renamed_interface():
@@ -204,9 +207,9 @@ def test_the_guard_is_set_before_ready():
     """Between two daemons it stays, though anybody may take it away then."""
     with machine.receiver(PORT, "--verify") as receiving:
         machine.systemctl("stop", "zcrxd")
-        assert nft.guards() == {ZC0: False}
+        assert nft.guards() == {zc0(): False}
         with nft.Nft() as somebody:
-            somebody.delete_table(f"zcrxd-{ZC0}")
+            somebody.delete_table(f"zcrxd-{zc0()}")
         machine.systemctl("start", "zcrxd")
         assert is_guarded()
         with peer(PEER, HOST4, PORT) as sending:
@@ -219,7 +222,7 @@ def test_the_guard_outlives_a_killed_daemon():
         before = machine.main_pid()
         os.kill(before, signal.SIGKILL)
         while machine.main_pid() in (0, before):
-            assert ZC0 in nft.guards()
+            assert zc0() in nft.guards()
         assert sending.finish() == 0, sending.said
         machine.assert_zero_copy(receiving.result(), CHUNK * URGENT)
     machine.until(lambda: machine.call("Describe"))
