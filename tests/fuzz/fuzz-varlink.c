@@ -175,6 +175,7 @@ static void play_line(const char *line, size_t n)
 		stage_run();
 	while (clients_read());
 	stage_check();
+	stage_check_record();
 }
 
 static unsigned count_descriptors(void)

@@ -125,7 +125,10 @@ void stage_check_record(void)
 		lease_forget_record(l);
 	assert(leases_format_record(&stage.manager->leases, &text) == 0);
 	assert(f && getline(&line, &size, f) > 0 && getline(&line, &size, f) > 0);
-	assert(streq(line, text));
+	if (!streq(line, text)) {
+		fprintf(stderr, "On record: %sShould be: %s", line, text);
+		abort();
+	}
 	check_record(&stage.manager->leases, text);
 }
 

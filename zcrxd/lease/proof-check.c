@@ -69,10 +69,12 @@ void proof_invalidate(struct proof *p, const char *why)
 	log_message(LOG_INFO, &(struct log_fields) { .lease = l->id },
 		    "Lease %08x: removing rules for port %u: socket proof invalid: %s", l->id,
 		    p->facts.local_port, why);
-	if (p->n_flows == 0)
+	if (p->n_flows == 0) {
 		proof_free(p);
-	else if (!is_ending(l))
+		(void)lease_save(l); /* with flows, their removal does */
+	} else if (!is_ending(l)) {
 		remove_flows(p, NULL, NULL);
+	}
 }
 
 static void for_each_proof(struct leases *leases, void (*call)(struct proof *p, void *data), void *data)
