@@ -247,6 +247,15 @@ static const char *act_start_without_rules(struct world *w, struct subject *s, u
 	return act_start(w, s, n);
 }
 
+static const char *act_start_detached(struct world *w, struct subject *s, unsigned n)
+{
+	world_kill(w);
+	assert_int_equal(sim_set_detached(w->d.sim, SIM0, true), 0);
+	(void)world_start(w, n);
+	assert_int_equal(sim_set_detached(w->d.sim, SIM0, false), 0);
+	return UNANSWERED;
+}
+
 const struct scenario lease_scenarios[] = {
 	{ "Acquire", .prepare = nothing, .act = act_acquire },
 	{ "Acquire, persistent", .prepare = nothing, .act = act_acquire_persistent },
@@ -300,6 +309,10 @@ const struct scenario lease_scenarios[] = {
 	{ "start with a lease, software", .unchanged = true, .prepare = software_bound,
 	  .act = act_start },
 	{ "start with a lease", .unchanged = true, .prepare = steered, .act = act_start },
+	{ "start, the interface detached", .unchanged = true, .certain = true, .prepare = steered,
+	  .act = act_start_detached },
+	{ "start with two queues, the interface detached", .unchanged = true, .certain = true, .prepare = spread,
+	  .act = act_start_detached },
 	{ "start, rules lost", .unchanged = true, .certain = true, .prepare = steered,
 	  .act = act_start_without_rules },
 	{ "Acquire, two queues, with a flow", .prepare = nothing, .act = act_acquire_spread },

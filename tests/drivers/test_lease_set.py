@@ -160,6 +160,39 @@ def test_plan(mode):
         machine.call("Reload")
 
 
+def detach(value):
+    (simnic.DEBUGFS / "zcnic.0" / "detached").write_text(str(value))
+
+
+def test_detached(mode):
+    """The driver recovers from an error: nothing is taken for gone, by the daemon that is there nor by one
+    that starts meanwhile."""
+    with machine.receiver(9001, "--verify") as receiving:
+        rules = machine.rule_count()
+        detach(1)
+        machine.systemctl("restart", "zcrxd", seconds=180)
+        until(lambda: interface()["state"] == "degraded")
+        assert "has detached zc0 for the moment" in interface()["reason"]
+        assert [lease["state"] for lease in machine.leases()] == ["steered"]
+        detach(0)
+        until(lambda: interface()["state"] == "configured")
+        assert machine.rule_count() == rules
+        with machine.sender(HOST4, 9001, SIZE) as sending:
+            assert sending.finish() == 0, sending.said
+        machine.assert_zero_copy(receiving.result(), SIZE)
+
+
+def test_a_lease_that_ends_while_detached(mode):
+    """Its rules would be back with the interface: it is over when they are removed."""
+    with machine.receiver(9001) as client:
+        detach(1)
+        client.kill()
+        until(lambda: [lease["state"] for lease in machine.leases()] == ["quarantined"])
+        detach(0)
+        until(machine.is_clean)
+        until(lambda: not machine.leases())
+
+
 @pytest.mark.quirk("one-field-set")
 def test_other_fields_are_refused(mode):
     with Connection() as root:

@@ -97,6 +97,9 @@ static void act_outside(char what, unsigned n)
 			(void)sim_set_up(stage.sim, STAGE_IFINDEX + n % STAGE_NICS,
 					 !nic(n % STAGE_NICS)->up);
 		break;
+	case 'd':
+		(void)sim_set_detached(stage.sim, STAGE_IFINDEX + n % STAGE_NICS, n / STAGE_NICS % 2);
+		break;
 	case 'b':
 		take_or_leave(n);
 		break;
@@ -233,6 +236,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	stage_set_hold(0);
 	(void)sim_fail_at(stage.sim, 0, 0, NULL);
+	for (unsigned i = 0; i < STAGE_NICS; i++)
+		(void)sim_set_detached(stage.sim, STAGE_IFINDEX + i, false);
 	stage_pass(2000);
 	stage_check_proofs();
 	clients_leave();

@@ -243,6 +243,40 @@ static int zcnic_reset_set(void *data, u64 value)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(zcnic_reset_fops, NULL, zcnic_reset_set, "%llu\n");
 
+/* As a driver does that recovers from an error, or suspends: whoever asks it is told ENODEV by the core. */
+static int zcnic_detached_get(void *data, u64 *ret)
+{
+	const struct zcnic_port *port = data;
+
+	*ret = !netif_device_present(port->netdev);
+	return 0;
+}
+
+static int zcnic_detached_set(void *data, u64 value)
+{
+	struct zcnic_port *port = data;
+	struct net_device *netdev = port->netdev;
+
+	if (value > 1)
+		return -EINVAL;
+	rtnl_lock();
+	netdev_lock(netdev);
+	if (value) {
+		netif_carrier_off(netdev);
+		netif_device_detach(netdev);
+	} else {
+		struct zcnic_port *peer = rtnl_dereference(port->peer);
+
+		netif_device_attach(netdev);
+		if (netif_running(netdev) && peer && netif_running(peer->netdev))
+			netif_carrier_on(netdev);
+	}
+	netdev_unlock(netdev);
+	rtnl_unlock();
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(zcnic_detached_fops, zcnic_detached_get, zcnic_detached_set, "%llu\n");
+
 void zcnic_debugfs_init(void)
 {
 	zcnic_debugfs_root = debugfs_create_dir(ZCNIC_NAME, NULL);
@@ -261,6 +295,7 @@ void zcnic_debugfs_add(struct zcnic_port *port)
 	debugfs_create_file("fail", 0600, port->debugfs, port, &zcnic_fail_fops);
 	debugfs_create_file("rules", 0400, port->debugfs, port, &zcnic_rules_fops);
 	debugfs_create_file("quirks", 0600, port->debugfs, port, &zcnic_quirks_fops);
+	debugfs_create_file_unsafe("detached", 0600, port->debugfs, port, &zcnic_detached_fops);
 	debugfs_create_file_unsafe("reset", 0200, port->debugfs, port, &zcnic_reset_fops);
 }
 

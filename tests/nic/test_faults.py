@@ -134,3 +134,16 @@ def test_reset(quietly):
     else:
         refused("ethtool", "-x", "zc0", "context", "1")
     simnic.configure()
+
+
+def test_detached(wire):
+    """The interface stays, and so does what is on it; only what asks the driver is refused."""
+    path = simnic.DEBUGFS / "zcnic.0" / "detached"
+    with simnic.rule("tcp4", "dst-port", "2", "action", "7") as rule:
+        path.write_text("1")
+        with pytest.raises(OSError, match="No such device"):
+            nl.rings_get("zc0")
+        assert "zc0" in run("ip", "link", "show", "zc0")
+        path.write_text("0")
+        assert simnic.rules() == [rule]
+        run("ping", "-c1", "-W5", simnic.PEER4)

@@ -190,6 +190,36 @@ static void test_flows(void **state)
 	}
 }
 
+/* What is on it may be there, whatever it is: the record counts. */
+static void test_an_interface_that_is_detached(void **state)
+{
+	static const enum recovery_flow expected[_FLOW_STATE_MAX] = {
+		[FLOW_PENDING] = RECOVERY_FLOW_REINSERT,
+		[FLOW_INSTALLED] = RECOVERY_FLOW_KEEP,
+		[FLOW_INSTALLING] = RECOVERY_FLOW_REMOVE,
+		[FLOW_REMOVING] = RECOVERY_FLOW_REMOVE,
+	};
+	struct nic_state detached = { .detached = true };
+	uint32_t location, context;
+	struct scene s;
+
+	for (unsigned i = 0; i < _FLOW_STATE_MAX; i++) {
+		scene_init(&s);
+		s.facts.nic = &detached;
+		s.flow.state = i;
+		expect(&s, RECOVERY_ADOPT, NULL);
+		assert_int_equal(recovery_decide_flow(&s.lease, &s.flow, true, &detached, &location),
+				 expected[i]);
+		if (i != FLOW_PENDING)
+			assert_int_equal(location, 3);
+		assert_true(recovery_is_bound(&s.lease, 0, &detached));
+	}
+	s.lease.rss = LEASE_RSS_CONTEXT;
+	s.lease.context = 9;
+	assert_int_equal(recovery_decide_spread(&s.lease, &detached, &context), LEASE_RSS_CONTEXT);
+	assert_int_equal(context, 9);
+}
+
 static void expect_flow(const struct scene *s, enum recovery_flow expected)
 {
 	uint32_t location;
@@ -332,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_leases_that_cannot_continue_are_reclaimed),
 		cmocka_unit_test(test_queues_that_were_being_granted_again),
 		cmocka_unit_test(test_flows),
+		cmocka_unit_test(test_an_interface_that_is_detached),
 		cmocka_unit_test(test_waiting_flows),
 		cmocka_unit_test(test_spread),
 		cmocka_unit_test(test_flows_over_all_queues),

@@ -108,6 +108,7 @@ struct device {
 	uint64_t refreshing_since; /* monotonic */
 	sd_event_source *recheck;      /* quarantined queues are looked at again */
 	struct device_drift drift;
+	bool detached; /* by its driver, when it was to be configured; zcrxd waits for it */
 	uint64_t standstill_usec; /* realtime: since when its worker has made no progress; 0: it has */
 	sd_event_source *retry; /* what failed is tried again (reconcile/retry.h) */
 	uint64_t retry_usec;	/* when, CLOCK_MONOTONIC; 0: it is not */

@@ -149,8 +149,8 @@ static void remove_done(void *data)
 		log_message(LOG_WARNING, &fields, "What leases had left on %s when it went could not be "
 			    "removed: %s", d->name, fault_text(j->r, &j->fault));
 	/* What could not be removed is like anybody's from now on: later leases may want the same. */
-	for (s = TAILQ_FIRST(&d->devices->leases->orphans); s && j->r != ZCRX_NO_SUCH_INTERFACE;
-	     s = next) {
+	for (s = TAILQ_FIRST(&d->devices->leases->orphans);
+	     s && j->r != ZCRX_NO_SUCH_INTERFACE && !nic_is_detached(j->r, &j->fault); s = next) {
 		next = TAILQ_NEXT(s, entry);
 		for (size_t i = 0; i < j->n; i++)
 			if (j->orphans[i] == s) {

@@ -38,6 +38,8 @@ static void remove_flows(const struct proof *p,
 
 		if (f->proof != p || (wanted && !wanted(f, data)))
 			continue;
+		/* If it cannot be removed now it is later: proofs_retry_removals(). */
+		f->proof_lost |= f->state == FLOW_INSTALLED;
 		if (f->state == FLOW_INSTALLED)
 			list.flows[list.n++] = f;
 		else if (f->state == FLOW_INSTALLING)
@@ -50,6 +52,22 @@ static void remove_flows(const struct proof *p,
 	flow_list_done(&list);
 	if (r < 0)
 		log_errno(r, "Cannot remove flows of lease %08x", l->id);
+}
+
+void proofs_retry_removals(struct device *d)
+{
+	struct lease *l;
+
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry) {
+		struct flow_list list = { .flows = calloc(l->n_flows + 1, sizeof(*list.flows)) };
+
+		for (size_t i = 0; list.flows && l->device == d && i < l->n_flows; i++)
+			if (l->flows[i]->state == FLOW_INSTALLED && l->flows[i]->proof_lost)
+				list.flows[list.n++] = l->flows[i];
+		if (list.n > 0 && l->state != LEASE_DRAINING && l->state != LEASE_QUARANTINED)
+			(void)lease_flows_remove(l, &list, NULL, NULL);
+		flow_list_done(&list);
+	}
 }
 
 static bool want_unproved(const struct lease_flow *f, void *data)

@@ -13,5 +13,7 @@ void proofs_check(struct leases *leases);
 int proofs_watch(struct leases *leases);
 void proofs_socket_gone(struct leases *leases, uint64_t cookie);
 void proofs_addresses_changed(struct device *d);
+/* The rules of flows that nobody proves any more, and that could not be removed when that was found. */
+void proofs_retry_removals(struct device *d);
 /* Now, and the end of none was told. */
 void proofs_resync(struct leases *leases);

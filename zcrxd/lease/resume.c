@@ -24,6 +24,7 @@ static void resume_flows(struct lease *l, enum flow_state wanted,
 	for (size_t i = 0; r == 0 && i < l->n_flows; i++)
 		if (l->flows[i]->state == wanted) {
 			l->flows[i]->lost = wanted == FLOW_INSTALLING;
+			l->flows[i]->proof_lost |= wanted == FLOW_REMOVING;
 			list.flows[list.n++] = l->flows[i];
 		}
 	if (list.n > 0)

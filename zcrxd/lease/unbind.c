@@ -180,6 +180,7 @@ static void unbind_run(struct nic *nic, void *data)
 	if (t->r != 0)
 		return;
 	reclaim_run(nic, t);
+	j->down = nic_is_detached(t->r, &t->fault);
 	if (t->r == 0)
 		t->r = nic->ops->grant(nic, &j->request, &j->grant, &t->fault);
 }

@@ -46,6 +46,15 @@ static const struct nic_link *find_link(const struct adoption *a, unsigned ifind
 
 /* ------------------------------------------------------------------------- the interface */
 
+static int note_detached(struct adoption *a)
+{
+	a->nic = calloc(1, sizeof(*a->nic));
+	if (!a->nic)
+		return -ENOMEM;
+	a->nic->detached = true;
+	return 0;
+}
+
 static int observe(struct adoption *a, unsigned ifindex)
 {
 	_cleanup_fault_ struct fault fault = {};
@@ -64,6 +73,10 @@ static int observe(struct adoption *a, unsigned ifindex)
 		return r;
 	r = nic->ops->observe(nic, &a->nic, &fault);
 	nic->ops->close(nic);
+	if (nic_is_detached(r, &fault)) {
+		log_warning("Leases on interface %u go on as they are on record: %s", ifindex, fault.message);
+		return note_detached(a);
+	}
 	if (r > 0 && r != ZCRX_NO_SUCH_INTERFACE)
 		log_error("Cannot read the state of interface %u: %s", ifindex, fault.message);
 	return r == ZCRX_NO_SUCH_INTERFACE ? 0 : r;

@@ -9,7 +9,9 @@
  * nics. What sockets there are takes the kernel the longer the more there are, of whomever: a thread
  * of its own asks.
  *
- * All calls return 0, a positive enum zcrx_error with *reterr filled, or a negative errno.
+ * All calls return 0, a positive enum zcrx_error with *reterr filled, or a negative errno. NO_SUCH_INTERFACE
+ * is said of an index that names nothing any more. An interface that its driver has detached, to recover
+ * from an error or for a suspend, is there, but answers next to nothing: see nic_is_detached().
  */
 #pragma once
 
@@ -322,6 +324,11 @@ static inline void nic_progress(struct nic *nic)
 {
 	atomic_fetch_add(&nic->n_done, 1);
 }
+
+/* What is on it is known to nobody until it comes back, which may be with all of that or without. */
+bool nic_is_detached(int r, const struct fault *f);
+/* Fills *reterr so. */
+int nic_detached(const char *name, const char *operation, struct fault *reterr);
 
 void nic_links_free(struct nic_link *links, size_t n);
 /* The name, or one of the alternative names. */

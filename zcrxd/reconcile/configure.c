@@ -113,6 +113,7 @@ static void configure_failed(struct configure *c)
 {
 	struct device *d = c->change.device;
 
+	d->detached = nic_is_detached(c->change.r, &c->change.fault);
 	device_event(d, DEVICE_FAILED, fault_text(c->change.r, &c->change.fault));
 	free(d->refused);
 	d->refused = TAKE_PTR(c->refused);
@@ -137,6 +138,7 @@ static void configure_adopt(struct configure *c)
 	if (b->results && (c->mode != CONFIGURE_AGAIN || !failed))
 		device_log_steps(d, b->plan, b->results);
 	d->memory = b->memory;
+	d->detached = false;
 	if (!failed)
 		adopt_success(d, c);
 	else if (c->mode != CONFIGURE_REPAIR)

@@ -51,6 +51,19 @@ void drift_report_failure(struct device *d, int r, const struct fault *fault)
 	drift_log(d, LOG_WARNING, "failed", why);
 }
 
+/* There is nothing to repair: it is as it was, or is looked at when it is back. */
+void drift_report_detached(struct device *d, const struct fault *fault)
+{
+	struct device_drift *w = &d->drift;
+
+	if (!w->watch.found) {
+		(void)drift_note(&w->watch, DRIFT_UNKNOWN, true);
+		drift_replace(&w->text, "its driver has detached it");
+	}
+	w->watch.missed = true;
+	device_event(d, DEVICE_DRIFT_FOUND, fault->message);
+}
+
 /* Its words are made of what was found only if it is something else than before. */
 static void explain(struct device *d, const struct drift_scan *k)
 {

@@ -9,6 +9,7 @@
 
 #include "drift-scan.h"
 #include "log.h"
+#include "proof-check.h"
 
 struct drift_scan *drift_scan_free(struct drift_scan *k)
 {
@@ -123,6 +124,8 @@ int scan_evaluate(struct drift_scan *k)
 		r = drift_find_leaks(k->state, &k->steering.expected, &k->drift);
 	if (r == 0)
 		leases_note_taken(k->device, k->drift.taken);
+	if (r == 0)
+		proofs_retry_removals(k->device);
 	scan_reclaim(k, DRIFT_RULE);
 	return r;
 }

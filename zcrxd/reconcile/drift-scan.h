@@ -53,6 +53,8 @@ void drift_replace(char **s, const char *with);
 /* Tells what drift_step() says of what `k` has found. */
 void drift_report(struct device *d, unsigned actions, const struct drift_scan *k);
 /* It could not be repaired, for this reason. */
+/* Of a scan that failed because the driver has detached the interface. */
+void drift_report_detached(struct device *d, const struct fault *fault);
 void drift_report_failure(struct device *d, int r, const struct fault *fault);
 /* Degraded, and why. A device that is degraded for another reason stays so for that. */
 void drift_set_reason(struct device *d);

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "attach.h"
 #include "clock.h"
 #include "drift-scan.h"
 #include "drift-watch.h"
@@ -60,6 +61,8 @@ static void scan_failed(struct drift_scan *k, int r, const struct fault *fault)
 
 	drift_report_failure(d, r, fault);
 	drift_scan_failed(&d->drift.watch, k->settings);
+	if (nic_is_detached(r, fault))
+		drift_report_detached(d, fault);
 	d->drift.scan = drift_scan_free(k);
 	drift_next(d);
 }
@@ -129,6 +132,8 @@ static void scan_done(void *data)
 	}
 	if (r == 0 && !device_is_open(d))
 		r = ZCRX_NO_SUCH_INTERFACE;
+	if (r == 0 && d->detached && device_is_managed(d))
+		device_reconfigure(d);
 	if (r == 0)
 		r = scan_evaluate(k);
 	if (r != 0 && r != ZCRX_NO_SUCH_INTERFACE) {

@@ -105,8 +105,8 @@ static int sync_present(struct device *d, const struct nic_link *link)
 			   "leases continue, and no more are granted");
 	else if (entry && !device_matches_entry(d, entry))
 		device_set_entry(d, entry);
-	else if (entry && came_up && device_phase_is_degraded(d->phase))
-		device_reconfigure(d); /* there is much that drivers refuse while it is down */
+	else if (entry && (came_up || d->detached) && device_phase_is_degraded(d->phase))
+		device_reconfigure(d); /* there is much that drivers refuse while it is down, or detached */
 	return 0;
 }
 

@@ -122,6 +122,10 @@ enum lease_rss recovery_decide_spread(const struct record_lease *l, const struct
 
 	if (l->rss == LEASE_RSS_NONE || l->rss == LEASE_RSS_PER_FLOW)
 		return l->rss;
+	if (nic->detached && l->rss == LEASE_RSS_CONTEXT) {
+		*ret_context = l->context;
+		return LEASE_RSS_CONTEXT;
+	}
 	t = nic_state_own_context(nic, l->rss == LEASE_RSS_CONTEXT ? l->context : 0, l->queues,
 				  l->n_queues);
 	if (!t)
@@ -138,6 +142,11 @@ static bool find_rule(const struct nic_state *nic, const struct record_flow *f,
 	/* It was decided nowhere yet where that would lead. */
 	if (f->state == FLOW_PENDING && f->queue == ALL_QUEUES)
 		return false;
+	/* It may be there: what is on record holds until the NIC tells. */
+	if (nic->detached) {
+		*ret_location = f->location;
+		return f->state != FLOW_PENDING;
+	}
 	for (size_t i = 0; i < nic->n_rules; i++) {
 		const struct nic_rule *r = &nic->rules[i];
 

@@ -105,6 +105,7 @@ struct nic_state {
 	char name[IFNAMSIZ];
 	char *driver; /* "" if unknown */
 	bool software; /* queues without a NIC: of all that follows there are only queues */
+	bool detached; /* by its driver, for the moment: then `up` is false, and nothing else is known */
 	bool up;
 	int numa_node;	    /* -1 if none */
 

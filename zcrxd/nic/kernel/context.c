@@ -18,13 +18,13 @@ static int refuse(const struct kernel_nic *nic, int r, const char *what, uint32_
 
 	if (r == -ENOMEM || r == -EBADMSG || r == -ETIMEDOUT)
 		return r;
-	if (r == -ENODEV)
-		return kernel_nic_gone(nic, reterr);
 	if ((context ? asprintf(&operation, "%s RSS context %u of %s", what, context, nic->name)
 		     : asprintf(&operation, "%s an RSS context of %s", what, nic->name)) < 0) {
 		operation = NULL;
 		return -ENOMEM;
 	}
+	if (r == -ENODEV)
+		return kernel_nic_absent(nic, operation, reterr);
 	return fault_kernel(reterr, -r, nic->genl.text, operation, "%s",
 			    r == -EBUSY	 ? "A rule that is not zcrxd's leads to it (ethtool -n "
 					   "DEVICE); delete that rule."

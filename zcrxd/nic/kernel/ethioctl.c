@@ -61,3 +61,10 @@ unsigned ethtool_find(const struct ethtool_device *d, const char *name)
 	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
 	return ioctl(d->fd, SIOCGIFINDEX, &ifr) < 0 ? 0 : (unsigned)ifr.ifr_ifindex;
 }
+
+bool ethtool_is_gone(const struct ethtool_device *d)
+{
+	struct ifreq ifr;
+
+	return read_name(d, &ifr) == -ENODEV;
+}

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define ETHTOOL_ATTEMPTS 4 /* against renames */
@@ -18,10 +19,12 @@ struct ethtool_device {
 	const char *name; /* for people */
 };
 
-/* -ENODEV: it is gone. -ESTALE: it was renamed meanwhile, and whose answer this is is not known; then
+/* -ENODEV: it is gone, or its driver has detached it. -ESTALE: it was renamed meanwhile, and whose answer this is is not known; then
  * `ret_called` (may be NULL) is the name that was used. */
 int ethtool_ioctl(const struct ethtool_device *d, void *command, char ret_called[IFNAMSIZ]);
 /* For what may be done twice: again, when it was renamed. */
 int ethtool_repeat(const struct ethtool_device *d, void *command, size_t size);
+/* Which of them: its index names nothing any more. */
+bool ethtool_is_gone(const struct ethtool_device *d);
 /* What is called so now; 0 for nothing. */
 unsigned ethtool_find(const struct ethtool_device *d, const char *name);

@@ -274,14 +274,14 @@ int kernel_nic_apply(struct nic *base, const struct step *step, struct fault *re
 	found = readback.found;
 	if (r >= 0 && readback.equal)
 		return 0;
-	if (r == -ENODEV)
-		return kernel_nic_gone(nic, reterr);
 	if (r == -ENOMEM || r == -EBADMSG || r == -ETIMEDOUT)
 		return r;
 	if (step_value_format(step->op, &step->to, &value) < 0 ||
 	    asprintf(&operation, "set %s of %s to %s", step_op_to_string(step->op), nic->name,
 		     value) < 0)
 		return -ENOMEM;
+	if (r == -ENODEV)
+		return kernel_nic_absent(nic, operation, reterr);
 	if (r < 0)
 		return fault_kernel(reterr, -r, nic->genl.text, operation, "%s",
 				    remedy(step->op, -r));

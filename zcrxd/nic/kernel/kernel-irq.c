@@ -32,7 +32,7 @@ int kernel_nic_irq_get(struct nic *base, uint32_t queue, struct irq_affinity *re
 		r = netlink_dump(&nic->genl, netdev_dump_napis(&nic->netdev, nic->nic.ifindex),
 				 netdev_read_napi, NULL, &all);
 	if (r == -ENODEV)
-		return kernel_nic_gone(nic, reterr);
+		return kernel_nic_absent(nic, "find the interrupt of a queue", reterr);
 	if (r < 0)
 		return netlink_fault(&nic->genl, r, reterr, "find the interrupt of a queue", "%s", "");
 	if (all.n == 0)

@@ -38,12 +38,12 @@ static int fault_of(struct kernel_nic *nic, int r, const char *verb, uint32_t qu
 {
 	_cleanup_free_ char *operation = NULL;
 
-	if (r == -ENODEV)
-		return kernel_nic_gone(nic, reterr);
 	if (asprintf(&operation, "%s the polling of queue %u of %s", verb, queue, nic->name) < 0) {
 		operation = NULL;
 		return -ENOMEM;
 	}
+	if (r == -ENODEV)
+		return kernel_nic_absent(nic, operation, reterr);
 	return netlink_fault(&nic->genl, r, reterr, operation, "%s",
 			     r == -ERANGE || r == -EINVAL ? "The kernel does not take this value." : "");
 }

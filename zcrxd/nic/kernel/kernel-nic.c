@@ -14,11 +14,28 @@
 #include "netkit.h"
 #include "rxnfc.h"
 
-int kernel_nic_gone(const struct kernel_nic *nic, struct fault *reterr)
+int kernel_device_absent(const struct ethtool_device *d, const char *operation, struct fault *reterr)
 {
-	return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, nic->name,
-			 "Interface %s (index %u) is gone.", nic->name[0] ? nic->name : "?",
-			 nic->nic.ifindex);
+	if (!ethtool_is_gone(d))
+		return nic_detached(d->name, operation, reterr);
+	return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, d->name, "Interface %s (index %u) is gone.",
+			 d->name[0] ? d->name : "?", d->ifindex);
+}
+
+int kernel_nic_absent(const struct kernel_nic *nic, const char *operation, struct fault *reterr)
+{
+	const struct ethtool_device device = kernel_nic_device(nic);
+
+	return kernel_device_absent(&device, operation, reterr);
+}
+
+int kernel_nic_check_present(const struct kernel_nic *nic, const char *operation, struct fault *reterr)
+{
+	const struct ethtool_device device = kernel_nic_device(nic);
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS }; /* which the driver is not asked for */
+
+	return ethtool_repeat(&device, &flags, sizeof(flags)) == -ENODEV ?
+		       kernel_nic_absent(nic, operation, reterr) : 0;
 }
 
 int kernel_nic_begin(struct kernel_nic *nic, struct fault *reterr)
@@ -26,7 +43,7 @@ int kernel_nic_begin(struct kernel_nic *nic, struct fault *reterr)
 	char name[IFNAMSIZ];
 
 	if (!if_indextoname(nic->nic.ifindex, name))
-		return errno == ENXIO || errno == ENODEV ? kernel_nic_gone(nic, reterr) : -errno;
+		return errno == ENXIO || errno == ENODEV ? kernel_nic_absent(nic, "find it", reterr) : -errno;
 	memcpy(nic->name, name, sizeof(name));
 	return 0;
 }
@@ -66,6 +83,8 @@ static int kernel_nic_bring_up(struct nic *base, struct fault *reterr)
 		operation = NULL;
 		return -ENOMEM;
 	}
+	if (r == -ENODEV)
+		return kernel_nic_absent(nic, operation, reterr);
 	return netlink_fault(&nic->route, r, reterr, operation, "The kernel's log (dmesg) may tell why.");
 }
 
@@ -86,7 +105,7 @@ static int read_queue(struct kernel_nic *nic, uint32_t id, struct nic_queue *ret
 		return 0;
 	}
 	if (r == -ENODEV)
-		return kernel_nic_gone(nic, reterr);
+		return kernel_nic_absent(nic, "read a receive queue", reterr);
 	if (r == -ENOENT)
 		return fault_set(reterr, ZCRX_INTERFACE_DOWN, nic->name,
 				 "Interface %s is down, and the kernel tells nothing about its "
@@ -156,6 +175,9 @@ static int kernel_nic_grant(struct nic *base, const struct grant_request *reques
 	struct kernel_nic *nic = kernel_nic(base);
 	int r = kernel_nic_begin(nic, reterr);
 
+	/* The kernel would say of a detached one that it was removed. */
+	if (r == 0)
+		r = kernel_nic_check_present(nic, "lease receive queues", reterr);
 	if (r != 0)
 		return r;
 	assert(request->n_queues > 0 && request->n_queues <= LEASE_QUEUES_MAX);
@@ -176,8 +198,15 @@ static int kernel_nic_ungrant(struct nic *base, const struct grant *grant, struc
 {
 	struct kernel_nic *nic = kernel_nic(base);
 
+	int r;
+
 	if (grant->kind != GRANT_NETKIT)
 		return 0;
+	/* The driver could not stop the queue, which the kernel has no answer to but a warning. */
+	r = kernel_nic_check_present(nic, "take receive queues back", reterr);
+	if (r == ZCRX_KERNEL_REJECTED)
+		return r;
+	fault_done(reterr);
 	/* Also when the NIC is gone: the netkit device may be there for a moment longer. */
 	return netkit_ungrant(&nic->route, &nic->genl, &nic->netdev, base->ifindex, grant, reterr);
 }

@@ -38,7 +38,11 @@ int kernel_nic_open(unsigned ifindex, const struct netlink_family *ethtool,
 
 /* Every operation starts with it. NO_SUCH_INTERFACE if it is gone. */
 int kernel_nic_begin(struct kernel_nic *nic, struct fault *reterr);
-int kernel_nic_gone(const struct kernel_nic *nic, struct fault *reterr);
+/* What -ENODEV means: gone, or detached. */
+int kernel_device_absent(const struct ethtool_device *d, const char *operation, struct fault *reterr);
+int kernel_nic_absent(const struct kernel_nic *nic, const char *operation, struct fault *reterr);
+/* For what asks nothing that a detached interface would refuse. */
+int kernel_nic_check_present(const struct kernel_nic *nic, const char *operation, struct fault *reterr);
 
 /* Reads one kind of setting. Negative errno as the kernel gives it; -EOPNOTSUPP where the device
  * has no such thing. */

@@ -198,13 +198,13 @@ static int observe(struct kernel_nic *nic, const observe_part *parts, size_t n,
 		return -ENOMEM;
 	for (size_t i = 0; i < n && r >= 0; i++)
 		r = parts[i](nic, state);
-	if (r == -ENODEV)
-		return kernel_nic_gone(nic, reterr);
-	if (r == -EPERM || r == -EBUSY) {
+	if (r == -ENODEV || r == -EPERM || r == -EBUSY) {
 		if (asprintf(&operation, "read the settings of %s", nic->name) < 0) {
 			operation = NULL;
 			return -ENOMEM;
 		}
+		if (r == -ENODEV)
+			return kernel_nic_absent(nic, operation, reterr);
 		return fault_kernel(reterr, -r, nic->genl.text, operation,
 				    "The device may be in the middle of a reset; try again.");
 	}

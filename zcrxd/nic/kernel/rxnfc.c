@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "flow.h"
+#include "kernel-nic.h"
 #include "rxnfc.h"
 #include "share.h"
 
@@ -247,9 +248,6 @@ static int refuse(int r, const char *what, const struct ethtool_device *d, const
 
 	if (r == -ENOMEM || r == -EBADMSG)
 		return r;
-	if (r == -ENODEV)
-		return fault_set(reterr, ZCRX_NO_SUCH_INTERFACE, d->name,
-				 "Cannot %s an ntuple rule: interface %s is gone.", what, d->name);
 	if (r == -ENETDOWN || r == -EAGAIN)
 		return fault_set(reterr, ZCRX_INTERFACE_DOWN, d->name,
 				 "Cannot %s an ntuple rule: interface %s is down. Bring it up "
@@ -257,6 +255,8 @@ static int refuse(int r, const char *what, const struct ethtool_device *d, const
 				 what, d->name, d->name);
 	if (describe(what, d->name, flow, target, &operation) < 0)
 		return -ENOMEM;
+	if (r == -ENODEV)
+		return kernel_device_absent(d, operation, reterr);
 	return fault_kernel(reterr, -r, NULL, operation, "%s", remedy(-r));
 }
 

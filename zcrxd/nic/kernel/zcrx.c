@@ -240,6 +240,7 @@ static int do_register(int ring, const struct ifq_request *request, void *area_a
 		.rx_buf_len = request->buffer_length,
 		.event_desc = request->statistics ? (uintptr_t)&events : 0,
 	};
+	char name[IFNAMSIZ];
 	int r;
 
 	zcrx_region_layout(request->refill_entries, &layout);
@@ -253,6 +254,9 @@ static int do_register(int ring, const struct ifq_request *request, void *area_a
 		reg.if_rxq = request->queue;
 	}
 	r = io_uring_register(ring, UAPI_IORING_REGISTER_ZCRX_IFQ, &reg, 1);
+	/* The lease's device is there: it is the NIC behind it that does not answer. */
+	if (r == -ENODEV && if_indextoname(request->ifindex, name))
+		return nic_detached("the NIC", "register an interface queue on the client's ring", reterr);
 	if (r < 0)
 		return zcrx_explain_errno(-r, request, reterr);
 	*ret = (struct ifq) {

@@ -40,7 +40,7 @@ int sim_context_create(struct nic *nic, const uint32_t *queues, size_t n, uint32
 	size_t max;
 	int r;
 
-	SIM_NIC(nic, operation, h, s, reterr);
+	SIM_PRESENT_NIC(nic, operation, h, s, reterr);
 
 	max = h->sim->nics[h->slot].contexts_max;
 	if (s->n_contexts >= max)
@@ -74,7 +74,7 @@ int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues
 	static const char operation[] = "delete the RSS context";
 	int r;
 
-	SIM_NIC(nic, operation, h, s, reterr);
+	SIM_PRESENT_NIC(nic, operation, h, s, reterr);
 
 	if (!nic_state_own_context(s, context, queues, n))
 		return 0;

@@ -58,6 +58,7 @@ struct sim_nic {
 	char *path, *altnames;
 	unsigned master;
 	bool standby;
+	bool detached; /* by its driver, for the moment */
 	struct sim_route {
 		enum flow_protocol protocol;
 		struct flow_address destination;
@@ -194,6 +195,15 @@ int sim_down(const struct nic_state *s, struct fault *reterr); /* INTERFACE_DOWN
 		return _begun;                                                                     \
 	SIM_LOCK(h->sim);                                                                          \
 	_begun = sim_enter(h, &s, reterr);                                                         \
+	if (_begun != 0)                                                                           \
+		return _begun
+
+int sim_check_present(const struct sim_handle *h, const struct nic_state *s, const char *operation,
+		      struct fault *reterr);
+/* The same of what the kernel refuses while the interface is detached. */
+#define SIM_PRESENT_NIC(nic, operation, h, s, reterr)                                              \
+	SIM_NIC(nic, operation, h, s, reterr);                                                     \
+	_begun = sim_check_present(h, s, operation, reterr);                                       \
 	if (_begun != 0)                                                                           \
 		return _begun
 

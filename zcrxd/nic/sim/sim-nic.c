@@ -27,6 +27,12 @@ int sim_enter(struct sim_handle *h, struct nic_state **ret, struct fault *reterr
 	return 0;
 }
 
+int sim_check_present(const struct sim_handle *h, const struct nic_state *s, const char *operation,
+		      struct fault *reterr)
+{
+	return h->sim->nics[h->slot].detached ? nic_detached(s->name, operation, reterr) : 0;
+}
+
 int sim_begin(struct sim_handle *h, const char *name, struct fault *reterr)
 {
 	for (unsigned slept = 0; slept < h->sim->delay; slept++)
@@ -49,6 +55,8 @@ static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "software queues",
 				 "Queues without a NIC need Linux 7.1 or later; this is %s.",
 				 h->sim->features.release);
+	if (r == 0)
+		r = sim_check_present(h, s, "observe the interface", reterr);
 	if (r == 0)
 		r = nic_state_copy(s, &copy);
 	if (r != 0)
@@ -79,7 +87,7 @@ static void close_device(struct sim_handle *h)
 
 static int bring_up(struct nic *nic, struct fault *reterr)
 {
-	SIM_NIC(nic, "bring the interface up", h, s, reterr);
+	SIM_PRESENT_NIC(nic, "bring the interface up", h, s, reterr);
 
 	s->up = true;
 	return sim_push(h->sim, NIC_EVENT_LINK, s->ifindex, 0);
@@ -103,6 +111,8 @@ static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
 	}
 	SIM_LOCK(h->sim);
 	r = sim_enter(h, &s, reterr);
+	if (r == 0)
+		r = sim_check_present(h, s, operation, reterr);
 	if (r != 0)
 		return r;
 	if (!s->up && h->sim->nothing_while_down)
@@ -195,7 +205,7 @@ static int grant(struct nic *nic, const struct grant_request *request, struct gr
 
 	if (request->n_queues == 0 || request->n_queues > LEASE_QUEUES_MAX)
 		return -EINVAL;
-	SIM_NIC(nic, "lease queues", h, s, reterr);
+	SIM_PRESENT_NIC(nic, "lease queues", h, s, reterr);
 
 	if (request->kind == GRANT_DIRECT && !s->up)
 		return sim_down(s, reterr);
@@ -225,12 +235,18 @@ static bool is_of_grant(const struct sim_handle *h, const struct sim_netkit *n, 
 static int ungrant(struct nic *nic, const struct grant *g, struct fault *reterr)
 {
 	struct sim_handle *h = handle_of(nic);
+	const struct nic_state *s;
 	int r;
 
 	r = sim_begin(h, "delete the netkit device", reterr);
 	if (r != 0 || g->kind != GRANT_NETKIT)
 		return r;
 	SIM_LOCK(h->sim);
+	s = sim_state(h->sim, h->slot);
+	if (s)
+		r = sim_check_present(h, s, "delete the netkit device", reterr);
+	if (r != 0)
+		return r;
 	for (size_t i = 0; i < h->sim->n_netkits; i++)
 		if (is_of_grant(h, &h->sim->netkits[i], g)) {
 			sim_delete_netkit(h->sim, i);
@@ -285,7 +301,7 @@ static int rule_insert(struct nic *nic, const struct flow *flow, const struct ru
 	static const char operation[] = "insert ntuple rule";
 	size_t most;
 
-	SIM_NIC(nic, operation, h, s, reterr);
+	SIM_PRESENT_NIC(nic, operation, h, s, reterr);
 
 	if (!s->has_rules || !feature_is_on(s->ntuple))
 		return fault_kernel(reterr, EOPNOTSUPP, NULL, operation,
@@ -311,7 +327,7 @@ static int rule_insert(struct nic *nic, const struct flow *flow, const struct ru
 static int rule_delete(struct nic *nic, uint32_t location, const struct flow *flow,
 		       const struct rule_target *target, struct fault *reterr)
 {
-	SIM_NIC(nic, "delete ntuple rule", h, s, reterr);
+	SIM_PRESENT_NIC(nic, "delete ntuple rule", h, s, reterr);
 
 	for (size_t i = 0; i < s->n_rules; i++) {
 		struct nic_rule *rule = &s->rules[i];

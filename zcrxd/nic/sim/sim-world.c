@@ -187,6 +187,14 @@ int sim_reset(struct nic_backend *b, unsigned ifindex)
 	return r < 0 ? r : tell_drift(s, ifindex);
 }
 
+int sim_set_detached(struct nic_backend *b, unsigned ifindex, bool detached)
+{
+	SIM_AT(b, ifindex, s, slot);
+
+	s->nics[slot].detached = detached;
+	return sim_push(s, NIC_EVENT_LINK, ifindex, 0); /* drivers switch the carrier off and on as well */
+}
+
 int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound)
 {
 	SIM_AT(b, ifindex, s, slot);

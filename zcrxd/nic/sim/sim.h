@@ -73,6 +73,8 @@ int sim_set_contexts_max(struct nic_backend *b, unsigned ifindex, size_t n);
 int sim_set_rules_max(struct nic_backend *b, unsigned ifindex, size_t n);
 /* One that somebody deletes, whosever it is. -ENOENT, -EBUSY: a rule leads to it. */
 int sim_remove_context(struct nic_backend *b, unsigned ifindex, uint32_t context);
+/* Its driver detaches it, or attaches it again: what asks the driver is refused meanwhile. */
+int sim_set_detached(struct nic_backend *b, unsigned ifindex, bool detached);
 /* The driver loses what it should have kept: rules, contexts, the table. */
 int sim_reset(struct nic_backend *b, unsigned ifindex);
 /* From now on nobody is told of any of these: old ioctls, careless drivers. */
