@@ -94,3 +94,5 @@ def nothing_left(request, mode):
     # Else there are no queues that could be looked at.
     if mode not in modes.REFUSING and request.node.originalname != "test_restore":
         machine.until(machine.is_clean)
+    # A rule that is not listed is never asked for.
+    assert simnic.counters()["unlisted_reads"] == 0

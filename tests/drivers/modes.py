@@ -66,6 +66,10 @@ QUIRKS = {
         "ice, idpf, igb, virtio_net and others", "No queue can be given to a program.",
         "Asks the kernel before the first change, and leaves the NIC unchanged: degraded, with the "
         "reason."),
+    "lists-race": (
+        "mlx5, bnxt", "Rules that others add or delete while they are listed make the list refused or "
+        "cut, silently.", "Counts again after the list, and lists again until nobody came between; no rule "
+        "is inserted again before it was looked for everywhere."),
     "slow": (
         "many, with slow firmware", "Each setting, rule and binding takes seconds.",
         "Works on one interface at a time in a thread of its own: nobody else waits, and read-only "
@@ -74,9 +78,9 @@ QUIRKS = {
 
 # Driver: the quirks that imitate it, and what they do not imitate.
 DRIVERS = {
-    "mlx5": ("location-given table-silent split-gro-hw bind-stops-all bind-needs-up",
+    "mlx5": ("location-given table-silent lists-race split-gro-hw bind-stops-all bind-needs-up",
              "rules with more fields win over those with fewer; `hds-thresh` takes 0 only"),
-    "bnxt": ("location-any split-fixed threshold-default bounces failure-closes rules-lost "
+    "bnxt": ("location-any lists-race split-fixed threshold-default bounces failure-closes rules-lost "
              "bind-needs-up",
              "rule insertion while the interface is down"),
     "gve": ("location-given threshold-none separate-channels no-contexts bind-stops-all pages-only "

@@ -33,6 +33,7 @@ static const char *const zcnic_quirk_names[ZCNIC_QUIRKS] = {
 	[ZCNIC_BIND_NEEDS_UP] = "bind-needs-up",
 	[ZCNIC_PAGES_ONLY] = "pages-only",
 	[ZCNIC_SLOW] = "slow",
+	[ZCNIC_LISTS_RACE] = "lists-race",
 	[ZCNIC_CHECKSUM_UNSAID] = "checksum-unsaid",
 	[ZCNIC_NO_QUEUE_MANAGEMENT] = "no-queue-management",
 };

@@ -228,9 +228,26 @@ static u64 zcnic_rule_table_size(const struct zcnic_port *port)
 	return zcnic_has(port, ZCNIC_TABLE_SILENT) ? 0 : ZCNIC_MAX_RULES;
 }
 
+/*
+ * Somebody adds a rule, or deletes one, between the count and the list, again and again: every third count
+ * of zcrxd's is by one too low or too high. Whoever else looks, a test for one, finds what there is.
+ */
+static int zcnic_rule_race(struct zcnic_port *port, unsigned int count)
+{
+	unsigned int n;
+
+	if (!zcnic_has(port, ZCNIC_LISTS_RACE) || strcmp(current->group_leader->comm, "zcrxd"))
+		return 0;
+	n = port->counted_rules++;
+	if (n % 3 != 2)
+		return 0;
+	return n % 2 || !count ? 1 : -1;
+}
+
 static int zcnic_rule_count(struct zcnic_port *port, struct ethtool_rxnfc *nfc)
 {
 	nfc->rule_cnt = bitmap_weight(port->rule_used, ZCNIC_MAX_RULES);
+	nfc->rule_cnt += zcnic_rule_race(port, nfc->rule_cnt);
 	nfc->data = zcnic_rule_table_size(port);
 	if (!zcnic_has(port, ZCNIC_LOCATION_GIVEN))
 		nfc->data |= RX_CLS_LOC_SPECIAL;
@@ -243,10 +260,14 @@ static int zcnic_rule_list(struct zcnic_port *port, struct ethtool_rxnfc *nfc, u
 	unsigned int location;
 
 	for_each_set_bit(location, port->rule_used, ZCNIC_MAX_RULES) {
+		if (count == nfc->rule_cnt && zcnic_has(port, ZCNIC_LISTS_RACE))
+			break;
 		if (count == nfc->rule_cnt)
 			return -EMSGSIZE;
 		locs[count++] = location;
 	}
+	if (count < nfc->rule_cnt && zcnic_has(port, ZCNIC_LISTS_RACE))
+		return -EINVAL;
 	nfc->rule_cnt = count;
 	nfc->data = zcnic_rule_table_size(port);
 	return zcnic_fault(port, ZCNIC_OP_RULE_LIST, NULL);
@@ -257,10 +278,12 @@ static int zcnic_rule_get(struct zcnic_port *port, struct ethtool_rxnfc *nfc)
 	const u32 location = nfc->fs.location;
 	const struct zcnic_rule *rule;
 
-	if (location >= ZCNIC_MAX_RULES)
-		return -EINVAL;
-	if (!test_bit(location, port->rule_used))
-		return -ENOENT;
+	if (location >= ZCNIC_MAX_RULES || !test_bit(location, port->rule_used)) {
+		/* ethtool lists rules one after the other while others delete them. */
+		if (strcmp(current->comm, "ethtool"))
+			WRITE_ONCE(port->unlisted_reads, port->unlisted_reads + 1);
+		return location >= ZCNIC_MAX_RULES ? -EINVAL : -ENOENT;
+	}
 
 	rule = &port->rule[location];
 	nfc->fs = rule->spec;

@@ -2,12 +2,22 @@
 """What drivers do differently: that each quirk shows as it does on the hardware that has it."""
 
 import pathlib
+import struct
 import time
 
 import pytest
 import nl
 import simnic
 from simnic import LOCATION_ANY, NTUPLE_LOCATIONS, Receiver, quirks, refused, run
+
+RULE_COUNT = 16 + 168  # of struct ethtool_rxnfc: command, flow type, data, and a rule come before it
+
+
+def rule_count():
+    grxclsrlcnt = 0x2E
+    nfc = bytearray(struct.pack("=II", grxclsrlcnt, 0) + bytes(184))
+    simnic.ethtool_ioctl("zc0", nfc)
+    return struct.unpack_from("=I", nfc, RULE_COUNT)[0]
 
 
 def test_names():
@@ -230,6 +240,41 @@ def test_no_queue_management():
         nl.channels_set("zc0", 9)
         nl.channels_set("zc0", 8)
         run("ping", "-c1", "-W5", simnic.PEER4)
+
+
+def rule_list(count):
+    """GRXCLSRLALL of so many."""
+    grxclsrlall = 0x30
+    nfc = bytearray(struct.pack("=II", grxclsrlall, 0) + bytes(184 - 8 + 8) + bytes(4 * count))
+    struct.pack_into("=I", nfc, RULE_COUNT, count)
+    simnic.ethtool_ioctl("zc0", nfc)
+    found = struct.unpack_from("=I", nfc, RULE_COUNT)[0]
+    return list(struct.unpack_from(f"={found}I", nfc, RULE_COUNT + 4))
+
+
+def test_lists_race():
+    """As zcrxd sees it, whatever is looked at by others."""
+    comm = pathlib.Path("/proc/self/comm")
+    with simnic.rxnfc() as insert, quirks("location-given", "lists-race"):
+        insert(3), insert(5)
+        assert [rule_count() for _ in range(6)] == [2] * 6
+        before = comm.read_text()
+        comm.write_text("zcrxd")
+        try:
+            assert sorted(rule_count() for _ in range(6)) == [1, 2, 2, 2, 2, 3]
+        finally:
+            comm.write_text(before)
+        assert (rule_list(1), rule_list(2)) == ([3], [3, 5])
+        with pytest.raises(OSError, match="Invalid"):
+            rule_list(3)
+
+
+def test_unlisted_reads_are_counted():
+    grxclsrule = 0x2F
+    before = simnic.counters()["unlisted_reads"]
+    with pytest.raises(OSError, match="No such file"):
+        simnic.ethtool_ioctl("zc0", bytearray(struct.pack("=II", grxclsrule, 0) + bytes(184)))
+    assert simnic.counters()["unlisted_reads"] == before + 1
 
 
 def test_slow():

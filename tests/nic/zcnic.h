@@ -93,6 +93,7 @@ enum zcnic_quirk {
 	ZCNIC_BIND_NEEDS_UP,
 	ZCNIC_PAGES_ONLY,
 	ZCNIC_SLOW,
+	ZCNIC_LISTS_RACE,
 	ZCNIC_CHECKSUM_UNSAID,
 	ZCNIC_NO_QUEUE_MANAGEMENT,
 	ZCNIC_QUIRKS,
@@ -154,6 +155,8 @@ struct zcnic_port {
 	unsigned long quirks; /* bits of enum zcnic_quirk */
 	unsigned long bounces;
 	unsigned long bind_stops;
+	unsigned long unlisted_reads; /* of rules that are not there: gve of Linux 7.2 crashes */
+	unsigned int counted_rules;   /* times, by zcrxd, with ZCNIC_LISTS_RACE */
 	bool dead;			/* up, but without queues: it could not be opened again */
 	bool paused;			/* all queues, while one of them restarts */
 	struct ethtool_ops ethtool_ops; /* ours, less what this port's quirks lack */

@@ -108,11 +108,10 @@ static void rule_job_report(struct rule_job *j, const struct flow_list *added)
 
 static int insert_one(struct nic *nic, struct rule *rule, struct fault *reterr)
 {
-	int r = 0;
+	/* One that comes too late is inserted at the first place that is free; and one that was only not
+	 * seen must not be there twice. */
+	int r = rule->again ? nic_remove_rule(nic, &rule->flow, &rule->target, reterr) : 0;
 
-	/* One that comes too late is removed first: its place is the first that is free. */
-	if (rule->again)
-		r = nic->ops->rule_delete(nic, rule->location, &rule->flow, &rule->target, reterr);
 	return r != 0 ? r : nic->ops->rule_insert(nic, &rule->flow, &rule->target, rule->held,
 						   &rule->location, reterr);
 }

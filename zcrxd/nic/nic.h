@@ -330,6 +330,10 @@ bool nic_is_detached(int r, const struct fault *f);
 /* Fills *reterr so. */
 int nic_detached(const char *name, const char *operation, struct fault *reterr);
 
+/* rule_delete wherever it is, and as often. */
+int nic_remove_rule(struct nic *nic, const struct flow *flow, const struct rule_target *target,
+		    struct fault *reterr);
+
 void nic_links_free(struct nic_link *links, size_t n);
 /* The name, or one of the alternative names. */
 bool nic_link_has_name(const struct nic_link *link, const char *name);

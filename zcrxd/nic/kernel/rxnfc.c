@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Listing, inserting and deleting ntuple rules; see rxnfc.h. Other people's rules are read, never
+ * Inserting and deleting ntuple rules; see rxnfc.h. Other people's rules are read, never
  * replaced or removed.
  */
 #include <errno.h>
@@ -8,119 +8,11 @@
 #include "flow.h"
 #include "kernel-nic.h"
 #include "rxnfc.h"
+#include "rxtable.h"
 #include "share.h"
 
 /* mlx5 does not tell the size of its table, has this many slots, and wants to be told which. */
 #define SILENT_TABLE_SIZE 1024
-#define TABLE_SIZE_MAX	  (1U << 20)
-#define ATTEMPTS	  4 /* against other people who use the table at the same moment */
-
-struct rule_table {
-	bool chooses;	/* the driver chooses locations itself */
-	uint32_t size;	/* 0 if it does not say */
-	uint32_t *used; /* locations */
-	size_t n_used;
-};
-
-static int read_count(const struct ethtool_device *d, uint32_t *ret_count, uint64_t *ret_data)
-{
-	/* Whole and zeroed: some drivers do not write `data`. */
-	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_GRXCLSRLCNT };
-	int r = ethtool_repeat(d, &nfc, sizeof(nfc));
-
-	if (r < 0)
-		return r;
-	*ret_count = nfc.rule_cnt;
-	*ret_data = nfc.data;
-	return 0;
-}
-
-static int read_table(const struct ethtool_device *d, struct rule_table *ret)
-{
-	_cleanup_free_ struct ethtool_rxnfc *nfc = NULL;
-	_cleanup_free_ uint32_t *used = NULL;
-	uint32_t count;
-	uint64_t data;
-	int r = -EMSGSIZE;
-
-	/* Rules may be added between counting and reading. */
-	for (unsigned i = 0; i < ATTEMPTS && r == -EMSGSIZE; i++) {
-		r = read_count(d, &count, &data);
-		if (r < 0)
-			return r;
-		if (count > TABLE_SIZE_MAX)
-			return -EBADMSG;
-		free(nfc);
-		nfc = calloc(1, sizeof(*nfc) + (count + i) * sizeof(nfc->rule_locs[0]));
-		if (!nfc)
-			return -ENOMEM;
-		nfc->cmd = ETHTOOL_GRXCLSRLALL;
-		nfc->rule_cnt = count + i;
-		r = ethtool_repeat(d, nfc, sizeof(*nfc) + (count + i) * sizeof(nfc->rule_locs[0]));
-		if (r >= 0 && nfc->rule_cnt > count + i)
-			r = -EMSGSIZE;
-	}
-	if (r < 0)
-		return r;
-	used = reallocarray(NULL, nfc->rule_cnt + 1, sizeof(*used));
-	if (!used)
-		return -ENOMEM;
-	memcpy(used, nfc->rule_locs, nfc->rule_cnt * sizeof(*used));
-	*ret = (struct rule_table) {
-		.chooses = data & RX_CLS_LOC_SPECIAL,
-		.size = (uint32_t)(data & ~(uint64_t)RX_CLS_LOC_SPECIAL),
-		.used = TAKE_PTR(used),
-		.n_used = nfc->rule_cnt,
-	};
-	return 0;
-}
-
-static int read_rule(const struct ethtool_device *d, uint32_t location, struct nic_rule *ret)
-{
-	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_GRXCLSRULE, .fs.location = location };
-	int r = ethtool_repeat(d, &nfc, sizeof(nfc));
-
-	if (r < 0)
-		return r;
-	rxnfc_to_rule(&nfc, ret);
-	ret->location = location;
-	return 0;
-}
-
-/* Drivers disagree about the errno of an empty location. */
-static bool is_absent(int r)
-{
-	return r == -ENOENT || r == -EINVAL || r == -ERANGE || r == -ENOSPC;
-}
-
-int rxnfc_list(const struct ethtool_device *d, struct nic_rule **ret, size_t *ret_n,
-	       bool *ret_chooses)
-{
-	_cleanup_free_ struct nic_rule *rules = NULL;
-	_cleanup_free_ uint32_t *used = NULL;
-	struct rule_table table;
-	size_t n = 0;
-	int r = read_table(d, &table);
-
-	if (r < 0)
-		return r;
-	used = table.used;
-	rules = calloc(table.n_used + 1, sizeof(*rules));
-	if (!rules)
-		return -ENOMEM;
-	for (size_t i = 0; i < table.n_used; i++) {
-		r = read_rule(d, used[i], &rules[n]);
-		if (r >= 0)
-			n++;
-		else if (!is_absent(r))
-			return r;
-	}
-	*ret = TAKE_PTR(rules);
-	*ret_n = n;
-	if (ret_chooses)
-		*ret_chooses = table.chooses;
-	return 0;
-}
 
 static int compare_locations(const void *a, const void *b)
 {
@@ -137,9 +29,9 @@ static int compare_locations(const void *a, const void *b)
 static int choose_location(const struct ethtool_device *d, size_t held, uint32_t *ret)
 {
 	_cleanup_free_ uint32_t *used = NULL;
-	struct rule_table table;
+	struct rxtable table;
 	uint32_t location = 0, size;
-	int r = read_table(d, &table);
+	int r = rxtable_read(d, &table);
 
 	if (r < 0)
 		return r;
@@ -209,6 +101,8 @@ static const char *remedy(int error)
 	case EPERM:
 		return "Either ntuple filters are off on this device (ethtool -K DEVICE ntuple "
 		       "on), or zcrxd lacks CAP_NET_ADMIN.";
+	case EIO:
+		return "The driver said yes, but it does not list the rule, or lists it still.";
 	case ENOSPC:
 		return "The rule table is full: delete rules that are not needed (ethtool -n DEVICE "
 		       "lists them).";
@@ -220,7 +114,8 @@ static const char *remedy(int error)
 	case ESTALE:
 		return "The interface was renamed repeatedly meanwhile; try again.";
 	case EBUSY:
-		return "The device is being reset or the rule is in use; try again.";
+		return "The device is being reset, the rule is in use, or other programs change rules all the "
+		       "time; try again.";
 	default:
 		return "The kernel log may say more (journalctl -k).";
 	}
@@ -290,7 +185,7 @@ int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
 	int r = -EEXIST, q;
 
 	/* At a location of our choice EEXIST may only mean that somebody took it just now. */
-	for (unsigned i = 0; i < ATTEMPTS && ((r == -EEXIST && chosen) || r == -ESTALE); i++)
+	for (unsigned i = 0; i < RXTABLE_ATTEMPTS && ((r == -EEXIST && chosen) || r == -ESTALE); i++)
 		r = insert_once(d, flow, target, held, &location, &chosen);
 	if (r == -EDQUOT)
 		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "rules",
@@ -302,9 +197,9 @@ int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
 		q = rxnfc_refuse_fields(d, flow, -r, reterr);
 		return q != 0 ? q : refuse(r, "insert", d, flow, target, reterr);
 	}
-	r = read_rule(d, location, &found);
+	r = rxtable_find(d, location, &found);
 	if (r < 0)
-		return refuse(r, "read back", d, flow, target, reterr);
+		return refuse(r == -ENOENT ? -EIO : r, "read back", d, flow, target, reterr);
 	if (!nic_rule_is(&found, flow, target))
 		return refuse_changed(d, &found, flow, target, reterr);
 	*ret_location = location;
@@ -316,19 +211,22 @@ int rxnfc_delete(const struct ethtool_device *d, uint32_t location, const struct
 {
 	struct ethtool_rxnfc nfc = { .cmd = ETHTOOL_SRXCLSRLDEL, .fs.location = location };
 	struct nic_rule found;
-	int r = read_rule(d, location, &found);
+	int r = rxtable_find(d, location, &found), q;
 
-	if (is_absent(r) || r == -EOPNOTSUPP)
+	if (r == -ENOENT || r == -EOPNOTSUPP)
 		return 0; /* with ntuple filters off the driver has thrown all rules away */
 	if (r < 0)
 		return refuse(r, "read", d, flow, target, reterr);
 	if (!nic_rule_is(&found, flow, target))
 		return 0;
 	r = ethtool_repeat(d, &nfc, sizeof(nfc));
-	if (r < 0 && !is_absent(r))
+	if (r < 0 && r != -ENOENT && r != -EINVAL)
 		return refuse(r, "delete", d, flow, target, reterr);
 	/* A rule that stays would hand the flow to whoever gets the queue next. */
-	if (read_rule(d, location, &found) >= 0 && nic_rule_is(&found, flow, target))
+	q = rxtable_find(d, location, &found);
+	if (q < 0 && q != -ENOENT && q != -EOPNOTSUPP)
+		return refuse(q, "read back", d, flow, target, reterr);
+	if (q >= 0 && nic_rule_is(&found, flow, target))
 		return refuse(r < 0 ? r : -EIO, "delete", d, flow, target, reterr);
 	return 0;
 }

@@ -14,7 +14,7 @@ void rxnfc_from_flow(const struct flow *flow, const struct rule_target *target,
 		     struct ethtool_rxnfc *ret);
 void rxnfc_to_rule(const struct ethtool_rxnfc *nfc, struct nic_rule *ret);
 
-/* Every rule, and whether the driver chooses their locations (NULL: no matter). The kernel's answer as
+/* rxtable.c: every rule, and whether the driver chooses their locations (NULL: no matter). The kernel's answer as
  * negative errno: -EOPNOTSUPP where there are no rules at all. */
 int rxnfc_list(const struct ethtool_device *d, struct nic_rule **ret, size_t *ret_n,
 	       bool *ret_chooses);
