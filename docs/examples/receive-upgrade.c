@@ -7,8 +7,8 @@
  * What comes through each connection is written to a file in DIRECTORY. On SIGHUP the program starts itself again, as
  * it is on disk now, and hands everything over: the lease, its memory, the listening socket, and each connection at
  * the byte where it is. The successor has a ring of its own for the same queue, so nothing is copied and no flow
- * moves. If one of the two dies meanwhile, the other goes on with what it has, and has the kernel take back the
- * buffers that the dead one had. SIGTERM ends it. The variable INTERFACE may name the NIC.
+ * moves. Whichever of the two dies meanwhile, and when, the other goes on with the connections that it has,
+ * and has the kernel take back the buffers that the dead one had. SIGTERM ends it. The variable INTERFACE may name the NIC.
  *
  * Build: cc receive-upgrade.c $(pkg-config --cflags --libs libzcrx-client)
  */
@@ -36,17 +36,18 @@ struct connection {
 	unsigned int number;
 	uint64_t at; /* how much is in the file */
 	int file;
-	int stopped;
+	enum { RECEIVED, STOPPING, STOPPED } state;
 };
 
 /* What the one tells the other; descriptors come along. */
 struct message {
-	enum { EVERYTHING, CONNECTION, READY, END } type;
+	enum { EVERYTHING, READY, CONNECTION, TAKEN, END } type;
 	unsigned int number; /* EVERYTHING: of the next connection */
 	uint64_t at;
 	char lease[16];
 };
 #define FDS_MAX 4
+#define AT_ONCE 64 /* connections on their way to the successor, so that neither waits for the other */
 
 static struct zcrx_client *client;
 static struct zcrx_lease *lease;
@@ -84,6 +85,23 @@ static struct connection *add_connection(unsigned int number, int file, uint64_t
 	return c;
 }
 
+/* Of those that are to be handed over. */
+static void stop_another(void)
+{
+	for (struct connection *c = connections; c; c = c->next)
+		if (c->state == RECEIVED) {
+			c->state = STOPPING;
+			zcrx_stream_stop(c->stream);
+			return;
+		}
+}
+
+static void go_on(struct connection *c)
+{
+	c->state = RECEIVED;
+	zcrx_stream_continue(c->stream, 0);
+}
+
 static void drop_connection(struct connection *c)
 {
 	struct connection **at = &connections;
@@ -94,6 +112,8 @@ static void drop_connection(struct connection *c)
 	zcrx_stream_free(c->stream);
 	close(c->file);
 	free(c);
+	if (handing_over)
+		stop_another();
 }
 
 static void take_connection(void)
@@ -169,20 +189,13 @@ static int receive_message(struct message *m, int *fds, size_t n)
 	return 1;
 }
 
-static void hand_connection_over(struct connection *c)
+/* Kept until the successor says that it has it: if it dies before, nothing of it was received. */
+static void hand_connection_over(const struct connection *c)
 {
 	const struct message m = { .type = CONNECTION, .number = c->number, .at = c->at };
 	const int fds[] = { zcrx_stream_get_socket(c->stream), c->file };
 
-	if (send_message(&m, fds, 2) == 0)
-		drop_connection(c);
-}
-
-static void stop(struct connection *c)
-{
-	if (!c->stopped)
-		zcrx_stream_stop(c->stream);
-	c->stopped = 1;
+	send_message(&m, fds, 2);
 }
 
 /* The program on disk, with the other end of a socket pair, which is all that it needs. */
@@ -225,12 +238,11 @@ static void handle(const struct zcrx_event *event)
 		write_out(c, event);
 		break;
 	case ZCRX_EVENT_STOPPED:
-		if (handing_over) {
+		c->state = STOPPED;
+		if (handing_over)
 			hand_connection_over(c);
-		} else {
-			c->stopped = 0;
-			zcrx_stream_continue(c->stream, 0);
-		}
+		else
+			go_on(c);
 		break;
 	case ZCRX_EVENT_ERROR:
 		fprintf(stderr, "%u: cannot receive: %s\n", c->number, event->message);
@@ -275,7 +287,29 @@ static void partner_gone(void)
 	close(partner);
 	partner = -1;
 	handing_over = 0;
+	for (struct connection *c = connections; c; c = c->next)
+		if (c->state == STOPPED)
+			go_on(c);
 	reclaim();
+}
+
+/* It says so before it can receive the first byte. */
+static void take_from_partner(const struct message *m, const int fds[2])
+{
+	const struct message taken = { .type = TAKEN, .number = m->number };
+
+	send_message(&taken, NULL, 0);
+	add_connection(m->number, fds[1], m->at, fds[0]);
+}
+
+static void partner_has(unsigned int number)
+{
+	struct connection *c = connections;
+
+	while (c && c->number != number)
+		c = c->next;
+	if (c)
+		drop_connection(c);
 }
 
 static void hear_partner(void)
@@ -288,11 +322,13 @@ static void hear_partner(void)
 	    !receive_message(&m, fds, m.type == CONNECTION ? 2 : 0)) {
 		partner_gone();
 	} else if (m.type == CONNECTION) {
-		add_connection(m.number, fds[1], m.at, fds[0]);
+		take_from_partner(&m, fds);
 	} else if (m.type == READY) {
 		handing_over = 1;
-		for (struct connection *c = connections; c; c = c->next)
-			stop(c);
+		for (int i = 0; i < AT_ONCE; i++)
+			stop_another();
+	} else if (m.type == TAKEN) {
+		partner_has(m.number);
 	} else if (m.type == END) {
 		close(partner);
 		partner = -1;
@@ -323,6 +359,18 @@ static void begin(int port)
 		fail("Cannot lease a queue", r);
 }
 
+static int take_part(const int *share)
+{
+	int r;
+
+	zcrx_queue_unref(queue);
+	queue = NULL;
+	r = zcrx_queue_new(lease, 0, &queue);
+	if (r >= 0 && share)
+		r = zcrx_queue_set_share(queue, share);
+	return r >= 0 ? zcrx_queue_register(queue) : r;
+}
+
 static void take_over(void)
 {
 	struct message m = {};
@@ -334,11 +382,9 @@ static void take_over(void)
 	n_accepted = m.number;
 	r = zcrx_lease_attach(lease, m.lease, fds[0]);
 	if (r >= 0)
-		r = zcrx_queue_new(lease, 0, &queue);
-	if (r >= 0)
-		r = zcrx_queue_set_share(queue, fds + 2);
-	if (r >= 0)
-		r = zcrx_queue_register(queue);
+		r = take_part(fds + 2);
+	if (r < 0) /* the partner died, and zcrxd has taken the queue back: it can be registered again */
+		r = take_part(NULL);
 	if (r < 0)
 		fail("Cannot take the queue over", r);
 	close(fds[0]);

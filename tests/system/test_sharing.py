@@ -2,6 +2,7 @@
 """A queue on several rings: of a program and its successor, which takes its connections over under traffic, by
 docs/examples/receive-upgrade.c; and of several threads, by zcrxperf."""
 
+import ast
 import contextlib
 import os
 import pathlib
@@ -60,10 +61,11 @@ def directory(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def receiving(directory, program="zcrx-upgrade-example"):
+def receiving(directory, program="zcrx-upgrade-example", **environment):
     machine.configure(machine.config())
     example = machine.with_sanitizers("zcrxperf").replace("tools/zcrxperf/zcrxperf", f"libzcrx-client/{program}")
-    with machine.Program("env", "INTERFACE=zc0", example, str(PORT), str(directory), user="alice") as program:
+    variables = [f"{name}={value}" for name, value in {"INTERFACE": "zc0", **environment}.items()]
+    with machine.Program("env", *variables, example, str(PORT), str(directory), user="alice") as program:
         program.process.successors = []
         program.wait_for(r"^listening (\d+)$")
         try:
@@ -195,6 +197,98 @@ def test_successor_that_dies_leaves_everything_as_it_was(directory):
         assert program.finish() == 0, program.said
         assert len(stored(program)) == N + 4
         check_files(program, directory)
+    machine.until(machine.is_clean)
+
+
+# Until it is told to stop, and then how much each has had that was not broken.
+ENDLESS = """
+import os, random, select, socket, sys, time
+host, port, n, stop = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+content = {i: random.Random(i).randbytes(100_000) for i in range(n)}
+open = {socket.create_connection((host, port)): i for i in range(n)}
+sent = dict.fromkeys(range(n), 0)
+for s, i in open.items():
+    s.setblocking(False)
+    s.send(i.to_bytes(4, "little"))
+while open and not os.path.exists(stop):
+    for s in select.select([], list(open), [], 60)[1]:
+        i = open[s]
+        try:
+            sent[i] += s.send(content[i][sent[i] % 100_000:][:4096])
+        except OSError:
+            del open[s], sent[i]
+    # Fast at first; then so that what is out of order never needs all buffers.
+    time.sleep(0.002 if sum(sent.values()) < 3_000_000 else 0.02)
+for s in open:
+    s.close()
+print(sent)
+"""
+
+MANY = 16
+# Where one of the two is killed (libzcrx-client/tests/dying.c), in the order of the handover, and who goes on. If nobody
+# can, the lease ends.
+STEPS = [
+    ("old zcrx_queue_get_share 1 after", None),
+    ("successor execv 1 before", "old"),
+    ("old sendmsg 1 before", None),  # its successor has nothing yet
+    ("successor recvmsg 1 before", "old"),
+    ("old sendmsg 1 after", "successor"),
+    ("successor recvmsg 1 after", "old"),
+    ("successor zcrx_lease_attach 1 after", "old"),
+    ("successor zcrx_queue_register 1 after", "old"),
+    ("successor sendmsg 1 after", "old"),  # it has said that it is ready
+    ("old recvmsg 1 after", "successor"),
+    (f"old zcrx_stream_stop {MANY // 2} after", "successor"),
+    ("old sendmsg 2 before", "successor"),  # the first connection has stopped
+    ("old sendmsg 2 after", "successor"),  # both have it
+    ("successor recvmsg 2 after", "old"),
+    ("successor sendmsg 2 after", "old"),  # it has said that it has it
+    (f"successor zcrx_queue_receive {MANY // 2} after", "old"),
+    (f"old zcrx_stream_free {MANY // 2} after", "successor"),  # so many were taken
+    (f"old sendmsg {MANY + 2} before", "successor"),  # all were, and it does not say that this is the end
+    (f"successor recvmsg {MANY + 2} after", None),
+]
+
+
+@pytest.mark.parametrize("die, survivor", STEPS, ids=[die for die, _ in STEPS])
+def test_at_each_step_of_a_handover_one_can_be_killed(directory, die, survivor):
+    """The connections that live have lost nothing, and no buffer is lost, of which the old one has half. (As many
+    are free as at the beginning, but for those that the page pool keeps to use them again.) Once with zcrxd restarted
+    before."""
+    stop = directory.parent / "stop"
+    restarted = die == "old sendmsg 2 after"
+    with receiving(directory, "tests/zcrx-upgrade-dying", DIE=die) as program:
+        queue, = machine.leases()[0]["hardwareQueues"]
+        with machine.Program("python3", "-c", ENDLESS, HOST4, str(PORT), str(MANY), str(stop), peer=True) as sending:
+            enough = 3_000_000 if die.startswith("old") else 300_000
+            machine.until(lambda: arrived(directory) > enough and len(list(directory.iterdir())) == MANY)
+            if restarted:
+                machine.systemctl("restart", "zcrxd")
+            os.kill(program.pid, signal.SIGHUP)
+            if survivor == "successor":
+                pid = int(program.wait_for(r"^taking over (\d+)$")[1])
+                program.process.successors.append(pid)
+            elif survivor == "old":
+                pid = program.pid
+            if survivor:
+                program.wait_for("^reclaimed$")
+                before = arrived(directory)
+                machine.until(lambda: arrived(directory) > before or sending.process.poll() is not None)
+                stop.touch()
+            assert sending.finish() == 0, sending.said
+        sent = ast.literal_eval(sending.said["stdout"])
+        if survivor:
+            program.wait_for(rf"(?s)(^\d+: \d+ bytes$.*){{{len(sent)}}}")
+            assert buffers_in_use(queue) < 4096 - 1500
+            os.kill(pid, signal.SIGTERM)
+        machine.until(lambda: not machine.leases())
+        program.finish()
+        for path in directory.iterdir():
+            data = path.read_bytes()
+            sender = int.from_bytes(data[:4], "little")
+            block = random.Random(sender).randbytes(100_000)
+            assert data[4:] == (block * (len(data) // len(block) + 1))[:sent.pop(sender, len(data) - 4)]
+        assert not sent
     machine.until(machine.is_clean)
 
 
