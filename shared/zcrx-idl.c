@@ -371,7 +371,8 @@ static SD_VARLINK_DEFINE_METHOD(Register,
 	DOC("The lease"), IN(leaseId, STRING, 0),
 	HANDLE,
 	DOC("Which of the lease's queues, counted from 0. One that was registered before can be again when all rings of "
-	    "the lease were closed; who does that often waits up to 8 s"),
+	    "the lease were closed; who does that often waits up to 8 s. Where only its own were, and other queues are in use: "
+	    "Share"),
 	IN(queue, INT, 0),
 	DOC("Number of the io_uring descriptor in the calling process: created R_DISABLED, SINGLE_ISSUER, "
 	    "DEFER_TASKRUN and CQE32 or CQE_MIXED, and not enabled yet"),

@@ -256,6 +256,25 @@ static void test_processes_that_share_are_bounded_and_make_room(void **state)
 	wait_until_clean(&d);
 }
 
+/* A worker of two died: the queue is on the ring of its successor, which counts as any ring of the lease does. */
+static void test_queue_without_a_ring_is_taken_over_beside_others(void **state)
+{
+	struct client c;
+
+	assert_null(client_open_queues(&d, &c, 2, CLIENT_STEERED));
+	assert_int_equal(sim_ring_closed(d.sim, SIM0, c.rings[0]), 0);
+	usleep(1300000);
+	assert_string_equal(lease_state(&d, c.id), "steered");
+	assert_string_equal(client_register_queue(&c, 0), OURS("WrongState"));
+	assert_null(share(&c, NULL));
+	assert_int_equal(sim_ring_closed(d.sim, SIM0, c.rings[1]), 0);
+	usleep(1300000);
+	assert_string_equal(lease_state(&d, c.id), "steered");
+	assert_null(share_on(c.link, &c, 1, NULL));
+	client_close(&c);
+	wait_until_clean(&d);
+}
+
 /* Linux 7.3: whoever has a ring can hold up the end of the lease, and pays for it. */
 static void test_sharer_that_holds_the_queue_is_killed_too(void **state)
 {
@@ -307,6 +326,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refusal_of_the_kernel_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lease_outlives_a_sharer_that_is_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_processes_that_share_are_bounded_and_make_room, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_queue_without_a_ring_is_taken_over_beside_others, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_sharer_that_holds_the_queue_is_killed_too, setup_added_areas,
 						teardown),

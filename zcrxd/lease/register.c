@@ -264,7 +264,7 @@ static void ways_done(void *data)
 
 /* ----------------------------------------------------------------------- entry */
 
-static int check_queue(const struct lease *l, unsigned queue, struct fault *reterr)
+static int check_queue(struct lease *l, unsigned queue, struct fault *reterr)
 {
 	if (queue >= l->n_queues)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queue",
@@ -274,6 +274,12 @@ static int check_queue(const struct lease *l, unsigned queue, struct fault *rete
 		return fault_set(reterr, ZCRX_WRONG_STATE, "selfRegistered",
 				 "This lease was made with flows for a program that registers on the "
 				 "hardware queue by itself. Acquire one without flows for Register.");
+	if (lease_can_be_taken_over(l, queue))
+		return fault_set(reterr, ZCRX_WRONG_STATE, "bound",
+				 "The ring of queue %u of the lease is closed, but other queues of the lease "
+				 "are in use, so that this one cannot be registered again. Take it over as it "
+				 "is, by Share (zcrx_queue_set_share) with the memory that its dead process "
+				 "had; or close the rings of the others, too.", queue);
 	if (l->per_queue[queue].bound || l->per_queue[queue].registering)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "bound",
 				 "Queue %u of the lease has an ifq already, and some process keeps its "

@@ -335,7 +335,7 @@ static bool lease_is_steered(const struct lease *l)
 	return false;
 }
 
-static bool lease_is_bound(const struct lease *l)
+bool lease_is_bound(const struct lease *l)
 {
 	for (unsigned i = 0; i < l->n_queues; i++)
 		if (l->per_queue[i].bound)

@@ -19,3 +19,5 @@ int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done
 		       void *userdata);
 /* Steered no more if no flow is left that could be. */
 void lease_update_steered(struct lease *l);
+/* Some queue of it has an ifq. */
+bool lease_is_bound(const struct lease *l);

@@ -8,7 +8,8 @@
  *
  * The grant is renewed, and not just our export closed, because clients can have exports of their own that the
  * kernel shows to nobody: without ours, one of those could close at the same time as the device is deleted
- * (export.c). It has all queues of a lease, so all their rings have to be closed.
+ * (export.c). It has all queues of a lease, so all their rings have to be closed. A
+ * queue whose rings alone are closed is still bound, and who replaces its process can share it (sharing.c).
  *
  * That a ring was closed is no event. What shows it is the epoll that watches it
  * (nic_backend_ops.count_rings).
@@ -63,28 +64,41 @@ static bool is_watched(const struct lease *l)
 	return l->state == LEASE_BOUND || (l->state == LEASE_STEERED && !l->self_registered);
 }
 
-bool lease_is_abandoned(struct lease *l)
+/* Of the queues from `first` to before `end` that are bound; false if that is not known. */
+static bool rings_are_closed(struct lease *l, unsigned first, unsigned end)
 {
 	struct nic_backend *b = l->leases->backend;
 	uint64_t keys[2 * LEASE_QUEUES_MAX] = {};
 	unsigned found[2 * LEASE_QUEUES_MAX] = {};
 	size_t n = 0;
 
-	if (!is_watched(l))
-		return false;
-	for (unsigned i = 0; i < l->n_queues; i++) {
+	for (unsigned i = first; i < end; i++) {
 		if (!l->per_queue[i].bound)
 			continue;
 		keys[n++] = ring_key(l, i);
 		keys[n++] = ring_key(l, i) | NIC_RING_UNCOUNTED;
 	}
 	if (b->ops->count_rings(b, keys, n, found) < 0)
-		return false; /* not known to be */
+		return false;
 	for (size_t i = 0; i < n; i++)
 		if (found[i] > 0)
 			return false;
+	return true;
+}
+
+bool lease_is_abandoned(struct lease *l)
+{
 	/* Where no export of ours kept the ifq, the kernel has freed the queue; its rules are there. */
-	return n > 0 || l->state == LEASE_STEERED;
+	return is_watched(l) && (lease_is_bound(l) || l->state == LEASE_STEERED) &&
+	       rings_are_closed(l, 0, l->n_queues);
+}
+
+bool lease_can_be_taken_over(struct lease *l, unsigned queue)
+{
+	const struct lease_queue *q = &l->per_queue[queue];
+
+	return q->bound && q->watched && q->export_fd >= 0 && !lease_is_unbinding(l) &&
+	       rings_are_closed(l, queue, queue + 1);
 }
 
 static int on_look(sd_event_source *s, uint64_t usec, void *userdata)

@@ -13,6 +13,8 @@ typedef void (*unbind_done)(struct lease *l, void *userdata);
 int leases_watch_rings(struct leases *leases);
 /* It has ifqs, and no ring of any of them is there any more. Cheap. */
 bool lease_is_abandoned(struct lease *l);
+/* One of its queues has no ring any more, but its ifq, which Share can put on another ring. */
+bool lease_can_be_taken_over(struct lease *l, unsigned queue);
 /* Has its queues taken back if it is abandoned; `done`, which may be NULL, is called exactly once unless
  * a negative errno is returned. */
 int lease_unbind(struct lease *l, unbind_done done, void *userdata);
