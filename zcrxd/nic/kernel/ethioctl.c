@@ -68,3 +68,10 @@ bool ethtool_is_gone(const struct ethtool_device *d)
 
 	return read_name(d, &ifr) == -ENODEV;
 }
+
+bool ethtool_is_up(const struct ethtool_device *d)
+{
+	struct ifreq ifr;
+
+	return read_name(d, &ifr) == 0 && ioctl(d->fd, SIOCGIFFLAGS, &ifr) == 0 && ifr.ifr_flags & IFF_UP;
+}

@@ -28,3 +28,4 @@ int ethtool_repeat(const struct ethtool_device *d, void *command, size_t size);
 bool ethtool_is_gone(const struct ethtool_device *d);
 /* What is called so now; 0 for nothing. */
 unsigned ethtool_find(const struct ethtool_device *d, const char *name);
+bool ethtool_is_up(const struct ethtool_device *d);

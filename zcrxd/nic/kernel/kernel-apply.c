@@ -232,12 +232,16 @@ static const char *remedy(enum step_op op, int error)
 {
 	if (error == EPERM)
 		return "zcrxd needs CAP_NET_ADMIN in the initial user namespace.";
-	if (error == ENETDOWN || error == EAGAIN)
+	if (error == ENETDOWN)
 		return "This driver can do it only while the interface is up.";
+	if (error == EAGAIN)
+		return "This driver can do it only while the interface is up, and not while it resets the device: "
+		       "if it is up, try again.";
 	switch (op) {
 	case STEP_GRO_HW:
-		return "The driver cannot change hardware GRO; ethtool -k shows whether it is "
-		       "fixed.";
+		return "The driver cannot change hardware GRO, or not now: ethtool -k shows whether it is "
+		       "fixed, and the kernel's log (journalctl -k) what excludes it (mlx5: XDP, AF_XDP, LRO, "
+		       "rx-fcs, CQE compression).";
 	case STEP_TCP_DATA_SPLIT:
 		return "Zero-copy receive needs a NIC that splits headers from data: not every "
 		       "driver can, some only after other settings (mlx5: rx-gro-hw on; no "

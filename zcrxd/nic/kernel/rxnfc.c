@@ -24,13 +24,13 @@ static int compare_locations(const void *a, const void *b)
 /*
  * The lowest free one: where tables are searched in order, the client's narrow flow is not hidden
  * behind somebody's wide one. -EDQUOT: what is left is for others. A driver that chooses by itself need
- * not say how many there are.
+ * not say how many there are. `from`: none below.
  */
-static int choose_location(const struct ethtool_device *d, size_t held, uint32_t *ret)
+static int choose_location(const struct ethtool_device *d, size_t held, uint32_t from, uint32_t *ret)
 {
 	_cleanup_free_ uint32_t *used = NULL;
 	struct rxtable table;
-	uint32_t location = 0, size;
+	uint32_t location = from, size;
 	int r = rxtable_read(d, &table);
 
 	if (r < 0)
@@ -70,13 +70,13 @@ static void withdraw(const struct ethtool_device *d, const char *called, uint32_
 }
 
 static int insert_once(const struct ethtool_device *d, const struct flow *flow,
-		       const struct rule_target *target, size_t held, uint32_t *ret_location,
+		       const struct rule_target *target, size_t held, uint32_t from, uint32_t *ret_location,
 		       bool *ret_chosen)
 {
 	struct ethtool_rxnfc nfc;
 	char called[IFNAMSIZ];
 	uint32_t location;
-	int r = choose_location(d, held, &location);
+	int r = choose_location(d, held, from, &location);
 
 	if (r < 0)
 		return r;
@@ -84,6 +84,7 @@ static int insert_once(const struct ethtool_device *d, const struct flow *flow,
 	nfc.cmd = ETHTOOL_SRXCLSRLINS;
 	nfc.fs.location = location;
 	*ret_chosen = location != RX_CLS_LOC_ANY;
+	*ret_location = location;
 	r = ethtool_ioctl(d, &nfc, called);
 	if (r == -ESTALE)
 		withdraw(d, called, nfc.fs.location, flow, target);
@@ -103,6 +104,11 @@ static const char *remedy(int error)
 		       "on), or zcrxd lacks CAP_NET_ADMIN.";
 	case EIO:
 		return "The driver said yes, but it does not list the rule, or lists it still.";
+	case EAGAIN:
+		return "The device is busy, or its driver resets it: try again.";
+	case ENOMEM:
+		return "Drivers say so of a full rule table, too (gve): delete rules that are not needed "
+		       "(ethtool -n DEVICE lists them).";
 	case ENOSPC:
 		return "The rule table is full: delete rules that are not needed (ethtool -n DEVICE "
 		       "lists them).";
@@ -141,9 +147,9 @@ static int refuse(int r, const char *what, const struct ethtool_device *d, const
 {
 	_cleanup_free_ char *operation = NULL;
 
-	if (r == -ENOMEM || r == -EBADMSG)
+	if (r == -EBADMSG)
 		return r;
-	if (r == -ENETDOWN || r == -EAGAIN)
+	if (r == -ENETDOWN || (r == -EAGAIN && !ethtool_is_up(d))) /* while it is up: of a reset */
 		return fault_set(reterr, ZCRX_INTERFACE_DOWN, d->name,
 				 "Cannot %s an ntuple rule: interface %s is down. Bring it up "
 				 "(ip link set %s up).",
@@ -181,12 +187,15 @@ int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
 {
 	struct nic_rule found;
 	bool chosen = true;
-	uint32_t location;
+	uint32_t location = 0;
 	int r = -EEXIST, q;
 
 	/* At a location of our choice EEXIST may only mean that somebody took it just now. */
 	for (unsigned i = 0; i < RXTABLE_ATTEMPTS && ((r == -EEXIST && chosen) || r == -ESTALE); i++)
-		r = insert_once(d, flow, target, held, &location, &chosen);
+		r = insert_once(d, flow, target, held, 0, &location, &chosen);
+	/* With gve EINVAL means that, too, or that it has a rule there which it does not list. */
+	if (r == -EINVAL && chosen)
+		r = insert_once(d, flow, target, held, location + 1, &location, &chosen) < 0 ? -EINVAL : 0;
 	if (r == -EDQUOT)
 		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "rules",
 				 "The last entries of the rule table of %s are kept for users who have "

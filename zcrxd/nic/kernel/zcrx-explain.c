@@ -39,7 +39,8 @@ static int refuse_unsupported(const struct ifq_request *request, struct fault *r
 	return fault_set(
 		reterr, ZCRX_NOT_SUPPORTED, "zero-copy receive",
 		"Cannot " OPERATION ": the driver cannot give receive queue %u to an "
-		"io_uring%s. zcrxctl check tells what it lacks.",
+		"io_uring%s. zcrxctl check tells what it lacks, and the kernel's log (journalctl -k) what excludes "
+		"it (mlx5: TX port timestamps, receive timestamps by PTP, an XDP program, HTB).",
 		request->queue,
 		request->kind == GRANT_DIRECT ? ", or the queue is leased to another device" : "");
 }
@@ -121,7 +122,8 @@ int zcrx_explain_errno(int error, const struct ifq_request *request, struct faul
 	case ENETDOWN:
 	case EAGAIN:
 		return fault_set(reterr, ZCRX_INTERFACE_DOWN, NULL,
-				 "Cannot " OPERATION ": the NIC is down. Bring it up first.");
+				 "Cannot " OPERATION ": the NIC is down%s. Bring it up first.",
+				 error == EAGAIN ? ", or its driver resets it: if it is up, try again" : "");
 	case ENODATA:
 		return fault_set(
 			reterr, ZCRX_NOT_SUPPORTED, "zero-copy receive",
