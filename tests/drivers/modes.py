@@ -32,6 +32,9 @@ QUIRKS = {
     "split-refused": (
         "those with old firmware", "There is no header/data split, and the driver says why.",
         "Leaves the NIC unchanged: degraded, with the driver's message as the reason."),
+    "split-shrinks-rings": (
+        "bnxt", "Receive rings are smaller at most while headers are split; larger ones shrink without a "
+        "word.", "Restores such a ring after the split."),
     "threshold-default": (
         "bnxt, fbnic", "`hds-thresh` is not 0 at first.", "Sets it to 0."),
     "threshold-none": (

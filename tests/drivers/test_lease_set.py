@@ -8,6 +8,7 @@ import time
 
 import machine
 import modes
+import nl
 import pytest
 import simnic
 from client import Connection, Error, new_area, new_ring
@@ -243,6 +244,19 @@ def test_what_the_driver_closed_is_up_again(mode):
     until(lambda: interface()["state"] == "configured")
     assert "UP" in simnic.run("ip", "link", "show", "zc0")
     simnic.addresses()
+
+
+@pytest.mark.quirk("split-shrinks-rings")
+def test_rings_that_the_split_shrinks_are_restored(mode):
+    machine.call("Restore", interface="zc0")
+    simnic.run("ethtool", "-G", "zc0", "rx", "4096")
+    machine.call("Apply", interface="zc0")
+    assert interface()["state"] == "configured" and nl.rings_get("zc0")[nl.RINGS_RX] == 2048
+    changes = machine.call("Restore", interface="zc0")[0]["parameters"]["changes"]
+    assert {change["outcome"] for change in changes} == {"done"}
+    assert nl.rings_get("zc0")[nl.RINGS_RX] == 4096
+    simnic.run("ethtool", "-G", "zc0", "rx", "1024")
+    machine.call("Apply", interface="zc0")
 
 
 @pytest.mark.quirk("bind-needs-up")

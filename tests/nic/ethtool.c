@@ -117,7 +117,8 @@ static void zcnic_get_ringparam(struct net_device *netdev, struct ethtool_ringpa
 {
 	const struct zcnic_port *port = netdev_priv(netdev);
 
-	ring->rx_max_pending = ZCNIC_MAX_RING;
+	ring->rx_max_pending =
+		port->hds && zcnic_has(port, ZCNIC_SPLIT_SHRINKS) ? ZCNIC_SPLIT_RING : ZCNIC_MAX_RING;
 	ring->tx_max_pending = ZCNIC_MAX_RING;
 	ring->rx_pending = port->rx_ring;
 	ring->tx_pending = port->tx_ring;
@@ -174,6 +175,9 @@ static int zcnic_set_ringparam(struct net_device *netdev, struct ethtool_ringpar
 		NL_SET_ERR_MSG_FMT_MOD(extack, "a ring has at least %u entries", ZCNIC_MIN_RING);
 		return -EINVAL;
 	}
+	if (kernel_ring->tcp_data_split == ETHTOOL_TCP_DATA_SPLIT_ENABLED &&
+	    zcnic_has(port, ZCNIC_SPLIT_SHRINKS))
+		ring->rx_pending = min(ring->rx_pending, ZCNIC_SPLIT_RING);
 	if (ring->rx_pending != port->rx_ring && netif_running(netdev)) {
 		err = zcnic_queues_resize(port, ring->rx_pending);
 		if (err)

@@ -22,6 +22,7 @@ static const char *const zcnic_quirk_names[ZCNIC_QUIRKS] = {
 	[ZCNIC_SPLIT_FIXED] = "split-fixed",
 	[ZCNIC_SPLIT_GRO_HW] = "split-gro-hw",
 	[ZCNIC_SPLIT_REFUSED] = "split-refused",
+	[ZCNIC_SPLIT_SHRINKS] = "split-shrinks-rings",
 	[ZCNIC_THRESHOLD_DEFAULT] = "threshold-default",
 	[ZCNIC_THRESHOLD_NONE] = "threshold-none",
 	[ZCNIC_SEPARATE_CHANNELS] = "separate-channels",

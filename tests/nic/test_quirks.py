@@ -116,6 +116,17 @@ def test_split_refused():
     nl.rings_set("zc0", split=2)
 
 
+def test_split_shrinks_rings():
+    with quirks("split-shrinks-rings"):
+        nl.rings_set("zc0", split=0)
+        nl.rings_set("zc0", rx=4096)
+        nl.rings_set("zc0", split=2)
+        assert nl.rings_get("zc0")[nl.RINGS_RX] == 2048
+        with pytest.raises(OSError, match="exceeds maximum"):
+            nl.rings_set("zc0", rx=4096)
+        nl.rings_set("zc0", rx=1024)
+
+
 def test_thresholds():
     with quirks("threshold-default"):
         assert nl.rings_get("zc0")[nl.RINGS_HDS_THRESH] == 256

@@ -31,6 +31,7 @@
 #define ZCNIC_HASH_CLASSES     6 /* flow types whose hashed fields can be chosen */
 #define ZCNIC_MIN_RING	       64
 #define ZCNIC_MAX_RING	       4096
+#define ZCNIC_SPLIT_RING       2048 /* at most, by a quirk */
 #define ZCNIC_DEFAULT_RING     1024
 #define ZCNIC_MAX_MTU	       9216
 #define ZCNIC_HDS_THRESH_MAX   1024
@@ -82,6 +83,7 @@ enum zcnic_quirk {
 	ZCNIC_SPLIT_FIXED,
 	ZCNIC_SPLIT_GRO_HW,
 	ZCNIC_SPLIT_REFUSED,
+	ZCNIC_SPLIT_SHRINKS,
 	ZCNIC_THRESHOLD_DEFAULT,
 	ZCNIC_THRESHOLD_NONE,
 	ZCNIC_SEPARATE_CHANNELS,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Back to what was found, in the order that takes a carve-out down: RSS and channels first, the split
- * last, since what needs it has to be gone by then. With queues held all of it waits.
+ * last, since what needs it has to be gone by then; but for a ring that is larger than the driver takes while
+ * it splits (bnxt). With queues held all of it waits.
  */
 #include "driver.h"
 #include "plan-builder.h"
@@ -101,6 +102,7 @@ int plan_restore(const struct nic_state *found, const struct nic_state *state,
 {
 	struct builder b = builder_new(state, held, reterr);
 	_cleanup_(plan_freep) struct plan *plan = b.plan;
+	bool rings = state->has_rings && found->has_rings, late = found->rx_ring > state->rx_ring_max;
 	int r;
 
 	if (!plan)
@@ -110,12 +112,13 @@ int plan_restore(const struct nic_state *found, const struct nic_state *state,
 	if (r == 0)
 		r = restore_queues(&b, found);
 	if (r == 0)
-		r = restore_number(&b, state->has_rings && found->has_rings, STEP_RINGS, state->rx_ring,
-				   found->rx_ring);
+		r = restore_number(&b, rings && !late, STEP_RINGS, state->rx_ring, found->rx_ring);
 	if (r == 0)
 		r = restore_ntuple(&b, found);
 	if (r == 0)
 		r = restore_split(&b, found);
+	if (r == 0)
+		r = restore_number(&b, rings && late, STEP_RINGS, state->rx_ring, found->rx_ring);
 	if (r == 0 && unseen)
 		r = restore_unseen_split(&b, found);
 	if (r == 0)
