@@ -163,6 +163,33 @@ static void test_foreign_rule(void **state)
 	watch_end(&w);
 }
 
+/* It shows no filter of its own: the queue is taken back, and nobody gets it while that is on. */
+static void test_accelerated_rfs(void **state)
+{
+	struct daemon *d = *state;
+	struct client c, late;
+	struct nic_state *s;
+	char reason[1024];
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	assert_null(client_open(d, &late, CLIENT_RESERVED));
+	assert_int_equal(sim_set_rfs(d->sim, SIM0, QUEUE, true), 0);
+	wait_for_hangup(c.handle);
+	wait_for_state(d, "degraded", reason);
+	assert_contains(reason, "accelerated RFS may lead ordinary traffic to queue 4");
+	s = observe(d);
+	assert_true(nic_state_queue_clean(s, QUEUE));
+	nic_state_free(s);
+	assert_int_equal(sim_set_rfs(d->sim, SIM0, QUEUE + 1, true), 0);
+	assert_string_equal(client_register(&late), "io.zcrx.Manager.FlowConflict");
+	assert_int_equal(sim_set_rfs(d->sim, SIM0, 0, false), 0);
+	assert_null(client_register(&late));
+	wait_for_state(d, "configured", NULL);
+	client_close(&c);
+	client_close(&late);
+	wait_until_clean(d);
+}
+
 /* Nothing gets into a context without a rule; with one it is as good as that. */
 static void test_foreign_context(void **state)
 {
@@ -284,6 +311,7 @@ int main(void)
 		REPAIR(test_a_leaking_table_is_narrowed),	       REPAIR(test_table_between),
 		REPAIR(test_lost_rules_are_inserted_again),	       REPAIR(test_reset),
 		REPAIR(test_foreign_rule),     REPAIR(test_foreign_context),
+		REPAIR(test_accelerated_rfs),
 		REPAIR(test_table_stays_wide), REPAIR(test_found_at_register),
 		REPORT(test_reported_at_register), REPORT(test_reported_at_acquire),
 	};

@@ -3,6 +3,7 @@
 leads others into its queue is closed, what was lost comes back, and it is said whose it was."""
 
 import contextlib
+import pathlib
 import socket
 
 import machine
@@ -186,3 +187,16 @@ def reclaim(scene):
         scene.end(lost=True)
         run("ethtool", "-N", "zc0", "delete", str(location))
         machine.until(lambda: interface()["queues"][scene.queue]["state"] == "free")
+
+
+def test_accelerated_rfs_is_a_way_in(scene):
+    """Set for the queue, it can bring anybody's flow there, by filters that nobody sees."""
+    flows = f"/sys/class/net/zc0/queues/rx-{scene.queue}/rps_flow_cnt"
+    with machine.sysctl("net/core/rps_sock_flow_entries", "64"):
+        scene.goes_on()
+        pathlib.Path(flows).write_text("64", encoding="ascii")
+        scene.until_told("drifted", "accelerated RFS may lead ordinary traffic to queue")
+        machine.until(lambda: not machine.held(scene.queue))
+        pathlib.Path(flows).write_text("0", encoding="ascii")
+    scene.end(lost=True)
+    machine.until(lambda: interface()["state"] == "configured")

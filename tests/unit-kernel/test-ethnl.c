@@ -144,6 +144,43 @@ static void test_features(void **state)
 	}
 }
 
+/* All that there are, and of those that are set a value. */
+static void private_flags_reply(struct message *m, bool compress, bool striding)
+{
+	const char *const names[] = { "rx_cqe_moder", "rx_cqe_compress", "rx_striding_rq" };
+	const bool values[] = { true, compress, striding };
+	size_t set, bits, bit;
+
+	message_genl(m, FAMILY, 14);
+	header(m, 1);
+	set = message_nest(m, 2);
+	message_u32(m, 2, 3); /* SIZE */
+	bits = message_nest(m, 3);
+	for (uint32_t i = 0; i < ARRAY_SIZE(names); i++) {
+		bit = message_nest(m, 1);
+		message_u32(m, 1, i);
+		message_string(m, 2, names[i]);
+		if (values[i])
+			message_attr(m, 3, NULL, 0); /* VALUE */
+		message_end(m, bit);
+	}
+	message_end(m, bits);
+	message_end(m, set);
+}
+
+static void test_private_flags(void **state)
+{
+	struct ethnl_private_flags f;
+	struct message m;
+
+	for (unsigned i = 0; i < 4; i++) {
+		private_flags_reply(&m, i & 1, i & 2);
+		assert_int_equal(ethnl_read_private_flags(message_header(&m), &f), 0);
+		assert_int_equal(f.cqe_compression, i & 1);
+		assert_int_equal(f.striding_rq, !!(i & 2));
+	}
+}
+
 static void rss_reply(struct message *m, uint32_t context, const uint32_t *entries, size_t n)
 {
 	message_genl(m, FAMILY, 38);
@@ -186,11 +223,13 @@ static void read_everything(const struct nlmsghdr *m)
 	struct nic_channels channels;
 	struct ethnl_rings rings;
 	struct ethnl_features features;
+	struct ethnl_private_flags flags;
 	struct ethnl_rss rss = { .ifindex = 3 };
 
 	(void)ethnl_read_channels(m, &channels);
 	(void)ethnl_read_rings(m, &rings);
 	(void)ethnl_read_features(m, &features);
+	(void)ethnl_read_private_flags(m, &flags);
 	(void)ethnl_read_rss(m, &rss);
 	ethnl_rss_reset(&rss);
 	(void)ethnl_read_ifindex(m);
@@ -205,6 +244,8 @@ static void test_hostile(void **state)
 	rings_reply(&m, 2);
 	hostile_sweep(&m, read_everything);
 	features_reply(&m, NAMES(NTUPLE, GRO_HW), NAMES(NTUPLE), NAMES("x"));
+	hostile_sweep(&m, read_everything);
+	private_flags_reply(&m, true, false);
 	hostile_sweep(&m, read_everything);
 	rss_reply(&m, 1, (uint32_t[]) { 0, 1, 2, 0 }, 4);
 	hostile_sweep(&m, read_everything);
@@ -317,7 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_channels),    cmocka_unit_test(test_rings),
-		cmocka_unit_test(test_features),    cmocka_unit_test(test_rss),
+		cmocka_unit_test(test_features), cmocka_unit_test(test_private_flags),    cmocka_unit_test(test_rss),
 		cmocka_unit_test(test_hostile),	    cmocka_unit_test(test_too_short),
 		cmocka_unit_test(test_requests),    cmocka_unit_test(test_feature_request),
 		cmocka_unit_test(test_large_table),

@@ -150,6 +150,8 @@ static void world_init(struct world *w)
 	     NULL)                                                                                 \
 	CASE(no_channels, (NIC.has_channels = false, NIC.channels = (struct nic_channels) {}), "", \
 	     NULL, NULL)                                                                           \
+	CASE(too_few_separate, (NIC.channels = (struct nic_channels) { .rx = 1, .rx_max = 8 }),     \
+	     "channels=no rss=no", "1 of at most 8", "ethtool -L eth0 rx 2")                       \
 	CASE(split_auto, NIC.split = SPLIT_UNKNOWN, "tcp-data-split=no", "unknown",                \
 	     "ethtool -G eth0 tcp-data-split on")                                                  \
 	CASE(split_off, NIC.split = SPLIT_DISABLED, "tcp-data-split=no", "disabled", "zcrxctl apply") \
@@ -161,8 +163,28 @@ static void world_init(struct world *w)
 	CASE(threshold_fixed, (NIC.has_hds_threshold = false, NIC.hds_threshold = 9), "", NULL, NULL) \
 	CASE(gro_needed, (NIC.driver = (char *)"mlx5_core", NIC.gro_hw = FEATURE_OFF),             \
 	     "queue-management=needed-unknown rx-gro-hw=no", "firmware 1.2", "ConnectX-7")         \
+	CASE(gro_by_flags, (NIC.driver = (char *)"mlx5_core", NIC.gro_hw = FEATURE_OFF,            \
+			    NIC.cqe_compression = NIC.legacy_rq = true,                            \
+			    w->queues[1].io_uring = true),                                         \
+	     "rx-gro-hw=no", "off",                                                                \
+	     "ethtool --set-priv-flags eth0 rx_cqe_compress off rx_striding_rq on")                \
+	CASE(gro_never, (NIC.driver = (char *)"mlx5_core", NIC.gro_hw = FEATURE_FIXED_OFF,         \
+			 w->queues[1].io_uring = true),                                            \
+	     "rx-gro-hw=no", "off, and cannot be switched on", "ConnectX-7")                       \
+	CASE(split_never_mlx5, (NIC.driver = (char *)"mlx5_core", NIC.gro_hw = FEATURE_FIXED_OFF,  \
+				NIC.split = SPLIT_DISABLED, w->queues[1].io_uring = true),         \
+	     "tcp-data-split=no rx-gro-hw=no", "no hardware GRO", "another NIC")                   \
+	CASE(split_never_gve, (NIC.driver = (char *)"gve", NIC.split = SPLIT_UNKNOWN,              \
+			       w->queues[1].io_uring = true),                                      \
+	     "tcp-data-split=no rss-contexts=advice", "neither on nor off", "another NIC")         \
+	CASE(rss_bounces, (NIC.driver = (char *)"bnxt_en", w->table[1] = 1, w->queues[1].leased = true), \
+	     "rss=no", "spreads over 2 of 2", "equal 1 (the link goes down for it)")               \
 	CASE(gro_not_needed, NIC.gro_hw = FEATURE_OFF, "", NULL, NULL)                             \
 	CASE(ntuple_off, NIC.ntuple = FEATURE_OFF, "ntuple-filters=no", "off", "ethtool -K eth0")  \
+	CASE(ntuple_not_needed, (NIC.driver = (char *)"mlx5_core", NIC.ntuple = FEATURE_OFF),        \
+	     "queue-management=needed-unknown", "firmware 1.2", "ConnectX-7")                      \
+	CASE(accelerated_rfs, (NIC.rfs_queues = (uint32_t[]){ 1 }, NIC.n_rfs_queues = 1),          \
+	     "no-accelerated-rfs=no", "anybody's flows to 1 queues", "rx-N/rps_flow_cnt")          \
 	CASE(ntuple_never, NIC.ntuple = FEATURE_FIXED_OFF, "ntuple-filters=no", "cannot be switched", \
 	     "another NIC")                                                                        \
 	CASE(ntuple_absent, NIC.ntuple = FEATURE_ABSENT, "ntuple-filters=no", "not there",         \

@@ -240,6 +240,48 @@ static void test_leaks_are_found(void **state)
 		check_row(&rows[i]);
 }
 
+/* Of the ordinary queues it is nobody's business. */
+static void test_accelerated_rfs(void **state)
+{
+	static const struct {
+		uint32_t queues[3];
+		size_t n;
+		const char *text;
+		enum drift_severity severity;
+	} cases[] = {
+		{ { 0, 3 }, 2, NULL, DRIFT_NOTED },
+		{ { 0, 7 },
+		  2,
+		  "accelerated RFS may lead ordinary traffic to queue 7 (echo 0 > "
+		  "/sys/class/net/nic0/queues/rx-7/rps_flow_cnt ends it)",
+		  DRIFT_NOTED },
+		{ { 0, 4, 5 },
+		  3,
+		  "accelerated RFS may lead ordinary traffic to queues 4 and 5 (echo 0 > "
+		  "/sys/class/net/nic0/queues/rx-4/rps_flow_cnt ends it, of each); affected: lease 00000001 of "
+		  "uid 1000 (queue 5)",
+		  DRIFT_LEAK },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(nic_state_freep) struct nic_state *s = nic(4, &own, 1);
+		_cleanup_free_ char *text = NULL;
+		_cleanup_drift_ struct drift d = {};
+
+		s->rfs_queues = calloc(3, sizeof(*s->rfs_queues));
+		memcpy(s->rfs_queues, cases[i].queues, sizeof(cases[i].queues));
+		s->n_rfs_queues = cases[i].n;
+		assert_int_equal(drift_find_leaks(s, &expected, &d), 0);
+		assert_int_equal(drift_format(&d, &expected, &text), 0);
+		assert_int_equal(d.n, !!cases[i].text);
+		if (!cases[i].text)
+			continue;
+		assert_string_equal(text, cases[i].text);
+		assert_int_equal(d.list[0].kind, DRIFT_RFS);
+		assert_int_equal(d.list[0].severity, cases[i].severity);
+	}
+}
+
 /* By a rule that uses it a context is a way like any other. */
 static void test_rule_to_context(void **state)
 {
@@ -347,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_leaks_are_found),
 		cmocka_unit_test(test_digests),
+		cmocka_unit_test(test_accelerated_rfs),
 		cmocka_unit_test(test_rule_to_context),
 		cmocka_unit_test(test_own_context),
 		cmocka_unit_test(test_without_carve_out),

@@ -157,6 +157,14 @@ static void test_leaks_refuse_isolation(void **state)
 		   "The RSS table of eth0 leads ordinary traffic to queue 1; narrow "
 		   "it with: zcrxctl apply eth0");
 
+	s->rfs_queues = calloc(1, sizeof(*s->rfs_queues));
+	s->rfs_queues[s->n_rfs_queues++] = 3;
+	expect_way(s, 2, NULL, 0, NULL);
+	expect_way(s, 3, NULL, 0,
+		   "Accelerated RFS of eth0 may lead anybody's flows to queue 3. Switch it off for that queue: "
+		   "echo 0 > /sys/class/net/eth0/queues/rx-3/rps_flow_cnt");
+	s->n_rfs_queues = 0;
+
 	add_rule(s, 1, RULE_TO_QUEUE, 0);
 	add_rule(s, 2, RULE_DROP, 2);
 	add_rule(s, 3, RULE_OTHER, 2);

@@ -2,6 +2,7 @@
 /* (configuration, NIC) -> the plan as text, one line a step. */
 #include "testlib.h"
 
+#include "driver.h"
 #include "plan.h"
 
 static struct nic_state *nic(const char *driver, unsigned queues, unsigned max)
@@ -188,11 +189,9 @@ static void test_mlx5(void **state)
 	      "gro-hw: off -> on\n"
 	      "tcp-data-split: unknown -> enabled\n"
 	      "hds-threshold: 256 -> 0\n"
-	      "ntuple-feature: off -> on\n"
 	      "rss: default -> equal over 3 of 4 queues\n");
 	s->gro_hw = FEATURE_ON;
 	s->hds_threshold = 0;
-	s->ntuple = FEATURE_ON;
 	check(&c, s, 3,
 	      "tcp-data-split: unknown -> enabled\n"
 	      "rss: default -> equal over 3 of 4 queues\n");
@@ -272,6 +271,36 @@ static void test_no_split(void **state)
 	       "eth0 has 1 receive queue, which is too few to carve out 1: at "
 	       "least one must stay ordinary; raise channels or lower "
 	       "zero-copy-queues.");
+}
+
+/* What the drivers would refuse without a word, or not say until it is asked for. */
+static void test_split_that_cannot_be(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *mlx5 = nic("mlx5_core", 4, 16), *gve = nic("gve", 4, 16);
+	struct config_interface c = config(CHANNELS_KEEP, 0, 1);
+
+	mlx5->cqe_compression = true;
+	refuse(&c, mlx5, "rx-gro-hw",
+	       "eth0 splits headers from data with rx-gro-hw only, and its driver keeps that off with its private "
+	       "flags as they are. Set them (the link goes down for it): ethtool --set-priv-flags eth0 "
+	       "rx_cqe_compress off");
+	mlx5->legacy_rq = true;
+	assert_string_equal(driver_flags_for_gro(mlx5), "rx_cqe_compress off rx_striding_rq on");
+	mlx5->gro_hw = FEATURE_ON; /* whatever they say */
+	mlx5->hds_threshold = 0;
+	check(&c, mlx5, 3,
+	      "tcp-data-split: unknown -> enabled\n"
+	      "rss: default -> equal over 3 of 4 queues\n");
+
+	refuse(&c, gve, "tcp-data-split",
+	       "eth0 cannot split headers from data (tcp-data-split), which zero-copy receive needs: its driver (gve) "
+	       "reports neither on nor off. This needs a machine whose NIC has it.");
+	gve->split = SPLIT_DISABLED;
+	gve->hds_threshold = 0;
+	check(&c, gve, 3,
+	      "tcp-data-split: disabled -> enabled\n"
+	      "ntuple-feature: off -> on\n"
+	      "rss: default -> equal over 3 of 4 queues\n");
 }
 
 /* Whatever the settings: it is left alone. Who asks for no zero copy is served. */
@@ -372,8 +401,8 @@ static void test_missing_features(void **state)
 }
 
 #define UNKNOWN "the link may bounce: nothing is known of "
-#define PAUSE	"traffic pauses, the queues are recreated by mlx5_core"
-#define BOUNCE	"the link bounces, as it does with bnxt_en"
+#define PAUSE	"traffic pauses, the queues are recreated by fbnic"
+#define BOUNCE	"the link bounces, as it does with "
 
 static void check_effect(enum step_op op, const char *driver, const char *expected)
 {
@@ -382,8 +411,9 @@ static void check_effect(enum step_op op, const char *driver, const char *expect
 	assert_int_equal(step_effect_format(op, driver, &s), 0);
 	assert_int_equal(step_disturbs(op, driver), !streq(expected, "none"));
 	assert_true(asprintf(&full, "%s%s", expected,
-			     streq(expected, UNKNOWN) ? driver && *driver ? driver : "its driver"
-						      : "") > 0);
+			     streq(expected, UNKNOWN) || streq(expected, BOUNCE)
+				     ? driver && *driver ? driver : "its driver"
+				     : "") > 0);
 	take_and_compare(s, full);
 	free(full);
 }
@@ -392,15 +422,15 @@ static void test_words(void **state)
 {
 	static const struct {
 		enum step_op op;
-		const char *name, *unknown, *mlx5, *bnxt;
+		const char *name, *unknown, *mlx5, *bnxt, *gve, *fbnic;
 	} cases[] = {
-		{ STEP_GRO_HW, "gro-hw", UNKNOWN, PAUSE, BOUNCE },
-		{ STEP_TCP_DATA_SPLIT, "tcp-data-split", UNKNOWN, PAUSE, BOUNCE },
-		{ STEP_HDS_THRESHOLD, "hds-threshold", UNKNOWN, PAUSE, BOUNCE },
-		{ STEP_NTUPLE, "ntuple-feature", "none", "none", BOUNCE },
-		{ STEP_RINGS, "rings", UNKNOWN, PAUSE, BOUNCE },
-		{ STEP_RSS, "rss", "none", "none", BOUNCE },
-		{ STEP_CHANNELS, "channels", UNKNOWN, PAUSE, BOUNCE },
+		{ STEP_GRO_HW, "gro-hw", UNKNOWN, BOUNCE, BOUNCE, BOUNCE, PAUSE },
+		{ STEP_TCP_DATA_SPLIT, "tcp-data-split", UNKNOWN, "none", BOUNCE, BOUNCE, PAUSE },
+		{ STEP_HDS_THRESHOLD, "hds-threshold", UNKNOWN, "none", BOUNCE, BOUNCE, PAUSE },
+		{ STEP_NTUPLE, "ntuple-feature", "none", "none", BOUNCE, "none", "none" },
+		{ STEP_RINGS, "rings", UNKNOWN, BOUNCE, BOUNCE, BOUNCE, PAUSE },
+		{ STEP_RSS, "rss", "none", "none", BOUNCE, "none", "none" },
+		{ STEP_CHANNELS, "channels", UNKNOWN, BOUNCE, BOUNCE, BOUNCE, PAUSE },
 	};
 	uint32_t table[] = { 0, 1, 0, 1 }, one[] = { 0, 0 };
 	char *s;
@@ -413,6 +443,8 @@ static void test_words(void **state)
 		check_effect(cases[i].op, "test", cases[i].unknown);
 		check_effect(cases[i].op, "mlx5_core", cases[i].mlx5);
 		check_effect(cases[i].op, "bnxt_en", cases[i].bnxt);
+		check_effect(cases[i].op, "gve", cases[i].gve);
+		check_effect(cases[i].op, "fbnic", cases[i].fbnic);
 	}
 	/* Without a word on how many queues there are in all. */
 	assert_int_equal(
@@ -435,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_mlx5),
 		cmocka_unit_test(test_channel_kinds),
 		cmocka_unit_test(test_no_split),
+		cmocka_unit_test(test_split_that_cannot_be),
 		cmocka_unit_test(test_no_queue_management),
 		cmocka_unit_test(test_too_few),
 		cmocka_unit_test(test_missing_features),

@@ -3,6 +3,7 @@
  * The requirements of one interface; see checks.h. They are about the interface as it is now: what
  * zcrxd would set is a no until it has done so, and the remedy says that it does.
  */
+#include "driver.h"
 #include "drivers.h"
 #include "macro.h"
 #include "checks-internal.h"
@@ -86,22 +87,55 @@ static void check_channels(const struct subject *s)
 
 	if (max >= 2)
 		HINT(s, q,
-		     "One stays ordinary, so it takes two; " BY_ZCRXD "ethtool -L %s combined 2",
-		     s->name);
+		     "One stays ordinary, so it takes two; " BY_ZCRXD "ethtool -L %s %s 2",
+		     s->name, c->combined_max > 0 ? "combined" : "rx");
 	else
 		HINT(s, q,
 		     "One stays ordinary, so it takes two: use a NIC with more, or give the "
 		     "virtual machine more queues.");
 }
 
+/* Why the device cannot split whatever is set; NULL: it may. */
+static const char *split_never(const struct subject *s)
+{
+	const struct nic_state *n = s->state;
+
+	if (n->split == SPLIT_ENABLED)
+		return NULL;
+	if (n->split == SPLIT_UNKNOWN && driver_splits_if_known(n->driver))
+		return "neither on nor off: this machine's NIC has none";
+	if (s->driver->split_needs_gro_hw && !feature_is_on(n->gro_hw) && !feature_can_change(n->gro_hw))
+		return "the device has no hardware GRO, with which it would split";
+	return n->split_refusal;
+}
+
+static void check_gro(const struct subject *s)
+{
+	const struct nic_state *n = s->state;
+	const char *flags = driver_flags_for_gro(n);
+	bool on = feature_is_on(n->gro_hw), never = !on && !feature_can_change(n->gro_hw);
+	struct requirement *q = REQUIRE(s, "rx-gro-hw", yes_if(on), "%s",
+					on ? "on" : never ? "off, and cannot be switched on" : "off");
+
+	if (never)
+		HINT(s, q, "This driver splits with it only, and not every device has it: use a ConnectX-7 or later.");
+	else if (flags)
+		HINT(s, q,
+		     "This driver splits with it only, and keeps it off with its private flags as they are: "
+		     "ethtool --set-priv-flags %s %s",
+		     s->name, flags);
+	else
+		HINT(s, q, "This driver splits with it only; " BY_ZCRXD "ethtool -K %s rx-gro-hw on", s->name);
+}
+
 static void check_split(const struct subject *s)
 {
 	const struct nic_state *n = s->state;
-	bool cannot = n->split != SPLIT_ENABLED && n->split_refusal;
+	const char *never = split_never(s);
 	struct requirement *q = REQUIRE(s, "tcp-data-split", yes_if(n->split == SPLIT_ENABLED), "%s",
-					cannot ? n->split_refusal : data_split_to_string(n->split));
+					never ?: data_split_to_string(n->split));
 
-	if (cannot)
+	if (never)
 		HINT(s, q,
 		     "Zero-copy receive needs headers split from data: use another NIC or driver.");
 	else
@@ -115,12 +149,8 @@ static void check_split(const struct subject *s)
 	HINT(s, q, "Shorter packets are not split; " BY_ZCRXD "ethtool -G %s hds-thresh 0",
 	     s->name);
 
-	if (!s->driver->split_needs_gro_hw)
-		return;
-	q = REQUIRE(s, "rx-gro-hw", yes_if(feature_is_on(n->gro_hw)), "%s",
-		    feature_is_on(n->gro_hw) ? "on" : "off");
-	HINT(s, q, "This driver splits with it only; " BY_ZCRXD "ethtool -K %s rx-gro-hw on",
-	     s->name);
+	if (s->driver->split_needs_gro_hw)
+		check_gro(s);
 }
 
 static void check_steering(const struct subject *s)
@@ -134,7 +164,9 @@ static void check_steering(const struct subject *s)
 	bool on = feature_is_on(n->ntuple);
 	unsigned rss = nic_state_rss_queues(n), all = nic_state_rx_queues(n);
 	enum ability contexts = n->n_contexts > 0 ? ABILITY_YES : s->driver->contexts;
-	struct requirement *q = REQUIRE(s, "ntuple-filters", yes_if(on && n->has_rules), "%s",
+	bool by_themselves = n->has_rules && !driver_needs_ntuple(n->driver);
+	struct requirement *q = REQUIRE(s, "ntuple-filters", yes_if((on || by_themselves) && n->has_rules), "%s",
+					by_themselves && !on	? "off, and rules work without" :
 					on && !n->has_rules ? "the driver takes no rules" :
 							      words[n->ntuple]);
 
@@ -143,13 +175,21 @@ static void check_steering(const struct subject *s)
 	else
 		HINT(s, q, "Flows cannot be steered to a queue here: use another NIC or driver.");
 
+	q = REQUIRE(s, "no-accelerated-rfs", yes_if(n->n_rfs_queues == 0), "%s%zu queues",
+		    n->n_rfs_queues == 0 ? "it leads to " : "it may lead anybody's flows to ", n->n_rfs_queues);
+	HINT(s, q,
+	     "No such queue is leased. It takes net.core.rps_sock_flow_entries, and rps_flow_cnt of the queue: "
+	     "echo 0 > /sys/class/net/%s/queues/rx-N/rps_flow_cnt",
+	     s->name);
+
 	q = REQUIRE(s, "rss", yes_if(n->has_rss && rss < all),
 		    n->has_rss ? "spreads over %u of %u queues" : "the driver tells of no table", rss, all);
 	if (n->has_rss)
 		HINT(s, q,
 		     "Ordinary packets would arrive on a leased queue; " BY_ZCRXD
-		     "ethtool -X %s equal %u",
-		     s->name, all > 1 ? all - 1 : 1);
+		     "ethtool -X %s equal %u%s",
+		     s->name, all > 1 ? all - 1 : 1,
+		     driver_effect(n->driver, STEP_RSS) == EFFECT_BOUNCE ? " (the link goes down for it)" : "");
 	else
 		HINT(s, q,
 		     "Queues cannot be kept free of everybody's packets: use another NIC or "

@@ -13,8 +13,8 @@ static const struct driver_facts known[] = {
 	  .queues = ABILITY_DEPENDS,
 	  .contexts = ABILITY_YES,
 	  .split_needs_gro_hw = true,
-	  .condition = "it takes firmware with hardware GRO (ConnectX-7 and later), and excludes XDP, "
-		       "receive timestamps by PTP and CQE compression" },
+	  .condition = "it takes firmware with hardware GRO (ConnectX-7 and later), and excludes XDP, HTB, "
+		       "TX port timestamps, receive timestamps by PTP and CQE compression" },
 	{ .driver = "bnxt_en",
 	  .queues = ABILITY_DEPENDS,
 	  .contexts = ABILITY_YES,

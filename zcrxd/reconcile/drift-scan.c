@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A leak into a bound queue is found and closed in one job, so that nothing else comes between.
- * zcrxd narrows an RSS table. It does not touch a foreign rule or context, and no driver tells where a
- * rule before that would have to lie; so that leak is closed at its other
+ * zcrxd narrows an RSS table. It does not touch a foreign rule or context, nor accelerated RFS, and no driver
+ * tells where a rule before that would have to lie; so that leak is closed at its other
  * end: the queue is reclaimed, and what the rule leads there is ordinary traffic to an ordinary queue.
  */
 #include <errno.h>
@@ -127,6 +127,7 @@ int scan_evaluate(struct drift_scan *k)
 	if (r == 0)
 		proofs_retry_removals(k->device);
 	scan_reclaim(k, DRIFT_RULE);
+	scan_reclaim(k, DRIFT_RFS);
 	return r;
 }
 

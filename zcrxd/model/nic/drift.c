@@ -110,7 +110,7 @@ static int format_queues(const uint32_t *queues, size_t n, char **ret)
 	return fclose(f) == 0 ? 0 : -ENOMEM;
 }
 
-/* Carved-out or leased queues that the table leads to. */
+/* Carved-out or leased queues that the table leads to; it need not be one of RSS. */
 static int find_wrong(const struct rss_table *t, const struct drift_expected *e, uint32_t **ret,
 		      size_t *ret_n)
 {
@@ -168,6 +168,31 @@ static int find_table(const struct nic_state *s, const struct drift_expected *e,
 	if (r == 0)
 		affect_queues(v, e, queues, n);
 	return r;
+}
+
+/* It chooses by itself, and what it has chosen nobody can see. */
+static int find_rfs(const struct nic_state *s, const struct drift_expected *e, struct drift *d)
+{
+	const struct rss_table reached = { .entries = s->rfs_queues, .n = s->n_rfs_queues };
+	_cleanup_free_ uint32_t *queues = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct deviation *v;
+	size_t n;
+	int r = find_wrong(&reached, e, &queues, &n);
+
+	if (r < 0 || n == 0)
+		return r;
+	r = format_queues(queues, n, &text);
+	if (r == 0)
+		r = drift_add(d, e, DRIFT_RFS,
+			      text_format("accelerated RFS may lead ordinary traffic to %s (echo 0 > /sys/class/net/"
+					  "%s/queues/rx-%u/rps_flow_cnt ends it%s)", text, s->name, queues[0],
+					  n > 1 ? ", of each" : ""), &v);
+	if (r < 0)
+		return r;
+	v->severity = DRIFT_NOTED;
+	affect_queues(v, e, queues, n);
+	return 0;
 }
 
 static const struct rss_table *find_context(const struct nic_state *s, uint32_t context)
@@ -302,6 +327,8 @@ int drift_find_leaks(const struct nic_state *s, const struct drift_expected *e, 
 	int r;
 
 	r = find_table(s, e, d);
+	if (r == 0)
+		r = find_rfs(s, e, d);
 	if (r == 0)
 		r = find_guard(s, e, d);
 	for (size_t i = 0; r == 0 && i < s->n_rules; i++)

@@ -22,6 +22,7 @@ enum drift_kind {
 	DRIFT_TABLE,	 /* the default RSS table leads to carved-out queues */
 	DRIFT_CONTEXT,	 /* somebody's RSS context does */
 	DRIFT_RULE,	 /* somebody's rule does */
+	DRIFT_RFS,	 /* accelerated RFS may */
 	DRIFT_GUARD,	 /* nothing keeps dangerous segments from steered flows */
 	DRIFT_RULE_LOST, /* a lease's own rule is gone */
 	DRIFT_CONTEXT_LOST, /* a lease's own RSS context is */

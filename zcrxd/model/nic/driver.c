@@ -4,45 +4,62 @@
  */
 #include "driver.h"
 
-/* gro-hw, tcp-data-split, hds-threshold, ntuple-feature, rings, rss, channels. */
 static const struct driver {
 	const char *name;
 	enum effect effects[_STEP_OP_MAX];
 	bool splits_by_gro;
 	bool manages_queues;
+	bool rules_by_themselves; /* whatever ntuple-filters says */
+	bool never_rfs;		  /* no ndo_rx_flow_steer */
+	bool splits_if_known;
 	enum rule_order rule_order;
 	size_t rss_entries_least; /* then the power of two from four times the channels up */
 } drivers[] = {
-#define EFFECTS(gro, rings, ntuple_feature, rss_table, channel_counts)                             \
+#define EFFECTS(gro, split, ntuple_feature, ring_size, rss_table, channel_counts)                  \
 	.effects = { [STEP_GRO_HW] = gro,                                                          \
-		     [STEP_TCP_DATA_SPLIT] = rings,                                                \
-		     [STEP_HDS_THRESHOLD] = rings,                                                 \
+		     [STEP_TCP_DATA_SPLIT] = split,                                                \
+		     [STEP_HDS_THRESHOLD] = split,                                                 \
 		     [STEP_NTUPLE] = ntuple_feature,                                               \
-		     [STEP_RINGS] = rings,                                                         \
+		     [STEP_RINGS] = ring_size,                                                     \
 		     [STEP_RSS] = rss_table,                                                       \
 		     [STEP_CHANNELS] = channel_counts }
+#define NONE	EFFECT_NONE
+#define PAUSE	EFFECT_PAUSE
+#define BOUNCE	EFFECT_BOUNCE
+#define UNKNOWN EFFECT_UNKNOWN
+	/* mlx5e_safe_switch_params() makes all channels anew, with the carrier off. The split is only noted:
+	 * it comes with the hardware's GRO. */
 	{ "mlx5_core",
-	  EFFECTS(EFFECT_PAUSE, EFFECT_PAUSE, EFFECT_NONE, EFFECT_NONE, EFFECT_PAUSE),
+	  EFFECTS(BOUNCE, NONE, NONE, BOUNCE, NONE, BOUNCE),
 	  .splits_by_gro = true,
 	  .manages_queues = true,
+	  .rules_by_themselves = true,
 	  .rule_order = RULES_BY_FIELDS,
 	  .rss_entries_least = 256 },
 	{ "bnxt_en",
-	  EFFECTS(EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE),
+	  EFFECTS(BOUNCE, BOUNCE, BOUNCE, BOUNCE, BOUNCE, BOUNCE),
 	  .manages_queues = true,
 	  .rule_order = RULES_BY_CHANCE },
+	/* gve_adjust_config() closes and opens. */
 	{ "gve",
-	  EFFECTS(EFFECT_PAUSE, EFFECT_PAUSE, EFFECT_NONE, EFFECT_NONE, EFFECT_PAUSE),
-	  .manages_queues = true },
+	  EFFECTS(BOUNCE, BOUNCE, NONE, BOUNCE, NONE, BOUNCE),
+	  .manages_queues = true,
+	  .never_rfs = true,
+	  .splits_if_known = true },
 	{ "fbnic",
-	  EFFECTS(EFFECT_PAUSE, EFFECT_PAUSE, EFFECT_NONE, EFFECT_NONE, EFFECT_PAUSE),
-	  .manages_queues = true },
-	{ "ice", EFFECTS(EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_NONE, EFFECT_NONE, EFFECT_BOUNCE) },
-	{ "idpf", EFFECTS(EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_NONE, EFFECT_NONE, EFFECT_BOUNCE) },
-	{ "igb", EFFECTS(EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_BOUNCE, EFFECT_NONE, EFFECT_BOUNCE) },
+	  EFFECTS(PAUSE, PAUSE, NONE, PAUSE, NONE, PAUSE),
+	  .manages_queues = true,
+	  .never_rfs = true },
+	{ "ice", EFFECTS(BOUNCE, BOUNCE, NONE, BOUNCE, NONE, BOUNCE) },
+	{ "idpf", EFFECTS(BOUNCE, BOUNCE, NONE, BOUNCE, NONE, BOUNCE), .never_rfs = true },
+	{ "igb", EFFECTS(BOUNCE, BOUNCE, BOUNCE, BOUNCE, NONE, BOUNCE) },
 	/* None of these; the last one. */
-	{ "", EFFECTS(EFFECT_UNKNOWN, EFFECT_UNKNOWN, EFFECT_NONE, EFFECT_NONE, EFFECT_UNKNOWN) },
+	{ "", EFFECTS(UNKNOWN, UNKNOWN, NONE, UNKNOWN, NONE, UNKNOWN) },
 #undef EFFECTS
+#undef NONE
+#undef PAUSE
+#undef BOUNCE
+#undef UNKNOWN
 };
 
 static const struct driver *find(const char *name)
@@ -77,6 +94,28 @@ bool driver_splits_by_gro(const char *driver)
 bool driver_manages_queues(const char *driver)
 {
 	return find(driver)->manages_queues;
+}
+
+bool driver_needs_ntuple(const char *driver)
+{
+	return !find(driver)->rules_by_themselves;
+}
+
+bool driver_splits_if_known(const char *driver)
+{
+	return find(driver)->splits_if_known;
+}
+
+const char *driver_flags_for_gro(const struct nic_state *s)
+{
+	if (s->cqe_compression && s->legacy_rq)
+		return "rx_cqe_compress off rx_striding_rq on";
+	return s->cqe_compression ? "rx_cqe_compress off" : s->legacy_rq ? "rx_striding_rq on" : NULL;
+}
+
+bool driver_accelerates_rfs(const char *driver)
+{
+	return !find(driver)->never_rfs;
 }
 
 enum rule_order driver_rule_order(const char *driver)

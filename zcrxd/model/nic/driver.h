@@ -2,7 +2,7 @@
 /*
  * What has to be known of drivers because the kernel does not tell: what a change does to the traffic
  * of the queues that are not being changed, and what has to be in place before it. Read off Linux
- * 7.2. Of a driver that is not listed the worst is expected.
+ * 7.3. Of a driver that is not listed the worst is expected.
  */
 #pragma once
 
@@ -23,6 +23,18 @@ bool driver_splits_by_gro(const char *driver);
 
 /* It has queues that can be given away, as far as that is up to the driver. */
 bool driver_manages_queues(const char *driver);
+
+/* Its rules need the feature ntuple-filters; where they do not (mlx5), that is accelerated RFS alone. */
+bool driver_needs_ntuple(const char *driver);
+/* While ntuple-filters are on, it may steer anybody's flow to a queue for which RFS is on, by filters that
+ * nobody sees: known not to, or expected to. */
+bool driver_accelerates_rfs(const char *driver);
+
+/* Its "unknown" of tcp-data-split is that there is none. */
+bool driver_splits_if_known(const char *driver);
+/* For `ethtool --set-priv-flags`, without which rx-gro-hw stays off whoever sets it; NULL: nothing is known to
+ * be in its way. */
+const char *driver_flags_for_gro(const struct nic_state *s);
 
 /* Of what somebody took for a driver's name: the one that he means, as in mlx5; NULL if none begins so. */
 const char *driver_suggest(const char *text);

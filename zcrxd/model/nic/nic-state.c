@@ -29,6 +29,7 @@ struct nic_state *nic_state_free(struct nic_state *s)
 	for (size_t i = 0; i < s->n_contexts; i++)
 		rss_table_done(&s->contexts[i]);
 	free(s->contexts);
+	free(s->rfs_queues);
 	free(s->rules);
 	free(s->queues);
 	free(s);
@@ -74,10 +75,12 @@ int nic_state_copy(const struct nic_state *s, struct nic_state **ret)
 	c->driver = strdup(s->driver ?: "");
 	c->split_refusal = s->split_refusal ? strdup(s->split_refusal) : NULL;
 	c->rss.entries = copy_array(s->rss.entries, s->rss.n, sizeof(*s->rss.entries));
+	c->rfs_queues = copy_array(s->rfs_queues, s->n_rfs_queues, sizeof(*s->rfs_queues));
 	c->rules = copy_array(s->rules, s->n_rules, sizeof(*s->rules));
 	c->queues = copy_array(s->queues, s->n_queues, sizeof(*s->queues));
 	if (!c->driver || (s->split_refusal && !c->split_refusal) ||
 	    (s->rss.n && !c->rss.entries) || (s->n_rules && !c->rules) ||
+	    (s->n_rfs_queues && !c->rfs_queues) ||
 	    (s->n_queues && !c->queues) || copy_contexts(s, c) < 0)
 		return -ENOMEM;
 	*ret = TAKE_PTR(c);
@@ -141,6 +144,14 @@ bool nic_state_rss_is_default(const struct nic_state *s)
 bool nic_channels_same(const struct nic_channels *a, const struct nic_channels *b)
 {
 	return a->combined == b->combined && a->rx == b->rx && a->tx == b->tx;
+}
+
+bool nic_state_has_rfs(const struct nic_state *s, unsigned queue)
+{
+	for (size_t i = 0; i < s->n_rfs_queues; i++)
+		if (s->rfs_queues[i] == queue)
+			return true;
+	return false;
 }
 
 bool feature_can_change(enum feature_state f)
@@ -317,6 +328,11 @@ int nic_state_check_isolated(const struct nic_state *s, unsigned queue,
 			"The RSS table of %s leads ordinary traffic to queue %u; narrow it "
 			"with: zcrxctl apply %s",
 			s->name, queue, s->name);
+	if (nic_state_has_rfs(s, queue))
+		return fault_set(reterr, ZCRX_FLOW_CONFLICT, NULL,
+				 "Accelerated RFS of %s may lead anybody's flows to queue %u. Switch it off for "
+				 "that queue: echo 0 > /sys/class/net/%s/queues/rx-%u/rps_flow_cnt",
+				 s->name, queue, s->name, queue);
 	r = check_contexts(s, queue, context, reterr);
 	return r != 0 ? r : check_rules(s, queue, own, context, reterr);
 }

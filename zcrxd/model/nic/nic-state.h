@@ -127,6 +127,7 @@ struct nic_state {
 	bool has_hds_threshold;
 	unsigned hds_threshold;
 	enum feature_state ntuple, gro_hw;
+	bool cqe_compression, legacy_rq; /* private flags of mlx5, each of which keeps gro_hw off */
 
 	bool has_rss;
 	struct rss_table rss;
@@ -139,6 +140,10 @@ struct nic_state {
 	uint64_t guarded_urgent, guarded_signed;
 
 	bool guard_lost; /* it was not as it had been set when somebody looked */
+
+	/* Queues to which accelerated RFS may lead anybody's flows: `rps_flow_cnt` is not 0. */
+	uint32_t *rfs_queues;
+	size_t n_rfs_queues;
 
 	bool has_rules;
 	bool chooses_locations; /* the driver does, and takes none that it is told */
@@ -171,6 +176,7 @@ bool nic_state_same_settings(const struct nic_state *a, const struct nic_state *
 /* Its table is what the kernel would make it, and is taken for one that was never set: nothing tells the two
  * apart. A file has no table for it. */
 bool nic_state_rss_is_default(const struct nic_state *s);
+bool nic_state_has_rfs(const struct nic_state *s, unsigned queue);
 bool feature_can_change(enum feature_state f);
 bool feature_is_on(enum feature_state f); /* also where it cannot be off */
 bool nic_channels_same(const struct nic_channels *a, const struct nic_channels *b); /* not the maxima */
@@ -212,8 +218,8 @@ struct own_steering {
 };
 
 /*
- * Nobody else may reach a bound queue, and none is leased that could not be bound: 0 if no RSS table, no RSS context and no rule but its lease's
- * own leads to it. Else FLOW_CONFLICT with a message that names the way and how to close it.
+ * Nobody else may reach a bound queue, and none is leased that could not be bound: 0 if no RSS table, no
+ * accelerated RFS, no RSS context and no rule but its lease's own leads to it. Else FLOW_CONFLICT with a message that names the way and how to close it.
  */
 int nic_state_check_isolated(const struct nic_state *s, unsigned queue,
 			     const struct own_steering *own, struct fault *reterr);

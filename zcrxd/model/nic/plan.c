@@ -84,13 +84,35 @@ static int check_split(const struct builder *b, const struct config_interface *c
 {
 	const struct nic_state *s = b->state;
 
-	if (!c->tcp_data_split || s->split == SPLIT_ENABLED || !s->split_refusal)
+	if (!c->tcp_data_split || s->split == SPLIT_ENABLED)
+		return 0;
+	if (s->split == SPLIT_UNKNOWN && driver_splits_if_known(s->driver))
+		return fault_set(b->reterr, ZCRX_NOT_SUPPORTED, "tcp-data-split",
+				 "%s cannot split headers from data (tcp-data-split), which zero-copy receive needs: "
+				 "its driver (%s) reports neither on nor off. This needs a machine whose NIC has it.",
+				 s->name, s->driver);
+	if (!s->split_refusal)
 		return 0;
 	return fault_set(
 		b->reterr, ZCRX_NOT_SUPPORTED, "tcp-data-split",
 		"%s cannot split headers from data (tcp-data-split), which zero-copy receive "
 		"needs. The kernel says: %s. This needs another NIC or driver.",
 		s->name, s->split_refusal);
+}
+
+/* The kernel would answer 0, and leave it off (mlx5, by CQE compression, as in slow PCIe slots, or legacy RQ). */
+static int plan_gro(struct builder *b)
+{
+	const struct nic_state *s = b->state;
+	const char *flags = driver_flags_for_gro(s);
+
+	if (!flags)
+		return builder_add_number(b, STEP_GRO_HW, 0, 1);
+	return fault_set(b->reterr, ZCRX_NOT_SUPPORTED, "rx-gro-hw",
+			 "%s splits headers from data with rx-gro-hw only, and its driver keeps that off with its "
+			 "private flags as they are. Set them (the link goes down for it): ethtool --set-priv-flags "
+			 "%s %s",
+			 s->name, s->name, flags);
 }
 
 /* A driver that splits unasked (bnxt, fbnic, idpf) is asked nevertheless: zcrx wants it to have been
@@ -106,7 +128,7 @@ static int plan_split(struct builder *b, const struct config_interface *c)
 
 	if (c->tcp_data_split && (s->split != SPLIT_ENABLED || by_driver)) {
 		if ((driver_splits_by_gro(s->driver) || s->split_needs_gro_hw) && !feature_is_on(s->gro_hw))
-			r = builder_add_number(b, STEP_GRO_HW, 0, 1);
+			r = plan_gro(b);
 		if (r == 0)
 			r = builder_add(b, &split);
 	}
@@ -115,11 +137,13 @@ static int plan_split(struct builder *b, const struct config_interface *c)
 	return r;
 }
 
-/* mlx5 has rules whatever the feature says (there it is aRFS alone), and may not let it change. */
+/* mlx5 has rules whatever the feature says, and with it accelerated RFS, which is not to be switched on. */
 static int plan_ntuple(struct builder *b)
 {
 	const struct nic_state *s = b->state;
 
+	if (s->has_rules && !driver_needs_ntuple(s->driver))
+		return 0;
 	if (s->ntuple == FEATURE_OFF)
 		return builder_add_number(b, STEP_NTUPLE, 0, 1);
 	if (!feature_is_on(s->ntuple) && !s->has_rules)

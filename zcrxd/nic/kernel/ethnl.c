@@ -246,6 +246,20 @@ int ethnl_read_features(const struct nlmsghdr *m, void *features)
 	return 0;
 }
 
+int ethnl_read_private_flags(const struct nlmsghdr *m, void *flags)
+{
+	struct nlattr *tb[ETHTOOL_A_PRIVFLAGS_MAX + 1];
+	int r = netlink_parse_genl(m, NULL, tb, ETHTOOL_A_PRIVFLAGS_MAX);
+
+	if (r < 0)
+		return r;
+	*(struct ethnl_private_flags *)flags = (struct ethnl_private_flags) {
+		.cqe_compression = bitset_has(tb[ETHTOOL_A_PRIVFLAGS_FLAGS], "rx_cqe_compress"),
+		.striding_rq = bitset_has(tb[ETHTOOL_A_PRIVFLAGS_FLAGS], "rx_striding_rq"),
+	};
+	return 0;
+}
+
 int ethnl_read_rss(const struct nlmsghdr *m, void *rss)
 {
 	struct nlattr *tb[ETHTOOL_A_RSS_INPUT_XFRM + 1];

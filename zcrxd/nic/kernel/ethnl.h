@@ -20,6 +20,11 @@ struct ethnl_features {
 	enum feature_state ntuple, gro_hw;
 };
 
+/* Of mlx5; false for whoever has none of these names. */
+struct ethnl_private_flags {
+	bool cqe_compression, striding_rq;
+};
+
 /* Every RSS table of one device. */
 struct ethnl_rss {
 	unsigned ifindex;
@@ -53,6 +58,7 @@ struct nl_msg *ethnl_set_feature(const struct netlink_family *family, unsigned i
 int ethnl_read_channels(const struct nlmsghdr *m, void *channels /* struct nic_channels */);
 int ethnl_read_rings(const struct nlmsghdr *m, void *rings /* struct ethnl_rings */);
 int ethnl_read_features(const struct nlmsghdr *m, void *features /* struct ethnl_features */);
+int ethnl_read_private_flags(const struct nlmsghdr *m, void *flags /* struct ethnl_private_flags */);
 /* Appends the tables of a dump. */
 int ethnl_read_rss(const struct nlmsghdr *m, void *rss /* struct ethnl_rss */);
 void ethnl_rss_reset(void *rss);

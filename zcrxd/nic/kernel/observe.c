@@ -11,6 +11,7 @@
 #include "link.h"
 #include "netdev.h"
 #include "netkit.h"
+#include "rfs.h"
 #include "rxnfc.h"
 #include "sysfs.h"
 #include "uapi.h"
@@ -71,6 +72,22 @@ static int observe_split_refusal(struct kernel_nic *nic, struct nic_state *state
 	return state->split_refusal ? 0 : -ENOMEM;
 }
 
+/* What keeps hardware GRO off without a word. */
+static int observe_private_flags(struct kernel_nic *nic, struct nic_state *state)
+{
+	struct ethnl_private_flags flags = {};
+	int r;
+
+	if (!driver_splits_by_gro(state->driver) || feature_is_on(state->gro_hw))
+		return 0;
+	r = kernel_nic_read(nic, ETHTOOL_MSG_PRIVFLAGS_GET, ethnl_read_private_flags, &flags);
+	if (r < 0)
+		return nic->genl.refused ? 0 : r;
+	state->cqe_compression = flags.cqe_compression;
+	state->legacy_rq = !flags.striding_rq;
+	return 0;
+}
+
 static int observe_settings(struct kernel_nic *nic, struct nic_state *state)
 {
 	struct ethnl_features features = {};
@@ -102,7 +119,7 @@ static int observe_settings(struct kernel_nic *nic, struct nic_state *state)
 		return r;
 	state->ntuple = features.ntuple;
 	state->gro_hw = features.gro_hw;
-	return 0;
+	return observe_private_flags(nic, state);
 }
 
 static int observe_rss(struct kernel_nic *nic, struct nic_state *state)
@@ -218,14 +235,15 @@ int kernel_nic_observe(struct nic *base, struct nic_state **ret, struct fault *r
 {
 	static const observe_part parts[] = { observe_link, observe_queue_management,
 					      observe_settings, observe_rss, observe_rules,
-					      observe_queues, observe_guard };
+					      observe_rfs, observe_queues, observe_guard };
 
 	return observe(kernel_nic(base), parts, ARRAY_SIZE(parts), ret, reterr);
 }
 
 int kernel_nic_observe_steering(struct nic *base, struct nic_state **ret, struct fault *reterr)
 {
-	static const observe_part parts[] = { observe_link, observe_rss, observe_rules };
+	static const observe_part parts[] = { observe_link, observe_rss, observe_rules,
+					      observe_rfs };
 
 	return observe(kernel_nic(base), parts, ARRAY_SIZE(parts), ret, reterr);
 }

@@ -171,6 +171,23 @@ int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t contex
 	return tell_drift(s, ifindex);
 }
 
+int sim_set_rfs(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool on)
+{
+	struct nic_state *state;
+
+	SIM_AT(b, ifindex, s, slot);
+
+	state = s->nics[slot].state;
+	state->n_rfs_queues = on ? 1 : 0;
+	free(state->rfs_queues);
+	state->rfs_queues = on ? malloc(sizeof(queue)) : NULL;
+	if (on && !state->rfs_queues)
+		return -ENOMEM;
+	if (on)
+		*state->rfs_queues = queue;
+	return 0; /* nobody is told */
+}
+
 int sim_reset(struct nic_backend *b, unsigned ifindex)
 {
 	const struct step table = { .op = STEP_RSS };

@@ -67,6 +67,8 @@ void sim_set_interrupt(struct nic_backend *b, unsigned ifindex, uint32_t queue,
 		       const struct irq_affinity *affinity);
 int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_rule *rule);
 int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t context, uint32_t queue);
+/* Accelerated RFS is on for this queue and no other, or for none. */
+int sim_set_rfs(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool on);
 /* How many RSS contexts there is room for, 15 at first; 0: the driver has none. */
 int sim_set_contexts_max(struct nic_backend *b, unsigned ifindex, size_t n);
 /* How many rules there is room for. */
