@@ -279,7 +279,8 @@ void lease_drain(struct lease *l)
 {
 	if (l->draining)
 		return;
-	if (l->n_busy > 0) {
+	l->drain_due = l->n_busy > 0;
+	if (l->drain_due) {
 		(void)remove_installed(l, NULL); /* what could not be removed is tried again below */
 		return;
 	}

@@ -302,7 +302,8 @@ void lease_op_begin(struct lease *l)
 void lease_op_end(struct lease *l)
 {
 	assert(l->n_busy > 0);
-	if (--l->n_busy == 0 && l->state == LEASE_DRAINING)
+	/* What ends may be a try of draining itself, which waits before the next. */
+	if (--l->n_busy == 0 && l->drain_due && (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED))
 		lease_drain(l);
 	lease_unbind_go_on(l);
 	l->leases->hooks->idle(l->leases);

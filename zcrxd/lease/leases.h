@@ -121,6 +121,7 @@ struct lease {
 
 	unsigned n_busy;      /* operations under way: draining waits for them */
 	bool draining;	      /* lease/drain.c is at work */
+	bool drain_due;	      /* it was to go on while an operation was under way */
 	unsigned drain_tries;
 	unsigned ring_tries; /* that waited for the client's rings to close */
 	unsigned area_tries; /* that found an area being added */
