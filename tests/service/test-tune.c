@@ -250,6 +250,25 @@ static void test_another_interrupt(void **state)
 	check_affinity(d, 4, "2");
 }
 
+/* bnxt sends the next interrupt of a ring where the last one was sent: the lease's CPUs are not left to it. */
+static void test_another_interrupt_that_follows(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+
+	for (int again = 0; again < 2; again++) {
+		sim_set_interrupt(d->sim, SIM0, 4, &(struct irq_affinity){ 99, "0-7" });
+		assert_null(client_open(d, &c, CLIENT_RESERVED));
+		assert_null(tune(&c, "\"irqAffinity\":\"2\""));
+		sim_set_interrupt(d->sim, SIM0, 4, &(struct irq_affinity){ 101, "2" });
+		if (again)
+			assert_null(tune(&c, "\"irqAffinity\":\"3\""));
+		client_close(&c);
+		wait_until_clean(d);
+		check_affinity(d, 4, "0-7");
+	}
+}
+
 /* Only onto CPUs where the client may run itself. */
 static void test_affinity_policy(void **state)
 {
@@ -334,6 +353,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ending_leases_are_not_tuned, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_affinity, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_another_interrupt, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_another_interrupt_that_follows, setup, teardown),
 		cmocka_unit_test(test_affinity_policy),
 		cmocka_unit_test_setup_teardown(test_every_failure, setup, teardown),
 	};

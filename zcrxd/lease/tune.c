@@ -17,6 +17,7 @@ struct tune {
 	struct tuning tuning;
 	uint32_t queues[LEASE_QUEUES_MAX]; /* hardware queues */
 	struct tuning found[LEASE_QUEUES_MAX];
+	struct irq_affinity set[LEASE_QUEUES_MAX]; /* as it was read back */
 	int r;
 	struct fault fault;
 	tune_done done;
@@ -61,6 +62,8 @@ static void write_run(struct nic *nic, void *data)
 	for (unsigned i = 0; t->r == 0 && i < t->n; i++) {
 		t->tuning.irq.irq = t->found[i].irq.irq;
 		t->r = set(nic, t->queues[i], &t->tuning, &t->fault);
+		if (t->r == 0 && *t->tuning.irq.cpus)
+			t->r = nic->ops->irq_get(nic, t->queues[i], &t->set[i], &t->fault);
 	}
 }
 
@@ -68,11 +71,17 @@ static void write_done(void *data)
 {
 	struct tune *t = data;
 
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->set[i].irq)
+			memcpy(t->lease->per_queue[t->first + i].saved_tuning.irq_set, t->set[i].cpus,
+			       sizeof(t->set[i].cpus));
+	if (*t->tuning.irq.cpus)
+		(void)lease_save(t->lease);
 	tune_report(t, t->r);
 }
 
 /* A setting that was changed for this lease before is not what was found. If the queue has another
- * interrupt by now, nothing of that was. */
+ * interrupt by now, nothing of that was; unless it goes where the lease had sent the one before it (bnxt). */
 static void note_found(struct tune *t)
 {
 	for (unsigned i = 0; i < t->n; i++) {
@@ -80,7 +89,11 @@ static void note_found(struct tune *t)
 
 		napi_settings_apply(&found->napi, &t->found[i].napi, t->tuning.which & ~found->which);
 		found->which |= t->tuning.which;
-		if (t->found[i].irq.irq && t->found[i].irq.irq != found->irq.irq)
+		if (!t->found[i].irq.irq || t->found[i].irq.irq == found->irq.irq)
+			continue;
+		if (*found->irq_set && streq(found->irq_set, t->found[i].irq.cpus))
+			found->irq.irq = t->found[i].irq.irq;
+		else
 			found->irq = t->found[i].irq;
 	}
 }
@@ -133,14 +146,29 @@ int lease_tune(struct lease *l, unsigned queue, const struct tuning *tuning, tun
 	return r;
 }
 
+/* When a driver makes its queues anew they get other interrupts. bnxt of Linux 7.3 sends them where the ones
+ * before were sent, so that what a lease has set would stay for ever; other drivers start afresh. */
+static void follow_irq(struct nic *nic, uint32_t queue, struct tuning *to)
+{
+	_cleanup_fault_ struct fault fault = {};
+	struct irq_affinity now = {};
+
+	if (!to->irq.irq || !*to->irq_set || nic->ops->irq_get(nic, queue, &now, &fault) != 0)
+		return;
+	if (streq(now.cpus, to->irq_set))
+		to->irq.irq = now.irq;
+}
+
 /* A NAPI or interrupt that is gone took its settings along. CPUs that are offline by now (EINVAL) get
  * no interrupt; the kernel has found others. */
 int tune_restore(struct nic *nic, uint32_t queue, const struct tuning *found, struct fault *reterr)
 {
-	const struct tuning parts[] = { { .which = found->which, .napi = found->napi },
-					{ .irq = found->irq } };
+	struct tuning parts[] = { { .which = found->which, .napi = found->napi },
+				  { .irq = found->irq } };
 	int r = 0;
 
+	memcpy(parts[1].irq_set, found->irq_set, sizeof(found->irq_set));
+	follow_irq(nic, queue, &parts[1]);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++) {
 		r = set(nic, queue, &parts[i], reterr);
 		if (r == ZCRX_NOT_SUPPORTED || (r == ZCRX_KERNEL_REJECTED && reterr->error == EINVAL)) {

@@ -58,6 +58,7 @@ static const struct json_field proof_fields[] = {
 static const struct json_field irq_fields[] = {
 	NUMBER("irq", T, irq.irq, JSON_IF_SET, UINT32_MAX),
 	OTHER("irqAffinity", JSON_TEXT, T, irq.cpus, JSON_IF_SET),
+	OTHER("irqSet", JSON_TEXT, T, irq_set, JSON_IF_SET),
 	NUMBER("tuned", T, which, JSON_IF_SET, NAPI_EVERYTHING),
 };
 static const struct json_field napi_fields[] = { /* if anything was tuned */

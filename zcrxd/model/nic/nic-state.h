@@ -78,6 +78,7 @@ struct tuning {
 	unsigned which; /* NAPI_... bits of what `napi` says */
 	struct napi_settings napi;
 	struct irq_affinity irq; /* cpus is "" where the interrupt stays where it goes */
+	char irq_set[CPU_LIST_MAX]; /* of what was found: where it was sent instead, in the kernel's words */
 };
 
 /* The kernel's word on one receive queue (netdev queue-get). All false: nobody's. */
