@@ -231,7 +231,7 @@ static void test_table_size(void **state)
 	assert_int_equal(driver_rss_entries("mlx5_core", 1), 256);
 	assert_int_equal(driver_rss_entries("mlx5_core", 64), 256);
 	assert_int_equal(driver_rss_entries("mlx5_core", 65), 512);
-	assert_int_equal(driver_rss_entries("bnxt_en", 65), 0);
+	assert_int_equal(driver_rss_entries("gve", 65), 0);
 	assert_int_equal(driver_rss_entries(NULL, 65), 0);
 }
 

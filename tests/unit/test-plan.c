@@ -210,6 +210,30 @@ static void test_mlx5(void **state)
 	check(&c, s, 3, "rss: default -> equal over 3 of 4 queues\n");
 }
 
+/* Old firmware of bnxt has 64 entries for each 64 channels, and a table that was set never gets smaller. */
+static void test_bnxt_table(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *s = nic("bnxt_en", 100, 128);
+	struct config_interface c = config(CHANNELS_COUNT, 50, 2);
+
+	s->split = SPLIT_ENABLED;
+	s->hds_threshold = 0;
+	s->ntuple = FEATURE_ON;
+	for (unsigned i = 0; i < s->rss.n; i++)
+		s->rss.entries[i] = i % 90;
+	check(&c, s, 48,
+	      "rss: equal over 90 of 100 queues -> default\n"
+	      "channels: combined 100 -> combined 50\n"
+	      "rss: default -> equal over 48 of 50 queues\n");
+	/* Of another size it does not follow the channels. */
+	s->rss.n = 64;
+	for (unsigned i = 0; i < s->rss.n; i++)
+		s->rss.entries[i] = i % 60;
+	check(&c, s, 48,
+	      "rss: equal over 60 of 100 queues -> equal over 48 of 50 queues\n"
+	      "channels: combined 100 -> combined 50\n");
+}
+
 static void test_channel_kinds(void **state)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = nic("gve", 4, 0);
@@ -465,6 +489,7 @@ int main(void)
 		cmocka_unit_test(test_shrink),
 		cmocka_unit_test(test_done),
 		cmocka_unit_test(test_mlx5),
+		cmocka_unit_test(test_bnxt_table),
 		cmocka_unit_test(test_channel_kinds),
 		cmocka_unit_test(test_no_split),
 		cmocka_unit_test(test_split_that_cannot_be),

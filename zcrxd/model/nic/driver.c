@@ -14,6 +14,7 @@ static const struct driver {
 	bool splits_if_known;
 	enum rule_order rule_order;
 	size_t rss_entries_least; /* then the power of two from four times the channels up */
+	size_t rss_entries_each;  /* as many as it takes of so many, an entry for each channel at least */
 } drivers[] = {
 #define EFFECTS(gro, split, ntuple_feature, ring_size, rss_table, channel_counts)                  \
 	.effects = { [STEP_GRO_HW] = gro,                                                          \
@@ -39,7 +40,8 @@ static const struct driver {
 	{ "bnxt_en",
 	  EFFECTS(BOUNCE, BOUNCE, BOUNCE, BOUNCE, BOUNCE, BOUNCE),
 	  .manages_queues = true,
-	  .rule_order = RULES_BY_CHANCE },
+	  .rule_order = RULES_BY_CHANCE,
+	  .rss_entries_each = 64 }, /* old firmware; else the size stays */
 	/* gve_adjust_config() closes and opens. */
 	{ "gve",
 	  EFFECTS(BOUNCE, BOUNCE, NONE, BOUNCE, NONE, BOUNCE),
@@ -125,8 +127,10 @@ enum rule_order driver_rule_order(const char *driver)
 
 size_t driver_rss_entries(const char *driver, unsigned channels)
 {
-	size_t n = find(driver)->rss_entries_least;
+	size_t n = find(driver)->rss_entries_least, each = find(driver)->rss_entries_each;
 
+	if (each > 0)
+		return (channels + each - 1) / each * each;
 	while (n > 0 && n < 4 * (size_t)channels)
 		n *= 2;
 	return n;
