@@ -39,6 +39,9 @@ QUIRKS = {
         "bnxt, fbnic", "`hds-thresh` is not 0 at first.", "Sets it to 0."),
     "threshold-none": (
         "gve, ice, idpf", "`hds-thresh` is not known.", "Does not send it."),
+    "few-filtered": (
+        "bnxt (some chips)", "With too many channels ntuple-filters are off, and everybody's rules gone.",
+        "Takes the channels back, and names their number as the reason."),
     "separate-channels": (
         "gve", "There are receive and transmit channels, none combined.",
         "Counts receive channels, and leaves the others unchanged."),

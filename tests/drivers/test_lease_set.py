@@ -259,6 +259,18 @@ def test_rings_that_the_split_shrinks_are_restored(mode):
     machine.call("Apply", interface="zc0")
 
 
+@pytest.mark.quirk("few-filtered")
+def test_too_many_channels_for_filters_are_taken_back(mode):
+    machine.write_config(machine.config().replace("channels: 8", "channels: 16"))
+    machine.call("Reload")
+    found = until(lambda: interface() if interface()["state"] == "degraded" else None)
+    assert "With 16 receive queues the driver of zc0 switches ntuple filters off" in found["reason"]
+    assert simnic.channels() == 8 and "ntuple-filters: on" in simnic.run("ethtool", "-k", "zc0")
+    machine.write_config(machine.config())
+    machine.call("Reload")
+    until(lambda: interface()["state"] == "configured")
+
+
 @pytest.mark.quirk("bind-needs-up")
 def test_down_is_refused(mode):
     simnic.run("ip", "link", "set", "zc0", "down")

@@ -108,6 +108,8 @@ static int zcnic_set_channels(struct net_device *netdev, struct ethtool_channels
 		return err;
 	if (netif_running(netdev))
 		netif_tx_wake_all_queues(netdev);
+	if (zcnic_has(port, ZCNIC_FEW_FILTERED))
+		netdev_update_features(netdev);
 	return zcnic_bounce(port);
 }
 

@@ -73,6 +73,8 @@ static netdev_features_t zcnic_fix_features(struct net_device *netdev, netdev_fe
 
 	if (zcnic_has(port, ZCNIC_SPLIT_GRO_HW) && port->split == ETHTOOL_TCP_DATA_SPLIT_ENABLED)
 		features |= NETIF_F_GRO_HW;
+	if (zcnic_has(port, ZCNIC_FEW_FILTERED) && netdev->real_num_rx_queues > ZCNIC_FILTERED_QUEUES)
+		features &= ~NETIF_F_NTUPLE;
 	return features;
 }
 

@@ -25,6 +25,7 @@ static const char *const zcnic_quirk_names[ZCNIC_QUIRKS] = {
 	[ZCNIC_SPLIT_SHRINKS] = "split-shrinks-rings",
 	[ZCNIC_THRESHOLD_DEFAULT] = "threshold-default",
 	[ZCNIC_THRESHOLD_NONE] = "threshold-none",
+	[ZCNIC_FEW_FILTERED] = "few-filtered",
 	[ZCNIC_SEPARATE_CHANNELS] = "separate-channels",
 	[ZCNIC_TABLE_REWRITTEN] = "table-rewritten",
 	[ZCNIC_NO_CONTEXTS] = "no-contexts",

@@ -138,6 +138,17 @@ def test_thresholds():
             nl.rings_set("zc0", thresh=0)
 
 
+def test_few_filtered():
+    with quirks("few-filtered"), simnic.rxnfc() as insert:
+        insert(3)
+        nl.channels_set("zc0", 13)
+        assert "ntuple-filters: off" in run("ethtool", "-k", "zc0") and simnic.rules() == []
+        refused("ethtool", "-K", "zc0", "ntuple", "on")
+        assert "ntuple-filters: off [requested on]" in run("ethtool", "-k", "zc0")
+        nl.channels_set("zc0", 8)
+        assert "ntuple-filters: on" in run("ethtool", "-k", "zc0")
+
+
 def test_separate_channels(wire):
     path = simnic.DEBUGFS / "zcnic.0" / "quirks"
     with quirks("separate-channels"):

@@ -199,6 +199,25 @@ static int refuse_reverted(const struct reconcile *b, const struct plan *next, s
 			    b->state->name, step_op_to_string(next->steps[0].op), b->state->name);
 }
 
+/* bnxt switches ntuple-filters off for want of anything for so many queues, and tells the kernel's log alone:
+ * to switch them on again would be refused, for a reason that is none. */
+static int check_ntuple(const struct reconcile *b, struct fault *reterr)
+{
+	bool on = b->found && feature_is_on(b->found->ntuple), channels = false;
+
+	for (size_t i = 0; i < b->plan->n_steps; i++) {
+		on |= b->plan->steps[i].op == STEP_NTUPLE && b->plan->steps[i].to.number == 1;
+		channels |= b->plan->steps[i].op == STEP_CHANNELS;
+	}
+	if (b->to || !on || !channels || b->state->ntuple != FEATURE_OFF)
+		return 0;
+	return fault_set(reterr, ZCRX_NOT_SUPPORTED, "channels",
+			 "With %u receive queues the driver of %s switches ntuple filters off, without which no flow "
+			 "can be steered; rules that others had there are gone. Lower channels in the configuration; "
+			 "the kernel's log (journalctl -k) may say how many it takes.",
+			 nic_state_rx_queues(b->state), b->state->name);
+}
+
 /* Until there is nothing left to change. */
 static int converge(struct nic *nic, struct reconcile *b, struct fault *reterr)
 {
@@ -213,6 +232,8 @@ static int converge(struct nic *nic, struct reconcile *b, struct fault *reterr)
 			b->memory.split_was_set |= b->plan->steps[i].op == STEP_TCP_DATA_SPLIT;
 		if (r == 0)
 			r = reconcile_look(nic, b, reterr);
+		if (r == 0)
+			r = check_ntuple(b, reterr);
 		if (r == 0)
 			r = plan_round(b, false, &next, reterr);
 		if (r != 0 || next->n_steps == 0)
