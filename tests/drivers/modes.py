@@ -76,6 +76,16 @@ QUIRKS = {
         "mlx5, bnxt", "Rules that others add or delete while they are listed make the list refused or "
         "cut, silently.", "Counts again after the list, and lists again until nobody came between; no rule "
         "is inserted again before it was looked for everywhere."),
+    "down-hides-rules": (
+        "fbnic", "While the interface is down rules are not listed, cannot be deleted, and are back when it "
+        "comes up.", "Inserts none while it is down, takes none for lost, and keeps a lease whose rule cannot "
+        "be deleted until it can."),
+    "contexts-lost": (
+        "mlx5 (firmware recovery, PCI error recovery, suspend)", "RSS contexts are lost, and the kernel still "
+        "lists them: no rule can lead to one, none can be deleted. The RSS table is uniform, rules are gone, "
+        "and nobody is told.", "Makes another context when a rule cannot lead to the first, and does not wait "
+        "for a deletion that cannot be. The first keeps the kernel from lowering the channels until the "
+        "driver is loaded anew."),
     "slow": (
         "many, with slow firmware", "Each setting, rule and binding takes seconds.",
         "Works on one interface at a time in a thread of its own: nobody else waits, and read-only "
@@ -84,14 +94,14 @@ QUIRKS = {
 
 # Driver: the quirks that imitate it, and what they do not imitate.
 DRIVERS = {
-    "mlx5": ("location-given table-silent lists-race split-gro-hw bind-stops-all bind-needs-up",
+    "mlx5": ("location-given table-silent lists-race contexts-lost split-gro-hw bind-stops-all bind-needs-up",
              "rules with more fields win over those with fewer; `hds-thresh` takes 0 only"),
     "bnxt": ("location-any lists-race split-fixed threshold-default bounces failure-closes rules-lost "
              "bind-needs-up",
              "rule insertion while the interface is down"),
     "gve": ("location-given threshold-none separate-channels no-contexts bind-stops-all pages-only "
             "rules-lost", "queue 0 cannot be bound"),
-    "fbnic": ("location-any split-fixed threshold-default pages-only", "one extra RSS context only"),
+    "fbnic": ("location-any down-hides-rules split-fixed threshold-default pages-only", "one extra RSS context only"),
 }
 
 # What zcrxd finds where there is nothing to lease, and no mode to imitate it.

@@ -194,6 +194,30 @@ def test_a_lease_that_ends_while_detached(mode):
         until(lambda: not machine.leases())
 
 
+def test_reset(mode):
+    """The device is reset under traffic: table, key and rules are lost, and nobody is told."""
+    with under_traffic() as (lease, result):
+        (queue,) = lease["hardwareQueues"]
+        (simnic.DEBUGFS / "zcnic.0" / "reset").write_text("3")
+        until(lambda: set(simnic.indirection()) == {0, 1, 2, 3})
+        until(lambda: machine.rules_to(queue))
+        more_in(queue)
+        until(lambda: interface()["state"] == "configured")
+    assert not result.get("leaseLost")
+
+
+@pytest.mark.quirk("down-hides-rules")
+def test_rules_do_not_outlive_their_lease(mode):
+    with machine.receiver(9001) as client:
+        simnic.run("ip", "link", "set", "zc0", "down")
+        assert machine.rule_count() == 0
+        client.kill()
+        until(lambda: [lease["state"] for lease in machine.leases()] == ["quarantined"])
+    simnic.addresses()
+    until(lambda: not machine.leases())
+    assert machine.is_clean()
+
+
 @pytest.mark.quirk("one-field-set")
 def test_other_fields_are_refused(mode):
     with Connection() as root:
@@ -324,3 +348,25 @@ def test_restore(mode):
     assert interface()["state"] == "configured"
     machine.call("Restore", interface="zc0")
     assert simnic.settings() == machine.found
+
+
+@pytest.mark.quirk("contexts-lost")
+def test_a_lost_context_is_made_again(mode):
+    """The last one: what the kernel still lists keeps the channels from being lowered."""
+    machine.call("Apply", interface="zc0")
+    with machine.receiver(9001, "--verify", "--queues", "2", "--connections", "4") as receiving:
+        first = machine.lease_of(receiving.pid)["rssContext"]
+        rules = machine.rule_count()
+        (simnic.DEBUGFS / "zcnic.0" / "reset").write_text("3")
+        until(lambda: machine.lease_of(receiving.pid).get("rssContext", first) != first)
+        until(lambda: machine.rule_count() == rules and interface()["state"] == "configured")
+        with machine.sender(HOST4, 9001, SIZE, "--connections", "4") as sending:
+            assert sending.finish() == 0, sending.said
+        machine.assert_zero_copy(receiving.result(), 4 * SIZE)
+    until(machine.is_clean)
+    # Nor does what the kernel still lists keep anybody from the queues.
+    with contextlib.ExitStack() as stack:
+        root = stack.enter_context(Connection())
+        lease = stack.enter_context(root.acquire(queues=4))
+        for queue in range(4):
+            lease.register(stack.enter_context(new_ring()), stack.enter_context(new_area()), queue=queue)

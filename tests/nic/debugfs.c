@@ -222,24 +222,40 @@ static const struct file_operations zcnic_quirks_fops = {
 /*
  * A driver that resets its device and forgets to set it up again: rules are gone, the RSS table is
  * the default one. 1: with what the kernel has for it, contexts lost and notifications sent; 2:
- * without a word.
+ * without a word; 3: likewise, with a new key, and closed and opened meanwhile.
  */
 static int zcnic_reset_set(void *data, u64 value)
 {
 	struct zcnic_port *port = data;
 	struct net_device *netdev = port->netdev;
 
-	if (value != 1 && value != 2)
+	const bool carrier = netif_carrier_ok(netdev);
+	int err = 0;
+
+	if (value < 1 || value > 3)
 		return -EINVAL;
 	rtnl_lock();
 	netdev_lock_ops(netdev);
+	if (value == 3 && netif_running(netdev)) {
+		netif_carrier_off(netdev);
+		zcnic_queues_close(port, 0, netdev->real_num_rx_queues);
+	}
 	zcnic_rules_flush(port);
 	zcnic_rss_spread(port, netdev->real_num_rx_queues);
 	if (value == 1)
 		zcnic_rss_lost(port);
+	else
+		zcnic_contexts_lost(port);
+	if (value == 3) {
+		zcnic_rss_new_key(port);
+		if (netif_running(netdev))
+			err = zcnic_queues_open(port, 0, netdev->real_num_rx_queues);
+		if (!err && carrier)
+			netif_carrier_on(netdev);
+	}
 	netdev_unlock_ops(netdev);
 	rtnl_unlock();
-	return 0;
+	return err;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(zcnic_reset_fops, NULL, zcnic_reset_set, "%llu\n");
 

@@ -36,6 +36,8 @@ static const char *const zcnic_quirk_names[ZCNIC_QUIRKS] = {
 	[ZCNIC_PAGES_ONLY] = "pages-only",
 	[ZCNIC_SLOW] = "slow",
 	[ZCNIC_LISTS_RACE] = "lists-race",
+	[ZCNIC_DOWN_HIDES_RULES] = "down-hides-rules",
+	[ZCNIC_CONTEXTS_LOST] = "contexts-lost",
 	[ZCNIC_CHECKSUM_UNSAID] = "checksum-unsaid",
 	[ZCNIC_NO_QUEUE_MANAGEMENT] = "no-queue-management",
 };

@@ -104,6 +104,26 @@ void zcnic_rss_lost(struct zcnic_port *port)
 	ethtool_rxfh_indir_lost(port->netdev);
 }
 
+/* The driver loses its contexts in a reset, and leaves the core in the belief that they are there. */
+void zcnic_contexts_lost(struct zcnic_port *port)
+{
+	struct ethtool_rxfh_context *ctx;
+	unsigned long id;
+
+	if (!zcnic_has(port, ZCNIC_CONTEXTS_LOST))
+		return;
+	xa_for_each(&port->netdev->ethtool->rss_ctx, id, ctx)
+		if (id < ZCNIC_MAX_CONTEXTS)
+			__set_bit(id, port->contexts_lost);
+}
+
+void zcnic_rss_new_key(struct zcnic_port *port)
+{
+	spin_lock_bh(&port->steer_lock);
+	get_random_bytes(port->rss[0].key, ZCNIC_RSS_KEY_LEN);
+	spin_unlock_bh(&port->steer_lock);
+}
+
 void zcnic_rss_init(struct zcnic_port *port)
 {
 	netdev_rss_key_fill(port->rss[0].key, ZCNIC_RSS_KEY_LEN);
@@ -238,6 +258,9 @@ int zcnic_modify_context(struct net_device *netdev, struct ethtool_rxfh_context 
 int zcnic_remove_context(struct net_device *netdev, struct ethtool_rxfh_context *ctx, u32 context,
 			 struct netlink_ext_ack *extack)
 {
+	/* What was lost cannot be removed, and stays in the core's list (mlx5). */
+	if (test_bit(context, ((struct zcnic_port *)netdev_priv(netdev))->contexts_lost))
+		return -EINVAL;
 	/* No rule uses it (the core has checked), so its table is not read any more. */
 	return zcnic_fault(netdev_priv(netdev), ZCNIC_OP_CTX_REMOVE, extack);
 }

@@ -178,6 +178,8 @@ static int zcnic_rule_insert(struct net_device *netdev, struct ethtool_rxnfc *nf
 	err = zcnic_rule_parse(netdev, nfc, &rule);
 	if (err)
 		return err;
+	if (rule.rss && test_bit(rule.context, port->contexts_lost))
+		return -ENOENT;
 
 	spin_lock_bh(&port->steer_lock);
 	err = zcnic_rule_choose_location(port, nfc->fs.location, &location);
@@ -192,6 +194,12 @@ static int zcnic_rule_insert(struct net_device *netdev, struct ethtool_rxnfc *nf
 	return err;
 }
 
+/* Some drivers show no rules while they are down, and have all of them back when they come up. */
+static bool zcnic_rules_hidden(const struct net_device *netdev)
+{
+	return zcnic_has(netdev_priv(netdev), ZCNIC_DOWN_HIDES_RULES) && !netif_running(netdev);
+}
+
 static int zcnic_rule_delete(struct net_device *netdev, u32 location)
 {
 	struct zcnic_port *port = netdev_priv(netdev);
@@ -201,6 +209,8 @@ static int zcnic_rule_delete(struct net_device *netdev, u32 location)
 	err = zcnic_fault(port, ZCNIC_OP_RULE_DEL, NULL);
 	if (err)
 		return err;
+	if (zcnic_rules_hidden(netdev))
+		return -EINVAL;
 
 	spin_lock_bh(&port->steer_lock);
 	if (location < ZCNIC_MAX_RULES)
@@ -246,7 +256,8 @@ static int zcnic_rule_race(struct zcnic_port *port, unsigned int count)
 
 static int zcnic_rule_count(struct zcnic_port *port, struct ethtool_rxnfc *nfc)
 {
-	nfc->rule_cnt = bitmap_weight(port->rule_used, ZCNIC_MAX_RULES);
+	nfc->rule_cnt = zcnic_rules_hidden(port->netdev) ?
+				0 : bitmap_weight(port->rule_used, ZCNIC_MAX_RULES);
 	nfc->rule_cnt += zcnic_rule_race(port, nfc->rule_cnt);
 	nfc->data = zcnic_rule_table_size(port);
 	if (!zcnic_has(port, ZCNIC_LOCATION_GIVEN))
@@ -260,6 +271,8 @@ static int zcnic_rule_list(struct zcnic_port *port, struct ethtool_rxnfc *nfc, u
 	unsigned int location;
 
 	for_each_set_bit(location, port->rule_used, ZCNIC_MAX_RULES) {
+		if (zcnic_rules_hidden(port->netdev))
+			break;
 		if (count == nfc->rule_cnt && zcnic_has(port, ZCNIC_LISTS_RACE))
 			break;
 		if (count == nfc->rule_cnt)
@@ -278,7 +291,8 @@ static int zcnic_rule_get(struct zcnic_port *port, struct ethtool_rxnfc *nfc)
 	const u32 location = nfc->fs.location;
 	const struct zcnic_rule *rule;
 
-	if (location >= ZCNIC_MAX_RULES || !test_bit(location, port->rule_used)) {
+	if (location >= ZCNIC_MAX_RULES || !test_bit(location, port->rule_used) ||
+	    zcnic_rules_hidden(port->netdev)) {
 		/* ethtool lists rules one after the other while others delete them. */
 		if (strcmp(current->comm, "ethtool"))
 			WRITE_ONCE(port->unlisted_reads, port->unlisted_reads + 1);

@@ -10,6 +10,7 @@ import nl
 import simnic
 from simnic import LOCATION_ANY, NTUPLE_LOCATIONS, Receiver, quirks, refused, run
 
+RULE_LOCATION = 16 + 160
 RULE_COUNT = 16 + 168  # of struct ethtool_rxnfc: command, flow type, data, and a rule come before it
 
 
@@ -297,6 +298,38 @@ def test_unlisted_reads_are_counted():
     with pytest.raises(OSError, match="No such file"):
         simnic.ethtool_ioctl("zc0", bytearray(struct.pack("=II", grxclsrule, 0) + bytes(184)))
     assert simnic.counters()["unlisted_reads"] == before + 1
+
+
+def test_down_hides_rules():
+    grxclsrldel = 0x31
+    with simnic.rxnfc() as insert, quirks("down-hides-rules"):
+        insert(3)
+        run("ip", "link", "set", "zc0", "down")
+        assert rule_count() == 0 and simnic.rules() == []
+        with pytest.raises(OSError, match="Invalid"):
+            nfc = bytearray(struct.pack("=II", grxclsrldel, 0) + bytes(184))
+            struct.pack_into("=I", nfc, RULE_LOCATION, 3)
+            simnic.ethtool_ioctl("zc0", nfc)
+        simnic.addresses()
+        assert simnic.rules() == [3]
+
+
+def test_contexts_lost():
+    with simnic.rxnfc() as insert:
+        context = nl.rss_create("zc0")
+        insert(3, context=context)
+        with quirks("contexts-lost"):
+            key = simnic.rss_key()
+            (simnic.DEBUGFS / "zcnic.0" / "reset").write_text("3")
+            assert simnic.rules() == [] and simnic.rss_key() != key
+            assert simnic.indirection() == [entry % 8 for entry in range(128)]
+            assert simnic.indirection(context)  # the core says so
+            with pytest.raises(OSError, match="No such file"):
+                insert(3, context=context)
+            with pytest.raises(OSError, match="Invalid"):
+                nl.rss_delete("zc0", context)
+            run("ping", "-c1", "-W5", simnic.PEER4)
+        simnic.reload()  # nobody else gets rid of it
 
 
 def test_slow():

@@ -98,6 +98,8 @@ enum zcnic_quirk {
 	ZCNIC_PAGES_ONLY,
 	ZCNIC_SLOW,
 	ZCNIC_LISTS_RACE,
+	ZCNIC_DOWN_HIDES_RULES,
+	ZCNIC_CONTEXTS_LOST,
 	ZCNIC_CHECKSUM_UNSAID,
 	ZCNIC_NO_QUEUE_MANAGEMENT,
 	ZCNIC_QUIRKS,
@@ -165,6 +167,8 @@ struct zcnic_port {
 	bool paused;			/* all queues, while one of them restarts */
 	struct ethtool_ops ethtool_ops; /* ours, less what this port's quirks lack */
 	struct netdev_queue_mgmt_ops queue_mgmt_ops;
+
+	DECLARE_BITMAP(contexts_lost, ZCNIC_MAX_CONTEXTS); /* which the core still lists */
 
 	spinlock_t steer_lock; /* the rest of this block */
 	DECLARE_BITMAP(rule_used, ZCNIC_MAX_RULES);
@@ -240,6 +244,8 @@ int zcnic_poll(struct napi_struct *napi, int budget);
 /* rss.c */
 void zcnic_rss_init(struct zcnic_port *port);
 void zcnic_rss_lost(struct zcnic_port *port);
+void zcnic_contexts_lost(struct zcnic_port *port);
+void zcnic_rss_new_key(struct zcnic_port *port);
 void zcnic_rss_spread(struct zcnic_port *port, unsigned int queues);
 unsigned int zcnic_rss_queue(const struct zcnic_port *port, const struct zcnic_rss *rss,
 			     const struct zcnic_flow *flow, u32 *ret_hash);

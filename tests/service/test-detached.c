@@ -138,6 +138,48 @@ static void test_start(void **state)
 	daemon_stop(&d);
 }
 
+/* So does one that its driver shows to nobody while the interface is down. */
+static void test_hidden_rules_do_not_outlive_their_lease(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+	char id[16];
+
+	assert_int_equal(sim_set_hides_rules(d->sim, SIM0), 0);
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	strcpy(id, c.id);
+	assert_int_equal(sim_set_up(d->sim, SIM0, false), 0);
+	client_close(&c);
+	wait_for_lease(d, id, "draining");
+	usleep(300000);
+	assert_string_equal(lease_state(d, id), "draining");
+	assert_int_equal(sim_set_up(d->sim, SIM0, true), 0);
+	wait_until_clean(d);
+}
+
+/* Nor are they lost. */
+static void test_hidden_rules_are_not_missed(void **state)
+{
+	struct daemon *d = *state;
+	struct watching w;
+	struct client c;
+
+	assert_int_equal(sim_set_hides_rules(d->sim, SIM0), 0);
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	watch(d, &w);
+	assert_int_equal(sim_set_up(d->sim, SIM0, false), 0);
+	usleep(1500000);
+	assert_int_equal(sim_set_up(d->sim, SIM0, true), 0);
+	usleep(300000);
+	hear(&w);
+	assert_string_equal(w.events, "");
+	wait_for_rules(d, 1);
+	assert_string_equal(lease_state(d, c.id), "steered");
+	client_close(&c);
+	wait_until_clean(d);
+	watch_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +188,8 @@ int main(void)
 		REPAIR(test_a_closed_ring_waits),
 		REPAIR(test_flows_without_a_proof_go_later),
 		REPAIR(test_requests_are_told),
+		REPAIR(test_hidden_rules_do_not_outlive_their_lease),
+		REPAIR(test_hidden_rules_are_not_missed),
 		cmocka_unit_test(test_start),
 	};
 

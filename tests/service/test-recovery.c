@@ -190,7 +190,7 @@ static void test_flows(void **state)
 	}
 }
 
-/* What is on it may be there, whatever it is: the record counts. */
+/* Rules may be there, whether or not it shows them, on one that is detached or down: the record counts. */
 static void test_an_interface_that_is_detached(void **state)
 {
 	static const enum recovery_flow expected[_FLOW_STATE_MAX] = {
@@ -199,24 +199,26 @@ static void test_an_interface_that_is_detached(void **state)
 		[FLOW_INSTALLING] = RECOVERY_FLOW_REMOVE,
 		[FLOW_REMOVING] = RECOVERY_FLOW_REMOVE,
 	};
-	struct nic_state detached = { .detached = true };
+	static const struct nic_state silent[] = { { .detached = true }, { .up = false } };
 	uint32_t location, context;
 	struct scene s;
 
-	for (unsigned i = 0; i < _FLOW_STATE_MAX; i++) {
+	for (unsigned i = 0; i < 2 * _FLOW_STATE_MAX; i++) {
+		const struct nic_state *nic = &silent[i % 2];
+
 		scene_init(&s);
-		s.facts.nic = &detached;
-		s.flow.state = i;
+		s.facts.nic = nic;
+		s.flow.state = i / 2;
 		expect(&s, RECOVERY_ADOPT, NULL);
-		assert_int_equal(recovery_decide_flow(&s.lease, &s.flow, true, &detached, &location),
-				 expected[i]);
-		if (i != FLOW_PENDING)
+		assert_int_equal(recovery_decide_flow(&s.lease, &s.flow, true, nic, &location),
+				 expected[s.flow.state]);
+		if (s.flow.state != FLOW_PENDING)
 			assert_int_equal(location, 3);
-		assert_true(recovery_is_bound(&s.lease, 0, &detached));
+		assert_true(recovery_is_bound(&s.lease, 0, nic));
 	}
 	s.lease.rss = LEASE_RSS_CONTEXT;
 	s.lease.context = 9;
-	assert_int_equal(recovery_decide_spread(&s.lease, &detached, &context), LEASE_RSS_CONTEXT);
+	assert_int_equal(recovery_decide_spread(&s.lease, &silent[0], &context), LEASE_RSS_CONTEXT);
 	assert_int_equal(context, 9);
 }
 

@@ -366,10 +366,31 @@ static void test_every_failure(void **state)
 	wait_until_clean(d);
 }
 
+/* The driver has lost it in a reset, and the kernel lists it all the same: another one is made, and the
+ * flow is back. */
+static void test_a_lost_context_is_made_again(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open_queues(d, &c, 2, CLIENT_BOUND));
+	assert_null(add_value(&c, 80, ""));
+	wait_for_rules(d, 1);
+	assert_int_equal(sim_lose_contexts(d->sim, SIM0), 0);
+	wait_for_rules(d, 1);
+	assert_int_equal(count_contexts(d), 1);
+	assert_string_equal(lease_state(d, c.id), "steered");
+	(void)rss_context(d, c.id, "context");
+	assert_null(release(&c));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_context),
+		cmocka_unit_test(test_a_lost_context_is_made_again),
 		cmocka_unit_test(test_waiting_flows),
 		cmocka_unit_test(test_self_registered),
 		cmocka_unit_test(test_no_contexts),

@@ -157,3 +157,27 @@ int lease_flows_add(struct lease *l, unsigned queue, const struct flow *flows, s
 	}
 	return r;
 }
+
+static bool lease_is_steered(const struct lease *l)
+{
+	for (size_t i = 0; i < l->n_flows; i++)
+		if (l->flows[i]->state != FLOW_PENDING)
+			return true;
+	return false;
+}
+
+bool lease_is_bound(const struct lease *l)
+{
+	for (unsigned i = 0; i < l->n_queues; i++)
+		if (l->per_queue[i].bound)
+			return true;
+	return false;
+}
+
+void lease_update_steered(struct lease *l)
+{
+	if (l->state == LEASE_STEERED && !lease_is_steered(l))
+		(void)lease_event(l, lease_is_bound(l) ? LEASE_LAST_FLOW_GONE
+						       : LEASE_LAST_FLOW_GONE_UNBOUND,
+				  NULL, NULL);
+}

@@ -27,3 +27,7 @@ void lease_flow_drop(struct lease *l, struct lease_flow *f);
 /* All of them: they were noted, but are not on their way. */
 void lease_flows_free(struct lease *l, const struct flow_list *list);
 void flow_list_done(struct flow_list *list);
+/* Steered no more if no flow is left that could be. */
+void lease_update_steered(struct lease *l);
+/* Some queue of it has an ifq. */
+bool lease_is_bound(const struct lease *l);

@@ -98,6 +98,7 @@ struct lease {
 	struct lease_queue per_queue[LEASE_QUEUES_MAX];
 	enum lease_rss rss;
 	uint32_t context; /* LEASE_RSS_CONTEXT */
+	bool context_lost; /* by the driver, whatever the kernel lists: no rule can lead to it */
 	struct grant grant;
 	bool granted;
 	bool grant_moved; /* its netkit device went to another network namespace, as it was lost */

@@ -14,6 +14,7 @@ struct rss_job {
 	struct lease *lease;
 	uint32_t queues[LEASE_QUEUES_MAX];
 	size_t n_queues;
+	uint32_t former; /* that the driver has lost; 0: there was none */
 	uint32_t context;
 	int r;
 	struct fault fault;
@@ -62,16 +63,33 @@ void lease_flow_set_target(const struct lease *l, struct lease_flow *f)
 	else if (l->rss == LEASE_RSS_CONTEXT)
 		f->target = (struct rule_target){ RULE_TO_CONTEXT, l->context };
 	/* A flow that has a queue stays where its connections are. */
-	else if (f->state == FLOW_PENDING)
+	else if (f->state == FLOW_PENDING || f->target.action == RULE_TO_CONTEXT)
 		f->target = (struct rule_target){ RULE_TO_QUEUE, deal(l) };
+}
+
+void lease_check_context(struct lease *l, const struct flow_list *list, int r, const struct fault *fault)
+{
+	bool asked = false;
+
+	for (size_t i = 0; i < list->n; i++)
+		asked |= list->flows[i]->target.action == RULE_TO_CONTEXT;
+	if (!asked || l->rss != LEASE_RSS_CONTEXT || l->context_lost || r != ZCRX_KERNEL_REJECTED ||
+	    fault->error != ENOENT)
+		return;
+	l->context_lost = true;
+	l->leases->hooks->look(l->device); /* which has another one made */
 }
 
 /* -------------------------------------------------------------------------- making it */
 
 static void make_run(struct nic *nic, void *data)
 {
+	_cleanup_fault_ struct fault ignored = {};
 	struct rss_job *j = data;
 
+	/* If it cannot be deleted, a new one is made all the same. */
+	if (j->former != 0)
+		(void)nic->ops->context_delete(nic, j->former, j->queues, j->n_queues, &ignored);
 	j->r = nic->ops->context_create(nic, j->queues, j->n_queues, &j->context, &j->fault);
 }
 
@@ -107,8 +125,11 @@ int lease_setup_rss(struct lease *l, rss_done done, void *userdata)
 	if (!j)
 		return -ENOMEM;
 	*j = (struct rss_job) {
-		.lease = l, .n_queues = l->n_queues, .done = done, .userdata = userdata
+		.lease = l, .n_queues = l->n_queues, .done = done, .userdata = userdata,
+		.former = l->context_lost ? l->context : 0,
 	};
+	l->context = 0;
+	l->context_lost = false;
 	memcpy(j->queues, l->queues, sizeof(j->queues));
 	lease_op_begin(l);
 	l->rss = LEASE_RSS_CREATING;

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "flows.h"
 #include "leases.h"
 
 bool lease_is_all_bound(const struct lease *l);
@@ -14,5 +15,7 @@ bool lease_has_rss(const struct lease *l);
 /* Decides. `done` is called once, unless this fails. */
 typedef void (*rss_done)(struct lease *lease, void *userdata);
 int lease_setup_rss(struct lease *l, rss_done done, void *userdata);
+/* What came of inserting rules, which may tell that the driver has lost the lease's context. */
+void lease_check_context(struct lease *l, const struct flow_list *list, int r, const struct fault *fault);
 /* Where its rule is to lead. */
 void lease_flow_set_target(const struct lease *l, struct lease_flow *f);

@@ -24,7 +24,7 @@ struct rule_job {
 		struct rule_target target;
 		uint32_t location;
 		size_t held; /* as nic_ops.rule_insert takes it */
-		bool again;  /* it was there before: where it was, it must not stay */
+		bool again;  /* it was there before, and must not be there twice */
 		bool stays;  /* it was inserted, and could not be undone */
 	} *rules;
 	struct guard_job guard;
@@ -108,12 +108,16 @@ static void rule_job_report(struct rule_job *j, const struct flow_list *added)
 
 static int insert_one(struct nic *nic, struct rule *rule, struct fault *reterr)
 {
-	/* One that comes too late is inserted at the first place that is free; and one that was only not
-	 * seen must not be there twice. */
+	uint32_t location = UINT32_MAX;
 	int r = rule->again ? nic_remove_rule(nic, &rule->flow, &rule->target, reterr) : 0;
 
-	return r != 0 ? r : nic->ops->rule_insert(nic, &rule->flow, &rule->target, rule->held,
-						   &rule->location, reterr);
+	if (r == 0)
+		r = nic->ops->rule_insert(nic, &rule->flow, &rule->target, rule->held, &location, reterr);
+	if (location != UINT32_MAX) {
+		rule->location = location;
+		rule->stays = r != 0;
+	}
+	return r;
 }
 
 /* That a rule is there does not say that it gets anything. */
@@ -216,6 +220,7 @@ static void insert_done(void *data)
 
 	if (j->r == ZCRX_NO_SUCH_INTERFACE)
 		orphan_record(l); /* what was inserted before could not be undone */
+	lease_check_context(l, &j->list, j->r, &j->fault);
 	for (size_t i = 0; i < j->list.n; i++)
 		if (inserted(j, i))
 			left.flows[left.n++] = j->list.flows[i];
@@ -325,30 +330,6 @@ static void remove_run(struct nic *nic, void *data)
 		} else
 			fault_done(&fault);
 	}
-}
-
-static bool lease_is_steered(const struct lease *l)
-{
-	for (size_t i = 0; i < l->n_flows; i++)
-		if (l->flows[i]->state != FLOW_PENDING)
-			return true;
-	return false;
-}
-
-bool lease_is_bound(const struct lease *l)
-{
-	for (unsigned i = 0; i < l->n_queues; i++)
-		if (l->per_queue[i].bound)
-			return true;
-	return false;
-}
-
-void lease_update_steered(struct lease *l)
-{
-	if (l->state == LEASE_STEERED && !lease_is_steered(l))
-		(void)lease_event(l, lease_is_bound(l) ? LEASE_LAST_FLOW_GONE
-						       : LEASE_LAST_FLOW_GONE_UNBOUND,
-				  NULL, NULL);
 }
 
 static void remove_done(void *data)

@@ -17,7 +17,3 @@ int lease_flows_install_pending(struct lease *l, unsigned queue);
 /* Takes the rules away and forgets the flows, but for those that are `lifted`: they are FLOW_PENDING then. */
 int lease_flows_remove(struct lease *l, const struct flow_list *list, flows_done done,
 		       void *userdata);
-/* Steered no more if no flow is left that could be. */
-void lease_update_steered(struct lease *l);
-/* Some queue of it has an ifq. */
-bool lease_is_bound(const struct lease *l);

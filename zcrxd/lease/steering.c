@@ -64,6 +64,7 @@ static void note_lease(struct lease_steering *w, const struct lease *l)
 	if (l->rss == LEASE_RSS_CONTEXT)
 		w->contexts[w->expected.n_contexts++] =
 			(struct drift_context){ .lease = l->id, .context = l->context,
+						.lost = l->context_lost,
 						.queues = l->queues, .n_queues = l->n_queues };
 }
 
@@ -266,6 +267,5 @@ int lease_context_return(struct device *d, uint32_t id, rss_done done)
 	    (l->state != LEASE_BOUND && l->state != LEASE_STEERED))
 		return -ENOENT;
 	l->rss = LEASE_RSS_NONE;
-	l->context = 0;
 	return lease_setup_rss(l, done, NULL);
 }

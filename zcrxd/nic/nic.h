@@ -165,18 +165,21 @@ struct nic_ops {
 	int (*context_create)(struct nic *nic, const uint32_t *queues, size_t n,
 			      uint32_t *ret_context, struct fault *reterr);
 	/* Only if it still is as it was created; gone or changed by somebody else is success, and is
-	 * left alone. */
+	 * left alone. So is one that the driver has lost, to which rule_insert answers ENOENT; it is not
+	 * observed any more from then on. */
 	int (*context_delete)(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,
 			      struct fault *reterr);
 
 	/* At a free location, never replacing somebody's rule; which one is told. Verified by
-	 * reading it back. QUOTA_EXCEEDED if model/lease/share.h says no to who has `held` rules with this
+	 * reading it back. INTERFACE_DOWN while that is down. *ret_location is told also of a rule that may
+	 * have stayed although this fails, else it is as it was, or UINT32_MAX. QUOTA_EXCEEDED if model/lease/share.h says no to who has `held` rules with this
 	 * one; 0: he may have the last entry of the table. */
 	int (*rule_insert)(struct nic *nic, const struct flow *flow,
 			   const struct rule_target *target, size_t held, uint32_t *ret_location,
 			   struct fault *reterr);
 	/* Only if the rule at the location still is this flow to this target; gone or changed by
-	 * somebody else is success, and is left alone. */
+	 * somebody else is success, and is left alone. INTERFACE_DOWN: it is not there, but a driver need not
+	 * show it while that is down. */
 	int (*rule_delete)(struct nic *nic, uint32_t location, const struct flow *flow,
 			   const struct rule_target *target, struct fault *reterr);
 

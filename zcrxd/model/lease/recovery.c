@@ -142,11 +142,6 @@ static bool find_rule(const struct nic_state *nic, const struct record_flow *f,
 	/* It was decided nowhere yet where that would lead. */
 	if (f->state == FLOW_PENDING && f->queue == ALL_QUEUES)
 		return false;
-	/* It may be there: what is on record holds until the NIC tells. */
-	if (nic->detached) {
-		*ret_location = f->location;
-		return f->state != FLOW_PENDING;
-	}
 	for (size_t i = 0; i < nic->n_rules; i++) {
 		const struct nic_rule *r = &nic->rules[i];
 
@@ -155,6 +150,11 @@ static bool find_rule(const struct nic_state *nic, const struct record_flow *f,
 		/* Of several alike, the one that was noted. */
 		if (!found || r->location == f->location)
 			*ret_location = r->location;
+		found = true;
+	}
+	/* It may be there: what is on record holds until the NIC tells, which one that is down need not. */
+	if (!found && !nic->up && f->state != FLOW_PENDING) {
+		*ret_location = f->location;
 		found = true;
 	}
 	return found;

@@ -67,7 +67,7 @@ static int find_lost_context(const struct nic_state *s, const struct drift_conte
 	struct deviation *v;
 	int r;
 
-	if (nic_state_own_context(s, c->context, c->queues, c->n_queues))
+	if (!c->lost && nic_state_own_context(s, c->context, c->queues, c->n_queues))
 		return 0;
 	r = drift_add(d, e, DRIFT_CONTEXT_LOST,
 		      text_format("RSS context %u of lease %08x is gone or changed", c->context,
@@ -94,6 +94,9 @@ int drift_find_own(const struct nic_state *s, const struct drift_expected *e, st
 		r = find_lost_context(s, &e->contexts[i], e, d);
 	for (size_t i = 0; r == 0 && i < e->n_flows; i++) {
 		if (!e->flows[i].installed)
+			continue;
+		/* Down, the driver need not show it, and nothing is missed. */
+		if (!taken[i].has_own && !s->up)
 			continue;
 		if (!taken[i].has_own)
 			r = add_lost(&e->flows[i], e, d);

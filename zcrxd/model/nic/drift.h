@@ -53,6 +53,7 @@ struct drift_context {
 	uint32_t lease, context;
 	const uint32_t *queues;
 	size_t n_queues;
+	bool lost; /* the driver has said so, whatever the kernel lists */
 };
 
 struct drift_expected {

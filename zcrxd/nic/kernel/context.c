@@ -141,6 +141,19 @@ int kernel_nic_context_create(struct nic *base, const uint32_t *queues, size_t n
 	return refuse(nic, r < 0 ? r : -EIO, "create", context, reterr);
 }
 
+/* mlx5 loses its contexts when it recovers from an error, and then refuses to delete them. Nothing leads
+ * there any more. */
+static int note_lost(struct kernel_nic *nic, uint32_t context)
+{
+	uint32_t *lost = reallocarray(nic->lost_contexts, nic->n_lost_contexts + 1, sizeof(*lost));
+
+	if (!lost)
+		return -ENOMEM;
+	nic->lost_contexts = lost;
+	lost[nic->n_lost_contexts++] = context;
+	return 0;
+}
+
 int kernel_nic_context_delete(struct nic *base, uint32_t context, const uint32_t *queues, size_t n,
 			      struct fault *reterr)
 {
@@ -153,5 +166,7 @@ int kernel_nic_context_delete(struct nic *base, uint32_t context, const uint32_t
 	r = is_ours(nic, context, queues, n, &ours);
 	if (r >= 0 && ours)
 		r = delete(nic, context);
+	if (r == -EINVAL)
+		r = note_lost(nic, context);
 	return r < 0 && r != -ENOENT ? refuse(nic, r, "delete", context, reterr) : 0;
 }

@@ -54,6 +54,26 @@ int kernel_nic_read(struct kernel_nic *nic, uint8_t command, netlink_handler rea
 			    reader, ret);
 }
 
+static bool is_lost(const struct kernel_nic *nic, uint32_t context)
+{
+	for (size_t i = 0; i < nic->n_lost_contexts; i++)
+		if (nic->lost_contexts[i] == context)
+			return true;
+	return false;
+}
+
+static void drop_lost_contexts(const struct kernel_nic *nic, struct ethnl_rss *rss)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < rss->n; i++)
+		if (is_lost(nic, rss->tables[i].context))
+			free(rss->tables[i].entries);
+		else
+			rss->tables[n++] = rss->tables[i];
+	rss->n = n;
+}
+
 int kernel_nic_read_rss(struct kernel_nic *nic, struct ethnl_rss *ret)
 {
 	struct ethnl_rss rss = { .ifindex = nic->nic.ifindex };
@@ -65,6 +85,7 @@ int kernel_nic_read_rss(struct kernel_nic *nic, struct ethnl_rss *ret)
 		ethnl_rss_reset(&rss);
 		return r;
 	}
+	drop_lost_contexts(nic, &rss);
 	*ret = rss;
 	return 0;
 }
@@ -245,6 +266,7 @@ static struct nic *kernel_nic_close(struct nic *base)
 	netlink_done(&nic->route);
 	netlink_done(&nic->genl);
 	closep(&nic->ioctl_fd);
+	free(nic->lost_contexts);
 	free(nic);
 	return NULL;
 }

@@ -19,6 +19,10 @@ struct kernel_nic {
 	struct netlink_family ethtool, netdev;
 	struct nft_guard guard;
 	bool asked, no_queue_management; /* once: what netkit_ask() said */
+	/* RSS contexts that the driver has lost, and that can therefore not be deleted: the core lists them for
+	 * ever, and gives their numbers to no other. */
+	uint32_t *lost_contexts;
+	size_t n_lost_contexts;
 	char name[IFNAMSIZ]; /* as of the begin of this operation: devices are renamed */
 };
 

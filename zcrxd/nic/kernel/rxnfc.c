@@ -109,6 +109,8 @@ static const char *remedy(int error)
 	case ENOMEM:
 		return "Drivers say so of a full rule table, too (gve): delete rules that are not needed "
 		       "(ethtool -n DEVICE lists them).";
+	case ENOENT:
+		return "The driver has lost the RSS context; zcrxd makes another one.";
 	case ENOSPC:
 		return "The rule table is full: delete rules that are not needed (ethtool -n DEVICE "
 		       "lists them).";
@@ -181,6 +183,19 @@ static int refuse_changed(const struct ethtool_device *d, const struct nic_rule 
 			    found->location, d->name);
 }
 
+/* 0 if it is up. Down, a driver may accept a rule, show it to nobody, refuse to delete it, and bring it to
+ * life when it comes up (fbnic). */
+static int check_up(const struct ethtool_device *d, const char *what, struct fault *reterr)
+{
+	if (ethtool_is_up(d))
+		return 0;
+	if (ethtool_is_gone(d))
+		return kernel_device_absent(d, "find it", reterr);
+	return fault_set(reterr, ZCRX_INTERFACE_DOWN, d->name,
+			 "Cannot %s an ntuple rule: interface %s is down, and some drivers show no rules then. "
+			 "Bring it up (ip link set %s up).", what, d->name, d->name);
+}
+
 int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
 		 const struct rule_target *target, size_t held, uint32_t *ret_location,
 		 struct fault *reterr)
@@ -188,8 +203,11 @@ int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
 	struct nic_rule found;
 	bool chosen = true;
 	uint32_t location = 0;
-	int r = -EEXIST, q;
+	int r = check_up(d, "insert", reterr), q;
 
+	if (r != 0)
+		return r;
+	r = -EEXIST;
 	/* At a location of our choice EEXIST may only mean that somebody took it just now. */
 	for (unsigned i = 0; i < RXTABLE_ATTEMPTS && ((r == -EEXIST && chosen) || r == -ESTALE); i++)
 		r = insert_once(d, flow, target, held, 0, &location, &chosen);
@@ -206,13 +224,16 @@ int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
 		q = rxnfc_refuse_fields(d, flow, -r, reterr);
 		return q != 0 ? q : refuse(r, "insert", d, flow, target, reterr);
 	}
+	*ret_location = location;
 	r = rxtable_find(d, location, &found);
+	if (r == -ENOENT && (q = check_up(d, "insert", reterr)) != 0)
+		return q;
 	if (r < 0)
 		return refuse(r == -ENOENT ? -EIO : r, "read back", d, flow, target, reterr);
-	if (!nic_rule_is(&found, flow, target))
-		return refuse_changed(d, &found, flow, target, reterr);
-	*ret_location = location;
-	return 0;
+	if (nic_rule_is(&found, flow, target))
+		return 0;
+	*ret_location = UINT32_MAX;
+	return refuse_changed(d, &found, flow, target, reterr);
 }
 
 int rxnfc_delete(const struct ethtool_device *d, uint32_t location, const struct flow *flow,
@@ -222,8 +243,10 @@ int rxnfc_delete(const struct ethtool_device *d, uint32_t location, const struct
 	struct nic_rule found;
 	int r = rxtable_find(d, location, &found), q;
 
-	if (r == -ENOENT || r == -EOPNOTSUPP)
+	if (r == -EOPNOTSUPP)
 		return 0; /* with ntuple filters off the driver has thrown all rules away */
+	if (r == -ENOENT)
+		return check_up(d, "delete", reterr);
 	if (r < 0)
 		return refuse(r, "read", d, flow, target, reterr);
 	if (!nic_rule_is(&found, flow, target))

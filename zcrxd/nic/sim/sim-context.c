@@ -79,6 +79,7 @@ int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues
 	if (!nic_state_own_context(s, context, queues, n))
 		return 0;
 	r = delete_context(s, context);
+	h->sim->nics[h->slot].contexts_lost &= ~(UINT64_C(1) << context % 64);
 	if (r == -EBUSY)
 		return fault_kernel(reterr, EBUSY, NULL, operation, "A rule leads to context %u.",
 				    context);
@@ -86,6 +87,20 @@ int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues
 }
 
 /* ------------------------------------------------------------------- the world outside */
+
+int sim_lose_contexts(struct nic_backend *b, unsigned ifindex)
+{
+	const struct step table = { .op = STEP_RSS };
+	struct nic_state *state;
+
+	SIM_AT(b, ifindex, s, slot);
+
+	state = s->nics[slot].state;
+	state->n_rules = 0;
+	for (size_t i = 0; i < state->n_contexts; i++)
+		s->nics[slot].contexts_lost |= UINT64_C(1) << state->contexts[i].context % 64;
+	return nic_state_apply(state, &table);
+}
 
 int sim_set_contexts_max(struct nic_backend *b, unsigned ifindex, size_t n)
 {

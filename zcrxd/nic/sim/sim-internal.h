@@ -59,6 +59,7 @@ struct sim_nic {
 	unsigned master;
 	bool standby;
 	bool detached; /* by its driver, for the moment */
+	bool hides_rules; /* while it is down */
 	struct sim_route {
 		enum flow_protocol protocol;
 		struct flow_address destination;
@@ -67,6 +68,7 @@ struct sim_nic {
 	struct local_address *addresses;
 	size_t n_addresses;
 	size_t contexts_max; /* extra ones */
+	uint64_t contexts_lost; /* by their numbers: the driver does not know them any more */
 	size_t rules_max;    /* 0: as many as any */
 	struct flow *guard; /* the flows that it stands for */
 	size_t n_guard;
@@ -219,6 +221,11 @@ int sim_context_create(struct nic *nic, const uint32_t *queues, size_t n, uint32
 		       struct fault *reterr);
 int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,
 		       struct fault *reterr);
+/* sim-rule.c */
+int sim_rule_insert(struct nic *nic, const struct flow *flow, const struct rule_target *target,
+		    size_t held, uint32_t *ret_location, struct fault *reterr);
+int sim_rule_delete(struct nic *nic, uint32_t location, const struct flow *flow,
+		    const struct rule_target *target, struct fault *reterr);
 /* sim-guard.c */
 /* With the lock held. */
 bool sim_guards(const struct sim_nic *nic, const struct flow *flow);

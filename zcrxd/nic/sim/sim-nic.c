@@ -2,10 +2,7 @@
 /*
  * One simulated NIC as nic.h sees it. A handle knows its slot only, so that it outlives the NIC.
  */
-#include "share.h"
 #include "sim-internal.h"
-
-#define RULES_MOST 1024
 
 static struct sim_handle *handle_of(struct nic *nic)
 {
@@ -64,6 +61,8 @@ static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr
 	/* The kernel says nothing about the queues of an interface that is down. */
 	if (!copy->up)
 		copy->n_queues = 0;
+	if (!copy->up && h->sim->nics[h->slot].hides_rules)
+		copy->n_rules = 0;
 	copy->rss_was_set = false; /* nor about this, nor about what follows */
 	copy->split_was_set = false;
 	copy->split_needs_gro_hw = false;
@@ -255,92 +254,6 @@ static int ungrant(struct nic *nic, const struct grant *g, struct fault *reterr)
 	return 0;
 }
 
-static bool location_taken(const struct nic_state *s, uint32_t location)
-{
-	for (size_t i = 0; i < s->n_rules; i++)
-		if (s->rules[i].location == location)
-			return true;
-	return false;
-}
-
-static int add_rule(struct nic_state *s, const struct flow *flow, const struct rule_target *target,
-		    uint32_t *ret_location)
-{
-	struct nic_rule *rules = reallocarray(s->rules, s->n_rules + 1, sizeof(*rules));
-	uint32_t location = 0;
-
-	if (!rules)
-		return -ENOMEM;
-	s->rules = rules;
-	while (location_taken(s, location))
-		location++;
-	s->rules[s->n_rules++] = (struct nic_rule) {
-		.location = location,
-		.action = target->action,
-		.target = target->number,
-		.understood = true,
-		.flow = *flow,
-	};
-	*ret_location = location;
-	return 0;
-}
-
-static bool target_exists(const struct nic_state *s, const struct rule_target *target)
-{
-	if (target->action == RULE_TO_QUEUE)
-		return target->number < nic_channels_rx(&s->channels);
-	for (size_t i = 0; i < s->n_contexts; i++)
-		if (s->contexts[i].context == target->number)
-			return true;
-	return false;
-}
-
-static int rule_insert(struct nic *nic, const struct flow *flow, const struct rule_target *target,
-		       size_t held, uint32_t *ret_location, struct fault *reterr)
-{
-	static const char operation[] = "insert ntuple rule";
-	size_t most;
-
-	SIM_PRESENT_NIC(nic, operation, h, s, reterr);
-
-	if (!s->has_rules || !feature_is_on(s->ntuple))
-		return fault_kernel(reterr, EOPNOTSUPP, NULL, operation,
-				    "Switch ntuple filters on.");
-	if (!target_exists(s, target))
-		return fault_kernel(reterr, EINVAL, NULL, operation, "There is no %s %u.",
-				    target->action == RULE_TO_QUEUE ? "queue" : "RSS context",
-				    target->number);
-	most = h->sim->nics[h->slot].rules_max ?: RULES_MOST;
-	if (s->n_rules < most && !share_allows(most, s->n_rules, held, 1))
-		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "rules", "The rest is for others.");
-	if (s->n_rules >= most)
-		return fault_kernel(reterr, ENOSPC, NULL, operation, "The NIC has no room.");
-	for (size_t i = 0; i < s->n_rules; i++)
-		if (s->rules[i].understood && flow_equal(&s->rules[i].flow, flow))
-			return fault_kernel(reterr, EEXIST, NULL, operation,
-					    "Rule %u matches the same.", s->rules[i].location);
-	if (h->sim->features.guard && !sim_guards(&h->sim->nics[h->slot], flow))
-		h->sim->n_unguarded++;
-	return add_rule(s, flow, target, ret_location);
-}
-
-static int rule_delete(struct nic *nic, uint32_t location, const struct flow *flow,
-		       const struct rule_target *target, struct fault *reterr)
-{
-	SIM_PRESENT_NIC(nic, "delete ntuple rule", h, s, reterr);
-
-	for (size_t i = 0; i < s->n_rules; i++) {
-		struct nic_rule *rule = &s->rules[i];
-
-		if (rule->location != location)
-			continue;
-		if (nic_rule_is(rule, flow, target))
-			*rule = s->rules[--s->n_rules];
-		break;
-	}
-	return 0;
-}
-
 static struct nic *nic_close(struct nic *nic)
 {
 	if (nic)
@@ -360,8 +273,8 @@ static const struct nic_ops nic_ops = {
 	.ungrant = ungrant,
 	.context_create = sim_context_create,
 	.context_delete = sim_context_delete,
-	.rule_insert = rule_insert,
-	.rule_delete = rule_delete,
+	.rule_insert = sim_rule_insert,
+	.rule_delete = sim_rule_delete,
 	.guard_set = sim_guard_set,
 	.guard_keep = sim_guard_keep,
 	.napi_get = sim_napi_get,

@@ -212,6 +212,14 @@ int sim_set_detached(struct nic_backend *b, unsigned ifindex, bool detached)
 	return sim_push(s, NIC_EVENT_LINK, ifindex, 0); /* drivers switch the carrier off and on as well */
 }
 
+int sim_set_hides_rules(struct nic_backend *b, unsigned ifindex)
+{
+	SIM_AT(b, ifindex, s, slot);
+
+	s->nics[slot].hides_rules = true;
+	return 0;
+}
+
 int sim_set_bound(struct nic_backend *b, unsigned ifindex, uint32_t queue, bool bound)
 {
 	SIM_AT(b, ifindex, s, slot);

@@ -77,8 +77,12 @@ int sim_set_rules_max(struct nic_backend *b, unsigned ifindex, size_t n);
 int sim_remove_context(struct nic_backend *b, unsigned ifindex, uint32_t context);
 /* Its driver detaches it, or attaches it again: what asks the driver is refused meanwhile. */
 int sim_set_detached(struct nic_backend *b, unsigned ifindex, bool detached);
+/* From now on its driver shows no rules while it is down, and deletes none. */
+int sim_set_hides_rules(struct nic_backend *b, unsigned ifindex);
 /* The driver loses what it should have kept: rules, contexts, the table. */
 int sim_reset(struct nic_backend *b, unsigned ifindex);
+/* The same without a word, and the contexts are listed all the same. */
+int sim_lose_contexts(struct nic_backend *b, unsigned ifindex);
 /* From now on nobody is told of any of these: old ioctls, careless drivers. */
 void sim_set_silent(struct nic_backend *b, bool silent);
 int sim_remove_rule(struct nic_backend *b, unsigned ifindex, uint32_t location);
