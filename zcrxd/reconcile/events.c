@@ -73,8 +73,12 @@ void events_dispatch(const struct nic_event *event, void *userdata)
 		proofs_socket_gone(devices->leases, event->cookie);
 		break;
 	case NIC_EVENT_PAGE_POOL:
-		if (d)
+		if (d) {
 			device_retry_quarantined(d);
+			/* A driver that resets its device has set its table anew by now, tells nobody, and lets no
+			 * packet come before it has the pools. */
+			drift_request_scan(d, false);
+		}
 		break;
 	case NIC_EVENT_SETTINGS:
 		if (d)
