@@ -41,15 +41,17 @@ static int observe_link(struct kernel_nic *nic, struct nic_state *state)
 	return state->driver ? 0 : -ENOMEM;
 }
 
-/* Which no setting changes, so it is asked once; not of drivers that are known to have it. Where the kernel
- * has no leases, or forbids to ask, it is not known. */
+/* Which no setting changes, so it is asked once; not of drivers that are known to have it, nor of a NIC that is
+ * configured already: the device that it takes is told to everybody. Where the kernel has no leases, or
+ * forbids to ask, it is not known. */
 static int observe_queue_management(struct kernel_nic *nic, struct nic_state *state)
 {
-	if (!nic->asked && !driver_manages_queues(state->driver) &&
-	    netlink_family_has(&nic->netdev, UAPI_NETDEV_CMD_QUEUE_CREATE))
+	if (!nic->asked && state->split != SPLIT_ENABLED && !driver_manages_queues(state->driver) &&
+	    netlink_family_has(&nic->netdev, UAPI_NETDEV_CMD_QUEUE_CREATE)) {
 		(void)netkit_ask(&nic->route, &nic->genl, &nic->netdev, nic->nic.ifindex,
 				 &nic->no_queue_management);
-	nic->asked = true;
+		nic->asked = true;
+	}
 	state->no_queue_management = nic->no_queue_management;
 	return 0;
 }
@@ -233,8 +235,8 @@ static int observe(struct kernel_nic *nic, const observe_part *parts, size_t n,
 
 int kernel_nic_observe(struct nic *base, struct nic_state **ret, struct fault *reterr)
 {
-	static const observe_part parts[] = { observe_link, observe_queue_management,
-					      observe_settings, observe_rss, observe_rules,
+	static const observe_part parts[] = { observe_link, observe_settings,
+					      observe_queue_management, observe_rss, observe_rules,
 					      observe_rfs, observe_queues, observe_guard };
 
 	return observe(kernel_nic(base), parts, ARRAY_SIZE(parts), ret, reterr);
