@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "drifting.h"
+#include "plan.h"
 
 static void detach(struct daemon *d, bool detached)
 {
@@ -180,6 +181,26 @@ static void test_hidden_rules_are_not_missed(void **state)
 	watch_end(&w);
 }
 
+/* Its driver has lost a lease's rule, and restores it when the lease is over. */
+static void test_rules_that_come_back_are_removed(void **state)
+{
+	static const struct step nothing_new = { .op = STEP_NTUPLE, .to.number = 1 };
+	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	s = observe(d);
+	assert_int_equal(s->n_rules, 1);
+	assert_int_equal(sim_remove_rule(d->sim, SIM0, s->rules[0].location), 0);
+	wait_for_state(d, "degraded", NULL);
+	client_close(&c);
+	wait_until_clean(d);
+	assert_int_equal(sim_foreign_rule(d->sim, SIM0, &s->rules[0]), 0);
+	change(d, &nothing_new); /* it looks at once */
+	wait_for_rules(d, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +209,7 @@ int main(void)
 		REPAIR(test_a_closed_ring_waits),
 		REPAIR(test_flows_without_a_proof_go_later),
 		REPAIR(test_requests_are_told),
+		REPORT(test_rules_that_come_back_are_removed),
 		REPAIR(test_hidden_rules_do_not_outlive_their_lease),
 		REPAIR(test_hidden_rules_are_not_missed),
 		cmocka_unit_test(test_start),

@@ -62,6 +62,13 @@ struct flow_guard {
 	unsigned failures; /* in a row */
 };
 
+/* Rules that were lost before their lease was over, and may come back: lease/strays.h. */
+#define STRAYS_MAX 64
+struct stray {
+	struct flow flow;
+	struct rule_target target;
+};
+
 /* What was applied is rolled back unless it is confirmed: reconcile/confirm.c. All zero if there is
  * nothing to confirm. */
 enum trial_state {
@@ -115,6 +122,8 @@ struct device {
 	unsigned n_retries;	/* in a row */
 	char *refused;		/* the plan that the NIC cannot carry out, in words */
 	struct flow_guard guard;
+	struct stray strays[STRAYS_MAX];
+	size_t n_strays;
 };
 
 /* Missing at first. `config` NULL: no entry matches it. */

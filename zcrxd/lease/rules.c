@@ -14,6 +14,7 @@
 #include "rss.h"
 #include "orphans.h"
 #include "steering.h"
+#include "strays.h"
 #include "unbind.h"
 
 struct rule_job {
@@ -349,6 +350,9 @@ static void remove_done(void *data)
 		} else if (f->lifted && !is_unproved(f))
 			f->state = FLOW_PENDING;
 		else {
+			/* It was gone when it was looked for last, and may come back. */
+			if (!f->taken.has_own)
+				stray_note(d, &f->flow, &f->target);
 			flow_guard_linger(d, &f->flow, true);
 			lease_flow_free(l, f);
 		}

@@ -10,6 +10,7 @@
 #include "drift-scan.h"
 #include "log.h"
 #include "proof-check.h"
+#include "strays.h"
 
 struct drift_scan *drift_scan_free(struct drift_scan *k)
 {
@@ -124,8 +125,10 @@ int scan_evaluate(struct drift_scan *k)
 		r = drift_find_leaks(k->state, &k->steering.expected, &k->drift);
 	if (r == 0)
 		leases_note_taken(k->device, k->drift.taken);
-	if (r == 0)
+	if (r == 0) {
 		proofs_retry_removals(k->device);
+		strays_remove(k->device, k->state);
+	}
 	scan_reclaim(k, DRIFT_RULE);
 	scan_reclaim(k, DRIFT_RFS);
 	return r;

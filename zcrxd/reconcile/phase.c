@@ -85,6 +85,7 @@ static void close_interface(struct device *d)
 	drift_reset(d);
 	device_retry_done(d);
 	flow_guard_forget(d);
+	d->n_strays = 0;
 	worker_retire(TAKE_PTR(d->worker), &d->devices->retired);
 	d->observed = nic_state_free(d->observed);
 	reset_inventory(d);
