@@ -17,7 +17,7 @@ zcrxd/session shared/macro.h shared/session-control.h
 zcrxd/irq shared/macro.h shared/irq-affinity.h
 libzcrx-client shared
 tools/zcrxperf shared libzcrx-client/zcrx-client.h
-zcrxd/check zcrxd/nic.. zcrxd/nic/kernel/inspect.h
+zcrxd/check zcrxd/nic.. zcrxd/nic/kernel/inspect.h libzcrx-client/zcrx-client.h
 tools/zcrxctl shared'
 
 # Headers of the system, and the only files that may include them.

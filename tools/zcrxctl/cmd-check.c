@@ -100,6 +100,28 @@ static bool has_no(sd_json_variant *report)
 	return false;
 }
 
+static enum exit_status fail_to_run(int r)
+{
+	if (r == -ENOENT)
+		return ctl_fail(CTL_FAILED, "Cannot inspect this machine: there is no %s. It comes with zcrxd; "
+					    "install that here.", check_program());
+	return ctl_fail(CTL_FAILED, "Cannot inspect this machine with %s: %s.", check_program(), strerror(-r));
+}
+
+/* It prints by itself, and nothing is left for us to do. */
+static enum exit_status run_hardware(const struct ctl *ctl, const char *interface)
+{
+	char *argv[] = { (char *)"zcrxd-check", (char *)ctl->socket, (char *)"--hardware", (char *)interface,
+			 ctl->force ? (char *)"--force" : NULL, NULL };
+
+	if (!interface)
+		return ctl_fail(CTL_USAGE, "--hardware: name the interface whose queues are to be leased.");
+	if (ctl->json != JSON_OFF)
+		return ctl_fail(CTL_USAGE, "--hardware gives a text; there is no JSON of it.");
+	(void)execv(check_program(), argv);
+	return fail_to_run(-errno);
+}
+
 static enum exit_status run(const struct ctl *ctl, char **arguments)
 {
 	_cleanup_json_ sd_json_variant *report = NULL;
@@ -108,13 +130,13 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 
 	if (ctl->socket[0] != '/')
 		return ctl_fail(CTL_USAGE, "--socket %s: expected an absolute path.", ctl->socket);
+	if (ctl->hardware)
+		return run_hardware(ctl, arguments[0]);
+	if (ctl->force)
+		return ctl_fail(CTL_USAGE, "--force is for --hardware: check by itself changes nothing.");
 	r = run_check(ctl, arguments[0], &report);
-	if (r == -ENOENT)
-		return ctl_fail(CTL_FAILED, "Cannot inspect this machine: there is no %s. It comes with zcrxd; "
-					    "install that here.", check_program());
 	if (r < 0)
-		return ctl_fail(CTL_FAILED, "Cannot inspect this machine with %s: %s.", check_program(),
-				strerror(-r));
+		return fail_to_run(r);
 	if (!report)
 		return ctl_fail(CTL_FAILED, "Cannot inspect this machine: %s failed.", check_program());
 	if (ctl->json != JSON_OFF)
@@ -127,6 +149,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 const struct command command_check = {
 	.name = "check",
 	.arguments = "[INTERFACE]",
+	.options = TAKES(OPTION_HARDWARE) | TAKES(OPTION_FORCE),
 	.help = "tell what zero-copy receive lacks here",
 	.max_arguments = 1,
 	.run = run,

@@ -40,6 +40,7 @@ static const struct option_row {
 	[OPTION_GRO_FLUSH_TIMEOUT] = { "gro-flush-timeout", "NS", "time between these polls" },
 	[OPTION_IRQ_SUSPEND_TIMEOUT] = { "irq-suspend-timeout", "NS", "no interrupts in busy polling" },
 	[OPTION_IRQ_AFFINITY] = { "irq-affinity", "CPUS", "let interrupts go to these, e.g. 0-3,8" },
+	[OPTION_HARDWARE] = { "hardware", NULL, "lease queues, and report what only a real NIC can tell" },
 	[OPTION_RESULT] = { "result", NULL, "only tell what came of the last one" },
 };
 
@@ -218,6 +219,9 @@ static enum exit_status set_option(struct ctl *ctl, enum ctl_option option, cons
 		return take_number(ctl, option, value, &ctl->irq_suspend_timeout);
 	case OPTION_IRQ_AFFINITY:
 		ctl->irq_affinity = value;
+		return CTL_DONE;
+	case OPTION_HARDWARE:
+		ctl->hardware = true;
 		return CTL_DONE;
 	case OPTION_RESULT:
 		ctl->result = true;

@@ -47,6 +47,7 @@ struct ctl {
 	bool confirm;
 	bool all_mine;
 	bool result;
+	bool hardware;
 	unsigned given; /* TAKES() of the numbers below that were given */
 	uint64_t queue, defer_hard_irqs, gro_flush_timeout, irq_suspend_timeout;
 	const char *irq_affinity; /* NULL: not given */
@@ -76,6 +77,7 @@ enum ctl_option {
 	OPTION_IRQ_SUSPEND_TIMEOUT,
 	OPTION_IRQ_AFFINITY,
 	OPTION_RESULT,
+	OPTION_HARDWARE,
 	_OPTION_MAX,
 };
 

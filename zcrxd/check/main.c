@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "field.h"
+#include "hardware.h"
 
 static int fail(int r)
 {
@@ -31,15 +32,26 @@ static int append(sd_json_variant **array, const struct requirement *q)
 						     SD_JSON_BUILD_STRING(q->remedy))));
 }
 
+static bool is_hardware(char **argv)
+{
+	return argv[1] && argv[2] && streq(argv[2], "--hardware") && argv[3] &&
+	       (!argv[4] || streq(argv[4], "--force"));
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_(report_done) struct report report = {};
 	_cleanup_json_ sd_json_variant *array = NULL;
 	int r;
 
-	if (argc < 2 || argc > 3 || argv[1][0] != '/') {
-		fprintf(stderr, "usage: zcrxd-check SOCKET [INTERFACE]: what zcrxctl check shows, as JSON\n");
+	if (argc < 2 || argv[1][0] != '/' || argc > (is_hardware(argv) ? 5 : 3)) {
+		fprintf(stderr, "usage: zcrxd-check SOCKET [INTERFACE]: what zcrxctl check shows, as JSON\n"
+				"       zcrxd-check SOCKET --hardware INTERFACE [--force]: what zcrxctl check --hardware shows\n");
 		return 2;
+	}
+	if (is_hardware(argv)) {
+		r = check_hardware(argv[1], argv[3], argc == 5);
+		return r < 0 ? fail(r) : r;
 	}
 	r = check(argv[1], argv[2], &report);
 	for (size_t i = 0; i < report.n && r >= 0; i++)

@@ -394,6 +394,16 @@ def test_check_asks_the_daemon(server):
     assert (found["policy"]["verdict"], found["policy"]["remedy"]) == ("no", "Not you.")
 
 
+def test_check_of_the_hardware_is_of_one_interface(server):
+    bad(server.ctl("check", "--hardware"), 2,
+        "zcrxctl: --hardware: name the interface whose queues are to be leased.\n")
+    bad(server.ctl("check", "--hardware", "lo", "--json=short"), 2,
+        "zcrxctl: --hardware gives a text; there is no JSON of it.\n")
+    bad(server.ctl("check", "lo", "--force"), 2,
+        "zcrxctl: --force is for --hardware: check by itself changes nothing.\n")
+    bad(server.ctl("check", "--hardware", "nope0"), 1, "There is no interface nope0.\n")
+
+
 def test_check_of_what_the_daemon_leases(server):
     loopback = dict(INTERFACE, name="lo", index=1)
     server.answer(Describe=[{"parameters": dict(DESCRIPTION, interfaces=[loopback])}])

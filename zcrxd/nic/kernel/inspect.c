@@ -90,20 +90,26 @@ static void read_driver_info(unsigned ifindex, struct nic_inspection *nic)
 		snprintf(nic->firmware, sizeof(nic->firmware), "%.31s", info.fw_version);
 }
 
-static int observe(const struct nic_link *link, struct nic_inspection *nic, struct fault *reterr)
+static int open_nic(const struct nic_link *link, struct nic **ret, struct fault *reterr)
 {
 	_cleanup_(netlink_done) struct netlink genl = {};
 	struct netlink_family ethtool = {}, netdev = {};
-	struct nic *open;
 	int r = resolve(&genl, &ethtool, &netdev);
 
 	if (r < 0)
 		return r;
-	nic->xdp = link->xdp;
 	if (!ethtool.id || !netdev.id)
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "netlink",
 				 "this kernel does not tell of NICs by netlink");
-	r = kernel_nic_open(link->ifindex, &ethtool, &netdev, &open, reterr);
+	return kernel_nic_open(link->ifindex, &ethtool, &netdev, ret, reterr);
+}
+
+static int observe(const struct nic_link *link, struct nic_inspection *nic, struct fault *reterr)
+{
+	struct nic *open;
+	int r = open_nic(link, &open, reterr);
+
+	nic->xdp = link->xdp;
 	if (r != 0)
 		return r;
 	r = open->ops->observe(open, &nic->state, reterr);
@@ -208,5 +214,32 @@ int inspect_links(struct nic_link **ret, size_t *ret_n)
 		}
 	*ret = links;
 	*ret_n = n;
+	return 0;
+}
+
+int inspect_default_route(const char *name, bool *ret)
+{
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_free_ struct reach *reach = calloc(1, sizeof(*reach));
+	struct nic_link *links = NULL, *link = NULL;
+	struct nic *open;
+	size_t n = 0;
+	int r = reach ? inspect_links(&links, &n) : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < n && !link; i++)
+		if (nic_link_has_name(&links[i], name))
+			link = &links[i];
+	if (r >= 0)
+		r = link ? open_nic(link, &open, &fault) : -ENODEV;
+	nic_links_free(links, n);
+	if (r != 0)
+		return r < 0 ? r : -EOPNOTSUPP;
+	r = open->ops->reach(open, reach, &fault);
+	open->ops->close(open);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	*ret = false;
+	for (enum flow_protocol p = 0; p < _FLOW_PROTOCOL_MAX; p++)
+		*ret |= reach->default_route[p] || reach_is_wide(reach, p);
 	return 0;
 }

@@ -41,3 +41,10 @@ void nic_inspection_done(struct nic_inspection *nic);
 
 /* All of this machine, with their drivers and paths; the caller frees with nic_links_free. */
 int inspect_links(struct nic_link **ret, size_t *ret_n);
+
+/* Every counter of `ethtool -S`, as the driver calls it. Negative errno. */
+typedef void (*nic_statistic)(const char *name, uint64_t value, void *userdata);
+int inspect_statistics(unsigned ifindex, const char *name, nic_statistic found, void *userdata);
+
+/* A default route leads through the interface or what lies on it, or routes that together are as good as one. */
+int inspect_default_route(const char *name, bool *ret);
