@@ -52,7 +52,8 @@ QUIRKS = {
         "gve, ice, idpf, igb", "There is one RSS table only.",
         "Assigns each flow of a lease of several queues to one of them by a rule."),
     "bounces": (
-        "bnxt", "The device is closed and opened to set channels, rings or RSS.",
+        "bnxt; mlx5 and gve (but for RSS)",
+        "The device is closed and opened to set channels, rings or RSS.",
         "Changes nothing that is as configured, says so in the plan, and never does it to the "
         "interface that carries the default route or an ssh session, unless forced."),
     "failure-closes": (
