@@ -107,13 +107,23 @@ static void zcnic_remove(struct platform_device *pdev)
 	zcnic_port_free(port);
 }
 
-static struct platform_driver zcnic_driver = {
-	.probe = zcnic_probe,
-	.remove = zcnic_remove,
-	.driver = {
-		.name = ZCNIC_NAME,
-		.probe_type = PROBE_FORCE_SYNCHRONOUS,
-	},
+#define ZCNIC_DRIVER(as)                                                                           \
+	{                                                                                          \
+		.probe = zcnic_probe,                                                              \
+		.remove = zcnic_remove,                                                            \
+		.driver = {                                                                        \
+			.name = as,                                                                \
+			.probe_type = PROBE_FORCE_SYNCHRONOUS,                                     \
+		},                                                                                 \
+	}
+
+/* A port can be called as a real driver's, by driver_override: for what zcrxd knows by their names. */
+static struct platform_driver zcnic_drivers[] = {
+	ZCNIC_DRIVER(ZCNIC_NAME), ZCNIC_DRIVER("mlx5_core"), ZCNIC_DRIVER("bnxt_en"),
+	ZCNIC_DRIVER("gve"),	  ZCNIC_DRIVER("fbnic"),
+};
+static struct platform_driver *const zcnic_driver_list[] = {
+	&zcnic_drivers[0], &zcnic_drivers[1], &zcnic_drivers[2], &zcnic_drivers[3], &zcnic_drivers[4],
 };
 
 static void zcnic_devices_remove(void)
@@ -161,7 +171,7 @@ static int __init zcnic_init(void)
 	if (err)
 		goto fail_debugfs;
 
-	err = platform_driver_register(&zcnic_driver);
+	err = platform_register_drivers(zcnic_driver_list, ARRAY_SIZE(zcnic_driver_list));
 	if (err)
 		goto fail_devices;
 
@@ -173,7 +183,7 @@ static int __init zcnic_init(void)
 	return 0;
 
 fail_driver:
-	platform_driver_unregister(&zcnic_driver);
+	platform_unregister_drivers(zcnic_driver_list, ARRAY_SIZE(zcnic_driver_list));
 fail_devices:
 	zcnic_devices_remove();
 fail_debugfs:
@@ -183,7 +193,7 @@ fail_debugfs:
 
 static void __exit zcnic_exit(void)
 {
-	platform_driver_unregister(&zcnic_driver);
+	platform_unregister_drivers(zcnic_driver_list, ARRAY_SIZE(zcnic_driver_list));
 	zcnic_devices_remove();
 	zcnic_debugfs_exit();
 }

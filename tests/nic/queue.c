@@ -7,6 +7,7 @@
  * A queue has one NAPI from open to close. Restarting a queue disables it and swaps the pool;
  * frames go on waiting on the wire meanwhile, as they would in a NIC's own memory.
  */
+#include <linux/delay.h>
 #include <net/netdev_lock.h>
 #include <net/netdev_queues.h>
 #include <net/page_pool/helpers.h>
@@ -50,6 +51,14 @@ static struct page_pool *zcnic_pool_create_configured(struct zcnic_port *port, u
 	return zcnic_pool_create(port, index, ring, qcfg.rx_page_size);
 }
 
+static void zcnic_queue_disable(struct zcnic_queue *queue)
+{
+	napi_disable_locked(&queue->napi);
+	/* Else it is kept: by drivers with a config for their NAPIs, which not all have. */
+	if (zcnic_has(queue->port, ZCNIC_NAPI_RENEWED))
+		queue->napi.config->napi_id = 0;
+}
+
 static void zcnic_queue_enable(struct zcnic_queue *queue)
 {
 	napi_enable_locked(&queue->napi);
@@ -61,9 +70,38 @@ static void zcnic_queue_enable(struct zcnic_queue *queue)
 	local_bh_enable();
 }
 
+/*
+ * Some drivers give a packet's buffer away only when there is another one for its place in the ring.
+ * Then what the ring holds is never seen, and this is all of it. Nothing polls yet, or any more.
+ */
+static void zcnic_ring_fill(struct zcnic_queue *queue)
+{
+	const unsigned int size = queue->port->rx_ring;
+
+	if (!zcnic_has(queue->port, ZCNIC_AREA_OVER_RING) || !page_pool_is_unreadable(queue->pool))
+		return;
+	queue->ring = kvcalloc(size, sizeof(*queue->ring), GFP_KERNEL);
+	while (queue->ring && queue->nr_ring < size) {
+		netmem_ref netmem = page_pool_alloc_netmems(queue->pool, GFP_KERNEL);
+
+		if (!netmem)
+			break;
+		queue->ring[queue->nr_ring++] = netmem;
+	}
+}
+
+static void zcnic_ring_drain(struct zcnic_queue *queue)
+{
+	while (queue->nr_ring)
+		page_pool_put_full_netmem(queue->pool, queue->ring[--queue->nr_ring], false);
+	kvfree(queue->ring);
+	queue->ring = NULL;
+}
+
 static void zcnic_queue_attach(struct zcnic_queue *queue, struct page_pool *pool)
 {
 	queue->pool = pool;
+	zcnic_ring_fill(queue);
 	page_pool_enable_direct_recycling(pool, &queue->napi);
 	zcnic_queue_enable(queue);
 }
@@ -72,8 +110,9 @@ static struct page_pool *zcnic_queue_detach(struct zcnic_queue *queue)
 {
 	struct page_pool *pool = queue->pool;
 
-	napi_disable_locked(&queue->napi);
+	zcnic_queue_disable(queue);
 	page_pool_disable_direct_recycling(pool);
+	zcnic_ring_drain(queue);
 	queue->pool = NULL;
 	return pool;
 }
@@ -190,13 +229,14 @@ int zcnic_queues_resize(struct zcnic_port *port, unsigned int ring)
  */
 static void zcnic_queues_pause(struct zcnic_port *port, unsigned int restarted)
 {
-	if (!zcnic_has(port, ZCNIC_BIND_STOPS_ALL))
+	if (!zcnic_has(port, ZCNIC_BIND_STOPS_ALL) && !zcnic_has(port, ZCNIC_DRY_STOPS_ALL) &&
+	    !zcnic_has(port, ZCNIC_NAPI_RENEWED))
 		return;
 	WRITE_ONCE(port->bind_stops, port->bind_stops + 1);
 	port->paused = true;
 	for (unsigned int i = 0; i < port->netdev->real_num_rx_queues; i++)
 		if (i != restarted)
-			napi_disable_locked(&port->queue[i].napi);
+			zcnic_queue_disable(&port->queue[i]);
 }
 
 static void zcnic_queues_resume(struct zcnic_port *port, unsigned int restarted)
@@ -207,6 +247,42 @@ static void zcnic_queues_resume(struct zcnic_port *port, unsigned int restarted)
 	for (unsigned int i = 0; i < port->netdev->real_num_rx_queues; i++)
 		if (i != restarted)
 			zcnic_queue_enable(&port->queue[i]);
+}
+
+static bool zcnic_pool_is_dry(struct page_pool *pool)
+{
+	netmem_ref got[ZCNIC_DRY_BUFFERS];
+	unsigned int n = 0;
+	bool dry;
+
+	if (!pool || !page_pool_is_unreadable(pool))
+		return false;
+	while (n < ARRAY_SIZE(got) && (got[n] = page_pool_alloc_netmems(pool, GFP_KERNEL)))
+		n++;
+	dry = n < ARRAY_SIZE(got);
+	while (n)
+		page_pool_put_full_netmem(pool, got[--n], false);
+	return dry;
+}
+
+/*
+ * Others wait until every queue has some buffers before any receives again, those of providers
+ * included, which nobody but their users can give. All NAPIs are disabled; `pool` is that of the
+ * queue which is being restarted.
+ */
+static void zcnic_queues_wait(struct zcnic_port *port, unsigned int restarted, struct page_pool *pool)
+{
+	bool dry;
+
+	if (!port->paused || !zcnic_has(port, ZCNIC_DRY_STOPS_ALL))
+		return;
+	dry = zcnic_pool_is_dry(pool);
+	for (unsigned int i = 0; i < port->netdev->real_num_rx_queues; i++)
+		dry |= i != restarted && zcnic_pool_is_dry(port->queue[i].pool);
+	if (!dry)
+		return;
+	WRITE_ONCE(port->dry_stops, port->dry_stops + 1);
+	msleep(ZCNIC_DRY_MS);
 }
 
 /* What the core carries between the calls that restart a queue. */
@@ -269,6 +345,7 @@ static int zcnic_queue_start(struct net_device *netdev, struct netdev_queue_conf
 	err = zcnic_queue_fault(netdev, ZCNIC_OP_QUEUE_START, index, mem);
 	if (err)
 		return err;
+	zcnic_queues_wait(port, index, mem->pool);
 	zcnic_queue_attach(&port->queue[index], mem->pool);
 	zcnic_queues_resume(port, index);
 	return 0;
@@ -297,6 +374,10 @@ static void zcnic_default_qcfg(struct net_device *netdev, struct netdev_queue_co
 static int zcnic_validate_qcfg(struct net_device *netdev, struct netdev_queue_config *qcfg,
 			       struct netlink_ext_ack *extack)
 {
+	const struct zcnic_port *port = netdev_priv(netdev);
+
+	if (zcnic_has(port, ZCNIC_BUFFER_RANGE) && qcfg->rx_page_size > ZCNIC_BUF_LEN_QUIRK)
+		return -ERANGE;
 	if (!is_power_of_2(qcfg->rx_page_size) || qcfg->rx_page_size < PAGE_SIZE ||
 	    qcfg->rx_page_size > ZCNIC_MAX_BUF_LEN) {
 		NL_SET_ERR_MSG_FMT_MOD(extack, "buffers of %u bytes: not a power of two in %lu..%u",

@@ -40,6 +40,10 @@ static const char *const zcnic_quirk_names[ZCNIC_QUIRKS] = {
 	[ZCNIC_CONTEXTS_LOST] = "contexts-lost",
 	[ZCNIC_CHECKSUM_UNSAID] = "checksum-unsaid",
 	[ZCNIC_NO_QUEUE_MANAGEMENT] = "no-queue-management",
+	[ZCNIC_AREA_OVER_RING] = "area-over-ring",
+	[ZCNIC_DRY_STOPS_ALL] = "dry-stops-all",
+	[ZCNIC_BUFFER_RANGE] = "buffer-range",
+	[ZCNIC_NAPI_RENEWED] = "napi-renewed",
 };
 
 static int zcnic_quirks_parse(char *text, unsigned long *ret)

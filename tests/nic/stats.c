@@ -36,6 +36,7 @@ static const struct zcnic_counter zcnic_tx_counters[] = {
 /* Of the whole port, in the order of zcnic_get_ethtool_stats(). */
 static const char *const zcnic_port_counters[] = {
 	"rx_rule_drops", "rx_oversize_drops", "rx_closed_drops", "bounces", "bind_stops", "unlisted_reads",
+	"dry_stops",
 };
 
 static u64 zcnic_counter_read(const struct zcnic_queue *queue, const struct zcnic_counter *counter)
@@ -79,6 +80,7 @@ void zcnic_get_ethtool_stats(struct net_device *netdev, struct ethtool_stats *st
 	*data++ = READ_ONCE(port->bounces);
 	*data++ = READ_ONCE(port->bind_stops);
 	*data++ = READ_ONCE(port->unlisted_reads);
+	*data++ = READ_ONCE(port->dry_stops);
 	for (unsigned int q = 0; q < netdev->real_num_rx_queues; q++) {
 		for (size_t i = 0; i < ARRAY_SIZE(zcnic_rx_counters); i++)
 			*data++ = zcnic_counter_read(&port->queue[q], &zcnic_rx_counters[i]);

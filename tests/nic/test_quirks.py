@@ -242,6 +242,66 @@ def test_pages_only(huge_pages):
     simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
 
 
+def test_area_over_ring():
+    """A ring that takes all of an area leaves nothing to receive with; a shorter one does."""
+    def missed():
+        return simnic.counters()["rx7_alloc_fail"]
+
+    with quirks("area-over-ring"), simnic.rule("tcp4", "dst-port", "9000", "action", "7"):
+        before = missed()
+        with simnic.counted() as grown, Receiver("-q", 7):
+            sending = simnic.sender(simnic.HOST4, 9000, 0)
+            simnic.until(lambda: missed() >= before + 2)
+            sending.kill()
+            sending.communicate()
+        assert "rx7_zc_bytes" not in grown
+        simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
+        nl.rings_set("zc0", rx=512)
+        with Receiver("-q", 7) as receiver:
+            simnic.assert_zero_copy(simnic.transfer(receiver, 1 << 18), 1 << 18)
+        nl.rings_set("zc0", rx=1024)
+    simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
+
+
+def test_dry_stops_all():
+    """Who has no buffers left holds up everybody, when some queue restarts."""
+    with quirks("dry-stops-all", "area-over-ring"):
+        with simnic.counted() as grown, Receiver("-q", 7, hold=True):
+            run("ping", "-c1", "-W5", simnic.PEER4)
+        assert "dry_stops" not in grown
+        simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
+        with Receiver("-q", 7, hold=True), simnic.counted() as grown:
+            start = time.monotonic()
+            with Receiver("-q", 6, hold=True):
+                assert time.monotonic() - start >= 1
+        assert grown["dry_stops"] >= 1
+    for queue in 6, 7:
+        simnic.until(lambda queue=queue: nl.bound_buf_len("zc0", queue) is None)
+
+
+def test_buffer_range(huge_pages):
+    with quirks("buffer-range"):
+        assert Receiver("-q", 7, "-b", 65536).refused == "ERANGE"
+        with Receiver("-q", 7, "-b", 32768, hold=True):
+            pass
+    simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
+
+
+def test_napi_renewed():
+    def napis():
+        return {nl.number(nl.queue_get("zc0", queue)[nl.QUEUE_NAPI_ID]) for queue in range(8)}
+
+    with quirks("napi-renewed"):
+        before = napis()
+        with Receiver("-q", 7, hold=True):
+            assert not before & napis()
+        simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
+    before = napis()
+    with Receiver("-q", 7, hold=True):
+        assert before == napis()
+    simnic.until(lambda: nl.bound_buf_len("zc0", 7) is None)
+
+
 def test_checksum_unsaid():
     """The kernel computes it, which it can where it can read."""
     def verified():

@@ -39,6 +39,9 @@
 #define ZCNIC_HDS_THRESH_QUIRK 256
 #define ZCNIC_MAX_BUF_LEN      SZ_64K
 #define ZCNIC_SLOW_MS	       5000
+#define ZCNIC_BUF_LEN_QUIRK    SZ_32K
+#define ZCNIC_DRY_BUFFERS      64
+#define ZCNIC_DRY_MS	       1000
 
 /* The operations that debugfs' fail file can make fail or slow. Names in debugfs.c. */
 enum zcnic_op {
@@ -102,6 +105,10 @@ enum zcnic_quirk {
 	ZCNIC_CONTEXTS_LOST,
 	ZCNIC_CHECKSUM_UNSAID,
 	ZCNIC_NO_QUEUE_MANAGEMENT,
+	ZCNIC_AREA_OVER_RING,
+	ZCNIC_DRY_STOPS_ALL,
+	ZCNIC_BUFFER_RANGE,
+	ZCNIC_NAPI_RENEWED,
 	ZCNIC_QUIRKS,
 };
 
@@ -141,6 +148,8 @@ struct zcnic_queue {
 	struct napi_struct napi;
 	int irq; /* while it is open */
 	struct page_pool *pool;
+	netmem_ref *ring; /* buffers that wait for packets, and are never given away: a quirk */
+	unsigned int nr_ring;
 	struct sk_buff_head wire; /* frames that arrived and wait for NAPI */
 	bool open;		  /* wire accepts frames and NAPI exists; under wire.lock */
 	struct zcnic_rx_stats rx;
@@ -164,6 +173,7 @@ struct zcnic_port {
 	unsigned long unlisted_reads; /* of rules that are not there: gve of Linux 7.2 crashes */
 	unsigned int counted_rules;   /* times, by zcrxd, with ZCNIC_LISTS_RACE */
 	bool dead;			/* up, but without queues: it could not be opened again */
+	unsigned long dry_stops;
 	bool paused;			/* all queues, while one of them restarts */
 	struct ethtool_ops ethtool_ops; /* ours, less what this port's quirks lack */
 	struct netdev_queue_mgmt_ops queue_mgmt_ops;
