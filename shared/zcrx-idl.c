@@ -247,6 +247,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("Which flows of a listener on all addresses are not steered, so that they are copied, and why, in a "
 	    "sentence; null if there are none"),
 	FIELD(notSteered, STRING, N),
+	DOC("Packets that again and again find no buffer in the area of one of its queues, so that they are dropped, and what "
+	    "to do, in a sentence; null if there are none, and from a zcrxd that does not know"),
+	FIELD(shortage, STRING, N),
 	DOC("When it was acquired; realtime clock, microseconds"), FIELD(creationUSec, INT, 0),
 	DOC("When it ends by itself, likewise; null for never"), FIELD(expiryUSec, INT, N),
 	DOC("Bytes of all areas registered through zcrxd. What clients add to their queues by themselves "

@@ -147,11 +147,19 @@ static int nic_guard_set(struct nic *nic, const struct flow *flows, size_t count
 	return r;
 }
 
+static int nic_counters(struct nic *nic, const uint32_t *queues, size_t count, struct nic_queue *ret,
+			struct fault *f)
+{
+	struct nic *n = INNER(nic, crash_nic);
+
+	return n->ops->counters(n, queues, count, ret, f); /* once a second, and it changes nothing */
+}
+
 static int nic_guard_keep(struct nic *nic, bool *ret_lost, struct fault *f)
 {
 	struct nic *n = INNER(nic, crash_nic);
 
-	return n->ops->guard_keep(n, ret_lost, f); /* once a second, and it changes nothing */
+	return n->ops->guard_keep(n, ret_lost, f); /* likewise */
 }
 
 static int nic_napi_get(struct nic *nic, uint32_t queue, struct napi_settings *ret, struct fault *f)
@@ -200,6 +208,7 @@ static const struct nic_ops nic_ops = {
 	.apply = nic_apply,
 	.bring_up = nic_bring_up,
 	.queues = nic_queues,
+	.counters = nic_counters,
 	.grant = nic_grant,
 	.ungrant = nic_ungrant,
 	.context_create = nic_context_create,

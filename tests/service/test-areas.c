@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How large an area has to be for the NIC: what a lease is told, and what is refused.
+ * How large an area has to be for the NIC: what a lease is told, and what is refused. And what becomes of one
+ * that is used up.
  */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <cmocka.h>
 
 #include "harness.h"
@@ -125,6 +127,147 @@ static void test_any_area_will_do_for_other_drivers(void **state)
 	wait_until_clean(d);
 }
 
+/* What the lease says of it, after the NIC was looked at some times; "" if nothing. */
+static const char *shortage_of(struct client *c)
+{
+	sd_json_variant *reply;
+
+	/* What makes it look. */
+	assert_int_equal(sim_set_mtu(c->daemon->sim, NIC, 1500), 0);
+	assert_null(call(c->link, "ListLeases", &reply, "{\"leaseId\":\"%s\"}", c->id));
+	return text_of(sd_json_variant_by_key(reply, "lease"), "shortage");
+}
+
+static void test_packets_without_a_buffer_are_told(void **state)
+{
+	struct daemon *d = *state;
+	sd_json_variant *reply;
+	const char *said = "";
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_null(register_area(&c, 64 * KIB, &reply));
+	for (unsigned i = 0; i < 50; i++) {
+		sim_set_counters(d->sim, NIC, c.rings[0], i, 7, 0);
+		assert_string_equal(shortage_of(&c), ""); /* as it was found */
+		usleep(2000);
+	}
+	for (unsigned i = 0; i < 1000 && !*said; i++) {
+		sim_set_counters(d->sim, NIC, c.rings[0], 50, 8 + i, 0);
+		said = shortage_of(&c);
+		usleep(10000);
+	}
+	assert_non_null(strstr(said, "found no buffer in its area of 65536 bytes. The area is too small: the "
+				     "driver keeps 2097152 bytes of it in its ring; better are 16777216."));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+#define AREA (2 * MIB)
+
+/* Somebody with a ring of 512 entries at mlx5, all of whose buffers are out, so that packets find none. */
+static void open_dry(struct daemon *d, struct client *c, uint64_t in_use)
+{
+	sd_json_variant *reply;
+
+	assert_null(client_open(d, c, CLIENT_RESERVED));
+	assert_null(register_area(c, AREA, &reply));
+	for (unsigned i = 0; !*shortage_of(c); i++) {
+		assert_true(i < 1000);
+		sim_set_counters(d->sim, NIC, c->rings[0], 9000, i, in_use);
+		usleep(10000);
+	}
+}
+
+static void wait_for_end(struct client *c, const char *reason)
+{
+	char text[1024] = "";
+
+	wait_for_hangup(c->handle);
+	assert_true(recv(c->handle, text, sizeof(text) - 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+	if (!strstr(text, reason))
+		fail_msg("%s", text);
+}
+
+static void test_a_dry_lease_is_ended_before_another_one_is_bound(void **state)
+{
+	struct daemon *d = *state;
+	sd_json_variant *reply;
+	struct client dry, c;
+
+	open_dry(d, &dry, AREA);
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_string_equal(lease_state(d, dry.id), "bound");
+	assert_null(register_area(&c, AREA, &reply));
+	assert_string_equal(lease_state(d, dry.id), "gone");
+	assert_string_equal(lease_state(d, c.id), "bound");
+	wait_for_end(&dry, "has no buffers left, as its program returns none");
+	client_close(&dry);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+static void test_a_dry_lease_is_ended_before_another_one_is_released(void **state)
+{
+	struct daemon *d = *state;
+	sd_json_variant *reply;
+	struct client dry, c;
+
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_null(register_area(&c, AREA, &reply));
+	open_dry(d, &dry, AREA);
+	assert_null(call_fds(c.link, "Release", &c.handle, 1, NULL,
+			     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0}", c.id));
+	assert_string_equal(lease_state(d, dry.id), "gone");
+	client_close(&dry);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+/* Both dry, and both to end: neither waits for the other for ever. */
+static void test_two_dry_leases_end(void **state)
+{
+	struct daemon *d = *state;
+	struct client a, b;
+
+	open_dry(d, &a, AREA);
+	open_dry(d, &b, AREA);
+	client_close(&a);
+	client_close(&b);
+	wait_until_clean(d);
+}
+
+static void test_who_has_buffers_left_stays(void **state)
+{
+	struct daemon *d = *state;
+	sd_json_variant *reply;
+	struct client slow, c;
+
+	open_dry(d, &slow, AREA - 256 * KIB);
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_null(register_area(&c, AREA, &reply));
+	assert_string_equal(lease_state(d, slow.id), "bound");
+	client_close(&slow);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+/* Of other drivers nobody waits for them. */
+static void test_a_dry_lease_stays_where_it_harms_nobody(void **state)
+{
+	struct daemon *d = *state;
+	sd_json_variant *reply;
+	struct client dry, c;
+
+	open_dry(d, &dry, AREA);
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_null(register_area(&c, AREA, &reply));
+	assert_string_equal(lease_state(d, dry.id), "bound");
+	client_close(&dry);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +275,15 @@ int main(void)
 						setup_bnxt, teardown),
 		cmocka_unit_test_setup_teardown(test_the_size_follows_the_mtu, setup_mlx5, teardown),
 		cmocka_unit_test_setup_teardown(test_any_area_will_do_for_other_drivers, setup_other,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_packets_without_a_buffer_are_told, setup_other, teardown),
+		cmocka_unit_test_setup_teardown(test_a_dry_lease_is_ended_before_another_one_is_bound,
+						setup_mlx5, teardown),
+		cmocka_unit_test_setup_teardown(test_a_dry_lease_is_ended_before_another_one_is_released,
+						setup_mlx5, teardown),
+		cmocka_unit_test_setup_teardown(test_two_dry_leases_end, setup_mlx5, teardown),
+		cmocka_unit_test_setup_teardown(test_who_has_buffers_left_stays, setup_mlx5, teardown),
+		cmocka_unit_test_setup_teardown(test_a_dry_lease_stays_where_it_harms_nobody, setup_other,
 						teardown),
 	};
 

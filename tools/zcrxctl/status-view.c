@@ -203,13 +203,14 @@ static void write_problem_of_lease(FILE *f, sd_json_variant *lease, const char *
 		      field_string(lease, "leaseId") ?: "?", problem ?: "?", others ?: "");
 }
 
-/* Flows that do not come to their lease, though it is steered. */
+/* Flows that do not come to their lease, though it is steered; packets that find no buffer. */
 static void write_problems_of_leases(FILE *f, sd_json_variant *leases, bool *any, bool colour)
 {
 	sd_json_variant *lease, *taken = NULL;
 
 	array_foreach(lease, leases) {
 		const char *not_steered = field_string(lease, "notSteered");
+		const char *shortage = field_string(lease, "shortage");
 		unsigned n = taken_count(lease, &taken);
 
 		if (n > 0)
@@ -217,6 +218,8 @@ static void write_problems_of_leases(FILE *f, sd_json_variant *leases, bool *any
 					       colour);
 		if (not_steered)
 			write_problem_of_lease(f, lease, not_steered, 0, any, colour);
+		if (shortage)
+			write_problem_of_lease(f, lease, shortage, 0, any, colour);
 	}
 }
 

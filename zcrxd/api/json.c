@@ -11,6 +11,7 @@
 #include "left-out.h"
 #include "receivers.h"
 #include "retry.h"
+#include "shortage.h"
 #include "steering.h"
 
 #define STRING(key, value) SD_JSON_BUILD_PAIR_STRING(key, value)
@@ -340,7 +341,7 @@ static const char *rss_name(enum lease_rss s)
 
 int json_lease(struct lease *l, sd_json_variant **ret)
 {
-	_cleanup_free_ char *left_out = NULL;
+	_cleanup_free_ char *left_out = NULL, *shortage = NULL;
 	const char *spread = rss_name(l->rss);
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *flows = NULL, *queues = NULL;
 	char id[LEASE_ID_DIGITS + 1];
@@ -353,6 +354,8 @@ int json_lease(struct lease *l, sd_json_variant **ret)
 		r = json_numbers(l->queues, l->n_queues, &queues);
 	if (r >= 0)
 		r = lease_left_out_format(l, &left_out);
+	if (r >= 0)
+		r = lease_shortage_format(l, &shortage);
 	if (r < 0)
 		return r;
 	lease_id_format(l->id, id);
@@ -365,7 +368,7 @@ int json_lease(struct lease *l, sd_json_variant **ret)
 		STRING("grant", grant_kind_to_string(l->grant.kind)),
 		STRING("state", lease_state_to_string(l->state)),
 		BOOLEAN("persistent", l->persistent), BOOLEAN("selfRegistered", l->self_registered),
-		SD_JSON_BUILD_PAIR_VARIANT("flows", flows), STRING_IF("notSteered", left_out),
+		SD_JSON_BUILD_PAIR_VARIANT("flows", flows), STRING_IF("notSteered", left_out), STRING_IF("shortage", shortage),
 		UNSIGNED("creationUSec", l->creation_usec),
 		UNSIGNED_IF(l->expiry_usec != 0, "expiryUSec",
 			    tell_boottime(l->expiry_usec, &l->expiry_told)),

@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "drain.h"
+#include "dry.h"
 #include "export.h"
 #include "handle.h"
 #include "log.h"
@@ -199,6 +200,10 @@ static void drain_reclaim(struct lease *l)
 
 	if (l->grace_until > now) {
 		drain_in(l, l->grace_until - now);
+		return;
+	}
+	if (lease_is_bound(l) && dry_is_in_the_way(l)) {
+		drain_in(l, DRAIN_POLL_USEC);
 		return;
 	}
 	ring_first = ring_may_be_closing(l);

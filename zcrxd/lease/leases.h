@@ -14,6 +14,7 @@
 #include "flow.h"
 #include "lease.h"
 #include "recovery.h"
+#include "supply.h"
 #include "taken.h"
 #include "urgent.h"
 
@@ -51,6 +52,8 @@ struct lease_queue {
 	bool bound;
 	bool watched; /* its ring: nic_backend_ops.count_rings tells whether it is there */
 	uint64_t area;	  /* bytes accounted to the owner */
+	struct supply supply; /* of its ring with buffers, and */
+	bool shortage_told;   /* that there are too few */
 	struct tuning saved_tuning; /* what Tune has changed, as it was */
 	uid_t client_uid; /* as whom the client connected */
 	int client_pidfd; /* the process that registers; -EBADF if none did, or it is not known */
@@ -126,6 +129,7 @@ struct lease {
 	unsigned drain_tries;
 	unsigned ring_tries; /* that waited for the client's rings to close */
 	unsigned area_tries; /* that found an area being added */
+	uint64_t dry_until; /* CLOCK_MONOTONIC, us: so long it waits for others to end (dry.h); 0: it does not */
 	struct question *question; /* of the last of them, as long as it is not answered */
 	uint64_t grace_until; /* CLOCK_MONOTONIC, us: a revoked client may go on, unsteered, until then */
 	bool force;	      /* its client is killed if the queue does not come back otherwise */

@@ -8,6 +8,7 @@
 
 #include "closed.h"
 #include "drift.h"
+#include "dry.h"
 #include "export.h"
 #include "flows.h"
 #include "inquiry.h"
@@ -18,6 +19,7 @@
 #include "registrar.h"
 #include "rules.h"
 #include "rss.h"
+#include "shortage.h"
 #include "steering.h"
 #include "unbind.h"
 
@@ -244,6 +246,16 @@ static bool look_again(struct registration *g)
 	return true;
 }
 
+/* Much may have happened meanwhile: it begins once more. */
+static void on_another_ended(struct lease *other, void *userdata)
+{
+	struct registration *g = userdata;
+	int r = device_submit(g->lease->device, ways_run, ways_done, g);
+
+	if (r != 0)
+		registration_report(g, r);
+}
+
 static void ways_done(void *data)
 {
 	struct registration *g = data;
@@ -254,6 +266,10 @@ static void ways_done(void *data)
 		return;
 	if (r == 0)
 		r = lease_may(l, LEASE_REGISTER, &g->fault);
+	if (r == 0)
+		r = dry_wait(l, on_another_ended, g);
+	if (r == -EINPROGRESS)
+		return;
 	if (r == 0) {
 		l->per_queue[g->queue].binding = true;
 		r = start_registrar(g);
@@ -334,6 +350,7 @@ static int registration_start(struct registration *g)
 	l->per_queue[g->queue].binding = l->device->devices->config->on_drift == ON_DRIFT_REPAIR;
 	l->per_queue[g->queue].area = g->request.area_size;
 	l->per_queue[g->queue].watched = true; /* for the next daemon, from the moment that there is a ring */
+	shortage_reset(l, g->queue);
 	(void)lease_save(l);
 	return 0;
 }

@@ -18,6 +18,7 @@
 
 #include "clock.h"
 #include "drain.h"
+#include "dry.h"
 #include "export.h"
 #include "log.h"
 #include "reclaim.h"
@@ -367,6 +368,10 @@ static void step(struct lease *l)
 	r = lift_flows(l, on_lifted);
 	if (r > 0)
 		return;
+	if (r == 0 && dry_is_in_the_way(l)) {
+		go_on_in(l, SOON_USEC);
+		return;
+	}
 	/* The flows go on meanwhile. */
 	if (r == 0 && l->unbind.start_after > now) {
 		go_on_in(l, l->unbind.start_after - now);

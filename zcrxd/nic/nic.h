@@ -153,6 +153,11 @@ struct nic_ops {
 	int (*queues)(struct nic *nic, const uint32_t *queues, size_t n, struct nic_queue *ret,
 		      struct fault *reterr);
 
+	/* Of these queues, what the kernel counts: packets, failures, buffers in use (has_...). Cheap; nothing
+	 * of an interface that is down, nor of a queue that is not there. */
+	int (*counters)(struct nic *nic, const uint32_t *queues, size_t n, struct nic_queue *ret,
+			struct fault *reterr);
+
 	/* All queues or none: a failure leaves nothing behind. GRANT_DIRECT only checks that the
 	 * queues are nobody's. */
 	int (*grant)(struct nic *nic, const struct grant_request *request, struct grant *ret,

@@ -10,6 +10,7 @@
 #include "drift-scan.h"
 #include "log.h"
 #include "proof-check.h"
+#include "shortage.h"
 #include "strays.h"
 
 struct drift_scan *drift_scan_free(struct drift_scan *k)
@@ -17,6 +18,7 @@ struct drift_scan *drift_scan_free(struct drift_scan *k)
 	if (!k)
 		return NULL;
 	free(k->bound);
+	free(k->counted);
 	nic_state_free(k->state);
 	fault_done(&k->fault);
 	fault_done(&k->close_fault);
@@ -46,6 +48,16 @@ static void scan_close(struct nic *nic, struct drift_scan *k)
 	free(step.to.rss);
 }
 
+/* They close nothing: without them it goes on. */
+static void scan_count(struct nic *nic, struct drift_scan *k)
+{
+	_cleanup_free_ struct nic_queue *counted = calloc(k->n_bound + 1, sizeof(*counted));
+	_cleanup_fault_ struct fault fault = {};
+
+	if (counted && k->n_bound > 0 && nic->ops->counters(nic, k->bound, k->n_bound, counted, &fault) == 0)
+		k->counted = TAKE_PTR(counted);
+}
+
 static void scan_run(struct nic *nic, void *data)
 {
 	struct drift_scan *k = data;
@@ -57,6 +69,8 @@ static void scan_run(struct nic *nic, void *data)
 		k->guard_r = nic->ops->guard_keep(nic, &k->state->guard_lost, &k->guard_fault);
 	if (k->r == 0 && k->guard_r != 0)
 		k->state->guard_lost = true;
+	if (k->r == 0)
+		scan_count(nic, k);
 }
 
 /* Before a restarting daemon has observed the NIC, only its leases tell which queues are in use. */
@@ -131,6 +145,8 @@ int scan_evaluate(struct drift_scan *k)
 	}
 	scan_reclaim(k, DRIFT_RULE);
 	scan_reclaim(k, DRIFT_RFS);
+	if (k->counted)
+		leases_note_supply(k->device, k->bound, k->counted, k->n_bound);
 	return r;
 }
 

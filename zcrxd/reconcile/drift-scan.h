@@ -13,6 +13,7 @@ struct drift_scan {
 	bool settings;	 /* asked for */
 	uint32_t *bound; /* queues that ordinary traffic must not reach */
 	size_t n_bound;
+	struct nic_queue *counted; /* of each of these, or NULL */
 	unsigned ordinary; /* queues that it may reach, from 0 up */
 
 	struct nic_state *state; /* as it was seen first */

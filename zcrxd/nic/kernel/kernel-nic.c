@@ -278,6 +278,7 @@ static const struct nic_ops kernel_nic_ops = {
 	.apply = kernel_nic_apply,
 	.bring_up = kernel_nic_bring_up,
 	.queues = kernel_nic_queues,
+	.counters = kernel_nic_counters,
 	.grant = kernel_nic_grant,
 	.ungrant = kernel_nic_ungrant,
 	.context_create = kernel_nic_context_create,

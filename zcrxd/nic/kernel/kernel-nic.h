@@ -60,6 +60,8 @@ int kernel_nic_read_queues(struct kernel_nic *nic, struct netdev_queues *ret);
 int kernel_nic_observe(struct nic *nic, struct nic_state **ret, struct fault *reterr);
 int kernel_nic_reach(struct nic *nic, struct reach *ret, struct fault *reterr);
 int kernel_nic_observe_steering(struct nic *nic, struct nic_state **ret, struct fault *reterr);
+int kernel_nic_counters(struct nic *nic, const uint32_t *queues, size_t n, struct nic_queue *ret,
+			struct fault *reterr);
 int kernel_nic_napi_get(struct nic *nic, uint32_t queue, struct napi_settings *ret,
 			struct fault *reterr);
 int kernel_nic_napi_set(struct nic *nic, uint32_t queue, const struct napi_settings *settings,

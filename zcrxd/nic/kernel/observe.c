@@ -249,3 +249,31 @@ int kernel_nic_observe_steering(struct nic *base, struct nic_state **ret, struct
 
 	return observe(kernel_nic(base), parts, ARRAY_SIZE(parts), ret, reterr);
 }
+
+/* Neither counters nor pools are there with every driver. */
+int kernel_nic_counters(struct nic *base, const uint32_t *queues, size_t n, struct nic_queue *ret,
+			struct fault *reterr)
+{
+	struct kernel_nic *nic = kernel_nic(base);
+	_cleanup_free_ struct nic_queue *list = NULL;
+	struct netdev_queues all = {};
+	int r = kernel_nic_begin(nic, reterr);
+
+	if (r != 0)
+		return r;
+	r = kernel_nic_read_queues(nic, &all);
+	list = all.queues;
+	if (r >= 0)
+		r = netlink_dump(&nic->genl, netdev_dump_pools(&nic->netdev), netdev_read_pool,
+				 netdev_reset_pools, &all);
+	if (r >= 0)
+		r = netlink_dump(&nic->genl, netdev_dump_counters(&nic->netdev, nic->nic.ifindex),
+				 netdev_read_counters, NULL, &all);
+	if (r == -ENODEV)
+		return kernel_nic_absent(nic, "read what the queues count", reterr);
+	if (r < 0 && !is_unsupported(&nic->genl, r))
+		return r;
+	for (size_t i = 0; i < n; i++)
+		ret[i] = queues[i] < all.n ? list[queues[i]] : (struct nic_queue) {};
+	return 0;
+}

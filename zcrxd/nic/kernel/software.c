@@ -154,6 +154,13 @@ static int guard_set(struct nic *nic, const struct flow *flows, size_t n, struct
 	return 0;
 }
 
+static int counters(struct nic *nic, const uint32_t *queues, size_t n, struct nic_queue *ret,
+		    struct fault *reterr)
+{
+	memset(ret, 0, n * sizeof(*ret));
+	return 0;
+}
+
 static int guard_keep(struct nic *nic, bool *ret_lost, struct fault *reterr)
 {
 	*ret_lost = false;
@@ -203,6 +210,7 @@ static const struct nic_ops software_ops = {
 	.apply = apply,
 	.bring_up = bring_up,
 	.queues = queues,
+	.counters = counters,
 	.grant = grant,
 	.ungrant = ungrant,
 	.context_create = context_create,

@@ -149,6 +149,21 @@ static int queues(struct nic *nic, const uint32_t *wanted, size_t n, struct nic_
 	return 0;
 }
 
+/* No operation that could fail: a timer asks. */
+static int counters(struct nic *nic, const uint32_t *wanted, size_t n, struct nic_queue *ret,
+		    struct fault *reterr)
+{
+	struct sim_handle *h = handle_of(nic);
+	struct nic_state *s;
+	int r;
+
+	SIM_LOCK(h->sim);
+	r = sim_enter(h, &s, reterr);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		ret[i] = s->up && wanted[i] < s->n_queues ? s->queues[wanted[i]] : (struct nic_queue) {};
+	return r;
+}
+
 static int check_clean(const struct nic_state *s, const struct grant_request *request,
 		       struct fault *reterr)
 {
@@ -269,6 +284,7 @@ static const struct nic_ops nic_ops = {
 	.apply = apply,
 	.bring_up = bring_up,
 	.queues = queues,
+	.counters = counters,
 	.grant = grant,
 	.ungrant = ungrant,
 	.context_create = sim_context_create,

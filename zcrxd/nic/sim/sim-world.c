@@ -117,6 +117,23 @@ void sim_set_interrupt(struct nic_backend *b, unsigned ifindex, uint32_t queue,
 		s->nics[slot].state->queues[queue].interrupt = *affinity;
 }
 
+void sim_set_counters(struct nic_backend *b, unsigned ifindex, uint32_t queue, uint64_t packets,
+		      uint64_t failures, uint64_t in_use)
+{
+	struct sim *s = sim_of(b);
+	struct nic_queue *q;
+	size_t slot;
+
+	SIM_LOCK(s);
+	if (sim_find(s, ifindex, &slot) < 0 || queue >= s->nics[slot].state->n_queues)
+		return;
+	q = &s->nics[slot].state->queues[queue];
+	q->has_counters = q->has_failures = q->has_pool = true;
+	q->packets = packets;
+	q->failures = failures;
+	q->pool_bytes = in_use;
+}
+
 /* The kernel tells nobody of rules. */
 int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_rule *rule)
 {

@@ -65,6 +65,9 @@ int sim_foreign_step(struct nic_backend *b, unsigned ifindex, const struct step 
 /* The channels were made again. */
 void sim_set_interrupt(struct nic_backend *b, unsigned ifindex, uint32_t queue,
 		       const struct irq_affinity *affinity);
+/* What it counts from now on: packets that came, that found no buffer; bytes of its pools in use. */
+void sim_set_counters(struct nic_backend *b, unsigned ifindex, uint32_t queue, uint64_t packets,
+		      uint64_t failures, uint64_t in_use);
 int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_rule *rule);
 int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t context, uint32_t queue);
 /* Accelerated RFS is on for this queue and no other, or for none. */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See shortage.h.
+ */
+#include "log.h"
+#include "shortage.h"
+
+void shortage_reset(struct lease *l, unsigned queue)
+{
+	l->per_queue[queue].supply = (struct supply){};
+	l->per_queue[queue].shortage_told = false;
+}
+
+static int format(const struct lease *l, unsigned queue, char **ret)
+{
+	const struct lease_queue *q = &l->per_queue[queue];
+	struct nic_demand demand;
+
+	device_demand(l->device, &demand);
+	return supply_format(&q->supply, l->queues[queue], q->area, &demand, ret);
+}
+
+/* Once for each ring: it is counted, and shown, from then on. */
+static void tell(struct lease *l, unsigned queue)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (l->per_queue[queue].shortage_told || !supply_is_short(&l->per_queue[queue].supply) ||
+	    format(l, queue, &text) < 0)
+		return;
+	l->per_queue[queue].shortage_told = true;
+	log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id }, "Lease %08x: %s", l->id, text);
+}
+
+static void note(struct lease *l, uint32_t queue, const struct nic_queue *counted)
+{
+	for (unsigned i = 0; i < l->n_queues; i++)
+		if (l->queues[i] == queue && l->per_queue[i].bound) {
+			supply_note(&l->per_queue[i].supply, counted);
+			tell(l, i);
+		}
+}
+
+void leases_note_supply(struct device *d, const uint32_t *queues, const struct nic_queue *counted, size_t n)
+{
+	struct lease *l;
+
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
+		for (size_t i = 0; l->device == d && i < n; i++)
+			note(l, queues[i], &counted[i]);
+}
+
+int lease_shortage_format(const struct lease *l, char **ret)
+{
+	*ret = NULL;
+	for (unsigned i = 0; i < l->n_queues; i++)
+		if (l->per_queue[i].bound && supply_is_short(&l->per_queue[i].supply))
+			return format(l, i, ret);
+	return 0;
+}
