@@ -95,7 +95,8 @@ static const char *remedy(int error)
 	case -EBUSY:
 		return "The queue is used by AF_XDP, or leased to another device.";
 	case -ERANGE:
-		return "The NIC has no such queue, or the area is not contiguous in pieces of that length.";
+		return "The NIC has no such queue, the area is not contiguous in pieces of that length, or the driver takes no "
+		       "buffers of it.";
 	case -ENOMEM:
 		return "Memory ran out, or the area is more than RLIMIT_MEMLOCK leaves (ulimit -l).";
 	case -ENETDOWN:

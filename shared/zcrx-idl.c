@@ -177,6 +177,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Interface,
 	FIELD(hdsThreshold, INT, N),
 	DOC("How many queues the default RSS table leads to"), FIELD(rssQueues, INT, 0),
 	DOC("ntuple rules that are not zcrxd's"), FIELD(foreignRules, INT, 0),
+	DOC("What binding or releasing a queue (Register, the end of a lease) does to the other traffic of the NIC, by "
+	    "its driver, in words; null if nothing, if it is not known, and from a zcrxd that does not know"),
+	FIELD(bindEffect, STRING, N),
 	DOC("The bond that it is a port of, whose sockets and addresses prove flows here; null if of none"),
 	FIELD(bond, STRING, N),
 	DOC("The bond does not receive by it at the moment; null if it is a port of none"),
@@ -233,6 +236,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("Name of the interface"), FIELD(interface, STRING, 0),
 	DOC("Hardware queue indices, in the order in which the lease counts them from 0"),
 	FIELD(hardwareQueues, INT, A),
+	DOC("SO_INCOMING_NAPI_ID of sockets whose packets arrive on these queues, in the same order; 0 of one that is not "
+	    "bound, or where it is not known. With some drivers (gve) they change whenever some queue of the NIC is bound or "
+	    "released; zcrxd looks each second. Null from a zcrxd that does not know"),
+	FIELD(napiIds, INT, A | N),
 	DOC("How its flows reach these queues; null for one queue, and until all of them are bound"),
 	TYPED(spread, Spread, N),
 	DOC("The RSS context that spreads them, by the kernel's number; null if none does"),
@@ -406,7 +413,8 @@ static SD_VARLINK_DEFINE_METHOD(Register,
 	DOC("Bytes of a buffer"), OUT(receiveBufferLength, INT, 0),
 	DOC("Index of the hardware interface that feeds it"), OUT(interfaceIndex, INT, 0),
 	DOC("Index of the hardware queue that feeds it"), OUT(hardwareQueue, INT, 0),
-	DOC("SO_INCOMING_NAPI_ID of sockets whose packets arrive on this queue"),
+	DOC("SO_INCOMING_NAPI_ID of sockets whose packets arrive on this queue; with some drivers it does not stay (napiIds "
+	    "of the lease)"),
 	OUT(napiId, INT, N));
 
 static SD_VARLINK_DEFINE_METHOD(Share,

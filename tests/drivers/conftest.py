@@ -19,7 +19,8 @@ import machine  # noqa: E402 (needs the path)
 import modes  # noqa: E402
 import simnic  # noqa: E402
 
-DRIVER = pathlib.Path("/sys/bus/platform/drivers/zcnic")
+DRIVERS = pathlib.Path("/sys/bus/platform/drivers")
+DEVICE = pathlib.Path("/sys/devices/platform/zcnic.0")
 PARAMETER = pathlib.Path("/sys/module/zcnic/parameters/quirks")
 RESULTS = pathlib.Path("/mnt/share/drivers.json")
 
@@ -57,15 +58,16 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for item in items if speaks(item)]
 
 
-def new_nic(quirks):
-    """Another NIC is plugged in as zc0; nobody remembers the last one."""
+def new_nic(quirks, driver="zcnic"):
+    """Another NIC is plugged in as zc0, of this driver by name; nobody remembers the last one."""
     machine.systemctl("stop", "zcrxd")
     for kept in "/run/zcrxd/state", "/var/lib/zcrxd":
         shutil.rmtree(kept, ignore_errors=True)
         pathlib.Path(kept).unlink(missing_ok=True)
     PARAMETER.write_text(quirks.replace(" ", ",") + "\n", encoding="ascii")
-    (DRIVER / "unbind").write_text("zcnic.0", encoding="ascii")
-    (DRIVER / "bind").write_text("zcnic.0", encoding="ascii")
+    (DEVICE / "driver" / "unbind").write_text("zcnic.0", encoding="ascii")
+    (DEVICE / "driver_override").write_text(f"{driver}\n", encoding="ascii")
+    (DRIVERS / driver / "bind").write_text("zcnic.0", encoding="ascii")
     simnic.addresses()
 
 
@@ -82,6 +84,23 @@ def mode(request):
     machine.configure.current = None
     machine.configure(machine.config())
     return request.param
+
+
+@pytest.fixture
+def named(mode):
+    """The NIC of a driver as a whole, called as that, so that zcrxd knows it."""
+    def plug(quirks, driver):
+        new_nic(modes.MODES[quirks], driver)
+        machine.configure.current = None
+        machine.configure(machine.config())
+        machine.until(lambda: machine.call("Describe")[0]["parameters"]["interfaces"][0]["state"]
+                      == "configured")
+
+    yield plug
+    for lease in machine.leases():
+        machine.call("Revoke", leaseId=lease["leaseId"], force=True, graceUSec=0)
+    machine.until(lambda: not machine.leases())
+    plug(mode, "zcnic")
 
 
 @pytest.fixture(autouse=True)

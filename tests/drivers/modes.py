@@ -61,8 +61,10 @@ QUIRKS = {
         "Takes the setting back and brings the interface up again, and says so; likewise of a "
         "Register that fails, where it only says so."),
     "bind-stops-all": (
-        "mlx5, gve", "All queues stop for a moment whenever one is bound or released.",
-        "Nothing: packets wait meanwhile."),
+        "mlx5, gve; bnxt (steered traffic only)",
+        "All queues stop for a moment whenever one is bound or released; with mlx5 and bnxt what comes "
+        "meanwhile is dropped.",
+        "Says so with the interface (`bindEffect`), and binds and releases nothing needlessly."),
     "bind-needs-up": (
         "mlx5, bnxt, gve", "A queue can be bound only while the interface is up.",
         "Refuses Register while it is down, with the remedy."),
@@ -87,6 +89,21 @@ QUIRKS = {
         "and nobody is told.", "Makes another context when a rule cannot lead to the first, and does not wait "
         "for a deletion that cannot be. The first keeps the kernel from lowering the channels until the "
         "driver is loaded anew."),
+    "area-over-ring": (
+        "bnxt", "An area no larger than the driver's ring receives nothing, though Register succeeds.",
+        "Knows what the ring of each driver keeps; recommends a size, refuses less than is needed, and "
+        "reports packets that find no buffer."),
+    "dry-stops-all": (
+        "mlx5", "While a bound queue has no buffers left, nothing is received on the whole NIC, for up to "
+        "20 s, whenever another one is bound or released.",
+        "Refuses an area that the ring would use up, and ends a lease whose queue is dry before it binds "
+        "or releases another."),
+    "buffer-range": (
+        "mlx5, bnxt", "Longer receive buffers than it takes are refused with ERANGE.",
+        "Refuses them with the longest that the driver takes."),
+    "napi-renewed": (
+        "gve", "Whenever a queue is bound or released, each queue has another NAPI id.",
+        "Looks each second, and tells the present ids with the lease."),
     "slow": (
         "many, with slow firmware", "Each setting, rule and binding takes seconds.",
         "Works on one interface at a time in a thread of its own: nobody else waits, and read-only "
@@ -95,13 +112,14 @@ QUIRKS = {
 
 # Driver: the quirks that imitate it, and what they do not imitate.
 DRIVERS = {
-    "mlx5": ("location-given table-silent lists-race contexts-lost split-gro-hw bind-stops-all bind-needs-up",
+    "mlx5": ("location-given table-silent lists-race contexts-lost split-gro-hw bind-stops-all bind-needs-up "
+             "dry-stops-all buffer-range",
              "rules with more fields win over those with fewer; `hds-thresh` takes 0 only"),
     "bnxt": ("location-any lists-race split-fixed threshold-default bounces failure-closes rules-lost "
-             "bind-needs-up",
+             "bind-needs-up area-over-ring buffer-range",
              "rule insertion while the interface is down"),
     "gve": ("location-given threshold-none separate-channels no-contexts bind-stops-all pages-only "
-            "rules-lost", "queue 0 cannot be bound"),
+            "rules-lost napi-renewed", "queue 0 cannot be bound"),
     "fbnic": ("location-any down-hides-rules split-fixed threshold-default pages-only", "one extra RSS context only"),
 }
 

@@ -4,6 +4,7 @@ of docs/DRIVERS.md."""
 
 import contextlib
 import os
+import signal
 import time
 
 import machine
@@ -333,6 +334,43 @@ def test_other_buffers_are_refused(mode):
         assert "buffers of 16384 bytes. Leave receiveBufferLength out" in refused.value.message
         # The lease is none the worse for it.
         assert lease.register(ring, area, areaSize=size)["receiveBufferLength"] == 4096
+
+
+@pytest.mark.quirk("area-over-ring")
+def test_areas_that_the_ring_uses_up(mode, named):
+    """Of a driver that is not known it is told; of one that is known it is refused, with the size."""
+    with machine.receiver(9001, "--area", str(4 << 20)) as receiving, machine.Program(
+            "zcrxperf", "send", HOST4, "--port", "9001", peer=True):
+        said = until(lambda: machine.lease_of(receiving.pid).get("shortage"))
+        assert "The area is too small" in said and "better are 16777216" in said
+    named("bnxt", "bnxt_en")
+    with Connection() as root, root.acquire() as lease, new_ring() as ring:
+        (shown,) = machine.leases()
+        needed = shown["leastAreaBytes"]
+        assert needed == (16 << 20) + (512 << 10)
+        with new_area(4 << 20) as area, pytest.raises(Error) as refused:
+            lease.register(ring, area, areaSize=4 << 20)
+        assert refused.value.name == "InvalidArea" and f"at least {needed} bytes" in refused.value.message
+        assert shown["recommendedAreaBytes"] == 32 << 20
+    # What the library takes by itself is enough.
+    machine.assert_zero_copy(machine.transfer(9001, SIZE), SIZE)
+
+
+@pytest.mark.quirk("dry-stops-all")
+def test_a_dry_queue_is_taken_back_before_it_stops_the_nic(mode, named):
+    named("mlx5", "mlx5_core")
+    with machine.receiver(9001, "--area", str(3 << 20), "--connections", "8") as stalled, \
+            machine.Program("zcrxperf", "send", HOST4, "--port", "9001", "--connections", "8", peer=True):
+        lease = machine.lease_of(stalled.pid)
+        more_in(lease["hardwareQueues"][0])
+        os.kill(stalled.pid, signal.SIGSTOP)
+        until(lambda: machine.lease_of(stalled.pid).get("shortage"))
+        with simnic.counted() as grown:
+            result = machine.transfer(9002, SIZE)
+        assert "dry_stops" not in grown
+        machine.assert_zero_copy(result, SIZE)
+        assert not [left for left in machine.leases() if left["leaseId"] == lease["leaseId"]]
+        os.kill(stalled.pid, signal.SIGCONT)
 
 
 def test_restore(mode):

@@ -69,7 +69,7 @@ static void test_refusals(void **state)
 		{ ERANGE, &large_dmabuf, ZCRX_INVALID_AREA, "in pieces of 65536 bytes" },
 		{ EFAULT, &direct, ZCRX_INVALID_AREA, "pinned" },
 		{ ERANGE, &direct, ZCRX_KERNEL_REJECTED, "no receive queue 7" },
-		{ ERANGE, &large, ZCRX_INVALID_AREA, "huge pages" },
+		{ ERANGE, &large, ZCRX_INVALID_AREA, "if it has them, take a shorter" },
 		{ ENOMEM, &direct, ZCRX_KERNEL_REJECTED, "LimitMEMLOCK" },
 		{ EEXIST, &direct, ZCRX_KERNEL_REJECTED, "queue 7 already" },
 		{ EBUSY, &direct, ZCRX_KERNEL_REJECTED, "AF_XDP" },

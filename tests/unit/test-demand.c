@@ -98,6 +98,28 @@ static void test_who_waits_for_others_buffers(void **state)
 	assert_int_equal(nic_demand_dry(NULL), 0);
 }
 
+static void test_buffers_have_the_lengths_that_the_driver_takes(void **state)
+{
+	static const struct {
+		const char *driver;
+		uint64_t max;
+	} drivers[] = { { "mlx5_core", 128 * KIB }, { "bnxt_en", 32 * KIB } };
+	_cleanup_fault_ struct fault fault = {};
+	struct nic_state s = { .name = "nic0" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+		s.driver = (char *)drivers[i].driver;
+		assert_int_equal(nic_demand_check_buffer(&s, 0, &fault), 0);
+		assert_int_equal(nic_demand_check_buffer(&s, drivers[i].max, &fault), 0);
+		assert_int_equal(nic_demand_check_buffer(&s, 2 * drivers[i].max, &fault),
+				 ZCRX_INVALID_PARAMETER);
+		CHECK_CONTAINS(fault.message, drivers[i].driver);
+		fault_done(&fault);
+	}
+	s.driver = (char *)"gve";
+	assert_int_equal(nic_demand_check_buffer(&s, 2 * MIB, &fault), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -105,6 +127,7 @@ int main(void)
 		cmocka_unit_test(test_an_area_that_is_too_small_is_refused_with_the_number),
 		cmocka_unit_test(test_what_is_not_known_is_not_refused),
 		cmocka_unit_test(test_who_waits_for_others_buffers),
+		cmocka_unit_test(test_buffers_have_the_lengths_that_the_driver_takes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

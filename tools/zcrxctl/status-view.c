@@ -118,6 +118,8 @@ static void write_facts(FILE *f, sd_json_variant *interface)
 	if (foreign > 0)
 		fprintf(m, "; %" PRIu64 " ntuple rule%s of others", foreign,
 			foreign == 1 ? "" : "s");
+	if (field_has(interface, "bindEffect"))
+		fprintf(m, "; %s", field_string(interface, "bindEffect") ?: "?");
 	if (field_has(interface, "bond"))
 		fprintf(m, "; port of %s%s", field_string(interface, "bond") ?: "?",
 			field_boolean(interface, "standby") ? " (standby)" : "");

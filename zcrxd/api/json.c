@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "clock.h"
+#include "driver.h"
 #include "flow-guard.h"
 #include "json.h"
 #include "left-out.h"
@@ -230,7 +231,8 @@ int json_interface(struct device *d, sd_json_variant **ret)
 		STRING("tcpDataSplit", data_split_to_string(s->has_split ? s->split : SPLIT_UNKNOWN)),
 		UNSIGNED_IF(s->has_hds_threshold, "hdsThreshold", s->hds_threshold),
 		UNSIGNED("rssQueues", nic_state_rss_queues(s)),
-		UNSIGNED("foreignRules", count_foreign_rules(d)), STRING_IF("bond", bond),
+		UNSIGNED("foreignRules", count_foreign_rules(d)), STRING_IF("bindEffect", driver_bind_effect(s->driver)),
+		STRING_IF("bond", bond),
 		SD_JSON_BUILD_PAIR_CONDITION(bond != NULL, "standby",
 					     SD_JSON_BUILD_BOOLEAN(d->link.standby)),
 		SD_JSON_BUILD_PAIR_CONDITION(problems != NULL, "problems", SD_JSON_BUILD_VARIANT(problems)),
@@ -343,8 +345,9 @@ int json_lease(struct lease *l, sd_json_variant **ret)
 {
 	_cleanup_free_ char *left_out = NULL, *shortage = NULL;
 	const char *spread = rss_name(l->rss);
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *flows = NULL, *queues = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *flows = NULL, *queues = NULL, *napi_ids = NULL;
 	char id[LEASE_ID_DIGITS + 1];
+	uint32_t ids[LEASE_QUEUES_MAX];
 	struct nic_demand demand;
 	int r;
 
@@ -352,6 +355,10 @@ int json_lease(struct lease *l, sd_json_variant **ret)
 	r = json_lease_flows(l, &flows);
 	if (r >= 0)
 		r = json_numbers(l->queues, l->n_queues, &queues);
+	for (unsigned i = 0; i < l->n_queues; i++)
+		ids[i] = l->per_queue[i].bound ? l->per_queue[i].napi_id : 0;
+	if (r >= 0)
+		r = json_numbers(ids, l->n_queues, &napi_ids);
 	if (r >= 0)
 		r = lease_left_out_format(l, &left_out);
 	if (r >= 0)
@@ -363,7 +370,8 @@ int json_lease(struct lease *l, sd_json_variant **ret)
 		ret, STRING("leaseId", id), STRING_IF("name", l->name),
 		UNSIGNED("ownerUid", l->owner_uid), UNSIGNED("ownerPid", (unsigned)l->owner_pid),
 		STRING("interface", device_name(l->device)),
-		SD_JSON_BUILD_PAIR_VARIANT("hardwareQueues", queues), STRING_IF("spread", spread),
+		SD_JSON_BUILD_PAIR_VARIANT("hardwareQueues", queues),
+		SD_JSON_BUILD_PAIR_VARIANT("napiIds", napi_ids), STRING_IF("spread", spread),
 		UNSIGNED_IF(l->rss == LEASE_RSS_CONTEXT, "rssContext", l->context),
 		STRING("grant", grant_kind_to_string(l->grant.kind)),
 		STRING("state", lease_state_to_string(l->state)),

@@ -109,7 +109,7 @@ static int register_act(sd_varlink *link, struct api *api, const struct register
 		return fault_set(reterr, ZCRX_INVALID_AREA, NULL,
 				 "On the queues of " SOFTWARE_NAME " everything is copied, and the kernel "
 				 "cannot copy into a dma-buf. Send a memfd.");
-	r = device_check_area(l->device, p->area_size, reterr);
+	r = device_check_area(l->device, p->area_size, p->buffer_length, reterr);
 	if (r != 0)
 		return r;
 	r = request_take_fd(link, p->area, "areaFileDescriptor", &area, reterr);

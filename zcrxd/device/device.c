@@ -169,9 +169,11 @@ void device_demand(const struct device *d, struct nic_demand *ret)
 	nic_demand(d->observed ?: &nothing, d->link.mtu, ret);
 }
 
-int device_check_area(const struct device *d, uint64_t size, struct fault *reterr)
+int device_check_area(const struct device *d, uint64_t size, uint64_t buffer_length, struct fault *reterr)
 {
-	return d->observed ? nic_demand_check(d->observed, d->link.mtu, size, reterr) : 0;
+	int r = d->observed ? nic_demand_check_buffer(d->observed, buffer_length, reterr) : 0;
+
+	return r == 0 && d->observed ? nic_demand_check(d->observed, d->link.mtu, size, reterr) : r;
 }
 
 void device_set_observed(struct device *d, struct nic_state *state)

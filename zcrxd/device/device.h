@@ -181,8 +181,8 @@ void device_set_config(struct device *d, const struct config_interface *config);
 int device_refresh(struct device *d, device_done done, void *userdata);
 /* Of a queue, with ring and MTU as they were seen last; nothing is known of one that was not. */
 void device_demand(const struct device *d, struct nic_demand *ret);
-/* INVALID_AREA unless an area of this size is enough. */
-int device_check_area(const struct device *d, uint64_t size, struct fault *reterr);
+/* 0 unless an area of this size, or buffers of this length (0: a page), will not do. */
+int device_check_area(const struct device *d, uint64_t size, uint64_t buffer_length, struct fault *reterr);
 /* Longer than any look takes that has not to wait for something slow. */
 #define DESCRIBE_TIMEOUT_USEC 1000000ULL
 /* A look has waited for so long already: who can do with what is known need not wait along. */

@@ -54,6 +54,7 @@ struct lease_queue {
 	uint64_t area;	  /* bytes accounted to the owner */
 	struct supply supply; /* of its ring with buffers, and */
 	bool shortage_told;   /* that there are too few */
+	uint32_t napi_id;     /* when it was looked at last; 0: not known */
 	struct tuning saved_tuning; /* what Tune has changed, as it was */
 	uid_t client_uid; /* as whom the client connected */
 	int client_pidfd; /* the process that registers; -EBADF if none did, or it is not known */

@@ -126,6 +126,7 @@ static void scan_done(void *data)
 
 	/* An interface that is down says nothing; the registration stands all the same. */
 	fault_done(&g->fault);
+	l->per_queue[g->queue].napi_id = g->found.napi_id;
 	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
 		r = lease_may(l, LEASE_REGISTER, &g->fault);
 	else

@@ -9,6 +9,7 @@ void shortage_reset(struct lease *l, unsigned queue)
 {
 	l->per_queue[queue].supply = (struct supply){};
 	l->per_queue[queue].shortage_told = false;
+	l->per_queue[queue].napi_id = 0;
 }
 
 static int format(const struct lease *l, unsigned queue, char **ret)
@@ -37,6 +38,7 @@ static void note(struct lease *l, uint32_t queue, const struct nic_queue *counte
 	for (unsigned i = 0; i < l->n_queues; i++)
 		if (l->queues[i] == queue && l->per_queue[i].bound) {
 			supply_note(&l->per_queue[i].supply, counted);
+			l->per_queue[i].napi_id = counted->napi_id ?: l->per_queue[i].napi_id;
 			tell(l, i);
 		}
 }

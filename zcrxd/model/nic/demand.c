@@ -79,14 +79,15 @@ static const struct {
 	uint64_t (*ring)(const struct nic_state *s, unsigned mtu);
 	uint64_t reserve; /* what an area has to have beyond it; 0: it may be smaller */
 	uint64_t dry;
+	uint64_t buffer_max; /* 0: not known, or pages only, which the kernel tells */
 } demands[] = {
 	/* The ring has to have 512 KiB of its own, or the NIC waits. */
-	{ "mlx5_core", ring_mlx5, RESERVE, MLX5_ENTRY },
+	{ "mlx5_core", ring_mlx5, RESERVE, MLX5_ENTRY, MLX5_ENTRY / 2 },
 	/* A packet for which there is no other buffer is dropped, and its buffer used again. */
-	{ "bnxt_en", ring_bnxt, RESERVE, 0 },
-	{ "gve", ring_gve, 0, 0 },
-	{ "fbnic", ring_fbnic, 0, 0 },
-	{ NULL, ring_other, 0, 0 },
+	{ "bnxt_en", ring_bnxt, RESERVE, 0, 32 * KIB },
+	{ "gve", ring_gve, 0, 0, 0 },
+	{ "fbnic", ring_fbnic, 0, 0, 0 },
+	{ NULL, ring_other, 0, 0, 0 },
 };
 
 static size_t find(const char *driver)
@@ -132,4 +133,16 @@ int nic_demand_check(const struct nic_state *state, unsigned mtu, uint64_t size,
 uint64_t nic_demand_dry(const char *driver)
 {
 	return demands[find(driver)].dry;
+}
+
+int nic_demand_check_buffer(const struct nic_state *state, uint64_t length, struct fault *reterr)
+{
+	const uint64_t max = demands[find(state->driver)].buffer_max;
+
+	if (max == 0 || length <= max)
+		return 0;
+	return fault_set(reterr, ZCRX_INVALID_PARAMETER, "receiveBufferLength",
+			 "receiveBufferLength is %ju. The driver of %s (%s) receives into buffers of %ju to %ju "
+			 "bytes, a power of two.",
+			 (uintmax_t)length, state->name, state->driver, (uintmax_t)PAGE, (uintmax_t)max);
 }

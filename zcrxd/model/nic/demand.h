@@ -20,6 +20,10 @@ void nic_demand(const struct nic_state *state, unsigned mtu, struct nic_demand *
 /* 0 if an area of so many bytes is enough, else INVALID_AREA with how many are, and what else helps. */
 int nic_demand_check(const struct nic_state *state, unsigned mtu, uint64_t size, struct fault *reterr);
 
+/* 0 unless it is known that the driver takes no receive buffers of this length (the kernel says ERANGE then, as for
+ * much else): INVALID_PARAMETER with those that it takes. */
+int nic_demand_check_buffer(const struct nic_state *state, uint64_t length, struct fault *reterr);
+
 /* In a bound queue that is so short of buffers that less than this of its area is neither in the ring nor with
  * the program, mlx5 finds no more to fill its ring with. While one is, whatever restarts a queue stops the whole
  * NIC for up to 20 s. 0: this driver does not wait for others' buffers. */

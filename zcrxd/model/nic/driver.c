@@ -13,6 +13,7 @@ static const struct driver {
 	bool never_rfs;		  /* no ndo_rx_flow_steer */
 	bool splits_if_known;
 	enum rule_order rule_order;
+	const char *bind_effect;
 	size_t rss_entries_least; /* then the power of two from four times the channels up */
 	size_t rss_entries_each;  /* as many as it takes of so many, an entry for each channel at least */
 } drivers[] = {
@@ -36,16 +37,22 @@ static const struct driver {
 	  .manages_queues = true,
 	  .rules_by_themselves = true,
 	  .rule_order = RULES_BY_FIELDS,
+	  .bind_effect = "whenever a queue is bound or released, all queues stop receiving and sending, the longer the "
+			 "more channels there are; what arrives meanwhile is dropped",
 	  .rss_entries_least = 256 },
 	{ "bnxt_en",
 	  EFFECTS(BOUNCE, BOUNCE, BOUNCE, BOUNCE, BOUNCE, BOUNCE),
 	  .manages_queues = true,
+	  .bind_effect = "whenever a queue is bound or released, what ntuple rules steer, to all leases, is dropped for a "
+			 "moment; other traffic goes on",
 	  .rule_order = RULES_BY_CHANCE,
 	  .rss_entries_each = 64 }, /* old firmware; else the size stays */
 	/* gve_adjust_config() closes and opens. */
 	{ "gve",
 	  EFFECTS(BOUNCE, BOUNCE, NONE, BOUNCE, NONE, BOUNCE),
 	  .manages_queues = true,
+	  .bind_effect = "whenever a queue is bound or released, all queues stop for a moment in which packets wait, the "
+			 "carrier goes off and on, and each queue gets another NAPI id",
 	  .never_rfs = true,
 	  .splits_if_known = true },
 	{ "fbnic",
@@ -86,6 +93,11 @@ const char *driver_suggest(const char *text)
 		if (strlen(drivers[i].name) > n && strncmp(drivers[i].name, text, n) == 0)
 			return drivers[i].name;
 	return NULL;
+}
+
+const char *driver_bind_effect(const char *driver)
+{
+	return find(driver)->bind_effect;
 }
 
 bool driver_splits_by_gro(const char *driver)

@@ -18,6 +18,10 @@ enum effect {
 
 enum effect driver_effect(const char *driver, enum step_op op);
 
+/* What binding or releasing one queue does to the other traffic of the NIC, in words; NULL: nothing, or it is not
+ * known. */
+const char *driver_bind_effect(const char *driver);
+
 /* It refuses tcp-data-split while rx-gro-hw is off. */
 bool driver_splits_by_gro(const char *driver);
 

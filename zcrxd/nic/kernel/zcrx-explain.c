@@ -14,8 +14,8 @@ static int refuse_dmabuf(int error, const struct ifq_request *request, struct fa
 	if (error == ERANGE)
 		return fault_set(reterr, ZCRX_INVALID_AREA, NULL,
 				 "Cannot " OPERATION ": the dma-buf's memory is not contiguous in pieces "
-				 "of %u bytes (receiveBufferLength). Leave receiveBufferLength out, or "
-				 "have it made of larger pages.",
+				 "of %u bytes (receiveBufferLength), or the driver takes no buffers of that "
+				 "length. Leave receiveBufferLength out, or have it made of larger pages.",
 				 request->buffer_length);
 	return fault_kernel(reterr, error, NULL, OPERATION,
 			    "The area is a dma-buf. Either its exporter does not map it for this NIC, "
@@ -71,9 +71,10 @@ static int refuse_range(const struct ifq_request *request, struct fault *reterr)
 		return fault_set(
 			reterr, ZCRX_INVALID_AREA, NULL,
 			"Cannot " OPERATION ": the area's memory is not contiguous in pieces of "
-			"%u bytes (receiveBufferLength), or the queue is out of range. Use huge "
-			"pages (MFD_HUGETLB), or leave receiveBufferLength out: not every driver "
-			"takes more than pages.",
+			"%u bytes (receiveBufferLength), or the driver takes no buffers of that length "
+			"(mlx5 takes up to 131072 bytes, on a DPU pages only; bnxt up to 32768). Use huge "
+			"pages (MFD_HUGETLB); if it has them, take a shorter receiveBufferLength, or leave "
+			"it out.",
 			request->buffer_length);
 	return fault_kernel(
 		reterr, ERANGE, NULL, OPERATION,
