@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <sys/socket.h>
 
-#include "internal.h"
+#include "backend.h"
 
 /* A lease that exists already, from its id. */
 static int look_up(struct zcrx_lease *l, const char *id, bool *ret_unused)
@@ -28,6 +28,38 @@ static int look_up(struct zcrx_lease *l, const char *id, bool *ret_unused)
 	if (ret_unused)
 		*ret_unused = state && streq(state, "reserved");
 	return r == -EBADMSG ? client_bad_reply(l->client, "look up a lease") : r;
+}
+
+int zcrx_lease_refresh_napi_ids(struct zcrx_lease *lease)
+{
+	json_object *parameters, *reply, *v = NULL, *ids;
+	int r;
+
+	if (!lease)
+		return -EINVAL;
+	r = lease_check_held(lease);
+	if (r < 0 || lease->backend != &backend_zcrxd)
+		return r;
+	r = client_begin(lease->client, lease);
+	if (r < 0)
+		return r;
+	parameters = message_new();
+	message_put_string(&parameters, "leaseId", lease->id);
+	r = client_call(lease->client, "look up the lease", ZCRX_METHOD("ListLeases"), parameters, &reply);
+	if (r < 0)
+		return r;
+	json_object_object_get_ex(reply, "lease", &v);
+	ids = message_get_array(v, "napiIds");
+	for (unsigned int i = 0; ids && i < lease->n_queues && i < json_object_array_length(ids); i++) {
+		uint64_t id = 0;
+
+		if (message_to_unsigned(json_object_array_get_idx(ids, i), UINT32_MAX, &id) < 0)
+			return client_bad_reply(lease->client, "look up the lease");
+		/* Not of queues that others registered. */
+		if (id > 0 && __atomic_load_n(&lease->napi_ids[i], __ATOMIC_RELAXED) > 0)
+			__atomic_store_n(&lease->napi_ids[i], (unsigned int)id, __ATOMIC_RELAXED);
+	}
+	return 0;
 }
 
 static int open_handle(struct zcrx_lease *l, const char *id)

@@ -254,7 +254,12 @@ unsigned int zcrx_pool_get_buffers(struct zcrx_pool *pool)
 
 unsigned int zcrx_pool_get_napi_id(struct zcrx_pool *pool)
 {
-	return pool && pool->registered ? pool->registration.napi_id : 0;
+	unsigned int now;
+
+	if (!pool || !pool->registered)
+		return 0;
+	now = __atomic_load_n(&pool->lease->napi_ids[pool->index], __ATOMIC_RELAXED);
+	return now > 0 ? now : pool->registration.napi_id;
 }
 
 int zcrx_pool_get_copied(struct zcrx_pool *pool, uint64_t *ret_count, uint64_t *ret_bytes)

@@ -172,6 +172,12 @@ int zcrx_lease_steer(struct zcrx_lease *lease, int family, const char *source, u
  * registered here, so any will do, by copying. Since: 0.2 */
 int zcrx_lease_find_queue(struct zcrx_lease *lease, int socket);
 
+/* With some drivers (gve) queues have other NAPI ids after any queue of the NIC was bound or released, by whomever:
+ * sockets that are on a queue are not found any more. This asks zcrxd, which looks each second, for those of the queues
+ * that are registered here, for zcrx_lease_find_queue(), zcrx_queue_get_napi_id() and zcrx_pool_get_napi_id(). 0 also of
+ * leases that are not from zcrxd, where they stay as they are. Since: 0.2 */
+int zcrx_lease_refresh_napi_ids(struct zcrx_lease *lease);
+
 /* The handle, or -EBADF. It is the lease: poll() reports a hang-up when the lease has ended, and a
  * process that gets a copy, by inheritance or SCM_RIGHTS, holds the lease too. Still owned by the
  * lease: duplicate it to keep it. Since: 0.1 */

@@ -300,6 +300,7 @@ public:
 	{
 		return detail::asked(client_, zcrx_lease_renew(object_, static_cast<uint64_t>(t.count())));
 	}
+	result<bool> refresh_napi_ids() { return detail::asked(client_, zcrx_lease_refresh_napi_ids(object_)); }
 	result<bool> release() { return detail::asked(client_, zcrx_lease_release(object_)); }
 
 	std::optional<std::string_view> id() const { return detail::text(zcrx_lease_get_id(object_)); }

@@ -67,11 +67,32 @@ static void test_tune(void **state)
 	zcrx_queue_unref(q);
 }
 
+/* Of those that are registered here: what others have is not for this process. */
+static void test_napi_ids_are_looked_up_again(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_int_equal(zcrx_lease_refresh_napi_ids(NULL), -EINVAL);
+	assert_int_equal(zcrx_lease_refresh_napi_ids(x->lease), -EBADFD);
+	fixture_acquire(x);
+	x->lease->napi_ids[1] = 8204;
+	assert_int_equal(zcrx_lease_refresh_napi_ids(x->lease), 0);
+	assert_called(x, "ListLeases", "{\"leaseId\":\"0000002a\"}");
+	assert_int_equal(x->lease->napi_ids[1], 8204); /* by an older zcrxd */
+	x->server.lease = "{\"leaseId\":\"0000002a\",\"napiIds\":[8303,8304]}";
+	assert_int_equal(zcrx_lease_refresh_napi_ids(x->lease), 0);
+	assert_int_equal(x->lease->napi_ids[0], 0);
+	assert_int_equal(x->lease->napi_ids[1], 8304);
+	x->server.lease = "{\"leaseId\":\"0000002a\",\"napiIds\":[8303,\"?\"]}";
+	assert_int_equal(zcrx_lease_refresh_napi_ids(x->lease), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_pool_calls),
 		TEST(test_tune),
+		TEST(test_napi_ids_are_looked_up_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

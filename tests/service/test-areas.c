@@ -163,6 +163,31 @@ static void test_packets_without_a_buffer_are_told(void **state)
 	wait_until_clean(d);
 }
 
+/* The driver enables its NAPIs anew whenever a queue restarts; of the queue that is not registered it is nobody's. */
+static void test_napi_ids_are_those_of_now(void **state)
+{
+	struct daemon *d = *state;
+	sd_json_variant *reply, *ids;
+	struct client c;
+	uint64_t id = 0;
+
+	assert_null(client_open_queues(d, &c, 2, CLIENT_RESERVED));
+	assert_null(register_area(&c, 64 * KIB, &reply));
+	sim_set_napi(d->sim, NIC, c.rings[0], 9999);
+	for (unsigned i = 0; i < 1000 && id != 9999; i++) {
+		(void)shortage_of(&c); /* makes it look */
+		assert_null(call(c.link, "ListLeases", &reply, "{\"leaseId\":\"%s\"}", c.id));
+		ids = sd_json_variant_by_key(sd_json_variant_by_key(reply, "lease"), "napiIds");
+		assert_int_equal(sd_json_variant_elements(ids), 2);
+		id = sd_json_variant_unsigned(sd_json_variant_by_index(ids, 0));
+		assert_int_equal(sd_json_variant_unsigned(sd_json_variant_by_index(ids, 1)), 0);
+		usleep(10000);
+	}
+	assert_int_equal(id, 9999);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
 #define AREA (2 * MIB)
 
 /* Somebody with a ring of 512 entries at mlx5, all of whose buffers are out, so that packets find none. */
@@ -277,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_any_area_will_do_for_other_drivers, setup_other,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_packets_without_a_buffer_are_told, setup_other, teardown),
+		cmocka_unit_test_setup_teardown(test_napi_ids_are_those_of_now, setup_other, teardown),
 		cmocka_unit_test_setup_teardown(test_a_dry_lease_is_ended_before_another_one_is_bound,
 						setup_mlx5, teardown),
 		cmocka_unit_test_setup_teardown(test_a_dry_lease_is_ended_before_another_one_is_released,

@@ -134,6 +134,16 @@ void sim_set_counters(struct nic_backend *b, unsigned ifindex, uint32_t queue, u
 	q->pool_bytes = in_use;
 }
 
+void sim_set_napi(struct nic_backend *b, unsigned ifindex, uint32_t queue, uint32_t id)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+
+	SIM_LOCK(s);
+	if (sim_find(s, ifindex, &slot) == 0 && queue < s->nics[slot].state->n_queues)
+		s->nics[slot].state->queues[queue].napi_id = id;
+}
+
 /* The kernel tells nobody of rules. */
 int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_rule *rule)
 {

@@ -65,6 +65,8 @@ int sim_foreign_step(struct nic_backend *b, unsigned ifindex, const struct step 
 /* The channels were made again. */
 void sim_set_interrupt(struct nic_backend *b, unsigned ifindex, uint32_t queue,
 		       const struct irq_affinity *affinity);
+/* It was enabled anew. */
+void sim_set_napi(struct nic_backend *b, unsigned ifindex, uint32_t queue, uint32_t id);
 /* What it counts from now on: packets that came, that found no buffer; bytes of its pools in use. */
 void sim_set_counters(struct nic_backend *b, unsigned ifindex, uint32_t queue, uint64_t packets,
 		      uint64_t failures, uint64_t in_use);
