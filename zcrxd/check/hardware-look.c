@@ -82,15 +82,26 @@ static void on_statistic(const char *name, uint64_t value, void *userdata)
 	count(userdata, key, value);
 }
 
-static void read_carrier_changes(struct look *l, const char *interface)
+/* What it is, and how it is plugged in; not every driver has each. */
+static void read_files(struct look *l, const char *interface)
 {
-	char path[80], text[32] = "";
-	_cleanup_close_ int fd = -EBADF;
+	static const char *const files[] = { "mtu", "speed", "device/vendor", "device/device",
+					     "device/current_link_speed", "device/current_link_width",
+					     "queues/rx-0/rps_flow_cnt", "carrier_changes" };
 
-	snprintf(path, sizeof(path), "/sys/class/net/%s/carrier_changes", interface);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
-		count(l, "carrier changes", strtoull(text, NULL, 10));
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_close_ int fd = -EBADF;
+		char path[96], text[64];
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/sys/class/net/%s/%s", interface, files[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+		if (n <= 0)
+			continue;
+		text[n] = '\0';
+		set(l, files[i], "%.*s", (int)strcspn(text, "\n"), text);
+	}
 }
 
 static const char *feature(enum feature_state f)
@@ -170,7 +181,7 @@ int look_take(struct look *l, const char *interface, const struct machine_facts 
 		if (r < 0)
 			set(l, "ethtool -S", "%s", strerror(-r));
 	}
-	read_carrier_changes(l, interface);
+	read_files(l, interface);
 	l->state = TAKE_PTR(nic.state);
 	nic_inspection_done(&nic);
 	return l->failed ? -ENOMEM : 0;
