@@ -49,6 +49,26 @@ What a driver does is imitated by several quirks at once.
 
 {drivers}
 
+## What a lease costs its neighbours
+
+Read in the drivers of Linux 7.3, not measured on hardware; `zcrxctl status` shows it with the interface (`bindEffect`).
+
+| driver | while any queue is bound or released | the ring keeps of an area (default ring, MTU 1500) |
+| --- | --- | --- |
+| mlx5 | All channels are deactivated (`mlx5e_queue_start`): what arrives is dropped, nothing is sent, the longer the more channels. If a ring cannot be filled (a client keeps all its buffers), up to 20 s (`mlx5e_wait_for_min_rx_wqes`) | 2 MiB; 16 MiB with an MTU of 9000 |
+| bnxt | What ntuple rules steer, to all leases, is dropped (`bnxt_queue_stop` sets the MRU of every VNIC that has the ring, and that of ntuple has all); other traffic goes on | 8 MiB |
+| gve | All queues stop twice, the carrier goes off and on (`gve_turndown`), packets wait; each queue has another NAPI id | 2 MiB |
+| fbnic | Others are not disturbed | 1 MiB |
+
+zcrxd binds a queue once for each Register and releases all queues of a lease at once, by deleting the one device that holds
+them; the kernel restarts each of them by itself, so a lease of n queues costs n restarts at each end. Whoever acquires and
+ends leases often disturbs the others on mlx5, bnxt and gve: programs should keep a lease, and register again on it.
+
+Weighed, and not built: to bind queues ahead (`prebind: N`), so that an Acquire restarts nothing. An ifq is bound to the ring and
+the area of one process, and neither can be given to another afterwards: an export (Linux 6.19) can be put on a client's ring, but
+the area stays the daemon's, which would have to pin memory for queues that nobody uses, share it with clients in turn, and wipe it
+between them. What remains of the gain is the first bind of each queue; the release restarts it as before.
+
 ## Drivers without queues to lease
 
 {without}
