@@ -16,6 +16,7 @@
 #include "proof.h"
 #include "prover.h"
 #include "rules.h"
+#include "snapshot.h"
 #include "unbind.h"
 
 #define CHECK_USEC (1000 * 1000ULL)
@@ -89,7 +90,10 @@ void proof_invalidate(struct proof *p, const char *why)
 		    p->facts.local_port, why);
 	if (p->n_flows == 0) {
 		proof_free(p);
-		(void)lease_save(l); /* with flows, their removal does */
+		lease_forget_record(l);
+		/* With flows, their removal does; and what is being adopted is on record once all of it is. */
+		if (l->leases->devices->ready)
+			(void)lease_save(l);
 	} else if (!is_ending(l)) {
 		remove_flows(p, NULL, NULL);
 	}

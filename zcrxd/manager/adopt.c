@@ -22,6 +22,7 @@
 #include "proof.h"
 #include "sharing.h"
 #include "recovery.h"
+#include "snapshot.h"
 #include "orphans.h"
 
 struct adoption {
@@ -211,6 +212,7 @@ static int adopt_objects(struct adoption *a, struct lease *l, const struct recor
 
 		r = lease_set_time_to_live(l, saved->expiry_usec > now ? saved->expiry_usec - now : 0);
 	}
+	lease_forget_record(l);
 	return r;
 }
 
