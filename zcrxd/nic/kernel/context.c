@@ -8,6 +8,7 @@
 #include <linux/ethtool_netlink.h>
 
 #include "kernel-nic.h"
+#include "rxtable.h"
 #include "rssioctl.h"
 #include "uapi.h"
 
@@ -141,8 +142,7 @@ int kernel_nic_context_create(struct nic *base, const uint32_t *queues, size_t n
 	return refuse(nic, r < 0 ? r : -EIO, "create", context, reterr);
 }
 
-/* mlx5 loses its contexts when it recovers from an error, and then refuses to delete them. Nothing leads
- * there any more. */
+/* Nothing leads to a context that its driver has lost. */
 static int note_lost(struct kernel_nic *nic, uint32_t context)
 {
 	uint32_t *lost = reallocarray(nic->lost_contexts, nic->n_lost_contexts + 1, sizeof(*lost));
@@ -152,6 +152,17 @@ static int note_lost(struct kernel_nic *nic, uint32_t context)
 	nic->lost_contexts = lost;
 	lost[nic->n_lost_contexts++] = context;
 	return 0;
+}
+
+/* -EINVAL is said of a context that mlx5 has lost when it recovered from an error; but also where the core, to
+ * see that no rule leads to it, reads a list of rules that somebody changes (rxtable.c): then not for long. */
+static int delete_surely(struct kernel_nic *nic, uint32_t context)
+{
+	int r = -EINVAL;
+
+	for (unsigned i = 0; r == -EINVAL && i < RXTABLE_ATTEMPTS; i++)
+		r = delete(nic, context);
+	return r == -EINVAL ? note_lost(nic, context) : r;
 }
 
 int kernel_nic_context_delete(struct nic *base, uint32_t context, const uint32_t *queues, size_t n,
@@ -165,8 +176,6 @@ int kernel_nic_context_delete(struct nic *base, uint32_t context, const uint32_t
 		return r;
 	r = is_ours(nic, context, queues, n, &ours);
 	if (r >= 0 && ours)
-		r = delete(nic, context);
-	if (r == -EINVAL)
-		r = note_lost(nic, context);
+		r = delete_surely(nic, context);
 	return r < 0 && r != -ENOENT ? refuse(nic, r, "delete", context, reterr) : 0;
 }
