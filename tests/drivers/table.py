@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 import modes
+from sources import SOURCES
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "DRIVERS.md"
 COLUMNS = {name: f"test_{name}" for name in (
@@ -17,7 +18,7 @@ TEXT = """\
 # Drivers
 
 Drivers differ in what the kernel leaves to them. This page says what zcrxd does about each
-difference that was found in the drivers of Linux 7.2, and how that was tried: the simulated NIC
+difference that was found in the drivers of Linux 7.2 and 7.3, and how that was tried: the simulated NIC
 (tests/nic) takes on the quirk, alone and together with the others of a driver, and the lease tests
 (tests/drivers) run on it. The page is written by that run: `make test-drivers`.
 
@@ -55,7 +56,7 @@ Read in the drivers of Linux 7.3, not measured on hardware; `zcrxctl status` sho
 
 | driver | while any queue is bound or released | the ring keeps of an area (default ring, MTU 1500) |
 | --- | --- | --- |
-| mlx5 | All channels are deactivated (`mlx5e_queue_start`): what arrives is dropped, nothing is sent, the longer the more channels. If a ring cannot be filled (a client keeps all its buffers), up to 20 s (`mlx5e_wait_for_min_rx_wqes`) | 2 MiB; 16 MiB with an MTU of 9000 |
+| mlx5 | All channels are deactivated (`mlx5e_queue_start`): what arrives is dropped, nothing is sent, the longer the more channels. If a ring cannot be filled (a client keeps all its buffers), up to 20 s (`mlx5e_wait_channels_min_rx_wqes`) | 2 MiB; 16 MiB with an MTU of 9000 |
 | bnxt | What ntuple rules steer, to all leases, is dropped (`bnxt_queue_stop` sets the MRU of every VNIC that has the ring, and that of ntuple has all); other traffic goes on | 8 MiB |
 | gve | All queues stop twice, the carrier goes off and on (`gve_turndown`), packets wait; each queue has another NAPI id | 2 MiB |
 | fbnic | Others are not disturbed | 1 MiB |
@@ -72,6 +73,13 @@ between them. What remains of the gain is the first bind of each queue; the rele
 ## Drivers without queues to lease
 
 {without}
+
+## Read, not run
+
+What the code rests on and no simulated NIC can prove: read in Linux 7.3.4 and 7.2.12, and not tried on hardware. Who has such
+a NIC: `zcrxctl check --hardware` writes down what it does.
+
+{sources}
 """
 
 
@@ -120,6 +128,7 @@ def main():
                      quirks),
         drivers=table(["driver", "quirks", "not imitated", *COLUMNS], drivers),
         without=table(["driver", "what zcrxd finds"], list(map(list, modes.WITHOUT.items()))),
+        sources=table(["what", "where"], list(map(list, SOURCES))),
     ), encoding="ascii")
 
 
