@@ -508,8 +508,9 @@ static SD_VARLINK_DEFINE_METHOD(Plan,
 	DOC("Only this one; null for all"), IN(interface, STRING, N),
 	DOC("In the order in which they would be made; empty if all is as configured"),
 	OUT_TYPED(changes, Change, A),
-	DOC("What in the configuration is for no interface that there is, or that it names: a sentence each; "
-	    "null if one interface was asked for"),
+	DOC("A sentence each: what in the configuration is for no interface that there is, or that it names, if all "
+	    "were asked for; and of those that would be changed, what each lease does to others there (bindEffect of "
+	    "Interface). Null if there is nothing of that"),
 	OUT(warnings, STRING, A | N));
 
 static SD_VARLINK_DEFINE_METHOD(Apply,

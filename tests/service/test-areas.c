@@ -127,6 +127,40 @@ static void test_any_area_will_do_for_other_drivers(void **state)
 	wait_until_clean(d);
 }
 
+/* Nobody is surprised by it later. NULL: the plan says nothing of others. */
+static const char *plan_warning(struct daemon *d)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	sd_json_variant *reply, *list;
+	static char text[256];
+
+	assert_null(call(link, "Restore", NULL, "{\"interface\":\"nic0\"}"));
+	assert_null(call(link, "Plan", &reply, "{\"interface\":\"nic0\"}"));
+	assert_true(sd_json_variant_elements(sd_json_variant_by_key(reply, "changes")) > 0);
+	list = sd_json_variant_by_key(reply, "warnings");
+	if (!list)
+		return NULL;
+	assert_int_equal(sd_json_variant_elements(list), 1);
+	snprintf(text, sizeof(text), "%s", sd_json_variant_string(sd_json_variant_by_index(list, 0)));
+	assert_null(call(link, "Apply", NULL, "{\"interface\":\"nic0\"}"));
+	assert_null(call(link, "Plan", &reply, "{\"interface\":\"nic0\"}"));
+	assert_null(sd_json_variant_by_key(reply, "warnings"));
+	return text;
+}
+
+static void test_a_plan_says_what_leases_cost_their_neighbours(void **state)
+{
+	const char *text = plan_warning(*state);
+
+	assert_non_null(text);
+	assert_non_null(strstr(text, "nic0: whenever a queue is bound or released, what ntuple rules steer"));
+}
+
+static void test_a_plan_says_nothing_of_others_where_they_are_not_disturbed(void **state)
+{
+	assert_null(plan_warning(*state));
+}
+
 /* What the lease says of it, after the NIC was looked at some times; "" if nothing. */
 static const char *shortage_of(struct client *c)
 {
@@ -301,6 +335,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_size_follows_the_mtu, setup_mlx5, teardown),
 		cmocka_unit_test_setup_teardown(test_any_area_will_do_for_other_drivers, setup_other,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_a_plan_says_what_leases_cost_their_neighbours, setup_bnxt,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_plan_says_nothing_of_others_where_they_are_not_disturbed, setup_other, teardown),
 		cmocka_unit_test_setup_teardown(test_packets_without_a_buffer_are_told, setup_other, teardown),
 		cmocka_unit_test_setup_teardown(test_napi_ids_are_those_of_now, setup_other, teardown),
 		cmocka_unit_test_setup_teardown(test_a_dry_lease_is_ended_before_another_one_is_bound,

@@ -7,6 +7,7 @@
 
 #include "answers.h"
 #include "devices.h"
+#include "driver.h"
 #include "gather.h"
 #include "json.h"
 #include "links.h"
@@ -17,13 +18,31 @@ struct plan_call {
 	struct gather gather;
 	struct api *api;
 	char *interface; /* as the caller named it; NULL for all */
+	sd_json_variant *warnings;
 };
+
+/* What no step does, but each lease that comes of them. */
+static int append_bind_effect(struct plan_call *q, const struct device *d)
+{
+	const char *effect = driver_bind_effect(d->observed->driver);
+	_cleanup_free_ char *text = NULL;
+
+	if (!effect)
+		return 0;
+	if (asprintf(&text, "%s: %s.", d->name, effect) < 0) {
+		text = NULL;
+		return -ENOMEM;
+	}
+	return sd_json_variant_append_arrayb(&q->warnings, SD_JSON_BUILD_STRING(text));
+}
 
 static int append_plan(struct plan_call *q, const struct device *d)
 {
 	_cleanup_(plan_freep) struct plan *plan = NULL;
 	int r = device_plan(d, &plan, &q->gather.fault);
 
+	if (r == 0 && plan->n_steps > 0)
+		r = append_bind_effect(q, d);
 	return r != 0 ? r : changes_append(&q->gather.list, d, plan, NULL, false);
 }
 
@@ -46,9 +65,8 @@ static int append_all(struct plan_call *q)
 }
 
 /* What of the configuration is for nothing that is there: no change says so. */
-static int json_unmatched(struct api *api, sd_json_variant **ret)
+static int append_unmatched(struct api *api, sd_json_variant **array)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
 	struct nic_link *links;
 	char **warnings;
 	size_t n_links, n;
@@ -60,21 +78,17 @@ static int json_unmatched(struct api *api, sd_json_variant **ret)
 	nic_links_free(links, n_links);
 	if (r < 0)
 		return r;
-	r = sd_json_variant_new_array(&array, NULL, 0);
 	for (size_t i = 0; i < n; i++) {
 		if (r >= 0)
-			r = sd_json_variant_append_arrayb(&array, SD_JSON_BUILD_STRING(warnings[i]));
+			r = sd_json_variant_append_arrayb(array, SD_JSON_BUILD_STRING(warnings[i]));
 		free(warnings[i]);
 	}
 	free(warnings);
-	if (r >= 0)
-		*ret = TAKE_PTR(array);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static void plan_answer(void *userdata)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *warnings = NULL;
 	struct plan_call *q = userdata;
 	struct gather *g = &q->gather;
 	int r = g->r;
@@ -82,14 +96,15 @@ static void plan_answer(void *userdata)
 	if (r == 0)
 		r = append_all(q);
 	if (r == 0 && !q->interface)
-		r = json_unmatched(q->api, &warnings);
+		r = append_unmatched(q->api, &q->warnings);
 	if (r != 0)
 		(void)reply_fault(g->link, r, &g->fault);
 	else
 		(void)sd_varlink_replybo(g->link, SD_JSON_BUILD_PAIR_VARIANT(g->key, g->list),
-					 SD_JSON_BUILD_PAIR_CONDITION(warnings != NULL, "warnings",
-								      SD_JSON_BUILD_VARIANT(warnings)));
+					 SD_JSON_BUILD_PAIR_CONDITION(q->warnings != NULL, "warnings",
+								      SD_JSON_BUILD_VARIANT(q->warnings)));
 	gather_done(g);
+	sd_json_variant_unref(q->warnings);
 	free(q->interface);
 	free(q);
 }
@@ -146,7 +161,11 @@ static int plan(struct call *c, void *parameters)
 	gather_init(&q->gather, c->link, "changes", plan_finish);
 	q->api = c->api;
 	q->interface = interface ? strdup(interface) : NULL;
-	r = interface && !q->interface ? -ENOMEM : observe_all(q, &c->fault);
+	r = interface && !q->interface ? -ENOMEM : 0;
+	if (r == 0 && !interface)
+		r = sd_json_variant_new_array(&q->warnings, NULL, 0);
+	if (r >= 0)
+		r = observe_all(q, &c->fault);
 	gather_end(&q->gather, r, &c->fault);
 	return 0;
 }
