@@ -244,8 +244,11 @@ static void zcnic_queues_resume(struct zcnic_port *port, unsigned int restarted)
 	if (!port->paused)
 		return;
 	port->paused = false;
+	/* The core wants their numbers in the order of the queues. */
+	if (zcnic_has(port, ZCNIC_NAPI_RENEWED))
+		zcnic_queue_disable(&port->queue[restarted]);
 	for (unsigned int i = 0; i < port->netdev->real_num_rx_queues; i++)
-		if (i != restarted)
+		if (i != restarted || zcnic_has(port, ZCNIC_NAPI_RENEWED))
 			zcnic_queue_enable(&port->queue[i]);
 }
 
