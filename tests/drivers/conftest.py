@@ -69,6 +69,7 @@ def new_nic(quirks, driver="zcnic"):
     (DEVICE / "driver_override").write_text(f"{driver}\n", encoding="ascii")
     (DRIVERS / driver / "bind").write_text("zcnic.0", encoding="ascii")
     simnic.addresses()
+    simnic.run("ip", "-n", "peer", "neigh", "flush", "dev", "zc1")  # it knows another address of zc0
 
 
 @pytest.fixture(scope="session", autouse=True)
