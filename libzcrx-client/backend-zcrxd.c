@@ -156,6 +156,8 @@ static int register_zcrxd_pool(struct zcrx_pool *p, int ring_fd)
 	if (r < 0)
 		return r;
 	r = parse_registration(reply, &p->registration);
+	if (r >= 0) /* the bind may have given the others new ones */
+		r = lease_take_napi_ids(l, message_get_array(reply, "napiIds"));
 	if (r < 0)
 		return client_bad_reply(l->client, "register the queue");
 	return 0;

@@ -159,6 +159,8 @@ json_object *lease_parameters(const struct zcrx_lease *l, int handle);
 int lease_check_index(struct zcrx_lease *l, unsigned int index);
 /* Fills the lease in from the `Lease` object that zcrxd sent, or -EBADMSG, -ENOMEM; and empties it again. */
 int lease_describe(struct zcrx_lease *l, json_object *v);
+/* Of its queues that are registered here; NULL: nothing was told. -EBADMSG: they are no numbers. */
+int lease_take_napi_ids(struct zcrx_lease *l, json_object *ids);
 void lease_forget(struct zcrx_lease *l);
 
 /* lease-existing.c: as zcrx_lease_inherit(), if what is in the environment fits: 1, or 0 if it does not, is no

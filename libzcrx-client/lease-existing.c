@@ -30,9 +30,23 @@ static int look_up(struct zcrx_lease *l, const char *id, bool *ret_unused)
 	return r == -EBADMSG ? client_bad_reply(l->client, "look up a lease") : r;
 }
 
+int lease_take_napi_ids(struct zcrx_lease *l, json_object *ids)
+{
+	for (unsigned int i = 0; ids && i < l->n_queues && i < json_object_array_length(ids); i++) {
+		uint64_t id = 0;
+
+		if (message_to_unsigned(json_object_array_get_idx(ids, i), UINT32_MAX, &id) < 0)
+			return -EBADMSG;
+		/* Not of queues that others registered. */
+		if (id > 0 && __atomic_load_n(&l->napi_ids[i], __ATOMIC_RELAXED) > 0)
+			__atomic_store_n(&l->napi_ids[i], (unsigned int)id, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
 int zcrx_lease_refresh_napi_ids(struct zcrx_lease *lease)
 {
-	json_object *parameters, *reply, *v = NULL, *ids;
+	json_object *parameters, *reply, *v = NULL;
 	int r;
 
 	if (!lease)
@@ -49,17 +63,8 @@ int zcrx_lease_refresh_napi_ids(struct zcrx_lease *lease)
 	if (r < 0)
 		return r;
 	json_object_object_get_ex(reply, "lease", &v);
-	ids = message_get_array(v, "napiIds");
-	for (unsigned int i = 0; ids && i < lease->n_queues && i < json_object_array_length(ids); i++) {
-		uint64_t id = 0;
-
-		if (message_to_unsigned(json_object_array_get_idx(ids, i), UINT32_MAX, &id) < 0)
-			return client_bad_reply(lease->client, "look up the lease");
-		/* Not of queues that others registered. */
-		if (id > 0 && __atomic_load_n(&lease->napi_ids[i], __ATOMIC_RELAXED) > 0)
-			__atomic_store_n(&lease->napi_ids[i], (unsigned int)id, __ATOMIC_RELAXED);
-	}
-	return 0;
+	return lease_take_napi_ids(lease, message_get_array(v, "napiIds")) < 0 ?
+		       client_bad_reply(lease->client, "look up the lease") : 0;
 }
 
 static int open_handle(struct zcrx_lease *l, const char *id)

@@ -415,7 +415,10 @@ static SD_VARLINK_DEFINE_METHOD(Register,
 	DOC("Index of the hardware queue that feeds it"), OUT(hardwareQueue, INT, 0),
 	DOC("SO_INCOMING_NAPI_ID of sockets whose packets arrive on this queue; with some drivers it does not stay (napiIds "
 	    "of the lease)"),
-	OUT(napiId, INT, N));
+	OUT(napiId, INT, N),
+	DOC("The same of all queues of the lease, as they are since this one was bound: see Lease. Null from a zcrxd that "
+	    "does not know"),
+	OUT(napiIds, INT, A | N));
 
 static SD_VARLINK_DEFINE_METHOD(Share,
 	DOC("The lease. Linux 6.19, and not for every kind: NotSupported"), IN(leaseId, STRING, 0),

@@ -58,18 +58,23 @@ static int teardown(void **state)
 	return 0;
 }
 
-static const char *register_area(struct client *c, uint64_t size, sd_json_variant **ret)
+static const char *register_queue(struct client *c, unsigned queue, uint64_t size, sd_json_variant **ret)
 {
 	int fds[2] = { c->handle, area_new(size) };
 	const char *error = call_fds(c->link, "Register", fds, 2, ret,
-				     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,\"queue\":0,\"ring\":0,"
+				     "{\"leaseId\":\"%s\",\"handleFileDescriptor\":0,\"queue\":%u,\"ring\":%u,"
 				     "\"areaFileDescriptor\":1,\"areaSize\":%ju,\"refillEntries\":16}", c->id,
-				     (uintmax_t)size);
+				     queue, queue, (uintmax_t)size);
 
 	close(fds[1]);
 	if (!error)
 		c->rings[c->n_rings++] = (uint32_t)number_of(*ret, "hardwareQueue");
 	return error;
+}
+
+static const char *register_area(struct client *c, uint64_t size, sd_json_variant **ret)
+{
+	return register_queue(c, 0, size, ret);
 }
 
 static uint64_t lease_number(struct client *c, const char *key)
@@ -218,6 +223,14 @@ static void test_napi_ids_are_those_of_now(void **state)
 		usleep(10000);
 	}
 	assert_int_equal(id, 9999);
+	/* Who registers the next queue need not ask. */
+	sim_set_napi(d->sim, NIC, c.rings[0], 10000);
+	sim_set_napi(d->sim, NIC, c.rings[0] + 1, 10001);
+	assert_null(register_queue(&c, 1, 64 * KIB, &reply));
+	ids = sd_json_variant_by_key(reply, "napiIds");
+	assert_int_equal(sd_json_variant_unsigned(sd_json_variant_by_index(ids, 0)), 10000);
+	assert_int_equal(sd_json_variant_unsigned(sd_json_variant_by_index(ids, 1)), 10001);
+	assert_int_equal(number_of(reply, "napiId"), 10001);
 	client_close(&c);
 	wait_until_clean(d);
 }

@@ -341,13 +341,21 @@ static const char *rss_name(enum lease_rss s)
 	return NULL;
 }
 
+int json_napi_ids(const struct lease *l, sd_json_variant **ret)
+{
+	uint32_t ids[LEASE_QUEUES_MAX];
+
+	for (unsigned i = 0; i < l->n_queues; i++)
+		ids[i] = l->per_queue[i].bound ? l->per_queue[i].napi_id : 0;
+	return json_numbers(ids, l->n_queues, ret);
+}
+
 int json_lease(struct lease *l, sd_json_variant **ret)
 {
 	_cleanup_free_ char *left_out = NULL, *shortage = NULL;
 	const char *spread = rss_name(l->rss);
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *flows = NULL, *queues = NULL, *napi_ids = NULL;
 	char id[LEASE_ID_DIGITS + 1];
-	uint32_t ids[LEASE_QUEUES_MAX];
 	struct nic_demand demand;
 	int r;
 
@@ -355,10 +363,8 @@ int json_lease(struct lease *l, sd_json_variant **ret)
 	r = json_lease_flows(l, &flows);
 	if (r >= 0)
 		r = json_numbers(l->queues, l->n_queues, &queues);
-	for (unsigned i = 0; i < l->n_queues; i++)
-		ids[i] = l->per_queue[i].bound ? l->per_queue[i].napi_id : 0;
 	if (r >= 0)
-		r = json_numbers(ids, l->n_queues, &napi_ids);
+		r = json_napi_ids(l, &napi_ids);
 	if (r >= 0)
 		r = lease_left_out_format(l, &left_out);
 	if (r >= 0)

@@ -16,6 +16,8 @@ int json_loop(const struct turn_times *t, sd_json_variant **ret);
 int json_caller(const struct peer *p, sd_json_variant **ret);
 int json_interface(struct device *d, sd_json_variant **ret);
 int json_lease(struct lease *l, sd_json_variant **ret);
+/* Of its queues, as they were looked at last; 0: it is not bound, or not known. */
+int json_napi_ids(const struct lease *l, sd_json_variant **ret);
 int json_numbers(const uint32_t *numbers, size_t n, sd_json_variant **ret);
 int json_flow(const struct flow *f, sd_json_variant **ret);
 /* A LeaseFlow. */

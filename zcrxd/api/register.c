@@ -34,8 +34,11 @@ static void on_registered(struct lease *l, int r, struct fault *fault,
 			  const struct register_reply *reply, void *userdata)
 {
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *napi_ids = NULL;
 	const struct ifq *q = reply->ifq;
 
+	if (r == 0)
+		r = json_napi_ids(l, &napi_ids);
 	if (r != 0) {
 		(void)reply_fault(link, r, fault);
 		return;
@@ -55,7 +58,8 @@ static void on_registered(struct lease *l, int r, struct fault *fault,
 		SD_JSON_BUILD_PAIR_UNSIGNED("interfaceIndex", device_kernel_index(l->device)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("hardwareQueue", reply->hardware_queue),
 		SD_JSON_BUILD_PAIR_CONDITION(reply->napi_id != 0, "napiId",
-					     SD_JSON_BUILD_UNSIGNED(reply->napi_id)));
+					     SD_JSON_BUILD_UNSIGNED(reply->napi_id)),
+		SD_JSON_BUILD_PAIR_VARIANT("napiIds", napi_ids));
 }
 
 static int register_check(const struct register_parameters *p, struct fault *reterr)

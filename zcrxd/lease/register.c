@@ -34,7 +34,7 @@ struct registration {
 	uint32_t *own_rules;
 	uint32_t hardware_queue;
 	struct ifq ifq;
-	struct nic_queue found;
+	struct nic_queue found[LEASE_QUEUES_MAX]; /* all queues of the lease: a bind may give each another NAPI id */
 	int r;
 	struct fault fault;
 	struct inquiry inquiry;
@@ -58,7 +58,7 @@ static void registration_report(struct registration *g, int r)
 {
 	struct lease *l = g->lease;
 	struct register_reply reply = { .ifq = &g->ifq, .hardware_queue = g->hardware_queue,
-					.napi_id = g->found.napi_id };
+					.napi_id = g->found[g->queue].napi_id };
 
 	l->per_queue[g->queue].registering = l->per_queue[g->queue].binding = false;
 	/* Not the client's doing: something is wrong with how this machine is set up. */
@@ -83,7 +83,7 @@ static void scan_run(struct nic *nic, void *data)
 {
 	struct registration *g = data;
 
-	g->r = nic->ops->queues(nic, &g->hardware_queue, 1, &g->found, &g->fault);
+	g->r = nic->ops->queues(nic, g->lease->queues, g->lease->n_queues, g->found, &g->fault);
 }
 
 /* The last of several: flows can be spread over them from now on. */
@@ -126,7 +126,8 @@ static void scan_done(void *data)
 
 	/* An interface that is down says nothing; the registration stands all the same. */
 	fault_done(&g->fault);
-	l->per_queue[g->queue].napi_id = g->found.napi_id;
+	for (unsigned i = 0; i < l->n_queues; i++)
+		l->per_queue[i].napi_id = g->found[i].napi_id ?: l->per_queue[i].napi_id;
 	if (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED)
 		r = lease_may(l, LEASE_REGISTER, &g->fault);
 	else
