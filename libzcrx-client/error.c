@@ -142,8 +142,8 @@ const char *stream_error(int error)
 {
 	switch (error) {
 	case -ENOMEM:
-		return "No free buffer to receive into: the area is too small for the NIC's ring "
-		       "(ethtool -g), or the kernel cannot fall back to copying (it can since 6.19).";
+		return "No free buffer to copy into: the area is too small for the NIC's ring (ethtool -g) and "
+		       "the page pool behind it, or the kernel cannot fall back to copying (it can since 6.19).";
 	case -EFAULT:
 		return "Payload landed in another lease's memory: the flow is steered to a queue "
 		       "that is not this one any more.";

@@ -130,7 +130,7 @@ static void test_starved_by_nic(void **state)
 	e = next();
 	assert_int_equal(e->type, ZCRX_EVENT_ERROR);
 	assert_int_equal(e->error, -ENOMEM);
-	assert_non_null(strstr(e->message, "No free buffer"));
+	assert_non_null(strstr(e->message, "No free buffer to copy into"));
 	zcrx_stream_free(s);
 }
 

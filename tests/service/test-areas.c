@@ -94,7 +94,7 @@ static void test_a_small_area_is_refused_with_the_size_that_is_needed(void **sta
 	assert_null(client_open(d, &c, CLIENT_RESERVED));
 	/* 512 entries of four pages, and half a MiB. */
 	assert_int_equal(lease_number(&c, "leastAreaBytes"), 8 * MIB + 512 * KIB);
-	assert_int_equal(lease_number(&c, "recommendedAreaBytes"), 16 * MIB);
+	assert_int_equal(lease_number(&c, "recommendedAreaBytes"), 20 * MIB);
 	assert_string_equal(register_area(&c, 8 * MIB, &reply), OURS("InvalidArea"));
 	assert_non_null(strstr(text_of(reply, "message"), "at least 8912896 bytes"));
 	assert_null(register_area(&c, 8 * MIB + 512 * KIB, &reply));

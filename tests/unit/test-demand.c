@@ -20,25 +20,25 @@ static const struct row rows[] = {
 	{ "mlx5_core", 1024, 0, 1500, 2 * MIB, 2560 * KIB, 16 * MIB },
 	{ "mlx5_core", 1000, 0, 1500, 2 * MIB, 2560 * KIB, 16 * MIB },
 	{ "mlx5_core", 64, 0, 1500, 1 * MIB, 1536 * KIB, 16 * MIB },
-	{ "mlx5_core", 8192, 0, 1500, 16 * MIB, 16896 * KIB, 32 * MIB },
-	{ "mlx5_core", 1024, 0, 9000, 16 * MIB, 16896 * KIB, 32 * MIB },
+	{ "mlx5_core", 8192, 0, 1500, 16 * MIB, 16896 * KIB, 36 * MIB },
+	{ "mlx5_core", 1024, 0, 9000, 16 * MIB, 16896 * KIB, 36 * MIB },
 	/* More than a refill ring has entries for: what is needed all the same, and no more. */
 	{ "mlx5_core", 8192, 0, 9000, 128 * MIB, 131584 * KIB, 131584 * KIB },
 	{ "mlx5_core", 4096, 0, 9000, 64 * MIB, 66048 * KIB, 128 * MIB },
 	{ "mlx5_core", 1024, 0, 0, 2 * MIB, 2560 * KIB, 16 * MIB },
 	/* Four pages a packet, whatever the MTU, as long as it fits into them; the rings have an end. */
-	{ "bnxt_en", 511, 0, 1500, 8176 * KIB, 8688 * KIB, 16 * MIB },
-	{ "bnxt_en", 511, 0, 9000, 8176 * KIB, 8688 * KIB, 16 * MIB },
-	{ "bnxt_en", 1023, 0, 1500, 16368 * KIB, 16880 * KIB, 32736 * KIB },
-	{ "bnxt_en", 2047, 0, 1500, 32752 * KIB, 33264 * KIB, 65504 * KIB },
-	{ "bnxt_en", 8191, 0, 1500, 32752 * KIB, 33264 * KIB, 65504 * KIB },
-	/* Half a page; these do with whatever there is. */
-	{ "gve", 1024, 0, 1500, 2 * MIB, 0, 16 * MIB },
-	{ "gve", 8192, 0, 9000, 16 * MIB, 0, 32 * MIB },
+	{ "bnxt_en", 511, 0, 1500, 8176 * KIB, 8688 * KIB, 20448 * KIB },
+	{ "bnxt_en", 511, 0, 9000, 8176 * KIB, 8688 * KIB, 20448 * KIB },
+	{ "bnxt_en", 1023, 0, 1500, 16368 * KIB, 16880 * KIB, 36832 * KIB },
+	{ "bnxt_en", 2047, 0, 1500, 32752 * KIB, 33264 * KIB, 69600 * KIB },
+	{ "bnxt_en", 8191, 0, 1500, 32752 * KIB, 33264 * KIB, 69600 * KIB },
+	/* Half a page, and four pages in the pool; these do with whatever there is. */
+	{ "gve", 1024, 0, 1500, 2 * MIB, 0, 22 * MIB },
+	{ "gve", 8192, 0, 9000, 16 * MIB, 0, 84 * MIB },
 	{ "fbnic", 4096, 256, 1500, 1 * MIB, 0, 16 * MIB },
-	{ "fbnic", 4096, 4096, 1500, 16 * MIB, 0, 32 * MIB },
+	{ "fbnic", 4096, 4096, 1500, 16 * MIB, 0, 52 * MIB },
 	{ "zcnic", 1024, 0, 1500, 4 * MIB, 0, 16 * MIB },
-	{ NULL, 4096, 0, 1500, 16 * MIB, 0, 32 * MIB },
+	{ NULL, 4096, 0, 1500, 16 * MIB, 0, 36 * MIB },
 };
 
 static struct nic_state nic(const struct row *r)
@@ -72,7 +72,7 @@ static void test_an_area_that_is_too_small_is_refused_with_the_number(void **sta
 	CHECK_CONTAINS(fault.message, "An area of 8896511 bytes is too small for nic0");
 	CHECK_CONTAINS(fault.message, "8372224 bytes of it in the ring");
 	CHECK_CONTAINS(fault.message, "drops every packet");
-	CHECK_CONTAINS(fault.message, "at least 8896512 bytes, and better 16777216");
+	CHECK_CONTAINS(fault.message, "at least 8896512 bytes, and better 20938752");
 }
 
 static void test_what_is_not_known_is_not_refused(void **state)

@@ -12,6 +12,10 @@
 #define REFILL_ROOM    (REFILL_ENTRIES_MAX * PAGE) /* more buffers of a page cannot be returned */
 /* Beyond the ring, where less would do harm: room for what is on its way through the kernel. */
 #define RESERVE	       (512 * KIB)
+/* And for what the kernel has to copy, into buffers that nobody has; those in the page pool behind the ring, where
+ * returned ones end, it leaves to the NIC (io_alloc_fallback_niov). */
+#define COPY_ROOM      (4 * MIB)
+#define POOL_MAX       (16384 * PAGE) /* page_pool_init() */
 /* mlx5: a work entry is that long, and takes as many packets as fit, each with what the driver puts around it
  * (headers, headroom, struct skb_shared_info) and rounded up to a power of two. It has four at least. */
 #define MLX5_ENTRY     (256 * KIB)
@@ -77,17 +81,18 @@ static uint64_t ring_other(const struct nic_state *s, unsigned mtu)
 static const struct {
 	const char *driver;
 	uint64_t (*ring)(const struct nic_state *s, unsigned mtu);
+	unsigned pool;	  /* how many times the ring its page pool keeps besides */
 	uint64_t reserve; /* what an area has to have beyond it; 0: it may be smaller */
 	uint64_t dry;
 	uint64_t buffer_max; /* 0: not known, or pages only, which the kernel tells */
 } demands[] = {
 	/* The ring has to have 512 KiB of its own, or the NIC waits. */
-	{ "mlx5_core", ring_mlx5, RESERVE, MLX5_ENTRY, MLX5_ENTRY / 2 },
+	{ "mlx5_core", ring_mlx5, 1, RESERVE, MLX5_ENTRY, MLX5_ENTRY / 2 },
 	/* A packet for which there is no other buffer is dropped, and its buffer used again. */
-	{ "bnxt_en", ring_bnxt, RESERVE, 0, 32 * KIB },
-	{ "gve", ring_gve, 0, 0, 0 },
-	{ "fbnic", ring_fbnic, 0, 0, 0 },
-	{ NULL, ring_other, 0, 0, 0 },
+	{ "bnxt_en", ring_bnxt, 1, RESERVE, 0, 32 * KIB },
+	{ "gve", ring_gve, 8, 0, 0, 0 },
+	{ "fbnic", ring_fbnic, 2, 0, 0, 0 },
+	{ NULL, ring_other, 1, 0, 0, 0 },
 };
 
 static size_t find(const char *driver)
@@ -106,7 +111,7 @@ void nic_demand(const struct nic_state *state, unsigned mtu, struct nic_demand *
 	const bool matters = ring > 0 && demands[i].reserve > 0;
 	struct nic_demand d = { .ring = ring, .least = matters ? ring + demands[i].reserve : 0 };
 
-	d.recommended = most(2 * ring, USUAL);
+	d.recommended = most(ring + least(demands[i].pool * ring, POOL_MAX) + COPY_ROOM, USUAL);
 	d.recommended = most(least(d.recommended, REFILL_ROOM), d.least);
 	*ret = d;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * How much memory a receive queue wants. A driver keeps its ring filled with buffers: these are never the
- * program's, however idle the NIC, and what is left of the area is all that packets can be kept in. Read off
- * Linux 7.3; pages are taken to have 4 KiB. Pure.
+ * program's, however idle the NIC, and what is left of the area is all that packets can be kept in. The page pool behind the
+ * ring keeps as many and more for the NIC alone, and the kernel does not copy into those. Read off Linux 7.3; pages are
+ * taken to have 4 KiB. Pure.
  */
 #pragma once
 
