@@ -59,6 +59,7 @@ def check_zcrxctl():
     page, overview = man("zcrxctl.1"), help_of(ZCRXCTL)
     bash = (SOURCE / "tools/zcrxctl/completions/zcrxctl").read_text()
     zsh = (SOURCE / "tools/zcrxctl/completions/_zcrxctl").read_text()
+    fish = (SOURCE / "tools/zcrxctl/completions/zcrxctl.fish").read_text()
     verbs = found(r"^  ([a-z]+)\b", overview)
     zsh_verbs = re.search(r"verbs=\((.*?)\)\n", zsh, re.S)[1]
     same("zcrxctl --help", "the manual", verbs,
@@ -67,6 +68,7 @@ def check_zcrxctl():
     same("zcrxctl --help", "the bash completion", verbs,
          set(re.search(r"verbs='(.*)'", bash)[1].split()))
     same("zcrxctl --help", "the zsh completion", verbs, found(r"^\s*'([a-z]*):", zsh_verbs))
+    same("zcrxctl --help", "the fish completion", verbs, found(r"^complete .* -a ([a-z]+) -d", fish))
 
     everywhere, shown = found(r"^  (--[a-z-]*)", overview), set()
     for verb in sorted(verbs):
@@ -85,10 +87,14 @@ def check_zcrxctl():
         same(name, "its explanation", mine, explained, True)
         same(name, "its bash completion", mine, options(
             "".join(re.findall(rf"^\s*\[{verb}\]='(.*)'", bash, re.M))), True)
+        same(name, "its fish completion", mine, {"--" + option for verbs, option in re.findall(
+            r"^complete .*'__zcrxctl_is ([a-z ]+)'.* -l ([a-z-]+)", fish, re.M) if verb in verbs.split()}, True)
     same("zcrxctl --help", "zcrxctl(1)", shown,
          {head for head in heads("zcrxctl.1", "OPTIONS") if head.startswith("--")})
     same("zcrxctl --help", "the zsh completion", shown,
          options("".join(re.findall(r"(?:^|[ '{,*)])(?:--[a-z][a-z-]+)", zsh, re.M))))
+    same("zcrxctl --help", "the fish completion", shown, {"--" + option for option in
+                                                          re.findall(r"^complete .* -l ([a-z-]+)", fish, re.M)})
 
 
 def check_config(name, path):

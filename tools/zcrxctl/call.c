@@ -188,7 +188,7 @@ enum exit_status ctl_print_json(const struct ctl *ctl, sd_json_variant *v)
 
 	if (ctl->json == JSON_PRETTY)
 		flags |= SD_JSON_FORMAT_PRETTY;
-	if (ctl->colour)
+	if (ctl->style.colour)
 		flags |= SD_JSON_FORMAT_COLOR;
 	r = sd_json_variant_dump(v, flags, stdout, NULL);
 	if (r < 0)

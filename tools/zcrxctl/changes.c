@@ -59,7 +59,7 @@ static int print_table(const struct ctl *ctl, sd_json_variant *changes)
 			table_add(t, outcome_ink(outcome), "%s", outcome);
 		table_add(t, INK_NONE, "%s", field_string(change, "effect") ?: "");
 	}
-	if (table_write(t, stdout, ctl->legend, ctl->colour) < 0)
+	if (table_write(t, stdout, &ctl->style) < 0)
 		return -ENOMEM;
 	print_waiting(changes);
 	return 0;
@@ -130,7 +130,7 @@ enum exit_status ctl_changes_on(const struct ctl *ctl, sd_varlink *link, const c
 		status = ctl_print_json(ctl, changes);
 	else if (sd_json_variant_elements(changes) > 0)
 		status = print_table(ctl, changes) < 0 ? ctl_oom() : CTL_DONE;
-	else if (ctl->legend)
+	else if (ctl->style.legend)
 		puts("Nothing to change.");
 	fflush(stdout); /* in front of the failures, if both go to one place */
 	print_warnings(field_array(reply, "warnings"));

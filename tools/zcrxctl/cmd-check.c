@@ -9,6 +9,7 @@
 
 #include "call.h"
 #include "commands.h"
+#include "screen.h"
 #include "table.h"
 
 /* Of an installation; tests say where theirs is. */
@@ -86,7 +87,7 @@ static int print_table(const struct ctl *ctl, sd_json_variant *report)
 		table_add(t, INK_NONE, "%s", field_string(q, "found") ?: "");
 		table_add(t, INK_NONE, "%s", field_string(q, "remedy") ?: "");
 	}
-	return table_write(t, stdout, ctl->legend, ctl->colour);
+	return table_write(t, stdout, &ctl->style);
 }
 
 /* Something that is needed is missing. Advice does not count, nor what is unknown. */
@@ -139,6 +140,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 		return fail_to_run(r);
 	if (!report)
 		return ctl_fail(CTL_FAILED, "Cannot inspect this machine: %s failed.", check_program());
+	screen_page(ctl);
 	if (ctl->json != JSON_OFF)
 		status = ctl_print_json(ctl, report);
 	else

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "lease-table.h"
 #include "options.h"
+#include "screen.h"
 #include "table.h"
 
 static int print_targets(const struct ctl *ctl, sd_json_variant *targets)
@@ -28,7 +29,7 @@ static int print_targets(const struct ctl *ctl, sd_json_variant *targets)
 		table_take(t, INK_BOLD, queues_format(field_array(target, "queues")));
 		table_add(t, INK_NONE, "%s", field_string(target, "message") ?: "");
 	}
-	return table_write(t, stdout, ctl->legend, ctl->colour);
+	return table_write(t, stdout, &ctl->style);
 }
 
 static enum exit_status run(const struct ctl *ctl, char **arguments)
@@ -53,6 +54,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 		return status;
 	if (ctl->json != JSON_OFF)
 		return ctl_print_json(ctl, answer);
+	screen_page(ctl);
 	return print_targets(ctl, field_array(answer, "targets")) < 0 ? ctl_oom() : CTL_DONE;
 }
 

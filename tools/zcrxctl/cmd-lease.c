@@ -20,7 +20,7 @@ static int print_lease(const struct ctl *ctl, sd_json_variant *lease)
 	table_add(t, INK_BOLD, "%s", field_string(lease, "leaseId") ?: "");
 	table_add(t, INK_NONE, "%s", field_string(lease, "interface") ?: "");
 	table_take(t, INK_NONE, queues_format(field_array(lease, "hardwareQueues")));
-	return table_write(t, stdout, ctl->legend, ctl->colour);
+	return table_write(t, stdout, &ctl->style);
 }
 
 static enum exit_status print(const struct ctl *ctl, sd_json_variant *lease)

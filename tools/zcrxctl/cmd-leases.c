@@ -4,6 +4,7 @@
  */
 #include "call.h"
 #include "commands.h"
+#include "screen.h"
 #include "view.h"
 
 static enum exit_status run(const struct ctl *ctl, char **arguments)
@@ -19,7 +20,8 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 		return status;
 	if (ctl->json != JSON_OFF)
 		return ctl_print_json(ctl, leases);
-	if (sd_json_variant_elements(leases) == 0 && ctl->legend)
+	screen_page(ctl);
+	if (sd_json_variant_elements(leases) == 0 && ctl->style.legend)
 		puts("No leases.");
 	return lease_table_write(stdout, leases, &view) < 0 ? ctl_oom() : CTL_DONE;
 }

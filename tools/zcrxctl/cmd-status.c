@@ -7,6 +7,7 @@
 #include "call.h"
 #include "commands.h"
 #include "queue-table.h"
+#include "screen.h"
 #include "status-view.h"
 #include "view.h"
 
@@ -57,7 +58,7 @@ static enum exit_status write_queues(const struct ctl *ctl, sd_json_variant *des
 
 	array_foreach(interface, field_array(description, "interfaces")) {
 		putchar('\n');
-		if (queue_table_write(stdout, interface, ctl->legend, ctl->colour) < 0)
+		if (queue_table_write(stdout, interface, &ctl->style) < 0)
 			return ctl_oom();
 	}
 	return CTL_DONE;
@@ -82,6 +83,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 		status = keep_leases(&leases, described_name(description) ?: "");
 	if (status != CTL_DONE)
 		return status;
+	screen_page(ctl);
 	if (status_write(stdout, description, leases, &view) < 0)
 		return ctl_oom();
 	return arguments[0] ? write_queues(ctl, description) : CTL_DONE;

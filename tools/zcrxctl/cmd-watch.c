@@ -39,7 +39,7 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
 	if (event && watch->ctl->json != JSON_OFF)
 		watch->status = ctl_print_json(watch->ctl, event);
 	else if (event)
-		event_write(stdout, event, watch->ctl->colour);
+		event_write(stdout, event, watch->ctl->style.colour);
 	/* Nobody reads any more, or that was all. */
 	if (fflush(stdout) == EOF || watch->status != CTL_DONE ||
 	    !(flags & SD_VARLINK_REPLY_CONTINUES))

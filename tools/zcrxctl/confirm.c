@@ -48,7 +48,7 @@ enum exit_status ctl_confirm(const struct ctl *ctl, const char *interface, bool 
 	if (ctl->json != JSON_OFF)
 		return keep ? ctl_print_json(ctl, field_array(reply, "interfaces")) : CTL_DONE;
 	array_foreach(name, field_array(reply, "interfaces")) {
-		if (!ctl->legend || !sd_json_variant_is_string(name))
+		if (!ctl->style.legend || !sd_json_variant_is_string(name))
 			continue;
 		text_put(stdout, sd_json_variant_string(name));
 		puts(keep ? " keeps the changes." : " is rolled back.");
@@ -128,7 +128,7 @@ enum exit_status ctl_await_confirmation(const struct ctl *ctl, const char *inter
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
 		_cleanup_free_ char *span = until > now_usec() ? text_span(until - now_usec()) : NULL;
 
-		if (ctl->legend && ctl->json == JSON_OFF)
+		if (ctl->style.legend && ctl->json == JSON_OFF)
 			printf("Rolling back in %s unless confirmed with: zcrxctl apply --confirm%s%s\n",
 			       span ?: "no time", *name ? " " : "", name);
 		return status;

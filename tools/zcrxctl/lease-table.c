@@ -199,15 +199,16 @@ static void add_lease(struct table *t, sd_json_variant *lease, sd_json_variant *
 int lease_table_write(FILE *f, sd_json_variant *leases, const struct lease_view *view)
 {
 	_cleanup_(table_freep) struct table *t =
-		view->brief ? table_new("", "LEASE", "NAME", "OWNER", "INTERFACE", "QUEUES",
-					"STATE", "GRANT", "FLOWS", NULL)
-			    : table_new("LEASE", "NAME", "OWNER", ">PID", "INTERFACE", "QUEUES",
-					"SPREAD", "STATE", "GRANT", ">AREA", "ENDS", "FLOWS", NULL);
+		view->brief ? table_new("", "LEASE", "1NAME", "OWNER", "1INTERFACE", "QUEUES",
+					"STATE", "3GRANT", "2FLOWS", NULL)
+			    : table_new("LEASE", "1NAME", "OWNER", "4>PID", "1INTERFACE",
+					"QUEUES", "4SPREAD", "STATE", "4GRANT", "3>AREA",
+					"2ENDS", "2FLOWS", NULL);
 	sd_json_variant *lease;
 
 	if (!t)
 		return -ENOMEM;
 	array_foreach(lease, leases)
 		add_lease(t, lease, leases, view);
-	return table_write(t, f, view->legend, view->colour);
+	return table_write(t, f, &view->style);
 }

@@ -11,11 +11,13 @@
 
 #include <systemd/sd-json.h>
 
+#include "text.h"
+
 struct lease_view {
 	uint64_t now_usec;
 	char *(*user_name)(uid_t uid); /* NULL: none known; the caller frees it */
 	bool brief;		       /* beside a queue map: its letters, and what fits */
-	bool legend, colour;
+	struct style style;
 };
 
 /* `leases` is an array of Lease. */

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "options.h"
+#include "screen.h"
 #include "text.h"
 #include "units.h"
 
@@ -23,6 +24,8 @@ static const struct option_row {
 	[OPTION_VERSION] = { "version", NULL, "show the version" },
 	[OPTION_JSON] = { "json", "[=MODE]", "print JSON: pretty, short or off" },
 	[OPTION_NO_LEGEND] = { "no-legend", NULL, "no headings and explanations" },
+	[OPTION_FULL] = { "full", NULL, "cut nothing to the width of the screen" },
+	[OPTION_NO_PAGER] = { "no-pager", NULL, "do not pipe output into a pager" },
 	[OPTION_SOCKET] = { "socket", "PATH", "where zcrxd listens" },
 	[OPTION_INTERFACE] = { "interface", "NAME", "lease on this interface" },
 	[OPTION_QUEUES] = { "queues", "N", "lease this many queues (1)" },
@@ -161,13 +164,21 @@ static enum exit_status take_number(struct ctl *ctl, enum ctl_option option, con
 	return CTL_DONE;
 }
 
-static enum exit_status set_option(struct ctl *ctl, enum ctl_option option, const char *value)
+static enum exit_status set_option(struct command_line *line, enum ctl_option option, const char *value)
 {
+	struct ctl *ctl = &line->ctl;
+
 	switch (option) {
 	case OPTION_JSON:
 		return set_json(ctl, value);
 	case OPTION_NO_LEGEND:
-		ctl->legend = false;
+		ctl->style.legend = false;
+		return CTL_DONE;
+	case OPTION_FULL:
+		ctl->style.width = 0;
+		return CTL_DONE;
+	case OPTION_NO_PAGER:
+		ctl->pager = false;
 		return CTL_DONE;
 	case OPTION_SOCKET:
 		ctl->socket = value;
@@ -227,24 +238,26 @@ static enum exit_status set_option(struct ctl *ctl, enum ctl_option option, cons
 		ctl->result = true;
 		return CTL_DONE;
 	case OPTION_HELP:
+		line->help = true;
+		return CTL_DONE;
 	case OPTION_VERSION:
+		line->version = true;
+		return CTL_DONE;
 	case _OPTION_MAX:
 		break;
 	}
 	return CTL_USAGE;
 }
 
-/* Options up to the first argument, or among all arguments. Leaves optind at the arguments.
- * *ret_end is true if help or the version was printed. */
+/* Options up to the first argument, or among all arguments. Leaves optind at the arguments. */
 static enum exit_status parse_options(int argc, char **argv, const struct command *command,
-				      bool stop_at_argument, struct ctl *ctl, bool *ret_end)
+				      bool stop_at_argument, struct command_line *ret)
 {
 	unsigned accepted = TAKES_ALWAYS | (command ? command->options : 0);
 	struct option table[_OPTION_MAX + 1] = {};
 	size_t n = 0;
 	int code;
 
-	*ret_end = false;
 	for (enum ctl_option i = 0; i < _OPTION_MAX; i++) {
 		const char *argument = rows[i].argument;
 
@@ -255,20 +268,14 @@ static enum exit_status parse_options(int argc, char **argv, const struct comman
 									  : required_argument,
 						       NULL, CODE(i) };
 	}
-	while ((code = getopt_long(argc, argv, stop_at_argument ? "+h" : "h", table, NULL)) != -1) {
+	while ((code = getopt_long(argc, argv, stop_at_argument ? "+hl" : "hl", table, NULL)) != -1) {
 		enum exit_status status;
 
 		if (code == '?') /* getopt_long() has said why */
 			return CTL_USAGE;
-		if (code == 'h' || code == CODE(OPTION_HELP) || code == CODE(OPTION_VERSION)) {
-			if (code == CODE(OPTION_VERSION))
-				printf("zcrxctl %s\n", ZCRXD_VERSION);
-			else
-				print_help(command);
-			*ret_end = true;
-			return CTL_DONE;
-		}
-		status = set_option(ctl, (enum ctl_option)(code - CODE(0)), optarg);
+		status = set_option(ret, code == 'h'   ? OPTION_HELP
+					 : code == 'l' ? OPTION_FULL
+						       : (enum ctl_option)(code - CODE(0)), optarg);
 		if (status != CTL_DONE)
 			return status;
 	}
@@ -284,32 +291,79 @@ static enum exit_status check_arguments(const struct command *command, size_t n)
 			*command->arguments ? " " : "", command->arguments);
 }
 
+/* The command that was meant, or NULL: at most two letters are wrong, missing, too many or in each other's place. */
+static const char *find_similar(const char *name)
+{
+	const char *best = NULL;
+	size_t least = 3;
+
+	for (size_t i = 0; commands[i]; i++) {
+		size_t distance = text_distance(name, commands[i]->name);
+
+		if (distance < least && distance < strlen(commands[i]->name)) {
+			least = distance;
+			best = commands[i]->name;
+		}
+	}
+	return best;
+}
+
+static enum exit_status find_command(const char *name, const struct command **ret)
+{
+	const char *similar;
+
+	*ret = command_find(name);
+	if (*ret)
+		return CTL_DONE;
+	similar = find_similar(name);
+	return similar ? ctl_fail(CTL_USAGE, "'%s' is not a command. Did you mean '%s'? See zcrxctl --help.", name,
+				  similar)
+		       : ctl_fail(CTL_USAGE, "'%s' is not a command; see zcrxctl --help.", name);
+}
+
+/* It was asked for something that needs no zcrxd, which is printed. */
+static bool print_answer(const struct command_line *line)
+{
+	if (line->help)
+		screen_page(&line->ctl);
+	if (line->version)
+		printf("zcrxctl %s\n", ZCRXD_VERSION);
+	else if (line->help)
+		print_help(line->command);
+	return line->version || line->help;
+}
+
+/* Without a command: what is going on. */
+#define USUAL_COMMAND "status"
+
 enum exit_status options_parse(int argc, char **argv, struct command_line *ret)
 {
 	enum exit_status status;
-	bool end;
 
 	ret->command = NULL;
 	argv[0] = (char *)"zcrxctl"; /* how getopt_long() signs what it prints */
-	status = parse_options(argc, argv, NULL, true, &ret->ctl, &end);
-	if (status != CTL_DONE || end)
+	status = parse_options(argc, argv, NULL, true, ret);
+	if (status == CTL_DONE && optind < argc)
+		status = find_command(argv[optind], &ret->command);
+	if (status != CTL_DONE)
 		return status;
-	if (optind >= argc)
-		return ctl_fail(CTL_USAGE, "No command given; see zcrxctl --help.");
-
-	ret->command = command_find(argv[optind]);
-	if (!ret->command)
-		return ctl_fail(CTL_USAGE, "'%s' is not a command; see zcrxctl --help.",
-				argv[optind]);
+	if (print_answer(ret)) {
+		ret->command = NULL;
+		return CTL_DONE;
+	}
+	if (!ret->command) {
+		ret->command = command_find(USUAL_COMMAND);
+		ret->arguments = argv + optind;
+		return CTL_DONE;
+	}
 	argc -= optind;
 	argv += optind;
 	optind = 0; /* getopt_long() starts afresh behind argv[0], the command */
 	argv[0] = (char *)"zcrxctl";
-	status = parse_options(argc, argv, ret->command, ret->command->arguments_are_a_command,
-			       &ret->ctl, &end);
+	status = parse_options(argc, argv, ret->command, ret->command->arguments_are_a_command, ret);
 	if (status != CTL_DONE)
 		return status;
-	if (end) {
+	if (print_answer(ret)) {
 		ret->command = NULL;
 		return CTL_DONE;
 	}

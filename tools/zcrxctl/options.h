@@ -11,6 +11,7 @@ struct command_line {
 	struct ctl ctl;
 	const struct command *command; /* NULL: help or the version was asked for, and printed */
 	char **arguments;	       /* in argv */
+	bool help, version;	       /* asked for */
 };
 
 enum exit_status options_parse(int argc, char **argv, struct command_line *ret);

@@ -10,7 +10,7 @@ enum {
 	PER_ROW = 16,
 	PER_GROUP = 8,
 	INDENT = 6,
-	WIDTH = 80,
+	ROW_WIDTH = 64, /* at most, of sixteen */
 	/* A driver that claims more than the kernel allows cannot make us draw for ever. */
 	QUEUES_MAX = 65536,
 };
@@ -93,13 +93,13 @@ static void write_heading(FILE *f, size_t columns)
 	fputc('\n', f);
 }
 
-static void write_row(FILE *f, sd_json_variant *const *queues, size_t first, size_t n,
+static void write_row(FILE *f, sd_json_variant *const *queues, size_t first, size_t end,
 		      sd_json_variant *leases, bool colour)
 {
 	size_t padding = 4;
 
 	fprintf(f, "%*zu", INDENT, first);
-	for (size_t i = 0; i < PER_ROW && first + i < n; i++) {
+	for (size_t i = 0; first + i < end; i++) {
 		sd_json_variant *queue = queues[first + i];
 
 		write_gap(f, i, &padding);
@@ -113,36 +113,63 @@ static void write_row(FILE *f, sd_json_variant *const *queues, size_t first, siz
 	fputc('\n', f);
 }
 
-/* Explains the marks that occur. */
-static void write_legend(FILE *f, sd_json_variant *queues, bool colour)
+static bool occurs(const struct look *look, sd_json_variant *queues)
 {
-	size_t column = 0;
+	sd_json_variant *queue;
+
+	array_foreach(queue, queues)
+		if (look_of(queue) == look)
+			return true;
+	return false;
+}
+
+struct legend {
+	FILE *f;
+	const struct style *style;
+	size_t column;
+};
+
+/* The next entry of it, behind the last or on a line of its own. */
+static void write_entry(struct legend *l, const char *mark, enum ink ink, const char *meaning)
+{
+	const size_t width = strlen(mark) + strlen(*mark ? " " : "") + strlen(meaning);
+
+	if (l->column > 0 && l->column + 3 + width <= style_text_width(l->style))
+		l->column += (size_t)fprintf(l->f, "   ");
+	else
+		l->column = (size_t)fprintf(l->f, "%s%*s", l->column > 0 ? "\n" : "", INDENT + 4, "") -
+			    (l->column > 0);
+	fprintf(l->f, "%s%s%s%s%s", ink_on(ink, l->style->colour), mark, ink_off(ink, l->style->colour),
+		*mark ? " " : "", meaning);
+	l->column += width;
+}
+
+/* Explains the marks that occur. A letter by itself says whose the queue is; the mark behind it, its state. */
+static void write_legend(FILE *f, sd_json_variant *queues, const struct style *style)
+{
+	struct legend l = { .f = f, .style = style };
+	bool letters = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
-		const struct look *look = &looks[i];
-		sd_json_variant *queue;
-		bool occurs = false;
-		size_t width = look->lettered + strlen(look->mark) + 1 + strlen(look->meaning);
-
-		array_foreach(queue, queues)
-			occurs |= look_of(queue) == look;
-		if (!occurs)
-			continue;
-		if (column > 0 && column + 3 + width <= WIDTH)
-			column += (size_t)fprintf(f, "   ");
-		else
-			column =
-				(size_t)fprintf(f, "%s%*s", column > 0 ? "\n" : "", INDENT + 4, "");
-		fprintf(f, "%s%s%s%s %s", ink_on(look->ink, colour), look->lettered ? "a" : "",
-			look->mark, ink_off(look->ink, colour), look->meaning);
-		column += width;
+		if (looks[i].lettered)
+			letters |= occurs(&looks[i], queues);
+		else if (occurs(&looks[i], queues))
+			write_entry(&l, looks[i].mark, looks[i].ink, looks[i].meaning);
 	}
+	if (letters)
+		fprintf(f, "%s%*s", l.column > 0 ? "\n" : "", INDENT + 4, "");
+	l.column = letters ? INDENT + 4 : 0;
+	if (letters)
+		l.column += (size_t)fprintf(f, "a letter is a lease:");
+	for (size_t i = 0; i < ARRAY_SIZE(looks); i++)
+		if (looks[i].lettered && occurs(&looks[i], queues))
+			write_entry(&l, looks[i].mark, looks[i].ink, looks[i].meaning);
 	fputc('\n', f);
 }
 
-void queue_map_write(FILE *f, sd_json_variant *interface, sd_json_variant *leases, bool legend,
-		     bool colour)
+void queue_map_write(FILE *f, sd_json_variant *interface, sd_json_variant *leases, const struct style *style)
 {
+	const size_t per_row = style_text_width(style) < ROW_WIDTH ? PER_GROUP : PER_ROW;
 	sd_json_variant *queues = field_array(interface, "queues");
 	_cleanup_free_ sd_json_variant **by_index = NULL;
 	sd_json_variant *queue;
@@ -164,11 +191,11 @@ void queue_map_write(FILE *f, sd_json_variant *interface, sd_json_variant *lease
 			by_index[index] = queue;
 	}
 
-	write_heading(f, n < PER_ROW ? n : PER_ROW);
-	for (size_t first = 0; first < n; first += PER_ROW)
-		write_row(f, by_index, first, n, leases, colour);
-	if (legend) {
+	write_heading(f, n < per_row ? n : per_row);
+	for (size_t first = 0; first < n; first += per_row)
+		write_row(f, by_index, first, first + per_row < n ? first + per_row : n, leases, style->colour);
+	if (style->legend) {
 		fputc('\n', f);
-		write_legend(f, queues, colour);
+		write_legend(f, queues, style);
 	}
 }

@@ -28,13 +28,13 @@ static void add_polling(struct table *t, sd_json_variant *queue)
 			  field_unsigned(queue, "irqSuspendTimeoutNSec", 0));
 }
 
-int queue_table_write(FILE *f, sd_json_variant *interface, bool legend, bool colour)
+int queue_table_write(FILE *f, sd_json_variant *interface, const struct style *style)
 {
 	static const char *const numbers[] = { "receivedPackets", "receivedBytes",
 					       "allocationFailures", "buffersInUse" };
 	_cleanup_(table_freep) struct table *t =
-		table_new(">QUEUE", "STATE", "LEASE", ">NAPI", ">IRQ", "CPUS", ">NODE", "POLLING",
-			  ">PACKETS", ">BYTES", ">NO-MEMORY", ">BUFFERS", NULL);
+		table_new(">QUEUE", "STATE", "LEASE", "1>NAPI", "1>IRQ", "1CPUS", "1>NODE", "1POLLING",
+			  ">PACKETS", "1>BYTES", ">NO-MEMORY", "1>BUFFERS", NULL);
 	sd_json_variant *queue;
 
 	if (!t)
@@ -54,5 +54,5 @@ int queue_table_write(FILE *f, sd_json_variant *interface, bool legend, bool col
 		for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 			add_number(t, queue, numbers[i]);
 	}
-	return table_write(t, f, legend, colour);
+	return table_write(t, f, style);
 }

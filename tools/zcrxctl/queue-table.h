@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "field.h"
+#include "text.h"
 
 /* `interface` of Describe. -ENOMEM only. */
-int queue_table_write(FILE *f, sd_json_variant *interface, bool legend, bool colour);
+int queue_table_write(FILE *f, sd_json_variant *interface, const struct style *style);

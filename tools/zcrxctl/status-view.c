@@ -11,12 +11,11 @@
 #include "text.h"
 
 enum {
-	WIDTH = 80,
 	SEEN_NOW_USEC = 3 * USEC_PER_SEC, /* the daemon asks the kernel at each call */
 };
 
 /* "  NAME: text", wrapped; whatever the daemon sent is escaped. */
-_printf_(2, 3) static void write_wrapped(FILE *f, const char *format, ...)
+_printf_(3, 4) static void write_wrapped(FILE *f, const struct lease_view *view, const char *format, ...)
 {
 	_cleanup_free_ char *raw = NULL, *text = NULL;
 	va_list ap;
@@ -31,11 +30,11 @@ _printf_(2, 3) static void write_wrapped(FILE *f, const char *format, ...)
 	}
 	text = text_escape(raw);
 	fputs("  ", f);
-	text_wrap(f, text ?: "", 2, WIDTH);
+	text_wrap(f, text ?: "", 2, style_text_width(&view->style));
 }
 
-/* The features that the kernel has, or those that it lacks. */
-static void write_features(FILE *f, sd_json_variant *kernel, bool has, const char *lead)
+/* What it has is what is expected of it. */
+static void write_kernel(FILE *f, sd_json_variant *kernel, const struct lease_view *view)
 {
 	static const struct {
 		const char *field, *text;
@@ -52,23 +51,17 @@ static void write_features(FILE *f, sd_json_variant *kernel, bool has, const cha
 	if (!m)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(features); i++) {
-		if (field_boolean(kernel, features[i].field) != has)
+		if (field_boolean(kernel, features[i].field))
 			continue;
 		fprintf(m, "%s%s", any ? ", " : "", features[i].text);
 		any = true;
 	}
 	fclose(m);
 	if (any)
-		write_wrapped(f, "%s %s", lead, list);
-}
-
-static void write_kernel(FILE *f, sd_json_variant *kernel)
-{
-	write_features(f, kernel, true, "kernel has");
-	write_features(f, kernel, false, "kernel lacks");
+		write_wrapped(f, view, "kernel lacks %s", list);
 	if (!field_boolean(kernel, "zeroCopyReceive"))
-		write_wrapped(f, "io_uring zero-copy receive needs Linux 6.15 or later with "
-				 "CONFIG_IO_URING_ZCRX: no queue can be leased");
+		write_wrapped(f, view, "io_uring zero-copy receive needs Linux 6.15 or later with "
+				       "CONFIG_IO_URING_ZCRX: no queue can be leased");
 }
 
 static void put_inked(FILE *f, enum ink ink, const char *s, bool colour)
@@ -92,7 +85,7 @@ static enum ink interface_ink(const char *state)
 	return streq(state, "degraded") ? INK_WARN : INK_BAD;
 }
 
-static void write_facts(FILE *f, sd_json_variant *interface)
+static void write_facts(FILE *f, sd_json_variant *interface, const struct lease_view *view)
 {
 	uint64_t foreign = field_unsigned(interface, "foreignRules", 0);
 	uint64_t urgent = field_unsigned(interface, "urgentSegments", 0);
@@ -105,7 +98,7 @@ static void write_facts(FILE *f, sd_json_variant *interface)
 		return;
 	if (streq(field_string(interface, "name") ?: "", "software")) {
 		fclose(m);
-		write_wrapped(f, "queues without a NIC: everything is copied");
+		write_wrapped(f, view, "queues without a NIC: everything is copied");
 		return;
 	}
 	fprintf(m, "header/data split %s", field_string(interface, "tcpDataSplit") ?: "unknown");
@@ -130,7 +123,7 @@ static void write_facts(FILE *f, sd_json_variant *interface)
 		fprintf(m, "; %" PRIu64 " signed segment%s dropped", signed_segments,
 			signed_segments == 1 ? "" : "s");
 	fclose(m);
-	write_wrapped(f, "%s", facts);
+	write_wrapped(f, view, "%s", facts);
 }
 
 static void write_unconfirmed(FILE *f, sd_json_variant *interface, const struct lease_view *view)
@@ -141,7 +134,7 @@ static void write_unconfirmed(FILE *f, sd_json_variant *interface, const struct 
 	if (until == 0)
 		return;
 	span = text_span(until > view->now_usec ? until - view->now_usec : 0);
-	write_wrapped(f, "not confirmed: it goes back in %s to what it was, unless: zcrxctl apply "
+	write_wrapped(f, view, "not confirmed: it goes back in %s to what it was, unless: zcrxctl apply "
 			 "--confirm %s", span ?: "?", field_string(interface, "name") ?: "");
 }
 
@@ -154,7 +147,7 @@ static void write_age(FILE *f, sd_json_variant *interface, const struct lease_vi
 	if (seen == 0 || seen + SEEN_NOW_USEC > view->now_usec)
 		return;
 	span = text_span((view->now_usec - seen) / USEC_PER_SEC * USEC_PER_SEC);
-	write_wrapped(f, "busy with something slow: this is how it was %s ago", span ?: "?");
+	write_wrapped(f, view, "busy with something slow: this is how it was %s ago", span ?: "?");
 }
 
 static void write_interface(FILE *f, sd_json_variant *interface, sd_json_variant *leases,
@@ -165,48 +158,49 @@ static void write_interface(FILE *f, sd_json_variant *interface, sd_json_variant
 	const char *reason = field_string(interface, "reason");
 
 	fputc('\n', f);
-	put_inked(f, INK_BOLD, field_string(interface, "name") ?: "?", view->colour);
+	put_inked(f, INK_BOLD, field_string(interface, "name") ?: "?", view->style.colour);
 	fputs("  ", f);
 	text_put(f, driver);
 	fputs(*driver ? ", " : "", f);
-	put_inked(f, interface_ink(state), state, view->colour);
+	put_inked(f, interface_ink(state), state, view->style.colour);
 	fputc('\n', f);
 	if (reason)
-		write_wrapped(f, "%s", reason);
+		write_wrapped(f, view, "%s", reason);
 	write_unconfirmed(f, interface, view);
 	if (streq(state, "missing"))
 		return;
 	write_age(f, interface, view);
-	write_facts(f, interface);
+	write_facts(f, interface, view);
 	if (field_array(interface, "queues")) {
 		fputc('\n', f);
-		queue_map_write(f, interface, leases, view->legend, view->colour);
+		queue_map_write(f, interface, leases, &view->style);
 	}
 }
 
-static void write_problem_of_queue(FILE *f, sd_json_variant *interface, sd_json_variant *queue)
+static void write_problem_of_queue(FILE *f, sd_json_variant *interface, sd_json_variant *queue,
+				   const struct lease_view *view)
 {
-	write_wrapped(f, "%s queue %" PRIu64 " (%s): %s", field_string(interface, "name") ?: "?",
+	write_wrapped(f, view, "%s queue %" PRIu64 " (%s): %s", field_string(interface, "name") ?: "?",
 		      field_unsigned(queue, "queue", 0), field_string(queue, "state") ?: "ordinary",
 		      field_string(queue, "reason"));
 }
 
 static void write_problem_of_lease(FILE *f, sd_json_variant *lease, const char *problem, unsigned more,
-				   bool *any, bool colour)
+				   bool *any, const struct lease_view *view)
 {
 	_cleanup_free_ char *others = NULL;
 
 	if (!*any)
-		put_problem_heading(f, colour);
+		put_problem_heading(f, view->style.colour);
 	*any = true;
 	if (more > 0 && asprintf(&others, "; and likewise %u more of its flows", more) < 0)
 		others = NULL;
-	write_wrapped(f, "%s lease %s: %s%s", field_string(lease, "interface") ?: "?",
+	write_wrapped(f, view, "%s lease %s: %s%s", field_string(lease, "interface") ?: "?",
 		      field_string(lease, "leaseId") ?: "?", problem ?: "?", others ?: "");
 }
 
 /* Flows that do not come to their lease, though it is steered; packets that find no buffer. */
-static void write_problems_of_leases(FILE *f, sd_json_variant *leases, bool *any, bool colour)
+static void write_problems_of_leases(FILE *f, sd_json_variant *leases, bool *any, const struct lease_view *view)
 {
 	sd_json_variant *lease, *taken = NULL;
 
@@ -217,11 +211,11 @@ static void write_problems_of_leases(FILE *f, sd_json_variant *leases, bool *any
 
 		if (n > 0)
 			write_problem_of_lease(f, lease, field_string(taken, "message"), n - 1, any,
-					       colour);
+					       view);
 		if (not_steered)
-			write_problem_of_lease(f, lease, not_steered, 0, any, colour);
+			write_problem_of_lease(f, lease, not_steered, 0, any, view);
 		if (shortage)
-			write_problem_of_lease(f, lease, shortage, 0, any, colour);
+			write_problem_of_lease(f, lease, shortage, 0, any, view);
 	}
 }
 
@@ -237,32 +231,32 @@ static void write_problems(FILE *f, sd_json_variant *description, sd_json_varian
 	bool any = set_aside || unsafe || (problems && sd_json_variant_elements(problems) > 0);
 
 	if (any)
-		put_problem_heading(f, view->colour);
+		put_problem_heading(f, view->style.colour);
 	array_foreach(problem, problems)
-		write_wrapped(f, "%s", sd_json_variant_string(problem) ?: "?");
+		write_wrapped(f, view, "%s", sd_json_variant_string(problem) ?: "?");
 	if (unsafe)
-		write_wrapped(f, "%s", unsafe);
+		write_wrapped(f, view, "%s", unsafe);
 	if (set_aside)
-		write_wrapped(f, "%s. Leases from before are not known to zcrxd; their rules may still be "
+		write_wrapped(f, view, "%s. Leases from before are not known to zcrxd; their rules may still be "
 			      "there (ethtool --show-ntuple).", set_aside);
 	array_foreach(interface, field_array(description, "interfaces")) {
 		array_foreach(problem, field_array(interface, "problems")) {
 			if (!any)
-				put_problem_heading(f, view->colour);
+				put_problem_heading(f, view->style.colour);
 			any = true;
-			write_wrapped(f, "%s: %s", field_string(interface, "name") ?: "?",
+			write_wrapped(f, view, "%s: %s", field_string(interface, "name") ?: "?",
 				      sd_json_variant_string(problem) ?: "?");
 		}
 		array_foreach(queue, field_array(interface, "queues")) {
 			if (!field_string(queue, "reason"))
 				continue;
 			if (!any)
-				put_problem_heading(f, view->colour);
+				put_problem_heading(f, view->style.colour);
 			any = true;
-			write_problem_of_queue(f, interface, queue);
+			write_problem_of_queue(f, interface, queue, view);
 		}
 	}
-	write_problems_of_leases(f, leases, &any, view->colour);
+	write_problems_of_leases(f, leases, &any, view);
 }
 
 int status_write(FILE *f, sd_json_variant *description, sd_json_variant *leases,
@@ -277,7 +271,7 @@ int status_write(FILE *f, sd_json_variant *description, sd_json_variant *leases,
 	fputs(" on Linux ", f);
 	text_put(f, field_string(kernel, "release") ?: "?");
 	fputc('\n', f);
-	write_kernel(f, kernel);
+	write_kernel(f, kernel, view);
 	array_foreach(interface, interfaces)
 		write_interface(f, interface, leases, view);
 	if (!interfaces || sd_json_variant_elements(interfaces) == 0)

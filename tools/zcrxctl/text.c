@@ -30,6 +30,13 @@ static const char *const ink_sequences[] = {
 	[INK_BAD] = "\x1b[1;31m",
 };
 
+size_t style_text_width(const struct style *style)
+{
+	enum { USUAL = 80, LEAST = 20 };
+
+	return style->width == 0 ? USUAL : style->width < LEAST ? LEAST : style->width;
+}
+
 const char *ink_on(enum ink ink, bool colour)
 {
 	return colour ? ink_sequences[ink] : "";
@@ -125,6 +132,62 @@ size_t text_width(const char *s)
 		n = n > 0 ? n : 1;
 	}
 	return width;
+}
+
+/* How much of `s` fits into so many columns, in bytes. */
+static size_t prefix_of(const char *s, size_t width)
+{
+	size_t bytes = 0, n;
+	uint32_t c;
+
+	for (; s[bytes]; bytes += n) {
+		int columns;
+
+		n = decode(s + bytes, &c);
+		columns = n > 0 ? wcwidth((wchar_t)c) : 1;
+		n = n > 0 ? n : 1;
+		columns = columns >= 0 ? columns : 1;
+		if ((size_t)columns > width)
+			break;
+		width -= (size_t)columns;
+	}
+	return bytes;
+}
+
+char *text_ellipsize(const char *s, size_t width, bool utf8)
+{
+	const char *dots = utf8 ? "…" : "...";
+	const size_t n = utf8 ? 1 : 3;
+
+	if (text_width(s) <= width)
+		return strdup(s);
+	if (width <= n)
+		return format("%.*s", (int)prefix_of(s, width), s);
+	return format("%.*s%s", (int)prefix_of(s, width - n), s, dots);
+}
+
+size_t text_distance(const char *a, const char *b)
+{
+	enum { MOST = 31 };
+	size_t d[MOST + 1][MOST + 1], n = strlen(a), m = strlen(b);
+
+	if (n > MOST || m > MOST)
+		return SIZE_MAX;
+	for (size_t i = 0; i <= n; i++)
+		for (size_t j = 0; j <= m; j++) {
+			size_t least = i + j;
+
+			if (i > 0 && j > 0)
+				least = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			if (i > 0 && d[i - 1][j] + 1 < least)
+				least = d[i - 1][j] + 1;
+			if (j > 0 && d[i][j - 1] + 1 < least)
+				least = d[i][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < least)
+				least = d[i - 2][j - 2] + 1;
+			d[i][j] = least;
+		}
+	return d[n][m];
 }
 
 void text_wrap(FILE *f, const char *s, size_t indent, size_t width)

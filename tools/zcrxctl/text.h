@@ -27,6 +27,17 @@ enum ink {
 	INK_BAD,
 };
 
+/* How things are shown. */
+struct style {
+	bool legend; /* headings and explanations */
+	bool colour;
+	bool utf8;    /* the locale has more characters than ASCII's */
+	size_t width; /* of the screen; 0: as wide as it gets */
+};
+
+/* Columns that running text may take. */
+size_t style_text_width(const struct style *style);
+
 /* Escape sequences; empty strings without colour. */
 const char *ink_on(enum ink ink, bool colour);
 const char *ink_off(enum ink ink, bool colour);
@@ -40,6 +51,13 @@ void text_put(FILE *f, const char *s);
 
 /* Columns that `s` takes on a terminal. Needs setlocale() for what is not ASCII. */
 size_t text_width(const char *s);
+
+/* A copy that takes at most `width` columns, of which the last say that there is more. NULL: out of memory. */
+char *text_ellipsize(const char *s, size_t width, bool utf8);
+
+/* How many letters to insert, delete, replace or swap with their neighbour to make `b` of `a`; SIZE_MAX for a long
+ * one. */
+size_t text_distance(const char *a, const char *b);
 
 /* `s` in lines of at most `width` columns, each after the first behind `indent` spaces; the
  * caller has written the indent of the first. Ends with a newline. */

@@ -24,7 +24,6 @@ struct lease_view lease_view_now(const struct ctl *ctl, bool brief)
 		.now_usec = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000,
 		.user_name = user_name,
 		.brief = brief,
-		.legend = ctl->legend,
-		.colour = ctl->colour,
+		.style = ctl->style,
 	};
 }

@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "options.h"
+#include "screen.h"
 #include "text.h"
 #include "zcrx-idl.h"
 
@@ -54,14 +55,6 @@ void ctl_done(struct ctl *ctl)
 	ctl->flows = NULL;
 }
 
-/* https://no-color.org */
-static bool wants_colour(void)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && streq(term, "dumb"));
-}
-
 enum exit_status ctl_flush(void)
 {
 	if (fflush(stdout) != EOF && !ferror(stdout))
@@ -85,17 +78,18 @@ static void occupy_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
-	struct command_line line = {
-		.ctl = { .socket = ZCRX_SOCKET_PATH, .legend = true, .colour = wants_colour() },
-	};
+	struct command_line line = {};
 	enum exit_status status;
 
 	occupy_standard_descriptors();
 	setlocale(LC_CTYPE, "");
+	line.ctl = (struct ctl) { .socket = ZCRX_SOCKET_PATH, .style = screen_style(), .pager = true };
 	status = options_parse(argc, argv, &line);
 	if (status == CTL_DONE && line.command)
 		status = line.command->run(&line.ctl, line.arguments);
 	ctl_done(&line.ctl);
+	if (screen_page_end())
+		return (int)status;
 	/* A full disk or a closed pipe must not look like success. */
 	return (int)(status == CTL_DONE ? ctl_flush() : status);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "flow-spec.h"
+#include "text.h"
 
 /* Part of the interface: scripts branch on them. */
 enum exit_status {
@@ -30,8 +31,8 @@ enum json_mode {
 struct ctl {
 	const char *socket;
 	enum json_mode json;
-	bool legend;
-	bool colour; /* standard output is a terminal that wants it */
+	struct style style; /* of standard output */
+	bool pager;
 
 	const char *interface;
 	uint64_t queues; /* 0: not given */
@@ -59,6 +60,8 @@ enum ctl_option {
 	OPTION_VERSION,
 	OPTION_JSON,
 	OPTION_NO_LEGEND,
+	OPTION_FULL,
+	OPTION_NO_PAGER,
 	OPTION_SOCKET,
 	OPTION_INTERFACE,
 	OPTION_QUEUES,
@@ -84,7 +87,7 @@ enum ctl_option {
 #define TAKES(option) (1U << (option))
 #define TAKES_ALWAYS                                                                               \
 	(TAKES(OPTION_HELP) | TAKES(OPTION_VERSION) | TAKES(OPTION_JSON) |                         \
-	 TAKES(OPTION_NO_LEGEND) | TAKES(OPTION_SOCKET))
+	 TAKES(OPTION_NO_LEGEND) | TAKES(OPTION_FULL) | TAKES(OPTION_NO_PAGER) | TAKES(OPTION_SOCKET))
 
 struct command {
 	const char *name;

@@ -5,12 +5,18 @@
 set -u
 failed=0
 
-zcrxctl() { printf '3f9a01c2 zc0\n77aa0e10 zc0\n'; }
+zcrxctl() {
+	case $1 in
+	leases) printf '3f9a01c2 zc0\n77aa0e10 zc0\n' ;;
+	status) echo '{"version":"1","interfaces":[{"name":"eth0","index":2,"state":"configured","queues":[{"queue":0}]},\
+{"name":"driver: x","state":"missing"},{"name":"eth1","index":3,"state":"degraded"}],"leases":[{"leaseId":"3f9a01c2"}]}' ;;
+	esac
+}
+timeout() { shift; "$@"; }
 compopt() { :; }
 _command_offset() { COMPREPLY=("command at $1"); }
 # shellcheck source=/dev/null
 . "$1"
-_zcrxctl_interfaces() { printf 'eth0\neth1\n'; }
 
 # offers EXPECTED WORD...: completing the last WORD offers these.
 offers() {
@@ -37,6 +43,9 @@ offers 'eth1' zcrxctl explain tcp4 eth1
 offers 'tcp4, tcp6,' zcrxctl explain ''
 offers 'tcp6,' zcrxctl lease --flow tcp6
 offers 'pretty short off' zcrxctl --json =
+offers 'eth0 eth1' zcrxctl status ''
+offers 'lo' zcrxctl check lo
+offers '--help --version --json= --no-legend --full --no-pager --socket' zcrxctl --
 offers 'pretty' zcrxctl --json = p
 offers 'command at 5' zcrxctl run --queues 2 -- ec
 offers 'command at 2' zcrxctl run cat /etc

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <locale.h>
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -101,6 +102,27 @@ static void test_time(void **state)
 	check_string(text_time(UINT64_MAX), "586524-01-19 08:01:49");
 }
 
+static void test_ellipsize(void **state)
+{
+	check_string(text_ellipsize("interface", 9, true), "interface");
+	check_string(text_ellipsize("interface", 8, true), "interfa…");
+	check_string(text_ellipsize("interface", 8, false), "inter...");
+	check_string(text_ellipsize("grün", 3, true), "gr…");
+	check_string(text_ellipsize("interface", 2, false), "in");
+	check_string(text_ellipsize("interface", 0, true), "");
+}
+
+static void test_distance(void **state)
+{
+	assert_int_equal(text_distance("status", "status"), 0);
+	assert_int_equal(text_distance("statsu", "status"), 1);
+	assert_int_equal(text_distance("relase", "release"), 1);
+	assert_int_equal(text_distance("leasess", "leases"), 1);
+	assert_int_equal(text_distance("", "plan"), 4);
+	assert_int_equal(text_distance("lan", "plan"), 1);
+	assert_true(text_distance("a word of which no command can have been meant", "plan") == SIZE_MAX);
+}
+
 static void test_parse_number(void **state)
 {
 	uint64_t n = 42;
@@ -123,8 +145,10 @@ int main(void)
 		cmocka_unit_test(test_escape),	   cmocka_unit_test(test_width),
 		cmocka_unit_test(test_wrap),	   cmocka_unit_test(test_span),
 			   cmocka_unit_test(test_time),
-		cmocka_unit_test(test_parse_number),
+		cmocka_unit_test(test_parse_number), cmocka_unit_test(test_ellipsize),
+		cmocka_unit_test(test_distance),
 	};
 
+	setlocale(LC_CTYPE, "C.UTF-8");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,8 +92,7 @@ static struct lease_view view_of(bool brief, bool legend, bool colour)
 		.now_usec = NOW,
 		.user_name = some_user,
 		.brief = brief,
-		.legend = legend,
-		.colour = colour,
+		.style = { .legend = legend, .colour = colour, .width = 80, .utf8 = true },
 	};
 }
 
@@ -133,6 +132,31 @@ static void check_status(const char *name)
 	_cleanup_free_ char *text = status_text(name, true, false);
 
 	check_golden(name, text);
+	check_width(text, 80);
+}
+
+/* Leases and status as a narrow and a wide terminal have them; a line is never wider than it. */
+static void test_terminals(void **state)
+{
+	static const size_t widths[] = { 40, 80, 200 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
+		_cleanup_json_ sd_json_variant *v = load("status-32-queues");
+		struct lease_view view = view_of(true, true, false);
+		_cleanup_free_ char *text = NULL, *name = NULL;
+		size_t size;
+		FILE *f = open_memstream(&text, &size);
+
+		view.style.width = widths[i];
+		assert_int_equal(status_write(f, field_object(v, "description"), field_array(v, "leases"), &view),
+				 0);
+		view.brief = false;
+		assert_int_equal(lease_table_write(f, field_array(v, "leases"), &view), 0);
+		fclose(f);
+		assert_true(asprintf(&name, "columns-%zu", widths[i]) > 0);
+		check_golden(name, text);
+		check_width(text, widths[i]);
+	}
 }
 
 static void test_status(void **state)
@@ -154,7 +178,7 @@ static void test_status_variants(void **state)
 }
 
 /* A NIC with `n` queues, the upper half carved out, all leased. */
-static char *map_of(size_t n)
+static char *map_of(size_t n, size_t width)
 {
 	_cleanup_json_ sd_json_variant *interface = NULL, *leases = NULL, *queues = NULL;
 	static const char *const states[] = { "free",	 "reserved", "bound",
@@ -181,7 +205,7 @@ static char *map_of(size_t n)
 				    0);
 	}
 	assert_true(sd_json_buildo(&interface, SD_JSON_BUILD_PAIR_VARIANT("queues", queues)) >= 0);
-	queue_map_write(f, interface, leases, true, false);
+	queue_map_write(f, interface, leases, &(const struct style){ .legend = true, .width = width });
 	fclose(f);
 	return text;
 }
@@ -189,13 +213,14 @@ static char *map_of(size_t n)
 static void test_map_sizes(void **state)
 {
 	static const size_t sizes[] = { 1, 2, 4, 15, 16, 17, 64, 128, 256, 1024 };
-	_cleanup_free_ char *map = map_of(128);
+	_cleanup_free_ char *map = map_of(128, 80);
 
 	check_golden("map-128-queues", map);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		_cleanup_free_ char *text = map_of(sizes[i]);
+		_cleanup_free_ char *text = map_of(sizes[i], 80), *narrow = map_of(sizes[i], 40);
 
 		check_width(text, 80);
+		check_width(narrow, 40);
 	}
 }
 
@@ -234,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_leases),		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_status_variants), cmocka_unit_test(test_map_sizes),
+		cmocka_unit_test(test_terminals),
 		cmocka_unit_test(test_events),		cmocka_unit_test(test_flow_and_queues),
 	};
 

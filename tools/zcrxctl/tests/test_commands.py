@@ -431,3 +431,53 @@ def test_check_of_a_stranger(server):
     assert table.returncode == 1
     assert re.search(r"^lo +channels +no +0 of at most 0 receive queues +One stays", table.stdout,
                      re.M)
+
+
+# the screen
+
+def test_without_a_command_there_is_the_status(server):
+    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {"lease": LEASE}})
+    assert good(server.ctl()) == good(server.ctl("status"))
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_tables_know_the_width(server, monkeypatch, columns):
+    long = dict(LEASE, name="n" * 64, flows=[{"flowId": "1", "protocol": "tcp6", "destinationPort": 9999,
+                                              "destination": "2001:db8:1111:2222:3333:4444:5555:6666/128"}])
+    monkeypatch.setitem(ENVIRONMENT, "COLUMNS", columns)
+    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {"lease": long}})
+    for command in (["status"], ["leases"], ["status", "zc0"]):
+        out = good(server.ctl(*command))
+        assert max(map(len, out.splitlines())) <= int(columns) and "3f9a01c2" in out and "steered" in out
+    whole = good(server.ctl("leases", "-l"))
+    assert "n" * 64 in whole and "2001:db8:1111:2222:3333:4444:5555:6666/128" in whole
+    assert good(server.ctl("--full", "leases")) == whole
+
+
+def pager(tmp_path, monkeypatch, body):
+    path = tmp_path / "pager"
+    path.write_text("#!/bin/sh\n" + body)
+    path.chmod(0o755)
+    monkeypatch.setitem(ENVIRONMENT, "SYSTEMD_PAGER", str(path))
+
+
+def test_pager_on_a_terminal_only(server, tmp_path, monkeypatch):
+    pager(tmp_path, monkeypatch, "sed 's/^/paged: /'\n")
+    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {"lease": LEASE}})
+    assert all(line.startswith("paged: ") for line in on_terminal(server, "status").splitlines())
+    assert on_terminal(server, "leases").startswith("paged: ")
+    assert "paged" not in on_terminal(server, "status", "--no-pager")
+    assert "paged" not in on_terminal(server, "status", "--json=short")
+    assert "paged" not in on_terminal(server, "status", SYSTEMD_PAGER="")
+    assert "paged" not in on_terminal(server, "status", SYSTEMD_PAGER="/nonexistent/pager")
+    assert "paged" not in good(server.ctl("status"))
+    # Who became root for this command only gets no program of the user's choice.
+    assert "paged" not in on_terminal(server, "status", SUDO_UID="1000")
+
+
+def test_pager_that_has_had_enough(server, tmp_path, monkeypatch):
+    """As if the reader had pressed q: no error."""
+    pager(tmp_path, monkeypatch, "exec true\n")
+    many = [{"parameters": {"lease": dict(LEASE, leaseId=f"{n:08x}", name="n" * 60)}} for n in range(1000)]
+    server.answer(ListLeases=many)
+    assert on_terminal(server, "leases") == ""

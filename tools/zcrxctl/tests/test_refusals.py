@@ -118,8 +118,9 @@ def test_a_zcrxd_that_does_not_answer(tmp_path):
 # usage
 
 @pytest.mark.parametrize("arguments, text", [
-    ([], "No command given; see zcrxctl --help."),
-    (["stauts"], "'stauts' is not a command; see zcrxctl --help."),
+    (["stauts"], "'stauts' is not a command. Did you mean 'status'? See zcrxctl --help."),
+    (["-h", "relaod"], "'relaod' is not a command. Did you mean 'reload'? See zcrxctl --help."),
+    (["list-leases"], "'list-leases' is not a command; see zcrxctl --help."),
     (["plan", "a", "b"], "Too many arguments; usage: zcrxctl plan [OPTION...] [INTERFACE]"),
     (["restore"], "Too few arguments; usage: zcrxctl restore [OPTION...] INTERFACE"),
     (["run"], "Too few arguments; usage: zcrxctl run [OPTION...] [--] COMMAND..."),
@@ -169,5 +170,6 @@ def test_help():
                      "apply", "restore", "revoke", "reload", "check"]
     for verb in verbs:
         assert help_of(verb, "--help").startswith(f"zcrxctl {verb} [OPTION...]")
+        assert help_of("-h", verb) == help_of("--help", "--json=off", verb) == help_of(verb, "-h")
     assert help_of("-h") == help_of("--help")
     assert re.fullmatch(r"zcrxctl \d+\.\d+\.\d+\n", help_of("--version"))
