@@ -245,8 +245,8 @@ int lease_check_index(struct zcrx_lease *l, unsigned int index)
 	if (!l->id)
 		return client_fail(l->client, -EBADFD, "The lease has not been acquired yet.");
 	if (index >= l->n_queues)
-		return client_fail(l->client, -ERANGE, "Lease %s has %u queues; there is no queue %u.",
-				   l->id, l->n_queues, index);
+		return client_fail(l->client, -ERANGE, "Lease %s has %u queue%s; there is no queue %u.",
+				   l->id, l->n_queues, l->n_queues == 1 ? "" : "s", index);
 	return 0;
 }
 

@@ -547,7 +547,9 @@ static SD_VARLINK_DEFINE_METHOD(Revoke,
 
 static SD_VARLINK_DEFINE_METHOD(Reload,
 	DOC("Names what could not be applied, one sentence each; empty if all was"),
-	OUT(warnings, STRING, A));
+	OUT(warnings, STRING, A),
+	DOC("Names what is done when the leases in its way have ended, likewise (since 0.2)"),
+	OUT(waiting, STRING, N | A));
 
 /* ----------------------------------------------------------------- errors */
 

@@ -71,6 +71,11 @@ static int check_config(const char *path)
 	_cleanup_fault_ struct fault fault = {};
 	int r;
 
+	/* Without one zcrxd starts, but nobody asks whether nothing is good. */
+	if (access(path, F_OK) < 0) {
+		fprintf(stderr, "Cannot read %s: %s.\n", path, strerror(errno));
+		return EXIT_FAILURE;
+	}
 	r = config_load(path, &c, &fault);
 	if (r == 0) {
 		printf("%s is good: %zu interface%s, %zu policy rule%s.\n", path, c->n_interfaces,

@@ -44,6 +44,8 @@ def test_valid_configurations_are_accepted(tmp_path):
 
 def test_a_file_that_cannot_be_read(tmp_path):
     assert check(tmp_path) == (1, "", f"Cannot read {tmp_path}: Is a directory.\n")
+    missing = tmp_path / "nope.yaml"
+    assert check(missing) == (1, "", f"Cannot read {missing}: No such file or directory.\n")
 
 
 @pytest.mark.parametrize("text, message", [UNKNOWN_KEY, TWICE], ids=["key", "twice"])

@@ -141,7 +141,9 @@ static void world_init(struct world *w)
 	CASE(driver_unknown, NIC.driver = (char *)"new",                                           \
 	     "queue-management=needed-unknown rss-contexts=unknown", "driver new", "not known here") \
 	CASE(driver_none, NIC.driver = (char *)"",                                                 \
-	     "queue-management=needed-unknown rss-contexts=unknown", "driver none", "not known")   \
+	     "hardware=no", "it has no driver", "software queues")                                 \
+	CASE(driver_of_software, strcpy(FACTS.nic.kind, "dummy"), "hardware=no", "none: dummy",    \
+	     "Name a NIC")                                                                         \
 	CASE(one_queue, (NIC.channels.combined = NIC.channels.combined_max = 1),                   \
 	     "channels=no rss=no", "1 of at most 1", "use a NIC with more")                        \
 	CASE(too_few, NIC.channels.combined = 1, "channels=no rss=no", "1 of at most 8",           \
@@ -184,7 +186,7 @@ static void world_init(struct world *w)
 	CASE(ntuple_not_needed, (NIC.driver = (char *)"mlx5_core", NIC.ntuple = FEATURE_OFF),        \
 	     "queue-management=needed-unknown", "firmware 1.2", "ConnectX-7")                      \
 	CASE(accelerated_rfs, (NIC.rfs_queues = (uint32_t[]){ 1 }, NIC.n_rfs_queues = 1),          \
-	     "no-accelerated-rfs=no", "anybody's flows to 1 queues", "rx-N/rps_flow_cnt")          \
+	     "no-accelerated-rfs=no", "anybody's flows to 1 queue", "rx-N/rps_flow_cnt")          \
 	CASE(ntuple_never, NIC.ntuple = FEATURE_FIXED_OFF, "ntuple-filters=no", "cannot be switched", \
 	     "another NIC")                                                                        \
 	CASE(ntuple_absent, NIC.ntuple = FEATURE_ABSENT, "ntuple-filters=no", "not there",         \
@@ -201,7 +203,7 @@ static void world_init(struct world *w)
 	CASE(no_counters, w->queues[0].has_counters = w->queues[1].has_counters = false,           \
 	     "queue-counters=advice", "0 queues", "zcrxctl status")                                \
 	CASE(xdp, FACTS.nic.xdp = true, "no-xdp=no", "is attached", "ip link set eth0 xdp off")    \
-	CASE(af_xdp, w->queues[0].xsk = true, "no-af-xdp=no", "1 queues", "ss --xdp")              \
+	CASE(af_xdp, w->queues[0].xsk = true, "no-af-xdp=no", "1 queue with", "ss --xdp")              \
 	CASE(bridged, FACTS.nic.no_receiver = (char *)"eth0 belongs to br0.", "receiver=no",       \
 	     "another device", "eth0 belongs to br0.")                                            \
 	CASE(bonded, FACTS.nic.receiver = ((struct stack_receiver) { 5, "bond0", true }), "",      \

@@ -61,6 +61,42 @@ enum exit_status ctl_connect(const struct ctl *ctl, sd_varlink **ret)
 	return CTL_DONE;
 }
 
+/* The daemon speaks of fields; here they were options. */
+static char *name_options(const char *message)
+{
+	static const struct {
+		const char *field, *option;
+	} names[] = {
+		{ "deferHardIrqs", "--defer-hard-irqs" },
+		{ "groFlushTimeoutNSec", "--gro-flush-timeout" },
+		{ "irqSuspendTimeoutNSec", "--irq-suspend-timeout" },
+		{ "irqAffinity", "--irq-affinity" },
+		{ "timeToLiveUSec", "--ttl" },
+		{ "graceUSec", "--grace" },
+		{ "confirmWithinUSec", "--confirm-within" },
+	};
+	_cleanup_free_ char *out = NULL;
+	size_t size;
+	FILE *f = open_memstream(&out, &size);
+
+	while (f && *message) {
+		const char *option = NULL;
+		size_t n = 1;
+
+		for (size_t i = 0; i < ARRAY_SIZE(names) && !option; i++)
+			if (strncmp(message, names[i].field, strlen(names[i].field)) == 0) {
+				option = names[i].option;
+				n = strlen(names[i].field);
+			}
+		if (option)
+			fputs(option, f);
+		else
+			fputc(*message, f);
+		message += n;
+	}
+	return f && fclose(f) == 0 ? TAKE_PTR(out) : NULL;
+}
+
 static enum exit_status status_of(const char *error_id)
 {
 	switch (zcrx_error_from_id(error_id)) {
@@ -105,7 +141,9 @@ static enum exit_status fail_unknown_method(sd_varlink *link, const char *method
 enum exit_status ctl_call_failed(sd_varlink *link, const char *method, int r, const char *error_id,
 				 sd_json_variant *parameters)
 {
-	const char *message = field_string(parameters, "message");
+	const char *said = field_string(parameters, "message");
+	_cleanup_free_ char *named = said ? name_options(said) : NULL;
+	const char *message = named ?: said;
 	const char *kernel = field_string(parameters, "kernelMessage");
 	const char *parameter = field_string(parameters, "parameter");
 	enum zcrx_error kind;

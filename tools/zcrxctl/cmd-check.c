@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 
 #include "call.h"
+#include "check-view.h"
 #include "commands.h"
 #include "screen.h"
-#include "table.h"
 
 /* Of an installation; tests say where theirs is. */
 static const char *check_program(void)
@@ -61,46 +61,6 @@ static int run_check(const struct ctl *ctl, const char *interface, sd_json_varia
 	return r;
 }
 
-static enum ink verdict_ink(const char *verdict, bool optional)
-{
-	if (streq(verdict, "yes"))
-		return INK_GOOD;
-	return streq(verdict, "no") && !optional ? INK_BAD : INK_WARN;
-}
-
-static int print_table(const struct ctl *ctl, sd_json_variant *report)
-{
-	_cleanup_(table_freep) struct table *t =
-		table_new("INTERFACE", "REQUIREMENT", "OK", "FOUND", "WHAT TO DO", NULL);
-	sd_json_variant *q;
-
-	if (!t)
-		return -ENOMEM;
-	array_foreach(q, report) {
-		const char *verdict = field_string(q, "verdict") ?: "unknown";
-		bool optional = field_boolean(q, "optional");
-
-		table_add(t, INK_NONE, "%s", field_string(q, "interface") ?: "");
-		table_add(t, INK_BOLD, "%s", field_string(q, "requirement") ?: "");
-		table_add(t, verdict_ink(verdict, optional), "%s%s", verdict,
-			  streq(verdict, "no") && optional ? " (optional)" : "");
-		table_add(t, INK_NONE, "%s", field_string(q, "found") ?: "");
-		table_add(t, INK_NONE, "%s", field_string(q, "remedy") ?: "");
-	}
-	return table_write(t, stdout, &ctl->style);
-}
-
-/* Something that is needed is missing. Advice does not count, nor what is unknown. */
-static bool has_no(sd_json_variant *report)
-{
-	sd_json_variant *q;
-
-	array_foreach(q, report)
-		if (streq(field_string(q, "verdict") ?: "", "no") && !field_boolean(q, "optional"))
-			return true;
-	return false;
-}
-
 static enum exit_status fail_to_run(int r)
 {
 	if (r == -ENOENT)
@@ -144,8 +104,8 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 	if (ctl->json != JSON_OFF)
 		status = ctl_print_json(ctl, report);
 	else
-		status = print_table(ctl, report) < 0 ? ctl_oom() : CTL_DONE;
-	return status == CTL_DONE && has_no(report) ? CTL_FAILED : status;
+		status = check_write(stdout, report, &ctl->style) < 0 ? ctl_oom() : CTL_DONE;
+	return status == CTL_DONE && check_has_no(report) ? CTL_FAILED : status;
 }
 
 const struct command command_check = {

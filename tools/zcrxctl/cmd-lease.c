@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "lease-table.h"
 #include "table.h"
+#include "view.h"
 
 /* What the caller goes on with: the id, and the queues to give to a program. */
 static int print_lease(const struct ctl *ctl, sd_json_variant *lease)
@@ -25,10 +26,11 @@ static int print_lease(const struct ctl *ctl, sd_json_variant *lease)
 
 static enum exit_status print(const struct ctl *ctl, sd_json_variant *lease)
 {
+	_cleanup_json_ sd_json_variant *named = sd_json_variant_ref(lease);
 	enum exit_status status = CTL_DONE;
 
 	if (ctl->json != JSON_OFF)
-		status = ctl_print_json(ctl, lease);
+		status = lease_name_owner(&named) < 0 ? ctl_oom() : ctl_print_json(ctl, named);
 	else if (print_lease(ctl, lease) < 0)
 		status = ctl_oom();
 	return status == CTL_DONE ? ctl_flush() : status;

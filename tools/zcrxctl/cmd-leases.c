@@ -19,7 +19,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 	if (status != CTL_DONE)
 		return status;
 	if (ctl->json != JSON_OFF)
-		return ctl_print_json(ctl, leases);
+		return leases_name_owners(&leases) < 0 ? ctl_oom() : ctl_print_json(ctl, leases);
 	screen_page(ctl);
 	if (sd_json_variant_elements(leases) == 0 && ctl->style.legend)
 		puts("No leases.");

@@ -33,10 +33,11 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 		status = ctl_print_json(ctl, reply);
 	if (status != CTL_DONE)
 		return status;
+	array_foreach(warning, field_array(reply, "waiting"))
+		ctl_fail(CTL_DONE, "%s", sd_json_variant_string(warning) ?: "?");
 	/* The new configuration holds, but not all of it came about. */
-	array_foreach(warning,
-		      field_array(reply, "warnings")) if (sd_json_variant_is_string(warning))
-		status = ctl_fail(CTL_FAILED, "%s", sd_json_variant_string(warning));
+	array_foreach(warning, field_array(reply, "warnings"))
+		status = ctl_fail(CTL_FAILED, "%s", sd_json_variant_string(warning) ?: "?");
 	return status;
 }
 

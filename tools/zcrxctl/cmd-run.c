@@ -46,7 +46,8 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 		return ctl_fail(CTL_FAILED, "Cannot pass lease %s on: %s.", id, strerror(-r));
 
 	execvp(arguments[0], arguments);
-	return ctl_fail(CTL_FAILED, "Cannot run %s: %s.", arguments[0], strerror(errno));
+	return ctl_fail(errno == ENOENT ? CTL_NO_COMMAND : CTL_NOT_RUN, "Cannot run %s: %s.", arguments[0],
+			strerror(errno));
 }
 
 const struct command command_run = {

@@ -28,7 +28,7 @@ static enum ink ink_of(const char *event)
 	return INK_NONE;
 }
 
-void event_write(FILE *f, sd_json_variant *event, bool colour)
+void event_write(FILE *f, sd_json_variant *event, const char *who, bool colour)
 {
 	const char *name = field_string(event, "event") ?: "?";
 	const char *interface = field_string(event, "interface");
@@ -51,6 +51,11 @@ void event_write(FILE *f, sd_json_variant *event, bool colour)
 	if (lease) {
 		fputs("  lease ", f);
 		text_put(f, lease);
+	}
+	if (lease && who) {
+		fputs(" (", f);
+		text_put(f, who);
+		fputc(')', f);
 	}
 	if (span)
 		fprintf(f, "  in %s", span);

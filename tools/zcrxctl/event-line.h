@@ -9,4 +9,5 @@
 
 #include <systemd/sd-json.h>
 
-void event_write(FILE *f, sd_json_variant *event, bool colour);
+/* `who`: whose lease it is about, in words; may be NULL. */
+void event_write(FILE *f, sd_json_variant *event, const char *who, bool colour);

@@ -44,6 +44,7 @@ static const struct option_row {
 	[OPTION_IRQ_SUSPEND_TIMEOUT] = { "irq-suspend-timeout", "NS", "no interrupts in busy polling" },
 	[OPTION_IRQ_AFFINITY] = { "irq-affinity", "CPUS", "let interrupts go to these, e.g. 0-3,8" },
 	[OPTION_HARDWARE] = { "hardware", NULL, "lease queues, and report what only a real NIC can tell" },
+	[OPTION_WATCH] = { "watch", NULL, "show it again whenever it changes" },
 	[OPTION_RESULT] = { "result", NULL, "only tell what came of the last one" },
 };
 
@@ -233,6 +234,9 @@ static enum exit_status set_option(struct command_line *line, enum ctl_option op
 		return CTL_DONE;
 	case OPTION_HARDWARE:
 		ctl->hardware = true;
+		return CTL_DONE;
+	case OPTION_WATCH:
+		ctl->watch = true;
 		return CTL_DONE;
 	case OPTION_RESULT:
 		ctl->result = true;

@@ -2,9 +2,12 @@
 /*
  * Clock and user names. See view.h.
  */
+#include <errno.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <time.h>
 
+#include "field.h"
 #include "text.h"
 #include "view.h"
 
@@ -26,4 +29,48 @@ struct lease_view lease_view_now(const struct ctl *ctl, bool brief)
 		.brief = brief,
 		.style = ctl->style,
 	};
+}
+
+static uid_t owner_of(sd_json_variant *lease)
+{
+	return (uid_t)field_unsigned(lease, "ownerUid", (uid_t)-1);
+}
+
+char *lease_names(sd_json_variant *lease)
+{
+	const char *name = field_string(lease, "name") ?: "";
+	_cleanup_free_ char *owner = user_name(owner_of(lease));
+	char *s;
+	int r = owner ? asprintf(&s, "%s%s%s", name, *name ? ", " : "", owner)
+		      : asprintf(&s, "%s%s%" PRIu32, name, *name ? ", " : "", (uint32_t)owner_of(lease));
+
+	return r < 0 ? NULL : s;
+}
+
+int lease_name_owner(sd_json_variant **lease)
+{
+	_cleanup_free_ char *owner = user_name(owner_of(*lease));
+
+	return owner ? sd_json_variant_set_field_string(lease, "ownerName", owner) : 0;
+}
+
+int leases_name_owners(sd_json_variant **leases)
+{
+	_cleanup_json_ sd_json_variant *named = NULL;
+	sd_json_variant *lease;
+	int r = sd_json_variant_new_array(&named, NULL, 0);
+
+	array_foreach(lease, *leases) {
+		_cleanup_json_ sd_json_variant *one = sd_json_variant_ref(lease);
+
+		if (r >= 0)
+			r = lease_name_owner(&one);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&named, one);
+	}
+	if (r < 0)
+		return r;
+	sd_json_variant_unref(*leases);
+	*leases = TAKE_PTR(named);
+	return 0;
 }

@@ -19,6 +19,9 @@ enum exit_status {
 	CTL_USAGE = 2,
 	CTL_DENIED = 3,
 	CTL_NOTHING = 4, /* nothing available */
+	/* Of `run`, as of a shell and env(1). */
+	CTL_NOT_RUN = 126,
+	CTL_NO_COMMAND = 127,
 };
 
 enum json_mode {
@@ -49,6 +52,7 @@ struct ctl {
 	bool all_mine;
 	bool result;
 	bool hardware;
+	bool watch;
 	unsigned given; /* TAKES() of the numbers below that were given */
 	uint64_t queue, defer_hard_irqs, gro_flush_timeout, irq_suspend_timeout;
 	const char *irq_affinity; /* NULL: not given */
@@ -81,6 +85,7 @@ enum ctl_option {
 	OPTION_IRQ_AFFINITY,
 	OPTION_RESULT,
 	OPTION_HARDWARE,
+	OPTION_WATCH,
 	_OPTION_MAX,
 };
 

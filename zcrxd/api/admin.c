@@ -131,7 +131,7 @@ static int revoke_lease(struct call *c, void *parameters)
 	int r;
 
 	if (!l)
-		return fault_set(&c->fault, ZCRX_NO_SUCH_LEASE, p->id, "There is no such lease (any more).");
+		return request_no_lease(p->id, &c->fault);
 	lease_ref(l);
 	lease_revoke(l, p->grace, p->force, p->reason ?: "revoked by an administrator");
 	r = lease_wait(l, on_revoked, sd_varlink_ref(c->link));
@@ -150,24 +150,33 @@ const struct method method_revoke = {
 
 /* ------------------------------------------------------------------------------ Reload */
 
-static void on_reloaded(int r, struct fault *fault, char *const *warnings,
-			size_t n, void *userdata)
+static int words_to_json(const struct reload_words *w, sd_json_variant **ret)
+{
+	int r = sd_json_variant_new_array(ret, NULL, 0);
+
+	for (size_t i = 0; r >= 0 && i < w->n; i++)
+		r = sd_json_variant_append_arrayb(ret, SD_JSON_BUILD_STRING(w->list[i]));
+	return r;
+}
+
+static void on_reloaded(int r, struct fault *fault, const struct reload_report *report, void *userdata)
 {
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = userdata;
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *warnings = NULL, *waiting = NULL;
 	int k;
 
 	if (r != 0) {
 		(void)reply_fault(link, r, fault);
 		return;
 	}
-	k = sd_json_variant_new_array(&array, NULL, 0);
-	for (size_t i = 0; k >= 0 && i < n; i++)
-		k = sd_json_variant_append_arrayb(&array, SD_JSON_BUILD_STRING(warnings[i]));
+	k = words_to_json(&report->warnings, &warnings);
+	if (k >= 0)
+		k = words_to_json(&report->waiting, &waiting);
 	if (k < 0)
 		(void)reply_fault(link, k, NULL);
 	else
-		(void)sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("warnings", array));
+		(void)sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("warnings", warnings),
+					 SD_JSON_BUILD_PAIR_VARIANT("waiting", waiting));
 }
 
 static const sd_json_dispatch_field reload_fields[] = { {} };

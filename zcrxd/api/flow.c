@@ -151,8 +151,8 @@ static int check_target(struct lease *l, const struct flow_parameters *p, unsign
 
 	if (p->queue != NO_INDEX && p->queue >= l->n_queues)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queue",
-				 "The lease has %u queues, counted from 0; there is no queue %llu.",
-				 l->n_queues, (unsigned long long)p->queue);
+				 "The lease has %u queue%s, counted from 0; there is no queue %llu.",
+				 l->n_queues, l->n_queues == 1 ? "" : "s", (unsigned long long)p->queue);
 	r = check_lease(l, queue, reterr);
 	if (r != 0)
 		return r;

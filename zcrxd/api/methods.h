@@ -91,6 +91,8 @@ int request_take_fd(sd_varlink *link, uint64_t index, const char *field, int *re
 struct lease *request_find_lease(struct api *api, const char *id);
 /* The lease that a request names, if the caller may act on it: who sends a handle of it (it is
  * looked at and closed), or the owner of a persistent one. NO_SUCH_LEASE, PERMISSION_DENIED. */
+/* NO_SUCH_LEASE, with what was asked for. */
+int request_no_lease(const char *id, struct fault *reterr);
 int request_lease(sd_varlink *link, struct api *api, const struct peer *peer, const char *id,
 		  uint64_t handle_index, struct lease **ret, struct fault *reterr);
 

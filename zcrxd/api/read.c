@@ -294,8 +294,7 @@ static int list_leases(struct call *c, void *parameters)
 
 	if (id) {
 		l = request_find_lease(c->api, id);
-		return l ? reply_lease(c->link, l)
-			 : fault_set(&c->fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
+		return l ? reply_lease(c->link, l) : request_no_lease(id, &c->fault);
 	}
 	if (!c->more && !TAILQ_EMPTY(list) && TAILQ_NEXT(TAILQ_FIRST(list), entry)) {
 		(void)sd_varlink_error(c->link, SD_VARLINK_ERROR_EXPECTED_MORE, NULL);
@@ -331,7 +330,7 @@ static int watch(struct call *c, void *parameters)
 	if (id)
 		l = request_find_lease(c->api, id);
 	if (id && !l)
-		return fault_set(&c->fault, ZCRX_NO_SUCH_LEASE, id, "There is no such lease (any more).");
+		return request_no_lease(id, &c->fault);
 	r = watch_add(c->api->server, c->link, l ? l->id : 0);
 	return r != -EBUSY ? r : fault_set(&c->fault, ZCRX_QUOTA_EXCEEDED, "watchers",
 					   "This user has %d watchers already; close some of them.",

@@ -99,6 +99,12 @@ struct lease *request_find_lease(struct api *api, const char *id)
 		       leases_find(api->leases, number) : NULL;
 }
 
+int request_no_lease(const char *id, struct fault *reterr)
+{
+	return fault_set(reterr, ZCRX_NO_SUCH_LEASE, id,
+			 "There is no lease %s (any more). See zcrxctl leases.", id);
+}
+
 int request_lease(sd_varlink *link, struct api *api, const struct peer *peer, const char *id,
 		  uint64_t handle_index, struct lease **ret, struct fault *reterr)
 {
@@ -106,8 +112,7 @@ int request_lease(sd_varlink *link, struct api *api, const struct peer *peer, co
 	int r;
 
 	if (!l)
-		return fault_set(reterr, ZCRX_NO_SUCH_LEASE, id,
-				 "There is no such lease (any more); see zcrxctl leases.");
+		return request_no_lease(id, reterr);
 	if (handle_index != NO_INDEX) {
 		r = check_handle(link, l, handle_index, reterr);
 		if (r != 0)

@@ -37,14 +37,21 @@ static int take_setting(const char *field, uint64_t value, uint64_t most, unsign
 static int take_affinity(const char *list, struct tuning *ret, struct fault *reterr)
 {
 	struct cpus ignored;
+	int r;
 
 	if (!list)
 		return 0;
-	if (strlen(list) >= sizeof(ret->irq.cpus) || cpus_parse(list, &ignored) < 0)
+	r = cpus_parse(list, &ignored);
+	if (r == -ERANGE)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "irqAffinity",
-				 "irqAffinity is a list of CPUs such as 0-3,8, of less than %zu bytes; not a "
-				 "mask, as in smp_affinity.",
-				 sizeof(ret->irq.cpus));
+				 "irqAffinity names a CPU beyond %d, the last that a kernel can have.", CPUS_MAX - 1);
+	if (r < 0)
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "irqAffinity",
+				 "irqAffinity is a list of CPUs such as 0-3,8; not a mask, as in smp_affinity.");
+	if (strlen(list) >= sizeof(ret->irq.cpus))
+		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "irqAffinity",
+				 "irqAffinity is longer than %zu bytes. Write neighbours as ranges (0-3).",
+				 sizeof(ret->irq.cpus) - 1);
 	strcpy(ret->irq.cpus, list);
 	return 0;
 }

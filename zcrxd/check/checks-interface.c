@@ -175,8 +175,9 @@ static void check_steering(const struct subject *s)
 	else
 		HINT(s, q, "Flows cannot be steered to a queue here: use another NIC or driver.");
 
-	q = REQUIRE(s, "no-accelerated-rfs", yes_if(n->n_rfs_queues == 0), "%s%zu queues",
-		    n->n_rfs_queues == 0 ? "it leads to " : "it may lead anybody's flows to ", n->n_rfs_queues);
+	q = REQUIRE(s, "no-accelerated-rfs", yes_if(n->n_rfs_queues == 0), "%s%zu queue%s",
+		    n->n_rfs_queues == 0 ? "it leads to " : "it may lead anybody's flows to ", n->n_rfs_queues,
+		    n->n_rfs_queues == 1 ? "" : "s");
 	HINT(s, q,
 	     "No such queue is leased. It takes net.core.rps_sock_flow_entries, and rps_flow_cnt of the queue: "
 	     "echo 0 > /sys/class/net/%s/queues/rx-N/rps_flow_cnt",
@@ -224,7 +225,7 @@ static void check_queues(const struct subject *s)
 	else
 		HINT(s, q, "ip link set %s up", s->name);
 	q = REQUIRE(s, "queue-counters", !n->up ? VERDICT_UNKNOWN : yes_if(counted > 0),
-		    n->up ? "%zu queues" : "the interface is down", counted);
+		    n->up ? "%zu queue%s" : "the interface is down", counted, counted == 1 ? "" : "s");
 	q->optional = true;
 	HINT(s, q, "zcrxctl status cannot show what each queue has received.");
 
@@ -233,7 +234,8 @@ static void check_queues(const struct subject *s)
 	HINT(s, q, "The kernel registers no queue while there is one: ip link set %s xdp off",
 	     s->name);
 	q = REQUIRE(s, "no-af-xdp", !n->up ? VERDICT_UNKNOWN : yes_if(xsk == 0),
-		    n->up ? "%zu queues with an AF_XDP socket" : "the interface is down", xsk);
+		    n->up ? "%zu queue%s with an AF_XDP socket" : "the interface is down", xsk,
+		    xsk == 1 ? "" : "s");
 	HINT(s, q,
 	     "End the programs with these sockets (ss --xdp -p), or move them to another NIC.");
 }
@@ -335,6 +337,25 @@ static void check_stacked(const struct subject *s)
 		     checks ?: "?", s->name);
 }
 
+/* What has neither a driver that says so nor a kind of its own is hardware. */
+static bool is_virtual(const struct interface_facts *f)
+{
+	const char *driver = f->nic.state ? f->nic.state->driver : NULL;
+
+	return f->nic.state && (f->nic.kind[0] || !driver || !*driver);
+}
+
+/* What would have to be set on a NIC is no advice here. */
+static void check_virtual(const struct subject *s)
+{
+	struct requirement *q = REQUIRE(s, "hardware", VERDICT_NO, "none: %s",
+					s->facts->nic.kind[0] ? s->facts->nic.kind : "it has no driver");
+
+	HINT(s, q,
+	     "Name a NIC (ip -br link). Without one there are software queues (zcrxd.yaml(5)), which "
+	     "receive by copying.");
+}
+
 void check_interface(const struct interface_facts *f, struct report *report)
 {
 	static void (*const checks[])(const struct subject *) = {
@@ -347,7 +368,9 @@ void check_interface(const struct interface_facts *f, struct report *report)
 		check_stacked(&s);
 		return;
 	}
-	if (s.state) {
+	if (is_virtual(f)) {
+		check_virtual(&s);
+	} else if (s.state) {
 		s.driver = driver_facts_of(s.state->driver ?: "");
 		for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
 			checks[i](&s);

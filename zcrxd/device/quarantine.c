@@ -31,8 +31,8 @@ static const char *why_withheld(const struct device *d, uint32_t queue, struct f
 	int r = 0;
 
 	if (n > 0 && queue >= n)
-		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL, "%s has only %zu queues now", d->name,
-			      n);
+		r = fault_set(fault, ZCRX_NO_QUEUE_AVAILABLE, NULL, "%s has only %zu queue%s now", d->name,
+			      n, n == 1 ? "" : "s");
 	else if (!nic_state_queue_clean(d->observed, queue))
 		r = refuse_used(queue < n ? &d->observed->queues[queue] : NULL, fault);
 	else if (!d->observed->software)

@@ -286,8 +286,8 @@ static int check_queue(struct lease *l, unsigned queue, struct fault *reterr)
 {
 	if (queue >= l->n_queues)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queue",
-				 "The lease has %u queues, counted from 0; there is no queue %u.",
-				 l->n_queues, queue);
+				 "The lease has %u queue%s, counted from 0; there is no queue %u.",
+				 l->n_queues, l->n_queues == 1 ? "" : "s", queue);
 	if (l->self_registered)
 		return fault_set(reterr, ZCRX_WRONG_STATE, "selfRegistered",
 				 "This lease was made with flows for a program that registers on the "

@@ -240,8 +240,8 @@ static int check_queue(const struct lease *l, unsigned queue, struct fault *rete
 {
 	if (queue >= l->n_queues)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queue",
-				 "The lease has %u queues, counted from 0; there is no queue %u.",
-				 l->n_queues, queue);
+				 "The lease has %u queue%s, counted from 0; there is no queue %u.",
+				 l->n_queues, l->n_queues == 1 ? "" : "s", queue);
 	if (!l->per_queue[queue].bound || lease_is_unbinding(l))
 		return fault_set(reterr, ZCRX_WRONG_STATE, "bound",
 				 "Queue %u of the lease has no ifq yet that could be shared. Register it first.",

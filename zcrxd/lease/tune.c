@@ -127,7 +127,8 @@ int lease_tune(struct lease *l, unsigned queue, const struct tuning *tuning, tun
 		return r;
 	if (queue != TUNE_EVERY_QUEUE && queue >= l->n_queues)
 		return fault_set(reterr, ZCRX_INVALID_PARAMETER, "queue",
-				 "The lease has %u queues, counted from 0.", l->n_queues);
+				 "The lease has %u queue%s, counted from 0.", l->n_queues,
+				 l->n_queues == 1 ? "" : "s");
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;

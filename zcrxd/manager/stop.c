@@ -26,8 +26,7 @@
 
 /* ---------------------------------------------------------------------------------- reload */
 
-static void on_reloaded(int r, struct fault *fault, char *const *warnings,
-			size_t n_warnings, void *userdata)
+static void on_reloaded(int r, struct fault *fault, const struct reload_report *report, void *userdata)
 {
 	(void)sd_notify(0, "READY=1");
 	status_update(userdata);

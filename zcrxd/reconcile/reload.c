@@ -47,32 +47,37 @@ int config_load(const char *path, struct config **ret, struct fault *reterr)
 struct reload {
 	struct devices *devices;
 	unsigned n_waiting;
-	char **warnings;
-	size_t n_warnings;
+	struct reload_report report;
 	reload_done done;
 	void *userdata;
 };
 
-static void add_warning(struct reload *q, const char *name, const char *text)
+static void words_add(struct reload_words *w, const char *name, const char *text)
 {
 	char **grown, *s;
 
-	grown = reallocarray(q->warnings, q->n_warnings + 1, sizeof(*grown));
+	grown = reallocarray(w->list, w->n + 1, sizeof(*grown));
 	if (!grown)
 		return;
-	q->warnings = grown;
+	w->list = grown;
 	if (asprintf(&s, "%s: %s", name, text) >= 0)
-		q->warnings[q->n_warnings++] = s;
+		w->list[w->n++] = s;
+}
+
+static void words_done(struct reload_words *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		free(w->list[i]);
+	free(w->list);
 }
 
 static void reload_finish(struct reload *q)
 {
 	if (--q->n_waiting > 0)
 		return;
-	q->done(0, NULL, q->warnings, q->n_warnings, q->userdata);
-	for (size_t i = 0; i < q->n_warnings; i++)
-		free(q->warnings[i]);
-	free(q->warnings);
+	q->done(0, NULL, &q->report, q->userdata);
+	words_done(&q->report.warnings);
+	words_done(&q->report.waiting);
 	free(q);
 }
 
@@ -81,9 +86,9 @@ static void on_configured(struct device *d, const struct device_report *report, 
 	struct reload *q = userdata;
 
 	if (report->r != 0)
-		add_warning(q, device_name(d), fault_text(report->r, report->fault));
+		words_add(&q->report.warnings, device_name(d), fault_text(report->r, report->fault));
 	else if (report->plan->n_waiting > 0 && d->reason)
-		add_warning(q, device_name(d), d->reason);
+		words_add(&q->report.waiting, device_name(d), d->reason);
 	reload_finish(q);
 }
 
@@ -134,13 +139,13 @@ static int reload_devices(struct reload *q)
 		if (!device_is_open(d))
 			continue;
 		if (device_check_idle(d, &fault) != 0) {
-			add_warning(q, device_name(d), fault.message);
+			words_add(&q->report.warnings, device_name(d), fault.message);
 			d->trial.reloaded = d->trial.until > 0; /* when it is confirmed, this is done */
 			continue;
 		}
 		r = device_configure(d, CONFIGURE_APPLY, on_configured, q);
 		if (r < 0) {
-			add_warning(q, device_name(d), strerror(-r));
+			words_add(&q->report.warnings, device_name(d), strerror(-r));
 			device_retry(d);
 		} else
 			q->n_waiting++;
@@ -170,7 +175,7 @@ int config_reload(struct devices *devices, reload_done done, void *userdata)
 	note_refusal(devices, r, &fault);
 	if (r != 0) {
 		log_error("The configuration is unchanged: %s", fault_text(r, &fault));
-		done(r, &fault, NULL, 0, userdata);
+		done(r, &fault, &(const struct reload_report){}, userdata);
 		return 0;
 	}
 	q = calloc(1, sizeof(*q));
@@ -182,7 +187,7 @@ int config_reload(struct devices *devices, reload_done done, void *userdata)
 	accounts_take_policy(devices->server, devices->config, old);
 	r = reload_devices(q);
 	if (r < 0)
-		add_warning(q, devices->config_path, strerror(-r));
+		words_add(&q->report.warnings, devices->config_path, strerror(-r));
 	config_free(old);
 	log_info("The configuration was read again.");
 	reload_finish(q);

@@ -11,7 +11,18 @@
  * first start says what to do rather than fail. INVALID_PARAMETER with file, line, column, key. */
 int config_load(const char *path, struct config **ret, struct fault *reterr);
 
-/* `warnings` (one sentence each) is valid during the call. */
-typedef void (*reload_done)(int r, struct fault *fault, char *const *warnings,
-			    size_t n_warnings, void *userdata);
+/* Sentences. */
+struct reload_words {
+	char **list;
+	size_t n;
+};
+
+/* What has not come about of a good configuration. */
+struct reload_report {
+	struct reload_words warnings; /* it failed */
+	struct reload_words waiting;  /* it is done when the leases in its way have ended */
+};
+
+/* `report` is valid during the call; empty if r is not 0. */
+typedef void (*reload_done)(int r, struct fault *fault, const struct reload_report *report, void *userdata);
 int config_reload(struct devices *devices, reload_done done, void *userdata);

@@ -59,6 +59,7 @@ complete -c zcrxctl -n '__zcrxctl_is check' -a '(__fish_print_interfaces)'
 complete -c zcrxctl -n '__zcrxctl_is leases release tune watch revoke' -a '(__zcrxctl_leases)'
 complete -c zcrxctl -n '__zcrxctl_is run' -a '(__fish_complete_subcommand)'
 
+complete -c zcrxctl -n '__zcrxctl_is status' -l watch -d 'show it again whenever it changes'
 complete -c zcrxctl -n '__zcrxctl_is run' -l interface -xa '(__zcrxctl_interfaces)' -d 'lease on this interface'
 complete -c zcrxctl -n '__zcrxctl_is lease run' -l queues -x -d 'lease this many queues'
 complete -c zcrxctl -n '__zcrxctl_is lease run' -l flow -xa 'tcp4, tcp6,' -d 'steer this flow'

@@ -61,8 +61,10 @@ static int answer_one(sd_varlink *link, sd_json_variant *reply, bool last)
 	sd_json_variant *parameters = sd_json_variant_by_key(reply, "parameters");
 	sd_json_variant *error = sd_json_variant_by_key(reply, "error");
 
-	if (sd_json_variant_by_key(reply, "hangUp"))
+	if (sd_json_variant_by_key(reply, "hangUp")) {
+		(void)sd_varlink_flush(link);
 		return sd_varlink_close(link);
+	}
 	if (sd_json_variant_by_key(reply, "handle") && push_handle(link) < 0)
 		return -EIO;
 	if (error)
@@ -94,7 +96,7 @@ static int answer(sd_varlink *link, const char *method, sd_json_variant *paramet
 #define METHODS(X)                                                                                 \
 	X(Describe)                                                                                \
 	X(ListLeases)                                                                              \
-	X(Acquire) X(Release) X(Watch) X(Explain) X(Plan) X(Apply) X(Confirm) X(Restore) X(Revoke) X(Reload)
+	X(Acquire) X(Release) X(Watch) X(Explain) X(Plan) X(Apply) X(Confirm) X(Restore) X(Revoke) X(Reload) X(Tune)
 
 #define DEFINE_METHOD(name)                                                                        \
 	static int on_##name(sd_varlink *link, sd_json_variant *parameters,                        \

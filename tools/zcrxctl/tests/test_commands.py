@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The real zcrxctl against a server with canned answers: what it asks, prints and returns."""
+import fcntl
 import json
 import os
 import pty
 import re
+import struct
 import subprocess
+import termios
 
 import pytest
 
@@ -36,7 +39,7 @@ def test_status_of_one_interface(server):
     assert server.calls()[0] == ("Describe", {"interface": "a-long-alternative-name"})
     assert "zc0" not in out and "00000009" in out and "3f9a01c2" not in out
     shown = json.loads(good(server.ctl("status", "zc9", "--json=short")))
-    assert shown == only
+    assert [one["leaseId"] for one in shown.pop("leases")] == ["00000009"] and shown == only
 
 
 def test_status_of_no_interface(server):
@@ -47,17 +50,22 @@ def test_status_of_no_interface(server):
 
 
 def test_status_json(server):
-    server.answer(Describe={"parameters": DESCRIPTION})
+    server.answer(Describe={"parameters": DESCRIPTION},
+                  ListLeases=[{"parameters": {"lease": LEASE}},
+                              {"parameters": {"lease": dict(LEASE, ownerUid=4294967294)}}])
+    expected = dict(DESCRIPTION, leases=[dict(LEASE, ownerName="root"), dict(LEASE, ownerUid=4294967294)])
     short = good(server.ctl("status", "--json=short"))
-    assert json.loads(short) == DESCRIPTION and short.count("\n") == 1
+    assert json.loads(short) == expected and short.count("\n") == 1
     assert good(server.ctl("status", "--json")) == short  # no terminal
     pretty = good(server.ctl("--json=pretty", "status"))
-    assert json.loads(pretty) == DESCRIPTION and pretty.count("\n") > 20
+    assert json.loads(pretty) == expected and pretty.count("\n") > 20
+    assert json.loads(good(server.ctl("leases", "--json"))) == expected["leases"]
 
 
-def on_terminal(server, *arguments, **environment):
-    """Output on a terminal."""
+def on_terminal(server, *arguments, columns=0, **environment):
+    """Output on a terminal of this width."""
     master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     process = subprocess.Popen([ZCRXCTL, "--socket", server.socket, *arguments], stdout=slave,
                                env=dict(ENVIRONMENT, **environment))
     os.close(slave)
@@ -92,7 +100,7 @@ def test_leases(server):
     assert lines[2].split() == ["77aa0e10", "-", "4294967294", "4711", "zc0", "1-3,7", "perFlow",
                                 "steered", "netkit", "-", "never", "-"]
     assert good(server.ctl("leases", "--no-legend")).splitlines()[1].startswith("77aa0e10")
-    assert json.loads(good(server.ctl("leases", "--json=short"))) == [LEASE, second]
+    assert json.loads(good(server.ctl("leases", "--json=short"))) == [dict(LEASE, ownerName="root"), second]
     good(server.ctl("leases", "3f9a01c2"))
     assert server.calls()[-1] == ("ListLeases", {"leaseId": "3f9a01c2"})
 
@@ -130,7 +138,7 @@ def test_lease(server):
         "flows": [{"protocol": "tcp4", "destination": "10.0.0.1", "destinationPort": 9999,
                    "source": "10.0.0.0/24", "sourcePort": 1000},
                   {"protocol": "tcp6", "destinationPort": 80}]})
-    assert json.loads(good(server.ctl("lease", "--json=short"))) == LEASE
+    assert json.loads(good(server.ctl("lease", "--json=short"))) == dict(LEASE, ownerName="root")
 
 
 def lease_into(server, stdout, *arguments, **kwargs):
@@ -221,13 +229,19 @@ def test_run(server):
         "flows": [{"protocol": "tcp4", "destinationPort": 9}]})]
     # Options of the command are its own, without -- as well.
     assert server.ctl("run", "sh", "-c", "echo $ZCRX_LEASE").stdout == "3f9a01c2\n"
-    bad(server.ctl("run", "--", "/nonexistent"), 1,
-        "zcrxctl: Cannot run /nonexistent: No such file or directory.\n")
 
 
 def test_run_without_handle(server):
     server.answer(Acquire={"parameters": {"lease": LEASE}})
     bad(server.ctl("run", "true"), 1, "zcrxctl: zcrxd answered without a lease and its handle.\n")
+
+
+def test_run_of_what_cannot_be_run(server):
+    """As with a shell and env(1)."""
+    server.answer(Acquire={"parameters": {"lease": LEASE, "handleFileDescriptor": 0}, "handle": True})
+    bad(server.ctl("run", "--", "/nonexistent"), 127,
+        "zcrxctl: Cannot run /nonexistent: No such file or directory.\n")
+    bad(server.ctl("run", "/etc/passwd"), 126, "zcrxctl: Cannot run /etc/passwd: Permission denied.\n")
 
 
 # watch
@@ -239,19 +253,52 @@ EVENTS = [{"event": "acquired", "timestampUSec": 1795223403000000, "interface": 
 
 
 def test_watch(server):
-    server.answer(Watch=[{"parameters": {}}] + [{"parameters": {"event": e}} for e in EVENTS])
+    server.answer(Watch=[{"parameters": {}}] + [{"parameters": {"event": e}} for e in EVENTS],
+                  ListLeases={"parameters": {"lease": LEASE}})
     good(server.ctl("watch"),
-         "2026-11-21 01:10:03  acquired     zc0  queue 1  lease 3f9a01c2\n"
-         "2026-11-21 01:10:04  revoked      lease 3f9a01c2  in 30s: maintenance\n")
+         "2026-11-21 01:10:03  acquired     zc0  queue 1  lease 3f9a01c2 (web, root)\n"
+         "2026-11-21 01:10:04  revoked      lease 3f9a01c2 (web, root)  in 30s: maintenance\n")
     out = good(server.ctl("watch", "3f9a01c2", "--json=short"))
     assert [json.loads(line) for line in out.splitlines()] == EVENTS
-    assert [p for _, p in server.calls()] == [{}, {"leaseId": "3f9a01c2"}]
+    assert [p for m, p in server.calls() if m == "Watch"] == [{}, {"leaseId": "3f9a01c2"}]
 
 
-def test_watch_lost(server):
-    server.answer(Watch=[{"parameters": {}}, {"hangUp": True}])
+def test_watch_names_a_lease_that_comes_later(server):
+    """Looked up when it is first heard of; who has no name is told by uid."""
+    server.answer(Watch=[{"parameters": {}}, {"parameters": {"event": dict(EVENTS[0], leaseId="77aa0e10")}}],
+                  ListLeases={"parameters": {"lease": dict(LEASE, leaseId="77aa0e10", name=None,
+                                                           ownerUid=4294967294)}})
+    good(server.ctl("watch"), "2026-11-21 01:10:03  acquired     zc0  queue 1  lease 77aa0e10 (4294967294)\n")
+
+
+def test_watch_refused_at_once(server):
+    server.answer(Watch=[{"hangUp": True}])
     bad(server.ctl("watch"), 1,
         "zcrxctl: zcrxd closed the connection; see: journalctl -u zcrxd\n")
+
+
+def test_watch_goes_on_when_zcrxd_is_back(server):
+    server.answer(Watch=[{"parameters": {}}, {"hangUp": True}])
+    process = subprocess.Popen([ZCRXCTL, "--socket", server.socket, "watch"], env=ENVIRONMENT,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline() == "zcrxctl: zcrxd is gone; waiting until it is back.\n"
+    server.stop()
+    os.unlink(server.socket)
+    server.answer(Watch=[{"parameters": {}}] + [{"parameters": {"event": EVENTS[1]}}])
+    out, said = process.communicate(timeout=60)
+    assert said == "zcrxctl: zcrxd is back. What happened meanwhile is not shown.\n"
+    assert out == "2026-11-21 01:10:04  revoked      lease 3f9a01c2  in 30s: maintenance\n"
+    assert process.returncode == 0
+
+
+def test_status_again_and_again(server):
+    """At the beginning, at each event, and in between; on a terminal in the same place."""
+    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {"lease": LEASE}},
+                  Watch=[{"parameters": {}}, {"parameters": {"event": EVENTS[0]}}])
+    once = good(server.ctl("status"))
+    assert good(server.ctl("status", "--watch")) == 2 * (once + "\n")
+    assert good(server.ctl("status", "--watch", "--json=short")).count("\n") == 2
+    assert on_terminal(server, "status", "--watch").count("\x1b[H\x1b[2J") == 2
 
 
 def test_watch_refused(server):
@@ -352,8 +399,20 @@ def test_reload(server):
 
 
 def test_reload_in_part(server):
-    server.answer(Reload={"parameters": {"warnings": ["zc9 is missing."]}})
-    bad(server.ctl("reload"), 1, "zcrxctl: zc9 is missing.\n")
+    server.answer(Reload={"parameters": {"warnings": ["zc9 is missing."], "waiting": ["zc0: it waits."]}})
+    bad(server.ctl("reload"), 1, "zcrxctl: zc0: it waits.\nzcrxctl: zc9 is missing.\n")
+
+
+def test_reload_that_waits_for_a_lease_is_no_failure(server):
+    server.answer(Reload={"parameters": {"warnings": [], "waiting": ["zc0: it waits for lease 3f9a01c2."]}})
+    bad(server.ctl("reload"), 0, "zcrxctl: zc0: it waits for lease 3f9a01c2.\n")
+
+
+def test_refusals_name_options_not_fields(server):
+    server.answer(Tune={"error": OURS + "InvalidParameter", "parameters": {
+        "parameter": "deferHardIrqs", "message": "deferHardIrqs is a number from 0 to 100; irqAffinity, too."}})
+    bad(server.ctl("tune", "3f9a01c2", "--defer-hard-irqs", "101"), 1,
+        "zcrxctl: --defer-hard-irqs is a number from 0 to 100; --irq-affinity, too.\n")
 
 
 def test_reload_result(server):
@@ -377,9 +436,10 @@ def test_check_without_a_daemon(server):
     assert found["zcrxd"] == {"requirement": "zcrxd", "verdict": "no", "optional": False,
                               "found": "nothing listens on its socket",
                               "remedy": "systemctl enable --now zcrxd.socket zcrxd"}
-    assert found["link"]["interface"] == "lo" and "interface" not in found["netlink"]
-    assert (found["channels"]["verdict"], found["channels"]["found"]) == (
-        "no", "0 of at most 0 receive queues")
+    # No word of channels and rings to set where there are none.
+    assert "interface" not in found["netlink"] and "channels" not in found
+    assert (found["hardware"]["interface"], found["hardware"]["verdict"], found["hardware"]["found"]) == (
+        "lo", "no", "none: it has no driver")
 
 
 def test_check_asks_the_daemon(server):
@@ -427,10 +487,52 @@ def test_check_of_a_stranger(server):
     found = check(server)
     assert found["configured"]["found"] == "not in /etc/zcrxd.yaml"
     assert found["policy"]["verdict"] == "no"
-    table = server.ctl("check", "lo")
-    assert table.returncode == 1
-    assert re.search(r"^lo +channels +no +0 of at most 0 receive queues +One stays", table.stdout,
-                     re.M)
+
+
+def test_check_says_below_the_tables_what_to_do(server, tmp_path, monkeypatch):
+    """By machine, interface and policy; a remedy is as long as it is, and only of what is not yes."""
+    long = "Do this, " * 30 + "then that."
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps([
+        {"requirement": "memlock", "verdict": "no", "optional": True, "found": "8 MiB", "remedy": "Raise it."},
+        {"requirement": "netlink", "verdict": "yes", "optional": False, "found": "ethtool and netdev"},
+        {"requirement": "rss", "interface": "eth0", "verdict": "no", "optional": False,
+         "found": "spreads over 4 of 4 queues", "remedy": long},
+        {"requirement": "configured", "interface": "eth0", "verdict": "unknown", "optional": False,
+         "found": "zcrxd cannot be asked", "remedy": "Start zcrxd."},
+        {"requirement": "link", "interface": "eth1", "verdict": "yes", "optional": False, "found": "up"}]))
+    program = tmp_path / "check"
+    program.write_text(f"#!/bin/sh\ncat {report}\n")
+    program.chmod(0o755)
+    monkeypatch.setitem(ENVIRONMENT, "ZCRXD_CHECK", str(program))
+    result = server.ctl("check")
+    assert (result.returncode, result.stderr) == (1, "")
+    assert result.stdout.startswith("""\
+This machine
+memlock  optional  8 MiB
+netlink  yes       ethtool and netdev
+
+eth0
+rss  no  spreads over 4 of 4 queues
+
+eth0 and zcrxd
+configured  unknown  zcrxd cannot be asked
+
+eth1
+link  yes  up
+
+What to do
+  eth0 rss: Do this, Do this,""")
+    assert result.stdout.endswith("""then that.
+  eth0 configured: Start zcrxd.
+
+What would be better
+  memlock: Raise it.
+""")
+    for columns in "40", "80":
+        monkeypatch.setitem(ENVIRONMENT, "COLUMNS", columns)
+        out = server.ctl("check").stdout
+        assert max(map(len, out.splitlines())) <= int(columns) and "then that." in out
 
 
 # the screen
@@ -452,6 +554,22 @@ def test_tables_know_the_width(server, monkeypatch, columns):
     whole = good(server.ctl("leases", "-l"))
     assert "n" * 64 in whole and "2001:db8:1111:2222:3333:4444:5555:6666/128" in whole
     assert good(server.ctl("--full", "leases")) == whole
+
+
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"LANG": "C"}], ids=str)
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_terminals(server, columns, environment):
+    """What is printed fits, by what the terminal says; without Unicode there are three dots."""
+    long = dict(LEASE, flows=[{"flowId": "1", "protocol": "tcp4", "destinationPort": 9999,
+                               "destination": "10.9.0.1", "source": "10.9.0.0/24", "sourcePort": 1}] * 3)
+    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {"lease": long}})
+    for command in ("status", "leases"):
+        out = on_terminal(server, command, "--no-pager", columns=columns, **environment)
+        assert ("\x1b" in out) == ("NO_COLOR" not in environment)
+        lines = re.sub("\x1b\\[[0-9;]*m", "", out).splitlines()
+        assert columns >= max(map(len, lines)) and any("steered" in line for line in lines)
+    if columns == 80:
+        assert ("..." if environment == {"LANG": "C"} else "…") in out
 
 
 def pager(tmp_path, monkeypatch, body):

@@ -7,7 +7,7 @@
 
 #include "cpus.h"
 
-/* Digits at **p, which moves behind them. */
+/* Digits at **p, which moves behind them. -ERANGE: no machine has that CPU. */
 static int read_cpu(const char **p, unsigned *ret)
 {
 	unsigned n = 0;
@@ -17,7 +17,7 @@ static int read_cpu(const char **p, unsigned *ret)
 	for (; **p >= '0' && **p <= '9'; ++*p) {
 		n = n * 10 + (unsigned)(**p - '0');
 		if (n >= CPUS_MAX)
-			return -EINVAL;
+			return -ERANGE;
 	}
 	*ret = n;
 	return 0;
@@ -27,13 +27,17 @@ int cpus_parse(const char *list, struct cpus *ret)
 {
 	struct cpus cpus = {};
 	unsigned first, last;
+	int r;
 
 	for (const char *p = list;; p++) {
-		if (read_cpu(&p, &first) < 0)
-			return -EINVAL;
+		r = read_cpu(&p, &first);
 		last = first;
-		if (*p == '-' && (p++, read_cpu(&p, &last) < 0 || last < first))
-			return -EINVAL;
+		if (r == 0 && *p == '-') {
+			p++;
+			r = read_cpu(&p, &last);
+		}
+		if (r < 0 || last < first)
+			return r < 0 ? r : -EINVAL;
 		for (unsigned i = first; i <= last; i++)
 			cpus.words[i / CPUS_PER_WORD] |= 1UL << i % CPUS_PER_WORD;
 		if (*p == '\0')
