@@ -88,6 +88,44 @@ int share_register(struct zcrx_pool *p, int ring_fd);
 void share_begin(struct zcrx_pool *p);
 void share_done(struct zcrx_pool *p);
 
+/* The memory goes with the last span, and the pool with it. */
+static inline void pool_drop_users(struct zcrx_pool *p, uint64_t n)
+{
+	if (n > 0 && __atomic_sub_fetch(&p->users, n, __ATOMIC_ACQ_REL) == 0)
+		pool_free(p);
+}
+
+static inline void pool_add_user(struct zcrx_pool *p)
+{
+	__atomic_add_fetch(&p->users, 1, __ATOMIC_RELAXED);
+}
+
+static inline void *pool_data(const struct zcrx_pool *p, uint64_t offset)
+{
+	return p->dmabuf ? NULL : (char *)p->area + offset;
+}
+
+/* What a completion with ZC_CQE_F_MORE brings: its offset in the area, or negative errno. Here, because each goes
+ * through it. */
+static inline int64_t pool_take(struct zcrx_pool *p, const struct zc_cqe *c)
+{
+	uint64_t offset;
+	int r;
+
+	if (c->result <= 0)
+		return -EBADMSG;
+	/* First: from the moment that it is out, somebody may return it, if only by mistake. */
+	pool_add_user(p);
+	r = refill_take(&p->refill, c->off, (uint32_t)c->result, &offset);
+	if (r < 0) {
+		pool_drop_users(p, 1);
+		return r;
+	}
+	if (__atomic_load_n(&p->fired, __ATOMIC_RELAXED) != 0)
+		pool_arm_events(p);
+	return (int64_t)offset;
+}
+
 /* span.c: whether the completion brings what lies right behind `length` bytes at `offset` of the area, which the
  * application has not seen yet. Then it is taken, and both are one. */
 int pool_join(struct zcrx_pool *p, const void *cqe, uint64_t offset, size_t length);

@@ -164,9 +164,15 @@ void queue_close(struct zcrx_queue *q);
 /* queue.c: as zcrx_pool_flush(), on the queue's ring. */
 int queue_flush(struct zcrx_queue *q);
 
-/* table.c. table_add() gives the stream its tag; NULL for a tag of none. */
+/* table.c. table_add() gives the stream its tag; table_find() NULL for a tag of none. */
 int table_add(struct stream_table *t, struct zcrx_stream *s);
-struct zcrx_stream *table_find(const struct stream_table *t, uint64_t tag);
+static inline struct zcrx_stream *table_find(const struct stream_table *t, uint64_t tag)
+{
+	uint32_t index = (uint32_t)tag;
+	struct zcrx_stream *s = index < t->n_slots ? t->slots[index].stream : NULL;
+
+	return s && s->tag == tag ? s : NULL;
+}
 void table_remove(struct stream_table *t, struct zcrx_stream *s);
 void table_done(struct stream_table *t);
 

@@ -29,6 +29,17 @@ static struct zcrx_event *new_event(struct zcrx_queue *q, enum zcrx_event_kind t
 	return &q->event;
 }
 
+/* What no piece of payload has is zero already if the last event was one, as most are. */
+static struct zcrx_event *piece_event(struct zcrx_queue *q, struct zcrx_stream *s)
+{
+	if (q->event.type != ZCRX_EVENT_DATA)
+		q->event = (struct zcrx_event) { .type = ZCRX_EVENT_DATA };
+	q->event.stream = s;
+	q->event.userdata = s->userdata;
+	q->event.offset = s->received;
+	return &q->event;
+}
+
 static int fail_stream(struct zcrx_stream *s, int error)
 {
 	struct zcrx_event *e = new_event(s->queue, ZCRX_EVENT_ERROR, s);
@@ -154,9 +165,11 @@ static void count_piece(struct zcrx_stream *s, uint64_t offset, size_t length)
 
 	s->attempts = 0;
 	q->nudge |= ++s->pieces >= MANY_PIECES;
-	limit_note(s, offset, length);
-	if (limit_is_reached(s))
-		(void)stream_cancel(s);
+	if (s->limit > 0) {
+		limit_note(s, offset, length);
+		if (limit_is_reached(s))
+			(void)stream_cancel(s);
+	}
 	q->received += length;
 	s->received += length;
 }
@@ -179,25 +192,23 @@ static void join_following(struct zcrx_queue *q, struct zcrx_event *e)
 static int data_arrived(struct zcrx_stream *s, const struct io_uring_cqe *cqe)
 {
 	struct zcrx_queue *q = s->queue;
-	struct zcrx_span span;
+	int64_t offset = pool_take(q->pool, (const struct zc_cqe *)cqe);
 	struct zcrx_event *e;
-	int r;
 
-	r = zcrx_pool_take(q->pool, cqe, &span);
-	if (r < 0) {
-		s->error = r;
+	if (offset < 0) {
+		s->error = (int)offset;
 		(void)stream_cancel(s);
 		return 0;
 	}
 	if (s->freed || s->error < 0) {
-		(void)zcrx_pool_return_offset(q->pool, span.offset);
+		(void)zcrx_pool_return_offset(q->pool, (uint64_t)offset);
 		return 0;
 	}
-	e = new_event(q, ZCRX_EVENT_DATA, s);
-	count_piece(s, span.offset, span.length);
-	e->data = span.data;
-	e->length = span.length;
-	e->area_offset = span.offset;
+	e = piece_event(q, s);
+	e->data = pool_data(q->pool, (uint64_t)offset);
+	e->length = (size_t)cqe->res;
+	e->area_offset = (uint64_t)offset;
+	count_piece(s, e->area_offset, e->length);
 	return 1;
 }
 
@@ -231,11 +242,10 @@ static int lease_is_ending(struct zcrx_queue *q)
 	return 1;
 }
 
-/* 1 if q->event is to be delivered. */
-static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
+/* Of no stream. */
+static int handle_other(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 {
 	uint64_t tag = cqe->user_data;
-	struct zcrx_stream *s;
 
 	if (tag == TAG_LEASE) {
 		struct zcrx_event *e = new_event(q, ZCRX_EVENT_LEASE_GONE, NULL);
@@ -253,11 +263,16 @@ static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
 		lengthen_retry(q);
 		set_starved(q, false);
 	}
-	if (tag >= OURS && tag <= MAX_TAG)
-		return 0;
-	s = table_find(&q->table, tag);
+	return tag >= OURS && tag <= MAX_TAG ? 0 : own_completion(q, cqe);
+}
+
+/* 1 if q->event is to be delivered. */
+static int handle(struct zcrx_queue *q, const struct io_uring_cqe *cqe)
+{
+	struct zcrx_stream *s = table_find(&q->table, cqe->user_data);
+
 	if (!s)
-		return own_completion(q, cqe);
+		return handle_other(q, cqe);
 	return cqe->flags & IORING_CQE_F_MORE ? data_arrived(s, cqe) : finish(s, cqe->res);
 }
 
@@ -317,8 +332,6 @@ static int tell_stopped(struct zcrx_queue *q)
 {
 	struct zcrx_stream *s = q->streams;
 
-	if (q->n_stopping == 0)
-		return 0;
 	while (s && s->state != STREAM_STOPPING)
 		s = s->next;
 	q->n_stopping--;
@@ -329,7 +342,7 @@ static int tell_stopped(struct zcrx_queue *q)
 static int drain(struct zcrx_queue *q)
 {
 	struct io_uring_cqe *cqe;
-	int r = tell_stopped(q);
+	int r = q->n_stopping > 0 ? tell_stopped(q) : 0;
 
 	if (r != 0)
 		return r;
@@ -363,22 +376,14 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static int wait_for_event(struct zcrx_queue *queue, int timeout, const struct zcrx_event **ret)
+/* What is there already was looked at, which is all that it takes for most events. */
+static __attribute__((noinline)) int wait_for_event(struct zcrx_queue *queue, int timeout)
 {
-	int64_t deadline, left = timeout;
+	int64_t deadline = timeout > 0 ? now_ms() + timeout : 0, left = timeout;
 	bool last = false, looked = false;
-	int r;
+	int r = 0;
 
-	r = queue_enable(queue);
-	if (r < 0)
-		return r;
-	deadline = timeout > 0 ? now_ms() + timeout : 0;
 	for (;;) {
-		r = drain(queue);
-		if (r > 0) {
-			*ret = &queue->event;
-			return 1;
-		}
 		if (queue->nudge && looked)
 			nudge(queue);
 		r = resume(queue);
@@ -390,7 +395,9 @@ static int wait_for_event(struct zcrx_queue *queue, int timeout, const struct zc
 			left = 0;
 		looked = left == 0 || queue->nudge;
 		r = queue->engine->enter(queue, looked ? 0 : left);
-		if (r < 0)
+		if (r >= 0)
+			r = drain(queue);
+		if (r != 0)
 			return r;
 		last = left == 0;
 	}
@@ -402,7 +409,13 @@ int zcrx_queue_wait(struct zcrx_queue *queue, int timeout, const struct zcrx_eve
 
 	if (!queue || !ret)
 		return -EINVAL;
-	r = wait_for_event(queue, timeout, ret);
+	r = queue->enabled ? 0 : queue_enable(queue);
+	if (r == 0)
+		r = drain(queue);
+	if (r == 0)
+		r = wait_for_event(queue, timeout);
+	if (r > 0)
+		*ret = &queue->event;
 	return r < 0 ? client_cannot(queue->lease->client, r, "wait for events") : r;
 }
 

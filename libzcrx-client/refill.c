@@ -2,7 +2,6 @@
 /* See refill.h. */
 #include "refill.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -46,6 +45,7 @@ int refill_init(struct refill *r, uint32_t *head, uint32_t *tail, struct zc_rqe 
 		.n_entries = n_entries,
 		.n_buffers = n_buffers,
 		.buffer_length = buffer_length,
+		.buffer_shift = (uint32_t)__builtin_ctz(buffer_length),
 		.token = token,
 		.buffers = buffers,
 		.list = REFILL_NONE,
@@ -229,9 +229,8 @@ uint32_t refill_sweep(struct refill *r, uint32_t *at)
 	return n;
 }
 
-/* What is known of a piece that lay where this one lies is over: it was given back. Its owner knew that; others, who
- * have another part of the buffer, may look at the same time. */
-static void forget_joined(const struct refill *r, struct refill_buffer *b, uint64_t end)
+/* Its owner knew that; others, who have another part of the buffer, may look at the same time. */
+void refill_forget_joined(const struct refill *r, struct refill_buffer *b, uint64_t end)
 {
 	uint64_t joined = __atomic_load_n(&b->joined, __ATOMIC_RELAXED);
 
@@ -240,24 +239,9 @@ static void forget_joined(const struct refill *r, struct refill_buffer *b, uint6
 		;
 }
 
-int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_offset)
-{
-	uint64_t offset = off & ((UINT64_C(1) << ZC_AREA_SHIFT) - 1);
-	uint64_t buffer = offset / r->buffer_length;
-
-	if ((off ^ r->token) >> ZC_AREA_SHIFT || buffer >= r->n_buffers || length == 0 ||
-	    length > r->buffer_length - (offset & (r->buffer_length - 1)))
-		return -EBADMSG;
-	if (__atomic_fetch_add(&r->buffers[buffer].held, 1, __ATOMIC_RELAXED) == 0)
-		__atomic_fetch_add(&r->buffers[buffer].use, 1, __ATOMIC_RELAXED);
-	forget_joined(r, &r->buffers[buffer], offset + length);
-	*ret_offset = offset;
-	return 0;
-}
-
 void refill_use(const struct refill *r, uint64_t offset, uint32_t *ret_buffer, uint32_t *ret_use)
 {
-	*ret_buffer = (uint32_t)(offset / r->buffer_length);
+	*ret_buffer = (uint32_t)(offset >> r->buffer_shift);
 	*ret_use = __atomic_load_n(&r->buffers[*ret_buffer].use, __ATOMIC_RELAXED);
 }
 
@@ -270,7 +254,7 @@ int refill_is_out(const struct refill *r, uint32_t buffer, uint32_t use)
 
 static struct refill_buffer *buffer_at(const struct refill *r, uint64_t offset)
 {
-	uint64_t buffer = offset / r->buffer_length;
+	uint64_t buffer = offset >> r->buffer_shift;
 
 	return buffer < r->n_buffers ? &r->buffers[buffer] : NULL;
 }
@@ -303,9 +287,9 @@ static void push(struct refill *r, struct refill_buffer *b)
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 }
 
-int refill_give(struct refill *r, uint64_t offset)
+/* Gives up a reference. 1: it was one of the kernel's, which is still to have an entry for it; -EINVAL: there was none. */
+static inline int drop_reference(struct refill_buffer *b)
 {
-	struct refill_buffer *b = buffer_at(r, offset);
 	uint64_t held, left;
 
 	if (!b)
@@ -318,20 +302,78 @@ int refill_give(struct refill *r, uint64_t offset)
 		/* What this thread has read from the buffer comes before whatever the NIC writes next. */
 	} while (!__atomic_compare_exchange_n(&b->held, &held, left, true, __ATOMIC_ACQ_REL,
 					      __ATOMIC_RELAXED));
-	if (held >= ONE_MORE)
-		return 0;
+	return held < ONE_MORE;
+}
+
+static void owe(struct refill *r, struct refill_buffer *b)
+{
 	if (__atomic_fetch_add(&b->returned, 1, __ATOMIC_ACQ_REL) == 0)
 		push(r, b);
+}
+
+int refill_give(struct refill *r, uint64_t offset)
+{
+	struct refill_buffer *b = buffer_at(r, offset);
+	int owed = drop_reference(b);
+
+	if (owed > 0)
+		owe(r, b);
+	return owed < 0 ? owed : 0;
+}
+
+/* What is alone, with nothing on the lists before it, needs no place there. False: it does. */
+static inline bool put_directly(struct refill *r, const struct refill_buffer *b)
+{
+	uint32_t tail;
+
+	if (is_shared(r) || __atomic_load_n(&r->list, __ATOMIC_RELAXED) != REFILL_NONE ||
+	    __atomic_exchange_n(&r->busy, 1, __ATOMIC_SEQ_CST))
+		return false;
+	tail = r->local_tail;
+	if (r->first != REFILL_NONE || is_shared(r) ||
+	    tail - __atomic_load_n(r->head, __ATOMIC_ACQUIRE) >= r->n_entries) {
+		__atomic_store_n(&r->busy, 0, __ATOMIC_SEQ_CST);
+		return false;
+	}
+	put(r, (uint32_t)(b - r->buffers), tail);
+	__atomic_store_n(&r->local_tail, tail + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(r->tail, tail + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&r->busy, 0, __ATOMIC_SEQ_CST);
+	/* Who has put something there meanwhile has left it to us, as in refill_settle(). */
+	if (__atomic_load_n(&r->list, __ATOMIC_SEQ_CST) != REFILL_NONE)
+		refill_settle(r);
+	return true;
+}
+
+static inline uint32_t joined_at(const struct refill *r, const struct refill_buffer *b, uint64_t offset)
+{
+	uint64_t joined = b ? __atomic_load_n(&b->joined, __ATOMIC_RELAXED) : 0;
+
+	return (uint32_t)joined == (offset & (r->buffer_length - 1)) ? (uint32_t)(joined >> 32) : 0;
+}
+
+int refill_return(struct refill *r, uint64_t offset)
+{
+	struct refill_buffer *b = buffer_at(r, offset);
+	int owed;
+
+	if (joined_at(r, b, offset) > 0)
+		return 1;
+	owed = drop_reference(b);
+	if (owed <= 0 || put_directly(r, b))
+		return owed < 0 ? owed : 0;
+	owe(r, b);
+	refill_settle(r);
 	return 0;
 }
 
 int refill_join(struct refill *r, uint64_t offset, uint64_t length, uint64_t off, uint32_t more)
 {
-	uint64_t first = offset / r->buffer_length, last = (offset + length - 1) / r->buffer_length, next;
+	uint64_t first = offset >> r->buffer_shift, last = (offset + length - 1) >> r->buffer_shift, next;
 
 	if ((off & ((UINT64_C(1) << ZC_AREA_SHIFT) - 1)) != offset + length || refill_take(r, off, more, &next) < 0)
 		return -ENXIO;
-	if (next / r->buffer_length == last) {
+	if (next >> r->buffer_shift == last) {
 		(void)refill_give(r, next);
 		return 0;
 	}
@@ -342,10 +384,7 @@ int refill_join(struct refill *r, uint64_t offset, uint64_t length, uint64_t off
 
 uint32_t refill_joined(const struct refill *r, uint64_t offset)
 {
-	const struct refill_buffer *b = buffer_at(r, offset);
-	uint64_t joined = b ? __atomic_load_n(&b->joined, __ATOMIC_RELAXED) : 0;
-
-	return (uint32_t)joined == (offset & (r->buffer_length - 1)) ? (uint32_t)(joined >> 32) : 0;
+	return joined_at(r, buffer_at(r, offset), offset);
 }
 
 uint64_t refill_forget(struct refill *r)

@@ -19,6 +19,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct refill {
 	uint32_t n_entries; /* a power of two */
 	uint32_t n_buffers;
 	uint32_t buffer_length;
+	uint32_t buffer_shift; /* its logarithm: each buffer would cost some divisions */
 	uint64_t token; /* marks the area in the offsets of entries */
 	struct refill_buffer *buffers;
 
@@ -72,9 +74,29 @@ int refill_init(struct refill *r, uint32_t *head, uint32_t *tail, struct zc_rqe 
 void refill_close(struct refill *r);
 void refill_done(struct refill *r);
 
+/* What was known of the piece that lay where this one lies, which was given back, is over. */
+void refill_forget_joined(const struct refill *r, struct refill_buffer *b, uint64_t end);
+
 /* A completion says that `length` bytes at `off` are the application's. Gives the offset in the
- * area; -EBADMSG if they are not within one buffer. */
-int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_offset);
+ * area; -EBADMSG if they are not within one buffer. Here, because each completion goes through it. */
+static inline int refill_take(struct refill *r, uint64_t off, uint32_t length, uint64_t *ret_offset)
+{
+	uint64_t offset = off & ((UINT64_C(1) << ZC_AREA_SHIFT) - 1);
+	uint64_t buffer = offset >> r->buffer_shift;
+	struct refill_buffer *b;
+
+	if ((off ^ r->token) >> ZC_AREA_SHIFT || buffer >= r->n_buffers || length == 0 ||
+	    length > r->buffer_length - (offset & (r->buffer_length - 1)))
+		return -EBADMSG;
+	b = &r->buffers[buffer];
+	/* It was in nobody's hands, so that nobody else counts. */
+	if (__atomic_fetch_add(&b->held, 1, __ATOMIC_RELAXED) == 0)
+		__atomic_store_n(&b->use, b->use + 1, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&b->joined, __ATOMIC_RELAXED) != 0)
+		refill_forget_joined(r, b, offset + length);
+	*ret_offset = offset;
+	return 0;
+}
 
 /*
  * The same of a completion that may go on where a piece ends, of `length` bytes at `offset`, which nobody has seen
@@ -97,6 +119,10 @@ int refill_hold(struct refill *r, uint64_t offset);
 /* The application returns the buffer at `offset` of the area; -EINVAL if that is not out. It reaches
  * the ring with the next refill_settle(). */
 int refill_give(struct refill *r, uint64_t offset);
+
+/* The same of what is to reach the ring now, as far as there is room: as refill_settle() after it, and cheaper.
+ * 1: nothing was done, as the piece that begins there goes on in other buffers. */
+int refill_return(struct refill *r, uint64_t offset);
 
 /* Gives up all references without returning anything; how many there were. */
 uint64_t refill_forget(struct refill *r);

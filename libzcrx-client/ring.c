@@ -151,11 +151,24 @@ static void start(struct zcrx_queue *q)
 	(void)io_uring_submit(&q->ring);
 }
 
-static struct io_uring_cqe *peek(struct zcrx_queue *q)
+/* What the queue had no room for, and what is yet to become completions. */
+static __attribute__((noinline)) struct io_uring_cqe *peek_behind(struct zcrx_queue *q)
 {
 	struct io_uring_cqe *cqe;
 
 	return io_uring_peek_cqe(&q->ring, &cqe) == 0 ? cqe : NULL;
+}
+
+/* liburing would also look for timeouts of its own, which kernels with zero copy need not have. */
+static struct io_uring_cqe *peek(struct zcrx_queue *q)
+{
+	const struct io_uring_cq *cq = &q->ring.cq;
+	unsigned int head = *cq->khead;
+
+	if (io_uring_smp_load_acquire(cq->ktail) != head)
+		return &cq->cqes[(head & cq->ring_mask) << 1]; /* IORING_SETUP_CQE32 */
+	return IO_URING_READ_ONCE(*q->ring.sq.kflags) & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN) ? peek_behind(q)
+												: NULL;
 }
 
 static void seen(struct zcrx_queue *q)
@@ -175,9 +188,10 @@ static int enter(struct zcrx_queue *q, int64_t timeout)
 	watch_empty(q);
 	if (timeout == 0)
 		r = io_uring_submit_and_get_events(&q->ring);
+	else if (timeout < 0)
+		r = io_uring_submit_and_wait(&q->ring, 1);
 	else
-		r = io_uring_submit_and_wait_timeout(&q->ring, &cqe, 1, timeout < 0 ? NULL : &ts,
-						     NULL);
+		r = io_uring_submit_and_wait_timeout(&q->ring, &cqe, 1, &ts, NULL);
 	/* -EBUSY: completions overflowed, and want to be drained first. */
 	return r == -ETIME || r == -EAGAIN || r == -EBUSY ? 0 : r;
 }

@@ -20,23 +20,10 @@
 
 #include "pool.h"
 
-/* The memory goes with the last span, and the pool with it. */
-static void drop_users(struct zcrx_pool *p, uint64_t n)
-{
-	if (n > 0 && __atomic_sub_fetch(&p->users, n, __ATOMIC_ACQ_REL) == 0)
-		pool_free(p);
-}
-
-static void add_user(struct zcrx_pool *p)
-{
-	__atomic_add_fetch(&p->users, 1, __ATOMIC_RELAXED);
-}
-
 int zcrx_pool_take(struct zcrx_pool *pool, const void *cqe, struct zcrx_span *ret)
 {
 	const struct zc_cqe *c = cqe;
-	uint64_t offset;
-	int r;
+	int64_t offset;
 
 	if (!pool || !cqe || !ret)
 		return -EINVAL;
@@ -44,21 +31,13 @@ int zcrx_pool_take(struct zcrx_pool *pool, const void *cqe, struct zcrx_span *re
 		return -EBADFD;
 	if (!(c->flags & ZC_CQE_F_MORE))
 		return 0;
-	if (c->result <= 0)
-		return -EBADMSG;
-	/* First: from the moment that it is out, somebody may return it, if only by mistake. */
-	add_user(pool);
-	r = refill_take(&pool->refill, c->off, (uint32_t)c->result, &offset);
-	if (r < 0) {
-		drop_users(pool, 1);
-		return r;
-	}
-	if (__atomic_load_n(&pool->fired, __ATOMIC_RELAXED) != 0)
-		pool_arm_events(pool);
+	offset = pool_take(pool, c);
+	if (offset < 0)
+		return (int)offset;
 	*ret = (struct zcrx_span) {
-		.data = pool->dmabuf ? NULL : (char *)pool->area + offset,
+		.data = pool_data(pool, (uint64_t)offset),
 		.length = (size_t)c->result,
-		.offset = offset,
+		.offset = (uint64_t)offset,
 	};
 	return 1;
 }
@@ -70,10 +49,10 @@ int pool_join(struct zcrx_pool *p, const void *cqe, uint64_t offset, size_t leng
 
 	if (!(c->flags & ZC_CQE_F_MORE) || c->result <= 0)
 		return 0;
-	add_user(p);
+	pool_add_user(p);
 	r = refill_join(&p->refill, offset, length, c->off, (uint32_t)c->result);
 	if (r <= 0)
-		drop_users(p, 1);
+		pool_drop_users(p, 1);
 	return r >= 0;
 }
 
@@ -95,6 +74,19 @@ static uint64_t give(struct zcrx_pool *p, uint64_t offset)
 	return given;
 }
 
+/* How many buffers are back on the ring, or on their way. */
+static inline uint64_t return_at(struct zcrx_pool *p, uint64_t offset)
+{
+	int r = refill_return(&p->refill, offset);
+	uint64_t given;
+
+	if (r <= 0)
+		return r == 0;
+	given = give(p, offset);
+	refill_settle(&p->refill);
+	return given;
+}
+
 int zcrx_pool_return_many(struct zcrx_pool *pool, const void *const *data, size_t n)
 {
 	uint64_t given = 0;
@@ -105,15 +97,13 @@ int zcrx_pool_return_many(struct zcrx_pool *pool, const void *const *data, size_
 	if (!pool->registered)
 		return -EBADFD;
 	for (size_t i = 0; i < n; i++) {
-		uint64_t buffers = give(pool, offset_of(pool, data[i]));
+		uint64_t buffers = return_at(pool, offset_of(pool, data[i]));
 
 		given += buffers;
 		if (buffers == 0)
 			r = -EINVAL;
 	}
-	if (given > 0)
-		refill_settle(&pool->refill);
-	drop_users(pool, given);
+	pool_drop_users(pool, given);
 	return r;
 }
 
@@ -123,27 +113,24 @@ int zcrx_pool_return_offset(struct zcrx_pool *pool, uint64_t offset)
 
 	if (!pool || !pool->registered)
 		return pool ? -EBADFD : -EINVAL;
-	given = give(pool, offset);
-	if (given == 0)
-		return -EINVAL;
-	refill_settle(&pool->refill);
-	drop_users(pool, given);
-	return 0;
+	given = return_at(pool, offset);
+	pool_drop_users(pool, given);
+	return given > 0 ? 0 : -EINVAL;
 }
 
 int zcrx_pool_return(struct zcrx_pool *pool, const void *data)
 {
-	return zcrx_pool_return_many(pool, &data, 1);
+	return zcrx_pool_return_offset(pool, pool ? offset_of(pool, data) : 0);
 }
 
 static int hold(struct zcrx_pool *p, uint64_t offset)
 {
 	int r;
 
-	add_user(p);
+	pool_add_user(p);
 	r = refill_hold(&p->refill, offset);
 	if (r < 0)
-		drop_users(p, 1);
+		pool_drop_users(p, 1);
 	return r;
 }
 
@@ -171,7 +158,7 @@ int zcrx_pool_hold(struct zcrx_pool *pool, const void *data)
 	while (r == 0 && i++ < n);
 	for (; r < 0 && i > 0; i--) {
 		(void)refill_give(&pool->refill, offset + (i - 1) * (uint64_t)pool->buffer_length);
-		drop_users(pool, 1);
+		pool_drop_users(pool, 1);
 	}
 	return r;
 }

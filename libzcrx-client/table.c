@@ -50,15 +50,6 @@ int table_add(struct stream_table *t, struct zcrx_stream *s)
 	return 0;
 }
 
-struct zcrx_stream *table_find(const struct stream_table *t, uint64_t tag)
-{
-	uint32_t index = (uint32_t)tag;
-
-	return index < t->n_slots && t->slots[index].stream && t->slots[index].stream->tag == tag
-		       ? t->slots[index].stream
-		       : NULL;
-}
-
 /* The last that became free is the first to be taken again; its serial number is another then. */
 void table_remove(struct stream_table *t, struct zcrx_stream *s)
 {

@@ -54,10 +54,15 @@ static void take(struct refill *r, uint32_t buffer, uint32_t at, uint32_t length
 	assert_int_equal(offset, (uint64_t)buffer * LENGTH + at);
 }
 
+/* One way and the other in turns: both come to the same. */
 static int give(struct refill *r, uint64_t offset)
 {
-	int error = refill_give(r, offset);
+	static unsigned int n;
+	int error;
 
+	if (n++ % 2)
+		return refill_return(r, offset);
+	error = refill_give(r, offset);
 	refill_settle(r);
 	return error;
 }
@@ -211,7 +216,8 @@ static void test_backlog(void **state)
 	refill_done(&r);
 }
 
-/* What the application adds is not the kernel's: it hears of the buffer only when the last is given up. */
+/* What the application adds is not the kernel's: it hears of the buffer only when the last is given
+ * up. */
 static void test_hold(void **state)
 {
 	struct kernel k;
@@ -395,6 +401,63 @@ static void test_sweep_goes_on_when_there_is_room_again(void **state)
 	refill_done(&r);
 }
 
+static void test_a_return_waits_on_the_list_only_for_room_and_for_others(void **state)
+{
+	struct kernel k;
+	struct refill r;
+
+	(void)state;
+	setup(&k, &r, 0, 8);
+	for (uint32_t i = 0; i < 8; i++)
+		take(&r, i, 0, 100);
+	take(&r, 0, 100, 100);
+	for (uint32_t i = 0; i < 7; i++) {
+		assert_int_equal(refill_return(&r, (uint64_t)i * LENGTH), 0);
+		assert_int_equal(refill_queued(&r), i + 1);
+		assert_int_equal(r.list, REFILL_NONE);
+		assert_int_equal(r.buffers[i].returned, 0);
+	}
+	/* Somebody else is at it. */
+	r.busy = 1;
+	assert_int_equal(refill_return(&r, 0), 0);
+	assert_int_equal(refill_queued(&r), 7);
+	r.busy = 0;
+	refill_settle(&r);
+	assert_int_equal(refill_queued(&r), 8);
+	/* The ring is full. */
+	assert_int_equal(refill_return(&r, (uint64_t)7 * LENGTH), 0);
+	assert_int_equal(refill_queued(&r), 8);
+	assert_int_equal(r.full, 1);
+	assert_int_equal(consume(&k, 8), 8);
+	/* What waits longer comes first. */
+	take(&r, 3, 0, 100);
+	assert_int_equal(refill_return(&r, (uint64_t)3 * LENGTH), 0);
+	assert_int_equal(consume(&k, 1), 1);
+	assert_int_equal(k.came_back[7], 1);
+	assert_int_equal(consume(&k, 8), 1);
+	assert_int_equal(refill_return(&r, (uint64_t)3 * LENGTH), -EINVAL);
+	assert_int_equal(refill_return(&r, (uint64_t)8 * LENGTH), -EINVAL);
+	refill_done(&r);
+}
+
+static void test_a_return_leaves_a_piece_of_several_buffers_alone(void **state)
+{
+	struct kernel k;
+	struct refill r;
+
+	(void)state;
+	setup(&k, &r, 0, 8);
+	take(&r, 2, 0, LENGTH);
+	assert_int_equal(refill_join(&r, 2 * LENGTH, LENGTH, 3 * LENGTH, 10), 1);
+	assert_int_equal(refill_return(&r, 2 * LENGTH), 1);
+	assert_int_equal(references(&r), 2);
+	assert_int_equal(refill_queued(&r), 0);
+	/* The next buffer begins nothing. */
+	assert_int_equal(refill_return(&r, 3 * LENGTH), 0);
+	assert_int_equal(consume(&k, 8), 1);
+	refill_done(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +474,8 @@ int main(void)
 		cmocka_unit_test(test_shared_ring_goes_on_where_another_process_left_it),
 		cmocka_unit_test(test_returned_buffers_wait_while_another_process_has_the_lock),
 		cmocka_unit_test(test_sweep_goes_on_when_there_is_room_again),
+		cmocka_unit_test(test_a_return_waits_on_the_list_only_for_room_and_for_others),
+		cmocka_unit_test(test_a_return_leaves_a_piece_of_several_buffers_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
