@@ -89,6 +89,7 @@ struct zcrx_lease {
 	char *interface;
 	bool software; /* no NIC stands behind its queues */
 	size_t recommended_area; /* by zcrxd; 0 if it did not say */
+	size_t permitted_area;	 /* likewise, by the policy */
 	unsigned int *hardware_queues;
 	unsigned int *napi_ids; /* of those that are registered, else 0; atomic */
 	unsigned int n_queues;

@@ -132,13 +132,15 @@ int lease_describe(struct zcrx_lease *l, json_object *v)
 	json_object *queues = message_get_array(v, "hardwareQueues");
 	_cleanup_free_ char *id_copy = NULL, *interface_copy = NULL;
 	_cleanup_free_ unsigned int *numbers = NULL, *napi_ids = NULL;
-	uint64_t area = 0;
+	uint64_t area = 0, permitted = 0;
 	size_t n;
 	int r;
 
 	if (!id || !interface || !queues)
 		return -EBADMSG;
 	r = message_get_unsigned(v, "recommendedAreaBytes", SIZE_MAX / 2, &area);
+	if (r >= 0 || r == -ENOENT)
+		r = message_get_unsigned(v, "permittedAreaBytes", SIZE_MAX, &permitted);
 	if (r < 0 && r != -ENOENT)
 		return -EBADMSG;
 	n = json_object_array_length(queues);
@@ -164,6 +166,7 @@ int lease_describe(struct zcrx_lease *l, json_object *v)
 	l->n_queues = (unsigned int)n;
 	l->software = grant && streq(grant, "software");
 	l->recommended_area = (size_t)area;
+	l->permitted_area = (size_t)permitted;
 	return 0;
 }
 
@@ -191,11 +194,18 @@ unsigned int zcrx_lease_get_queues(struct zcrx_lease *lease)
 	return lease ? lease->n_queues : 0;
 }
 
-size_t zcrx_lease_get_area_size(struct zcrx_lease *lease)
+size_t zcrx_lease_get_recommended_area_size(struct zcrx_lease *lease)
 {
 	if (!lease || !lease->id)
 		return 0;
 	return lease->recommended_area > 0 ? lease->recommended_area : DEFAULT_AREA_SIZE;
+}
+
+size_t zcrx_lease_get_area_size(struct zcrx_lease *lease)
+{
+	size_t size = zcrx_lease_get_recommended_area_size(lease);
+
+	return size > 0 && lease->permitted_area > 0 && lease->permitted_area < size ? lease->permitted_area : size;
 }
 
 int zcrx_lease_get_hardware_queue(struct zcrx_lease *lease, unsigned int index)

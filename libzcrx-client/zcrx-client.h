@@ -149,9 +149,14 @@ const char *zcrx_lease_get_interface(struct zcrx_lease *lease);
 unsigned int zcrx_lease_get_queues(struct zcrx_lease *lease);
 
 /* Bytes that an area of one of its queues has unless set (zcrx_queue_set_area_size(), zcrx_pool_set_area_size()):
- * what zcrxd recommends for the NIC's ring and MTU, of which the driver keeps up to the half in the ring; 16 MiB where
- * it says nothing. 0 of a lease that was not acquired. Since: 0.2 */
+ * what zcrxd recommends, or what the policy (max-area) leaves for it, if that is less. 0 of a lease that was not
+ * acquired. Since: 0.2 */
 size_t zcrx_lease_get_area_size(struct zcrx_lease *lease);
+
+/* Bytes that zcrxd recommends for the NIC's ring and MTU, of which the driver keeps up to the half in the ring; 16 MiB
+ * where it says nothing. More than zcrx_lease_get_area_size() if the policy has cut that: then packets may find no
+ * buffer, and a program should say so. 0 of a lease that was not acquired. Since: 0.2 */
+size_t zcrx_lease_get_recommended_area_size(struct zcrx_lease *lease);
 
 /* Index on the NIC of the lease's queue `index`, or -ERANGE. Since: 0.1 */
 int zcrx_lease_get_hardware_queue(struct zcrx_lease *lease, unsigned int index);

@@ -310,6 +310,7 @@ public:
 	}
 	unsigned int queues() const { return zcrx_lease_get_queues(object_); }
 	size_t area_size() const { return zcrx_lease_get_area_size(object_); }
+	size_t recommended_area_size() const { return zcrx_lease_get_recommended_area_size(object_); }
 	std::optional<std::string_view> backend() const { return detail::text(zcrx_lease_get_backend(object_)); }
 	result<unsigned int> hardware_queue(unsigned int index) const
 	{

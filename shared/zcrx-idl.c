@@ -180,6 +180,15 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Interface,
 	DOC("What binding or releasing a queue (Register, the end of a lease) does to the other traffic of the NIC, by "
 	    "its driver, in words; null if nothing, if it is not known, and from a zcrxd that does not know"),
 	FIELD(bindEffect, STRING, N),
+	DOC("Entries of the receive ring of its queues, as ethtool -g has them; null where the driver tells none, and from "
+	    "a zcrxd that does not know"),
+	FIELD(ringEntries, INT, N),
+	DOC("MTU; null of software and of a missing interface, likewise"), FIELD(mtu, INT, N),
+	DOC("As in Lease: the least area of a queue, and what is recommended"), FIELD(leastAreaBytes, INT, N),
+	FIELD(recommendedAreaBytes, INT, N),
+	DOC("The first bound queue whose area is less than twice what its driver keeps in the ring, in a sentence; null if "
+	    "none is, if it is not known of the driver, and from a zcrxd that does not know"),
+	FIELD(smallArea, STRING, N),
 	DOC("The bond that it is a port of, whose sockets and addresses prove flows here; null if of none"),
 	FIELD(bond, STRING, N),
 	DOC("The bond does not receive by it at the moment; null if it is a port of none"),
@@ -268,7 +277,13 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	FIELD(leastAreaBytes, INT, N),
 	DOC("Bytes that zcrxd recommends for the area of each queue: at least twice what the driver keeps in its "
 	    "ring. May be more than max-area allows; null if the ring is not known, likewise"),
-	FIELD(recommendedAreaBytes, INT, N));
+	FIELD(recommendedAreaBytes, INT, N),
+	DOC("Bytes that the policy (max-area) left for the area of each queue when the lease was acquired; null for no limit, "
+	    "of a lease of an earlier zcrxd process, and from a zcrxd that does not know"),
+	FIELD(permittedAreaBytes, INT, N),
+	DOC("Entries of the receive ring of the NIC's queues, as ethtool -g has them; null where it tells none, likewise"),
+	FIELD(ringEntries, INT, N),
+	DOC("MTU of the interface; null of software, likewise"), FIELD(mtu, INT, N));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Change,
 	DOC("Name of the interface"), FIELD(interface, STRING, 0),

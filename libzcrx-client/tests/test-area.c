@@ -58,14 +58,18 @@ static void test_node(void **state)
 	"\"grant\":\"netkit\"" rest "}"
 
 /* A zcrxd that recommends nothing is an older one. */
-static void test_the_size_is_what_zcrxd_recommends_unless_it_is_set(void **state)
+static void test_the_size_is_what_zcrxd_recommends_and_the_policy_leaves_unless_it_is_set(void **state)
 {
 	static const struct {
 		const char *lease;
-		size_t expected;
-	} cells[] = { { LEASE(""), 16 << 20 },
-		      { LEASE(",\"recommendedAreaBytes\":null"), 16 << 20 },
-		      { LEASE(",\"recommendedAreaBytes\":33554432"), 32 << 20 } };
+		size_t expected, recommended;
+	} cells[] = { { LEASE(""), 16 << 20, 16 << 20 },
+		      { LEASE(",\"recommendedAreaBytes\":null"), 16 << 20, 16 << 20 },
+		      { LEASE(",\"recommendedAreaBytes\":33554432"), 32 << 20, 32 << 20 },
+		      /* The policy cuts it, or would allow more. */
+		      { LEASE(",\"permittedAreaBytes\":8388608"), 8 << 20, 16 << 20 },
+		      { LEASE(",\"recommendedAreaBytes\":33554432,\"permittedAreaBytes\":4096"), 4096, 32 << 20 },
+		      { LEASE(",\"recommendedAreaBytes\":33554432,\"permittedAreaBytes\":67108864"), 32 << 20, 32 << 20 } };
 	struct fixture *x = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cells); i++) {
@@ -77,6 +81,7 @@ static void test_the_size_is_what_zcrxd_recommends_unless_it_is_set(void **state
 		assert_int_equal(zcrx_lease_get_area_size(l), 0);
 		assert_int_equal(zcrx_lease_acquire(l), 0);
 		assert_int_equal(zcrx_lease_get_area_size(l), cells[i].expected);
+		assert_int_equal(zcrx_lease_get_recommended_area_size(l), cells[i].recommended);
 		assert_int_equal(zcrx_pool_new(l, 0, &p), 0);
 		assert_int_equal(p->area_size, cells[i].expected);
 		assert_int_equal(zcrx_pool_set_area_size(p, 4096), 0);
@@ -99,7 +104,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_node),
-		TEST(test_the_size_is_what_zcrxd_recommends_unless_it_is_set),
+		TEST(test_the_size_is_what_zcrxd_recommends_and_the_policy_leaves_unless_it_is_set),
 		TEST(test_a_recommendation_that_is_no_number_is_a_bad_reply),
 	};
 

@@ -19,7 +19,7 @@
 #define NIC 7
 
 /* Beside sim0, which no entry names. Its ring has 512 entries. */
-static int setup(void **state, const char *driver)
+static int setup_with(void **state, const char *driver, const char *policy)
 {
 	static struct daemon d;
 	struct nic_state *s;
@@ -27,7 +27,7 @@ static int setup(void **state, const char *driver)
 
 	snprintf(config, sizeof(config),
 		 "interfaces:\n  - name: nic0\n    channels: 8\n    zero-copy-queues: 4\n"
-		 "policy:\n  - user: \"%u\"\n    flows: any\n    administer: true\n", (unsigned)getuid());
+		 "policy:\n  - user: \"%u\"\n    flows: any\n    administer: true\n%s", (unsigned)getuid(), policy);
 	daemon_prepare(&d, config);
 	assert_int_equal(sim_nic_state_new(NIC, "nic0", driver, 4, 16, &s), 0);
 	assert_int_equal(sim_add_nic(d.sim, s, NULL, NULL), 0);
@@ -35,6 +35,16 @@ static int setup(void **state, const char *driver)
 	daemon_run(&d);
 	*state = &d;
 	return 0;
+}
+
+static int setup(void **state, const char *driver)
+{
+	return setup_with(state, driver, "");
+}
+
+static int setup_limited(void **state)
+{
+	return setup_with(state, "other", "    max-area: 24M\n");
 }
 
 static int setup_bnxt(void **state)
@@ -115,6 +125,63 @@ static void test_the_size_follows_the_mtu(void **state)
 		usleep(10000);
 	assert_int_equal(lease_number(&c, "leastAreaBytes"), 8704 * KIB);
 	client_close(&c);
+	wait_until_clean(d);
+}
+
+static const char *small_area(struct daemon *d)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	static char text[512];
+	sd_json_variant *reply, *nic;
+
+	assert_null(call(link, "Describe", &reply, "{\"interface\":\"nic0\"}"));
+	nic = sd_json_variant_by_index(sd_json_variant_by_key(reply, "interfaces"), 0);
+	assert_int_equal(number_of(nic, "ringEntries"), 512);
+	assert_int_equal(number_of(nic, "mtu"), 1500);
+	assert_int_equal(number_of(nic, "recommendedAreaBytes"), 16 * MIB);
+	snprintf(text, sizeof(text), "%s", text_of(nic, "smallArea"));
+	return text;
+}
+
+/* mlx5 keeps 1 MiB of it, and half a MiB more has to be there; twice that is enough. */
+static void test_an_area_that_is_hardly_larger_than_the_ring_is_told(void **state)
+{
+	struct daemon *d = *state;
+	sd_json_variant *reply;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_int_equal(lease_number(&c, "ringEntries"), 512);
+	assert_int_equal(lease_number(&c, "mtu"), 1500);
+	assert_string_equal(small_area(d), "");
+	assert_null(register_area(&c, 2 * MIB - 4 * KIB, &reply));
+	assert_string_equal(strchr(small_area(d), ')'), ") has an area of 1.9M, of which the driver keeps 1M in its ring of "
+							"512 entries; 16M are recommended. See max-area in the policy, the "
+							"size that the program sets, or take a shorter ring (rx-ring).");
+	client_close(&c);
+	wait_until_clean(d);
+	assert_null(client_open(d, &c, CLIENT_RESERVED));
+	assert_null(register_area(&c, 2 * MIB, &reply));
+	assert_string_equal(small_area(d), "");
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+/* Of what the policy leaves, each queue has its share. */
+static void test_a_lease_says_what_the_policy_leaves_for_an_area(void **state)
+{
+	struct daemon *d = *state;
+	sd_json_variant *reply;
+	struct client first, second;
+
+	assert_null(client_open(d, &first, CLIENT_RESERVED));
+	assert_int_equal(lease_number(&first, "permittedAreaBytes"), 24 * MIB);
+	assert_null(register_area(&first, 16 * MIB, &reply));
+	assert_null(client_open(d, &second, CLIENT_RESERVED));
+	assert_int_equal(lease_number(&second, "permittedAreaBytes"), 8 * MIB);
+	assert_int_equal(lease_number(&second, "recommendedAreaBytes"), 16 * MIB);
+	client_close(&first);
+	client_close(&second);
 	wait_until_clean(d);
 }
 
@@ -346,6 +413,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_small_area_is_refused_with_the_size_that_is_needed,
 						setup_bnxt, teardown),
 		cmocka_unit_test_setup_teardown(test_the_size_follows_the_mtu, setup_mlx5, teardown),
+		cmocka_unit_test_setup_teardown(test_an_area_that_is_hardly_larger_than_the_ring_is_told, setup_mlx5,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_lease_says_what_the_policy_leaves_for_an_area, setup_limited,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_any_area_will_do_for_other_drivers, setup_other,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_a_plan_says_what_leases_cost_their_neighbours, setup_bnxt,

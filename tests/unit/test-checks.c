@@ -123,6 +123,9 @@ static void world_init(struct world *w)
 	     "nothing listens on its socket", "systemctl")                                         \
 	CASE(wrong_with_itself, MACHINE.daemon_problem = (char *)"It cannot write.",                \
 	     "zcrxd-itself=no", "something is wrong", "It cannot write. See zcrxctl status.")      \
+	CASE(small_area, (NIC.has_rings = true, NIC.rx_jumbo_ring = 256, NIC.rx_ring = 512,         \
+			  FACTS.small_area = (char *)"Queue 6 has an area of 64K."), "area=advice",  \
+	     "16M a queue: its ring of 512 entries keeps 1M", "Queue 6")                           \
 	CASE(down, NIC.up = false,                                                                 \
 	     "link=no queue-facts=needed-unknown queue-counters=unknown no-af-xdp=needed-unknown", \
 	     "down", "ip link set eth0 up")                                                        \

@@ -108,6 +108,8 @@ static void write_facts(FILE *f, sd_json_variant *interface, const struct lease_
 		field_unsigned(interface, "rssQueues", 0),
 		field_unsigned(interface, "combinedChannels", 0),
 		field_unsigned(interface, "zeroCopyCount", 0));
+	if (streq(field_string(interface, "idleQueues") ?: "", "serve"))
+		fprintf(m, ", of which idle ones serve RSS but for %" PRIu64, field_unsigned(interface, "keepFree", 0));
 	if (foreign > 0)
 		fprintf(m, "; %" PRIu64 " ntuple rule%s of others", foreign,
 			foreign == 1 ? "" : "s");
@@ -246,6 +248,13 @@ static void write_problems(FILE *f, sd_json_variant *description, sd_json_varian
 			any = true;
 			write_wrapped(f, view, "%s: %s", field_string(interface, "name") ?: "?",
 				      sd_json_variant_string(problem) ?: "?");
+		}
+		if (field_string(interface, "smallArea")) {
+			if (!any)
+				put_problem_heading(f, view->style.colour);
+			any = true;
+			write_wrapped(f, view, "%s: %s", field_string(interface, "name") ?: "?",
+				      field_string(interface, "smallArea"));
 		}
 		array_foreach(queue, field_array(interface, "queues")) {
 			if (!field_string(queue, "reason"))

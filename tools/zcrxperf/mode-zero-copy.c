@@ -65,6 +65,14 @@ static int watch_queue(struct zero_copy *z, struct zcrx_queue *q)
 	return fd < 0 ? fd : epoll_ctl(z->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
+static void tell_cut(struct zcrx_lease *l)
+{
+	if (zcrx_lease_get_area_size(l) < zcrx_lease_get_recommended_area_size(l))
+		fprintf(stderr, "zcrxperf: the policy (max-area) leaves %zu KiB for the area of a queue; zcrxd recommends "
+				"%zu KiB.\n",
+			zcrx_lease_get_area_size(l) >> 10, zcrx_lease_get_recommended_area_size(l) >> 10);
+}
+
 static int new_queue(struct zero_copy *z, const struct options *o, struct zcrx_queue **ret)
 {
 	int r = zcrx_queue_new(z->lease, z->n_queues, ret);
@@ -74,6 +82,8 @@ static int new_queue(struct zero_copy *z, const struct options *o, struct zcrx_q
 	z->n_queues++;
 	if (o->area)
 		r = zcrx_queue_set_area_size(*ret, o->area);
+	else if (z->n_queues == 1)
+		tell_cut(z->lease);
 	if (r >= 0 && o->huge_pages)
 		r = zcrx_queue_set_huge_pages(*ret, 1);
 	if (r >= 0 && o->buffer_length)

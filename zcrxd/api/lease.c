@@ -170,6 +170,20 @@ static int choose_device(struct api *api, const char *name, const struct peer *p
 				  "No interface is configured. Name one in %s.", api->devices->config_path);
 }
 
+/* What max-area leaves for each queue, in whole pages, one at least; 0: there is no limit. */
+static uint64_t area_permitted(const struct api *api, const struct peer *peer, unsigned queues)
+{
+	const uint64_t max = policy_max_area(api->devices->config, peer), page = 4096;
+	struct policy_usage usage;
+	uint64_t left;
+
+	if (max == POLICY_UNLIMITED)
+		return 0;
+	leases_usage(api->leases, peer->uid, &usage);
+	left = usage.area < max ? (max - usage.area) / queues : 0;
+	return left > page ? left / page * page : page;
+}
+
 static int acquire_decide(struct api *api, const struct acquire_parameters *p,
 			  const struct peer *peer, struct acquire_request *ret,
 			  struct flow **ret_flows, struct fault *reterr)
@@ -195,6 +209,7 @@ static int acquire_decide(struct api *api, const struct acquire_parameters *p,
 			.device = d, .peer = peer, .n_queues = (unsigned)p->queues, .name = p->name,
 			.persistent = p->persistent, .flows = *ret_flows, .n_flows = n_flows,
 			.time_to_live = policy_lease_time(api->devices->config, peer, p->time_to_live),
+			.area_permitted = area_permitted(api, peer, (unsigned)p->queues),
 		};
 	return r;
 }

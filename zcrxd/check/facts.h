@@ -46,6 +46,8 @@ struct interface_facts {
 	char *reason;
 	enum may_lease may;
 	char *why_not; /* MAY_NOT and MAY_UNKNOWN, a sentence */
+	unsigned mtu;	  /* 0: not known */
+	char *small_area; /* the daemon's word on a lease's area that is too small for the ring; NULL: there is none */
 };
 
 static inline void machine_facts_done(struct machine_facts *m)
@@ -62,4 +64,5 @@ static inline void interface_facts_done(struct interface_facts *f)
 	nic_inspection_done(&f->nic);
 	free(f->reason);
 	free(f->why_not);
+	free(f->small_area);
 }

@@ -106,6 +106,8 @@ static int view_of_daemon(sd_json_variant *interface, struct interface_facts *f)
 										VIEW_DEGRADED;
 	f->reason = reason ? strdup(reason) : NULL;
 	f->may = !interface || refusal ? MAY_NOT : MAY_LEASE;
+	f->small_area = interface && field_string(interface, "smallArea") ? strdup(field_string(interface, "smallArea")) :
+									    NULL;
 	f->why_not = refusal ? strdup(refusal) :
 		     interface ? NULL : strdup("zcrxd does not manage this interface.");
 	return (reason && !f->reason) || (f->may == MAY_NOT && !f->why_not) ? -ENOMEM : 0;
@@ -218,6 +220,7 @@ int read_authority(const char *socket, struct machine_facts *m, struct authority
 
 int read_view(const struct authority *a, const struct nic_link *link, struct interface_facts *f)
 {
+	f->mtu = link ? link->mtu : 0;
 	if (a->description)
 		return view_of_daemon(find_described(a->description, f->nic.name), f);
 	if (a->config)

@@ -102,6 +102,7 @@ static struct lease *lease_new_for(struct leases *leases, const struct acquire_r
 	l->owner_pid = q->peer->pid;
 	l->n_queues = q->n_queues;
 	l->persistent = q->persistent;
+	l->area_permitted = q->area_permitted;
 	/* root's own program will register on the hardware queue: the one case in which rules come
 	 * before an ifq, and for which no netkit device may stand in between. */
 	l->self_registered = q->persistent && q->n_flows > 0 && q->peer->uid == 0;

@@ -13,6 +13,7 @@ struct acquire_request {
 	const char *name;
 	bool persistent;
 	uint64_t time_to_live; /* us; UINT64_MAX for ever */
+	uint64_t area_permitted; /* for each queue; 0: no limit */
 	const struct flow *flows;
 	size_t n_flows;
 };

@@ -110,6 +110,7 @@ struct lease {
 	struct lease_flow **flows;
 	size_t n_flows;
 	uint64_t max_flows;   /* of its owner, as the policy said when flows were last asked for */
+	uint64_t area_permitted; /* for each queue, by the policy when it was acquired; 0: not known, or no limit */
 	bool may_fill_table;  /* likewise: the NIC's, to the last entry */
 	char *taken;	      /* what others' rules do to its flows, as it was told; NULL: nothing */
 	LIST_HEAD(, proof) proofs;

@@ -2,8 +2,12 @@
 /*
  * See shortage.h.
  */
+#include <errno.h>
+#include <inttypes.h>
+
 #include "log.h"
 #include "shortage.h"
+#include "units.h"
 
 void shortage_reset(struct lease *l, unsigned queue)
 {
@@ -58,5 +62,49 @@ int lease_shortage_format(const struct lease *l, char **ret)
 	for (unsigned i = 0; i < l->n_queues; i++)
 		if (l->per_queue[i].bound && supply_is_short(&l->per_queue[i].supply))
 			return format(l, i, ret);
+	return 0;
+}
+
+/* How many queues have less than `enough`, and the first of them. */
+static unsigned count_small(const struct device *d, uint64_t enough, const struct lease **ret, unsigned *ret_queue)
+{
+	const struct lease *l;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
+		for (unsigned i = 0; l->device == d && i < l->n_queues; i++) {
+			const struct lease_queue *q = &l->per_queue[i];
+
+			if (!q->bound || q->area == 0 || q->area >= enough || n++ > 0)
+				continue;
+			*ret = l;
+			*ret_queue = i;
+		}
+	return n;
+}
+
+int leases_small_area_format(const struct device *d, char **ret)
+{
+	_cleanup_free_ char *area = NULL, *ring = NULL, *better = NULL, *others = NULL;
+	const struct lease *l = NULL;
+	struct nic_demand demand;
+	unsigned queue = 0, n;
+
+	*ret = NULL;
+	device_demand(d, &demand);
+	n = count_small(d, demand.enough, &l, &queue);
+	if (n == 0)
+		return 0;
+	area = format_size(l->per_queue[queue].area);
+	ring = format_size(demand.ring);
+	better = format_size(demand.recommended);
+	if (n > 1 && asprintf(&others, ", and likewise %u more", n - 1) < 0)
+		return -ENOMEM;
+	if (!area || !ring || !better ||
+	    asprintf(ret, "Queue %" PRIu32 " (lease %08" PRIx32 ") has an area of %s, of which the driver keeps %s in its "
+			  "ring of %u entries%s; %s are recommended. See max-area in the policy, the size that the "
+			  "program sets, or take a shorter ring (rx-ring).",
+		     l->queues[queue], l->id, area, ring, d->observed->rx_ring, others ?: "", better) < 0)
+		return -ENOMEM;
 	return 0;
 }

@@ -12,3 +12,7 @@ void shortage_reset(struct lease *l, unsigned queue);
 void leases_note_supply(struct device *d, const uint32_t *queues, const struct nic_queue *counted, size_t n);
 /* Of the first queue that is short, in a sentence; NULL if none is. -ENOMEM. */
 int lease_shortage_format(const struct lease *l, char **ret);
+
+/* The first bound queue of the device whose area is too small for its ring, in a sentence, and how many more there are;
+ * NULL if none is. -ENOMEM. */
+int leases_small_area_format(const struct device *d, char **ret);

@@ -258,6 +258,13 @@ int policy_check_area(const struct config *c, const struct peer *peer, uint64_t 
 	return quota(rule, "max-area", "bytes of area", usage->area, size, rule->max_area, reterr);
 }
 
+uint64_t policy_max_area(const struct config *c, const struct peer *peer)
+{
+	const struct policy_rule *rule = policy_match(c, peer);
+
+	return rule ? rule->max_area : POLICY_UNLIMITED;
+}
+
 int policy_check_flows(const struct config *c, const struct peer *peer, uint64_t n,
 		       const struct policy_usage *usage, uint64_t *ret_limit, struct fault *reterr)
 {

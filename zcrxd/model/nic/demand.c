@@ -113,6 +113,8 @@ void nic_demand(const struct nic_state *state, unsigned mtu, struct nic_demand *
 
 	d.recommended = most(ring + least(demands[i].pool * ring, POOL_MAX) + COPY_ROOM, USUAL);
 	d.recommended = most(least(d.recommended, REFILL_ROOM), d.least);
+	if (demands[i].driver)
+		d.enough = least(2 * ring, d.recommended);
 	*ret = d;
 }
 

@@ -13,6 +13,7 @@ struct nic_demand {
 	uint64_t ring;	/* bytes that the driver keeps in its ring; 0 if it is not known */
 	uint64_t least; /* an area has to have, or it receives nothing, or harms others; 0: any will do */
 	uint64_t recommended; /* never 0 */
+	uint64_t enough; /* below that an area is worth a warning: half of it is the ring's; 0: not known of this driver */
 };
 
 /* mtu 0: not known. */
