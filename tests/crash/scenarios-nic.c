@@ -112,17 +112,22 @@ static const char *act_apply(struct world *w, struct subject *s, unsigned n)
 	return apply(w);
 }
 
-void write_config(struct world *w, unsigned queues)
+static void write_config_with(struct world *w, unsigned queues, const char *keys)
 {
 	char text[512];
 
 	snprintf(text, sizeof(text),
-		 "interfaces:\n  - name: sim0\n    channels: 8\n    zero-copy-queues: %u\n"
+		 "interfaces:\n  - name: sim0\n    channels: 8\n    zero-copy-queues: %u\n%s"
 		 "software:\n  queues: 1\n"
 		 "policy:\n  - user: \"%u\"\n    flows: any\n    administer: true\n"
-		 "    max-area: 1G\n%s", queues, /* so that rings are watched */
+		 "    max-area: 1G\n%s", queues, keys, /* so that rings are watched */
 		 (unsigned)getuid(), getenv("ZCRXD_GRANTS_DIRECT") ? "grants: direct\n" : "");
 	daemon_write_config(&w->d, text);
+}
+
+void write_config(struct world *w, unsigned queues)
+{
+	write_config_with(w, queues, "");
 }
 
 static void drifted_far(struct world *w, struct subject *s)
@@ -162,6 +167,20 @@ static const char *act_reload(struct world *w, struct subject *s, unsigned n)
 	write_config(w, 2);
 	world_arm(w, n);
 	return call(w->link, "Reload", NULL, "{}");
+}
+
+/* RSS leads to the queue that is about to be leased. */
+static void serving(struct world *w, struct subject *s)
+{
+	write_config_with(w, 4, "    idle-queues: serve\n");
+	must(call(w->link, "Reload", NULL, "{}"));
+	must(apply(w));
+}
+
+static const char *act_acquire_serving(struct world *w, struct subject *s, unsigned n)
+{
+	world_arm(w, n);
+	return subject_acquire(w, s, "{\"persistent\":true}");
 }
 
 static void undo_reload(struct world *w)
@@ -304,6 +323,7 @@ const struct scenario nic_scenarios[] = {
 	{ "start, unconfirmed", .certain = true, .prepare = tried, .act = act_start,
 	  .undo = undo_restore },
 	{ "Reload", .certain = true, .prepare = nothing, .act = act_reload, .undo = undo_reload },
+	{ "Acquire, idle queues serve", .prepare = serving, .act = act_acquire_serving, .undo = undo_reload },
 	/* Without a netkit device, which the kernel deletes, a lease goes on if nobody saw it away. */
 	{ "it moves away and back", .certain = true, .netkit_only = true, .prepare = spread,
 	  .act = act_move },

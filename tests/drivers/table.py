@@ -70,6 +70,17 @@ the area of one process, and neither can be given to another afterwards: an expo
 the area stays the daemon's, which would have to pin memory for queues that nobody uses, share it with clients in turn, and wipe it
 between them. What remains of the gain is the first bind of each queue; the release restarts it as before.
 
+## Idle queues that serve
+
+With `idle-queues: serve` RSS leads to carved-out queues until somebody leases them: the table is set before each lease is
+granted, and after its end. Read in Linux 7.3.
+
+| driver | `idle-queues: serve` |
+| --- | --- |
+| mlx5, gve, fbnic | Yes: the table is set while traffic goes on (`mlx5e_rx_res_rss_set_rxfh`, `gve_adminq_configure_rss`, `fbnic_rss_reinit_hw`). |
+| ice, idpf | Likewise, but they have no queues to lease. |
+| bnxt | No: the device is closed and opened for it (`bnxt_set_rxfh`). The interface is degraded, with that reason, before anything is changed. |
+
 ## Drivers without queues to lease
 
 {without}

@@ -49,7 +49,7 @@ static void check_lease(const struct lease *l, const struct record_lease *r)
 	assert(r->persistent == l->persistent && r->self_registered == l->self_registered);
 	assert(r->granted == l->granted && r->grant == l->grant.kind && r->force == l->force);
 	assert(r->regranting == l->unbind.regranting);
-	assert(r->rss == l->rss && r->max_flows == l->max_flows);
+	assert(r->rss == l->rss && r->max_flows == l->max_flows && r->area_permitted == l->area_permitted);
 	assert(r->expiry_usec == l->expiry_usec && r->creation_usec == l->creation_usec);
 	assert(!r->name == !l->name && (!r->name || streq(r->name, l->name)));
 	assert(r->n_queues == l->n_queues);

@@ -199,6 +199,7 @@ static void world_init(struct world *w)
 	CASE(no_rss, NIC.has_rss = false, "rss=no", "no table", "another NIC")                     \
 	CASE(rss_everywhere, w->table[1] = 1, "rss=no", "spreads over 2 of 2",                     \
 	     "ethtool -X eth0 equal 1")                                                            \
+	CASE(rss_everywhere_until_leased, (w->table[1] = 1, FACTS.serves = true), "", NULL, NULL)   \
 	CASE(contexts_seen, (NIC.driver = (char *)"new", NIC.n_contexts = 1),                      \
 	     "queue-management=needed-unknown", "driver new", "not known here")                    \
 	CASE(no_facts, NIC.n_queues = 0, "queue-facts=no queue-counters=advice", "tells of 0",     \

@@ -192,8 +192,8 @@ static const struct mistake mistakes[] = {
 	{ IFACE "  chanels: 4\n",
 	  "4:3: interfaces[0].chanels: found an unknown key, expected one of name, driver, mac, "
 	  "path, "
-	  "channels, zero-copy-queues, rx-ring, tcp-data-split, hds-threshold (did you mean "
-	  "channels?)" },
+	  "channels, zero-copy-queues, rx-ring, tcp-data-split, hds-threshold, idle-queues, keep-free "
+	  "(did you mean channels?)" },
 	{ IFACE "  channels: 4\n  channels: 4\n",
 	  "5:3: interfaces[0].channels: found the key a second time (first at line 4), expected it "
 	  "once" },
@@ -211,6 +211,14 @@ static const struct mistake mistakes[] = {
 	{ IFACE "  hds-threshold: 128\n", "4:18: interfaces[0].hds-threshold: found \"128\", "
 					  "expected 0: the kernel refuses zero-copy "
 					  "receive with any other threshold" },
+	{ IFACE "  idle-queues: share\n",
+	  "4:16: interfaces[0].idle-queues: found \"share\", expected reserve or serve" },
+	{ IFACE "  keep-free: 1\n", "4:14: interfaces[0].keep-free: found it without idle-queues: serve, expected it only "
+				    "there: with reserve, all idle queues are kept free" },
+	{ IFACE "  idle-queues: serve\n  keep-free: 4096\n",
+	  "5:14: interfaces[0].keep-free: found \"4096\", expected a number from 0 to 4095" },
+	{ IFACE "  idle-queues: serve\n  keep-free: 4095\n",
+	  "5:14: interfaces[0].keep-free: found 4095 of 1 zero-copy-queues, expected no more than there are" },
 	{ IFACE "  hds-threshold: 65536\n",
 	  "4:18: interfaces[0].hds-threshold: found \"65536\", expected a number from 0 to 65535" },
 

@@ -73,6 +73,8 @@ static void test_example(void **state)
 							 "    zero-copy-queues: 4095\n"
 							 "  - path: pci-0000:3b:00.0\n"
 							 "    zero-copy-queues: 2\n"
+							 "    idle-queues: serve\n"
+							 "    keep-free: 1\n"
 							 "software:\n"
 							 "  queues: 8\n"
 							 "policy:\n"
@@ -112,17 +114,20 @@ static void test_example(void **state)
 	assert_int_equal(i[3].channels_mode, CHANNELS_KEEP);
 	assert_true(i[3].tcp_data_split);
 	assert_int_equal(i[3].hds_threshold, 0);
+	assert_int_equal(i[2].idle_queues, IDLE_RESERVE);
+	assert_int_equal(i[3].idle_queues, IDLE_SERVE);
+	assert_int_equal(i[3].keep_free, 1);
 
 	assert_int_equal(c->n_policy, 2);
 	assert_string_equal(c->policy[0].user, "root");
 	assert_true(c->policy[0].user_number.fixed);
-	assert_int_equal(c->policy[0].line, 23);
+	assert_int_equal(c->policy[0].line, 25);
 	assert_int_equal(c->policy[0].flows, POLICY_FLOWS_ANY);
 	assert_true(c->policy[0].administer);
 	assert_null(c->policy[0].interfaces);
 	assert_true(c->policy[0].max_area == POLICY_UNLIMITED);
 	assert_true(c->policy[0].max_lease_time == POLICY_UNLIMITED);
-	assert_int_equal(c->policy[1].line, 26);
+	assert_int_equal(c->policy[1].line, 28);
 	assert_string_equal(c->policy[1].group, "zcrx");
 	assert_null(c->policy[1].user);
 	assert_string_equal(c->policy[1].interfaces[0], "eth0");

@@ -43,8 +43,9 @@ int queue_table_write(FILE *f, sd_json_variant *interface, const struct style *s
 		const char *kind = field_string(queue, "kind") ?: "";
 
 		add_number(t, queue, "queue");
-		table_add(t, INK_NONE, "%s",
-			  streq(kind, "ordinary") ? kind : field_string(queue, "state") ?: "");
+		table_add(t, INK_NONE, "%s%s",
+			  streq(kind, "ordinary") ? kind : field_string(queue, "state") ?: "",
+			  field_boolean(queue, "servesRss") ? ", serves RSS" : "");
 		table_add(t, INK_BOLD, "%s", field_string(queue, "leaseId") ?: "");
 		add_number(t, queue, "napiId");
 		add_number(t, queue, "irq");

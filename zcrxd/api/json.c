@@ -92,6 +92,8 @@ static int json_queue(struct device *d, uint32_t queue, sd_json_variant **ret)
 	return sd_json_buildo(ret, UNSIGNED("queue", queue),
 			      STRING("kind", i ? "zeroCopy" : "ordinary"),
 			      STRING_IF("state", name), STRING_IF("reason", reason),
+			      SD_JSON_BUILD_PAIR_CONDITION(i && s->has_rss, "servesRss",
+							   SD_JSON_BUILD_BOOLEAN(rss_table_leads_to(&s->rss, queue))),
 			      STRING_IF("leaseId", id),
 			      UNSIGNED_IF(n->napi_id != 0, "napiId", n->napi_id),
 			      UNSIGNED_IF(n->interrupt.irq != 0, "irq", n->interrupt.irq),
@@ -199,7 +201,7 @@ int json_interface(struct device *d, sd_json_variant **ret)
 	const struct nic_state *s = d->observed;
 	const struct carve_out *c = &d->inventory.carve_out;
 	_cleanup_free_ char *reason = NULL, *small_area = NULL;
-	bool guarded = flow_guard_stands(d);
+	bool guarded = flow_guard_stands(d), serves = c->idle_queues == IDLE_SERVE;
 	struct nic_demand demand;
 	int r;
 
@@ -229,6 +231,8 @@ int json_interface(struct device *d, sd_json_variant **ret)
 		STRING("tcpDataSplit", data_split_to_string(s->has_split ? s->split : SPLIT_UNKNOWN)),
 		UNSIGNED_IF(s->has_hds_threshold, "hdsThreshold", s->hds_threshold),
 		UNSIGNED("rssQueues", nic_state_rss_queues(s)),
+		STRING_IF("idleQueues", s->software ? NULL : serves ? "serve" : "reserve"),
+		UNSIGNED_IF(serves, "keepFree", c->keep_free),
 		UNSIGNED("foreignRules", count_foreign_rules(d)), STRING_IF("bindEffect", driver_bind_effect(s->driver)),
 		UNSIGNED_IF(s->has_rings, "ringEntries", s->rx_ring), UNSIGNED_IF(d->link.mtu > 0, "mtu", d->link.mtu),
 		UNSIGNED_IF(demand.least > 0, "leastAreaBytes", demand.least),

@@ -3,11 +3,9 @@
  * The requirements of one interface; see checks.h. They are about the interface as it is now: what
  * zcrxd would set is a no until it has done so, and the remedy says that it does.
  */
-#include "demand.h"
 #include "driver.h"
 #include "drivers.h"
 #include "macro.h"
-#include "units.h"
 #include "checks-internal.h"
 
 #define BY_ZCRXD "zcrxd sets it on the interfaces in /etc/zcrxd.yaml (zcrxctl plan, zcrxctl apply); by hand: "
@@ -185,8 +183,9 @@ static void check_steering(const struct subject *s)
 	     "echo 0 > /sys/class/net/%s/queues/rx-N/rps_flow_cnt",
 	     s->name);
 
-	q = REQUIRE(s, "rss", yes_if(n->has_rss && rss < all),
-		    n->has_rss ? "spreads over %u of %u queues" : "the driver tells of no table", rss, all);
+	q = REQUIRE(s, "rss", yes_if(n->has_rss && (rss < all || s->facts->serves)),
+		    n->has_rss ? "spreads over %u of %u queues%s" : "the driver tells of no table", rss, all,
+		    s->facts->serves ? ", until they are leased" : "");
 	if (n->has_rss)
 		HINT(s, q,
 		     "Ordinary packets would arrive on a leased queue; " BY_ZCRXD
@@ -240,24 +239,6 @@ static void check_queues(const struct subject *s)
 		    xsk == 1 ? "" : "s");
 	HINT(s, q,
 	     "End the programs with these sockets (ss --xdp -p), or move them to another NIC.");
-}
-
-/* What a program takes unless it says otherwise, and whether somebody has taken too little. */
-static void check_area(const struct subject *s)
-{
-	_cleanup_free_ char *ring = NULL, *recommended = NULL;
-	struct nic_demand d;
-	struct requirement *q;
-
-	nic_demand(s->state, s->facts->mtu, &d);
-	ring = format_size(d.ring);
-	recommended = format_size(d.recommended);
-	s->report->failed |= !ring || !recommended;
-	q = REQUIRE(s, "area", yes_if(!s->facts->small_area), d.ring > 0 ?
-		    "%s a queue: its ring of %u entries keeps %s" : "%s a queue: its ring is not known",
-		    recommended ?: "?", s->state->rx_ring, ring ?: "?");
-	q->optional = true;
-	HINT(s, q, "%s", s->facts->small_area ?: "");
 }
 
 static void check_view(const struct subject *s)
@@ -379,7 +360,7 @@ static void check_virtual(const struct subject *s)
 void check_interface(const struct interface_facts *f, struct report *report)
 {
 	static void (*const checks[])(const struct subject *) = {
-		check_link, check_driver, check_channels, check_split, check_steering, check_queues, check_area,
+		check_link, check_driver, check_channels, check_split, check_steering, check_queues,
 	};
 	struct subject s = { f->nic.name, f->nic.state, f, NULL, report };
 	struct requirement *q;
@@ -394,6 +375,7 @@ void check_interface(const struct interface_facts *f, struct report *report)
 		s.driver = driver_facts_of(s.state->driver ?: "");
 		for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
 			checks[i](&s);
+		check_area(f, report);
 		check_receiver(&s);
 	} else {
 		q = REQUIRE(&s, "link", VERDICT_NO, "%s", f->nic.failure ?: "it cannot be read");

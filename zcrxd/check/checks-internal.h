@@ -15,3 +15,6 @@ struct requirement *require(struct report *report, const char *interface, const 
 void hint(struct report *report, struct requirement *q, const char *remedy, ...)
 	__attribute__((format(printf, 3, 4)));
 enum verdict yes_if(bool yes);
+
+/* Of an interface that could be read. */
+void check_area(const struct interface_facts *f, struct report *report);

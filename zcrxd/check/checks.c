@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
+#include "demand.h"
 #include "macro.h"
 #include "units.h"
 #include "checks-internal.h"
@@ -309,4 +310,23 @@ void check_machine(const struct machine_facts *m, struct report *report)
 	check_netlink(m, report);
 	check_sysctls(m, report);
 	check_surroundings(m, report);
+}
+
+/* What a program takes unless it says otherwise, and whether somebody has taken too little. */
+void check_area(const struct interface_facts *f, struct report *report)
+{
+	const struct nic_state *s = f->nic.state;
+	_cleanup_free_ char *ring = NULL, *recommended = NULL;
+	struct nic_demand d;
+	struct requirement *q;
+
+	nic_demand(s, f->mtu, &d);
+	ring = format_size(d.ring);
+	recommended = format_size(d.recommended);
+	report->failed |= !ring || !recommended;
+	q = require(report, f->nic.name, "area", yes_if(!f->small_area),
+		    d.ring > 0 ? "%s a queue: its ring of %u entries keeps %s" : "%s a queue: its ring is not known",
+		    recommended ?: "?", s->rx_ring, ring ?: "?");
+	q->optional = true;
+	hint(report, q, "%s", f->small_area ?: "");
 }

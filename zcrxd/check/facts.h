@@ -46,6 +46,7 @@ struct interface_facts {
 	char *reason;
 	enum may_lease may;
 	char *why_not; /* MAY_NOT and MAY_UNKNOWN, a sentence */
+	bool serves;	  /* RSS leads to its idle queues until zcrxd leases them (idle-queues) */
 	unsigned mtu;	  /* 0: not known */
 	char *small_area; /* the daemon's word on a lease's area that is too small for the ring; NULL: there is none */
 };

@@ -106,6 +106,7 @@ static int view_of_daemon(sd_json_variant *interface, struct interface_facts *f)
 										VIEW_DEGRADED;
 	f->reason = reason ? strdup(reason) : NULL;
 	f->may = !interface || refusal ? MAY_NOT : MAY_LEASE;
+	f->serves = interface && streq(field_string(interface, "idleQueues") ?: "", "serve");
 	f->small_area = interface && field_string(interface, "smallArea") ? strdup(field_string(interface, "smallArea")) :
 									    NULL;
 	f->why_not = refusal ? strdup(refusal) :

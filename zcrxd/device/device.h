@@ -102,6 +102,7 @@ struct device {
 	unsigned generation;	/* of the interface: it may come back under its old index */
 	struct trial trial;
 	struct rerun configuring;
+	struct rerun serving; /* reconcile/serving.h */
 	struct worker *worker;	/* NULL unless the phase says that it is open, or gone */
 	struct nic_quirks memory; /* of this interface, until it is gone */
 	struct nic_state *observed;

@@ -10,6 +10,9 @@
 
 bool device_sees_to_table(const struct device *d)
 {
+	/* Acquire takes it away. */
+	if (d->inventory.carve_out.idle_queues == IDLE_SERVE)
+		return true;
 	/* As long as it is not configured, a plan that narrows it is on its way. */
 	return !device_phase_is_settled(d->phase) ||
 	       (d->devices->config->on_drift == ON_DRIFT_REPAIR && !d->drift.failure);

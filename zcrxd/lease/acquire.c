@@ -6,18 +6,25 @@
 #include <sys/random.h>
 
 #include "acquire.h"
+#include "busy.h"
 #include "clock.h"
+#include "drift.h"
 #include "flows.h"
 #include "leases.h"
 #include "log.h"
 #include "rules.h"
 #include "rss.h"
+#include "serve.h"
 
 struct acquire {
 	struct lease *lease;
 	struct grant_request request;
 	struct grant grant;
 	bool table_is_seen_to; /* as nic_state_check_isolated() takes it */
+	struct carve_out carve_out; /* where idle queues serve, RSS is taken away from these before they are granted */
+	uint32_t *held;		    /* together with all others that it must not lead to */
+	size_t n_held;
+	char *change;
 	bool taken;	       /* the queues are not free after all */
 	unsigned tries;
 	int r;
@@ -119,6 +126,7 @@ int lease_adopt(struct leases *leases, struct device *d, const struct record_lea
 		return -ENOMEM;
 	l->ifindex = saved->ifindex;
 	l->max_flows = saved->max_flows;
+	l->area_permitted = saved->area_permitted;
 	l->owner_uid = saved->owner_uid;
 	l->owner_pid = saved->owner_pid;
 	l->state = state;
@@ -151,7 +159,7 @@ static enum grant_kind lease_grant_kind(const struct lease *l)
 }
 
 /* What Register would refuse is not granted. An interface that is down is asked when it is up. */
-static int check_ways(struct nic *nic, const struct acquire *a, struct fault *reterr)
+static int check_ways(struct nic *nic, struct acquire *a, struct fault *reterr)
 {
 	const struct own_steering own = { .table_is_seen_to = a->table_is_seen_to };
 	_cleanup_(nic_state_freep) struct nic_state *state = NULL;
@@ -159,6 +167,9 @@ static int check_ways(struct nic *nic, const struct acquire *a, struct fault *re
 
 	for (size_t i = 0; r == 0 && state->up && i < a->request.n_queues; i++)
 		r = nic_state_check_isolated(state, a->request.queues[i], &own, reterr);
+	if (r == 0 && a->carve_out.idle_queues == IDLE_SERVE &&
+	    drift_table_leads(state, a->request.queues, a->request.n_queues))
+		r = nic_serve(nic, state, &a->carve_out, &(struct busy_queues){ a->held, a->n_held }, &a->change, reterr);
 	return r;
 }
 
@@ -173,12 +184,33 @@ static void acquire_run(struct nic *nic, void *data)
 		   (a->r == ZCRX_KERNEL_REJECTED && a->fault.error == EBUSY);
 }
 
+static void acquire_free(struct acquire *a)
+{
+	free(a->held);
+	free(a->change);
+	free(a);
+}
+
+static int acquire_submit(struct acquire *a)
+{
+	struct device *d = a->lease->device;
+	int r;
+
+	free(TAKE_PTR(a->held));
+	free(TAKE_PTR(a->change));
+	a->table_is_seen_to = device_sees_to_table(d);
+	a->carve_out = d->inventory.carve_out;
+	r = device_busy_queues(d, &a->held, &a->n_held);
+	return r < 0 ? r : device_submit(d, acquire_run, acquire_done, a);
+}
+
 static void acquire_report(struct acquire *a, int r)
 {
 	a->done(a->lease, r, &a->fault, a->userdata);
 	fault_done(&a->fault);
+	a->lease->leases->hooks->acquired(a->lease->device);
 	lease_op_end(a->lease);
-	free(a);
+	acquire_free(a);
 }
 
 static void acquire_fail(struct acquire *a, int r)
@@ -199,11 +231,10 @@ static void on_looked_again(struct device *d, const struct device_report *report
 	if (l->state == LEASE_RESERVED && inventory_reserve(&d->inventory, l->id, n, l->queues)) {
 		l->n_queues = n;
 		fault_done(&a->fault);
-		a->table_is_seen_to = device_sees_to_table(d);
 		(void)lease_save(l);
 		r = lease_check_saved(l, "grant a lease", &a->fault);
 		if (r == 0)
-			r = device_submit(d, acquire_run, acquire_done, a);
+			r = acquire_submit(a);
 		if (r == 0)
 			return;
 	} else if (l->state == LEASE_RESERVED) {
@@ -277,6 +308,9 @@ static void acquire_done(void *data)
 	struct lease *l = a->lease;
 	struct device *d = l->device;
 
+	if (a->change)
+		log_message(LOG_DEBUG, &(struct log_fields){ .interface = d->name, .lease = l->id }, "%s: %s", d->name,
+			    a->change);
 	if (a->r == 0)
 		acquire_granted(a);
 	else if (a->taken && ++a->tries < 3) {
@@ -311,7 +345,6 @@ static int acquire_prepare(struct lease *l, const struct acquire_request *q, str
 	a->request = (struct grant_request){ .kind = l->grant.kind, .queues = l->queues,
 					     .n_queues = l->n_queues };
 	lease_device_name(l->id, a->request.device);
-	a->table_is_seen_to = device_sees_to_table(l->device);
 	return 0;
 }
 
@@ -345,11 +378,11 @@ int lease_acquire(struct leases *leases, const struct acquire_request *q, lease_
 	if (r == 0)
 		r = lease_check_saved(l, "grant a lease", reterr);
 	if (r == 0)
-		r = device_submit(d, acquire_run, acquire_done, a);
+		r = acquire_submit(a);
 	if (r != 0) {
 		(void)lease_event(l, LEASE_ACQUIRE_FAILED, NULL, NULL);
 		lease_op_end(l);
-		free(a);
+		acquire_free(a);
 	}
 	return r;
 }

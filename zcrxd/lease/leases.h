@@ -110,7 +110,7 @@ struct lease {
 	struct lease_flow **flows;
 	size_t n_flows;
 	uint64_t max_flows;   /* of its owner, as the policy said when flows were last asked for */
-	uint64_t area_permitted; /* for each queue, by the policy when it was acquired; 0: not known, or no limit */
+	uint64_t area_permitted; /* for each queue, by the policy when it was acquired; 0: no limit */
 	bool may_fill_table;  /* likewise: the NIC's, to the last entry */
 	char *taken;	      /* what others' rules do to its flows, as it was told; NULL: nothing */
 	LIST_HEAD(, proof) proofs;
@@ -146,6 +146,7 @@ struct lease {
 /* What those who stand above the leases do about them: set once, by the manager. */
 struct lease_hooks {
 	void (*changed)(struct lease *l);     /* its state */
+	void (*acquired)(struct device *d);   /* queues of it, or that failed */
 	void (*freed)(struct device *d);      /* it was one of the device's, and is over */
 	void (*look)(struct device *d);	      /* somebody else's rule or table was in the way */
 	void (*saved)(struct leases *leases); /* the record can be written (again), or cannot any more */

@@ -49,7 +49,8 @@ static int lease_snapshot(const struct lease *l, struct record_lease *ret)
 				  .expiry_usec = l->expiry_usec,
 				  .expiry_noted = l->expiry_noted,
 				  .left = !device_has_entry(l->device),
-				  .max_flows = l->max_flows };
+				  .max_flows = l->max_flows,
+				  .area_permitted = l->area_permitted };
 	const struct proof *p;
 
 	s.name = l->name ? strdup(l->name) : NULL;

@@ -30,6 +30,7 @@
 #include "restore.h"
 #include "retry.h"
 #include "server.h"
+#include "serving.h"
 #include "orphans.h"
 
 /* ------------------------------------------------------------------- what the kernel tells */
@@ -91,8 +92,14 @@ static void on_device_stopped(struct devices *devices)
 	manager_idle(manager_of(devices));
 }
 
+static void on_queue_freed(struct device *d)
+{
+	device_retry_pending(d);
+	device_serve(d);
+}
+
 static const struct device_hooks device_hooks = {
-	.queue_freed = device_retry_pending,
+	.queue_freed = on_queue_freed,
 	.recheck = leases_retry_drain,
 	.gone = on_device_gone,
 	.started = on_device_started,
@@ -103,6 +110,13 @@ static void on_lease_changed(struct lease *l)
 {
 	status_update(l->leases->devices);
 	drift_monitor_start(l->device);
+}
+
+/* It got queues that were kept free: others are, from now on. */
+static void on_lease_acquired(struct device *d)
+{
+	if (d->inventory.carve_out.keep_free > 0)
+		device_serve(d);
 }
 
 static void on_lease_freed(struct device *d)
@@ -130,6 +144,7 @@ static void on_lease_idle(struct leases *leases)
 
 static const struct lease_hooks lease_hooks = {
 	.changed = on_lease_changed,
+	.acquired = on_lease_acquired,
 	.freed = on_lease_freed,
 	.look = on_look_wanted,
 	.saved = on_leases_saved,

@@ -19,6 +19,7 @@
 #include "standstill.h"
 #include "orphans.h"
 #include "phase.h"
+#include "serving.h"
 
 #define NO_INTERFACE "no such interface now"
 
@@ -175,6 +176,7 @@ void device_set_entry(struct device *d, const struct config_interface *entry)
 void device_on_lease_freed(struct device *d)
 {
 	device_retry_pending(d);
+	device_serve(d);
 	if (d->drift.watch.found && device_is_managed(d))
 		drift_request_scan(d, true); /* it may be repaired now */
 	device_maybe_free(d);

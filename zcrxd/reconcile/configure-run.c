@@ -18,12 +18,13 @@ static int note_before(struct nic *nic, struct configure *c)
 	bool changes = b->plan->n_steps > 0;
 	int r = 0;
 
-	if (!changes && o->unmanaged == UNMANAGED_NOT)
+	/* Where idle queues serve, the next lease changes the table. */
+	c->first = (changes || b->plan->carve_out.idle_queues == IDLE_SERVE) && !o->found;
+	if (!changes && !c->first && o->unmanaged == UNMANAGED_NOT)
 		return 0;
 	o->unmanaged = UNMANAGED_NOT;
 	if (changes)
 		free(TAKE_PTR(o->configured));
-	c->first = changes && !o->found;
 	if (c->first)
 		r = nic_state_copy(b->state, &o->found);
 	if (r == 0 && changes && c->confirm_within > 0) {
@@ -72,6 +73,15 @@ static void note_failure(struct nic *nic, struct configure *c)
 
 /* ---------------------------------------------------------------------------- the job */
 
+/* That RSS has to follow the leases is nobody's doing. */
+static bool differs(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (!plan->steps[i].follows_leases)
+			return true;
+	return plan->n_waiting > 0;
+}
+
 /* It was as this configuration has it; nobody asks for that now, and whoever changed it may mean it. */
 static bool is_to_be_reported(const struct configure *c)
 {
@@ -79,7 +89,7 @@ static bool is_to_be_reported(const struct configure *c)
 	const char *configured = c->change.baseline.configured;
 
 	return (c->mode == CONFIGURE_AUTO || c->mode == CONFIGURE_AGAIN) && c->reports && configured &&
-	       streq(configured, c->entry) && (plan->n_steps > 0 || plan->n_waiting > 0);
+	       streq(configured, c->entry) && differs(plan);
 }
 
 /* The NIC cannot, and said so: it would say so again, after an interruption. Whoever asks for it by hand

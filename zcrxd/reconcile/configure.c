@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "attach.h"
+#include "busy.h"
 #include "clock.h"
 #include "configure-run.h"
 #include "drift-watch.h"
@@ -16,6 +17,7 @@
 #include "retry.h"
 #include "pending.h"
 #include "phase.h"
+#include "serving.h"
 
 void device_log_steps(const struct device *d, const struct plan *plan,
 		      const struct step_result *results)
@@ -96,6 +98,7 @@ static void adopt_success(struct device *d, const struct configure *c)
 		adopt_plan(d, plan);
 	else if (!d->drift.waits)
 		device_update_quarantine(d);
+	device_serve(d); /* leases may have come or gone meanwhile */
 }
 
 /* What waits for its confirmation, also on an interface that is not in the configuration any more. */

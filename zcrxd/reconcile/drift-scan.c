@@ -18,6 +18,7 @@ struct drift_scan *drift_scan_free(struct drift_scan *k)
 	if (!k)
 		return NULL;
 	free(k->bound);
+	free((void *)k->held.queues);
 	free(k->counted);
 	nic_state_free(k->state);
 	fault_done(&k->fault);
@@ -35,14 +36,14 @@ static void scan_close(struct nic *nic, struct drift_scan *k)
 
 	k->open = true;
 	/* There is no queue that it could lead to instead. */
-	if (k->ordinary == 0) {
+	if (k->carve_out.ordinary == 0) {
 		k->close_r = fault_set(&k->close_fault, ZCRX_NOT_SUPPORTED, "rss",
 				       "%s has no queue left for ordinary traffic.",
 				       k->state->name);
 		return;
 	}
-	k->close_r = drift_narrow(k->state, k->ordinary, &step);
-	if (k->close_r == 0)
+	k->close_r = rss_step(&k->carve_out, &k->held, k->state, &step);
+	if (k->close_r == 0 && step.to.rss)
 		k->close_r = nic->ops->apply(nic, &step, &k->close_fault);
 	k->closed = k->close_r == 0;
 	free(step.to.rss);
@@ -74,25 +75,30 @@ static void scan_run(struct nic *nic, void *data)
 }
 
 /* Before a restarting daemon has observed the NIC, only its leases tell which queues are in use. */
-static void note_bound(struct drift_scan *k, const struct lease_steering *w)
+static void note_queues(struct drift_scan *k, const struct lease_steering *w, uint32_t *held)
 {
 	unsigned lowest = UINT32_MAX;
 
 	for (size_t i = 0; i < w->expected.n_queues; i++) {
+		const uint32_t queue = w->queues[i].queue;
+
+		held[i] = queue;
 		if (w->queues[i].bound)
-			k->bound[k->n_bound++] = w->queues[i].queue;
-		if (w->queues[i].queue < lowest)
-			lowest = w->queues[i].queue;
+			k->bound[k->n_bound++] = queue;
+		if (queue < lowest)
+			lowest = queue;
 	}
-	k->ordinary = w->expected.carve_out.ordinary;
-	if (k->ordinary == 0 || k->ordinary > lowest)
-		k->ordinary = lowest;
+	k->held = (struct busy_queues){ held, w->expected.n_queues };
+	k->carve_out = w->expected.carve_out;
+	if (k->carve_out.ordinary == 0 || k->carve_out.ordinary > lowest)
+		k->carve_out = (struct carve_out){ .ordinary = lowest };
 }
 
 int scan_start(struct device *d, bool settings, void (*done)(void *scan), struct drift_scan **ret)
 {
 	_cleanup_lease_ways_ struct lease_steering w = {};
 	struct drift_scan *k = calloc(1, sizeof(*k));
+	uint32_t *held;
 	int r;
 
 	r = k ? leases_steering(d, &w) : -ENOMEM;
@@ -105,9 +111,11 @@ int scan_start(struct device *d, bool settings, void (*done)(void *scan), struct
 	k->guarded = d->devices->backend->ops->features(d->devices->backend)->guard &&
 		     d->devices->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE;
 	k->bound = calloc(w.expected.n_queues + 1, sizeof(*k->bound));
+	held = calloc(w.expected.n_queues + 1, sizeof(*held));
+	if (held)
+		note_queues(k, &w, held);
 	r = -ENOMEM;
-	if (k->bound) {
-		note_bound(k, &w);
+	if (k->bound && held) {
 		r = device_submit_reclaim(d, scan_run, done, k);
 	}
 	if (r < 0) {

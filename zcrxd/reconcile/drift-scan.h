@@ -14,7 +14,8 @@ struct drift_scan {
 	uint32_t *bound; /* queues that ordinary traffic must not reach */
 	size_t n_bound;
 	struct nic_queue *counted; /* of each of these, or NULL */
-	unsigned ordinary; /* queues that it may reach, from 0 up */
+	struct carve_out carve_out; /* where it may go instead: nowhere, if no queue is ordinary, */
+	struct busy_queues held;    /* and not to these */
 
 	struct nic_state *state; /* as it was seen first */
 	int r;			 /* of the scan */

@@ -14,6 +14,7 @@
 #include "drift-watch.h"
 #include "log.h"
 #include "pending.h"
+#include "serving.h"
 
 /* ---------------------------------------------------------------------------- results */
 
@@ -51,6 +52,9 @@ static int find_settings(struct drift_scan *k)
 	r = device_plan(k->device, &plan, &fault);
 	if (r > 0)
 		return drift_add_setting(fault.message, &k->steering.expected, &k->drift);
+	for (size_t i = 0; r == 0 && i < plan->n_steps; i++)
+		if (plan->steps[i].follows_leases && k->device->devices->config->on_drift == ON_DRIFT_REPAIR)
+			device_serve(k->device);
 	return r < 0 ? r : drift_find_settings(plan, &k->steering.expected, &k->drift);
 }
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The queues of a device that must not be disturbed, and what of its configuration waits for which
- * leases to end, in words.
+ * What of the configuration of a device waits for which leases to end, in words.
  */
 #pragma once
 
 #include "device.h"
 
-/* Leased queues, and those that are withheld because somebody else has bound them. */
-int device_busy_queues(const struct device *d, uint32_t **ret, size_t *ret_n);
 /* What would bring it from what was observed last to its configuration. */
 int device_plan(const struct device *d, struct plan **ret, struct fault *reterr);
 /* The ids of the leases that a step waits for, each once; in the order of their queues. */

@@ -93,6 +93,7 @@ static const struct json_field lease_fields[] = {
 	NUMBER("expiryBoottime", L, expiry_usec, JSON_IF_SET, UINT64_MAX),
 	OTHER("left", JSON_BOOLEAN, L, left, JSON_IF_SET),
 	NUMBER("maxFlows", L, max_flows, JSON_LATER, UINT64_MAX),
+	NUMBER("areaPermitted", L, area_permitted, JSON_IF_SET, UINT64_MAX),
 };
 #undef L
 

@@ -117,6 +117,25 @@ static int read_hds_threshold(struct config_reader *r, const struct yaml_node *v
 	return ret;
 }
 
+static int read_idle_queues(struct config_reader *r, const struct yaml_node *value, void *into)
+{
+	static const char *const words[] = { [IDLE_RESERVE] = "reserve", [IDLE_SERVE] = "serve", NULL };
+	unsigned word;
+	int ret;
+
+	ret = config_read_word(r, value, words, &word);
+	if (ret == 0)
+		((struct config_interface *)into)->idle_queues = (enum idle_queues)word;
+	return ret;
+}
+
+static int read_keep_free(struct config_reader *r, const struct yaml_node *value, void *into)
+{
+	struct config_interface *i = into;
+
+	return config_read_number(r, value, 0, CHANNELS_MOST - 1, &i->keep_free);
+}
+
 static int check_match(struct config_reader *r, const struct yaml_node *value,
 		       const struct config_interface *i)
 {
@@ -157,6 +176,23 @@ static int check_queues(struct config_reader *r, const struct yaml_node *value,
 	return config_bad_key(r, zero_copy, "zero-copy-queues", found, expected);
 }
 
+/* Where idle queues serve nobody, all of them are free. */
+static int check_idle(struct config_reader *r, const struct yaml_node *value,
+		      const struct config_interface *i)
+{
+	const struct yaml_node *keep_free = yaml_node_get(value, "keep-free");
+	_cleanup_free_ char *found = NULL;
+
+	if (keep_free && i->idle_queues != IDLE_SERVE)
+		return config_bad_key(r, keep_free, "keep-free", "it without idle-queues: serve",
+				      "it only there: with reserve, all idle queues are kept free");
+	if (i->keep_free <= i->zero_copy_queues)
+		return 0;
+	if (asprintf(&found, "%u of %u zero-copy-queues", i->keep_free, i->zero_copy_queues) < 0)
+		return -ENOMEM;
+	return config_bad_key(r, keep_free, "keep-free", found, "no more than there are");
+}
+
 static int read_interface(struct config_reader *r, const struct yaml_node *value, void *into)
 {
 	static const struct config_key keys[] = {
@@ -169,6 +205,8 @@ static int read_interface(struct config_reader *r, const struct yaml_node *value
 		{ "rx-ring", read_rx_ring },
 		{ "tcp-data-split", read_tcp_data_split },
 		{ "hds-threshold", read_hds_threshold },
+		{ "idle-queues", read_idle_queues },
+		{ "keep-free", read_keep_free },
 	};
 	struct config_interface *i = into;
 	int ret;
@@ -179,6 +217,8 @@ static int read_interface(struct config_reader *r, const struct yaml_node *value
 		ret = check_match(r, value, i);
 	if (ret == 0)
 		ret = check_queues(r, value, i);
+	if (ret == 0)
+		ret = check_idle(r, value, i);
 	return ret;
 }
 

@@ -73,12 +73,15 @@ int config_interface_describe(const struct config_interface *c, char **ret)
 {
 	static const char *const modes[] = { [CHANNELS_KEEP] = "keep", [CHANNELS_MAX] = "max",
 					     [CHANNELS_COUNT] = "count" };
+	_cleanup_free_ char *idle = NULL;
 	char *s;
 
+	if (c->idle_queues == IDLE_SERVE && asprintf(&idle, ", idle-queues serve, keep-free %u", c->keep_free) < 0)
+		return -ENOMEM;
 	if (asprintf(&s, "channels %s %u, zero-copy-queues %u, rx-ring %u, tcp-data-split %d, "
-			 "hds-threshold %u", modes[c->channels_mode],
+			 "hds-threshold %u%s", modes[c->channels_mode],
 		     c->channels_mode == CHANNELS_COUNT ? c->channels : 0, c->zero_copy_queues,
-		     c->rx_ring, c->tcp_data_split, c->hds_threshold) < 0)
+		     c->rx_ring, c->tcp_data_split, c->hds_threshold, idle ?: "") < 0)
 		return -ENOMEM;
 	*ret = s;
 	return 0;

@@ -18,6 +18,8 @@ enum channels_mode {
 enum on_stop { ON_STOP_KEEP, ON_STOP_RESTORE };
 enum on_drift { ON_DRIFT_REPAIR, ON_DRIFT_REPORT };
 enum unsafe_kernel { UNSAFE_KERNEL_REFUSE, UNSAFE_KERNEL_ALLOW };
+/* What RSS does with carved-out queues that nobody leases. */
+enum idle_queues { IDLE_RESERVE, IDLE_SERVE };
 enum grants_mode { GRANTS_AUTO, GRANTS_DIRECT };
 
 /* Exactly one of name, driver, mac, path is set: how the device is found, by nic/match.h. */
@@ -32,6 +34,8 @@ struct config_interface {
 	unsigned rx_ring; /* 0: leave as it is */
 	bool tcp_data_split;
 	unsigned hds_threshold;
+	enum idle_queues idle_queues;
+	unsigned keep_free; /* IDLE_SERVE: so many of them are left out all the same */
 };
 
 enum policy_flows { POLICY_FLOWS_PROVE, POLICY_FLOWS_ANY, POLICY_FLOWS_LIST };

@@ -77,6 +77,7 @@ struct record_lease {
 	uint64_t expiry_noted;	/* likewise in realtime: an older zcrxd knows no other */
 	bool left; /* nothing in the configuration matched its interface, and it was left to its leases */
 	uint64_t max_flows; /* no limit if an older zcrxd wrote it */
+	uint64_t area_permitted; /* 0: no limit, or likewise */
 	struct record_flow *flows;
 	size_t n_flows;
 	struct record_proof *proofs;

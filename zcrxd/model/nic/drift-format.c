@@ -4,6 +4,21 @@
  */
 #include "drift-internal.h"
 
+int drift_format_queues(const uint32_t *queues, size_t n, char **ret)
+{
+	size_t size, listed = n > DRIFT_LISTED_MAX ? DRIFT_LISTED_MAX : n;
+	FILE *f = open_memstream(ret, &size);
+
+	if (!f)
+		return -ENOMEM;
+	fputs(n == 1 ? "queue " : "queues ", f);
+	for (size_t i = 0; i < listed; i++)
+		fprintf(f, "%s%u", i == 0 ? "" : i + 1 == n ? " and " : ", ", queues[i]);
+	if (listed < n)
+		fprintf(f, " and %zu more", n - listed);
+	return fclose(f) == 0 ? 0 : -ENOMEM;
+}
+
 bool drift_affects(const struct drift *d, size_t queue)
 {
 	for (size_t i = 0; i < d->n; i++)

@@ -82,34 +82,6 @@ bool drift_table_leads(const struct nic_state *s, const uint32_t *queues, size_t
 	return false;
 }
 
-int drift_narrow(const struct nic_state *s, unsigned ordinary, struct step *ret)
-{
-	uint32_t *table = calloc(s->rss.n ?: 1, sizeof(*table));
-
-	if (!table)
-		return -ENOMEM;
-	for (size_t i = 0; i < s->rss.n; i++)
-		table[i] = (uint32_t)(i % ordinary);
-	*ret = (struct step) { .op = STEP_RSS, .to = { .rss = table, .n_rss = s->rss.n } };
-	return 0;
-}
-
-/* "queue 5", "queues 4, 5 and 7", "queues 4, 5, 6, 7, 8, 9 and 54 more". */
-static int format_queues(const uint32_t *queues, size_t n, char **ret)
-{
-	size_t size, listed = n > DRIFT_LISTED_MAX ? DRIFT_LISTED_MAX : n;
-	FILE *f = open_memstream(ret, &size);
-
-	if (!f)
-		return -ENOMEM;
-	fputs(n == 1 ? "queue " : "queues ", f);
-	for (size_t i = 0; i < listed; i++)
-		fprintf(f, "%s%u", i == 0 ? "" : i + 1 == n ? " and " : ", ", queues[i]);
-	if (listed < n)
-		fprintf(f, " and %zu more", n - listed);
-	return fclose(f) == 0 ? 0 : -ENOMEM;
-}
-
 /* Carved-out or leased queues that the table leads to; it need not be one of RSS. */
 static int find_wrong(const struct rss_table *t, const struct drift_expected *e, uint32_t **ret,
 		      size_t *ret_n)
@@ -148,6 +120,20 @@ static void affect_queues(struct deviation *v, const struct drift_expected *e,
 
 /* -------------------------------------------------------------------------- steering */
 
+/* Idle queues serve; from one that is leased and not bound yet the table is about to be taken away. */
+static size_t keep_bound(const struct drift_expected *e, uint32_t *queues, size_t n)
+{
+	size_t bound = 0;
+
+	for (size_t k = 0; k < n; k++)
+		for (size_t i = 0; i < e->n_queues; i++)
+			if (e->queues[i].queue == queues[k] && e->queues[i].bound) {
+				queues[bound++] = queues[k];
+				break;
+			}
+	return bound;
+}
+
 static int find_table(const struct nic_state *s, const struct drift_expected *e, struct drift *d)
 {
 	_cleanup_free_ uint32_t *queues = NULL;
@@ -159,9 +145,11 @@ static int find_table(const struct nic_state *s, const struct drift_expected *e,
 	if (!s->has_rss)
 		return 0;
 	r = find_wrong(&s->rss, e, &queues, &n);
+	if (r == 0 && e->carve_out.idle_queues == IDLE_SERVE)
+		n = keep_bound(e, queues, n);
 	if (r < 0 || n == 0)
 		return r;
-	r = format_queues(queues, n, &text);
+	r = drift_format_queues(queues, n, &text);
 	if (r == 0)
 		r = drift_add(d, e, DRIFT_TABLE,
 			      text_format("the RSS table leads ordinary traffic to %s", text), &v);
@@ -182,7 +170,7 @@ static int find_rfs(const struct nic_state *s, const struct drift_expected *e, s
 
 	if (r < 0 || n == 0)
 		return r;
-	r = format_queues(queues, n, &text);
+	r = drift_format_queues(queues, n, &text);
 	if (r == 0)
 		r = drift_add(d, e, DRIFT_RFS,
 			      text_format("accelerated RFS may lead ordinary traffic to %s (echo 0 > /sys/class/net/"
@@ -231,7 +219,7 @@ static int find_contexts(const struct nic_state *s, const struct drift_expected 
 			continue;
 		r = find_wrong(&s->contexts[i], e, &queues, &n);
 		if (r == 0 && n > 0)
-			r = format_queues(queues, n, &text);
+			r = drift_format_queues(queues, n, &text);
 		if (r == 0 && n > 0)
 			r = drift_add(d, e, DRIFT_CONTEXT,
 				      text_format("RSS context %u, which is not zcrxd's, leads to %s (ethtool "
@@ -278,7 +266,7 @@ static int find_rule(const struct nic_state *s, const struct nic_rule *rule,
 	r = find_wrong(t, e, &queues, &n);
 	if (r < 0 || n == 0)
 		return r;
-	r = format_queues(queues, n, &text);
+	r = drift_format_queues(queues, n, &text);
 	if (r == 0)
 		r = drift_add(d, e, DRIFT_RULE,
 			      text_format("rule %u, which is not zcrxd's, leads %s%s (ethtool -N %s delete %u "
@@ -392,7 +380,8 @@ int drift_find_settings(const struct plan *plan, const struct drift_expected *e,
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < plan->n_steps; i++)
-		if (plan->steps[i].op != STEP_RSS || !has_kind(d, DRIFT_TABLE))
+		if (plan->steps[i].op != STEP_RSS ||
+		    !(plan->steps[i].follows_leases || has_kind(d, DRIFT_TABLE)))
 			r = find_setting(&plan->steps[i], e, d);
 	for (size_t i = 0; r == 0 && i < plan->n_waiting; i++)
 		r = find_setting(&plan->waiting[i].step, e, d);

@@ -111,5 +111,3 @@ int drift_format(const struct drift *d, const struct drift_expected *e, char **r
 
 /* The default table leads to one of these. */
 bool drift_table_leads(const struct nic_state *s, const uint32_t *queues, size_t n);
-/* To make it lead to the first `ordinary` queues only. The caller frees step->to.rss. -ENOMEM. */
-int drift_narrow(const struct nic_state *s, unsigned ordinary, struct step *ret);

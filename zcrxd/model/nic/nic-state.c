@@ -134,6 +134,23 @@ bool rss_table_is_default(const struct rss_table *t, unsigned queues)
 	return true;
 }
 
+bool rss_table_is_equal(const struct rss_table *t)
+{
+	const unsigned span = rss_table_span(t);
+	_cleanup_free_ size_t *counts = calloc(span + 1, sizeof(*counts));
+	size_t least = SIZE_MAX, most = 0;
+
+	if (!counts)
+		return false;
+	for (size_t i = 0; i < t->n; i++)
+		counts[t->entries[i]]++;
+	for (unsigned q = 0; q < span; q++) {
+		most = counts[q] > most ? counts[q] : most;
+		least = counts[q] > 0 && counts[q] < least ? counts[q] : least;
+	}
+	return most <= least || most - least == 1;
+}
+
 bool nic_state_rss_is_default(const struct nic_state *s)
 {
 	unsigned queues = nic_state_rx_queues(s);

@@ -185,6 +185,8 @@ bool nic_channels_same(const struct nic_channels *a, const struct nic_channels *
 unsigned nic_state_rss_queues(const struct nic_state *s);
 /* The highest queue that a table leads to, plus one. */
 unsigned rss_table_span(const struct rss_table *t);
+/* To each queue that it leads to it leads as often as to any other, or once more. */
+bool rss_table_is_equal(const struct rss_table *t);
 bool rss_table_leads_to(const struct rss_table *t, unsigned queue);
 /* What the kernel's ethtool_rxfh_indir_default() gives: nobody can tell it from one never set. */
 bool rss_table_is_default(const struct rss_table *t, unsigned queues);

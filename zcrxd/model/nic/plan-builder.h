@@ -11,6 +11,8 @@ struct builder {
 	const struct nic_state *state;
 	struct busy_queues held;
 	bool all_wait; /* for them, whatever it is */
+	enum idle_queues idle_queues; /* of the configuration */
+	unsigned keep_free;
 	struct plan *plan;
 	struct fault *reterr;
 };
@@ -38,6 +40,7 @@ struct queues_goal {
 	const uint32_t *rss; /* NULL: the driver's default */
 	size_t n_rss;
 	bool set_rss; /* it is another one now */
+	bool follows_leases; /* as in struct step */
 };
 
 int plan_queues(struct builder *b, const struct queues_goal *goal);

@@ -48,17 +48,44 @@ void rss_table_fit(const uint32_t *table, size_t n_table, uint32_t *ret, size_t 
 		ret[i] = table[i % period];
 }
 
+/* " (0-3, 5-7)": those that it leads to. */
+static void put_queues(FILE *f, const struct rss_table *t)
+{
+	const unsigned span = rss_table_span(t);
+	const char *separator = " (";
+
+	for (unsigned q = 0, first; q < span; q++) {
+		if (!rss_table_leads_to(t, q))
+			continue;
+		first = q;
+		while (q + 1 < span && rss_table_leads_to(t, q + 1))
+			q++;
+		fprintf(f, first == q ? "%s%u" : "%s%u-%u", separator, first, q);
+		separator = ", ";
+	}
+	fputc(')', f);
+}
+
+/* Which queues only where they are not the first ones. */
 static char *print_rss(const struct step_value *v)
 {
-	struct nic_state s = { .rss = { .entries = v->rss, .n = v->n_rss } };
-	unsigned equal = modulus(&s.rss), n = equal ?: nic_state_rss_queues(&s);
-	_cleanup_free_ char *of = v->number ? text_format(" of %u", v->number) : strdup("");
+	const struct nic_state s = { .rss = { .entries = v->rss, .n = v->n_rss } };
+	const unsigned n = nic_state_rss_queues(&s);
+	const bool equal = rss_table_is_equal(&s.rss);
+	struct memstream m;
+	char *text = NULL;
 
 	if (!v->rss)
 		return strdup("default");
-	return of ? text_format("%s over %u%s queue%s", equal ? "equal" : "uneven", n, of,
-			  n == 1 && !v->number ? "" : "s")
-		  : NULL;
+	if (memstream_begin(&m) < 0)
+		return NULL;
+	fprintf(m.f, "%s over %u", equal ? "equal" : "uneven", n);
+	if (v->number)
+		fprintf(m.f, " of %u", v->number);
+	fprintf(m.f, " queue%s", n == 1 && !v->number ? "" : "s");
+	if (equal && n > 0 && n != rss_table_span(&s.rss))
+		put_queues(m.f, &s.rss);
+	return memstream_end(&m, 0, &text) < 0 ? NULL : text;
 }
 
 int step_value_format(enum step_op op, const struct step_value *v, char **ret)

@@ -22,41 +22,12 @@ static uint32_t *copy_table(const uint32_t *table, size_t n)
 	return copy ? memcpy(copy, table, n * sizeof(*copy)) : NULL;
 }
 
-static uint32_t *equal_table(unsigned over, size_t n)
-{
-	uint32_t *table = calloc(n ?: 1, sizeof(*table));
-
-	for (size_t i = 0; table && i < n; i++)
-		table[i] = (uint32_t)(i % over);
-	return table;
-}
-
 size_t plan_rss_entries(const struct nic_state *s, unsigned queues)
 {
 	size_t now = driver_rss_entries(s->driver, nic_state_rx_queues(s));
 	size_t then = driver_rss_entries(s->driver, queues);
 
 	return now == s->rss.n ? then : s->rss.n;
-}
-
-/* Leads to queues 0 .. n-1, to each as often as to any other, in whatever order. */
-static int is_equal_over(const struct rss_table *t, unsigned n, bool *ret)
-{
-	_cleanup_free_ size_t *counts = calloc(n ?: 1, sizeof(*counts));
-
-	if (!counts)
-		return -ENOMEM;
-	*ret = false;
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->entries[i] >= n)
-			return 0;
-		counts[t->entries[i]]++;
-	}
-	for (unsigned q = 0; q < n; q++)
-		if (counts[q] != t->n / n && counts[q] != (t->n + n - 1) / n)
-			return 0;
-	*ret = true;
-	return 0;
 }
 
 /* ------------------------------------------------------------------------------- steps */
@@ -80,7 +51,7 @@ static int found_table(const struct nic_state *s, struct step_value *ret)
 
 static int add_rss(struct builder *b, const struct queues_goal *g)
 {
-	struct step step = { .op = STEP_RSS };
+	struct step step = { .op = STEP_RSS, .follows_leases = g->follows_leases };
 	int r;
 
 	if (!g->set_rss)
@@ -184,24 +155,33 @@ static struct nic_channels channels_for(const struct nic_state *s, unsigned queu
 	return c;
 }
 
-static int plan_equal(struct builder *b, unsigned ordinary, unsigned queues)
+static struct carve_out carve_out_of(const struct builder *b, unsigned ordinary, unsigned queues)
+{
+	return (struct carve_out){ .ordinary = ordinary, .zero_copy_first = ordinary,
+				   .zero_copy_count = queues - ordinary, .idle_queues = b->idle_queues,
+				   .keep_free = b->keep_free };
+}
+
+static int plan_wanted(struct builder *b, unsigned ordinary, unsigned queues)
 {
 	const struct nic_state *s = b->state;
+	const struct carve_out c = carve_out_of(b, ordinary, queues);
 	unsigned found = nic_state_rx_queues(s);
 	struct queues_goal g = {
 		.channels = queues == found ? s->channels : channels_for(s, queues),
 		.queues = queues,
 		.n_rss = plan_rss_entries(s, queues),
 	};
-	_cleanup_free_ uint32_t *table = equal_table(ordinary, g.n_rss);
-	bool equal;
-	int r = is_equal_over(&s->rss, ordinary, &equal);
+	_cleanup_free_ uint32_t *table = NULL;
+	bool is;
+	int r = rss_wanted(&c, &b->held, &s->rss, g.n_rss, &table, &is);
 
-	if (r < 0 || !table)
-		return -ENOMEM;
+	if (r < 0)
+		return r;
 	/* A table that was never set looks right while there are exactly `ordinary` queues, but
 	 * would follow the channels: then it has to be set to what it is. */
-	g.set_rss = !equal || (nic_state_rss_is_default(s) && queues != found);
+	g.set_rss = !is || (nic_state_rss_is_default(s) && queues != found);
+	g.follows_leases = queues == found && rss_is_serving(&c, &s->rss);
 	g.rss = table;
 	return plan_queues(b, &g);
 }
@@ -215,6 +195,8 @@ static int wait_for_rest(struct builder *b, unsigned now, unsigned ordinary, uns
 	const struct step channels = { .op = STEP_CHANNELS,
 				       .from.channels = s->channels,
 				       .to.channels = channels_for(s, queues) };
+	const struct carve_out from = carve_out_of(b, now, found), to = carve_out_of(b, ordinary, queues);
+	bool is;
 	int r = 0;
 
 	if (queues != found)
@@ -222,13 +204,13 @@ static int wait_for_rest(struct builder *b, unsigned now, unsigned ordinary, uns
 	if (r < 0 || now == ordinary)
 		return r;
 	rss.from.n_rss = s->rss.n;
-	rss.from.rss = equal_table(now, rss.from.n_rss);
 	rss.to.n_rss = plan_rss_entries(s, queues);
-	rss.to.rss = equal_table(ordinary, rss.to.n_rss);
-	if (!rss.from.rss || !rss.to.rss) {
+	r = rss_wanted(&from, &b->held, &s->rss, rss.from.n_rss, &rss.from.rss, &is);
+	if (r == 0)
+		r = rss_wanted(&to, NULL, &s->rss, rss.to.n_rss, &rss.to.rss, &is);
+	if (r < 0) {
 		free(rss.from.rss);
-		free(rss.to.rss);
-		return -ENOMEM;
+		return r;
 	}
 	return builder_wait(b, &rss, 0, queues != found ? UINT32_MAX : ordinary);
 }
@@ -262,10 +244,10 @@ static int plan_around_held(struct builder *b, unsigned ordinary, unsigned queue
 				 b->state->name);
 	if (builder_rss_waits(b)) {
 		*ret = rss_table_span(&b->state->rss);
-		return plan_equal(b, ordinary, queues);
+		return plan_wanted(b, ordinary, queues);
 	}
 	*ret = now;
-	r = plan_equal(b, now, found);
+	r = plan_wanted(b, now, found);
 	return r < 0 ? r : wait_for_rest(b, now, ordinary, queues);
 }
 
@@ -291,16 +273,12 @@ int plan_carve_out(struct builder *b, const struct config_interface *config, uns
 		if (queues < found)
 			r = check_taken_away(b, queues);
 		if (r == 0)
-			r = plan_equal(b, ordinary, queues);
+			r = plan_wanted(b, ordinary, queues);
 	}
 	if (r != 0)
 		return r;
 	left = b->held.n > 0 ? found : queues;
-	b->plan->carve_out = (struct carve_out) {
-		.ordinary = now,
-		.zero_copy_first = now,
-		.zero_copy_count = left - now,
-		.lease_first = may_lease_meanwhile(b->plan) ? (now > ordinary ? now : ordinary) : left,
-	};
+	b->plan->carve_out = carve_out_of(b, now, left);
+	b->plan->carve_out.lease_first = may_lease_meanwhile(b->plan) ? (now > ordinary ? now : ordinary) : left;
 	return 0;
 }

@@ -79,6 +79,19 @@ static int check_queue_management(const struct builder *b, const struct config_i
 			 s->name, s->driver && *s->driver ? s->driver : "unknown");
 }
 
+/* RSS is set at each lease and at its end: that must cost the others nothing. */
+static int check_idle(const struct builder *b)
+{
+	const struct nic_state *s = b->state;
+
+	if (b->idle_queues == IDLE_RESERVE || !step_disturbs(STEP_RSS, s->driver))
+		return 0;
+	return fault_set(b->reterr, ZCRX_NOT_SUPPORTED, "idle-queues",
+			 "Idle queues of %s cannot serve RSS: its driver (%s) interrupts the link whenever the RSS table "
+			 "is set, which would happen at the beginning and at the end of each lease. Its settings are left as "
+			 "they are. Set idle-queues to reserve.", s->name, s->driver ?: "unknown");
+}
+
 /* Before anything that could be had by other settings: this NIC will never do. */
 static int check_split(const struct builder *b, const struct config_interface *c)
 {
@@ -214,6 +227,8 @@ int plan_build(const struct config_interface *config, const struct nic_state *st
 
 	if (!plan)
 		return -ENOMEM;
+	b.idle_queues = config->idle_queues;
+	b.keep_free = config->keep_free;
 	if (state->software) {
 		r = plan_software(&b, config->zero_copy_queues);
 		if (r == 0)
@@ -223,6 +238,8 @@ int plan_build(const struct config_interface *config, const struct nic_state *st
 	r = check_split(&b, config);
 	if (r == 0)
 		r = check_queue_management(&b, config);
+	if (r == 0)
+		r = check_idle(&b);
 	if (r == 0)
 		r = count_queues(&b, config, &queues);
 	if (r == 0)

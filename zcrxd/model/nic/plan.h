@@ -35,6 +35,7 @@ struct step_value {
 struct step {
 	enum step_op op;
 	struct step_value from, to;
+	bool follows_leases; /* RSS: only idle queues that serve come or go; that is nobody's doing but ours */
 };
 
 /* Which queues are whose once the plan is done. */
@@ -44,6 +45,8 @@ struct carve_out {
 	unsigned zero_copy_count;
 	unsigned lease_first; /* those below are to become ordinary: no new lease gets them */
 	unsigned lease_op_end; /* nor those from here on, which are to go; 0: none are */
+	enum idle_queues idle_queues; /* whether RSS leads to those that nobody holds, too, */
+	unsigned keep_free;	      /* but for so many */
 };
 
 /* Carved-out queues that are in use. They are never disturbed, and RSS never leads to them. */
@@ -100,6 +103,17 @@ int nic_state_apply(struct nic_state *state, const struct step *step);
 
 /* The step that undoes it; borrows the tables of `step`. */
 struct step step_inverse(const struct step *step);
+
+/*
+ * The table that there is to be, of `n` entries, while these queues are held: equal over the ordinary ones, and over
+ * those that serve. One that is equal over these in any order will do. *ret_is: `now` is such a one. -ENOMEM.
+ */
+int rss_wanted(const struct carve_out *c, const struct busy_queues *held, const struct rss_table *now, size_t n,
+	       uint32_t **ret, bool *ret_is);
+/* The step to it, whose `to.rss` the caller frees; NULL there: it is that already. -ENOMEM. */
+int rss_step(const struct carve_out *c, const struct busy_queues *held, const struct nic_state *s, struct step *ret);
+/* A table that is wanted while some queues are held, whichever: it has only to follow the leases. */
+bool rss_is_serving(const struct carve_out *c, const struct rss_table *t);
 
 /* The same table for a NIC whose own has another size: ret[n]. */
 void rss_table_fit(const uint32_t *table, size_t n_table, uint32_t *ret, size_t n);

@@ -60,6 +60,8 @@ struct sim_nic {
 	bool standby;
 	bool detached; /* by its driver, for the moment */
 	bool hides_rules; /* while it is down */
+	uint32_t arriving_queue;
+	unsigned arriving; /* looks at its counters that will find another packet there */
 	struct sim_route {
 		enum flow_protocol protocol;
 		struct flow_address destination;

@@ -159,8 +159,15 @@ static int counters(struct nic *nic, const uint32_t *wanted, size_t n, struct ni
 
 	SIM_LOCK(h->sim);
 	r = sim_enter(h, &s, reterr);
-	for (size_t i = 0; r == 0 && i < n; i++)
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct sim_nic *slot = &h->sim->nics[h->slot];
+
+		if (slot->arriving > 0 && slot->arriving_queue == wanted[i] && wanted[i] < s->n_queues) {
+			slot->arriving--;
+			s->queues[wanted[i]].packets++;
+		}
 		ret[i] = s->up && wanted[i] < s->n_queues ? s->queues[wanted[i]] : (struct nic_queue) {};
+	}
 	return r;
 }
 

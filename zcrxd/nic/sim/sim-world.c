@@ -134,6 +134,28 @@ void sim_set_counters(struct nic_backend *b, unsigned ifindex, uint32_t queue, u
 	q->pool_bytes = in_use;
 }
 
+void sim_set_arriving(struct nic_backend *b, unsigned ifindex, uint32_t queue, unsigned looks)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+
+	sim_set_counters(b, ifindex, queue, 1, 0, 0);
+	SIM_LOCK(s);
+	if (sim_find(s, ifindex, &slot) < 0)
+		return;
+	s->nics[slot].arriving_queue = queue;
+	s->nics[slot].arriving = looks;
+}
+
+unsigned sim_arriving(struct nic_backend *b, unsigned ifindex)
+{
+	struct sim *s = sim_of(b);
+	size_t slot;
+
+	SIM_LOCK(s);
+	return sim_find(s, ifindex, &slot) < 0 ? 0 : s->nics[slot].arriving;
+}
+
 void sim_set_napi(struct nic_backend *b, unsigned ifindex, uint32_t queue, uint32_t id)
 {
 	struct sim *s = sim_of(b);

@@ -70,6 +70,9 @@ void sim_set_napi(struct nic_backend *b, unsigned ifindex, uint32_t queue, uint3
 /* What it counts from now on: packets that came, that found no buffer; bytes of its pools in use. */
 void sim_set_counters(struct nic_backend *b, unsigned ifindex, uint32_t queue, uint64_t packets,
 		      uint64_t failures, uint64_t in_use);
+/* A packet more of this queue is found at each of so many looks at its counters, which it has from now on. */
+void sim_set_arriving(struct nic_backend *b, unsigned ifindex, uint32_t queue, unsigned looks);
+unsigned sim_arriving(struct nic_backend *b, unsigned ifindex); /* how many are left */
 int sim_foreign_rule(struct nic_backend *b, unsigned ifindex, const struct nic_rule *rule);
 int sim_foreign_context(struct nic_backend *b, unsigned ifindex, uint32_t context, uint32_t queue);
 /* Accelerated RFS is on for this queue and no other, or for none. */
