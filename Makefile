@@ -7,7 +7,7 @@ MINUTES ?= 15
 VM = tests/vm/run $(if $(KERNEL),--kernel $(KERNEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-all test-client test-kernels test-recovery test-upgrade test-panics test-drivers selftests bench soak fuzz shell enter clean-cache
+.PHONY: help demo check test test-all test-client test-kernels test-recovery test-upgrade test-panics test-drivers selftests deb bench soak fuzz shell enter clean-cache
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -46,6 +46,9 @@ test-drivers: ## the lease tests on the quirks of each driver; writes docs/DRIVE
 
 selftests: ## the kernel's own tests of NICs on the simulated one (a quarter of an hour)
 	@tests/vm/selftests $(if $(KERNEL),--kernel $(KERNEL))
+
+deb: ## the Debian packages, into OUT=deb, and what lintian says of them (two minutes)
+	@tests/vm/deb $(or $(OUT),deb)
 
 bench: ## what it costs: calls, memory, wake-ups, kills, restarts, drift, crowds
 	@tests/vm/build --release
