@@ -14,7 +14,7 @@ SOURCE, BUILD = Path(sys.argv[1]), Path(sys.argv[2])
 PAGES = "README.md", "docs/HACKING.md"
 COMMANDS_LEAST = 40  # fewer: the pages have another form than this reads
 OURS = {"zcrxctl": "tools/zcrxctl/zcrxctl", "zcrxperf": "tools/zcrxperf/zcrxperf"}
-OTHERS = {"cd", "clang-format", "git", "ip", "ethtool", "meson", "python3", "systemctl", "systemd-sysusers",
+OTHERS = {"apt", "cd", "clang-format", "git", "ip", "ethtool", "meson", "python3", "systemctl", "systemd-sysusers",
           "varlinkctl"}
 BEFORE = {"sudo", "env"}
 OPTION = re.compile(r"--[a-z][a-z-]+")
