@@ -103,6 +103,14 @@ static void forget(struct zcrx_lease *l, const char *flow_id)
 		}
 }
 
+/* What zcrxd removed by itself, because its socket was closed, is no flow of the lease either. */
+static int had_gone(struct zcrx_client *c, int error)
+{
+	const char *id = zcrx_client_error_id(c);
+
+	return error == -ENOENT && id && streq(id, "io.zcrx.Manager.NoSuchFlow");
+}
+
 int zcrx_lease_remove_flow(struct zcrx_lease *lease, const char *flow_id)
 {
 	json_object *parameters;
@@ -116,7 +124,7 @@ int zcrx_lease_remove_flow(struct zcrx_lease *lease, const char *flow_id)
 	parameters = lease_parameters(lease, fd);
 	message_put_string(&parameters, "flowId", flow_id);
 	r = client_call(lease->client, "remove a flow", ZCRX_METHOD("RemoveFlow"), parameters, NULL);
-	if (r >= 0)
+	if (r >= 0 || had_gone(lease->client, r))
 		forget(lease, flow_id);
 	return r;
 }

@@ -202,7 +202,8 @@ int zcrx_lease_get_end_reason(struct zcrx_lease *lease, const char **ret_reason)
 int zcrx_lease_get_ending(struct zcrx_lease *lease, uint64_t *ret_deadline_usec);
 
 /* Removes a flow that zcrx_queue_steer_socket() or zcrx_queue_steer() added. Flow ids are listed in
- * the order of addition; NULL past the last. Since: 0.1 */
+ * the order of addition; NULL past the last. -ENOENT, and it is listed no more: zcrxd had removed it by itself, as it
+ * does when the flow's socket is closed. Since: 0.1 */
 const char *zcrx_lease_get_flow_id(struct zcrx_lease *lease, unsigned int index);
 int zcrx_lease_remove_flow(struct zcrx_lease *lease, const char *flow_id);
 

@@ -56,6 +56,22 @@ static void test_flows(void **state)
 	close(s);
 }
 
+/* Because its socket was closed, say. What zcrxd does not remove for another reason is still there. */
+static void test_a_flow_that_is_gone_is_forgotten(void **state)
+{
+	struct fixture *x = *state;
+
+	fixture_acquire(x);
+	assert_int_equal(zcrx_lease_steer(x->lease, AF_INET, NULL, 0, "10.9.0.1", 9), 0);
+	assert_string_equal(zcrx_lease_get_flow_id(x->lease, 0), "f1");
+	x->server.error_id = "io.zcrx.Manager.NoSuchLease";
+	assert_int_equal(zcrx_lease_remove_flow(x->lease, "f1"), -ENOENT);
+	assert_string_equal(zcrx_lease_get_flow_id(x->lease, 0), "f1");
+	x->server.error_id = "io.zcrx.Manager.NoSuchFlow";
+	assert_int_equal(zcrx_lease_remove_flow(x->lease, "f1"), -ENOENT);
+	assert_string_equal(zcrx_lease_get_flow_id(x->lease, 0), "f2");
+}
+
 static void test_steer_all(void **state)
 {
 	struct fixture *x = *state;
@@ -141,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_flows),
+		TEST(test_a_flow_that_is_gone_is_forgotten),
 		TEST(test_steer_all),
 		TEST(test_flows_that_do_not_arrive),
 		TEST(test_bad_replies),
