@@ -130,6 +130,10 @@ def check_others():
     """zcrxperf: options. libzcrx-client: symbols."""
     same("zcrxperf --help", "zcrxperf(1)", options(help_of(ZCRXPERF)),
          options(" ".join(heads("zcrxperf.1"))))
+    for name in "zcrxperf", "_zcrxperf", "zcrxperf.fish":
+        text = (SOURCE / "tools/zcrxperf/completions" / name).read_text()
+        text = re.sub(r"(?<= )-l (?=[a-z])", "--", text) if name.endswith("fish") else text
+        same("zcrxperf --help", f"the completion {name}", options(help_of(ZCRXPERF)), options(text))
     symbols = found(r"\b(zcrx_[a-z_]+);", (SOURCE / "libzcrx-client/libzcrx-client.sym").read_text())
     if not symbols:
         complaints.append("libzcrx-client.sym: nothing found")

@@ -1,167 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Receiving on a queue leased from zcrxd. */
+/* Receiving on queues leased from zcrxd: what comes on them. zero-copy-open.c gets them. */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "macro.h"
 #include "zero-copy.h"
-
-/* What zcrxd or the library said, and the exit status for it: the same as zcrxctl's. */
-static int refuse(struct zero_copy *z, int error)
-{
-	static const struct {
-		const char *id;
-		int status;
-	} table[] = {
-		{ "org.varlink.service.PermissionDenied", STATUS_DENIED },
-		{ "io.zcrx.Manager.QuotaExceeded", STATUS_DENIED },
-		{ "io.zcrx.Manager.FlowNotProved", STATUS_DENIED },
-		{ "io.zcrx.Manager.NoQueueAvailable", STATUS_UNAVAILABLE },
-	};
-	const char *message = zcrx_client_error(z->client);
-	const char *id = zcrx_client_error_id(z->client);
-
-	fail("%s", *message ? message : strerror(-error));
-	for (size_t i = 0; id && i < ARRAY_SIZE(table); i++)
-		if (streq(table[i].id, id))
-			return table[i].status;
-	return STATUS_FAILED;
-}
-
-static int acquire(struct session *s, struct zero_copy *z)
-{
-	const struct options *o = s->options;
-	int r;
-
-	r = zcrx_client_connect(z->client, o->socket);
-	if (r < 0 && !o->backend) /* otherwise whoever needs zcrxd will say so */
-		return r;
-	r = zcrx_lease_new(z->client, &z->lease);
-	if (r < 0)
-		return r;
-	/* Within zcrxctl run there is a lease already. */
-	if (getenv("ZCRX_LEASE") && !o->interface && !o->backend)
-		return zcrx_lease_inherit(z->lease);
-	r = zcrx_lease_set_interface(z->lease, o->interface);
-	if (r >= 0 && o->backend)
-		r = zcrx_lease_set_backends(z->lease, o->backend);
-	if (r >= 0 && o->hardware_queue >= 0)
-		r = zcrx_lease_set_hardware_queue(z->lease, (unsigned int)o->hardware_queue);
-	if (r >= 0)
-		r = zcrx_lease_set_name(z->lease, o->name);
-	if (r >= 0)
-		r = zcrx_lease_set_queues(z->lease, o->queues ?: 1);
-	if (r >= 0)
-		r = zcrx_lease_acquire(z->lease);
-	return r;
-}
-
-static int watch_queue(struct zero_copy *z, struct zcrx_queue *q)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.ptr = q };
-	int fd = zcrx_queue_get_fd(q);
-
-	return fd < 0 ? fd : epoll_ctl(z->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
-}
-
-static void tell_cut(struct zcrx_lease *l)
-{
-	if (zcrx_lease_get_area_size(l) < zcrx_lease_get_recommended_area_size(l))
-		fprintf(stderr, "zcrxperf: the policy (max-area) leaves %zu KiB for the area of a queue; zcrxd recommends "
-				"%zu KiB.\n",
-			zcrx_lease_get_area_size(l) >> 10, zcrx_lease_get_recommended_area_size(l) >> 10);
-}
-
-static int new_queue(struct zero_copy *z, const struct options *o, struct zcrx_queue **ret)
-{
-	int r = zcrx_queue_new(z->lease, z->n_queues, ret);
-
-	if (r < 0)
-		return r;
-	z->n_queues++;
-	if (o->area)
-		r = zcrx_queue_set_area_size(*ret, o->area);
-	else if (z->n_queues == 1)
-		tell_cut(z->lease);
-	if (r >= 0 && o->huge_pages)
-		r = zcrx_queue_set_huge_pages(*ret, 1);
-	if (r >= 0 && o->buffer_length)
-		r = zcrx_queue_set_buffer_length(*ret, o->buffer_length);
-	return r;
-}
-
-/* First one for each queue, then more of the same. */
-static int register_ring(struct session *s, struct zero_copy *z)
-{
-	struct zcrx_queue *q = NULL;
-	int r;
-
-	if (z->n_queues < s->n_queues)
-		r = new_queue(z, s->options, &q);
-	else
-		r = zcrx_queue_share(z->rings[z->n_rings % z->n_queues], &q);
-	if (q)
-		z->rings[z->n_rings++] = q;
-	if (r >= 0)
-		r = zcrx_queue_register(q);
-	return r < 0 || s->options->threads > 0 ? r : watch_queue(z, q);
-}
-
-static void describe(struct session *s, struct zero_copy *z)
-{
-	unsigned int n = s->options->queues ?: zcrx_lease_get_queues(z->lease);
-	const char *backend = zcrx_lease_get_backend(z->lease);
-
-	s->leased = true;
-	s->backend = streq(backend, "zcrxd") ? NULL : backend;
-	snprintf(s->lease_id, sizeof(s->lease_id), "%s", zcrx_lease_get_id(z->lease));
-	snprintf(s->interface, sizeof(s->interface), "%s", zcrx_lease_get_interface(z->lease));
-	s->n_queues = n < QUEUES_MAX ? n : QUEUES_MAX;
-	for (unsigned int i = 0; i < s->n_queues; i++)
-		s->queues[i].hardware_queue = zcrx_lease_get_hardware_queue(z->lease, i);
-}
-
-static void announce(const struct session *s, const struct zero_copy *z)
-{
-	if (s->options->json)
-		return;
-	if (s->backend)
-		printf("backend %s\n", s->backend);
-	printf("lease %s: %s queue%s", s->lease_id, s->interface, s->n_queues == 1 ? "" : "s");
-	for (unsigned int i = 0; i < s->n_queues; i++)
-		printf(" %d", s->queues[i].hardware_queue);
-	printf(", %u buffers of %zu bytes%s\n", zcrx_queue_get_buffers(z->rings[0]),
-	       zcrx_queue_get_buffer_length(z->rings[0]), s->n_queues == 1 ? "" : " each");
-}
-
-static int open_zero_copy(struct session *s)
-{
-	struct zero_copy *z = calloc(1, sizeof(*z));
-	int r;
-
-	s->of_mode = z;
-	if (!z || zcrx_client_new(&z->client) < 0)
-		return fail("Out of memory.");
-	z->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (z->epoll < 0)
-		return fail("Cannot set up polling: %s.", strerror(errno));
-	r = acquire(s, z);
-	if (r < 0)
-		return refuse(z, r);
-	describe(s, z);
-	s->interrupted = session_stop(s, STAGE_ACQUIRE);
-	if (s->interrupted)
-		return STATUS_DONE;
-	while (r >= 0 && (z->n_queues < s->n_queues || z->n_rings < s->options->threads))
-		r = register_ring(s, z);
-	if (r < 0)
-		return refuse(z, r);
-	announce(s, z);
-	s->interrupted = session_stop(s, STAGE_REGISTER);
-	s->fd = z->epoll;
-	return s->options->threads > 0 && !s->interrupted ? threads_start(s, z, &s->fd) : STATUS_DONE;
-}
 
 /* The rings of a queue take turns. */
 static unsigned int choose_ring(struct zero_copy *z, unsigned int queue)
@@ -183,6 +27,7 @@ static int add(struct session *s, struct connection *c)
 		index = (int)((s->n_accepted - 1) % z->n_queues);
 	s->queues[index].connections++;
 	ring = choose_ring(z, (unsigned int)index);
+	c->ring = ring;
 	if (z->threads) {
 		threads_add(z->threads, ring, c);
 		return STATUS_DONE;
@@ -252,8 +97,13 @@ static int process_queue(struct session *s, struct zcrx_queue *q)
 	const struct zcrx_event *event;
 	int r;
 
-	while ((r = zcrx_queue_wait(q, 0, &event)) > 0)
+	for (unsigned int n = 0; (r = zcrx_queue_wait(q, 0, &event)) > 0;) {
 		zero_copy_handle(s, q, event);
+		if (++n == EVENTS_AT_ONCE) {
+			s->more = true;
+			break;
+		}
+	}
 	if (s->interface_gone)
 		return STATUS_FAILED;
 	return r < 0 && r != -EINTR ? fail("Cannot receive: %s.", strerror(-r)) : STATUS_DONE;
@@ -267,6 +117,12 @@ static int process(struct session *s)
 
 	if (z->threads)
 		return s->interface_gone ? STATUS_FAILED : threads_heard(z->threads);
+	if (s->more) { /* of some queue: its descriptor need not say so */
+		s->more = false;
+		for (unsigned int i = 0; i < z->n_rings && r == STATUS_DONE; i++)
+			r = process_queue(s, z->rings[i]);
+		return r;
+	}
 	n = epoll_wait(z->epoll, events, QUEUES_MAX, 0);
 	for (int i = 0; i < n && r == STATUS_DONE; i++)
 		r = process_queue(s, events[i].data.ptr);
@@ -306,6 +162,17 @@ static int steer_listener(const struct session *s, struct zero_copy *z)
 		   : zcrx_queue_steer(z->rings[0], family, NULL, 0, address, port);
 }
 
+/* So that the loss of the lease is heard of even before the first byte. */
+static int take_rings(struct session *s)
+{
+	struct zero_copy *z = s->of_mode;
+	int r = STATUS_DONE;
+
+	for (unsigned int i = 0; i < z->n_rings && !z->threads && r == STATUS_DONE; i++)
+		r = process_queue(s, z->rings[i]);
+	return r;
+}
+
 static int steer(struct session *s)
 {
 	struct zero_copy *z = s->of_mode;
@@ -315,16 +182,35 @@ static int steer(struct session *s)
 	if (r == -EOPNOTSUPP && s->backend) /* whose rules are somebody else's */
 		fail("warning: %s", zcrx_client_error(z->client));
 	else if (r < 0)
-		return refuse(z, r);
+		return zero_copy_refuse(z, r);
 	warn(z);
 	s->interrupted = session_stop(s, STAGE_STEER);
-	/* Takes the rings, so that the loss of the lease is heard of even before the first byte. */
-	for (unsigned int i = 0; i < z->n_rings && !z->threads; i++) {
-		r = process_queue(s, z->rings[i]);
-		if (r != STATUS_DONE)
-			return r;
-	}
-	return STATUS_DONE;
+	return take_rings(s);
+}
+
+/* By its own addresses and ports, to the queue of its ring. */
+static void steer_connection(struct session *s, struct connection *c)
+{
+	struct zero_copy *z = s->of_mode;
+	int r = zcrx_queue_steer_socket(z->rings[c->ring], c->socket);
+
+	if (r < 0 && s->n_unsteered++ == 0)
+		fail("warning: connection %td is copied: %s", c - s->connections,
+		     zcrx_client_error(z->client));
+	if (r >= 0)
+		warn(z);
+}
+
+static void unsteer(struct session *s)
+{
+	struct zero_copy *z = s->of_mode;
+	unsigned int left = 0; /* of which zcrxd would not hear: their sockets end them */
+	const char *id;
+
+	while ((id = zcrx_lease_get_flow_id(z->lease, left)))
+		if (zcrx_lease_remove_flow(z->lease, id) < 0)
+			left++;
+	s->n_unsteered = 0;
 }
 
 static void remove_connection(struct session *s, struct connection *c)
@@ -343,12 +229,16 @@ static void progress(struct session *s)
 }
 
 /* What each queue had, and by the kernel's account of it all. */
-static void count(struct session *s, struct zero_copy *z)
+static void count(struct session *s)
 {
+	struct zero_copy *z = s->of_mode;
+
 	s->copies_known = z->n_queues > 0;
+	s->copied_bytes = s->copied_pieces = 0;
 	for (unsigned int i = 0; i < z->n_queues; i++) {
 		struct queue_result *q = &s->queues[i];
 
+		q->bytes = 0;
 		for (unsigned int ring = i; ring < z->n_rings; ring += z->n_queues)
 			q->bytes += zcrx_queue_get_received(z->rings[ring]);
 		if (zcrx_queue_get_copied(z->rings[i], &q->copied_pieces, &q->copied_bytes) < 0)
@@ -366,7 +256,7 @@ static void close_zero_copy(struct session *s)
 		return;
 	if (z->threads)
 		threads_stop(TAKE_PTR(z->threads));
-	count(s, z);
+	count(s);
 	/* Before the release: a direct grant is free only once its rings are closed. */
 	for (unsigned int i = 0; i < z->n_rings; i++)
 		zcrx_queue_unref(z->rings[i]);
@@ -382,11 +272,27 @@ static void close_zero_copy(struct session *s)
 }
 
 const struct mode_ops mode_zero_copy = {
-	.open = open_zero_copy,
+	.open = zero_copy_open,
 	.listening = steer,
+	.add = add,
+	.steer = steer_connection,
+	.unsteer = unsteer,
+	.process = process,
+	.remove = remove_connection,
+	.progress = progress,
+	.count = count,
+	.close = close_zero_copy,
+};
+
+/* On the same rings, but nothing is led to them: the kernel copies into their memory, as it does whenever
+ * something keeps a flow from its queue. */
+const struct mode_ops mode_copy = {
+	.open = zero_copy_open,
+	.listening = take_rings,
 	.add = add,
 	.process = process,
 	.remove = remove_connection,
 	.progress = progress,
+	.count = count,
 	.close = close_zero_copy,
 };

@@ -7,53 +7,23 @@
 #include <limits.h>
 
 #include "macro.h"
+#include "request.h"
 #include "units.h"
-
-static const char usage[] =
-	"Usage: zcrxperf receive --port PORT [OPTION]...\n"
-	"       zcrxperf send HOST --port PORT [OPTION]...\n"
-	"\n"
-	"Sends TCP payload, and receives it by zero copy on a queue leased from zcrxd.\n"
-	"\n"
-	"  -p, --port PORT           where to listen, or to connect to\n"
-	"  -b, --bytes N             receive: end after N bytes in all (K, M, G: binary units);\n"
-	"                            send: send N bytes on each connection. Without it: until the\n"
-	"                            other side ends\n"
-	"  -c, --connections N       accept or make so many (1)\n"
-	"  -a, --address ADDRESS     listen on, or connect from, this address only\n"
-	"  -j, --json                the result as one JSON object\n"
-	"\n"
-	"receive:\n"
-	"  -m, --mode MODE           zero-copy: on a leased queue (the default); copy: io_uring "
-	"with\n"
-	"                            ordinary buffers; read: read(2)\n"
-	"  -v, --verify              check every byte of what zcrxperf send sends\n"
-	"      --backend LIST        where from: zcrxd (the default), direct, software, copy; the first\n"
-	"                            that is there, as zcrx_lease_set_backends(3)\n"
-	"      --hardware-queue N    direct: the queue, on --interface\n"
-	"  -i, --interface NAME      lease a queue of this interface\n"
-	"  -q, --queues N            lease N queues, with a ring each (1)\n"
-	"      --threads N           receive in N threads, with a ring and a queue each\n"
-	"      --share               they share the queues: --queues, or one\n"
-	"  -n, --name TEXT           name the lease (zcrxperf)\n"
-	"      --by-value            steer --address and --port by value, for root and as the "
-	"policy\n"
-	"                            lists it: where no socket proves the flow, as on a VLAN\n"
-	"      --area SIZE           memory to receive into (16M)\n"
-	"      --buffer-length SIZE  a power of two; more than a page needs huge pages\n"
-	"      --huge-pages          take the area from huge pages\n"
-	"      --socket PATH         zcrxd's socket\n"
-	"      --stop-after STAGE    acquire, register, steer: go no further, and hold the lease\n"
-	"\n"
-	"  -h, --help, --version\n"
-	"\n"
-	"Within zcrxctl run, receive uses the lease that it finds in the environment.\n"
-	"Exit status: 0 done, 1 failed, 2 usage, 3 denied, 4 no queue available.\n";
+#include "usage.h"
 
 static const char *const modes[_MODE_MAX] = {
 	[MODE_ZERO_COPY] = "zero-copy",
 	[MODE_COPY] = "copy",
 	[MODE_READ] = "read",
+	[MODE_RECV] = "recv",
+};
+
+static const char *const commands[_COMMAND_MAX] = {
+	[COMMAND_RECEIVE] = "receive",
+	[COMMAND_SEND] = "send",
+	[COMMAND_SERVE] = "serve",
+	[COMMAND_COMPARE] = "compare",
+	[COMMAND_ANSWER] = "answer",
 };
 
 static const char *const stages[_STAGE_MAX] = {
@@ -94,6 +64,20 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
+/* Of seconds; as iperf3 has them. */
+static int parse_seconds(const char *text, double min, double max, double *ret)
+{
+	double seconds;
+	char *end;
+
+	errno = 0;
+	seconds = strtod(text, &end);
+	if (errno || end == text || *end || !(seconds >= min && seconds <= max))
+		return -EINVAL;
+	*ret = seconds;
+	return 0;
+}
+
 static int complain(const char *what, const char *value, const char *expected)
 {
 	fprintf(stderr, "zcrxperf: %s is \"%s\"; expected %s. See zcrxperf --help.\n", what, value,
@@ -108,6 +92,7 @@ enum {
 	OPT_BY_VALUE,
 	OPT_HARDWARE_QUEUE,
 	OPT_HUGE_PAGES,
+	OPT_IPERF3,
 	OPT_SHARE,
 	OPT_SOCKET,
 	OPT_STOP_AFTER,
@@ -123,7 +108,11 @@ static const struct option long_options[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "mode", required_argument, NULL, 'm' },
 	{ "verify", no_argument, NULL, 'v' },
-	{ "interface", required_argument, NULL, 'i' },
+	{ "interface", required_argument, NULL, 'I' },
+	{ "interval", required_argument, NULL, 'i' },
+	{ "time", required_argument, NULL, 't' },
+	{ "iperf3", no_argument, NULL, OPT_IPERF3 },
+	{ "one-off", no_argument, NULL, '1' },
 	{ "queues", required_argument, NULL, 'q' },
 	{ "name", required_argument, NULL, 'n' },
 	{ "area", required_argument, NULL, OPT_AREA },
@@ -172,6 +161,15 @@ static int set_number(struct options *o, int option, const char *value)
 			return complain("--hardware-queue", value, "the index of a queue");
 		o->hardware_queue = (int)n;
 		return 0;
+	case 'i':
+		if (parse_seconds(value, 0.1, 3600, &o->interval) < 0)
+			return complain("--interval", value,
+					"seconds, 0.1 to 3600 (an interface is --interface, -I)");
+		return 0;
+	case 't':
+		if (parse_seconds(value, 0.1, 86400, &o->time) < 0)
+			return complain("--time", value, "seconds, 0.1 to 86400");
+		return 0;
 	case 'b':
 		if (parse_size(value, &o->bytes) < 0 || o->bytes == 0)
 			return complain("--bytes", value, "a size such as 64M");
@@ -214,17 +212,23 @@ static int set_option(struct options *o, int option, char *value)
 	case 'm':
 		r = lookup(modes, _MODE_MAX, value);
 		if (r < 0)
-			return complain("--mode", value, "zero-copy, copy or read");
+			return complain("--mode", value, "zero-copy, copy, read or recv");
 		o->mode = (enum mode)r;
 		return 0;
 	case 'v':
 		o->verify = true;
 		return 0;
-	case 'i':
+	case 'I':
 		o->interface = value;
 		return 0;
 	case 'n':
 		o->name = value;
+		return 0;
+	case '1':
+		o->one_off = true;
+		return 0;
+	case OPT_IPERF3:
+		o->iperf3 = true;
 		return 0;
 	case OPT_BACKEND:
 		o->backend = value;
@@ -248,7 +252,7 @@ static int set_option(struct options *o, int option, char *value)
 		o->stop_after = (enum stage)r;
 		return 0;
 	case 'h':
-		fputs(usage, stdout);
+		fputs(usage_text, stdout);
 		return 1;
 	case OPT_VERSION:
 		puts("zcrxperf " ZCRXD_VERSION);
@@ -261,33 +265,101 @@ static int set_option(struct options *o, int option, char *value)
 	}
 }
 
-/* What is left after the options: the command, and for `send` the host. */
+/* Each short option that check_options() knows. */
+static uint64_t bit_of(int option)
+{
+	return option == '1' ? 1 : option >= 'a' && option <= 'z' ? UINT64_C(2) << (option - 'a') : 0;
+}
+
+/* What some commands have no use for; whoever gives it expects something of it. */
+static int check_options(const struct options *o, uint64_t given)
+{
+	static const struct {
+		int option;
+		const char *name;
+		unsigned int commands; /* bits */
+	} table[] = {
+#define IN(command) (1U << COMMAND_##command)
+		{ 'b', "--bytes", IN(RECEIVE) | IN(SEND) },
+		{ 'c', "--connections", IN(RECEIVE) | IN(SEND) | IN(COMPARE) },
+		{ 'i', "--interval", IN(RECEIVE) | IN(SERVE) | IN(COMPARE) },
+		{ 'm', "--mode", IN(RECEIVE) | IN(SERVE) },
+		{ 't', "--time", IN(COMPARE) },
+		{ 'v', "--verify", IN(RECEIVE) | IN(COMPARE) },
+		{ '1', "--one-off", IN(SERVE) },
+#undef IN
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (given & bit_of(table[i].option) && !(table[i].commands >> o->command & 1)) {
+			fprintf(stderr, "zcrxperf: %s is not for %s. See zcrxperf --help.\n", table[i].name,
+				commands[o->command]);
+			return -EINVAL;
+		}
+	if (o->iperf3 != (o->command == COMMAND_SERVE)) {
+		fprintf(stderr, "zcrxperf: %s. See zcrxperf --help.\n",
+			o->iperf3 ? "--iperf3 is for serve" :
+				    "serve needs --iperf3, which is what it can serve");
+		return -EINVAL;
+	}
+	if (o->command == COMMAND_COMPARE && o->connections > CONNECTIONS_MAX)
+		return complain("--connections", "more than that", "at most 1024 to compare");
+	if ((o->command == COMMAND_SERVE || o->command == COMMAND_COMPARE) &&
+	    (o->threads > 0 || o->by_value || o->stop_after != STAGE_NONE)) {
+		fprintf(stderr,
+			"zcrxperf: --threads, --by-value and --stop-after are for receive, not for %s. See "
+			"zcrxperf --help.\n",
+			commands[o->command]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static bool needs_host(const struct options *o)
+{
+	return o->command == COMMAND_SEND || o->command == COMMAND_ANSWER;
+}
+
+/* What is left after the options: the command, and the host of those that connect. */
 static int set_command(struct options *o, int n, char **words)
 {
+	int r;
+
 	if (n == 0) {
-		fputs(usage, stderr);
+		fputs(usage_text, stderr);
 		return -EINVAL;
 	}
-	o->send = streq(words[0], "send");
-	if (!o->send && !streq(words[0], "receive"))
-		return complain("The command", words[0], "receive or send");
-	if (o->send && n > 1)
+	r = lookup(commands, _COMMAND_MAX, words[0]);
+	if (r < 0)
+		return complain("The command", words[0], "receive, send, serve, compare or answer");
+	o->command = (enum command)r;
+	if (needs_host(o) && n > 1)
 		o->host = strip_brackets(words[1]);
-	if (o->send && !o->host) {
-		fputs("zcrxperf: send needs a HOST. See zcrxperf --help.\n", stderr);
+	if (needs_host(o) && !o->host) {
+		fprintf(stderr, "zcrxperf: %s needs a HOST. See zcrxperf --help.\n", words[0]);
 		return -EINVAL;
 	}
-	if (n > (o->send ? 2 : 1))
+	if (n > (needs_host(o) ? 2 : 1))
 		return complain("An argument", words[n - 1], "no more");
+	if (o->port == 0 && o->command == COMMAND_SERVE)
+		o->port = IPERF3_PORT;
 	if (o->port == 0) {
 		fputs("zcrxperf: --port is missing. See zcrxperf --help.\n", stderr);
 		return -EINVAL;
 	}
+	return 0;
+}
+
+/* Those that need each other. */
+static int check_receive(struct options *o)
+{
 	if (o->stop_after != STAGE_NONE && o->mode != MODE_ZERO_COPY)
 		return complain("--stop-after", stages[o->stop_after], "--mode=zero-copy with it");
-	if (o->share ? o->threads == 0 || o->queues > o->threads : o->threads > 0 && o->queues > 0 && o->queues != o->threads) {
-		fputs("zcrxperf: --threads has as many queues (--queues), or more threads than queues with --share. "
-		      "See zcrxperf --help.\n", stderr);
+	if (o->share ? o->threads == 0 || o->queues > o->threads :
+		       o->threads > 0 && o->queues > 0 && o->queues != o->threads) {
+		fputs("zcrxperf: --threads has as many queues (--queues), or more threads than queues with "
+		      "--share. See zcrxperf --help.\n",
+		      stderr);
 		return -EINVAL;
 	}
 	if (!o->share && o->threads > 0)
@@ -303,13 +375,18 @@ static int set_command(struct options *o, int n, char **words)
 
 int options_parse(struct options *o, int argc, char **argv)
 {
+	uint64_t given = 0;
 	int option, r;
 
-	*o = (struct options) { .connections = 1, .name = "zcrxperf", .hardware_queue = -1 };
-	while ((option = getopt_long(argc, argv, "p:b:c:a:jm:vi:q:n:h", long_options, NULL)) >= 0) {
+	*o = (struct options) { .connections = 1, .name = "zcrxperf", .hardware_queue = -1, .time = 5 };
+	while ((option = getopt_long(argc, argv, "p:b:c:a:jm:vi:I:t:1q:n:h", long_options, NULL)) >= 0) {
 		r = set_option(o, option, optarg);
 		if (r != 0)
 			return r;
+		given |= bit_of(option);
 	}
-	return set_command(o, argc - optind, argv + optind);
+	r = set_command(o, argc - optind, argv + optind);
+	if (r == 0)
+		r = check_options(o, given);
+	return r == 0 ? check_receive(o) : r;
 }

@@ -8,10 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum command {
+	COMMAND_RECEIVE,
+	COMMAND_SEND,
+	COMMAND_SERVE,
+	COMMAND_COMPARE,
+	COMMAND_ANSWER,
+	_COMMAND_MAX,
+};
+
 enum mode {
 	MODE_ZERO_COPY,
-	MODE_COPY,
-	MODE_READ,
+	MODE_COPY, /* on the rings of zero copy, but not led to them */
+	MODE_READ, /* io_uring, into ordinary memory */
+	MODE_RECV, /* epoll and recv(2) */
 	_MODE_MAX,
 };
 
@@ -24,18 +34,23 @@ enum stage {
 	_STAGE_MAX,
 };
 
-#define QUEUES_MAX 64 /* of a lease */
+#define QUEUES_MAX  64 /* of a lease */
+#define IPERF3_PORT 5201
 
 struct options {
-	bool send;
-	const char *host; /* send: where to */
+	enum command command;
+	const char *host; /* send, answer: where to */
 	uint16_t port;
-	const char *address; /* receive: listen here; send: from here */
+	const char *address; /* listen here; send, answer: from here */
 	uint64_t bytes;	     /* 0: until the end */
 	unsigned int connections;
 	unsigned int queues; /* 0: one, or as many as the lease has that was found */
 	bool json;
-	/* receive */
+	double interval; /* seconds between two lines about it; 0: none */
+	double time;	 /* compare: seconds of each mode */
+	bool iperf3;	 /* serve: whose clients */
+	bool one_off;	 /* serve: one test, then end */
+	/* Those that receive */
 	unsigned int threads; /* 0: none but the first */
 	bool share;
 	enum mode mode;

@@ -6,10 +6,12 @@
 
 #include <systemd/sd-json.h>
 
+#include "figures.h"
 #include "macro.h"
+#include "meter-json.h"
 #include "session.h"
 
-struct figures {
+struct result {
 	double seconds;
 	double cpu_seconds;
 	double rate; /* bytes a second */
@@ -24,9 +26,9 @@ static double seconds_of(struct timeval t)
 	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-static struct figures compute(const struct session *s)
+static struct result compute(const struct session *s)
 {
-	struct figures f = {};
+	struct result f = {};
 	struct rusage usage;
 
 	f.seconds = (double)(s->last.tv_sec - s->first.tv_sec) +
@@ -46,16 +48,11 @@ static struct figures compute(const struct session *s)
 	return f;
 }
 
-static double percent(uint64_t part, uint64_t whole)
-{
-	return whole > 0 ? 100.0 * (double)part / (double)whole : 0;
-}
-
-static void print_text(const struct session *s, const struct figures *f)
+static void print_text(const struct session *s, const struct result *f)
 {
 	printf("mode       %s\n", mode_to_string(s->options->mode));
-	printf("received   %" PRIu64 " bytes on %u connection%s in %.3f s: %.1f MiB/s\n", s->bytes,
-	       s->n_accepted, s->n_accepted == 1 ? "" : "s", f->seconds, f->rate / (1 << 20));
+	printf("received   %" PRIu64 " bytes on %u connection%s in %.3f s: %s\n", s->bytes,
+	       s->n_accepted, s->n_accepted == 1 ? "" : "s", f->seconds, text_rate(f->rate).text);
 	if (s->copies_known) {
 		printf("zero-copy  %" PRIu64 " bytes (%.1f %%)\n", f->zero_copy_bytes,
 		       percent(f->zero_copy_bytes, s->bytes));
@@ -102,12 +99,14 @@ static int build_queues(const struct session *s, sd_json_variant **ret)
 	return r;
 }
 
-static int print_json(const struct session *s, const struct figures *f)
+static int print_json(const struct session *s, const struct result *f)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL, *queues = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL, *queues = NULL, *intervals = NULL;
 	int r;
 
 	r = build_queues(s, &queues);
+	if (r >= 0)
+		r = meter_to_json(&s->meter, &intervals);
 	if (r < 0)
 		return r;
 	r = sd_json_buildo(
@@ -134,6 +133,8 @@ static int print_json(const struct session *s, const struct figures *f)
 		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "hardwareQueue",
 					     SD_JSON_BUILD_INTEGER(s->queues[0].hardware_queue)),
 		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "queues", SD_JSON_BUILD_VARIANT(queues)),
+		SD_JSON_BUILD_PAIR_CONDITION(intervals != NULL, "intervals",
+					     SD_JSON_BUILD_VARIANT(intervals)),
 		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "leaseLost",
 					     SD_JSON_BUILD_BOOLEAN(s->lease_lost)));
 	if (r < 0)
@@ -143,7 +144,7 @@ static int print_json(const struct session *s, const struct figures *f)
 
 void receive_report(const struct session *s)
 {
-	struct figures f = compute(s);
+	struct result f = compute(s);
 
 	if (!s->options->json)
 		print_text(s, &f);

@@ -7,13 +7,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "connect.h"
+#include "figures.h"
 #include "macro.h"
 #include "pattern.h"
 #include "session.h"
@@ -28,57 +28,6 @@ struct sender {
 	bool finished;		/* all sent; waiting for the receiver */
 	char *buffer;
 };
-
-static int bind_source(int fd, const struct options *o, const struct addrinfo *to)
-{
-	const struct addrinfo hints = { .ai_family = to->ai_family,
-					.ai_socktype = SOCK_STREAM,
-					.ai_flags = AI_NUMERICHOST };
-	struct addrinfo *from;
-	int r;
-
-	r = getaddrinfo(o->address, NULL, &hints, &from);
-	if (r != 0)
-		return fail("\"%s\" is not an address to connect to %s from: %s.", o->address,
-			    o->host, gai_strerror(r));
-	r = bind(fd, from->ai_addr, from->ai_addrlen);
-	freeaddrinfo(from);
-	return r < 0 ? fail("Cannot connect from %s: %s.", o->address, strerror(errno))
-		     : STATUS_DONE;
-}
-
-/* Of another family, on a machine without it, or where nobody listens: the next may do. */
-static bool has_another(const struct options *o, const struct addrinfo *address)
-{
-	return address->ai_next && (!o->address || errno == EAFNOSUPPORT);
-}
-
-static int make_connection(const struct options *o, const struct addrinfo *address,
-			   struct sender *x)
-{
-	int r;
-
-	x->buffer = x->buffer ?: malloc(CHUNK);
-	if (!x->buffer || getrandom(&x->seed, sizeof(x->seed), 0) < 0)
-		return fail("Cannot make a connection: %s.", strerror(errno));
-	x->socket = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (x->socket < 0 && has_another(o, address))
-		return make_connection(o, address->ai_next, x);
-	if (x->socket < 0)
-		return fail("Cannot make a socket: %s.", strerror(errno));
-	if (o->address) {
-		r = bind_source(x->socket, o, address);
-		if (r != STATUS_DONE)
-			return r;
-	}
-	if (connect(x->socket, address->ai_addr, address->ai_addrlen) == 0)
-		return STATUS_DONE;
-	if (has_another(o, address)) {
-		close(TAKE_FD(x->socket));
-		return make_connection(o, address->ai_next, x);
-	}
-	return fail("Cannot connect to %s, port %u: %s.", o->host, o->port, strerror(errno));
-}
 
 /* The next piece of the stream, when the last one is written. */
 static void fill(const struct options *o, struct sender *x)
@@ -168,28 +117,17 @@ static void report(const struct options *o, const struct sender *senders, double
 		       "\"bytesPerSecond\":%.0f}\n",
 		       sent, o->connections, seconds * 1e6, rate);
 	else
-		printf("sent       %" PRIu64 " bytes on %u connection%s in %.3f s: %.1f MiB/s\n",
+		printf("sent       %" PRIu64 " bytes on %u connection%s in %.3f s: %s\n",
 		       sent, o->connections, o->connections == 1 ? "" : "s", seconds,
-		       rate / (1 << 20));
+		       text_rate(rate).text);
 }
 
-static double now(void)
+static int make_sender(const struct options *o, const struct addrinfo *address, struct sender *x)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int resolve(const struct options *o, struct addrinfo **ret)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
-	char port[8];
-	int r;
-
-	snprintf(port, sizeof(port), "%u", o->port);
-	r = getaddrinfo(o->host, port, &hints, ret);
-	return r == 0 ? STATUS_DONE : fail("Cannot resolve \"%s\": %s.", o->host, gai_strerror(r));
+	x->buffer = malloc(CHUNK);
+	if (!x->buffer || getrandom(&x->seed, sizeof(x->seed), 0) < 0)
+		return fail("Cannot make a connection: %s.", strerror(errno));
+	return connect_one(o, address, &x->socket);
 }
 
 int send_run(const struct options *o)
@@ -203,14 +141,14 @@ int send_run(const struct options *o)
 		return fail("Out of memory.");
 	for (unsigned int i = 0; i < o->connections; i++)
 		senders[i].socket = -EBADF;
-	r = resolve(o, &address);
+	r = connect_resolve(o, &address);
 	for (unsigned int i = 0; i < o->connections && r == STATUS_DONE; i++)
-		r = make_connection(o, address, &senders[i]);
-	start = now();
+		r = make_sender(o, address, &senders[i]);
+	start = meter_now();
 	if (r == STATUS_DONE)
 		r = send_all(o, senders);
 	if (r == STATUS_DONE)
-		report(o, senders, now() - start);
+		report(o, senders, meter_now() - start);
 	for (unsigned int i = 0; i < o->connections; i++) {
 		closep(&senders[i].socket);
 		free(senders[i].buffer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the mode zero-copy has: mode-zero-copy.c; on threads, threads.c. */
+/* What the modes zero-copy and copy have: zero-copy-open.c, mode-zero-copy.c; on threads, threads.c. */
 #pragma once
 
 #include <zcrx-client.h>
@@ -18,6 +18,11 @@ struct zero_copy {
 	int epoll;
 	struct threads *threads; /* NULL: none but this one */
 };
+
+/* A lease, its queues registered: mode_ops.open. */
+int zero_copy_open(struct session *s);
+/* Prints what zcrxd or the library said; the exit status for it, the same as zcrxctl's. */
+int zero_copy_refuse(struct zero_copy *z, int error);
 
 void zero_copy_handle(struct session *s, struct zcrx_queue *q, const struct zcrx_event *e);
 
