@@ -167,6 +167,15 @@ static int send_message(const struct message *m, const int *fds, size_t n)
 	return sendmsg(partner, &header, MSG_NOSIGNAL) == sizeof(*m) ? 0 : -errno;
 }
 
+/*
+ * A partner that dies with something unread has it said by the socket (ECONNRESET, once) before what it has sent
+ * itself. But that counts: a connection that it has said to have, it may have received from.
+ */
+static int is_reset(ssize_t n)
+{
+	return n < 0 && errno == ECONNRESET;
+}
+
 /* 1: a message; 0: the partner is gone. */
 static int receive_message(struct message *m, int *fds, size_t n)
 {
@@ -178,8 +187,12 @@ static int receive_message(struct message *m, int *fds, size_t n)
 	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 				 .msg_controllen = sizeof(control) };
 	struct cmsghdr *c;
+	ssize_t length;
 
-	if (recvmsg(partner, &header, MSG_CMSG_CLOEXEC) != sizeof(*m))
+	do
+		length = recvmsg(partner, &header, MSG_CMSG_CLOEXEC);
+	while (is_reset(length));
+	if (length != sizeof(*m))
 		return 0;
 	c = CMSG_FIRSTHDR(&header);
 	if (n > 0 && (!c || c->cmsg_len != CMSG_LEN(n * sizeof(int))))
@@ -315,10 +328,14 @@ static void partner_has(unsigned int number)
 static void hear_partner(void)
 {
 	struct message m;
+	ssize_t length;
 	int fds[2];
 
+	do
+		length = recv(partner, &m, sizeof(m), MSG_PEEK);
+	while (is_reset(length));
 	/* Only connections come with descriptors from here on. */
-	if (recv(partner, &m, sizeof(m), MSG_PEEK) != sizeof(m) ||
+	if (length != sizeof(m) ||
 	    !receive_message(&m, fds, m.type == CONNECTION ? 2 : 0)) {
 		partner_gone();
 	} else if (m.type == CONNECTION) {

@@ -18,6 +18,8 @@
 #include <zcrx-client.h>
 
 #define KEPT 2000
+/* The successor dies while what it has said is unread, and so is what it was told. */
+#define UNREAD "successor zcrx_queue_receive 1 after"
 
 static int is_successor(void)
 {
@@ -36,8 +38,11 @@ static void step(const char *function, const char *when)
 	if (strcmp(role, is_successor() ? "successor" : "old") || strcmp(name, function) ||
 	    strcmp(moment, when))
 		return;
-	if (++calls == n)
-		kill(getpid(), SIGKILL);
+	if (++calls < n)
+		return;
+	if (!strcmp(die, UNREAD))
+		usleep(300000);
+	kill(getpid(), SIGKILL);
 }
 
 #define WRAPPED(type, name, parameters, ...)                                                       \
@@ -64,6 +69,16 @@ WRAPPED(int, zcrx_queue_receive,
 	socket, userdata, ret)
 WRAPPED(int, zcrx_stream_stop, (struct zcrx_stream * stream), stream)
 WRAPPED(struct zcrx_stream *, zcrx_stream_free, (struct zcrx_stream * stream), stream)
+
+ssize_t __real_recv(int fd, void *data, size_t n, int flags);
+ssize_t __wrap_recv(int fd, void *data, size_t n, int flags);
+
+ssize_t __wrap_recv(int fd, void *data, size_t n, int flags)
+{
+	if (!is_successor() && !strcmp(getenv("DIE"), UNREAD))
+		usleep(600000);
+	return __real_recv(fd, data, n, flags);
+}
 
 int __real_zcrx_queue_return(struct zcrx_queue *queue, const void *data);
 int __wrap_zcrx_queue_return(struct zcrx_queue *queue, const void *data);

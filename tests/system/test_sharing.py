@@ -243,6 +243,7 @@ STEPS = [
     ("old sendmsg 2 after", "successor"),  # both have it
     ("successor recvmsg 2 after", "old"),
     ("successor sendmsg 2 after", "old"),  # it has said that it has it
+    ("successor zcrx_queue_receive 1 after", "old"),  # the other has not read yet that it has it
     (f"successor zcrx_queue_receive {MANY // 2} after", "old"),
     (f"old zcrx_stream_free {MANY // 2} after", "successor"),  # so many were taken
     (f"old sendmsg {MANY + 2} before", "successor"),  # all were, and it does not say that this is the end
