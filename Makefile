@@ -23,7 +23,7 @@ check: ## the quick part of the tests, natively, for who is changing something (
 test: ## what every change has to pass, natively and in the virtual machine
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL))
 
-test-all: ## the same with every crash point, unit tests by clang, and test-recovery (half an hour)
+test-all: ## the same with every crash point, what is built by clang, and test-recovery (half an hour)
 	@tests/vm/test $(if $(KERNEL),--kernel $(KERNEL)) --all
 
 test-client: ## libzcrx-client alone, built and tested on an older Debian, and linked statically (a minute)

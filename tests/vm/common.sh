@@ -189,6 +189,22 @@ build_flavour() {
 	) 9>>"$cache/building.lock"
 }
 
+# compile_by_clang: everything, for its warnings. Nothing is linked: what the compiler says is known before.
+compile_by_clang() {
+	local options=(-Dbuildtype=plain -Dwerror=true) objects='s/^\(.*\.o\): .*/\1/p'
+	(
+		flock 9
+		if [ "$(cat "$build/warnings/.options" 2>/dev/null)" != "${options[*]} $root" ]; then
+			rm -rf "${build:?}/warnings"
+			quietly native env 'CC=ccache clang' 'CXX=ccache clang++' meson setup "${options[@]}" \
+				/build/warnings || exit
+			echo "${options[*]} $root" >"$build/warnings/.options"
+		fi
+		quietly native sh -c "ninja -C /build/warnings -t targets all | sed -n '$objects' |
+			xargs ninja -C /build/warnings --quiet"
+	) 9>>"$cache/building.lock"
+}
+
 # has_nic_for RELEASE: the simulated NIC speaks to drivers' interfaces as they are since 7.2.
 has_nic_for() {
 	[ "$(printf '%s\n' 7.2 "$1" | sort -V | head -n 1)" = 7.2 ]
