@@ -19,7 +19,7 @@
 #define OURS(name) "io.zcrx.Manager." name
 
 static void configure(struct daemon *d, sd_varlink *link, unsigned channels, unsigned zero_copy,
-		      unsigned ring, sd_json_variant **ret_warnings)
+		      unsigned ring, sd_json_variant **ret_told)
 {
 	sd_json_variant *reply;
 	char text[512];
@@ -30,7 +30,12 @@ static void configure(struct daemon *d, sd_varlink *link, unsigned channels, uns
 		 channels, zero_copy, ring);
 	daemon_write_config(d, text);
 	assert_null(call(link, "Reload", &reply, "{}"));
-	*ret_warnings = sd_json_variant_by_key(reply, "warnings");
+	*ret_told = reply;
+}
+
+static size_t words(sd_json_variant *told, const char *of)
+{
+	return sd_json_variant_elements(sd_json_variant_by_key(told, of));
 }
 
 static sd_json_variant *interface_of(sd_varlink *link)
@@ -98,7 +103,7 @@ static void test_carve_out(void **state)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
 	char expected[256];
-	sd_json_variant *warnings, *c;
+	sd_json_variant *told, *c;
 	struct client holder, other;
 	struct daemon d;
 
@@ -107,17 +112,17 @@ static void test_carve_out(void **state)
 	assert_null(client_open(&d, &holder, CLIENT_BOUND)); /* queue 4 */
 
 	/* Growing takes from the ordinary ones alone. */
-	configure(&d, link, 8, 6, 512, &warnings);
-	assert_int_equal(sd_json_variant_elements(warnings), 0);
+	configure(&d, link, 8, 6, 512, &told);
+	assert_int_equal(words(told, "waiting") + words(told, "warnings"), 0);
 	expect_state(link, "configured", "");
 	assert_int_equal(rss_span(&d), 2);
 
 	/* Shrinking goes as far as the lease. */
-	configure(&d, link, 8, 2, 512, &warnings);
+	configure(&d, link, 8, 2, 512, &told);
 	snprintf(expected, sizeof(expected),
 		 "rss equal over 4 of 8 queues -> equal over 6 of 8 queues waits for lease %s "
 		 "(queue 4)", holder.id);
-	assert_int_equal(sd_json_variant_elements(warnings), 1);
+	assert_int_equal(words(told, "waiting"), 1);
 	expect_state(link, "degraded", expected);
 	assert_int_equal(rss_span(&d), 4);
 	assert_int_equal(number_of(interface_of(link), "zeroCopyFirst"), 4);
@@ -151,7 +156,7 @@ static void test_carve_out(void **state)
 static void test_channels(void **state)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
-	sd_json_variant *warnings, *c, *reply;
+	sd_json_variant *told, *c, *reply;
 	struct client first, second;
 	struct daemon d;
 
@@ -159,7 +164,7 @@ static void test_channels(void **state)
 	link = daemon_connect(&d);
 	assert_null(client_open(&d, &first, CLIENT_BOUND));
 	assert_null(client_open(&d, &second, CLIENT_BOUND));
-	configure(&d, link, 16, 4, 1024, &warnings);
+	configure(&d, link, 16, 4, 1024, &told);
 	assert_int_equal(channels_now(&d), 8);
 	c = change(link, "Plan", 0, 3);
 	assert_string_equal(text_of(c, "step"), "rings");
@@ -187,13 +192,13 @@ static void test_ring(void **state)
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
 	struct client first, second;
-	sd_json_variant *warnings;
+	sd_json_variant *told;
 	struct daemon d;
 
 	daemon_start(&d, NULL);
 	link = daemon_connect(&d);
 	assert_null(client_open(&d, &first, CLIENT_BOUND));
-	configure(&d, link, 8, 4, 1024, &warnings);
+	configure(&d, link, 8, 4, 1024, &told);
 	wait_for_state(link, "degraded");
 	assert_null(client_open(&d, &second, CLIENT_STEERED));
 	client_close(&first);
@@ -208,15 +213,15 @@ static void test_ring(void **state)
 static void test_undo_fails(void **state)
 {
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
-	sd_json_variant *warnings, *reply;
+	sd_json_variant *told, *reply;
 	struct daemon d;
 
 	daemon_start(&d, NULL);
 	link = daemon_connect(&d);
 	/* The interfaces are looked for meanwhile, so it is RSS or the channels; and all that follows. */
 	assert_int_equal(sim_fail_range(d.sim, 4, 1000, EIO, "no more"), 0);
-	configure(&d, link, 16, 10, 1024, &warnings);
-	assert_true(sd_json_variant_elements(warnings) >= 1);
+	configure(&d, link, 16, 10, 1024, &told);
+	assert_true(words(told, "warnings") >= 1);
 	assert_int_equal(sim_fail_at(d.sim, 0, 0, NULL), 0);
 	reply = interface_of(link);
 	assert_string_equal(text_of(reply, "state"), "degraded");
@@ -236,7 +241,7 @@ static void test_in_the_way(void **state)
 	const struct nic_rule rule = { .location = 5, .action = RULE_TO_QUEUE, .target = 6 };
 	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = NULL;
 	_cleanup_(nic_state_freep) struct nic_state *s = NULL;
-	sd_json_variant *queues, *warnings;
+	sd_json_variant *queues, *told;
 	struct daemon d;
 
 	daemon_start(&d, NULL);
@@ -247,8 +252,8 @@ static void test_in_the_way(void **state)
 			       "ethtool -N sim0 delete 5"));
 	assert_string_equal(text_of(sd_json_variant_by_index(queues, 5), "reason"), "");
 	/* It is nobody's lease: nothing waits for it. */
-	configure(&d, link, 16, 4, 1024, &warnings);
-	assert_int_equal(sd_json_variant_elements(warnings), 0);
+	configure(&d, link, 16, 4, 1024, &told);
+	assert_int_equal(words(told, "waiting") + words(told, "warnings"), 0);
 	assert_int_equal(channels_now(&d), 16);
 	s = observe(&d);
 	assert_int_equal(s->n_rules, 1);

@@ -273,7 +273,7 @@ static size_t reload(const char *config)
 
 	daemon_write_config(&d, config);
 	assert_null(call(admin, "Reload", &reply, "{}"));
-	return sd_json_variant_elements(sd_json_variant_by_key(reply, "warnings"));
+	return sd_json_variant_elements(sd_json_variant_by_key(reply, "waiting"));
 }
 
 static void test_reload(void **state)

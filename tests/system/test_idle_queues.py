@@ -19,7 +19,7 @@ from machine import HOST4
 SERVE = machine.config(zc0="    idle-queues: serve\n")
 KEEP_ONE = machine.config(zc0="    idle-queues: serve\n    keep-free: 1\n")
 CONFIG = SERVE
-PORT, CONNECTIONS = 7777, 64
+PORT, CONNECTIONS = 7777, 128
 
 # In the peer: a message on each connection, there and back, again and again. Any failure ends it.
 TALKER = """
