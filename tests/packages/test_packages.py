@@ -70,7 +70,7 @@ def fixture_before():
 
 
 def test_installing_starts_and_enables_nothing(before):  # pylint: disable=unused-argument
-    assert len(PACKAGES) == 4
+    assert len(PACKAGES) == 5
     for unit, enabled in (("zcrxd.service", "disabled"), ("zcrxd.socket", "disabled"), ("zcrxd-irq.socket", "static")):
         assert state(unit) == (enabled, "inactive")
     assert run("getent", "passwd", "zcrxd") and run("getent", "group", "zcrx")

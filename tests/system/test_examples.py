@@ -18,7 +18,7 @@ from simnic import counted
 EPOLL_WAIT = "232", "281"  # epoll_wait, epoll_pwait
 
 
-@pytest.mark.parametrize("program", ["zcrx-epoll-example", "tests/zcrx-cpp-example"])
+@pytest.mark.parametrize("program", ["zcrx-epoll-example", "tests/zcrx-cpp-example", "receive_asyncio.py"])
 def test_files_of_many_connections(directory, program):  # noqa: F811
     machine.configure(machine.config())
     n, size = 64, 100_000
