@@ -102,6 +102,7 @@ int json_lease(struct lease *l, sd_json_variant **ret)
 		UNSIGNED_IF(demand.least > 0, "leastAreaBytes", demand.least),
 		UNSIGNED_IF(demand.ring > 0, "recommendedAreaBytes", demand.recommended),
 		UNSIGNED_IF(l->area_permitted > 0, "permittedAreaBytes", l->area_permitted),
-		UNSIGNED_IF(s && s->has_rings, "ringEntries", s->rx_ring),
+		/* Also what is left out is computed. */
+		UNSIGNED_IF(s && s->has_rings, "ringEntries", s ? s->rx_ring : 0),
 		UNSIGNED_IF(l->device->link.mtu > 0, "mtu", l->device->link.mtu));
 }
