@@ -16,8 +16,8 @@ static void test_lists(void **state)
 	};
 	static const char *const bad[] = {
 		"", "-", "1-", "-1", ",1", "1,", "1,,2", "3-1", " 1", "1 ", "1\n", "all", "0-8:1/2", "0x1",
-		"8192", "0-8192", "4294967296", "18446744073709551617",
 	};
+	static const char *const beyond[] = { "8192", "0-8192", "4294967296", "18446744073709551617" };
 	struct cpus cpus;
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
@@ -26,6 +26,8 @@ static void test_lists(void **state)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(cpus_parse(bad[i], &cpus), -EINVAL);
+	for (size_t i = 0; i < ARRAY_SIZE(beyond); i++)
+		assert_int_equal(cpus_parse(beyond[i], &cpus), -ERANGE);
 }
 
 static void test_subsets(void **state)
