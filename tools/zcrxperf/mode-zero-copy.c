@@ -228,6 +228,17 @@ static void progress(struct session *s)
 		threads_tell(z->threads);
 }
 
+/* What kept it from zero copy, by kind; what the kernel does not tell is 0. */
+static void count_starved(struct session *s, struct zcrx_queue *q)
+{
+	for (int i = 0; i < STARVED_KINDS; i++) {
+		uint64_t n = 0;
+
+		if (zcrx_queue_get_counter(q, (enum zcrx_counter)(ZCRX_COUNTER_STARVED_NIC + i), &n) == 0)
+			s->starved[i] += n;
+	}
+}
+
 /* What each queue had, and by the kernel's account of it all. */
 static void count(struct session *s)
 {
@@ -235,6 +246,7 @@ static void count(struct session *s)
 
 	s->copies_known = z->n_queues > 0;
 	s->copied_bytes = s->copied_pieces = 0;
+	memset(s->starved, 0, sizeof(s->starved));
 	for (unsigned int i = 0; i < z->n_queues; i++) {
 		struct queue_result *q = &s->queues[i];
 
@@ -245,6 +257,7 @@ static void count(struct session *s)
 			s->copies_known = false;
 		s->copied_pieces += q->copied_pieces;
 		s->copied_bytes += q->copied_bytes;
+		count_starved(s, z->rings[i]);
 	}
 }
 

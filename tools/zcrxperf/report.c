@@ -65,6 +65,10 @@ static void print_text(const struct session *s, const struct result *f)
 	} else {
 		puts("copied     unknown: the kernel counts it since Linux 7.2");
 	}
+	if (s->starved[0] || s->starved[1] || s->starved[2] || s->starved[3])
+		printf("starved    no buffer for the NIC %" PRIu64 " times, none to copy into %" PRIu64 ", completion queue "
+		       "full %" PRIu64 ", refill ring full %" PRIu64 " (zcrx_pool_get_counter(3))\n", s->starved[0],
+		       s->starved[1], s->starved[2], s->starved[3]);
 	for (unsigned int i = 0; s->n_queues > 1 && i < s->n_queues; i++)
 		printf("queue %-4d %" PRIu64 " bytes on %u connection%s, %" PRIu64 " copied\n",
 		       s->queues[i].hardware_queue, s->queues[i].bytes, s->queues[i].connections,
@@ -118,6 +122,10 @@ static int print_json(const struct session *s, const struct result *f)
 					     SD_JSON_BUILD_UNSIGNED(s->copied_bytes)),
 		SD_JSON_BUILD_PAIR_CONDITION(s->copies_known && s->leased, "copiedPieces",
 					     SD_JSON_BUILD_UNSIGNED(s->copied_pieces)),
+		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "starvedNic", SD_JSON_BUILD_UNSIGNED(s->starved[0])),
+		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "starvedCopy", SD_JSON_BUILD_UNSIGNED(s->starved[1])),
+		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "completionsFull", SD_JSON_BUILD_UNSIGNED(s->starved[2])),
+		SD_JSON_BUILD_PAIR_CONDITION(s->leased, "refillFull", SD_JSON_BUILD_UNSIGNED(s->starved[3])),
 		SD_JSON_BUILD_PAIR_UNSIGNED("connections", s->n_accepted),
 		SD_JSON_BUILD_PAIR_UNSIGNED("elapsedUSec", (uint64_t)(f->seconds * 1e6)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("bytesPerSecond", (uint64_t)f->rate),

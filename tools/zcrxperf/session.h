@@ -70,6 +70,9 @@ struct queue_result {
 	uint64_t copied_pieces;
 };
 
+/* NIC, copies, completions, refill ring. */
+#define STARVED_KINDS 4
+
 struct session {
 	const struct options *options;
 	const struct mode_ops *mode;
@@ -94,6 +97,7 @@ struct session {
 	bool copies_known;
 	uint64_t copied_bytes;
 	uint64_t copied_pieces;
+	uint64_t starved[STARVED_KINDS]; /* ZCRX_COUNTER_STARVED_NIC and those after it */
 	bool leased, lease_ending, lease_lost, interface_gone;
 	char lease_id[16];
 	const char *backend; /* NULL: zcrxd */
