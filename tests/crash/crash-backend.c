@@ -60,11 +60,11 @@ static int nic_reach(struct nic *nic, struct reach *ret, struct fault *f)
 	return POINTS(n->ops->reach(n, ret, f));
 }
 
-static int nic_apply(struct nic *nic, const struct step *step, struct fault *f)
+static int nic_apply(struct nic *nic, const struct step *steps, size_t n_steps, struct fault *f)
 {
 	struct nic *n = INNER(nic, crash_nic);
 
-	return POINTS(n->ops->apply(n, step, f));
+	return POINTS(n->ops->apply(n, steps, n_steps, f));
 }
 
 static int nic_bring_up(struct nic *nic, struct fault *f)

@@ -54,8 +54,8 @@ QUIRKS = {
     "bounces": (
         "bnxt; mlx5 and gve (but for RSS)",
         "The device is closed and opened to set channels, rings or RSS.",
-        "Changes nothing that is as configured, says so in the plan, and never does it to the "
-        "interface that carries the default route or an ssh session, unless forced."),
+        "Changes nothing that is as configured, sets all of the ring in one call, says so in the plan, and "
+        "never does it to the interface that carries the default route or an ssh session, unless forced."),
     "failure-closes": (
         "bnxt", "A setting with which the device cannot be opened again leaves the interface down.",
         "Takes the setting back and brings the interface up again, and says so; likewise of a "

@@ -265,12 +265,29 @@ def test_what_the_driver_closed_is_up_again(mode):
     machine.call("Restore", interface="zc0")
     simnic.fail("open", 1)
     changes = machine.call("Apply", interface="zc0")[0]["parameters"]["changes"]
-    (failed,) = (change for change in changes if change["outcome"] == "failed")
+    failed, *_ = (change for change in changes if change["outcome"] == "failed")
     assert "Its driver had closed zc0, which was brought up again" in failed["message"]
     # It was as before, and is tried again as soon as the link is up.
     until(lambda: interface()["state"] == "configured")
     assert "UP" in simnic.run("ip", "link", "show", "zc0")
     simnic.addresses()
+
+
+@pytest.mark.quirk("bounces")
+def test_all_of_the_ring_is_set_in_one_bounce(mode):
+    """The split, its threshold and the size. The channels are another, and so is the RSS table if it changes."""
+    machine.call("Restore", interface="zc0")
+    machine.write_config(machine.config(zc0="    rx-ring: 2048\n"))
+    with simnic.counted() as grown:
+        machine.call("Reload")
+        until(lambda: interface()["state"] == "configured")
+    assert grown["bounces"] == 2 and nl.rings_get("zc0")[nl.RINGS_RX] == 2048
+    with simnic.counted() as grown:
+        machine.call("Restore", interface="zc0")
+    assert grown["bounces"] == 3 and simnic.settings() == machine.found
+    machine.write_config(machine.config())
+    machine.call("Reload")
+    until(lambda: interface()["state"] == "configured")
 
 
 @pytest.mark.quirk("split-shrinks-rings")

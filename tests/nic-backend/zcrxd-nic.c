@@ -193,7 +193,7 @@ static int run_apply(struct nic_backend *b, char **argv, struct fault *reterr)
 	if (r == 0 && argv[3])
 		pretend_old_kernel(nic);
 	if (r == 0)
-		r = nic->ops->apply(nic, &step, reterr);
+		r = nic->ops->apply(nic, &step, 1, reterr);
 	free(step.to.rss);
 	return r;
 }

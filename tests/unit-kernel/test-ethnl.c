@@ -287,6 +287,8 @@ static void test_requests(void **state)
 {
 	const struct nic_channels from = { .combined = 4, .rx = 1, .tx = 2, .other = 1 };
 	const struct nic_channels to = { .combined = 8, .rx = 1, .tx = 3, .other = 1 };
+	const struct ethnl_rings_change split = { .has_split = true, .split = SPLIT_ENABLED };
+	const struct ethnl_rings_change rings = { .has_hds_threshold = true, .has_rx = true, .rx = 512 };
 	struct message m;
 
 	expected_request(&m, 17);
@@ -299,13 +301,11 @@ static void test_requests(void **state)
 
 	expected_request(&m, 16);
 	message_u8(&m, 11, 2);
-	compare(ethnl_set_split(&family, 3, SPLIT_ENABLED), &m);
+	compare(ethnl_set_rings(&family, 3, &split), &m);
 	expected_request(&m, 16);
 	message_u32(&m, 17, 0);
-	compare(ethnl_set_hds_threshold(&family, 3, 0), &m);
-	expected_request(&m, 16);
 	message_u32(&m, 6, 512);
-	compare(ethnl_set_rx_ring(&family, 3, 512), &m);
+	compare(ethnl_set_rings(&family, 3, &rings), &m);
 
 	expected_request(&m, 48);
 	message_attr(&m, 4, (uint32_t[]) { 0, 1, 2 }, 12);

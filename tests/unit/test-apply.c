@@ -103,14 +103,19 @@ static void test_empty(void **state)
 	check_as_found(x);
 }
 
-/* For every step: the kernel refuses it, or the machine fails. */
+/* The split, its threshold and the ring are one; what became of it is said of each. */
+static const struct {
+	unsigned first, end;
+} calls[] = { { 0, 1 }, { 1, 4 }, { 4, 5 }, { 5, 6 }, { 6, 7 } };
+
+/* For every call: the kernel refuses it, or the machine fails. */
 static void test_every_step_fails(void **state)
 {
 	static const int errors[] = { EOPNOTSUPP, EINVAL, EBUSY, -ENOMEM };
 	struct fixture *x = *state;
 
 	for (size_t e = 0; e < ARRAY_SIZE(errors); e++)
-		for (unsigned failed = 0; failed < _STEP_OP_MAX; failed++) {
+		for (unsigned failed = 0; failed < ARRAY_SIZE(calls); failed++) {
 			_cleanup_fault_ struct fault f = {};
 			int r = errors[e] < 0 ? errors[e] : ZCRX_KERNEL_REJECTED;
 
@@ -121,11 +126,35 @@ static void test_every_step_fails(void **state)
 				assert_int_equal(f.error, errors[e]);
 			}
 			for (unsigned i = 0; i < _STEP_OP_MAX; i++)
-				assert_int_equal(x->results[i].outcome, i < failed    ? STEP_UNDONE
-							      : i == failed ? STEP_FAILED
+				assert_int_equal(x->results[i].outcome, i < calls[failed].first ? STEP_UNDONE
+							      : i < calls[failed].end ? STEP_FAILED
 									    : STEP_SKIPPED);
 			check_as_found(x);
 		}
+}
+
+/* The kernel refuses the last of those that are one call, and the driver has done the others. */
+static void test_part_of_a_call_fails(void **state)
+{
+	struct fixture *x = *state;
+
+	x->plan->steps[3].to.number = 1 << 20; /* a ring size that the NIC has not */
+	assert_int_equal(plan_apply(x->nic, x->plan, 0, x->results, NULL), ZCRX_KERNEL_REJECTED);
+	assert_int_equal(x->results[0].outcome, STEP_UNDONE);
+	for (unsigned i = 1; i < 4; i++) {
+		assert_int_equal(x->results[i].outcome, STEP_FAILED);
+		CHECK_CONTAINS(x->results[i].message, "Cannot set tcp-data-split, hds-threshold, rings: ");
+	}
+	check_as_found(x);
+}
+
+static void test_one_call_sets_all_of_the_ring(void **state)
+{
+	struct fixture *x = *state;
+	unsigned before = sim_operations(x->backend);
+
+	assert_int_equal(plan_apply(x->nic, x->plan, 0, x->results, NULL), 0);
+	assert_int_equal(sim_operations(x->backend) - before, ARRAY_SIZE(calls));
 }
 
 /* An undo that fails is told, and does not keep the others from running. */
@@ -134,10 +163,10 @@ static void test_undo_fails(void **state)
 	struct fixture *x = *state;
 	_cleanup_(nic_state_freep) struct nic_state *now = NULL;
 
-	/* The fifth step fails. Of the undos, three are refused: neither the split nor its
+	/* The sixth step fails. Of the undos, three are refused: neither the split nor its
 	 * threshold can change while a queue is bound, and the split holds gro-hw. */
 	assert_int_equal(sim_set_bound(x->backend, IFINDEX, 0, true), 0);
-	x->plan->steps[4].to.number = 1 << 20; /* a ring size that the NIC has not */
+	x->plan->steps[5].to.n_rss++; /* a table of a size that the NIC has not */
 	assert_int_equal(plan_apply(x->nic, x->plan, 0, x->results, NULL), ZCRX_KERNEL_REJECTED);
 	assert_int_equal(x->results[0].outcome, STEP_UNDO_FAILED); /* gro-hw */
 	assert_int_equal(x->results[1].outcome, STEP_UNDO_FAILED); /* tcp-data-split */
@@ -145,10 +174,9 @@ static void test_undo_fails(void **state)
 	assert_string_equal(x->results[1].message,
 			    "Cannot set tcp-data-split: Invalid argument (not possible now). The "
 			    "simulated NIC follows the kernel's rules here.");
-	assert_int_equal(x->results[3].outcome, STEP_UNDONE); /* ntuple */
-	assert_null(x->results[3].message);
-	assert_int_equal(x->results[4].outcome, STEP_FAILED);
-	assert_int_equal(x->results[5].outcome, STEP_SKIPPED);
+	assert_int_equal(x->results[4].outcome, STEP_UNDONE); /* ntuple */
+	assert_null(x->results[4].message);
+	assert_int_equal(x->results[5].outcome, STEP_FAILED);
 	assert_int_equal(x->results[6].outcome, STEP_SKIPPED);
 	now = observe(x->nic);
 	assert_int_equal(now->ntuple, FEATURE_OFF);
@@ -173,16 +201,18 @@ struct rounding {
 	struct nic *below;
 };
 
-static int apply_rounded(struct nic *nic, const struct step *step, struct fault *reterr)
+static int apply_rounded(struct nic *nic, const struct step *steps, size_t n, struct fault *reterr)
 {
 	struct nic *below = ((struct rounding *)nic)->below;
-	struct step other = *step;
+	struct step other = steps[n - 1];
 	int r;
 
-	if (step->op != STEP_RINGS || step->to.number != 1024)
-		return below->ops->apply(below, step, reterr);
+	if (other.op != STEP_RINGS || other.to.number != 1024)
+		return below->ops->apply(below, steps, n, reterr);
 	other.to.number = 2048;
-	r = below->ops->apply(below, &other, reterr);
+	r = n > 1 ? below->ops->apply(below, steps, n - 1, reterr) : 0;
+	if (r == 0)
+		r = below->ops->apply(below, &other, 1, reterr);
 	return r ?: fault_kernel(reterr, EIO, NULL, "set rings", "It is 2048 now.");
 }
 
@@ -193,7 +223,7 @@ static void test_effect_of_failed_step(void **state)
 	struct rounding n = { .nic = { &ops, IFINDEX }, .below = x->nic };
 
 	assert_int_equal(plan_apply(&n.nic, x->plan, 0, x->results, NULL), ZCRX_KERNEL_REJECTED);
-	assert_int_equal(x->results[4].outcome, STEP_FAILED);
+	assert_int_equal(x->results[3].outcome, STEP_FAILED);
 	check_as_found(x);
 }
 
@@ -212,7 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_all_done),	      TEST(test_empty), TEST(test_every_step_fails),
-		TEST(test_undo_fails),	      TEST(test_gone),	TEST(test_effect_of_failed_step),
+		TEST(test_undo_fails),	      TEST(test_gone), TEST(test_part_of_a_call_fails), TEST(test_one_call_sets_all_of_the_ring),	TEST(test_effect_of_failed_step),
 		cmocka_unit_test(test_names),
 	};
 

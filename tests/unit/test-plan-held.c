@@ -323,8 +323,8 @@ static void test_restore(void **state)
 	check_back(found, now, NULL,
 		   "+ rss: equal over 8 of 12 queues -> default\n"
 		   "+ channels: combined 12 -> combined 4\n"
-		   "+ rings: 1024 -> 512\n"
 		   "+ ntuple-feature: on -> off\n"
+		   "+ rings: 1024 -> 512\n"
 		   "+ tcp-data-split: enabled -> disabled\n"
 		   "+ hds-threshold: 0 -> 99\n"
 		   "+ gro-hw: on -> off\n");

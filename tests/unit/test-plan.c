@@ -103,8 +103,8 @@ static void test_grow(void **state)
 	check(&c, s, 2,
 	      "tcp-data-split: unknown -> enabled\n"
 	      "hds-threshold: 256 -> 0\n"
-	      "ntuple-feature: off -> on\n"
 	      "rings: 512 -> 1024\n"
+	      "ntuple-feature: off -> on\n"
 	      "rss: default -> equal over 2 of 8 queues\n"
 	      "channels: combined 4 -> combined 8\n");
 	/* The table needs queues that do not exist yet. */
@@ -451,8 +451,8 @@ static void test_words(void **state)
 		{ STEP_GRO_HW, "gro-hw", UNKNOWN, BOUNCE, BOUNCE, BOUNCE, PAUSE },
 		{ STEP_TCP_DATA_SPLIT, "tcp-data-split", UNKNOWN, "none", BOUNCE, BOUNCE, PAUSE },
 		{ STEP_HDS_THRESHOLD, "hds-threshold", UNKNOWN, "none", BOUNCE, BOUNCE, PAUSE },
-		{ STEP_NTUPLE, "ntuple-feature", "none", "none", BOUNCE, "none", "none" },
 		{ STEP_RINGS, "rings", UNKNOWN, BOUNCE, BOUNCE, BOUNCE, PAUSE },
+		{ STEP_NTUPLE, "ntuple-feature", "none", "none", BOUNCE, "none", "none" },
 		{ STEP_RSS, "rss", "none", "none", BOUNCE, "none", "none" },
 		{ STEP_CHANNELS, "channels", UNKNOWN, BOUNCE, BOUNCE, BOUNCE, PAUSE },
 	};
@@ -481,6 +481,55 @@ static void test_words(void **state)
 	take_and_compare(s, "equal over 1 queue");
 }
 
+static void check_plan_effect(const struct plan *p, size_t i, const char *driver, const char *expected)
+{
+	char *s;
+
+	assert_int_equal(plan_effect_format(p, i, driver, &s), 0);
+	take_and_compare(s, expected);
+}
+
+/* One call, one bounce; of mlx5 it is the ring's. */
+static void test_the_effect_of_one_call_is_told_once(void **state)
+{
+	static const char with[] = "none beyond that of tcp-data-split, with which it is set";
+	_cleanup_(nic_state_freep) struct nic_state *s = nic("bnxt_en", 4, 16);
+	struct config_interface c = config(CHANNELS_KEEP, 0, 2);
+	_cleanup_(plan_freep) struct plan *p = NULL;
+
+	c.rx_ring = 1024;
+	assert_int_equal(plan_build(&c, s, NULL, &p, NULL), 0);
+	assert_int_equal(plan_at_once(p, 0), 3);
+	assert_int_equal(plan_at_once(p, 3), 1);
+	check_plan_effect(p, 0, "bnxt_en", "the link bounces, as it does with bnxt_en");
+	check_plan_effect(p, 1, "bnxt_en", with);
+	check_plan_effect(p, 2, "bnxt_en", with);
+	check_plan_effect(p, 3, "bnxt_en", "the link bounces, as it does with bnxt_en");
+	check_plan_effect(p, 1, "mlx5_core", "none");
+	check_plan_effect(p, 2, "mlx5_core", "the link bounces, as it does with mlx5_core");
+}
+
+/* bnxt takes a ring again that is larger than it can be with the split only after that. */
+static void test_a_ring_that_waits_for_the_split_is_a_call_of_its_own(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *found = nic("bnxt_en", 4, 16), *now = nic("bnxt_en", 4, 16);
+	_cleanup_(plan_freep) struct plan *p = NULL;
+
+	now->split = SPLIT_ENABLED;
+	now->hds_threshold = 0;
+	now->rx_ring_max = 2047;
+	found->rx_ring = 4096;
+	assert_int_equal(plan_restore(found, now, NULL, false, &p, NULL), 0);
+	assert_int_equal(p->n_steps, 3);
+	assert_int_equal(plan_at_once(p, 0), 2);
+	assert_int_equal(p->steps[2].op, STEP_RINGS);
+	assert_int_equal(plan_at_once(p, 2), 1);
+	p = plan_free(p);
+	found->rx_ring = 256;
+	assert_int_equal(plan_restore(found, now, NULL, false, &p, NULL), 0);
+	assert_int_equal(plan_at_once(p, 0), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -497,6 +546,8 @@ int main(void)
 		cmocka_unit_test(test_too_few),
 		cmocka_unit_test(test_missing_features),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_the_effect_of_one_call_is_told_once),
+		cmocka_unit_test(test_a_ring_that_waits_for_the_split_is_a_call_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,16 +236,16 @@ static int observe_below(struct nic *nic, struct nic_state **ret, struct fault *
 	return below->ops->observe(below, ret, reterr);
 }
 
-static int apply_and_answer(struct nic *nic, const struct step *step, struct fault *reterr)
+static int apply_and_answer(struct nic *nic, const struct step *steps, size_t n, struct fault *reterr)
 {
 	struct answering *a = (struct answering *)nic;
 	const struct step reset = { .op = STEP_RSS };
-	int r = a->below->ops->apply(a->below, step, reterr);
+	int r = a->below->ops->apply(a->below, steps, n, reterr);
 
-	if (r != 0 || step->op != a->op || a->times == 0)
+	if (r != 0 || steps[n - 1].op != a->op || a->times == 0)
 		return r;
 	a->times--;
-	return a->below->ops->apply(a->below, a->answer ?: &reset, reterr);
+	return a->below->ops->apply(a->below, a->answer ?: &reset, 1, reterr);
 }
 
 static const struct nic_ops answering_ops = { .observe = observe_below, .apply = apply_and_answer };

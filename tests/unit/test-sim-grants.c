@@ -193,7 +193,7 @@ static void test_unplug(void **state)
 	assert_int_equal(h.events[h.n - 1].type, NIC_EVENT_LINK_GONE);
 	assert_int_equal(h.events[h.n - 1].ifindex, IFINDEX);
 	assert_int_equal(nic->ops->observe(nic, &s, NULL), ZCRX_NO_SUCH_INTERFACE);
-	assert_int_equal(nic->ops->apply(nic, &step, NULL), ZCRX_NO_SUCH_INTERFACE);
+	assert_int_equal(nic->ops->apply(nic, &step, 1, NULL), ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->queues(nic, &seven, 1, &found, NULL), ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->grant(nic, &request, &other, NULL), ZCRX_NO_SUCH_INTERFACE);
 	assert_int_equal(nic->ops->rule_insert(nic, &flow, TO(7), 0, &location, NULL),
@@ -227,7 +227,7 @@ static void test_register_mistakes(void **state)
 			 ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EOPNOTSUPP);
 	request.queue = 7;
-	assert_int_equal(nic->ops->apply(nic, &off, NULL), 0);
+	assert_int_equal(nic->ops->apply(nic, &off, 1, NULL), 0);
 	assert_int_equal(backend->ops->register_ifq(backend, &request, &ifq, NULL, &f),
 			 ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EINVAL);

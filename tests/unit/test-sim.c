@@ -26,7 +26,7 @@ static void test_events(void **state)
 	expect_event(NIC_EVENT_ADDRESSES, IFINDEX, 0);
 	assert_int_equal(sim_foreign_step(backend, IFINDEX, &step), 0);
 	expect_event(NIC_EVENT_SETTINGS, IFINDEX, 0);
-	assert_int_equal(nic->ops->apply(nic, &step, NULL), 0);
+	assert_int_equal(nic->ops->apply(nic, &step, 1, NULL), 0);
 	expect_event(NIC_EVENT_SETTINGS, IFINDEX, 0);
 	assert_int_equal(sim_ring_closed(backend, IFINDEX, 7), 0);
 	expect_event(NIC_EVENT_PAGE_POOL, IFINDEX, 0);
@@ -115,7 +115,7 @@ static void test_rules(void **state)
 	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), 0, &at_a, NULL), 0);
 	assert_int_equal(at_a, 0);
 
-	assert_int_equal(nic->ops->apply(nic, &off, NULL), 0);
+	assert_int_equal(nic->ops->apply(nic, &off, 1, NULL), 0);
 	a.source_port = 5;
 	assert_int_equal(nic->ops->rule_insert(nic, &a, TO(7), 0, &unused, &f), ZCRX_KERNEL_REJECTED);
 	assert_int_equal(f.error, EOPNOTSUPP);

@@ -90,7 +90,7 @@ int changes_append(sd_json_variant **changes, const struct device *d, const stru
 		const struct step_result *result = results ? &results[i] : NULL;
 		sd_json_variant *v = NULL;
 
-		r = json_change(d, &plan->steps[i], result, &v);
+		r = json_change(d, plan, i, result, &v);
 		r = append_change(changes, r, v);
 	}
 	for (size_t i = 0; r >= 0 && i < plan->n_waiting; i++) {

@@ -248,17 +248,15 @@ int json_interface(struct device *d, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_VARIANT("queues", queues));
 }
 
-static int json_change_with(const struct device *d, const struct step *step, const char *outcome,
-			    const char *message, sd_json_variant *blocked_by, sd_json_variant **ret)
+static int json_change_with(const struct device *d, const struct step *step, const char *effect,
+			    const char *outcome, const char *message, sd_json_variant *blocked_by, sd_json_variant **ret)
 {
-	_cleanup_free_ char *from = NULL, *to = NULL, *effect = NULL;
+	_cleanup_free_ char *from = NULL, *to = NULL;
 	int r;
 
 	r = step_value_format(step->op, &step->from, &from);
 	if (r == 0)
 		r = step_value_format(step->op, &step->to, &to);
-	if (r == 0)
-		r = step_effect_format(step->op, d->observed ? d->observed->driver : NULL, &effect);
 	if (r < 0)
 		return r;
 	return sd_json_buildo(ret, STRING("interface", device_name(d)),
@@ -269,10 +267,15 @@ static int json_change_with(const struct device *d, const struct step *step, con
 							   SD_JSON_BUILD_VARIANT(blocked_by)));
 }
 
-int json_change(const struct device *d, const struct step *step, const struct step_result *result,
+int json_change(const struct device *d, const struct plan *plan, size_t i, const struct step_result *result,
 		sd_json_variant **ret)
 {
-	return json_change_with(d, step, result ? step_outcome_to_string(result->outcome) : NULL,
+	_cleanup_free_ char *effect = NULL;
+	int r = plan_effect_format(plan, i, d->link.driver, &effect);
+
+	if (r < 0)
+		return r;
+	return json_change_with(d, &plan->steps[i], effect, result ? step_outcome_to_string(result->outcome) : NULL,
 				result ? result->message : NULL, NULL, ret);
 }
 
@@ -280,12 +283,14 @@ int json_waiting_change(const struct device *d, const struct pending_step *w, bo
 			sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
-	_cleanup_free_ char *message = NULL;
+	_cleanup_free_ char *message = NULL, *effect = NULL;
 	_cleanup_free_ uint32_t *ids = NULL;
 	size_t n = 0;
 	int r;
 
-	r = pending_format(d, w, &message);
+	r = step_effect_format(w->step.op, d->link.driver, &effect);
+	if (r >= 0)
+		r = pending_format(d, w, &message);
 	if (r >= 0)
 		r = pending_leases(d, w, &ids, &n);
 	if (r >= 0)
@@ -298,5 +303,5 @@ int json_waiting_change(const struct device *d, const struct pending_step *w, bo
 	}
 	if (r < 0)
 		return r;
-	return json_change_with(d, &w->step, tried ? "waits" : NULL, message, array, ret);
+	return json_change_with(d, &w->step, effect, tried ? "waits" : NULL, message, array, ret);
 }

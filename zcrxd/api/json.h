@@ -26,7 +26,7 @@ int json_target(const struct device *d, const struct flow_target *l, sd_json_var
 /* The FlowTarget that takes (some of) this flow; *ret is NULL if nothing does. */
 int json_taken(const struct lease *l, const struct lease_flow *f, sd_json_variant **ret);
 /* `result` NULL: not tried. */
-int json_change(const struct device *d, const struct step *step, const struct step_result *result,
+int json_change(const struct device *d, const struct plan *plan, size_t i, const struct step_result *result,
 		sd_json_variant **ret);
 int json_waiting_change(const struct device *d, const struct pending_step *w, bool tried,
 			sd_json_variant **ret);

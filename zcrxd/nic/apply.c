@@ -40,7 +40,7 @@ static void undo(struct nic *nic, const struct step *step, struct step_result *r
 	int r;
 
 	nic_progress(nic);
-	r = nic->ops->apply(nic, &inverse, &fault);
+	r = nic->ops->apply(nic, &inverse, 1, &fault);
 
 	set_result(result, r == 0 ? STEP_UNDONE : STEP_UNDO_FAILED,
 		   r == 0 ? NULL : fault_text(r, &fault));
@@ -61,7 +61,7 @@ static void undo_failed(struct nic *nic, const struct step *step)
 {
 	const struct step inverse = step_inverse(step);
 
-	(void)nic->ops->apply(nic, &inverse, NULL);
+	(void)nic->ops->apply(nic, &inverse, 1, NULL);
 }
 
 int plan_apply(struct nic *nic, const struct plan *plan, size_t first, struct step_result *results,
@@ -72,17 +72,19 @@ int plan_apply(struct nic *nic, const struct plan *plan, size_t first, struct st
 
 	for (size_t i = 0; i < plan->n_steps; i++)
 		set_result(&results[i], i < first ? STEP_DONE : STEP_SKIPPED, NULL);
-	for (size_t i = first; i < plan->n_steps; i++) {
+	for (size_t i = first, n; i < plan->n_steps; i += n) {
 		int r;
 
+		n = plan_at_once(plan, i);
 		nic_progress(nic);
-		r = nic->ops->apply(nic, &plan->steps[i], fault);
-
-		set_result(&results[i], r == 0 ? STEP_DONE : STEP_FAILED,
-			   r == 0 ? NULL : fault_text(r, fault));
+		r = nic->ops->apply(nic, &plan->steps[i], n, fault);
+		for (size_t k = i; k < i + n; k++)
+			set_result(&results[k], r == 0 ? STEP_DONE : STEP_FAILED, r == 0 ? NULL : fault_text(r, fault));
 		if (r == 0)
 			continue;
-		undo_failed(nic, &plan->steps[i]);
+		/* One by one: what the ring may be can depend on the others. */
+		for (size_t k = i + n; k-- > i;)
+			undo_failed(nic, &plan->steps[k]);
 		plan_undo(nic, plan, results);
 		return r;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs a plan through a nic, step by step; when one fails, the inverses of those done run backwards.
+ * Runs a plan through a nic, step by step, or what is one call at once; when one fails, the inverses of those done run backwards.
  * The NIC is then as it was found, or the report says which undo failed.
  */
 #pragma once

@@ -140,9 +140,9 @@ struct nic_ops {
 	/* What is reached by way of it and of all that is stacked on it: bridges, bonds, VLANs... */
 	int (*reach)(struct nic *nic, struct reach *ret, struct fault *reterr);
 
-	/* One step of a plan, and read back: a step that "succeeded" without effect is
-	 * KERNEL_REJECTED too. */
-	int (*apply)(struct nic *nic, const struct step *step, struct fault *reterr);
+	/* One step of a plan, or those that are one call (plan_at_once()), and read back: a step that "succeeded"
+	 * without effect is KERNEL_REJECTED too. Of several that failed, each may have had its effect. */
+	int (*apply)(struct nic *nic, const struct step *steps, size_t n, struct fault *reterr);
 
 	/* The interface was up, and its driver has closed it: up again. */
 	int (*bring_up)(struct nic *nic, struct fault *reterr);

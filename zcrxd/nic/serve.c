@@ -102,7 +102,7 @@ int nic_serve(struct nic *nic, const struct nic_state *state, const struct carve
 		return r;
 	now.entries = table = step.to.rss;
 	nic_progress(nic);
-	r = nic->ops->apply(nic, &step, reterr);
+	r = nic->ops->apply(nic, &step, 1, reterr);
 	if (r == 0)
 		r = format(&step, ret_change);
 	if (r != 0)
@@ -112,7 +112,7 @@ int nic_serve(struct nic *nic, const struct nic_state *state, const struct carve
 		return 0;
 	/* Whoever comes next would take them for quiet. */
 	inverse = step_inverse(&step);
-	(void)nic->ops->apply(nic, &inverse, NULL);
+	(void)nic->ops->apply(nic, &inverse, 1, NULL);
 	free(TAKE_PTR(*ret_change));
 	return r;
 }

@@ -44,7 +44,7 @@ static void scan_close(struct nic *nic, struct drift_scan *k)
 	}
 	k->close_r = rss_step(&k->carve_out, &k->held, k->state, &step);
 	if (k->close_r == 0 && step.to.rss)
-		k->close_r = nic->ops->apply(nic, &step, &k->close_fault);
+		k->close_r = nic->ops->apply(nic, &step, 1, &k->close_fault);
 	k->closed = k->close_r == 0;
 	free(step.to.rss);
 }

@@ -12,8 +12,8 @@ const char *step_op_to_string(enum step_op op)
 		[STEP_GRO_HW] = "gro-hw",
 		[STEP_TCP_DATA_SPLIT] = "tcp-data-split",
 		[STEP_HDS_THRESHOLD] = "hds-threshold",
-		[STEP_NTUPLE] = "ntuple-feature",
 		[STEP_RINGS] = "rings",
+		[STEP_NTUPLE] = "ntuple-feature",
 		[STEP_RSS] = "rss",
 		[STEP_CHANNELS] = "channels",
 	};
@@ -145,6 +145,33 @@ int step_effect_format(enum step_op op, const char *driver, char **ret)
 	s = effect == EFFECT_NONE ? strdup("none")
 				  : text_format("%s%s", words[effect],
 					  driver && *driver ? driver : "its driver");
+	if (!s)
+		return -ENOMEM;
+	*ret = s;
+	return 0;
+}
+
+/* Of the steps that are one call with this one, the first in front of it that disturbs. */
+static const struct step *told_with(const struct plan *plan, size_t i, const char *driver)
+{
+	size_t first = 0;
+
+	while (first + plan_at_once(plan, first) <= i)
+		first += plan_at_once(plan, first);
+	for (; first < i; first++)
+		if (step_disturbs(plan->steps[first].op, driver))
+			return &plan->steps[first];
+	return NULL;
+}
+
+int plan_effect_format(const struct plan *plan, size_t i, const char *driver, char **ret)
+{
+	const struct step *with = told_with(plan, i, driver);
+	char *s;
+
+	if (!with)
+		return step_effect_format(plan->steps[i].op, driver, ret);
+	s = text_format("none beyond that of %s, with which it is set", step_op_to_string(with->op));
 	if (!s)
 		return -ENOMEM;
 	*ret = s;

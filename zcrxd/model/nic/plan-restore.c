@@ -59,18 +59,22 @@ static int restore_ntuple(struct builder *b, const struct nic_state *found)
 }
 
 /* GRO is only touched for the split: in front of it where the split comes back. */
+static int restore_gro_on(struct builder *b, const struct nic_state *found)
+{
+	bool on = b->state->gro_hw == FEATURE_OFF && feature_is_on(found->gro_hw);
+
+	return on ? builder_add_number(b, STEP_GRO_HW, 0, 1) : 0;
+}
+
 static int restore_split(struct builder *b, const struct nic_state *found)
 {
 	const struct nic_state *s = b->state;
-	bool on = s->gro_hw == FEATURE_OFF && feature_is_on(found->gro_hw);
 	bool off = s->gro_hw == FEATURE_ON && found->gro_hw == FEATURE_OFF;
 	int r;
 
-	r = on ? builder_add_number(b, STEP_GRO_HW, 0, 1) : 0;
 	/* The kernel leaves "unknown" out; some drivers say "disabled" instead. */
-	if (r == 0)
-		r = restore_number(b, (s->split == SPLIT_ENABLED) != (found->split == SPLIT_ENABLED),
-				   STEP_TCP_DATA_SPLIT, s->split, found->split);
+	r = restore_number(b, (s->split == SPLIT_ENABLED) != (found->split == SPLIT_ENABLED),
+			   STEP_TCP_DATA_SPLIT, s->split, found->split);
 	if (r == 0)
 		r = restore_number(b, s->has_hds_threshold && found->has_hds_threshold,
 				   STEP_HDS_THRESHOLD, s->hds_threshold, found->hds_threshold);
@@ -112,9 +116,11 @@ int plan_restore(const struct nic_state *found, const struct nic_state *state,
 	if (r == 0)
 		r = restore_queues(&b, found);
 	if (r == 0)
-		r = restore_number(&b, rings && !late, STEP_RINGS, state->rx_ring, found->rx_ring);
-	if (r == 0)
 		r = restore_ntuple(&b, found);
+	if (r == 0)
+		r = restore_gro_on(&b, found);
+	if (r == 0)
+		r = restore_number(&b, rings && !late, STEP_RINGS, state->rx_ring, found->rx_ring);
 	if (r == 0)
 		r = restore_split(&b, found);
 	if (r == 0)

@@ -6,7 +6,9 @@
  *   tcp-data-split  first of all: a NIC without it cannot do zcrx, and says so before anything else
  *                   was changed
  *   hds-threshold   the kernel refuses zcrx while it is not 0
- *   ntuple, rings   cheap to undo, and before the queues they concern are made
+ *   rings           next to these: the kernel gets all three in one call, and the driver closes the
+ *                   device for them once
+ *   ntuple          cheap to undo, and before the queues it concerns are made
  *   rss, channels   see plan-queues.c
  *
  * The same order shrinks a carve-out. Undo runs it backwards.
@@ -245,9 +247,9 @@ int plan_build(const struct config_interface *config, const struct nic_state *st
 	if (r == 0)
 		r = plan_split(&b, config);
 	if (r == 0)
-		r = plan_ntuple(&b);
-	if (r == 0)
 		r = plan_rings(&b, config->rx_ring);
+	if (r == 0)
+		r = plan_ntuple(&b);
 	if (r == 0)
 		r = check_rss(&b, queues - config->zero_copy_queues, queues);
 	if (r == 0)
@@ -255,4 +257,24 @@ int plan_build(const struct config_interface *config, const struct nic_state *st
 	if (r == 0)
 		*ret = TAKE_PTR(plan);
 	return r;
+}
+
+static bool is_of_ring(const struct step *step)
+{
+	return step->op == STEP_TCP_DATA_SPLIT || step->op == STEP_HDS_THRESHOLD || step->op == STEP_RINGS;
+}
+
+/* A ring that waits until the split is given back would be refused before that: see plan_restore(). */
+size_t plan_at_once(const struct plan *plan, size_t first)
+{
+	const struct step *s = plan->steps;
+	bool gives_back = false;
+	size_t end = first;
+
+	while (end < plan->n_steps && is_of_ring(&s[end]) && !(gives_back && s[end].op == STEP_RINGS)) {
+		gives_back |= s[end].op == STEP_TCP_DATA_SPLIT &&
+			      (s[end].to.number != SPLIT_ENABLED || s[end].to.by_driver);
+		end++;
+	}
+	return end > first ? end - first : 1;
 }

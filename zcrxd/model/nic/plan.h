@@ -14,8 +14,8 @@ enum step_op {
 	STEP_GRO_HW,
 	STEP_TCP_DATA_SPLIT,
 	STEP_HDS_THRESHOLD,
-	STEP_NTUPLE,
 	STEP_RINGS,
+	STEP_NTUPLE,
 	STEP_RSS,
 	STEP_CHANNELS,
 	_STEP_OP_MAX,
@@ -73,6 +73,10 @@ struct plan {
 struct plan *plan_free(struct plan *p); /* NULL is fine; returns NULL */
 DEFINE_CLEANUP(struct plan *, plan_free)
 
+/* How many steps from `first` on are one call of the kernel, as those that are next to each other and concern the ring
+ * are: a driver that closes the device to set anything of it does so once. 1 or more; `first` begins such a group. */
+size_t plan_at_once(const struct plan *plan, size_t first);
+
 /* The steps of `next` behind those of `plan`; the rest of `next` replaces that of `plan`. */
 int plan_append(struct plan *plan, struct plan *next);
 
@@ -124,6 +128,8 @@ const char *step_op_to_string(enum step_op op); /* gro-hw, tcp-data-split, hds-t
 int step_value_format(enum step_op op, const struct step_value *v, char **ret);
 /* What it does to traffic, and which driver does that, for people. -ENOMEM only. */
 int step_effect_format(enum step_op op, const char *driver, char **ret);
+/* The same of a step of a plan, told of the first only of those that are one call. */
+int plan_effect_format(const struct plan *plan, size_t i, const char *driver, char **ret);
 /* "rss: default -> equal over 4 of 8 queues", where `between` is ": ". -ENOMEM only. */
 int step_print(FILE *f, const struct step *step, const char *between);
 /* All steps that are to be done now, on one line: to tell one plan from another. -ENOMEM only. */

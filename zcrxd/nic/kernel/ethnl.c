@@ -62,45 +62,26 @@ struct nl_msg *ethnl_set_channels(const struct netlink_family *family, unsigned 
 	return TAKE_PTR(m);
 }
 
-struct nl_msg *ethnl_set_split(const struct netlink_family *family, unsigned ifindex,
-			       enum data_split split)
+struct nl_msg *ethnl_set_rings(const struct netlink_family *family, unsigned ifindex,
+			       const struct ethnl_rings_change *c)
 {
 	_cleanup_nl_msg_ struct nl_msg *m = request(family, ETHTOOL_MSG_RINGS_SET, ifindex, 0);
 
-	if (!m || nla_put_u8(m, ETHTOOL_A_RINGS_TCP_DATA_SPLIT, (uint8_t)split) < 0)
+	if (!m || (c->has_split && nla_put_u8(m, ETHTOOL_A_RINGS_TCP_DATA_SPLIT, (uint8_t)c->split) < 0) ||
+	    (c->has_hds_threshold && nla_put_u32(m, UAPI_ETHTOOL_A_RINGS_HDS_THRESH, c->hds_threshold) < 0) ||
+	    (c->has_rx && nla_put_u32(m, ETHTOOL_A_RINGS_RX, c->rx) < 0))
 		return NULL;
 	return TAKE_PTR(m);
 }
 
 struct nl_msg *ethnl_probe_split(const struct netlink_family *family, unsigned ifindex)
 {
-	_cleanup_nl_msg_ struct nl_msg *m = ethnl_set_split(family, ifindex, SPLIT_ENABLED);
-
 	/* What a driver supports is checked first, then the ring against its maximum. */
-	if (!m || nla_put_u32(m, ETHTOOL_A_RINGS_RX, UINT32_MAX) < 0)
-		return NULL;
-	return TAKE_PTR(m);
-}
-
-static struct nl_msg *set_rings(const struct netlink_family *family, unsigned ifindex,
-				int attribute, uint32_t value)
-{
-	_cleanup_nl_msg_ struct nl_msg *m = request(family, ETHTOOL_MSG_RINGS_SET, ifindex, 0);
-
-	if (!m || nla_put_u32(m, attribute, value) < 0)
-		return NULL;
-	return TAKE_PTR(m);
-}
-
-struct nl_msg *ethnl_set_hds_threshold(const struct netlink_family *family, unsigned ifindex,
-				       unsigned bytes)
-{
-	return set_rings(family, ifindex, UAPI_ETHTOOL_A_RINGS_HDS_THRESH, bytes);
-}
-
-struct nl_msg *ethnl_set_rx_ring(const struct netlink_family *family, unsigned ifindex, unsigned n)
-{
-	return set_rings(family, ifindex, ETHTOOL_A_RINGS_RX, n);
+	return ethnl_set_rings(family, ifindex,
+			       &(struct ethnl_rings_change){ .has_split = true,
+							     .split = SPLIT_ENABLED,
+							     .has_rx = true,
+							     .rx = UINT32_MAX });
 }
 
 static struct nl_msg *table_message(const struct netlink_family *family, uint8_t command,

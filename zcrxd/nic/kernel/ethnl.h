@@ -25,6 +25,13 @@ struct ethnl_private_flags {
 	bool cqe_compression, striding_rq;
 };
 
+/* What is to be set of them, in one call. */
+struct ethnl_rings_change {
+	bool has_split, has_hds_threshold, has_rx;
+	enum data_split split;
+	unsigned hds_threshold, rx;
+};
+
 /* Every RSS table of one device. */
 struct ethnl_rss {
 	unsigned ifindex;
@@ -37,13 +44,10 @@ struct nl_msg *ethnl_request(const struct netlink_family *family, uint8_t comman
 /* Only the counts that differ. */
 struct nl_msg *ethnl_set_channels(const struct netlink_family *family, unsigned ifindex,
 				  const struct nic_channels *from, const struct nic_channels *to);
-struct nl_msg *ethnl_set_split(const struct netlink_family *family, unsigned ifindex,
-			       enum data_split split);
+struct nl_msg *ethnl_set_rings(const struct netlink_family *family, unsigned ifindex,
+			       const struct ethnl_rings_change *c);
 /* Is always refused, before the driver is asked: with EOPNOTSUPP if it can set no split at all. */
 struct nl_msg *ethnl_probe_split(const struct netlink_family *family, unsigned ifindex);
-struct nl_msg *ethnl_set_hds_threshold(const struct netlink_family *family, unsigned ifindex,
-				       unsigned bytes);
-struct nl_msg *ethnl_set_rx_ring(const struct netlink_family *family, unsigned ifindex, unsigned n);
 /* No entries: back to the driver's default. */
 struct nl_msg *ethnl_set_rss(const struct netlink_family *family, unsigned ifindex,
 			     const uint32_t *entries, size_t n);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nic_ops.apply: one step of a plan onto the NIC, and read back. Drivers round, ignore and undo:
+ * nic_ops.apply: one step of a plan onto the NIC, or those of its ring at once, and read back. Drivers round, ignore and undo:
  * a step is done when the kernel shows it.
  */
 #include <linux/ethtool_netlink.h>
 #include <stdarg.h>
 
 #include "kernel-nic.h"
+#include "memstream.h"
 #include "rssioctl.h"
 #include "uapi.h"
 
@@ -62,10 +63,9 @@ static int apply_feature(struct kernel_nic *nic, const char *name, bool on, stru
 			       : "");
 }
 
-static int set_split(struct kernel_nic *nic, enum data_split split, struct ethnl_rings *ret)
+static int set_rings(struct kernel_nic *nic, const struct ethnl_rings_change *c, struct ethnl_rings *ret)
 {
-	int r = netlink_call(&nic->genl, ethnl_set_split(&nic->ethtool, nic->nic.ifindex, split),
-			     NULL, NULL);
+	int r = netlink_call(&nic->genl, ethnl_set_rings(&nic->ethtool, nic->nic.ifindex, c), NULL, NULL);
 
 	return r < 0 ? r : read_rings(nic, ret);
 }
@@ -76,48 +76,58 @@ static int set_split(struct kernel_nic *nic, enum data_split split, struct ethnl
  * so is an "enabled" that was found. Somebody's own word is given again where the driver's choice is
  * another one.
  */
-static int apply_split(struct kernel_nic *nic, const struct step_value *to, struct readback *ret)
+static bool gives_back(const struct step_value *split)
 {
-	enum data_split split = (enum data_split)to->number;
-	bool back = split == SPLIT_DISABLED || to->by_driver, enabled = split == SPLIT_ENABLED;
+	return split && (split->number == SPLIT_DISABLED || split->by_driver);
+}
+
+static int compare_rings(const struct step *steps, size_t n, const struct ethnl_rings *rings,
+			 struct readback *ret)
+{
+	int r = 0;
+
+	*ret = (struct readback) { .equal = true };
+	for (size_t i = 0; r == 0 && ret->equal && i < n; i++) {
+		const unsigned wanted = steps[i].to.number;
+
+		if (steps[i].op == STEP_TCP_DATA_SPLIT)
+			r = differs(ret, wanted != SPLIT_ENABLED || rings->split == SPLIT_ENABLED,
+				    "tcp-data-split is %s", data_split_to_string(rings->split));
+		else if (steps[i].op == STEP_HDS_THRESHOLD)
+			r = differs(ret, rings->hds_threshold == wanted, "the driver made hds-threshold %u",
+				    rings->hds_threshold);
+		else
+			r = differs(ret, rings->rx == wanted, "the driver made rings %u", rings->rx);
+	}
+	return r;
+}
+
+static int apply_rings(struct kernel_nic *nic, const struct step *steps, size_t n, struct readback *ret)
+{
+	struct ethnl_rings_change c = {};
+	const struct step_value *split = NULL;
 	struct ethnl_rings rings = {};
 	int r;
 
-	r = set_split(nic, back ? SPLIT_UNKNOWN : split, &rings);
-	if (r >= 0 && back && (rings.split == SPLIT_ENABLED) != enabled)
-		r = set_split(nic, split, &rings);
-	if (r < 0)
-		return r;
-	return differs(ret, split != SPLIT_ENABLED || rings.split == split, "tcp-data-split is %s",
-		       data_split_to_string(rings.split));
-}
-
-static int apply_hds_threshold(struct kernel_nic *nic, unsigned wanted, struct readback *ret)
-{
-	struct ethnl_rings rings = {};
-	int r = netlink_call(&nic->genl,
-			     ethnl_set_hds_threshold(&nic->ethtool, nic->nic.ifindex, wanted), NULL,
-			     NULL);
-
-	if (r >= 0)
-		r = read_rings(nic, &rings);
-	if (r < 0)
-		return r;
-	return differs(ret, rings.hds_threshold == wanted, "the driver made it %u",
-		       rings.hds_threshold);
-}
-
-static int apply_rings(struct kernel_nic *nic, unsigned wanted, struct readback *ret)
-{
-	struct ethnl_rings rings = {};
-	int r = netlink_call(&nic->genl, ethnl_set_rx_ring(&nic->ethtool, nic->nic.ifindex, wanted),
-			     NULL, NULL);
-
-	if (r >= 0)
-		r = read_rings(nic, &rings);
-	if (r < 0)
-		return r;
-	return differs(ret, rings.rx == wanted, "the driver made it %u", rings.rx);
+	for (size_t i = 0; i < n; i++) {
+		c.has_split |= steps[i].op == STEP_TCP_DATA_SPLIT;
+		c.has_hds_threshold |= steps[i].op == STEP_HDS_THRESHOLD;
+		c.has_rx |= steps[i].op == STEP_RINGS;
+		if (steps[i].op == STEP_TCP_DATA_SPLIT)
+			split = &steps[i].to;
+		else if (steps[i].op == STEP_HDS_THRESHOLD)
+			c.hds_threshold = steps[i].to.number;
+		else
+			c.rx = steps[i].to.number;
+	}
+	if (split)
+		c.split = gives_back(split) ? SPLIT_UNKNOWN : (enum data_split)split->number;
+	r = set_rings(nic, &c, &rings);
+	if (r >= 0 && gives_back(split) && (rings.split == SPLIT_ENABLED) != (split->number == SPLIT_ENABLED)) {
+		c = (struct ethnl_rings_change) { .has_split = true, .split = (enum data_split)split->number };
+		r = set_rings(nic, &c, &rings);
+	}
+	return r < 0 ? r : compare_rings(steps, n, &rings, ret);
 }
 
 static const struct rss_table *default_table(const struct ethnl_rss *rss)
@@ -205,7 +215,7 @@ static int apply_channels(struct kernel_nic *nic, const struct step *step, struc
 		       c.rx, c.tx);
 }
 
-static int apply(struct kernel_nic *nic, const struct step *step, struct readback *ret)
+static int apply(struct kernel_nic *nic, const struct step *step, size_t n, struct readback *ret)
 {
 	switch (step->op) {
 	case STEP_GRO_HW:
@@ -213,11 +223,9 @@ static int apply(struct kernel_nic *nic, const struct step *step, struct readbac
 	case STEP_NTUPLE:
 		return apply_feature(nic, FEATURE_NTUPLE, step->to.number, ret);
 	case STEP_TCP_DATA_SPLIT:
-		return apply_split(nic, &step->to, ret);
 	case STEP_HDS_THRESHOLD:
-		return apply_hds_threshold(nic, step->to.number, ret);
 	case STEP_RINGS:
-		return apply_rings(nic, step->to.number, ret);
+		return apply_rings(nic, step, n, ret);
 	case STEP_RSS:
 		return apply_rss(nic, &step->to, ret);
 	case STEP_CHANNELS:
@@ -265,30 +273,61 @@ static const char *remedy(enum step_op op, int error)
 	return "";
 }
 
-int kernel_nic_apply(struct nic *base, const struct step *step, struct fault *reterr)
+/* "set rings of eth0 to 512"; of several, the others follow behind commas. */
+static int name_operation(const struct kernel_nic *nic, const struct step *steps, size_t n, char **ret)
+{
+	struct memstream m;
+	int r = memstream_begin(&m);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		_cleanup_free_ char *value = NULL;
+
+		r = step_value_format(steps[i].op, &steps[i].to, &value);
+		if (r == 0 && i == 0)
+			fprintf(m.f, "set %s of %s to %s", step_op_to_string(steps[i].op), nic->name, value);
+		else if (r == 0)
+			fprintf(m.f, ", %s to %s", step_op_to_string(steps[i].op), value);
+	}
+	return memstream_end(&m, r, ret);
+}
+
+/* Of several the kernel does not tell which one it is about. */
+static int remedies(const struct step *steps, size_t n, int error, char **ret)
+{
+	struct memstream m;
+	int r = memstream_begin(&m);
+	const char *last = "";
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const char *next = remedy(steps[i].op, error);
+
+		if (next != last)
+			fprintf(m.f, "%s%s", i > 0 ? " " : "", next);
+		last = next;
+	}
+	return memstream_end(&m, r, ret);
+}
+
+int kernel_nic_apply(struct nic *base, const struct step *steps, size_t n, struct fault *reterr)
 {
 	struct kernel_nic *nic = kernel_nic(base);
-	_cleanup_free_ char *operation = NULL, *value = NULL, *found = NULL;
+	_cleanup_free_ char *operation = NULL, *help = NULL, *found = NULL;
 	struct readback readback = {};
 	int r = kernel_nic_begin(nic, reterr);
 
 	if (r != 0)
 		return r;
-	r = apply(nic, step, &readback);
+	r = apply(nic, steps, n, &readback);
 	found = readback.found;
 	if (r >= 0 && readback.equal)
 		return 0;
 	if (r == -ENOMEM || r == -EBADMSG || r == -ETIMEDOUT)
 		return r;
-	if (step_value_format(step->op, &step->to, &value) < 0 ||
-	    asprintf(&operation, "set %s of %s to %s", step_op_to_string(step->op), nic->name,
-		     value) < 0)
+	if (name_operation(nic, steps, n, &operation) < 0 || remedies(steps, n, r < 0 ? -r : 0, &help) < 0)
 		return -ENOMEM;
 	if (r == -ENODEV)
 		return kernel_nic_absent(nic, operation, reterr);
 	if (r < 0)
-		return fault_kernel(reterr, -r, nic->genl.text, operation, "%s",
-				    remedy(step->op, -r));
-	return fault_kernel(reterr, EOPNOTSUPP, NULL, operation, "The kernel said yes, but %s. %s",
-			    found, remedy(step->op, 0));
+		return fault_kernel(reterr, -r, nic->genl.text, operation, "%s", help);
+	return fault_kernel(reterr, EOPNOTSUPP, NULL, operation, "The kernel said yes, but %s. %s", found, help);
 }

@@ -70,7 +70,7 @@ int kernel_nic_irq_get(struct nic *nic, uint32_t queue, struct irq_affinity *ret
 		       struct fault *reterr);
 int kernel_nic_irq_set(struct nic *nic, uint32_t queue, const struct irq_affinity *affinity,
 		       struct fault *reterr);
-int kernel_nic_apply(struct nic *nic, const struct step *step, struct fault *reterr);
+int kernel_nic_apply(struct nic *nic, const struct step *steps, size_t n, struct fault *reterr);
 int kernel_nic_context_create(struct nic *nic, const uint32_t *queues, size_t n,
 			      uint32_t *ret_context, struct fault *reterr);
 int kernel_nic_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,

@@ -114,7 +114,7 @@ static int nothing_to(const char *act, struct fault *reterr)
 			 act);
 }
 
-static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
+static int apply(struct nic *nic, const struct step *steps, size_t n, struct fault *reterr)
 {
 	return nothing_to("set", reterr);
 }

@@ -2,6 +2,7 @@
 /*
  * One simulated NIC as nic.h sees it. A handle knows its slot only, so that it outlives the NIC.
  */
+#include "memstream.h"
 #include "sim-internal.h"
 
 static struct sim_handle *handle_of(struct nic *nic)
@@ -92,18 +93,28 @@ static int bring_up(struct nic *nic, struct fault *reterr)
 	return sim_push(h->sim, NIC_EVENT_LINK, s->ifindex, 0);
 }
 
-static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
+/* "set tcp-data-split, rings" */
+static int name_operation(const struct step *steps, size_t n, char **ret)
+{
+	struct memstream m;
+	int r = memstream_begin(&m);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		fprintf(m.f, "%s %s", i > 0 ? "," : "set", step_op_to_string(steps[i].op));
+	return memstream_end(&m, r, ret);
+}
+
+/* Those in front of one that is refused stay, as they may with a driver. */
+static int apply(struct nic *nic, const struct step *steps, size_t n, struct fault *reterr)
 {
 	struct sim_handle *h = handle_of(nic);
 	_cleanup_free_ char *operation = NULL;
 	struct nic_state *s;
 	int r;
 
-	if (asprintf(&operation, "set %s", step_op_to_string(step->op)) < 0) {
-		operation = NULL;
-		return -ENOMEM;
-	}
-	r = sim_begin(h, operation, reterr);
+	r = name_operation(steps, n, &operation);
+	if (r == 0)
+		r = sim_begin(h, operation, reterr);
 	if (r != 0) {
 		close_device(h);
 		return r;
@@ -117,14 +128,13 @@ static int apply(struct nic *nic, const struct step *step, struct fault *reterr)
 	if (!s->up && h->sim->nothing_while_down)
 		return fault_kernel(reterr, ENETDOWN, "the device is down", operation,
 				    "Bring it up.");
-	r = nic_state_apply(s, step);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = nic_state_apply(s, &steps[i]);
+	sim_sync(h->sim, h->slot);
 	if (r == -EINVAL)
 		return fault_kernel(reterr, EINVAL, "not possible now", operation,
 				    "The simulated NIC follows the kernel's rules here.");
-	if (r < 0)
-		return r;
-	sim_sync(h->sim, h->slot);
-	return sim_push(h->sim, NIC_EVENT_SETTINGS, s->ifindex, 0);
+	return r < 0 ? r : sim_push(h->sim, NIC_EVENT_SETTINGS, s->ifindex, 0);
 }
 
 int sim_down(const struct nic_state *s, struct fault *reterr)
