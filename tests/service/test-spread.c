@@ -56,6 +56,25 @@ static uint64_t rss_context(struct daemon *d, const char *id, const char *spread
 	return number_of(reply, "rssContext");
 }
 
+static char *read_record(struct daemon *d)
+{
+	_cleanup_fclose_ FILE *f = fopen(d->state_path, "re");
+	char *text = calloc(1, 1 << 20);
+
+	assert_non_null(f);
+	assert_non_null(text);
+	assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
+	return text;
+}
+
+static void write_record(struct daemon *d, const char *text)
+{
+	_cleanup_fclose_ FILE *f = fopen(d->state_path, "we");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+}
+
 static size_t count_contexts(struct daemon *d)
 {
 	_cleanup_(nic_state_freep) struct nic_state *s = observe(d);
@@ -366,6 +385,27 @@ static void test_every_failure(void **state)
 	wait_until_clean(d);
 }
 
+static int begin_anew(void **state)
+{
+	daemon_stop(*state);
+	daemon_start(*state, NULL);
+	return 0;
+}
+
+/* Whatever the kernel still lists. */
+static void wait_until_over(struct daemon *d)
+{
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(d);
+	sd_json_variant *reply;
+
+	for (int i = 0; i < 2000; i++) {
+		if (!call(link, "ListLeases", &reply, "{}") && !sd_json_variant_by_key(reply, "lease"))
+			return;
+		usleep(5000);
+	}
+	fail_msg("there is still a lease");
+}
+
 /* The driver has lost it in a reset, and the kernel lists it all the same: another one is made, and the
  * flow is back. */
 static void test_a_lost_context_is_made_again(void **state)
@@ -378,19 +418,60 @@ static void test_a_lost_context_is_made_again(void **state)
 	wait_for_rules(d, 1);
 	assert_int_equal(sim_lose_contexts(d->sim, SIM0), 0);
 	wait_for_rules(d, 1);
-	assert_int_equal(count_contexts(d), 1);
+	assert_int_equal(count_contexts(d), 2);
 	assert_string_equal(lease_state(d, c.id), "steered");
-	(void)rss_context(d, c.id, "context");
+	assert_int_equal(rss_context(d, c.id, "context"), 2);
 	assert_null(release(&c));
 	client_close(&c);
-	wait_until_clean(d);
+	wait_until_over(d);
+}
+
+static void use_all_queues(struct daemon *d)
+{
+	struct client c;
+
+	assert_null(client_open_queues(d, &c, 4, CLIENT_STEERED));
+	client_close(&c);
+	wait_until_over(d);
+}
+
+/* It keeps nobody from its queues, neither now nor after a restart, of which there is one more for good measure:
+ * what the kernel lists is on record until it lists it no more. */
+static void test_a_lost_context_is_known_after_a_restart(void **state)
+{
+	static const uint32_t queues[] = { 4, 5 };
+	struct daemon *d = *state;
+
+	use_all_queues(d);
+	for (unsigned i = 0; i < 2; i++) {
+		_cleanup_(nic_state_freep) struct nic_state *s = NULL;
+		struct step channels = { .op = STEP_CHANNELS };
+		_cleanup_free_ char *record = NULL;
+		struct nic *nic;
+		uint32_t context;
+
+		record = read_record(d);
+		daemon_stop(d);
+		daemon_prepare(d, NULL);
+		assert_int_equal(d->sim->ops->open(d->sim, SIM0, &nic, NULL), 0);
+		assert_int_equal(nic->ops->observe(nic, &s, NULL), 0);
+		channels.to.channels = channels.from.channels = s->channels;
+		channels.to.channels.combined = 8;
+		assert_int_equal(nic->ops->apply(nic, &channels, 1, NULL), 0);
+		assert_int_equal(nic->ops->context_create(nic, queues, 2, &context, NULL), 0);
+		assert_int_equal(context, 1);
+		nic->ops->close(nic);
+		assert_int_equal(sim_lose_contexts(d->sim, SIM0), 0);
+		write_record(d, record);
+		daemon_run(d);
+		use_all_queues(d);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_context),
-		cmocka_unit_test(test_a_lost_context_is_made_again),
 		cmocka_unit_test(test_waiting_flows),
 		cmocka_unit_test(test_self_registered),
 		cmocka_unit_test(test_no_contexts),
@@ -399,6 +480,9 @@ int main(void)
 		cmocka_unit_test(test_ends_meanwhile),
 		cmocka_unit_test(test_every_failure),
 		cmocka_unit_test(test_quotas),
+		/* The contexts stay: with a kernel of their own. */
+		cmocka_unit_test_setup_teardown(test_a_lost_context_is_made_again, begin_anew, NULL),
+		cmocka_unit_test(test_a_lost_context_is_known_after_a_restart),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

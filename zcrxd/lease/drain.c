@@ -143,6 +143,8 @@ static void take_back_done(void *data)
 	struct lease *l = t->lease;
 	bool context_gone = !t->waits && t->context == 0 && l->rss == LEASE_RSS_CONTEXT;
 
+	if (t->context_lost)
+		orphan_context(l, l->context);
 	if (context_gone)
 		l->rss = LEASE_RSS_NONE;
 	if (!t->deletion.held)

@@ -15,6 +15,7 @@ struct orphan_job {
 	struct device *device;
 	struct record_lease *leases;
 	struct orphan **orphans; /* of which they were made; only the loop follows these */
+	bool *stay;		 /* their contexts are lost, and cannot be deleted */
 	size_t n, n_removed;
 	int r;
 	struct fault fault;
@@ -74,6 +75,30 @@ void orphan_record(struct lease *l)
 			  device_name(l->device));
 }
 
+/* Its rules are its own: a later lease may have the same. */
+void orphan_context(struct lease *l, uint32_t context)
+{
+	const size_t n_flows = l->n_flows;
+	const enum lease_rss rss = l->rss;
+	const uint32_t present = l->context;
+	int r;
+
+	l->n_flows = 0;
+	l->rss = LEASE_RSS_CONTEXT;
+	l->context = context;
+	lease_forget_record(l);
+	r = lease_format_record(l);
+	if (r >= 0)
+		r = append(l->leases, l->record);
+	if (r < 0)
+		log_errno(r, "Cannot save RSS context %u, which the driver of %s has lost", context,
+			  device_name(l->device));
+	lease_forget_record(l);
+	l->n_flows = n_flows;
+	l->rss = rss;
+	l->context = present;
+}
+
 void orphan_adopt(struct leases *leases, const struct record_lease *saved)
 {
 	if (saved->n_flows > 0 || saved->rss != LEASE_RSS_NONE)
@@ -102,17 +127,18 @@ static int remove_rules(struct nic *nic, struct orphan_job *j, const struct reco
 }
 
 /* Rules first: the kernel keeps a context that one leads to. */
-static int remove_lease(struct nic *nic, struct orphan_job *j, const struct record_lease *l,
-			const struct nic_state *state)
+static int remove_lease(struct nic *nic, struct orphan_job *j, size_t i, const struct nic_state *state)
 {
+	const struct record_lease *l = &j->leases[i];
 	uint32_t context;
 	int r = remove_rules(nic, j, l, state);
 
 	if (r == 0 && recovery_decide_spread(l, state, &context) == LEASE_RSS_CONTEXT) {
 		r = nic->ops->context_delete(nic, context, l->queues, l->n_queues, &j->fault);
 		j->n_removed += r == 0;
+		j->stay[i] = nic_context_is_lost(r, &j->fault);
 	}
-	return r;
+	return r == 0 || !j->stay[i] ? r : 0;
 }
 
 static void remove_run(struct nic *nic, void *data)
@@ -122,7 +148,7 @@ static void remove_run(struct nic *nic, void *data)
 
 	j->r = nic->ops->observe_steering(nic, &state, &j->fault);
 	for (size_t i = 0; i < j->n && j->r == 0; i++)
-		j->r = remove_lease(nic, j, &j->leases[i], state);
+		j->r = remove_lease(nic, j, i, state);
 }
 
 static void job_free(struct orphan_job *j)
@@ -131,6 +157,7 @@ static void job_free(struct orphan_job *j)
 		record_lease_done(&j->leases[i]);
 	free(j->leases);
 	free(j->orphans);
+	free(j->stay);
 	fault_done(&j->fault);
 	free(j);
 }
@@ -153,7 +180,7 @@ static void remove_done(void *data)
 	     s && j->r != ZCRX_NO_SUCH_INTERFACE && !nic_is_detached(j->r, &j->fault); s = next) {
 		next = TAILQ_NEXT(s, entry);
 		for (size_t i = 0; i < j->n; i++)
-			if (j->orphans[i] == s) {
+			if (j->orphans[i] == s && !j->stay[i]) {
 				orphan_free(d->devices->leases, s);
 				break;
 			}
@@ -186,8 +213,9 @@ void orphans_remove(struct device *d)
 			n++;
 		j->leases = calloc(n, sizeof(*j->leases));
 		j->orphans = calloc(n, sizeof(*j->orphans));
+		j->stay = calloc(n, sizeof(*j->stay));
 	}
-	if (!j || !j->leases || !j->orphans)
+	if (!j || !j->leases || !j->orphans || !j->stay)
 		r = -ENOMEM;
 	TAILQ_FOREACH(s, &d->devices->leases->orphans, entry) {
 		struct record_lease l;

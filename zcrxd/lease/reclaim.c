@@ -51,6 +51,9 @@ void reclaim_run(struct nic *nic, void *data)
 	/* Somebody's rule may keep the context; the queues are taken from the client all the same. */
 	if (t->context)
 		held = nic->ops->context_delete(nic, t->context, t->queues, t->n_queues, &fault);
+	t->context_lost = nic_context_is_lost(held, &fault);
+	if (t->context_lost)
+		held = 0;
 	if (!t->gone)
 		t->r = deletion_check(nic, &t->deletion, &t->fault);
 	if (t->r == 0 && t->granted)

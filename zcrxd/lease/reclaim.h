@@ -12,6 +12,7 @@ struct reclaim {
 	struct lease *lease;
 	struct grant grant;
 	bool granted, ring_first, waits, gone;
+	bool context_lost; /* by the driver: nothing leads to it, and the kernel lists it still */
 	uint32_t context; /* 0: none */
 	uint32_t queues[LEASE_QUEUES_MAX];
 	struct tuning found[LEASE_QUEUES_MAX];

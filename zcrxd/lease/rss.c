@@ -8,6 +8,7 @@
 
 #include "leases.h"
 #include "log.h"
+#include "orphans.h"
 #include "rss.h"
 
 struct rss_job {
@@ -15,6 +16,7 @@ struct rss_job {
 	uint32_t queues[LEASE_QUEUES_MAX];
 	size_t n_queues;
 	uint32_t former; /* that the driver has lost; 0: there was none */
+	bool former_stays;
 	uint32_t context;
 	int r;
 	struct fault fault;
@@ -89,7 +91,8 @@ static void make_run(struct nic *nic, void *data)
 
 	/* If it cannot be deleted, a new one is made all the same. */
 	if (j->former != 0)
-		(void)nic->ops->context_delete(nic, j->former, j->queues, j->n_queues, &ignored);
+		j->former_stays = nic_context_is_lost(
+			nic->ops->context_delete(nic, j->former, j->queues, j->n_queues, &ignored), &ignored);
 	j->r = nic->ops->context_create(nic, j->queues, j->n_queues, &j->context, &j->fault);
 }
 
@@ -114,6 +117,8 @@ static void make_done(void *data)
 {
 	struct rss_job *j = data;
 
+	if (j->former_stays)
+		orphan_context(j->lease, j->former);
 	finish(j, j->r);
 }
 

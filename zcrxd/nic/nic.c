@@ -3,11 +3,18 @@
  * What both implementations of nic.h share: the links that they hand out, one refusal, and one
  * operation that is made of others.
  */
+#include <errno.h>
+
 #include "nic.h"
 
 bool nic_is_detached(int r, const struct fault *f)
 {
 	return r == ZCRX_KERNEL_REJECTED && f && f->error == ENODEV;
+}
+
+bool nic_context_is_lost(int r, const struct fault *f)
+{
+	return r == ZCRX_KERNEL_REJECTED && f && f->error == EINVAL;
 }
 
 int nic_detached(const char *name, const char *operation, struct fault *reterr)

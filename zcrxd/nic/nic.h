@@ -170,8 +170,8 @@ struct nic_ops {
 	int (*context_create)(struct nic *nic, const uint32_t *queues, size_t n,
 			      uint32_t *ret_context, struct fault *reterr);
 	/* Only if it still is as it was created; gone or changed by somebody else is success, and is
-	 * left alone. So is one that the driver has lost, to which rule_insert answers ENOENT; it is not
-	 * observed any more from then on. */
+	 * left alone. One that the driver has lost, to which rule_insert answers ENOENT, stays in the list of
+	 * the kernel: see nic_context_is_lost(). It is not observed by this nic any more from then on. */
 	int (*context_delete)(struct nic *nic, uint32_t context, const uint32_t *queues, size_t n,
 			      struct fault *reterr);
 
@@ -337,6 +337,9 @@ static inline void nic_progress(struct nic *nic)
 bool nic_is_detached(int r, const struct fault *f);
 /* Fills *reterr so. */
 int nic_detached(const char *name, const char *operation, struct fault *reterr);
+
+/* What context_delete says of a context that cannot be deleted before the driver is loaded anew, and does no harm. */
+bool nic_context_is_lost(int r, const struct fault *f);
 
 /* rule_delete wherever it is, and as often. */
 int nic_remove_rule(struct nic *nic, const struct flow *flow, const struct rule_target *target,

@@ -31,6 +31,7 @@ static int refuse(const struct kernel_nic *nic, int r, const char *what, uint32_
 					   "DEVICE); delete that rule."
 			    : r == -EIO	 ? "The driver said yes, but spreads over other queues."
 			    : r == -EPERM ? "zcrxd needs CAP_NET_ADMIN."
+			    : r == -EINVAL ? "The driver has lost it; it stays listed until that is loaded anew."
 					  : "");
 }
 
@@ -162,7 +163,9 @@ static int delete_surely(struct kernel_nic *nic, uint32_t context)
 
 	for (unsigned i = 0; r == -EINVAL && i < RXTABLE_ATTEMPTS; i++)
 		r = delete(nic, context);
-	return r == -EINVAL ? note_lost(nic, context) : r;
+	if (r == -EINVAL && note_lost(nic, context) < 0)
+		return -ENOMEM;
+	return r;
 }
 
 int kernel_nic_context_delete(struct nic *base, uint32_t context, const uint32_t *queues, size_t n,

@@ -78,8 +78,11 @@ int sim_context_delete(struct nic *nic, uint32_t context, const uint32_t *queues
 
 	if (!nic_state_own_context(s, context, queues, n))
 		return 0;
+	if (h->sim->nics[h->slot].contexts_lost >> context % 64 & 1) {
+		h->lost |= UINT64_C(1) << context % 64;
+		return fault_kernel(reterr, EINVAL, NULL, operation, "The driver has lost context %u.", context);
+	}
 	r = delete_context(s, context);
-	h->sim->nics[h->slot].contexts_lost &= ~(UINT64_C(1) << context % 64);
 	if (r == -EBUSY)
 		return fault_kernel(reterr, EBUSY, NULL, operation, "A rule leads to context %u.",
 				    context);

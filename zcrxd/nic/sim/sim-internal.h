@@ -180,6 +180,7 @@ struct sim_handle {
 	unsigned id;
 	struct flow *guard; /* as it was set last */
 	size_t n_guard;
+	uint64_t lost; /* contexts that it was told of, by their numbers */
 };
 
 /* sim-nic.c. sim_begin() before the lock is taken: a driver that is slow holds up its own NIC only.

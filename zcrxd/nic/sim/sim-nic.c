@@ -59,6 +59,11 @@ static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr
 		r = nic_state_copy(s, &copy);
 	if (r != 0)
 		return r;
+	for (size_t i = copy->n_contexts; i-- > 0;)
+		if (h->lost >> copy->contexts[i].context % 64 & 1) {
+			free(copy->contexts[i].entries);
+			copy->contexts[i] = copy->contexts[--copy->n_contexts];
+		}
 	/* The kernel says nothing about the queues of an interface that is down. */
 	if (!copy->up)
 		copy->n_queues = 0;
