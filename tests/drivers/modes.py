@@ -104,6 +104,11 @@ QUIRKS = {
     "napi-renewed": (
         "gve", "Whenever a queue is bound or released, each queue has another NAPI id.",
         "Looks each second, and tells the present ids with the lease."),
+    "other-errnos": (
+        "gve", "A location that has a rule is refused with EINVAL, also one whose rule is not listed, a full table "
+        "with ENOMEM, and everything with EAGAIN while the device is reset.",
+        "Takes another location, and says of a full table or a busy device what it is, instead of its usual "
+        "words for these numbers."),
     "slow": (
         "many, with slow firmware", "Each setting, rule and binding takes seconds.",
         "Works on one interface at a time in a thread of its own: nobody else waits, and read-only "
@@ -119,7 +124,7 @@ DRIVERS = {
              "bind-needs-up area-over-ring buffer-range",
              "rule insertion while the interface is down"),
     "gve": ("location-given threshold-none separate-channels no-contexts bind-stops-all pages-only "
-            "rules-lost napi-renewed", "queue 0 cannot be bound"),
+            "rules-lost napi-renewed other-errnos", "queue 0 cannot be bound"),
     "fbnic": ("location-any down-hides-rules split-fixed threshold-default pages-only", "one extra RSS context only"),
 }
 
@@ -141,4 +146,5 @@ MODES = {"none": ""} | {name: quirks for name, (quirks, _) in DRIVERS.items()} |
     name: name for name in QUIRKS}
 # A silent table is one of a driver that wants locations.
 MODES["table-silent"] = "location-given table-silent"
+MODES["other-errnos"] = "location-given other-errnos"
 MODES["failure-closes"] = "bounces failure-closes"

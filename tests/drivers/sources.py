@@ -33,4 +33,12 @@ SOURCES = [
      "`napi_enable_locked` (net/core/dev.c)"),
     ("The split of mlx5 is a check of `rx-gro-hw`: `tcp-data-split` changes nothing of the hardware.",
      "`mlx5e_set_ringparam`"),
+    ("What the kernel has to copy goes into buffers that nobody has. What is returned while the NIC asks for none ends in "
+     "the page pool behind the ring, which keeps as many as the ring (gve four pages a descriptor), and is not copied "
+     "into: a smaller area copies nothing once all are there.",
+     "`io_alloc_fallback_niov`, `zcrx_put_refill_niov` (io_uring/zcrx.c), `page_pool_init`"),
+    ("To bind a queue or to take it back restarts that one queue, whoever asks: there is no call for several.",
+     "`netdev_rx_queue_reconfig`, `netkit_queue_unlease`, `netdev_nl_bind_rx_doit`"),
+    ("All of the ring is one call: bnxt and gve close the device in it once, fbnic changes to another set of queues once.",
+     "`ethnl_set_rings`, `bnxt_set_ringparam`, `gve_set_ringparam`, `fbnic_set_ringparam`"),
 ]

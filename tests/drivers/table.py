@@ -65,6 +65,15 @@ zcrxd binds a queue once for each Register and releases all queues of a lease at
 them; the kernel restarts each of them by itself, so a lease of n queues costs n restarts at each end. Whoever acquires and
 ends leases often disturbs the others on mlx5, bnxt and gve: programs should keep a lease, and register again on it.
 
+Several binds or releases cannot be one restart, of one lease or of several: every way to give a queue to a program or to
+take it back ends in `netdev_rx_queue_reconfig(dev, rxq_idx, ...)` (net/core/netdev_rx_queue.c), which stops and starts
+one queue, and the driver's `ndo_queue_stop` and `ndo_queue_start` are not told of another. A registration
+with io_uring names one queue (`if_rxq`, io_uring/zcrx.c); `NETDEV_CMD_BIND_RX`, which takes many, binds one after the
+other (`netdev_nl_bind_rx_doit`); the end of a netkit device walks its queues (`netkit_queue_unlease`). The way around,
+to bind while the interface is down, is closed by the drivers that it is about (`bind-needs-up`), and would cost
+a bounce. What is left, and done: an interface's releases that are due are done in one go, before anything
+else that waits for its worker (`util/worker.c`), so that their restarts fall together and no bind comes between them.
+
 Weighed, and not built: to bind queues ahead (`prebind: N`), so that an Acquire restarts nothing. An ifq is bound to the ring and
 the area of one process, and neither can be given to another afterwards: an export (Linux 6.19) can be put on a client's ring, but
 the area stays the daemon's, which would have to pin memory for queues that nobody uses, share it with clients in turn, and wipe it

@@ -3,6 +3,7 @@
 of docs/DRIVERS.md."""
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -375,6 +376,75 @@ def test_areas_that_the_ring_uses_up(mode, named):
     machine.assert_zero_copy(machine.transfer(9001, SIZE), SIZE)
 
 
+@pytest.mark.quirk("buffer-range")
+def test_buffers_that_are_too_long(mode, named):
+    """Of a driver that is not known the kernel refuses them, of one that is known zcrxd, with its range."""
+    size = 18 << 20
+    with machine.sysctl("vm/nr_hugepages", str(size >> 21)):
+        for driver, error, said in ((None, "InvalidArea", "take a shorter receiveBufferLength"),
+                                    ("bnxt_en", "InvalidParameter", "4096 to 32768 bytes")):
+            if driver:
+                named("bnxt", driver)
+            with Connection() as root, root.acquire() as lease, new_ring() as ring, \
+                    new_area(size, flags=os.MFD_HUGETLB) as area:
+                with pytest.raises(Error) as refused:
+                    lease.register(ring, area, areaSize=size, receiveBufferLength=65536)
+                assert refused.value.name == error and said in refused.value.message
+                # The lease is none the worse for it.
+                granted = lease.register(ring, area, areaSize=size, receiveBufferLength=32768)
+                assert granted["receiveBufferLength"] == 32768
+
+
+def napi_ids(lease):
+    """As the kernel has them by now."""
+    return [next(shown["napiId"] for shown in interface()["queues"] if shown["queue"] == queue)
+            for queue in lease.queues]
+
+
+@pytest.mark.quirk("napi-renewed")
+def test_napi_ids_are_those_of_now(mode):
+    """Somebody else's bind gives this lease's queue another one, which it is told within a second or so."""
+    def told():
+        return next(shown for shown in machine.leases() if shown["leaseId"] == first.id).get("napiIds")
+
+    with Connection() as root, root.acquire() as first, new_ring() as ring, new_area() as area:
+        before = first.register(ring, area)
+        assert before["napiIds"] == [before["napiId"]] == napi_ids(first)
+        with root.acquire() as other, new_ring() as ring, new_area() as area:
+            other.register(ring, area)
+            now = until(lambda: told() if told() != before["napiIds"] else None)
+            assert now == napi_ids(first)
+
+
+@pytest.mark.quirk("other-errnos")
+def test_errnos_are_told_for_what_they_are(mode):
+    def add(port):
+        root.call("AddFlow", leaseId=lease["leaseId"], flow={"protocol": "tcp4", "destinationPort": port})
+
+    def refused(port):
+        with pytest.raises(Error) as error:
+            add(port)
+        assert error.value.name == "KernelRejected"
+        return error.value.message
+
+    with Connection() as root:
+        lease = root.call("Acquire", persistent=True,
+                          flows=[{"protocol": "tcp4", "destinationPort": 5}])["lease"]
+        simnic.fail("rule_ins", 10, 0, errno.EAGAIN)
+        assert "busy, or its driver resets it: try again" in refused(6)
+        simnic.fail("rule_ins", 0)
+        # Not at 1, where there is a rule that nobody sees.
+        add(6)
+        assert simnic.rules() == [0, 2]
+        foreign = [simnic.rule_add("udp4", "dst-port", str(port), "action", "1", "loc", str(port))
+                   for port in range(100, 130)]
+        assert "full rule table" in refused(7)
+        simnic.run("ethtool", "-N", "zc0", "delete", str(foreign.pop()))
+        add(7)
+    for location in foreign:
+        simnic.run("ethtool", "-N", "zc0", "delete", str(location))
+
+
 @pytest.mark.quirk("dry-stops-all")
 def test_a_dry_queue_is_taken_back_before_it_stops_the_nic(mode, named):
     named("mlx5", "mlx5_core")
@@ -421,7 +491,8 @@ def test_a_lost_context_is_made_again(mode):
             assert sending.finish() == 0, sending.said
         machine.assert_zero_copy(receiving.result(), 4 * SIZE)
     until(machine.is_clean)
-    # Nor does what the kernel still lists keep anybody from the queues.
+    # Nor does what the kernel still lists keep anybody from the queues, or the next daemon.
+    machine.systemctl("restart", "zcrxd", seconds=180)
     with contextlib.ExitStack() as stack:
         root = stack.enter_context(Connection())
         lease = stack.enter_context(root.acquire(queues=4))

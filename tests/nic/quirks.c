@@ -44,6 +44,7 @@ static const char *const zcnic_quirk_names[ZCNIC_QUIRKS] = {
 	[ZCNIC_DRY_STOPS_ALL] = "dry-stops-all",
 	[ZCNIC_BUFFER_RANGE] = "buffer-range",
 	[ZCNIC_NAPI_RENEWED] = "napi-renewed",
+	[ZCNIC_OTHER_ERRNOS] = "other-errnos",
 };
 
 static int zcnic_quirks_parse(char *text, unsigned long *ret)

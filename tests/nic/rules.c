@@ -117,6 +117,17 @@ static int zcnic_rule_parse(const struct net_device *netdev, const struct ethtoo
 	return 0;
 }
 
+/* gve hands on what its device says: of a location that is in use, which need not be by a rule that it lists, and of
+ * a full table. Under steer_lock. */
+static int zcnic_rule_check_room(const struct zcnic_port *port, u32 location)
+{
+	if (!zcnic_has(port, ZCNIC_OTHER_ERRNOS))
+		return 0;
+	if (location == ZCNIC_HIDDEN_RULE || test_bit(location, port->rule_used))
+		return -EINVAL;
+	return bitmap_weight(port->rule_used, ZCNIC_MAX_RULES) >= ZCNIC_FEW_RULES ? -ENOMEM : 0;
+}
+
 /* Under steer_lock. */
 static int zcnic_rule_choose_location(const struct zcnic_port *port, u32 wanted, u32 *ret_location)
 {
@@ -143,7 +154,7 @@ static int zcnic_rule_choose_location(const struct zcnic_port *port, u32 wanted,
 	if (test_bit(location, port->rule_used) && zcnic_has(port, ZCNIC_LOCATION_OCCUPIED))
 		return -EEXIST;
 	*ret_location = location;
-	return 0;
+	return zcnic_rule_check_room(port, location);
 }
 
 /* Some NICs have one layout of fields for a flow type, chosen by its first rule. Under steer_lock.

@@ -57,6 +57,18 @@ def test_occupied_location():
             insert(3)
 
 
+def test_other_errnos():
+    with quirks("location-given", "other-errnos"), simnic.rxnfc() as insert:
+        assert insert(0) == 0
+        for taken in 0, 1:
+            with pytest.raises(OSError, match="Invalid"):
+                insert(taken)
+        for location in range(2, 33):
+            insert(location, dport=location)
+        with pytest.raises(OSError, match="memory"):
+            insert(33, dport=33)
+
+
 def test_silent_table():
     with quirks("location-given", "table-silent"):
         assert simnic.rule_table() == (0, False)

@@ -25,6 +25,8 @@
 #define ZCNIC_MAX_PAIRS	       8
 #define ZCNIC_MAX_QUEUES       128
 #define ZCNIC_MAX_RULES	       256
+#define ZCNIC_FEW_RULES	       32 /* with the quirk other-errnos */
+#define ZCNIC_HIDDEN_RULE      1
 #define ZCNIC_MAX_CONTEXTS     16 /* default context included */
 #define ZCNIC_RSS_ENTRIES      128
 #define ZCNIC_RSS_KEY_LEN      40
@@ -109,6 +111,7 @@ enum zcnic_quirk {
 	ZCNIC_DRY_STOPS_ALL,
 	ZCNIC_BUFFER_RANGE,
 	ZCNIC_NAPI_RENEWED,
+	ZCNIC_OTHER_ERRNOS,
 	ZCNIC_QUIRKS,
 };
 
