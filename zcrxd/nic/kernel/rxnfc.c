@@ -211,9 +211,12 @@ int rxnfc_insert(const struct ethtool_device *d, const struct flow *flow,
 	/* At a location of our choice EEXIST may only mean that somebody took it just now. */
 	for (unsigned i = 0; i < RXTABLE_ATTEMPTS && ((r == -EEXIST && chosen) || r == -ESTALE); i++)
 		r = insert_once(d, flow, target, held, 0, &location, &chosen);
-	/* With gve EINVAL means that, too, or that it has a rule there which it does not list. */
-	if (r == -EINVAL && chosen)
-		r = insert_once(d, flow, target, held, location + 1, &location, &chosen) < 0 ? -EINVAL : 0;
+	/* With gve EINVAL means that, too, or that it has a rule there which it does not list. What it says of
+	 * another location is the reason, unless there is none. */
+	if (r == -EINVAL && chosen) {
+		q = insert_once(d, flow, target, held, location + 1, &location, &chosen);
+		r = q == -ENOSPC ? r : q;
+	}
 	if (r == -EDQUOT)
 		return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "rules",
 				 "The last entries of the rule table of %s are kept for users who have "
