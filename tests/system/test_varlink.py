@@ -106,7 +106,7 @@ def test_every_method_by_varlinkctl():
 
     assert call("Plan") == {"changes": [], "warnings": []}
     assert call("Apply", interface="zc0", force=True) == {"changes": []}
-    assert call("Reload") == {"warnings": []}
+    assert call("Reload") == {"waiting": [], "warnings": []}
     call("Watch", "ExpectedMore")
 
 
