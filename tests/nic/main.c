@@ -32,6 +32,14 @@ static char *quirks = "";
 module_param(quirks, charp, 0644);
 MODULE_PARM_DESC(quirks, "quirks of ports that appear from now on, comma-separated ()");
 
+static int dma_cpu = -1;
+module_param(dma_cpu, int, 0444);
+MODULE_PARM_DESC(dma_cpu, "processor on which a thread moves payload, instead of NAPI (-1: none)");
+
+static bool offload;
+module_param(offload, bool, 0444);
+MODULE_PARM_DESC(offload, "TSO, and hardware GRO of what it sent (0)");
+
 static struct platform_device *devices[2 * ZCNIC_MAX_PAIRS];
 /* The bound ports, to find the other end of a wire. Under rtnl. */
 static struct zcnic_port *ports[2 * ZCNIC_MAX_PAIRS];
@@ -61,9 +69,15 @@ static int zcnic_probe(struct platform_device *pdev)
 		return err;
 
 	port = zcnic_port_create(&pdev->dev, max_queues, queues, id < nr_names ? names[id] : NULL,
-				 id);
+				 id, offload);
 	if (IS_ERR(port))
 		return PTR_ERR(port);
+	err = zcnic_dma_start(port, dma_cpu);
+	if (err) {
+		dev_err(&pdev->dev, "cannot start a thread: %pe\n", ERR_PTR(err));
+		zcnic_port_free(port);
+		return err;
+	}
 	err = zcnic_read_quirks(port);
 	if (err) {
 		dev_err(&pdev->dev, "no such quirks\n");

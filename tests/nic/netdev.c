@@ -92,6 +92,17 @@ static int zcnic_set_features(struct net_device *netdev, netdev_features_t featu
 	return 0;
 }
 
+/* What TSO would cut is handed on as it is, since hardware GRO would put it together again: where there is none, the
+ * stack cuts. */
+static netdev_features_t zcnic_features_check(struct sk_buff *skb, struct net_device *netdev,
+					      netdev_features_t features)
+{
+	struct zcnic_port *port = netdev_priv(netdev);
+	struct zcnic_port *peer = rcu_dereference_bh(port->peer);
+
+	return peer && peer->netdev->features & NETIF_F_GRO_HW ? features : features & ~NETIF_F_GSO_MASK;
+}
+
 static const struct net_device_ops zcnic_netdev_ops = {
 	.ndo_open = zcnic_open,
 	.ndo_stop = zcnic_stop,
@@ -99,6 +110,7 @@ static const struct net_device_ops zcnic_netdev_ops = {
 	.ndo_change_mtu = zcnic_change_mtu,
 	.ndo_set_mac_address = zcnic_set_mac_address,
 	.ndo_validate_addr = eth_validate_addr,
+	.ndo_features_check = zcnic_features_check,
 	.ndo_fix_features = zcnic_fix_features,
 	.ndo_set_features = zcnic_set_features,
 	.ndo_get_stats64 = zcnic_get_stats64,
@@ -122,13 +134,16 @@ static void zcnic_netdev_setup(struct net_device *netdev)
 	netdev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 
 	netdev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXHASH | NETIF_F_NTUPLE;
+	if (port->offload)
+		netdev->hw_features |= NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_GRO_HW;
 	/* Receive checksumming cannot be switched off: split payload has no other reader. */
 	netdev->features = netdev->hw_features | NETIF_F_HIGHDMA | NETIF_F_RXCSUM;
 	netdev->vlan_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_HIGHDMA;
 }
 
 struct zcnic_port *zcnic_port_create(struct device *parent, unsigned int max_queues,
-				     unsigned int queues, const char *name, unsigned int id)
+				     unsigned int queues, const char *name, unsigned int id,
+				     bool offload)
 {
 	/* Locally administered, the same at every load. */
 	const u8 addr[ETH_ALEN] = { 0x02, 'z', 'c', 'n', 0, id };
@@ -142,6 +157,7 @@ struct zcnic_port *zcnic_port_create(struct device *parent, unsigned int max_que
 	port = netdev_priv(netdev);
 	port->netdev = netdev;
 	port->max_queues = max_queues;
+	port->offload = offload;
 	port->rx_ring = ZCNIC_DEFAULT_RING;
 	port->tx_ring = ZCNIC_DEFAULT_RING;
 	spin_lock_init(&port->steer_lock);
@@ -149,6 +165,8 @@ struct zcnic_port *zcnic_port_create(struct device *parent, unsigned int max_que
 	for (unsigned int i = 0; i < max_queues; i++) {
 		port->queue[i].port = port;
 		skb_queue_head_init(&port->queue[i].wire);
+		skb_queue_head_init(&port->queue[i].filled);
+		spin_lock_init(&port->queue[i].dma_lock);
 	}
 
 	zcnic_netdev_setup(netdev);
@@ -171,6 +189,7 @@ struct zcnic_port *zcnic_port_create(struct device *parent, unsigned int max_que
 
 void zcnic_port_free(struct zcnic_port *port)
 {
+	zcnic_dma_stop(port);
 	free_netdev(port->netdev);
 }
 

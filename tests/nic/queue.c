@@ -65,7 +65,7 @@ static void zcnic_queue_enable(struct zcnic_queue *queue)
 
 	/* Nobody else would poll for what arrived meanwhile. */
 	local_bh_disable();
-	if (!skb_queue_empty(&queue->wire))
+	if (!skb_queue_empty(&queue->wire) || !skb_queue_empty(&queue->filled))
 		napi_schedule(&queue->napi);
 	local_bh_enable();
 }
@@ -98,11 +98,21 @@ static void zcnic_ring_drain(struct zcnic_queue *queue)
 	queue->ring = NULL;
 }
 
+/* From here on the DMA thread, if there is one, takes from this pool; NULL: from none. */
+static void zcnic_queue_set_pool(struct zcnic_queue *queue, struct page_pool *pool)
+{
+	spin_lock_bh(&queue->dma_lock);
+	queue->pool = pool;
+	spin_unlock_bh(&queue->dma_lock);
+}
+
+/* Only who allocates may be given buffers back without a lock. */
 static void zcnic_queue_attach(struct zcnic_queue *queue, struct page_pool *pool)
 {
-	queue->pool = pool;
+	zcnic_queue_set_pool(queue, pool);
 	zcnic_ring_fill(queue);
-	page_pool_enable_direct_recycling(pool, &queue->napi);
+	if (!queue->port->dma)
+		page_pool_enable_direct_recycling(pool, &queue->napi);
 	zcnic_queue_enable(queue);
 }
 
@@ -111,9 +121,10 @@ static struct page_pool *zcnic_queue_detach(struct zcnic_queue *queue)
 	struct page_pool *pool = queue->pool;
 
 	zcnic_queue_disable(queue);
-	page_pool_disable_direct_recycling(pool);
+	if (!queue->port->dma)
+		page_pool_disable_direct_recycling(pool);
 	zcnic_ring_drain(queue);
-	queue->pool = NULL;
+	zcnic_queue_set_pool(queue, NULL);
 	return pool;
 }
 
@@ -171,6 +182,7 @@ void zcnic_queues_close(struct zcnic_port *port, unsigned int first, unsigned in
 		zcnic_queue_set_open(queue, false);
 		zcnic_queue_set_napi(queue, NULL);
 		page_pool_destroy(zcnic_queue_detach(queue));
+		skb_queue_purge(&queue->filled);
 		__netif_napi_del_locked(&queue->napi);
 		zcnic_irq_free(queue);
 	}

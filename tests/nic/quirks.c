@@ -114,7 +114,7 @@ static int zcnic_quirks_switch(struct zcnic_port *port, unsigned long quirks)
 	}
 	if (zcnic_has(port, ZCNIC_SPLIT_GRO_HW)) {
 		netdev->hw_features |= NETIF_F_GRO_HW;
-	} else {
+	} else if (!port->offload) {
 		netdev->hw_features &= ~NETIF_F_GRO_HW;
 		netdev->wanted_features &= ~NETIF_F_GRO_HW;
 		netdev->features &= ~NETIF_F_GRO_HW;

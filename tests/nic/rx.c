@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A queue's NAPI: takes frames off the wire and puts them into buffers of the queue's page pool.
+ * If the port has a thread for that, as hardware has DMA, NAPI only finds what the thread has filled.
  * With header/data split a TCP frame's headers go to ordinary memory and its payload, alone, into
  * buffers; only such payload may reach the buffers of a memory provider.
  */
 #include <linux/dma-direct.h>
 #include <linux/etherdevice.h>
+#include <linux/kthread.h>
 #include <net/page_pool/helpers.h>
 
 #include "zcnic.h"
@@ -91,6 +93,11 @@ static struct sk_buff *zcnic_receive(struct zcnic_queue *queue, struct sk_buff *
 
 	queue->rx.packets++;
 	queue->rx.bytes += frame->len;
+	if (skb_is_gso(frame)) {
+		skb_shinfo(skb)->gso_size = skb_shinfo(frame)->gso_size;
+		skb_shinfo(skb)->gso_type = skb_shinfo(frame)->gso_type;
+		skb_shinfo(skb)->gso_segs = skb_shinfo(frame)->gso_segs;
+	}
 	if (linear < frame->len && linear == info->hdr_len)
 		queue->rx.split_packets++;
 	if (info->csum_ok && !zcnic_has(queue->port, ZCNIC_CHECKSUM_UNSAID)) {
@@ -106,25 +113,102 @@ static struct sk_buff *zcnic_receive(struct zcnic_queue *queue, struct sk_buff *
 	return skb;
 }
 
+/* The next frame, in buffers or, if there were none, not at all. False: there is no frame. */
+static bool zcnic_next(struct zcnic_queue *queue, int budget, struct sk_buff **ret)
+{
+	struct sk_buff *frame;
+
+	if (queue->port->dma)
+		return (*ret = skb_dequeue(&queue->filled));
+	frame = skb_dequeue(&queue->wire);
+	if (!frame)
+		return false;
+	*ret = zcnic_receive(queue, frame);
+	napi_consume_skb(frame, budget);
+	return true;
+}
+
 int zcnic_poll(struct napi_struct *napi, int budget)
 {
 	struct zcnic_queue *queue = container_of(napi, struct zcnic_queue, napi);
+	struct sk_buff *skb;
 	int done = 0;
 
-	while (done < budget) {
-		struct sk_buff *frame = skb_dequeue(&queue->wire);
-		struct sk_buff *skb;
-
-		if (!frame)
-			break;
-		skb = zcnic_receive(queue, frame);
-		napi_consume_skb(frame, budget);
+	while (done < budget && zcnic_next(queue, budget, &skb)) {
 		if (skb)
 			napi_gro_receive(napi, skb);
 		done++;
 	}
 
+	if (queue->port->dma && !skb_queue_empty(&queue->wire))
+		wake_up_process(queue->port->dma);
 	if (done < budget)
 		napi_complete_done(napi, done);
 	return done;
+}
+
+/* Some of what waits on the queue's wire, as much as its ring has room for. Whether there was anything. */
+static bool zcnic_dma_queue(struct zcnic_queue *queue)
+{
+	const unsigned int room = READ_ONCE(queue->port->rx_ring);
+	struct sk_buff *frame, *skb;
+	int done = 0;
+
+	if (skb_queue_empty(&queue->wire))
+		return false;
+	spin_lock_bh(&queue->dma_lock);
+	while (queue->pool && done < NAPI_POLL_WEIGHT && skb_queue_len(&queue->filled) < room &&
+	       (frame = skb_dequeue(&queue->wire))) {
+		skb = zcnic_receive(queue, frame);
+		consume_skb(frame);
+		if (skb)
+			skb_queue_tail(&queue->filled, skb);
+		done++;
+	}
+	if (done)
+		napi_schedule(&queue->napi);
+	spin_unlock_bh(&queue->dma_lock);
+	return done;
+}
+
+static int zcnic_dma(void *data)
+{
+	struct zcnic_port *port = data;
+
+	while (!kthread_should_stop()) {
+		bool busy = false;
+
+		set_current_state(TASK_IDLE);
+		for (unsigned int i = 0; i < port->max_queues; i++)
+			busy |= zcnic_dma_queue(&port->queue[i]);
+		if (!busy && !kthread_should_stop())
+			schedule();
+		__set_current_state(TASK_RUNNING);
+		cond_resched();
+	}
+	return 0;
+}
+
+int zcnic_dma_start(struct zcnic_port *port, int cpu)
+{
+	struct task_struct *thread;
+
+	if (cpu < 0)
+		return 0;
+	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
+		return -EINVAL;
+	thread = kthread_create(zcnic_dma, port, "zcnic-dma");
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+	kthread_bind(thread, cpu);
+	port->dma = thread;
+	wake_up_process(thread);
+	return 0;
+}
+
+void zcnic_dma_stop(struct zcnic_port *port)
+{
+	if (port->dma)
+		kthread_stop(port->dma);
+	port->dma = NULL;
 }

@@ -210,10 +210,10 @@ def addresses():
             """)
 
 
-def reload():
-    """The NIC as it is when the machine has started."""
+def reload(*parameters):
+    """The NIC as it is when the machine has started, or with some parameters."""
     run("rmmod", "zcnic")
-    run("insmod", str(BUILD / "zcnic.ko"))
+    run("insmod", str(BUILD / "zcnic.ko"), *parameters)
     run("ip", "link", "set", "zc1", "netns", "peer")
     addresses()
 

@@ -11,6 +11,7 @@
 #include <linux/tcp.h>
 #include <net/checksum.h>
 #include <net/dsfield.h>
+#include <net/gso.h>
 #include <net/ip6_checksum.h>
 
 #include "zcnic.h"
@@ -180,13 +181,14 @@ static int zcnic_steer(struct zcnic_port *port, const struct zcnic_flow *flow, u
 static void zcnic_deliver(struct zcnic_port *port, struct sk_buff *skb)
 {
 	const unsigned int longest = READ_ONCE(port->netdev->mtu) + ETH_HLEN + VLAN_HLEN;
+	const bool fits = skb_is_gso(skb) ? skb_gso_validate_mac_len(skb, longest) : skb->len <= longest;
 	struct zcnic_frame *frame = zcnic_frame(skb);
 	struct zcnic_flow flow = {};
 	struct zcnic_queue *queue;
 	bool queued = false;
 	int index;
 
-	if (skb->len > longest) {
+	if (!fits) {
 		atomic_long_inc(&port->oversize_drops);
 		goto drop;
 	}
@@ -205,7 +207,10 @@ static void zcnic_deliver(struct zcnic_port *port, struct sk_buff *skb)
 		queue->rx.overruns++;
 	} else {
 		__skb_queue_tail(&queue->wire, skb);
-		napi_schedule(&queue->napi);
+		if (port->dma)
+			wake_up_process(port->dma);
+		else
+			napi_schedule(&queue->napi);
 		queued = true;
 	}
 	spin_unlock(&queue->wire.lock);
@@ -223,7 +228,8 @@ netdev_tx_t zcnic_xmit(struct sk_buff *skb, struct net_device *netdev)
 	struct zcnic_port *peer;
 
 	peer = rcu_dereference_bh(port->peer);
-	if (!peer || (partial && skb_checksum_help(skb))) {
+	/* Nobody reads the sums of what is not cut: what was asked for is taken for right. */
+	if (!peer || (partial && !skb_is_gso(skb) && skb_checksum_help(skb))) {
 		stats->drops++;
 		dev_kfree_skb_any(skb);
 		return NETDEV_TX_OK;

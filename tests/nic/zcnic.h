@@ -153,7 +153,9 @@ struct zcnic_queue {
 	struct page_pool *pool;
 	netmem_ref *ring; /* buffers that wait for packets, and are never given away: a quirk */
 	unsigned int nr_ring;
-	struct sk_buff_head wire; /* frames that arrived and wait for NAPI */
+	struct sk_buff_head wire; /* frames that arrived and wait for NAPI, or for the DMA thread */
+	struct sk_buff_head filled; /* which the DMA thread has put into buffers, and wait for NAPI */
+	spinlock_t dma_lock;	    /* the pool, while the DMA thread takes from it */
 	bool open;		  /* wire accepts frames and NAPI exists; under wire.lock */
 	struct zcnic_rx_stats rx;
 	struct zcnic_tx_stats tx;
@@ -164,9 +166,11 @@ struct zcnic_port {
 	struct zcnic_port __rcu *peer; /* written under rtnl */
 	struct dentry *debugfs;
 
+	struct task_struct *dma; /* which moves payload; NULL: NAPI does */
 	unsigned int max_queues;
 	unsigned int rx_ring; /* frames that may wait on a queue's wire */
 	unsigned int tx_ring; /* kept for ethtool -g only: nothing waits on this side */
+	bool offload;	      /* TSO, and hardware GRO */
 	u8 split;	      /* as configured: ETHTOOL_TCP_DATA_SPLIT_* */
 	bool hds;	      /* what follows from it */
 	unsigned int hds_thresh;
@@ -233,7 +237,8 @@ int zcnic_bounce(struct zcnic_port *port);
 
 /* netdev.c */
 struct zcnic_port *zcnic_port_create(struct device *parent, unsigned int max_queues,
-				     unsigned int queues, const char *name, unsigned int id);
+				     unsigned int queues, const char *name, unsigned int id,
+				     bool offload);
 void zcnic_port_free(struct zcnic_port *port);
 void zcnic_port_link(struct zcnic_port *port, struct zcnic_port *peer);
 void zcnic_port_unlink(struct zcnic_port *port);
@@ -253,6 +258,8 @@ netdev_tx_t zcnic_xmit(struct sk_buff *skb, struct net_device *netdev);
 
 /* rx.c */
 int zcnic_poll(struct napi_struct *napi, int budget);
+int zcnic_dma_start(struct zcnic_port *port, int cpu);
+void zcnic_dma_stop(struct zcnic_port *port);
 
 /* rss.c */
 void zcnic_rss_init(struct zcnic_port *port);
