@@ -31,13 +31,24 @@ def reloaded():
     machine.configure(machine.config())
 
 
-def test_every_part_of_the_benchmark_runs(reloaded):
+def bench(*options):
     build = next(path for path in ("/build/release", "/build/test")
                  if os.path.exists(f"{path}/bench/zcrx-bench"))
-    said = run_to_its_end(SOURCE / "bench" / "run", "--short", "--build", build)
+    return run_to_its_end(SOURCE / "bench" / "run", "--short", "--build", build, *options)
+
+
+def test_every_part_of_the_benchmark_runs(reloaded):
+    said = bench("--only=calls,rest,kill,restart,drift,trips")
     for title in ("One lease, start to end", "The daemon at rest", "From SIGKILL of a client",
                   "Without an answer while", "A leak into queues in use", "256 bytes there and back"):
         assert title in said
+
+
+def test_what_receivers_take_is_measured(reloaded):
+    said = bench("--only=cost")
+    assert "Processor time of a receiver" in said
+    copied = [line.split()[-2] for line in said.splitlines() if " library " in line]
+    assert copied == ["0.0"] * 3, said
 
 
 def test_a_round_of_the_soak_leaves_nothing_behind():
