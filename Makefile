@@ -50,11 +50,8 @@ selftests: ## the kernel's own tests of NICs on the simulated one (a quarter of 
 deb: ## the Debian packages, into OUT=deb, and what lintian says of them (two minutes)
 	@tests/vm/deb $(or $(OUT),deb)
 
-bench: ## what it costs: calls, memory, wake-ups, kills, restarts, drift, crowds
-	@tests/vm/build --release
-	@tests/vm/enter -- /src/bench/run --native
-	@echo
-	@$(VM) --build release -- /src/bench/run
+bench: ## what it costs; writes the tables of docs/PERFORMANCE.md (half an hour)
+	@tests/vm/bench $(if $(KERNEL),--kernel $(KERNEL))
 
 soak: ## random clients and faults for MINUTES=15, with nothing left over; SEED=n repeats one
 	@$(VM) --build release --timeout $$(($(MINUTES) * 60 + 1800)) -- \
