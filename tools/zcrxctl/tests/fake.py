@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A fake zcrxd for the tests of the real zcrxctl, and objects for it to answer with."""
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
+import termios
 
 ZCRXCTL, FAKE = os.environ["ZCRXCTL"], os.environ["FAKE_ZCRXD"]
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC", "TERM": "xterm"}
@@ -81,3 +85,21 @@ def good(result, stdout=None):
 
 def bad(result, status, stderr, stdout=""):
     assert (result.returncode, result.stderr, result.stdout) == (status, stderr, stdout)
+
+
+def on_terminal(server, *arguments, columns=0, **environment):
+    """Output on a terminal of this width."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    process = subprocess.Popen([ZCRXCTL, "--socket", server.socket, *arguments], stdout=slave,
+                               env=dict(ENVIRONMENT, **environment))
+    os.close(slave)
+    out = b""
+    try:
+        while chunk := os.read(master, 4096):
+            out += chunk
+    except OSError:  # the other end is closed
+        pass
+    os.close(master)
+    assert process.wait() == 0
+    return out.decode()

@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The real zcrxctl against a server with canned answers: what it asks, prints and returns."""
-import fcntl
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
-import termios
 
 import pytest
 
-from fake import (CHANGE, DESCRIPTION, ENVIRONMENT, INTERFACE, LEASE, OTHER, OURS, ZCRXCTL, bad,
+from fake import (CHANGE, DESCRIPTION, ENVIRONMENT, LEASE, OTHER, OURS, ZCRXCTL, bad,
                   good)
 
 
@@ -60,34 +56,6 @@ def test_status_json(server):
     pretty = good(server.ctl("--json=pretty", "status"))
     assert json.loads(pretty) == expected and pretty.count("\n") > 20
     assert json.loads(good(server.ctl("leases", "--json"))) == expected["leases"]
-
-
-def on_terminal(server, *arguments, columns=0, **environment):
-    """Output on a terminal of this width."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    process = subprocess.Popen([ZCRXCTL, "--socket", server.socket, *arguments], stdout=slave,
-                               env=dict(ENVIRONMENT, **environment))
-    os.close(slave)
-    out = b""
-    try:
-        while chunk := os.read(master, 4096):
-            out += chunk
-    except OSError:  # the other end is closed
-        pass
-    os.close(master)
-    assert process.wait() == 0
-    return out.decode()
-
-
-def test_colours(server):
-    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {}})
-    assert "\x1b[" in on_terminal(server, "status")
-    assert "\x1b[" in on_terminal(server, "status", NO_COLOR="")
-    assert "\x1b[" not in on_terminal(server, "status", NO_COLOR="1")
-    assert "\x1b[" not in on_terminal(server, "status", TERM="dumb")
-    assert "\x1b[" not in on_terminal(server, "status", "--json", NO_COLOR="1")
-    assert "\n" in on_terminal(server, "status", "--json", NO_COLOR="1").strip()  # pretty
 
 
 def test_leases(server):
@@ -244,69 +212,6 @@ def test_run_of_what_cannot_be_run(server):
     bad(server.ctl("run", "/etc/passwd"), 126, "zcrxctl: Cannot run /etc/passwd: Permission denied.\n")
 
 
-# watch
-
-EVENTS = [{"event": "acquired", "timestampUSec": 1795223403000000, "interface": "zc0", "queue": 1,
-           "leaseId": "3f9a01c2"},
-          {"event": "revoked", "timestampUSec": 1795223404000000, "leaseId": "3f9a01c2",
-           "reason": "maintenance", "deadlineUSec": 1795223434000000}]
-
-
-def test_watch(server):
-    server.answer(Watch=[{"parameters": {}}] + [{"parameters": {"event": e}} for e in EVENTS],
-                  ListLeases={"parameters": {"lease": LEASE}})
-    good(server.ctl("watch"),
-         "2026-11-21 01:10:03  acquired     zc0  queue 1  lease 3f9a01c2 (web, root)\n"
-         "2026-11-21 01:10:04  revoked      lease 3f9a01c2 (web, root)  in 30s: maintenance\n")
-    out = good(server.ctl("watch", "3f9a01c2", "--json=short"))
-    assert [json.loads(line) for line in out.splitlines()] == EVENTS
-    assert [p for m, p in server.calls() if m == "Watch"] == [{}, {"leaseId": "3f9a01c2"}]
-
-
-def test_watch_names_a_lease_that_comes_later(server):
-    """Looked up when it is first heard of; who has no name is told by uid."""
-    server.answer(Watch=[{"parameters": {}}, {"parameters": {"event": dict(EVENTS[0], leaseId="77aa0e10")}}],
-                  ListLeases={"parameters": {"lease": dict(LEASE, leaseId="77aa0e10", name=None,
-                                                           ownerUid=4294967294)}})
-    good(server.ctl("watch"), "2026-11-21 01:10:03  acquired     zc0  queue 1  lease 77aa0e10 (4294967294)\n")
-
-
-def test_watch_refused_at_once(server):
-    server.answer(Watch=[{"hangUp": True}])
-    bad(server.ctl("watch"), 1,
-        "zcrxctl: zcrxd closed the connection; see: journalctl -u zcrxd\n")
-
-
-def test_watch_goes_on_when_zcrxd_is_back(server):
-    server.answer(Watch=[{"parameters": {}}, {"hangUp": True}])
-    process = subprocess.Popen([ZCRXCTL, "--socket", server.socket, "watch"], env=ENVIRONMENT,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr.readline() == "zcrxctl: zcrxd is gone; waiting until it is back.\n"
-    server.stop()
-    os.unlink(server.socket)
-    server.answer(Watch=[{"parameters": {}}] + [{"parameters": {"event": EVENTS[1]}}])
-    out, said = process.communicate(timeout=60)
-    assert said == "zcrxctl: zcrxd is back. What happened meanwhile is not shown.\n"
-    assert out == "2026-11-21 01:10:04  revoked      lease 3f9a01c2  in 30s: maintenance\n"
-    assert process.returncode == 0
-
-
-def test_status_again_and_again(server):
-    """At the beginning, at each event, and in between; on a terminal in the same place."""
-    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {"lease": LEASE}},
-                  Watch=[{"parameters": {}}, {"parameters": {"event": EVENTS[0]}}])
-    once = good(server.ctl("status"))
-    assert good(server.ctl("status", "--watch")) == 2 * (once + "\n")
-    assert good(server.ctl("status", "--watch", "--json=short")).count("\n") == 2
-    assert on_terminal(server, "status", "--watch").count("\x1b[H\x1b[2J") == 2
-
-
-def test_watch_refused(server):
-    server.answer(Describe={"parameters": DESCRIPTION})
-    bad(server.ctl("watch"), 1, "zcrxctl: This zcrxd (0.1.0) cannot do that: it has no method "
-        "Watch. A newer one may.\n")
-
-
 # explain, plan, apply, restore, revoke, reload
 
 def test_explain(server):
@@ -420,182 +325,3 @@ def test_reload_result(server):
     server.answer(Describe={"parameters": dict(DESCRIPTION, refusedConfig="/etc/zcrxd.yaml:1:1: so")})
     bad(server.ctl("reload", "--result"), 1,
         "zcrxctl: The configuration is unchanged: /etc/zcrxd.yaml:1:1: so\n")
-
-
-# check
-
-def check(server, *arguments, status=1):
-    result = server.ctl("check", "lo", "--json=short", *arguments)
-    assert (result.returncode, result.stderr) == (status, "")
-    return {one["requirement"]: one for one in json.loads(result.stdout)}
-
-
-def test_check_without_a_daemon(server):
-    """It looks for itself; what it finds on this machine is not for a test to say."""
-    found = check(server)
-    assert found["zcrxd"] == {"requirement": "zcrxd", "verdict": "no", "optional": False,
-                              "found": "nothing listens on its socket",
-                              "remedy": "systemctl enable --now zcrxd.socket zcrxd"}
-    # No word of channels and rings to set where there are none.
-    assert "interface" not in found["netlink"] and "channels" not in found
-    assert (found["hardware"]["interface"], found["hardware"]["verdict"], found["hardware"]["found"]) == (
-        "lo", "no", "none: it has no driver")
-
-
-def test_check_asks_the_daemon(server):
-    """Its word on the interface and on the caller, or that it does not know the interface."""
-    loopback = dict(INTERFACE, name="lo", index=1, state="degraded", reason="No header split.",
-                    leaseRefusal="Not you.")
-    server.answer(Describe=[{"parameters": dict(DESCRIPTION, interfaces=[loopback])}])
-    found = check(server)
-    assert (found["zcrxd"]["verdict"], found["zcrxd"]["found"]) == ("yes", "runs, version 0.1.0")
-    assert (found["configured"]["verdict"], found["configured"]["remedy"]) == (
-        "no", "No header split.")
-    assert (found["policy"]["verdict"], found["policy"]["remedy"]) == ("no", "Not you.")
-
-
-def test_check_of_the_hardware_is_of_one_interface(server):
-    bad(server.ctl("check", "--hardware"), 2,
-        "zcrxctl: --hardware: name the interface whose queues are to be leased.\n")
-    bad(server.ctl("check", "--hardware", "lo", "--json=short"), 2,
-        "zcrxctl: --hardware gives a text; there is no JSON of it.\n")
-    bad(server.ctl("check", "lo", "--force"), 2,
-        "zcrxctl: --force is for --hardware: check by itself changes nothing.\n")
-    bad(server.ctl("check", "--hardware", "nope0"), 1, "There is no interface nope0.\n")
-
-
-def test_check_of_what_the_daemon_leases(server):
-    loopback = dict(INTERFACE, name="lo", index=1)
-    server.answer(Describe=[{"parameters": dict(DESCRIPTION, interfaces=[loopback])}])
-    found = check(server)
-    assert (found["configured"]["verdict"], found["policy"]["verdict"]) == ("yes", "yes")
-
-
-@pytest.mark.parametrize("program, said", [
-    ("/nonexistent/zcrxd-check", "Cannot inspect this machine: there is no /nonexistent/zcrxd-check. It comes "
-                                 "with zcrxd; install that here."),
-    ("/bin/false", "Cannot inspect this machine: /bin/false failed."),
-    ("/bin/true", "Cannot inspect this machine with /bin/true: No data available."),
-])
-def test_check_without_who_looks(server, monkeypatch, program, said):
-    monkeypatch.setitem(ENVIRONMENT, "ZCRXD_CHECK", program)
-    bad(server.ctl("check"), 1, f"zcrxctl: {said}\n")
-
-
-def test_check_of_a_stranger(server):
-    server.answer(Describe=[{"parameters": DESCRIPTION}])
-    found = check(server)
-    assert found["configured"]["found"] == "not in /etc/zcrxd.yaml"
-    assert found["policy"]["verdict"] == "no"
-
-
-def test_check_says_below_the_tables_what_to_do(server, tmp_path, monkeypatch):
-    """By machine, interface and policy; a remedy is as long as it is, and only of what is not yes."""
-    long = "Do this, " * 30 + "then that."
-    report = tmp_path / "report.json"
-    report.write_text(json.dumps([
-        {"requirement": "memlock", "verdict": "no", "optional": True, "found": "8 MiB", "remedy": "Raise it."},
-        {"requirement": "netlink", "verdict": "yes", "optional": False, "found": "ethtool and netdev"},
-        {"requirement": "rss", "interface": "eth0", "verdict": "no", "optional": False,
-         "found": "spreads over 4 of 4 queues", "remedy": long},
-        {"requirement": "configured", "interface": "eth0", "verdict": "unknown", "optional": False,
-         "found": "zcrxd cannot be asked", "remedy": "Start zcrxd."},
-        {"requirement": "link", "interface": "eth1", "verdict": "yes", "optional": False, "found": "up"}]))
-    program = tmp_path / "check"
-    program.write_text(f"#!/bin/sh\ncat {report}\n")
-    program.chmod(0o755)
-    monkeypatch.setitem(ENVIRONMENT, "ZCRXD_CHECK", str(program))
-    result = server.ctl("check")
-    assert (result.returncode, result.stderr) == (1, "")
-    assert result.stdout.startswith("""\
-This machine
-memlock  optional  8 MiB
-netlink  yes       ethtool and netdev
-
-eth0
-rss  no  spreads over 4 of 4 queues
-
-eth0 and zcrxd
-configured  unknown  zcrxd cannot be asked
-
-eth1
-link  yes  up
-
-What to do
-  eth0 rss: Do this, Do this,""")
-    assert result.stdout.endswith("""then that.
-  eth0 configured: Start zcrxd.
-
-What would be better
-  memlock: Raise it.
-""")
-    for columns in "40", "80":
-        monkeypatch.setitem(ENVIRONMENT, "COLUMNS", columns)
-        out = server.ctl("check").stdout
-        assert max(map(len, out.splitlines())) <= int(columns) and "then that." in out
-
-
-# the screen
-
-def test_without_a_command_there_is_the_status(server):
-    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {"lease": LEASE}})
-    assert good(server.ctl()) == good(server.ctl("status"))
-
-
-@pytest.mark.parametrize("columns", ["40", "80", "200"])
-def test_tables_know_the_width(server, monkeypatch, columns):
-    long = dict(LEASE, name="n" * 64, flows=[{"flowId": "1", "protocol": "tcp6", "destinationPort": 9999,
-                                              "destination": "2001:db8:1111:2222:3333:4444:5555:6666/128"}])
-    monkeypatch.setitem(ENVIRONMENT, "COLUMNS", columns)
-    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {"lease": long}})
-    for command in (["status"], ["leases"], ["status", "zc0"]):
-        out = good(server.ctl(*command))
-        assert max(map(len, out.splitlines())) <= int(columns) and "3f9a01c2" in out and "steered" in out
-    whole = good(server.ctl("leases", "-l"))
-    assert "n" * 64 in whole and "2001:db8:1111:2222:3333:4444:5555:6666/128" in whole
-    assert good(server.ctl("--full", "leases")) == whole
-
-
-@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"LANG": "C"}], ids=str)
-@pytest.mark.parametrize("columns", [40, 80, 200])
-def test_terminals(server, columns, environment):
-    """What is printed fits, by what the terminal says; without Unicode there are three dots."""
-    long = dict(LEASE, flows=[{"flowId": "1", "protocol": "tcp4", "destinationPort": 9999,
-                               "destination": "10.9.0.1", "source": "10.9.0.0/24", "sourcePort": 1}] * 3)
-    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {"lease": long}})
-    for command in ("status", "leases"):
-        out = on_terminal(server, command, "--no-pager", columns=columns, **environment)
-        assert ("\x1b" in out) == ("NO_COLOR" not in environment)
-        lines = re.sub("\x1b\\[[0-9;]*m", "", out).splitlines()
-        assert columns >= max(map(len, lines)) and any("steered" in line for line in lines)
-    if columns == 80:
-        assert ("..." if environment == {"LANG": "C"} else "…") in out
-
-
-def pager(tmp_path, monkeypatch, body):
-    path = tmp_path / "pager"
-    path.write_text("#!/bin/sh\n" + body)
-    path.chmod(0o755)
-    monkeypatch.setitem(ENVIRONMENT, "SYSTEMD_PAGER", str(path))
-
-
-def test_pager_on_a_terminal_only(server, tmp_path, monkeypatch):
-    pager(tmp_path, monkeypatch, "sed 's/^/paged: /'\n")
-    server.answer(Describe={"parameters": DESCRIPTION}, ListLeases={"parameters": {"lease": LEASE}})
-    assert all(line.startswith("paged: ") for line in on_terminal(server, "status").splitlines())
-    assert on_terminal(server, "leases").startswith("paged: ")
-    assert "paged" not in on_terminal(server, "status", "--no-pager")
-    assert "paged" not in on_terminal(server, "status", "--json=short")
-    assert "paged" not in on_terminal(server, "status", SYSTEMD_PAGER="")
-    assert "paged" not in on_terminal(server, "status", SYSTEMD_PAGER="/nonexistent/pager")
-    assert "paged" not in good(server.ctl("status"))
-    # Who became root for this command only gets no program of the user's choice.
-    assert "paged" not in on_terminal(server, "status", SUDO_UID="1000")
-
-
-def test_pager_that_has_had_enough(server, tmp_path, monkeypatch):
-    """As if the reader had pressed q: no error."""
-    pager(tmp_path, monkeypatch, "exec true\n")
-    many = [{"parameters": {"lease": dict(LEASE, leaseId=f"{n:08x}", name="n" * 60)}} for n in range(1000)]
-    server.answer(ListLeases=many)
-    assert on_terminal(server, "leases") == ""
