@@ -2,6 +2,7 @@
 """zcrxperf as people measure: an iperf3 that knows nothing of us is the sender, and the modes side by side."""
 
 import json
+import signal
 
 import machine
 import pytest
@@ -57,3 +58,33 @@ def test_the_modes_side_by_side():
         assert (modes[name]["zeroCopyBytes"], modes[name]["copiedBytes"]) == (0, modes[name]["bytes"])
     assert modes["copy"]["copiedBytes"] > modes["copy"]["bytes"] * 0.9
     assert (modes["zero-copy"]["zeroCopyBytes"], modes["zero-copy"]["copiedBytes"]) == (modes["zero-copy"]["bytes"], 0)
+
+
+def iperf3(*options):
+    """A whole run of the client; what it reports at its end."""
+    with machine.Program("iperf3", "-c", HOST4, "-p", str(PORT), "-J", *options, peer=True) as client:
+        assert client.finish() == 0, client.said
+    return json.loads(client.said["stdout"])["end"]
+
+
+def test_a_server_outlives_its_lease_and_copies_what_it_cannot_steer():
+    """Of three streams, the policy lets two be steered: the third is copied, and its user told. A lease that is
+    revoked meanwhile is not the end: the next test takes another."""
+    machine.configure(machine.config(policy=machine.POLICY.replace("flows: prove", "flows: prove\n    max-flows: 2")))
+    with machine.Program("zcrxperf", "serve", "--iperf3", "--json", "--port", str(PORT), user="alice") as server:
+        server.wait_for("^listening on port")
+        first = machine.lease_of(server.pid)["leaseId"]
+        said = iperf3("-P", "3", "-n", "2M")
+        assert said["sum_received"]["bytes"] == said["sum_sent"]["bytes"]
+        assert machine.rule_count() == 0
+        machine.ctl("revoke", first)
+        machine.until(lambda: not machine.leases())
+        iperf3("-n", "1M")
+        assert machine.lease_of(server.pid)["leaseId"] != first
+        server.process.send_signal(signal.SIGTERM)
+        assert server.finish() == 0, server.said
+    one, two = (json.loads(line) for line in server.said["stdout"].splitlines())
+    assert 0 < one["copiedBytes"] < one["bytes"] == one["zeroCopyBytes"] + one["copiedBytes"]
+    assert server.said["stderr"].count("warning: connection 2 is copied: ") == 1
+    assert (two["zeroCopyBytes"], two["copiedBytes"], two["leaseLost"]) == (two["bytes"], 0, False)
+    assert one["leaseId"] == first != two["leaseId"]
