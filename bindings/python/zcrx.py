@@ -97,11 +97,36 @@ def _fileno(socket):
     return socket if isinstance(socket, int) else socket.fileno()
 
 
-class Client:
+class _Object:
+    """A reference to one of the library's objects."""
+
+    _unref = None
+
+    def __init__(self):
+        self._pointer = ctypes.c_void_p()
+
+    def close(self):
+        if self._pointer:
+            self._unref(self._pointer)
+            self._pointer = ctypes.c_void_p()
+
+    def __del__(self):
+        self.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Client(_Object):
     """A connection to zcrxd. `path`: its socket, where it is not the usual one. `timeout`: seconds for each answer."""
 
+    _unref = _lib.zcrx_client_unref
+
     def __init__(self, path=None, timeout=None, connect=True):
-        self._pointer = ctypes.c_void_p()
+        super().__init__()
         self._check(_lib.zcrx_client_new(ctypes.byref(self._pointer)))
         if timeout is not None:
             self._check(_lib.zcrx_client_set_timeout(self._pointer, int(timeout * 1000000)))
@@ -115,26 +140,17 @@ class Client:
         raise Error(-result, message or os.strerror(-result),
                     _decode(_lib.zcrx_client_error_id(self._pointer)) if self._pointer else None)
 
-    def close(self):
-        if self._pointer:
-            _lib.zcrx_client_unref(self._pointer)
-            self._pointer = ctypes.c_void_p()
 
-    __del__ = close
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-class Lease:
+class Lease(_Object):
     """Queues of a NIC, from the moment that this returns. `backends`: where they may come from, as
-    zcrx_lease_set_backends(3) has it; with another one than "zcrxd" the client need not be connected."""
+    zcrx_lease_set_backends(3) has it; with another one than "zcrxd" the client need not be connected. close()
+    ends it, unless somebody else has its handle, once its queues are gone."""
+
+    _unref = _lib.zcrx_lease_unref
 
     def __init__(self, client, interface=None, queues=None, name=None, time_to_live=None, backends=None):
-        self._client, self._pointer = client, ctypes.c_void_p()
+        super().__init__()
+        self._client = client
         self._check = client._check
         self._check(_lib.zcrx_lease_new(client._pointer, ctypes.byref(self._pointer)))
         for setter, value in ((_lib.zcrx_lease_set_interface, _encode(interface)),
@@ -168,20 +184,6 @@ class Lease:
     def release(self):
         """Drop its queues, streams and spans first, or wait for the kernel to take the queue back."""
         self._check(_lib.zcrx_lease_release(self._pointer))
-
-    def close(self):
-        """Ends it, unless somebody else has its handle, once its queues are gone."""
-        if self._pointer:
-            _lib.zcrx_lease_unref(self._pointer)
-            self._pointer = ctypes.c_void_p()
-
-    __del__ = close
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 class Span:
@@ -270,12 +272,15 @@ class Stream:
             self._queue._streams.pop(self._key, None)
 
 
-class Queue:
+class Queue(_Object):
     """One queue of a lease, registered. For a loop of your own: `fileno()` is readable when wait(0) should be called,
     until that returns None."""
 
+    _unref = _lib.zcrx_queue_unref
+
     def __init__(self, lease, index=0, area_size=None, buffer_length=None, huge_pages=False, join=False):
-        pointer = self._raw = ctypes.c_void_p()
+        super().__init__()
+        pointer = self._pointer
         self._lease, self._check, self._streams, self._keys = lease, lease._check, {}, itertools.count(1)
         self._check(_lib.zcrx_queue_new(lease._pointer, index, ctypes.byref(pointer)))
         if area_size is not None:
@@ -286,22 +291,21 @@ class Queue:
         self._check(_lib.zcrx_queue_set_join(pointer, join))
         self._check(_lib.zcrx_queue_register(pointer))
 
-    @property
-    def _pointer(self):
-        if not self._raw:
+    def _open(self):
+        if not self._pointer:
             raise ValueError("The queue is closed.")
-        return self._raw
+        return self._pointer
 
     def steer(self, socket):
         """What the socket accepts, or receives, comes to this queue."""
-        self._check(_lib.zcrx_queue_steer_socket(self._pointer, _fileno(socket)))
+        self._check(_lib.zcrx_queue_steer_socket(self._open(), _fileno(socket)))
 
     def receive(self, socket, count=0, userdata=None):
         """From a connected socket, which may be closed then; at most so many bytes, if a count is given."""
-        key = next(self._keys)
+        queue, key = self._open(), next(self._keys)
         stream = Stream(self, key, userdata)
         self._streams[key] = stream
-        arguments = (self._pointer, _fileno(socket), *([count] if count else []), key, ctypes.byref(stream._pointer))
+        arguments = (queue, _fileno(socket), *([count] if count else []), key, ctypes.byref(stream._pointer))
         result = (_lib.zcrx_queue_receive_bounded if count else _lib.zcrx_queue_receive)(*arguments)
         if result < 0:
             del self._streams[key]
@@ -313,36 +317,26 @@ class Queue:
         raw = ctypes.POINTER(_Event)()
         milliseconds = -1 if timeout is None else int(timeout * 1000)
         return Event(raw.contents, self) if self._check(
-            _lib.zcrx_queue_wait(self._pointer, milliseconds, ctypes.byref(raw))) else None
+            _lib.zcrx_queue_wait(self._open(), milliseconds, ctypes.byref(raw))) else None
 
     def __iter__(self):
         while True:
             yield self.wait()
 
     def fileno(self):
-        return self._check(_lib.zcrx_queue_get_fd(self._pointer))
+        return self._check(_lib.zcrx_queue_get_fd(self._open()))
 
-    received = property(lambda self: _lib.zcrx_queue_get_received(self._pointer))
+    received = property(lambda self: _lib.zcrx_queue_get_received(self._open()))
 
     @property
     def copied(self):
         """Bytes of it that the kernel had to copy; None before Linux 7.2."""
         n, size = ctypes.c_uint64(), ctypes.c_uint64()
-        result = _lib.zcrx_queue_get_copied(self._pointer, ctypes.byref(n), ctypes.byref(size))
+        result = _lib.zcrx_queue_get_copied(self._open(), ctypes.byref(n), ctypes.byref(size))
         return size.value if result >= 0 else None
 
     def close(self):
         """Its streams end. Spans stay valid until they are dropped."""
         for stream in list(self._streams.values()):
             stream.close()
-        if self._raw:
-            _lib.zcrx_queue_unref(self._raw)
-            self._raw = ctypes.c_void_p()
-
-    __del__ = close
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+        super().close()
