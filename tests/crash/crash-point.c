@@ -3,11 +3,14 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "baseline.h"
 #include "crash-point.h"
+#include "state-file.h"
 
 /* Shared with the processes that register, and with who arms us. */
 static struct crash {
@@ -47,17 +50,20 @@ static void read_file(void)
 		crash_arm(target);
 }
 
-void crash_point(void)
+static bool is_here(void)
 {
 	unsigned target;
 
 	if (!crash)
-		return;
+		return false;
 	if (crash->path[0])
 		read_file();
 	target = crash->target;
-	if (target == 0 || atomic_fetch_add(&crash->passed, 1) + 1 != target)
-		return;
+	return target != 0 && atomic_fetch_add(&crash->passed, 1) + 1 == target;
+}
+
+static _Noreturn void die(void)
+{
 	if (crash->path[0])
 		unlink(crash->path);
 	if (crash->last_act)
@@ -67,15 +73,38 @@ void crash_point(void)
 		pause();
 }
 
-int __real_state_write(const char *path, const char *record);
-int __wrap_state_write(const char *path, const char *record);
+void crash_point(void)
+{
+	if (is_here())
+		die();
+}
 
-int __wrap_state_write(const char *path, const char *record)
+int __real_state_write(const char *path, const char *record, struct growing_file *ret);
+int __wrap_state_write(const char *path, const char *record, struct growing_file *ret);
+int __real_state_append(struct growing_file *f, const char *change);
+int __wrap_state_append(struct growing_file *f, const char *change);
+
+int __wrap_state_write(const char *path, const char *record, struct growing_file *ret)
 {
 	int r;
 
 	crash_point();
-	r = __real_state_write(path, record);
+	r = __real_state_write(path, record, ret);
+	crash_point();
+	return r;
+}
+
+int __wrap_state_append(struct growing_file *f, const char *change)
+{
+	int r;
+
+	crash_point();
+	r = __real_state_append(f, change);
+	if (is_here()) { /* in the midst of it */
+		if (r == 0 && ftruncate(f->fd, (off_t)(f->size - strlen(change) / 2 - 1)) < 0)
+			abort();
+		die();
+	}
 	crash_point();
 	return r;
 }

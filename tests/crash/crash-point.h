@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Kills the daemon at the N-th point: before and after whatever calls crash_point() there, and every write of
- * the state file or of a NIC's past (link with --wrap=state_write, --wrap=baseline_write). N comes from
+ * the state file or of a NIC's past (link with --wrap=state_write, --wrap=state_append, --wrap=baseline_write),
+ * and within each that appends to it. N comes from
  * crash_arm, or from a file, which may appear at any time: counting begins there. It is removed at the moment
  * of death, so that the next daemon lives.
  */

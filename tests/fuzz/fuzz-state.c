@@ -248,10 +248,12 @@ static void start_with(const char *how, const struct record *record, const char 
 static void try_file(const char *text, size_t size, struct record *ret)
 {
 	static const char boot[] = "00112233445566778899aabbccddeeff";
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	const char *record;
+	size_t n;
 
-	if (state_check(text, size, boot, &record) == 0)
-		(void)parse(record, ret);
+	if (state_check(text, size, boot, &record, &n) == 0 && state_parse(record, n, &v) == 0)
+		(void)record_parse(v, ret);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -242,7 +242,7 @@ static void start_with_lease_and(const char *interface, const char *more)
 				      "\"queues\":[{\"queue\":4,\"area\":0}],\"creation\":1,"
 				      "\"expiry\":0,\"flows\":[],\"proofs\":[]}]}",
 			     SIM0, interface, (unsigned)LEASE_RESERVED, more, (unsigned)GRANT_DIRECT) > 0);
-	assert_int_equal(state_write(path, record), 0);
+	assert_int_equal(state_write(path, record, NULL), 0);
 	f = fopen(path, "re");
 	assert_non_null(f);
 	n = fread(text, 1, sizeof(text) - 1, f);

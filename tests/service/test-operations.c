@@ -307,7 +307,7 @@ static void exhaust(struct rlimit *before)
 static void test_unreadable(void **state)
 {
 	_cleanup_free_ char *path = in_directory("state"), *found = NULL, *record = lease_record(0, "");
-	struct leases leases = { .state_path = path };
+	struct leases leases = { .state.path = path };
 	struct baseline o = { .unmanaged = UNMANAGED_RESTORED };
 	_cleanup_fault_ struct fault fault = {}, other = {}, third = {};
 	_cleanup_record_ struct record read = {};
@@ -318,7 +318,7 @@ static void test_unreadable(void **state)
 	int r[3];
 
 	assert_int_equal(baseline_path(directory, SIM0, &found), 0);
-	assert_int_equal(state_write(path, record), 0);
+	assert_int_equal(state_write(path, record, NULL), 0);
 	assert_int_equal(baseline_write(found, SIM0, "simulated", &o), 0);
 	baseline_done(&o);
 	exhaust(&before);
@@ -357,11 +357,11 @@ static void test_store(void **state)
 	_cleanup_free_ char *path = in_directory("stored"), *record = lease_record(0, "");
 	struct stored_fd mark = { .name = (char *)FDSTORE_MARK, .fd = 0 };
 	struct stored_fds none = {}, kept = { .list = &mark, .n = 1 };
-	struct leases leases = { .state_path = path };
+	struct leases leases = { .state.path = path };
 	_cleanup_fault_ struct fault fault = {};
 	struct record read = {};
 
-	assert_int_equal(state_write(path, record), 0);
+	assert_int_equal(state_write(path, record, NULL), 0);
 	/* By hand: the service may have them. */
 	assert_int_equal(leases_read_record(&leases, &none, &read, &fault), ZCRX_WRONG_STATE);
 	expect_said(fault.message, "systemd keeps the handles of 1 lease for zcrxd.service");

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <sys/stat.h>
+#include <systemd/sd-id128.h>
 
 #include "harness.h"
 #include "state-file.h"
@@ -148,17 +149,20 @@ static void test_damage(void **state)
 	struct daemon *d = *state;
 	_cleanup_free_ char *text = NULL, *other = NULL;
 	struct client c;
-	size_t size;
+	size_t size, whole;
 
-	assert_null(client_open(d, &c, CLIENT_STEERED));
+	assert_null(client_open(d, &c, CLIENT_RESERVED)); /* it is on record twice then */
 	text = read_text(d->state_path, &size);
 	client_close(&c);
 	wait_until_clean(d);
+	whole = (size_t)(strstr(text, "+ ") - text);
+	assert_true(whole > 0 && whole < size);
 
-	/* Cut off anywhere, one bit wrong anywhere (in steps: it is some thousand bytes). */
-	for (size_t n = 0; n < size; n += n < 120 ? 1 : 37)
+	/* Cut off anywhere in the record, one bit wrong anywhere, also in what follows (in steps: it is some
+	 * thousand bytes). */
+	for (size_t n = 0; n < whole; n += n < 120 ? 1 : 37)
 		expect_set_aside(d->directory, text, n, NULL);
-	for (size_t i = 0; i < size; i += i < 120 ? 1 : 37) {
+	for (size_t i = 0; i < size; i += i < whole + 60 ? 1 : 97) {
 		text[i] ^= 4;
 		expect_set_aside(d->directory, text, size, NULL);
 		text[i] ^= 4;
@@ -169,6 +173,132 @@ static void test_damage(void **state)
 				      "00000000000000000000000000000001", &other), 0);
 	expect_set_aside(d->directory, other, strlen(other), "another boot");
 	remove_set_aside(d->directory);
+}
+
+/* With what was appended to it. */
+static char *record_of(struct daemon *d)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	size_t size, n;
+	_cleanup_free_ char *text = read_text(d->state_path, &size);
+	char boot[SD_ID128_STRING_MAX], *record;
+	const char *at;
+	sd_id128_t id;
+
+	assert_int_equal(sd_id128_get_boot(&id), 0);
+	assert_int_equal(state_check(text, size, sd_id128_to_string(id, boot), &at, &n), 0);
+	assert_int_equal(state_parse(at, n, &v), 0);
+	assert_true(sd_json_variant_format(v, 0, &record) > 0);
+	return record;
+}
+
+static size_t read_cut(struct daemon *d, const char *text, size_t n, struct record *ret)
+{
+	_cleanup_free_ char *path = NULL, *set_aside = NULL;
+	FILE *f;
+
+	assert_true(asprintf(&path, "%s/cut", d->directory) > 0);
+	f = fopen(path, "we");
+	assert_int_equal(fwrite(text, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(state_read(path, ret, &set_aside), 0);
+	assert_null(set_aside);
+	unlink(path);
+	return ret->n_leases;
+}
+
+/* A change that is not whole was never saved: the record is as it was before. */
+static void test_a_torn_change_is_none(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_free_ char *text = NULL;
+	const char *last, *at;
+	struct client c;
+	size_t size, n;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	text = read_text(d->state_path, &size);
+	for (at = last = strstr(text, "}+ "); at; at = strstr(at + 1, "}+ "))
+		last = at;
+	assert_non_null(last);
+	for (n = (size_t)(last + 1 - text); n <= size; n += n + 40 < size ? 17 : 1) {
+		_cleanup_record_ struct record record = {};
+
+		assert_int_equal(read_cut(d, text, n, &record), 1);
+		assert_int_equal(record.leases[0].state, n < size ? LEASE_BOUND : LEASE_STEERED);
+	}
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+/* Version 2 knew no changes. */
+static void test_the_version_before_is_read(void **state)
+{
+	struct daemon *d = *state;
+	_cleanup_record_ struct record record = {};
+	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *path = NULL, *whole = NULL;
+	struct client c;
+	char *end;
+	size_t size;
+
+	assert_null(client_open(d, &c, CLIENT_STEERED));
+	whole = record_of(d);
+	assert_true(asprintf(&path, "%s/whole", d->directory) > 0);
+	assert_int_equal(state_write(path, whole, NULL), 0);
+	text = read_text(path, &size);
+	unlink(path);
+	end = text + strlen("zcrxd-state ");
+	assert_int_equal(*end, '3');
+	*end = '2';
+	assert_int_equal(read_cut(d, text, size, &record), 1);
+	assert_int_equal(record.leases[0].state, LEASE_STEERED);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+/* Changes do not pile up: the record is written whole again, with all that holds. */
+static void test_many_changes(void **state)
+{
+	struct daemon *d = *state;
+	struct client kept, c;
+	struct stat st;
+	off_t largest = 0;
+	bool shrank = false;
+
+	assert_null(client_open(d, &kept, CLIENT_STEERED));
+	for (unsigned i = 0; i < 100; i++) {
+		assert_null(client_open(d, &c, CLIENT_RESERVED));
+		client_close(&c);
+		assert_int_equal(stat(d->state_path, &st), 0);
+		shrank |= st.st_size < largest;
+		largest = st.st_size > largest ? st.st_size : largest;
+	}
+	wait_for_rules(d, 1);
+	assert_true(shrank);
+	assert_true(largest < 80 * 1024);
+	assert_true(leases_on_record(d) >= 1);
+	client_close(&kept);
+	wait_until_clean(d);
+	assert_int_equal(leases_on_record(d), 0);
+}
+
+/* Somebody has removed it, or written it: it is written whole. */
+static void test_a_file_that_is_not_ours_any_more(void **state)
+{
+	struct daemon *d = *state;
+	struct client clients[3];
+
+	assert_null(client_open(d, &clients[0], CLIENT_STEERED));
+	unlink(d->state_path);
+	assert_null(client_open(d, &clients[1], CLIENT_RESERVED));
+	assert_int_equal(leases_on_record(d), 2);
+	assert_int_equal(truncate(d->state_path, 20), 0);
+	assert_null(client_open(d, &clients[2], CLIENT_RESERVED));
+	assert_int_equal(leases_on_record(d), 3);
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+		client_close(&clients[i]);
+	wait_until_clean(d);
 }
 
 /* Whole, but not what a daemon of this version writes. */
@@ -186,20 +316,12 @@ static void test_nonsense(void **state)
 		_cleanup_record_ struct record record = {};
 		_cleanup_free_ char *set_aside = NULL;
 
-		assert_int_equal(state_write(path, records[i]), 0);
+		assert_int_equal(state_write(path, records[i], NULL), 0);
 		assert_int_equal(state_read(path, &record, &set_aside), 0);
 		assert_non_null(set_aside);
 		assert_non_null(strstr(set_aside, "damaged"));
 	}
 	remove_set_aside(d->directory);
-}
-
-static char *record_of(struct daemon *d)
-{
-	size_t size;
-	_cleanup_free_ char *text = read_text(d->state_path, &size);
-
-	return strdup(strchr(text, '\n') + 1);
 }
 
 /* `what`, in the first lease or in the last, becomes `with`. */
@@ -221,7 +343,7 @@ static void read_record(struct daemon *d, const char *text, struct record *ret)
 	_cleanup_free_ char *path = NULL, *set_aside = NULL;
 
 	assert_true(asprintf(&path, "%s/edited", d->directory) > 0);
-	assert_int_equal(state_write(path, text), 0);
+	assert_int_equal(state_write(path, text, NULL), 0);
 	assert_int_equal(state_read(path, ret, &set_aside), 0);
 	assert_null(set_aside);
 	unlink(path);
@@ -333,7 +455,7 @@ static void test_many_proofs_are_read(void **state)
 static void test_set_aside_shows_what_may_be_removed(void **state)
 {
 	struct daemon *d = *state;
-	_cleanup_free_ char *text = NULL, *path = NULL, *other = NULL;
+	_cleanup_free_ char *text = NULL, *path = NULL, *other = NULL, *record = NULL;
 	struct client a, b;
 	char *at;
 	size_t size;
@@ -341,12 +463,14 @@ static void test_set_aside_shows_what_may_be_removed(void **state)
 	assert_true(asprintf(&path, "%s/damaged", d->directory) > 0);
 	assert_null(client_open(d, &a, CLIENT_STEERED));
 	assert_null(client_open(d, &b, CLIENT_STEERED));
-	text = read_text(d->state_path, &size);
+	record = record_of(d);
+	assert_int_equal(state_write(path, record, NULL), 0);
+	text = read_text(path, &size);
 	/* One byte in the second lease, which is lost with what follows in it. */
 	at = strstr(text, "\"selfRegistered\"");
 	at = strstr(at + 1, "\"selfRegistered\"");
 	for (unsigned i = 0; i < 2; i++) {
-		_cleanup_record_ struct record record = {};
+		_cleanup_record_ struct record found = {};
 		_cleanup_free_ char *set_aside = NULL;
 		FILE *f = fopen(path, "we");
 
@@ -355,12 +479,12 @@ static void test_set_aside_shows_what_may_be_removed(void **state)
 			text[strlen("zcrxd-state ")] = '9'; /* another version's */
 		assert_int_equal(fwrite(text, 1, size, f), size);
 		assert_int_equal(fclose(f), 0);
-		assert_int_equal(state_read(path, &record, &set_aside), 0);
+		assert_int_equal(state_read(path, &found, &set_aside), 0);
 		assert_non_null(set_aside);
-		assert_int_equal(record.n_leases, 0);
-		assert_int_equal(record.n_orphans, 1 + i);
-		assert_int_equal(record.orphans[0].n_flows, 1);
-		assert_int_equal(record.orphans[0].flows[0].flow.destination_port, a.port);
+		assert_int_equal(found.n_leases, 0);
+		assert_int_equal(found.n_orphans, 1 + i);
+		assert_int_equal(found.orphans[0].n_flows, 1);
+		assert_int_equal(found.orphans[0].flows[0].flow.destination_port, a.port);
 	}
 	/* Of another boot there can be nothing. */
 	assert_int_equal(state_format(strchr(text, '\n') + 1, "00000000000000000000000000000001",
@@ -380,7 +504,8 @@ static void test_no_room(void **state)
 	struct client c;
 
 	assert_true(asprintf(&path, "%s.new", d->state_path) > 0);
-	assert_int_equal(mkdir(path, 0700), 0); /* the temporary file cannot be made */
+	assert_int_equal(unlink(d->state_path), 0); /* nothing can be appended to it */
+	assert_int_equal(mkdir(path, 0700), 0);	    /* the temporary file cannot be made */
 	assert_string_equal(client_open(d, &c, CLIENT_RESERVED), "io.zcrx.Manager.KernelRejected");
 	client_close(&c);
 	assert_int_equal(rmdir(path), 0);
@@ -448,6 +573,10 @@ int main(void)
 		cmocka_unit_test(test_a_renewal_is_in_the_record),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_a_torn_change_is_none),
+		cmocka_unit_test(test_the_version_before_is_read),
+		cmocka_unit_test(test_many_changes),
+		cmocka_unit_test(test_a_file_that_is_not_ours_any_more),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_one_bad_lease),
 		cmocka_unit_test(test_one_lease_is_dropped),

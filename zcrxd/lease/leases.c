@@ -32,6 +32,8 @@ void leases_init(struct leases *leases)
 	TAILQ_INIT(&leases->orphans);
 	TAILQ_INIT(&leases->lingering);
 	LIST_INIT(&leases->registrars);
+	LIST_INIT(&leases->state.changed);
+	leases->state.file.fd = -EBADF;
 }
 
 void leases_done(struct leases *leases)
@@ -39,7 +41,9 @@ void leases_done(struct leases *leases)
 	sd_event_source_disable_unref(leases->proof_timer);
 	sd_event_source_disable_unref(leases->ring_timer);
 	sd_event_source_disable_unref(leases->save_timer);
-	free(leases->state_path);
+	free(leases->state.path);
+	free(leases->state.gone);
+	growing_file_done(&leases->state.file);
 	free(leases->state_set_aside);
 }
 
@@ -68,7 +72,7 @@ static void lease_free(struct lease *l)
 	free(l->name);
 	free(l->reason);
 	free(l->taken);
-	lease_forget_record(l);
+	free(l->record);
 	free(l);
 }
 
@@ -218,6 +222,7 @@ static void lease_destroy(struct lease *l)
 	lease_forget_exports(l);
 	inventory_release(&d->inventory, l->id);
 	TAILQ_REMOVE(&leases->list, l, entry);
+	lease_strike_record(l);
 	l->expiry = sd_event_source_disable_unref(l->expiry);
 	l->drain_timer = sd_event_source_disable_unref(l->drain_timer);
 	d->n_leases--;
@@ -379,8 +384,10 @@ void leases_detach(struct leases *leases)
 {
 	struct lease *l;
 
+	leases_forget_change(leases);
 	while ((l = TAILQ_FIRST(&leases->list))) {
 		TAILQ_REMOVE(&leases->list, l, entry);
+		l->over = true;
 		l->device->n_leases--;
 		lease_unbind_end(l);
 		proofs_detach(l);

@@ -10,6 +10,7 @@
 
 #include <limits.h>
 
+#include "checked-file.h"
 #include "device.h"
 #include "flow.h"
 #include "lease.h"
@@ -141,6 +142,9 @@ struct lease {
 	STAILQ_HEAD(, lease_waiter) waiters;
 	struct lease_unbind unbind;
 	char *record; /* its part of the state file; NULL: to be made */
+	bool changed; /* it is to be written: among the leases' `changed` */
+	bool over;    /* or is in no list any more */
+	LIST_ENTRY(lease) changed_entry;
 };
 
 /* What those who stand above the leases do about them: set once, by the manager. */
@@ -157,6 +161,18 @@ TAILQ_HEAD(lease_list, lease);
 TAILQ_HEAD(orphan_list, orphan);
 TAILQ_HEAD(lingering_list, lingering);
 LIST_HEAD(registrar_list, registrar);
+LIST_HEAD(changed_list, lease);
+
+/* The state file, and what of it does not hold any more: written by the next leases_save(). */
+struct lease_file {
+	char *path;
+	struct growing_file file;
+	bool whole;	/* what changes do not tell has changed */
+	bool lingering; /* areas of leases that are over have */
+	struct changed_list changed;
+	uint32_t *gone; /* the ids of leases that are over */
+	size_t n_gone;
+};
 
 struct leases {
 	struct lease_list list;
@@ -173,7 +189,7 @@ struct leases {
 	uint64_t last_flow_id;
 	int ring_epoll_fd;	/* nic_backend_ops.rings(); borrowed */
 	bool ring_epoll_stored; /* the service manager has a copy */
-	char *state_path;
+	struct lease_file state;
 	char *state_set_aside;	     /* what became of a state file that could not be read */
 	int state_error;	     /* why its last write failed, and that was said; or 0 */
 	sd_event_source *save_timer; /* then it is tried again */

@@ -9,6 +9,7 @@
 static void drop(struct leases *leases, struct lingering *g)
 {
 	TAILQ_REMOVE(&leases->lingering, g, entry);
+	leases->state.lingering = true;
 	free(g);
 }
 
@@ -92,6 +93,7 @@ void lingering_add(struct leases *leases, uid_t uid, uint64_t area, uint64_t rin
 	}
 	*g = (struct lingering){ .uid = uid, .area = area, .ring_key = ring_key };
 	TAILQ_INSERT_TAIL(&leases->lingering, g, entry);
+	leases->state.lingering = true;
 	(void)review(leases, uid, &area);
 }
 

@@ -26,6 +26,7 @@ struct orphan_job {
 static void orphan_free(struct leases *leases, struct orphan *s)
 {
 	TAILQ_REMOVE(&leases->orphans, s, entry);
+	leases->state.whole = true;
 	free(s->text);
 	free(s);
 }
@@ -49,6 +50,7 @@ static int append(struct leases *leases, const char *text)
 		return -ENOMEM;
 	}
 	TAILQ_INSERT_TAIL(&leases->orphans, s, entry);
+	leases->state.whole = true;
 	TAILQ_FOREACH(other, &leases->orphans, entry)
 		n++;
 	if (n > ORPHANS_MAX)

@@ -10,13 +10,38 @@
 
 #define AGAIN_USEC (5 * 1000000ULL)
 
-static int save(struct leases *leases)
+static int append(struct leases *leases)
+{
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	if (leases->state.whole || !state_takes_changes(&leases->state.file))
+		return -ESTALE;
+	r = leases_format_change(leases, &text);
+	return r < 0 ? r : state_append(&leases->state.file, text);
+}
+
+static int write_whole(struct leases *leases)
 {
 	_cleanup_free_ char *text = NULL;
 	int r;
 
 	r = leases_format_record(leases, &text);
-	return r < 0 ? r : state_write(leases->state_path, text);
+	return r < 0 ? r : state_write(leases->state.path, text, &leases->state.file);
+}
+
+/* What a change takes does not grow with the leases that did not change. */
+static int save(struct leases *leases)
+{
+	int r = append(leases);
+
+	if (r < 0)
+		r = write_whole(leases);
+	if (r == 0)
+		leases_forget_change(leases);
+	else
+		growing_file_done(&leases->state.file);
+	return r;
 }
 
 static int on_again(sd_event_source *s, uint64_t usec, void *userdata)
@@ -32,7 +57,7 @@ static void save_again_later(struct leases *leases)
 
 	r = loop_arm(leases->loop, &leases->save_timer, AGAIN_USEC, on_again, leases);
 	if (r < 0)
-		log_errno(r, "Cannot arm the timer that writes %s again", leases->state_path);
+		log_errno(r, "Cannot arm the timer that writes %s again", leases->state.path);
 }
 
 int leases_save(struct leases *leases)
@@ -40,9 +65,9 @@ int leases_save(struct leases *leases)
 	int r = save(leases), before = leases->state_error;
 
 	if (r < 0 && before == 0)
-		log_errno(r, "Cannot write %s; no lease is granted until that works", leases->state_path);
+		log_errno(r, "Cannot write %s; no lease is granted until that works", leases->state.path);
 	if (r >= 0 && before < 0)
-		log_info("%s can be written again.", leases->state_path);
+		log_info("%s can be written again.", leases->state.path);
 	leases->state_error = r < 0 ? r : 0;
 	if (r < 0)
 		save_again_later(leases);
@@ -67,5 +92,5 @@ int lease_check_saved(const struct lease *l, const char *act, struct fault *rete
 		return 0;
 	return fault_kernel(reterr, -leases->state_error, NULL, act,
 			    "zcrxd could not save the record of leases in %s, so nothing was done. Is "
-			    "there room in /run?", leases->state_path);
+			    "there room in /run?", leases->state.path);
 }

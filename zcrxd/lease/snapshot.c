@@ -79,9 +79,39 @@ static int lease_snapshot(const struct lease *l, struct record_lease *ret)
 	return 0;
 }
 
+static void unmark(struct lease *l)
+{
+	if (l->changed)
+		LIST_REMOVE(l, changed_entry);
+	l->changed = false;
+}
+
 void lease_forget_record(struct lease *l)
 {
 	free(TAKE_PTR(l->record));
+	if (l->changed || l->over)
+		return;
+	LIST_INSERT_HEAD(&l->leases->state.changed, l, changed_entry);
+	l->changed = true;
+}
+
+static void add_gone(struct lease_file *f, uint32_t id)
+{
+	uint32_t *grown = reallocarray(f->gone, f->n_gone + 1, sizeof(*grown));
+
+	f->whole |= !grown;
+	if (!grown)
+		return;
+	f->gone = grown;
+	f->gone[f->n_gone++] = id;
+}
+
+void lease_strike_record(struct lease *l)
+{
+	free(TAKE_PTR(l->record));
+	unmark(l);
+	l->over = true;
+	add_gone(&l->leases->state, l->id);
 }
 
 int lease_format_record(struct lease *l)
@@ -168,6 +198,47 @@ static int list_lingering(struct leases *leases, struct lists *a, struct record_
 			(struct record_lingering){ .uid = g->uid, .area = g->area, .ring_key = g->ring_key };
 	p->lingering = a->lingering;
 	return 0;
+}
+
+int leases_format_change(struct leases *leases, char **ret)
+{
+	struct record_parts p = { .last_flow_id = leases->last_flow_id, .kept = leases->store_marked };
+	_cleanup_(lists_done) struct lists a = {};
+	struct lease_file *f = &leases->state;
+	struct lease *l;
+	size_t n = 0;
+	int r = 0;
+
+	LIST_FOREACH(l, &f->changed, changed_entry)
+		n++;
+	a.leases = calloc(n + 1, sizeof(*a.leases));
+	if (!a.leases)
+		return -ENOMEM;
+	LIST_FOREACH(l, &f->changed, changed_entry) {
+		if (l->n_queues == 0)
+			add_gone(f, l->id);
+		else
+			r = lease_format_record(l);
+		if (r < 0)
+			return r;
+		/* The list is that of the leases backwards: new ones were the last. */
+		if (l->n_queues > 0)
+			a.leases[n - ++p.n_leases] = l->record;
+	}
+	p.leases = a.leases + n - p.n_leases;
+	r = f->lingering ? list_lingering(leases, &a, &p) : 0;
+	return r < 0 ? r : record_format_change(&p, f->gone, f->n_gone, ret);
+}
+
+void leases_forget_change(struct leases *leases)
+{
+	struct lease_file *f = &leases->state;
+
+	while (!LIST_EMPTY(&f->changed))
+		unmark(LIST_FIRST(&f->changed));
+	free(TAKE_PTR(f->gone));
+	f->n_gone = 0;
+	f->whole = f->lingering = false;
 }
 
 int leases_format_record(struct leases *leases, char **ret)

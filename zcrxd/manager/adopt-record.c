@@ -47,7 +47,7 @@ static int check_store(struct leases *leases, const struct stored_fds *fds, cons
 		return fault_set(reterr, ZCRX_WRONG_STATE, "kept",
 				 "systemd keeps the handles of %zu lease%s for zcrxd.service, and a zcrxd that "
 				 "is started otherwise would end them. Nothing was changed. Either: systemctl "
-				 "start zcrxd; or, if they may end: rm %s", n, n == 1 ? "" : "s", leases->state_path);
+				 "start zcrxd; or, if they may end: rm %s", n, n == 1 ? "" : "s", leases->state.path);
 	leases->n_store_lost = n;
 	log_error("The service manager did not keep what zcrxd has stored there: %zu lease%s in the "
 		  "record cannot continue. See systemctl show -P NFileDescriptorStore zcrxd, and zcrxd(8).", n,
@@ -61,9 +61,9 @@ int leases_read_record(struct leases *leases, const struct stored_fds *fds, stru
 	_cleanup_free_ char *set_aside = NULL;
 	int r;
 
-	r = state_read(leases->state_path, ret, &set_aside);
+	r = state_read(leases->state.path, ret, &set_aside);
 	if (r < 0)
-		return checked_file_refuse_unreadable(leases->state_path, r, "the record of leases",
+		return checked_file_refuse_unreadable(leases->state.path, r, "the record of leases",
 						      reterr);
 	if (set_aside)
 		log_error(

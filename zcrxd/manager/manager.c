@@ -194,9 +194,9 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 	manager_wire(m);
 	m->devices.config_path = strdup(config_path);
 	m->server.config_path = m->devices.config_path;
-	m->leases.state_path = strdup(state_path);
+	m->leases.state.path = strdup(state_path);
 	m->devices.baseline_directory = choose_origin_directory(state_path);
-	r = m->devices.config_path && m->leases.state_path && m->devices.baseline_directory
+	r = m->devices.config_path && m->leases.state.path && m->devices.baseline_directory
 		    ? sd_event_new(&m->loop.event)
 		    : -ENOMEM;
 	if (r >= 0)

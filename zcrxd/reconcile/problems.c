@@ -51,7 +51,7 @@ int problems_list(struct devices *devices, sd_json_variant **ret)
 	if (leases->state_error < 0)
 		add(&r, &list, "zcrxd cannot save the record of leases in %s: %s. It tries again every 5 s; until "
 		    "then no queue is leased and no flow is added. Is there room in /run?",
-		    leases->state_path, strerror(-leases->state_error));
+		    leases->state.path, strerror(-leases->state_error));
 	if (leases->n_dropped > 0)
 		add(&r, &list, "When zcrxd started, %zu lease%s in the record could not be read, and ended; "
 		    "see journalctl -u zcrxd.", leases->n_dropped, leases->n_dropped == 1 ? "" : "s");

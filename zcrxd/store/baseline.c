@@ -245,7 +245,7 @@ int baseline_read(const char *path, unsigned ifindex, const char *driver, struct
 	int r;
 
 	*ret = (struct baseline) {};
-	r = checked_file_read(&format, path, &text);
+	r = checked_file_read(&format, path, &text, NULL);
 	if (r == 0)
 		r = baseline_parse(text, ifindex, driver, &o, &same);
 	if (r == -ENOENT || r == -ESTALE)
@@ -270,7 +270,7 @@ int baseline_write(const char *path, unsigned ifindex, const char *driver, const
 	if (!o->found && !o->rollback && o->unmanaged == UNMANAGED_NOT && !o->configured)
 		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 	r = baseline_format(ifindex, driver, o, &text);
-	return r < 0 ? r : checked_file_write(&format, path, text);
+	return r < 0 ? r : checked_file_write(&format, path, text, NULL);
 }
 
 int baseline_remove_stale(const char *directory, struct fault *reterr)
@@ -293,7 +293,7 @@ int baseline_remove_stale(const char *directory, struct fault *reterr)
 			path = NULL;
 			continue;
 		}
-		if (checked_file_read(&format, path, &text) == -ESTALE)
+		if (checked_file_read(&format, path, &text, NULL) == -ESTALE)
 			(void)unlink(path);
 	}
 	closedir(d);

@@ -14,6 +14,7 @@
 #include "checked-file.h"
 
 #define SIZE_LIMIT (64 * 1024 * 1024)
+#define LINE_MAX_SIZE 64 /* above a change */
 
 /* FNV-1a: enough to tell a torn or edited file from a whole one. */
 static uint64_t checksum(const char *s, size_t n)
@@ -37,7 +38,7 @@ int checked_file_format(const struct file_format *format, const char *text, cons
 }
 
 int checked_file_check(const struct file_format *format, const char *file, size_t size,
-		       const char *boot_id, const char **ret)
+		       const char *boot_id, const char **ret, size_t *ret_size)
 {
 	size_t magic = strlen(format->magic);
 	const char *end = memchr(file, '\n', size);
@@ -56,17 +57,53 @@ int checked_file_check(const struct file_format *format, const char *file, size_
 	if (strncmp(header, format->magic, magic) != 0 ||
 	    sscanf(header + magic, " %d", &version) != 1)
 		return -EBADMSG;
-	if (version != format->version)
+	if (version != format->version && (format->older == 0 || version != format->older))
 		return -EPROTONOSUPPORT;
 	if (sscanf(header + magic, " %*d %32s %llu %16llx%n", boot, &length, &sum, &n) != 3 ||
 	    header[magic + (size_t)n] != '\0')
 		return -EBADMSG;
-	if (length != size - (size_t)(end + 1 - file) || checksum(end + 1, length) != sum)
+	size -= (size_t)(end + 1 - file);
+	if (length > size || (length < size && !format->grows) || checksum(end + 1, length) != sum)
 		return -EBADMSG;
 	if (!streq(boot, boot_id))
 		return -ESTALE;
 	*ret = end + 1;
+	*ret_size = length;
 	return 0;
+}
+
+/* The line above a change, without its end. */
+static int format_line(size_t n, uint64_t sum, char ret[LINE_MAX_SIZE])
+{
+	int size = snprintf(ret, LINE_MAX_SIZE, "+ %zu %016llx", n, (unsigned long long)sum);
+
+	return size + snprintf(ret + size, LINE_MAX_SIZE - (size_t)size, " %016llx",
+			       (unsigned long long)checksum(ret, (size_t)size));
+}
+
+int checked_file_next(const char **at, const char *end, const char **ret, size_t *ret_size)
+{
+	const char *p = *at, *eol = memchr(p, '\n', (size_t)(end - p));
+	char line[LINE_MAX_SIZE];
+	unsigned long long n, sum;
+	int size;
+
+	if (!eol) /* and a line that is longer is none of ours */
+		return end - p < LINE_MAX_SIZE ? 0 : -EBADMSG;
+	if (sscanf(p, "+ %llu %16llx", &n, &sum) != 2)
+		return -EBADMSG;
+	size = format_line(n, sum, line);
+	if (eol - p != size || memcmp(p, line, (size_t)size) != 0)
+		return -EBADMSG;
+	p = eol + 1;
+	if (n > (size_t)(end - p))
+		return 0;
+	if (checksum(p, n) != sum)
+		return -EBADMSG;
+	*ret = p;
+	*ret_size = n;
+	*at = p + n;
+	return 1;
 }
 
 const char *checked_file_problem(int r)
@@ -168,7 +205,38 @@ int checked_file_chown(int fd, const char *path)
 	return geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) < 0 ? -errno : 0;
 }
 
-int checked_file_write(const struct file_format *format, const char *path, const char *text)
+void growing_file_done(struct growing_file *f)
+{
+	closep(&f->fd);
+	*f = (struct growing_file){ .fd = -EBADF };
+}
+
+int checked_file_append(struct growing_file *f, const char *change)
+{
+	const size_t n = strlen(change);
+	_cleanup_free_ char *text = NULL;
+	char line[LINE_MAX_SIZE];
+	struct stat st;
+	int size, r = 0;
+
+	(void)format_line(n, checksum(change, n), line);
+	size = asprintf(&text, "%s\n%s", line, change);
+	if (size < 0) {
+		text = NULL;
+		r = -ENOMEM;
+	} else if (f->fd < 0 || fstat(f->fd, &st) < 0 || st.st_nlink == 0 || st.st_size != (off_t)f->size)
+		r = -ESTALE;
+	else
+		r = write_all(f->fd, text, (size_t)size);
+	if (r == 0)
+		f->size += (size_t)size;
+	else
+		growing_file_done(f);
+	return r;
+}
+
+int checked_file_write(const struct file_format *format, const char *path, const char *text,
+		       struct growing_file *ret)
 {
 	_cleanup_free_ char *temporary = NULL, *file = NULL;
 	_cleanup_close_ int fd = -EBADF;
@@ -201,6 +269,10 @@ int checked_file_write(const struct file_format *format, const char *path, const
 		r = -errno;
 	if (r < 0)
 		(void)unlink(temporary);
+	if (r == 0 && ret) {
+		growing_file_done(ret);
+		*ret = (struct growing_file){ TAKE_FD(fd), strlen(file), strlen(file) };
+	}
 	return r == 0 && format->durable ? sync_directory(path) : r;
 }
 
@@ -211,21 +283,25 @@ static int read_all(const char *path, char **ret, size_t *ret_size)
 	return regular_file_read(path, O_NOFOLLOW, SIZE_LIMIT, ret, ret_size);
 }
 
-int checked_file_read(const struct file_format *format, const char *path, char **ret)
+int checked_file_read(const struct file_format *format, const char *path, char **ret, size_t *ret_size)
 {
 	_cleanup_free_ char *file = NULL;
 	char boot[SD_ID128_STRING_MAX];
 	const char *text;
-	size_t size = 0;
+	size_t size = 0, n = 0;
 	int r;
 
 	r = read_all(path, &file, &size);
 	if (r == 0)
 		r = current_boot(boot);
 	if (r >= 0)
-		r = checked_file_check(format, file, size, boot, &text);
+		r = checked_file_check(format, file, size, boot, &text, &n);
+	if (r >= 0 && strlen(file) != size)
+		r = -EBADMSG;
 	if (r < 0)
 		return r;
+	if (ret_size)
+		*ret_size = n;
 	*ret = strdup(text);
 	return *ret ? 0 : -ENOMEM;
 }

@@ -28,6 +28,17 @@ static void write_list(struct json_writer *w, const char *key, const char *const
 	json_close(w, ']');
 }
 
+static void write_lingering(struct json_writer *w, const struct record_parts *p)
+{
+	json_open(w, "lingering", '[');
+	for (size_t i = 0; i < p->n_lingering; i++) {
+		json_open(w, NULL, '{');
+		json_write(w, lingering_fields, ARRAY_SIZE(lingering_fields), &p->lingering[i]);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
 int record_format(const struct record_parts *p, char **ret)
 {
 	const struct record head = { .last_flow_id = p->last_flow_id, .kept = p->kept };
@@ -42,13 +53,33 @@ int record_format(const struct record_parts *p, char **ret)
 	json_write(&w, record_fields, ARRAY_SIZE(record_fields), &head);
 	write_list(&w, "leases", p->leases, p->n_leases);
 	write_list(&w, "strays", p->orphans, p->n_orphans);
-	json_open(&w, "lingering", '[');
-	for (size_t i = 0; i < p->n_lingering; i++) {
-		json_open(&w, NULL, '{');
-		json_write(&w, lingering_fields, ARRAY_SIZE(lingering_fields), &p->lingering[i]);
-		json_close(&w, '}');
-	}
+	write_lingering(&w, p);
+	json_close(&w, '}');
+	r = json_writer_end(&w);
+	if (r == 0)
+		*ret = TAKE_PTR(text);
+	return r;
+}
+
+int record_format_change(const struct record_parts *p, const uint32_t *gone, size_t n_gone, char **ret)
+{
+	const struct record head = { .last_flow_id = p->last_flow_id, .kept = p->kept };
+	_cleanup_free_ char *text = NULL;
+	struct json_writer w;
+	size_t size;
+	int r = json_writer_begin(&w, &text, &size);
+
+	if (r < 0)
+		return r;
+	json_open(&w, NULL, '{');
+	json_write(&w, record_fields, ARRAY_SIZE(record_fields), &head);
+	json_open(&w, "gone", '[');
+	for (size_t i = 0; i < n_gone; i++)
+		json_write_number(&w, NULL, gone[i]);
 	json_close(&w, ']');
+	write_list(&w, "leases", p->leases, p->n_leases);
+	if (p->lingering)
+		write_lingering(&w, p);
 	json_close(&w, '}');
 	r = json_writer_end(&w);
 	if (r == 0)

@@ -8,8 +8,8 @@
 
 #include "recovery.h"
 
-/* Bump when a field changes its meaning; a daemon reads its own version only. */
-#define RECORD_VERSION 2
+/* Bump when a field changes its meaning; which other versions are read is state-file.c's. */
+#define RECORD_VERSION 3
 
 /* What it is made of: leases and orphans as record_format_lease() has them, or as they were read.
  */
@@ -25,6 +25,8 @@ struct record_parts {
 };
 
 int record_format(const struct record_parts *p, char **ret);
+/* What has changed (record-changes.h): the leases that did, those that are gone, what lingers unless NULL. */
+int record_format_change(const struct record_parts *p, const uint32_t *gone, size_t n_gone, char **ret);
 int record_format_lease(const struct record_lease *l, char **ret);
 int record_parse_lease(const char *text, struct record_lease *ret);
 /*
