@@ -17,7 +17,7 @@
 
 #define IFINDEX	   2
 #define QUEUES	   16
-#define QUEUES_MAX 512
+#define QUEUES_MAX 2560
 
 struct arguments {
 	const char *config, *socket;
@@ -28,7 +28,7 @@ struct arguments {
 static int usage(FILE *to)
 {
 	fprintf(to, "zcrxd-sim --config=PATH --socket=PATH [OPTION...]\n"
-		    "zcrxd on a simulated NIC named sim0 with 16 of at most 512 channels.\n\n"
+		    "zcrxd on a simulated NIC named sim0 with 16 of at most 2560 channels.\n\n"
 		    "  --delay=MS   every kernel operation on the NIC takes this long\n"
 		    "  --debug      log more\n");
 	return to == stdout ? EXIT_SUCCESS : 2;

@@ -104,10 +104,11 @@ static int check_device(struct device *d, const struct peer *peer, unsigned queu
 			struct fault *reterr)
 {
 	struct interface_names names = device_names(d);
-	struct policy_usage usage;
+	struct policy_usage usage = {};
 	int r;
 
-	leases_usage(d->devices->leases, peer->uid, &usage);
+	if (policy_max_queues(d->devices->config, peer) != POLICY_UNLIMITED)
+		leases_usage(d->devices->leases, peer->uid, &usage);
 	r = policy_check_acquire(d->devices->config, peer, &names, queues, &usage, reterr);
 	if (r != 0)
 		return r;

@@ -51,6 +51,7 @@ struct device_drift {
 	unsigned n_repairing;	  /* parts of the repair under way */
 	bool repair_failed;	  /* one of them */
 	bool waits;		  /* some of it, for leases to end */
+	uint64_t counted_usec;	  /* CLOCK_MONOTONIC: when a scan last read what the queues count */
 	sd_event_source *timer;
 };
 

@@ -20,6 +20,7 @@ void devices_done(struct devices *devices)
 	free(devices->refused_config);
 	free(devices->baseline_directory);
 	free(devices->status);
+	sd_event_source_disable_unref(devices->status_timer);
 }
 
 struct device *devices_find(struct devices *devices, const char *name)

@@ -51,6 +51,8 @@ struct devices {
 	sd_event_source *sync_timer; /* what failed is tried again */
 	unsigned n_sync_failures;    /* in a row */
 	char *status;		     /* as systemd was told last */
+	uint64_t status_until;	     /* CLOCK_MONOTONIC: it is not told more before */
+	sd_event_source *status_timer;
 };
 
 /* Nothing that is in it already is touched. */

@@ -129,7 +129,7 @@ int lease_adopt(struct leases *leases, struct device *d, const struct record_lea
 	l->area_permitted = saved->area_permitted;
 	l->owner_uid = saved->owner_uid;
 	l->owner_pid = saved->owner_pid;
-	l->state = state;
+	lease_set_state(l, state);
 	l->reason = reason ? strdup(reason) : NULL;
 	l->persistent = saved->persistent;
 	l->self_registered = saved->self_registered;
@@ -141,8 +141,7 @@ int lease_adopt(struct leases *leases, struct device *d, const struct record_lea
 		l->per_queue[i].area = saved->areas[i];
 		l->per_queue[i].saved_tuning = saved->found[i];
 	}
-	TAILQ_INSERT_TAIL(&leases->list, l, entry);
-	d->n_leases++;
+	lease_list(l);
 	*ret = l;
 	return 0;
 }
@@ -200,7 +199,8 @@ static int acquire_submit(struct acquire *a)
 	free(TAKE_PTR(a->change));
 	a->table_is_seen_to = device_sees_to_table(d);
 	a->carve_out = d->inventory.carve_out;
-	r = device_busy_queues(d, &a->held, &a->n_held);
+	a->n_held = 0;
+	r = a->carve_out.idle_queues == IDLE_SERVE ? device_busy_queues(d, &a->held, &a->n_held) : 0;
 	return r < 0 ? r : device_submit(d, acquire_run, acquire_done, a);
 }
 
@@ -368,8 +368,7 @@ int lease_acquire(struct leases *leases, const struct acquire_request *q, lease_
 		free(a);
 		return r;
 	}
-	TAILQ_INSERT_TAIL(&leases->list, l, entry);
-	d->n_leases++;
+	lease_list(l);
 	lease_op_begin(l);
 	*a = (struct acquire){ .lease = l, .done = done, .userdata = userdata };
 	/* With all that is to be on record of it in place: the event writes it down. */

@@ -329,10 +329,9 @@ void leases_retry_drain(struct device *d)
 {
 	struct lease *l, *next;
 
-	for (l = TAILQ_FIRST(&d->devices->leases->list); l; l = next) {
-		next = TAILQ_NEXT(l, entry);
-		if (l->device == d &&
-		    (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED))
+	for (l = LIST_FIRST(&d->devices->leases->ending); l; l = next) {
+		next = LIST_NEXT(l, ending_entry);
+		if (l->device == d)
 			lease_drain(l);
 	}
 }

@@ -113,8 +113,10 @@ static int check_quota(struct lease *l, size_t n, struct fault *reterr)
 {
 	struct policy_usage usage;
 
+	if (n == 0)
+		return 0;
 	leases_usage(l->leases, l->owner_uid, &usage);
-	if (n == 0 || usage.flows + n <= l->max_flows)
+	if (usage.flows + n <= l->max_flows)
 		return 0;
 	return fault_set(reterr, ZCRX_QUOTA_EXCEEDED, "max-flows",
 			 "This user holds %ju flows, and the policy sets max-flows to %ju; remove some, "

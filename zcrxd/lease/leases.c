@@ -83,11 +83,53 @@ struct lease *lease_unref(struct lease *l)
 	return NULL;
 }
 
+static struct lease_some *bucket_of(struct leases *leases, uint32_t id)
+{
+	return &leases->by_id[id % LEASE_BUCKETS];
+}
+
+static bool is_ending(enum lease_state s)
+{
+	return s == LEASE_DRAINING || s == LEASE_QUARANTINED;
+}
+
+/* Of many leases most have no ring, and nobody needs to look at them. */
+static void update_active(struct lease *l)
+{
+	const bool active = l->listed && (l->state != LEASE_RESERVED || l->n_busy > 0);
+
+	if (active && !l->active)
+		LIST_INSERT_HEAD(&l->leases->active, l, active_entry);
+	else if (!active && l->active)
+		LIST_REMOVE(l, active_entry);
+	l->active = active;
+}
+
+void lease_list(struct lease *l)
+{
+	TAILQ_INSERT_TAIL(&l->leases->list, l, entry);
+	LIST_INSERT_HEAD(bucket_of(l->leases, l->id), l, same_bucket);
+	l->device->n_leases++;
+	l->listed = true;
+	update_active(l);
+}
+
+void lease_unlist(struct lease *l)
+{
+	TAILQ_REMOVE(&l->leases->list, l, entry);
+	LIST_REMOVE(l, same_bucket);
+	if (is_ending(l->state))
+		LIST_REMOVE(l, ending_entry);
+	l->device->n_leases--;
+	l->listed = false;
+	update_active(l);
+}
+
 struct lease *leases_find(struct leases *leases, uint32_t id)
 {
 	struct lease *l;
 
-	TAILQ_FOREACH(l, &leases->list, entry)
+	LIST_FOREACH(l, bucket_of(leases, id), same_bucket)
 		if (l->id == id)
 			return l;
 	return NULL;
@@ -221,11 +263,10 @@ static void lease_destroy(struct lease *l)
 	lease_forget_sharers(l);
 	lease_forget_exports(l);
 	inventory_release(&d->inventory, l->id);
-	TAILQ_REMOVE(&leases->list, l, entry);
+	lease_unlist(l);
 	lease_strike_record(l);
 	l->expiry = sd_event_source_disable_unref(l->expiry);
 	l->drain_timer = sd_event_source_disable_unref(l->drain_timer);
-	d->n_leases--;
 	lease_unref(l);
 	(void)leases_save(leases);
 	leases->hooks->freed(d);
@@ -263,6 +304,16 @@ int lease_may(const struct lease *l, enum lease_event event, struct fault *reter
 	return lease_refusal(l->state, event, id, reterr);
 }
 
+void lease_set_state(struct lease *l, enum lease_state state)
+{
+	if (is_ending(l->state))
+		LIST_REMOVE(l, ending_entry);
+	l->state = state;
+	if (is_ending(state))
+		LIST_INSERT_HEAD(&l->leases->ending, l, ending_entry);
+	update_active(l);
+}
+
 int lease_event(struct lease *l, enum lease_event event, const char *reason,
 		struct fault *reterr)
 {
@@ -277,7 +328,7 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 		return 0;
 	if (t.next == LEASE_DRAINING && before != LEASE_DRAINING)
 		l->end = event;
-	l->state = t.next;
+	lease_set_state(l, t.next);
 	if (reason) {
 		free(l->reason);
 		l->reason = strdup(reason);
@@ -302,13 +353,16 @@ void lease_op_begin(struct lease *l)
 {
 	lease_ref(l);
 	l->n_busy++;
+	update_active(l);
 }
 
 void lease_op_end(struct lease *l)
 {
 	assert(l->n_busy > 0);
+	l->n_busy--;
+	update_active(l);
 	/* What ends may be a try of draining itself, which waits before the next. */
-	if (--l->n_busy == 0 && l->drain_due && (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED))
+	if (l->n_busy == 0 && l->drain_due && (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED))
 		lease_drain(l);
 	lease_unbind_go_on(l);
 	l->leases->hooks->idle(l->leases);
@@ -344,15 +398,22 @@ void leases_interface_gone(struct device *d)
 	}
 }
 
-void leases_link_gone(struct leases *leases, unsigned ifindex, bool moved)
+static bool has_device(const struct lease *l, unsigned ifindex)
 {
-	struct lease *l, *next;
+	return l->granted && l->grant.kind == GRANT_NETKIT && l->grant.ifindex == ifindex;
+}
+
+void leases_link_gone(struct leases *leases, unsigned ifindex, uint32_t id, bool moved)
+{
+	struct lease *l = id ? leases_find(leases, id) : NULL, *next;
+
+	/* Draining deletes it, too: that is no news then. */
+	if (l && has_device(l, ifindex) && (l->state == LEASE_DRAINING || l->state == LEASE_QUARANTINED))
+		return;
 
 	for (l = TAILQ_FIRST(&leases->list); l; l = next) {
 		next = TAILQ_NEXT(l, entry);
-		/* Draining deletes it, too: that is no news then. */
-		if (l->granted && l->grant.kind == GRANT_NETKIT && l->grant.ifindex == ifindex &&
-		    l->state != LEASE_DRAINING && l->state != LEASE_QUARANTINED)
+		if (has_device(l, ifindex) && l->state != LEASE_DRAINING && l->state != LEASE_QUARANTINED)
 			lease_netkit_deleted(l, moved);
 	}
 }
@@ -374,7 +435,7 @@ int leases_check_links(struct leases *leases)
 		for (size_t i = 0; i < n && !found; i++)
 			found = links[i].ifindex == l->grant.ifindex;
 		if (!found)
-			leases_link_gone(leases, l->grant.ifindex, false);
+			leases_link_gone(leases, l->grant.ifindex, l->id, false);
 	}
 	nic_links_free(links, n);
 	return 0;
@@ -386,9 +447,8 @@ void leases_detach(struct leases *leases)
 
 	leases_forget_change(leases);
 	while ((l = TAILQ_FIRST(&leases->list))) {
-		TAILQ_REMOVE(&leases->list, l, entry);
+		lease_unlist(l);
 		l->over = true;
-		l->device->n_leases--;
 		lease_unbind_end(l);
 		proofs_detach(l);
 		while (l->n_flows > 0)

@@ -85,21 +85,25 @@ struct lease_unbind {
 
 struct lease {
 	TAILQ_ENTRY(lease) entry;
-	struct leases *leases;
+	LIST_ENTRY(lease) same_bucket;
+	/* What is looked at when all of them are comes together. */
 	struct device *device;
+	uint32_t id;
+	uid_t owner_uid;
+	enum lease_state state;
+	unsigned n_queues;
+	size_t n_flows;
+	unsigned n_busy; /* operations under way: draining waits for them */
+	struct leases *leases;
 	unsigned ifindex; /* the device's when the lease was made */
 	unsigned n_ref;
-	uint32_t id;
 	char *name;
-	uid_t owner_uid;
 	pid_t owner_pid;
-	enum lease_state state;
 	bool persistent, self_registered;
 	char *reason; /* why it is draining or quarantined */
 	enum lease_event end; /* of what it is draining; LEASE_ACQUIRE: not known (any more) */
 
 	uint32_t queues[LEASE_QUEUES_MAX]; /* hardware queues */
-	unsigned n_queues;
 	struct lease_queue per_queue[LEASE_QUEUES_MAX];
 	enum lease_rss rss;
 	uint32_t context; /* LEASE_RSS_CONTEXT */
@@ -109,7 +113,6 @@ struct lease {
 	bool grant_moved; /* its netkit device went to another network namespace, as it was lost */
 
 	struct lease_flow **flows;
-	size_t n_flows;
 	uint64_t max_flows;   /* of its owner, as the policy said when flows were last asked for */
 	uint64_t area_permitted; /* for each queue, by the policy when it was acquired; 0: no limit */
 	bool may_fill_table;  /* likewise: the NIC's, to the last entry */
@@ -126,7 +129,6 @@ struct lease {
 	uint64_t expiry_noted;	/* likewise, for an older zcrxd, which knows no other clock */
 	sd_event_source *expiry;
 
-	unsigned n_busy;      /* operations under way: draining waits for them */
 	bool draining;	      /* lease/drain.c is at work */
 	bool drain_due;	      /* it was to go on while an operation was under way */
 	unsigned drain_tries;
@@ -145,6 +147,8 @@ struct lease {
 	bool changed; /* it is to be written: among the leases' `changed` */
 	bool over;    /* or is in no list any more */
 	LIST_ENTRY(lease) changed_entry;
+	LIST_ENTRY(lease) ending_entry, active_entry;
+	bool listed, active;
 };
 
 /* What those who stand above the leases do about them: set once, by the manager. */
@@ -161,7 +165,9 @@ TAILQ_HEAD(lease_list, lease);
 TAILQ_HEAD(orphan_list, orphan);
 TAILQ_HEAD(lingering_list, lingering);
 LIST_HEAD(registrar_list, registrar);
-LIST_HEAD(changed_list, lease);
+LIST_HEAD(lease_some, lease);
+
+#define LEASE_BUCKETS 1024 /* ids are random */
 
 /* The state file, and what of it does not hold any more: written by the next leases_save(). */
 struct lease_file {
@@ -169,13 +175,14 @@ struct lease_file {
 	struct growing_file file;
 	bool whole;	/* what changes do not tell has changed */
 	bool lingering; /* areas of leases that are over have */
-	struct changed_list changed;
+	struct lease_some changed;
 	uint32_t *gone; /* the ids of leases that are over */
 	size_t n_gone;
 };
 
 struct leases {
 	struct lease_list list;
+	struct lease_some by_id[LEASE_BUCKETS];
 	struct loop *loop;
 	struct nic_backend *backend;
 	struct devices *devices;
@@ -186,6 +193,8 @@ struct leases {
 	struct prover *prover; /* prover.h */
 	struct urgent_slot urgent[URGENT_MAX];
 	sd_event_source *proof_timer, *ring_timer;
+	struct lease_some ending; /* those that are draining or quarantined */
+	struct lease_some active; /* all but those that are reserved, and nothing is done with */
 	uint64_t last_flow_id;
 	int ring_epoll_fd;	/* nic_backend_ops.rings(); borrowed */
 	bool ring_epoll_stored; /* the service manager has a copy */
@@ -208,6 +217,11 @@ struct lease *lease_unref(struct lease *l);
 DEFINE_CLEANUP(struct lease *, lease_unref)
 
 struct lease *leases_find(struct leases *leases, uint32_t id);
+/* It is among the leases from here on, and among those of its device. */
+void lease_list(struct lease *l);
+void lease_unlist(struct lease *l);
+/* For lease_event(), and for what was there before. */
+void lease_set_state(struct lease *l, enum lease_state state);
 /* What the uid holds already, for the policy. */
 struct policy_usage;
 void leases_usage(struct leases *leases, uid_t uid, struct policy_usage *ret);
@@ -249,6 +263,6 @@ int lease_check_store(const struct lease *l, unsigned n, struct fault *reterr);
 
 void leases_interface_gone(struct device *d);
 /* Some link is gone: if it was a lease's netkit device, somebody took the queues from it. */
-void leases_link_gone(struct leases *leases, unsigned ifindex, bool moved);
+void leases_link_gone(struct leases *leases, unsigned ifindex, uint32_t id, bool moved);
 /* The same for every link that is not there, should we not have been told. */
 int leases_check_links(struct leases *leases);

@@ -37,23 +37,31 @@ static void tell(struct lease *l, unsigned queue)
 	log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id }, "Lease %08x: %s", l->id, text);
 }
 
-static void note(struct lease *l, uint32_t queue, const struct nic_queue *counted)
+static void note(struct lease *l, unsigned queue, const struct nic_queue *counted)
 {
-	for (unsigned i = 0; i < l->n_queues; i++)
-		if (l->queues[i] == queue && l->per_queue[i].bound) {
-			supply_note(&l->per_queue[i].supply, counted);
-			l->per_queue[i].napi_id = counted->napi_id ?: l->per_queue[i].napi_id;
-			tell(l, i);
-		}
+	supply_note(&l->per_queue[queue].supply, counted);
+	l->per_queue[queue].napi_id = counted->napi_id ?: l->per_queue[queue].napi_id;
+	tell(l, queue);
 }
 
+/* They were listed lease by lease, so that each is found where the one before it was, or soon behind. */
 void leases_note_supply(struct device *d, const uint32_t *queues, const struct nic_queue *counted, size_t n)
 {
+	size_t at = 0;
 	struct lease *l;
 
 	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
-		for (size_t i = 0; l->device == d && i < n; i++)
-			note(l, queues[i], &counted[i]);
+		for (unsigned i = 0; l->device == d && i < l->n_queues; i++) {
+			size_t k = 0;
+
+			while (k < n && queues[(at + k) % n] != l->queues[i])
+				k++;
+			if (k == n)
+				continue;
+			at = (at + k) % n;
+			if (l->per_queue[i].bound)
+				note(l, i, &counted[at]);
+		}
 }
 
 int lease_shortage_format(const struct lease *l, char **ret)

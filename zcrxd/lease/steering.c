@@ -21,16 +21,21 @@ static bool queue_is_bound(const struct lease *l, unsigned queue)
 	       (l->self_registered && l->state == LEASE_STEERED);
 }
 
+bool lease_needs_monitoring(const struct lease *l)
+{
+	for (unsigned i = 0; i < l->n_queues; i++)
+		if (queue_is_bound(l, i))
+			return l->device->ifindex != SOFTWARE_IFINDEX;
+	return false;
+}
+
 bool leases_need_monitoring(const struct device *d)
 {
 	const struct lease *l;
 
-	if (d->ifindex == SOFTWARE_IFINDEX)
-		return false;
-	TAILQ_FOREACH(l, &d->devices->leases->list, entry)
-		for (unsigned i = 0; l->device == d && i < l->n_queues; i++)
-			if (queue_is_bound(l, i))
-				return true;
+	LIST_FOREACH(l, &d->devices->leases->active, active_entry)
+		if (l->device == d && lease_needs_monitoring(l))
+			return true;
 	return false;
 }
 

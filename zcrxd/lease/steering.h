@@ -36,6 +36,7 @@ const struct lease *leases_find_rule(const struct device *d, const struct nic_ru
 
 /* Some queue of it has an ifq: ordinary traffic must not get there. */
 bool leases_need_monitoring(const struct device *d);
+bool lease_needs_monitoring(const struct lease *l);
 
 /* Somebody else's way leads into a queue of this lease, and is not ours to close: the queue is taken
  * back, at once. */

@@ -108,8 +108,8 @@ static const struct device_hooks device_hooks = {
 
 static void on_lease_changed(struct lease *l)
 {
-	status_update(l->leases->devices);
-	drift_monitor_start(l->device);
+	status_update_soon(l->leases->devices);
+	drift_monitor_start(l);
 }
 
 /* It got queues that were kept free: others are, from now on. */
@@ -124,7 +124,7 @@ static void on_lease_freed(struct device *d)
 	struct devices *devices = d->devices;
 
 	device_on_lease_freed(d);
-	status_update(devices);
+	status_update_soon(devices);
 }
 
 static void on_look_wanted(struct device *d)

@@ -48,7 +48,7 @@ struct nic_link {
 };
 
 enum nic_event_type {
-	NIC_EVENT_LINK, /* appeared or changed: name, up, address */
+	NIC_EVENT_LINK, /* appeared or changed: name, up, address; not told of devices of leases */
 	NIC_EVENT_LINK_GONE,
 	NIC_EVENT_ADDRESSES,   /* the local addresses of ifindex changed */
 	NIC_EVENT_SOCKET_GONE, /* the socket with this cookie was destroyed */
@@ -62,6 +62,7 @@ struct nic_event {
 	unsigned ifindex;
 	uint64_t cookie;
 	bool moved; /* LINK_GONE: it is in another network namespace now */
+	uint32_t lease; /* likewise: whose device it was by its name; 0: it does not say */
 };
 
 typedef void (*nic_event_handler)(const struct nic_event *event, void *userdata);

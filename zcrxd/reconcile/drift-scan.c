@@ -7,11 +7,14 @@
  */
 #include <errno.h>
 
+#include "clock.h"
 #include "drift-scan.h"
 #include "log.h"
 #include "proof-check.h"
 #include "shortage.h"
 #include "strays.h"
+
+#define COUNT_EARLY_USEC (100 * 1000ULL) /* timers have some slack */
 
 struct drift_scan *drift_scan_free(struct drift_scan *k)
 {
@@ -70,7 +73,7 @@ static void scan_run(struct nic *nic, void *data)
 		k->guard_r = nic->ops->guard_keep(nic, &k->state->guard_lost, &k->guard_fault);
 	if (k->r == 0 && k->guard_r != 0)
 		k->state->guard_lost = true;
-	if (k->r == 0)
+	if (k->r == 0 && k->counts)
 		scan_count(nic, k);
 }
 
@@ -94,6 +97,14 @@ static void note_queues(struct drift_scan *k, const struct lease_steering *w, ui
 		k->carve_out = (struct carve_out){ .ordinary = lowest };
 }
 
+/* Four dumps, and what they tell is not what scans are asked for by events: those come with each Register, which
+ * waits for them. */
+static bool counts_are_due(const struct device *d)
+{
+	return d->drift.counted_usec == 0 ||
+	       now_usec(CLOCK_MONOTONIC) >= d->drift.counted_usec + DRIFT_POLL_USEC - COUNT_EARLY_USEC;
+}
+
 int scan_start(struct device *d, bool settings, void (*done)(void *scan), struct drift_scan **ret)
 {
 	_cleanup_lease_ways_ struct lease_steering w = {};
@@ -108,6 +119,7 @@ int scan_start(struct device *d, bool settings, void (*done)(void *scan), struct
 	}
 	k->device = d;
 	k->settings = settings;
+	k->counts = counts_are_due(d);
 	k->guarded = d->devices->backend->ops->features(d->devices->backend)->guard &&
 		     d->devices->config->unsafe_kernel == UNSAFE_KERNEL_REFUSE;
 	k->bound = calloc(w.expected.n_queues + 1, sizeof(*k->bound));
@@ -153,8 +165,10 @@ int scan_evaluate(struct drift_scan *k)
 	}
 	scan_reclaim(k, DRIFT_RULE);
 	scan_reclaim(k, DRIFT_RFS);
-	if (k->counted)
+	if (k->counted) {
+		k->device->drift.counted_usec = now_usec(CLOCK_MONOTONIC);
 		leases_note_supply(k->device, k->bound, k->counted, k->n_bound);
+	}
 	return r;
 }
 

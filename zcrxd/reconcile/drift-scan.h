@@ -11,6 +11,7 @@
 struct drift_scan {
 	struct device *device;
 	bool settings;	 /* asked for */
+	bool counts;	 /* whether packets find buffers is looked at, too */
 	uint32_t *bound; /* queues that ordinary traffic must not reach */
 	size_t n_bound;
 	struct nic_queue *counted; /* of each of these, or NULL */

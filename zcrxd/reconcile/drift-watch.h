@@ -8,6 +8,8 @@
 
 #include "device.h"
 
+struct lease;
+
 /* Something may have changed: scan the steering, and the settings if asked. */
 void drift_request_scan(struct device *d, bool settings);
 /* It was as configured for an earlier daemon, and is not now: a scan finds out what differs. */
@@ -15,7 +17,7 @@ void drift_mark(struct device *d);
 /* The configuration was applied: what that does not put back is repaired now, in any mode. */
 void drift_after_apply(struct device *d, bool drifted);
 /* A lease has an ifq or rules now: from here on the steering is polled. */
-void drift_monitor_start(struct device *d);
+void drift_monitor_start(const struct lease *l);
 /* What it was compared with is not valid any more: another interface, or a configuration that it is
  * not brought to. */
 void drift_reset(struct device *d);

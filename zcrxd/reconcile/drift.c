@@ -227,11 +227,12 @@ void drift_after_apply(struct device *d, bool drifted)
 	drift_request_scan(d, drifted);
 }
 
-void drift_monitor_start(struct device *d)
+void drift_monitor_start(const struct lease *l)
 {
+	struct device *d = l->device;
 	int enabled = SD_EVENT_OFF;
 
-	if (d->drift.scan || !leases_need_monitoring(d))
+	if (d->drift.scan || !lease_needs_monitoring(l))
 		return;
 	if (d->drift.timer)
 		(void)sd_event_source_get_enabled(d->drift.timer, &enabled);

@@ -64,7 +64,7 @@ void events_dispatch(const struct nic_event *event, void *userdata)
 		if (d)
 			device_detach(d);
 		else
-			leases_link_gone(devices->leases, event->ifindex, event->moved);
+			leases_link_gone(devices->leases, event->ifindex, event->lease, event->moved);
 		break;
 	case NIC_EVENT_ADDRESSES:
 		receivers_addresses_changed(devices, event->ifindex);

@@ -6,10 +6,13 @@
 #include <stdarg.h>
 #include <systemd/sd-daemon.h>
 
+#include "clock.h"
 #include "device.h"
 #include "fdstore.h"
 #include "leases.h"
 #include "problems.h"
+
+#define STATUS_USEC (1000 * 1000ULL)
 
 /* r is what was before: the first failure stays. */
 _printf_(3, 4) static void add(int *r, sd_json_variant **list, const char *format, ...)
@@ -96,10 +99,25 @@ void status_update(struct devices *devices)
 
 	if (!devices->ready || format_status(devices, &status) < 0)
 		return;
-	/* Most changes of a lease do not change it, and systemd passes all that it hears on. */
+	devices->status_until = now_usec(CLOCK_MONOTONIC) + STATUS_USEC;
 	if (devices->status && streq(devices->status, status))
 		return;
 	(void)sd_notify(0, status);
 	free(devices->status);
 	devices->status = TAKE_PTR(status);
+}
+
+static int on_status(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	status_update(userdata);
+	return 0;
+}
+
+void status_update_soon(struct devices *devices)
+{
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
+
+	if (now >= devices->status_until ||
+	    loop_arm(devices->loop, &devices->status_timer, devices->status_until - now, on_status, devices) < 0)
+		status_update(devices);
 }

@@ -18,3 +18,6 @@ int problems_list(struct devices *devices, sd_json_variant **ret);
 
 /* STATUS= for systemctl status. */
 void status_update(struct devices *devices);
+/* Once a second at most: what changes with each lease. systemd passes all that it hears on, and leases are
+ * counted. */
+void status_update_soon(struct devices *devices);

@@ -258,6 +258,13 @@ int policy_check_area(const struct config *c, const struct peer *peer, uint64_t 
 	return quota(rule, "max-area", "bytes of area", usage->area, size, rule->max_area, reterr);
 }
 
+uint64_t policy_max_queues(const struct config *c, const struct peer *peer)
+{
+	const struct policy_rule *rule = policy_match(c, peer);
+
+	return rule ? rule->max_queues : POLICY_UNLIMITED;
+}
+
 uint64_t policy_max_area(const struct config *c, const struct peer *peer)
 {
 	const struct policy_rule *rule = policy_match(c, peer);

@@ -35,6 +35,7 @@ int policy_check_area(const struct config *c, const struct peer *peer, uint64_t 
 		      const struct policy_usage *usage, bool *ret_limited, struct fault *reterr);
 /* So many flows more, however they are proved; *ret_limit is what the rule says. */
 /* POLICY_UNLIMITED: there is no limit. */
+uint64_t policy_max_queues(const struct config *c, const struct peer *peer);
 uint64_t policy_max_area(const struct config *c, const struct peer *peer);
 int policy_check_flows(const struct config *c, const struct peer *peer, uint64_t n,
 		       const struct policy_usage *usage, uint64_t *ret_limit, struct fault *reterr);

@@ -23,6 +23,7 @@ struct kernel_nic {
 	 * ever, and gives their numbers to no other. */
 	uint32_t *lost_contexts;
 	size_t n_lost_contexts;
+	char driver[sizeof(((struct nic_link *)0)->driver)]; /* which an interface keeps; "": not read yet */
 	char name[IFNAMSIZ]; /* as of the begin of this operation: devices are renamed */
 };
 

@@ -188,6 +188,12 @@ int link_list(struct netlink *route, struct nic_link **ret, size_t *ret_n)
 	return 0;
 }
 
+bool link_is_lease(const struct nic_link *link)
+{
+	return streq(link->kind, "netkit") &&
+	       (strncmp(link->name, LEASE_PREFIX, strlen(LEASE_PREFIX)) == 0 || link->labelled);
+}
+
 int link_complete(struct nic_link *link)
 {
 	/* Hardware has no kind; neither driver nor place has anything else. */
@@ -218,8 +224,6 @@ int link_get(struct netlink *route, unsigned ifindex, struct nic_link *ret)
 	struct nic_link link = {};
 	int r = netlink_call(route, get_link(ifindex), take_one, &link);
 
-	if (r >= 0)
-		r = link_complete(&link);
 	if (r < 0)
 		return r;
 	*ret = link;

@@ -11,12 +11,16 @@
 
 /* What the alias of a lease's device begins with, for people who read `ip link`; the NIC's name follows. */
 #define LEASE_LABEL "zcrxd lease of "
+#define LEASE_PREFIX "zcrx-" /* of its name: model/lease/lease.h */
+
+/* It is the device of a lease by its name, or by its label if somebody has renamed it. */
+bool link_is_lease(const struct nic_link *link);
 
 /* Without driver and path, which link_complete reads, lock or no lock. nic_links_free frees it. */
 int link_list(struct netlink *route, struct nic_link **ret, size_t *ret_n);
 int link_complete(struct nic_link *link);
 int link_bring_up(struct netlink *route, unsigned ifindex);
-/* Complete, but for the alternative names. */
+/* Likewise, and without the alternative names. */
 int link_get(struct netlink *route, unsigned ifindex, struct nic_link *ret);
 int link_addresses(struct netlink *route, unsigned ifindex, struct local_address **ret,
 		   size_t *ret_n);

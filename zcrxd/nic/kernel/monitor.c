@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 
 #include "ethnl.h"
+#include "lease.h"
+#include "link.h"
 #include "monitor.h"
 #include "netdev.h"
 #include "sockdiag.h"
@@ -28,6 +30,15 @@ static bool is_moved(const struct nlmsghdr *m)
 	       (tb[IFLA_NEW_NETNSID] || tb[IFLA_NEW_IFINDEX]);
 }
 
+static uint32_t lease_of(const struct nlmsghdr *m)
+{
+	struct nic_link link;
+	uint32_t id;
+
+	return m->nlmsg_type == RTM_DELLINK && link_read(m, &link) >= 0 &&
+		       lease_id_from_device(link.name, &id) >= 0 ? id : 0;
+}
+
 bool monitor_read_route(const struct nlmsghdr *m, struct nic_event *ret)
 {
 	const struct ifinfomsg *link = nlmsg_data(m);
@@ -44,6 +55,7 @@ bool monitor_read_route(const struct nlmsghdr *m, struct nic_event *ret)
 			.type = m->nlmsg_type == RTM_NEWLINK ? NIC_EVENT_LINK : NIC_EVENT_LINK_GONE,
 			.ifindex = (unsigned)link->ifi_index,
 			.moved = is_moved(m),
+			.lease = lease_of(m),
 		};
 		return true;
 	case RTM_NEWADDR:
@@ -210,6 +222,16 @@ void monitor_forget_socket(struct monitor *m, uint64_t cookie)
 	}
 }
 
+/* Devices of leases come and go with them, are nobody's to configure, and would have all links looked at
+ * each time. That one is gone is told all the same. */
+static bool is_of_a_lease(const struct monitor *m, const struct nic_event *event)
+{
+	for (size_t i = 0; event->type == NIC_EVENT_LINK && i < m->links.n; i++)
+		if (m->links.links[i].ifindex == event->ifindex)
+			return link_is_lease(&m->links.links[i]);
+	return false;
+}
+
 static int take(struct monitor *m, const struct netlink *from, const struct nlmsghdr *h,
 		nic_event_handler handler, void *userdata)
 {
@@ -219,7 +241,7 @@ static int take(struct monitor *m, const struct netlink *from, const struct nlms
 	if (from == &m->route) {
 		/* The table first: the handler will look at it. */
 		r = link_table_update(&m->links, h);
-		if (monitor_read_route(h, &event))
+		if (monitor_read_route(h, &event) && !is_of_a_lease(m, &event))
 			handler(&event, userdata);
 	} else if (from == &m->genl) {
 		if (monitor_read_genl(h, m->ethtool.id, m->netdev.id, &event))
@@ -261,6 +283,7 @@ static int drain(struct monitor *m, struct netlink *nl, nic_event_handler handle
 }
 
 struct listener {
+	struct monitor *monitor;
 	nic_event_handler handler;
 	void *userdata;
 };
@@ -270,13 +293,14 @@ static void on_udev(unsigned ifindex, void *userdata)
 	const struct nic_event event = { .type = NIC_EVENT_LINK, .ifindex = ifindex };
 	const struct listener *to = userdata;
 
-	to->handler(&event, to->userdata);
+	if (!is_of_a_lease(to->monitor, &event))
+		to->handler(&event, to->userdata);
 }
 
 static void drain_udev(struct monitor *m, nic_event_handler handler, void *userdata)
 {
 	const struct nic_event lost = { .type = NIC_EVENT_OVERRUN };
-	struct listener to = { .handler = handler, .userdata = userdata };
+	struct listener to = { .monitor = m, .handler = handler, .userdata = userdata };
 
 	if (m->udev_fd >= 0 && udev_watch_read(m->udev_fd, on_udev, &to) < 0)
 		handler(&lost, userdata);

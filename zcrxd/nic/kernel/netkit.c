@@ -11,8 +11,7 @@
 #include "netkit.h"
 #include "uapi.h"
 
-#define KIND	     "netkit"
-#define NAME_PREFIX  "zcrx-"		 /* model/lease/lease.h */
+#define KIND "netkit"
 
 static struct nl_msg *link_message(int type, int flags, unsigned ifindex)
 {
@@ -168,7 +167,6 @@ int netkit_grant(struct netlink *route, struct netlink *genl, const struct netli
 	return 0;
 }
 
-/* Ours by its name, or by its label if somebody renamed it. */
 static int take_ours(const struct nlmsghdr *m, void *userdata)
 {
 	struct nic_link link;
@@ -176,8 +174,7 @@ static int take_ours(const struct nlmsghdr *m, void *userdata)
 
 	if (r < 0)
 		return r;
-	*(bool *)userdata = streq(link.kind, KIND) &&
-			    (strncmp(link.name, NAME_PREFIX, strlen(NAME_PREFIX)) == 0 || link.labelled);
+	*(bool *)userdata = link_is_lease(&link);
 	return 0;
 }
 
@@ -274,7 +271,7 @@ int netkit_ask(struct netlink *route, struct netlink *genl, const struct netlink
 	unsigned lessee = 0;
 	int r;
 
-	snprintf(name, sizeof(name), NAME_PREFIX "probe%u", ifindex % 100000);
+	snprintf(name, sizeof(name), LEASE_PREFIX "probe%u", ifindex % 100000);
 	r = netlink_call(route, new_link(name, 2), take_ifindex, &lessee);
 	if (lessee == 0 && (r >= 0 || r == -EEXIST)) /* one that a daemon was killed over, or not told of */
 		lessee = if_nametoindex(name);
@@ -288,7 +285,7 @@ int netkit_ask(struct netlink *route, struct netlink *genl, const struct netlink
 int netkit_probe(struct netlink *route, bool *ret)
 {
 	/* Too many queues for any device, which is checked after the kind was looked up. */
-	int r = netlink_call(route, new_link(NAME_PREFIX "probe", 1U << 20), NULL, NULL);
+	int r = netlink_call(route, new_link(LEASE_PREFIX "probe", 1U << 20), NULL, NULL);
 
 	if (r >= 0)
 		return -EBADMSG;

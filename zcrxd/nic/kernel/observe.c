@@ -31,13 +31,13 @@ static int observe_link(struct kernel_nic *nic, struct nic_state *state)
 
 	if (r < 0)
 		return r;
-	free(link.path);
+	if (!nic->driver[0] && !link.kind[0])
+		sysfs_driver(link.name, link.ifindex, nic->driver, sizeof(nic->driver));
 	memcpy(nic->name, link.name, sizeof(nic->name));
 	memcpy(state->name, link.name, sizeof(state->name));
 	state->ifindex = link.ifindex;
 	state->up = link.up;
-	state->numa_node = link_numa_node(link.name);
-	state->driver = strdup(link.driver);
+	state->driver = strdup(nic->driver);
 	return state->driver ? 0 : -ENOMEM;
 }
 
@@ -96,6 +96,7 @@ static int observe_settings(struct kernel_nic *nic, struct nic_state *state)
 	struct ethnl_rings rings = {};
 	int r;
 
+	state->numa_node = link_numa_node(nic->name);
 	r = kernel_nic_read(nic, ETHTOOL_MSG_CHANNELS_GET, ethnl_read_channels, &state->channels);
 	if (r < 0 && !is_unsupported(&nic->genl, r))
 		return r;

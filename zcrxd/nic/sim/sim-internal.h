@@ -11,7 +11,7 @@
 #include "sim.h"
 
 #define SIM_NICS_MAX   17 /* with the queues without a NIC */
-#define SIM_QUEUES_MAX 512
+#define SIM_QUEUES_MAX 2560
 #define SIM_SOFTWARE_QUEUES 64
 #define SIM_RINGS_MAX  1024
 #define SIM_ROUTES_MAX 8
@@ -109,6 +109,7 @@ struct sim {
 	size_t n_others;
 	struct sim_netkit *netkits;
 	size_t n_netkits;
+	bool any_moved; /* of the netkits */
 	unsigned next_ifindex, next_handle;
 	struct sim_socket *sockets;
 	size_t n_sockets;

@@ -84,7 +84,7 @@ int sim_move_netkit(struct nic_backend *b)
 	SIM_LOCK(s);
 	if (s->n_netkits == 0)
 		return -ENODEV;
-	s->netkits[0].moved = true;
+	s->netkits[0].moved = s->any_moved = true;
 	sim_sync(s, s->netkits[0].slot);
 	r = sim_push(s, NIC_EVENT_LINK_GONE, s->netkits[0].ifindex, 0);
 	if (r == 0 && s->n_events > 0)

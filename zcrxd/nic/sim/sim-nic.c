@@ -38,10 +38,10 @@ int sim_begin(struct sim_handle *h, const char *name, struct fault *reterr)
 	return sim_operation(h->sim, name, reterr);
 }
 
-static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr)
+static int observe_parts(struct nic *nic, bool queues, struct nic_state **ret, struct fault *reterr)
 {
 	struct sim_handle *h = handle_of(nic);
-	struct nic_state *s, *copy;
+	struct nic_state *s, *copy, parts;
 	int r;
 
 	r = sim_begin(h, "observe the interface", reterr);
@@ -55,8 +55,12 @@ static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr
 				 h->sim->features.release);
 	if (r == 0)
 		r = sim_check_present(h, s, "observe the interface", reterr);
-	if (r == 0)
-		r = nic_state_copy(s, &copy);
+	if (r != 0)
+		return r;
+	parts = *s;
+	if (!queues)
+		parts.n_queues = 0;
+	r = nic_state_copy(&parts, &copy);
 	if (r != 0)
 		return r;
 	for (size_t i = copy->n_contexts; i-- > 0;)
@@ -76,6 +80,16 @@ static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr
 		copy->split_was_set |= copy->queues[q].io_uring || copy->queues[q].dmabuf;
 	*ret = copy;
 	return 0;
+}
+
+static int observe(struct nic *nic, struct nic_state **ret, struct fault *reterr)
+{
+	return observe_parts(nic, true, ret, reterr);
+}
+
+static int observe_steering(struct nic *nic, struct nic_state **ret, struct fault *reterr)
+{
+	return observe_parts(nic, false, ret, reterr);
 }
 
 /* It could not be opened again with the setting, nor without. */
@@ -230,7 +244,7 @@ static int make_netkit(struct sim_handle *h, const struct grant_request *request
 		o->lease_queue = (unsigned)i + 1;
 		o->lease_ifindex = grant->ifindex;
 	}
-	return sim_push(s, NIC_EVENT_LINK, grant->ifindex, 0);
+	return 0;
 }
 
 static int grant(struct nic *nic, const struct grant_request *request, struct grant *ret,
@@ -301,7 +315,7 @@ static struct nic *nic_close(struct nic *nic)
 
 static const struct nic_ops nic_ops = {
 	.observe = observe,
-	.observe_steering = observe,
+	.observe_steering = observe_steering,
 	.reach = sim_reach,
 	.apply = apply,
 	.bring_up = bring_up,

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "lease.h"
 #include "sim-internal.h"
 
 struct sim *sim_of(struct nic_backend *b)
@@ -44,7 +45,7 @@ int sim_push(struct sim *s, enum nic_event_type type, unsigned ifindex, uint64_t
 	if (!events)
 		return -ENOMEM;
 	s->events = events;
-	s->events[s->n_events++] = (struct nic_event) { type, ifindex, cookie, false };
+	s->events[s->n_events++] = (struct nic_event) { .type = type, .ifindex = ifindex, .cookie = cookie };
 	return eventfd_write(s->event_fd, 1) < 0 ? -errno : 0;
 }
 
@@ -65,7 +66,7 @@ int sim_find(struct sim *s, unsigned ifindex, size_t *ret)
 
 static bool sim_is_elsewhere(const struct sim *s, unsigned ifindex)
 {
-	for (size_t i = 0; i < s->n_netkits; i++)
+	for (size_t i = 0; s->any_moved && i < s->n_netkits; i++)
 		if (s->netkits[i].ifindex == ifindex)
 			return s->netkits[i].moved;
 	return false;
@@ -109,7 +110,8 @@ void sim_delete_netkit(struct sim *s, size_t index)
 			sim_close_rings(s, o);
 	}
 	s->netkits[index] = s->netkits[--s->n_netkits];
-	(void)sim_push(s, NIC_EVENT_LINK_GONE, gone.ifindex, 0);
+	if (sim_push(s, NIC_EVENT_LINK_GONE, gone.ifindex, 0) == 0 && s->n_events > 0)
+		(void)lease_id_from_device(gone.name, &s->events[s->n_events - 1].lease);
 	if (s->nics[gone.slot].state)
 		(void)sim_push(s, NIC_EVENT_PAGE_POOL, s->nics[gone.slot].state->ifindex, 0);
 }
