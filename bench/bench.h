@@ -57,8 +57,8 @@ int kill_measure(const struct target *t, unsigned rounds, sd_json_variant **ret)
 
 /* Waits until zcrxd has dealt with everything that came before. */
 int daemon_settle(void);
-/* Leases, registers and steers for these clients, and keeps it so. */
-int daemon_hold(const struct target *t, struct client *clients, unsigned n);
+/* Leases, registers and steers for these clients, or only leases, and keeps it so. */
+int daemon_hold(const struct target *t, struct client *clients, unsigned n, bool reserve);
 /* Hears of leases that are freed. */
 int daemon_watch(const struct target *t);
 void daemon_watch_end(void);

@@ -54,13 +54,18 @@ static int make_listener(struct client *c, const char *address)
 	return 0;
 }
 
+void client_init_empty(struct client *c)
+{
+	*c = (struct client) {
+		.ring.ring_fd = -EBADF, .area_fd = -EBADF, .listener = -EBADF, .handle = -EBADF
+	};
+}
+
 int client_init(struct client *c, const char *address)
 {
 	int r;
 
-	*c = (struct client) {
-		.ring.ring_fd = -EBADF, .area_fd = -EBADF, .listener = -EBADF, .handle = -EBADF
-	};
+	client_init_empty(c);
 	r = make_ring(c);
 	if (r == 0)
 		r = make_area(c);
@@ -71,10 +76,16 @@ int client_init(struct client *c, const char *address)
 	return r;
 }
 
-void client_done(struct client *c)
+void client_close_ring(struct client *c)
 {
 	if (c->ring.ring_fd >= 0)
 		io_uring_queue_exit(&c->ring);
+	c->ring = (struct io_uring) { .ring_fd = -EBADF };
+}
+
+void client_done(struct client *c)
+{
+	client_close_ring(c);
 	closep(&c->handle);
 	closep(&c->listener);
 	closep(&c->area_fd);

@@ -25,4 +25,8 @@ struct client {
 
 /* Listens on a port of the kernel's choice at this IPv4 address. */
 int client_init(struct client *c, const char *address);
+/* Nothing of that: for who only leases. */
+void client_init_empty(struct client *c);
+/* Before the rest of it. */
+void client_close_ring(struct client *c);
 void client_done(struct client *c);

@@ -142,15 +142,19 @@ int daemon_settle(void)
 	return call(link_to_daemon, ZCRX_METHOD("Plan"), NULL, NULL);
 }
 
-int daemon_hold(const struct target *t, struct client *clients, unsigned n)
+int daemon_hold(const struct target *t, struct client *clients, unsigned n, bool reserve)
 {
+	const enum step end = reserve ? STEP_REGISTER : STEP_RELEASE;
 	int r = daemon_open(t);
 
 	for (unsigned i = 0; i < n && r == 0; i++) {
-		r = client_init(&clients[i], t->address);
+		if (reserve)
+			client_init_empty(&clients[i]);
+		else
+			r = client_init(&clients[i], t->address);
 		if (r < 0)
 			return failed(r, "make a ring, an area and a socket");
-		for (enum step s = STEP_ACQUIRE; s < STEP_RELEASE && r == 0; s++)
+		for (enum step s = STEP_ACQUIRE; s < end && r == 0; s++)
 			r = daemon_step(t, &clients[i], s);
 	}
 	return r;

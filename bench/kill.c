@@ -30,7 +30,7 @@ struct result {
 
 static int hold_by_daemon(const struct target *t, struct client *c)
 {
-	return daemon_hold(t, c, 1);
+	return daemon_hold(t, c, 1, false);
 }
 
 static int hold_by(int (*hold)(const struct target *t, struct client *c), const struct target *t,

@@ -16,8 +16,8 @@
 
 struct arguments {
 	struct target target;
-	unsigned rounds, hold, clients, seconds;
-	bool bare, kill;
+	unsigned rounds, hold, clients, seconds, pairs;
+	bool bare, kill, reserve, close_ring;
 };
 
 struct entry {
@@ -45,9 +45,12 @@ static int usage(FILE *to)
 		    "  --hold=N          instead: lease, register and steer N queues, say so, and "
 		    "keep\n"
 		    "                    them until standard input ends\n"
+		    "  --reserve         with --hold: only lease them\n"
+		    "  --close-ring      the ring is closed before the lease is released\n"
 		    "  --clients=N       instead: this many clients at once acquire and release\n"
 		    "  --seconds=N       for so long (5), in turns of a second with as many of\n"
 		    "                    empty calls\n"
+		    "  --pairs=N         instead: acquire and release so often, alone\n"
 		    "  --kill            instead: kill a client in each round, and wait for its "
 		    "queue\n");
 	return to == stdout ? EXIT_SUCCESS : 2;
@@ -66,6 +69,9 @@ static int parse_arguments(int argc, char *argv[], struct arguments *a)
 		{ "clients", required_argument, NULL, 'c' },
 		{ "seconds", required_argument, NULL, 'S' },
 		{ "kill", no_argument, NULL, 'k' },
+		{ "pairs", required_argument, NULL, 'p' },
+		{ "reserve", no_argument, NULL, 'R' },
+		{ "close-ring", no_argument, NULL, 'C' },
 		{ "help", no_argument, NULL, 'h' },
 		{},
 	};
@@ -101,6 +107,15 @@ static int parse_arguments(int argc, char *argv[], struct arguments *a)
 		case 'k':
 			a->kill = true;
 			break;
+		case 'p':
+			a->pairs = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'R':
+			a->reserve = true;
+			break;
+		case 'C':
+			a->close_ring = true;
+			break;
 		case 'h':
 			return usage(stdout);
 		default:
@@ -115,9 +130,22 @@ static void series_add(struct series *s, uint64_t value)
 	s->values[s->n++] = value;
 }
 
-/* One contender's turn; only the steps are timed. */
-static int take_turn(struct entry *e, const struct target *t, bool counts)
+/* It closes asynchronously, and without an export of the ifq may not meet the deletion of the device (7.2 warns). */
+static int close_ring(const struct arguments *a, struct client *c)
 {
+	int r;
+
+	client_close_ring(c);
+	do
+		r = a->bare ? bare_probe(&a->target, 1000) : 0;
+	while (r == -EBUSY);
+	return r;
+}
+
+/* One contender's turn; only the steps are timed. */
+static int take_turn(struct entry *e, const struct arguments *a, bool counts)
+{
+	const struct target *t = &a->target;
 	uint64_t start, begin, end = 0;
 	struct client c;
 	int r;
@@ -127,6 +155,10 @@ static int take_turn(struct entry *e, const struct target *t, bool counts)
 		return failed(r, "make a ring, an area and a socket");
 	start = now_nsec();
 	for (enum step s = 0; s < _STEP_MAX && r == 0; s++) {
+		if (s == STEP_RELEASE && a->close_ring)
+			r = close_ring(a, &c);
+		if (r < 0)
+			break;
 		begin = now_nsec();
 		r = e->contender->step(t, &c, s);
 		end = now_nsec();
@@ -194,7 +226,7 @@ static int compete(const struct arguments *a)
 		r = entry_init(&entries[i], contenders[i], a);
 	for (unsigned round = 0; round < warm_up + a->rounds && r >= 0; round++)
 		for (size_t i = 0; i < n && r >= 0; i++)
-			r = take_turn(&entries[i], &a->target, round >= warm_up);
+			r = take_turn(&entries[i], a, round >= warm_up);
 	if (r >= 0)
 		r = print_result(entries, n, a->rounds);
 	for (size_t i = 0; i < n; i++)
@@ -209,7 +241,7 @@ static int hold(const struct arguments *a)
 
 	if (!clients)
 		return -ENOMEM;
-	r = daemon_hold(&a->target, clients, a->hold);
+	r = daemon_hold(&a->target, clients, a->hold, a->reserve);
 	if (r == 0) {
 		printf("holding %u\n", a->hold);
 		fflush(stdout);
@@ -230,6 +262,27 @@ static int print_crowd(const struct arguments *a)
 	int r;
 
 	r = crowd_measure(&a->target, a->clients, a->seconds, &v);
+	return r < 0 ? r : sd_json_variant_dump(v, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
+}
+
+static int print_pairs(const struct arguments *a)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+	struct series s = { .values = calloc(a->pairs, sizeof(*s.values)) };
+	sd_varlink *link = NULL;
+	uint64_t begin;
+	int r;
+
+	r = s.values ? crowd_daemon.connect(&a->target, &link) : -ENOMEM;
+	for (unsigned i = 0; i < a->pairs && r == 0; i++) {
+		begin = now_nsec();
+		r = crowd_daemon.pair(link, &a->target);
+		series_add(&s, now_nsec() - begin);
+	}
+	if (r == 0)
+		r = series_to_json(&s, "pair", &v);
+	sd_varlink_close_unref(link);
+	free(s.values);
 	return r < 0 ? r : sd_json_variant_dump(v, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
 }
 
@@ -261,6 +314,7 @@ int main(int argc, char *argv[])
 	}
 	r = a.hold > 0	    ? hold(&a)
 	    : a.clients > 0 ? print_crowd(&a)
+	    : a.pairs > 0   ? print_pairs(&a)
 	    : a.kill	    ? print_kill(&a)
 			    : compete(&a);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
