@@ -15,6 +15,7 @@ PAYLOAD = string.ascii_lowercase.encode() * (4 << 20 >> 4)  # what the example v
 
 def test_liburings_example_receives_on_a_reserved_queue():
     lease = machine.ctl_json("lease", "zc0", "--flow", "tcp4,dst-port=9999")
+    assert lease.pop("ownerName") == "root"
     queue, = lease["hardwareQueues"]
     assert (lease["state"], lease["grant"], lease["selfRegistered"]) == ("steered", "direct", True)
     assert len(machine.rules_to(queue)) == 1

@@ -22,12 +22,15 @@ static bool wants_colour(void)
 	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && streq(term, "dumb"));
 }
 
+/* COLUMNS is for terminals only: readline(3) leaves one to all that its programs start. */
 static size_t columns(void)
 {
 	const char *variable = getenv("COLUMNS");
 	struct winsize size = {};
 	uint64_t n;
 
+	if (!isatty(STDOUT_FILENO))
+		return 0;
 	if (variable && parse_number(variable, 1, UINT16_MAX, &n) == 0)
 		return (size_t)n;
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;

@@ -87,7 +87,7 @@ def bad(result, status, stderr, stdout=""):
     assert (result.returncode, result.stderr, result.stdout) == (status, stderr, stdout)
 
 
-def on_terminal(server, *arguments, columns=0, **environment):
+def on_terminal(server, *arguments, columns=0, status=0, **environment):
     """Output on a terminal of this width."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
@@ -101,5 +101,5 @@ def on_terminal(server, *arguments, columns=0, **environment):
     except OSError:  # the other end is closed
         pass
     os.close(master)
-    assert process.wait() == 0
+    assert process.wait() == status
     return out.decode()

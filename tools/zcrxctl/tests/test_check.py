@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fake import DESCRIPTION, ENVIRONMENT, INTERFACE, bad
+from fake import DESCRIPTION, ENVIRONMENT, INTERFACE, bad, on_terminal
 
 
 def check(server, *arguments, status=1):
@@ -114,5 +114,5 @@ What would be better
 """)
     for columns in "40", "80":
         monkeypatch.setitem(ENVIRONMENT, "COLUMNS", columns)
-        out = server.ctl("check").stdout
+        out = on_terminal(server, "check", "--no-pager", status=1, NO_COLOR="1")
         assert max(map(len, out.splitlines())) <= int(columns) and "then that." in out
