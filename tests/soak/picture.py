@@ -46,9 +46,15 @@ def stored():
 
 
 def recorded_leases():
-    """As many as the state file has."""
-    _, _, record = (RUN / "state").read_text().partition("\n")
-    return len(json.loads(record)["leases"])
+    """As many as the state file has, with what was changed since it was written whole."""
+    leases, rest = set(), (RUN / "state").read_bytes()
+    while rest:
+        header, _, rest = rest.partition(b"\n")
+        size = int(header.split()[1 if header.startswith(b"+") else -2])
+        part, rest = json.loads(rest[:size]), rest[size:].lstrip(b"\n")
+        leases -= set(part.get("gone", []))
+        leases |= {lease["id"] for lease in part["leases"]}
+    return len(leases)
 
 
 def described():
