@@ -224,8 +224,9 @@ static bool undo_fails(unsigned n)
 	assert_true(words(told, "warnings") >= 1);
 	assert_int_equal(sim_fail_at(d.sim, 0, 0, NULL), 0);
 	reply = interface_of(link);
-	assert_string_equal(text_of(reply, "state"), "degraded");
-	both = strstr(text_of(reply, "reason"), ": Input/output error (no more).") &&
+	/* Unless it has tried again by now. */
+	both = streq(text_of(reply, "state"), "degraded") &&
+	       strstr(text_of(reply, "reason"), ": Input/output error (no more).") &&
 	       strstr(text_of(reply, "reason"), "Whether it was restored cannot be seen");
 	/* It goes on from wherever that has left it. */
 	assert_null(call(link, "Apply", NULL, "{}"));

@@ -75,7 +75,8 @@ def test_a_server_outlives_its_lease_and_copies_what_it_cannot_steer():
         server.wait_for("^listening on port")
         first = machine.lease_of(server.pid)["leaseId"]
         said = iperf3("-P", "3", "-n", "2M")
-        assert said["sum_received"]["bytes"] == said["sum_sent"]["bytes"]
+        # The client does not count what it has sent of the block in whose middle it ends.
+        assert 0 <= said["sum_received"]["bytes"] - said["sum_sent"]["bytes"] < 3 * (128 << 10)
         assert machine.rule_count() == 0
         machine.ctl("revoke", first)
         machine.until(lambda: not machine.leases())

@@ -103,7 +103,9 @@ def test_its_own_report_is_right(server):
                                "--get-server-output"], stdout=subprocess.PIPE, text=True, timeout=60)
     said = json.loads(done.stdout)
     assert "error" not in said, said["error"]
-    assert said["end"]["sum_received"]["bytes"] == said["end"]["sum_sent"]["bytes"] >= size
+    sent, received = (said["end"][sum_of]["bytes"] for sum_of in ("sum_sent", "sum_received"))
+    # The client ends in the middle of blocks of 128 KiB, and does not count what was sent of them.
+    assert size <= sent <= received < sent + 3 * (128 << 10)
     streams = [stream["receiver"]["bytes"] for stream in said["end"]["streams"]]
     assert streams == [stream["sender"]["bytes"] for stream in said["end"]["streams"]] and len(streams) == 3
     assert re.search(r"^received .* on 3 streams", said["server_output_text"], re.M)
