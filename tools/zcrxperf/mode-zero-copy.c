@@ -219,6 +219,15 @@ static void remove_connection(struct session *s, struct connection *c)
 	c->of_mode = NULL;
 }
 
+/* They use streams, which are about to go. */
+static void stop_threads(struct session *s)
+{
+	struct zero_copy *z = s->of_mode;
+
+	if (z && z->threads)
+		threads_stop(TAKE_PTR(z->threads));
+}
+
 /* The loop of the session sleeps while threads receive. */
 static void progress(struct session *s)
 {
@@ -267,8 +276,6 @@ static void close_zero_copy(struct session *s)
 
 	if (!z)
 		return;
-	if (z->threads)
-		threads_stop(TAKE_PTR(z->threads));
 	count(s);
 	/* Before the release: a direct grant is free only once its rings are closed. */
 	for (unsigned int i = 0; i < z->n_rings; i++)
@@ -291,6 +298,7 @@ const struct mode_ops mode_zero_copy = {
 	.steer = steer_connection,
 	.unsteer = unsteer,
 	.process = process,
+	.stop = stop_threads,
 	.remove = remove_connection,
 	.progress = progress,
 	.count = count,
@@ -304,6 +312,7 @@ const struct mode_ops mode_copy = {
 	.listening = take_rings,
 	.add = add,
 	.process = process,
+	.stop = stop_threads,
 	.remove = remove_connection,
 	.progress = progress,
 	.count = count,

@@ -146,6 +146,8 @@ int receive_run(const struct options *o)
 	if (r == STATUS_DONE)
 		r = run(&s);
 	stopped = o->stop_after != STAGE_NONE;
+	if (s.mode->stop)
+		s.mode->stop(&s);
 	for (unsigned int i = 0; i < s.n_accepted; i++)
 		if (!s.connections[i].ended) {
 			s.mode->remove(&s, &s.connections[i]);

@@ -44,6 +44,9 @@ struct mode_ops {
 	/* Hands over, by session_data() and session_end(), what came: some of it, if there is much, and
 	 * session->more says so. */
 	int (*process)(struct session *s);
+	/* Nothing more is received, by any thread; those that were taken in are still to be removed. NULL: nobody but
+	 * process() receives. */
+	void (*stop)(struct session *s);
 	/* The connection has ended, or all of them are let go: nothing of it is received any more. */
 	void (*remove)(struct session *s, struct connection *c);
 	/* It may be over, as somebody has seen, perhaps in another thread. NULL: it was process(). */
