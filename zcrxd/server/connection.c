@@ -66,19 +66,15 @@ static int connection_serve(struct connection *c, sd_varlink *link, uint64_t sin
 	return r < 0 ? r : sd_varlink_get_events(link);
 }
 
-/*
- * EPOLLOUT comes at once while the session reads, which it always does. Edge-triggered, as the loop asks the
- * kernel before each source: what has waited for its turn would be told again each time, all that wait for
- * each one that is served. What is not done when a turn ends is told again by setting it again.
- */
+/* EPOLLOUT comes at once while the session reads, which it always does. */
 static int connection_wait(struct connection *c, int events)
 {
 	int waiting = c->again ? (int)EPOLLOUT : events;
 
-	if (waiting == c->waiting && !c->again)
+	if (waiting == c->waiting)
 		return 0;
 	c->waiting = waiting;
-	return sd_event_source_set_io_events(c->io, (uint32_t)waiting | EPOLLET);
+	return sd_event_source_set_io_events(c->io, (uint32_t)waiting);
 }
 
 /* While a call is under way, its reply comes at any time, and Watch's come again and again. */
@@ -231,7 +227,7 @@ static int connection_attach(struct connection *c, int fd)
 	struct server *server = c->server;
 	int r;
 
-	r = sd_event_add_io(server->loop->event, &c->io, fd, EPOLLIN | EPOLLET, on_io, c);
+	r = sd_event_add_io(server->loop->event, &c->io, fd, EPOLLIN, on_io, c);
 	c->waiting = EPOLLIN;
 	if (r >= 0)
 		r = sd_event_source_set_priority(c->io, user_priority(c->user));
