@@ -19,6 +19,7 @@
 #include "zcrxd-nic.h"
 
 #define AREA_SIZE (2UL * 1024 * 1024)
+#define PAGE 4096
 
 static socklen_t parse_endpoint(const char *address, const char *port, struct sockaddr_storage *ret)
 {
@@ -136,6 +137,16 @@ static int make_ring(const char *kind)
 	return fd;
 }
 
+/* Every other page first: no two neighbours in the area are neighbours in memory, whatever the kernel has free. */
+static int allocate_scattered(int fd)
+{
+	for (off_t first = 0; first < 2 * PAGE; first += PAGE)
+		for (off_t at = first; at < (off_t)AREA_SIZE; at += 2 * PAGE)
+			if (fallocate(fd, 0, at, PAGE) < 0)
+				return -1;
+	return 0;
+}
+
 /* Says the numbers of its ring and area, and lives until the pipe is closed. */
 _Noreturn static void client(const char *ring, int say, int stay)
 {
@@ -146,7 +157,7 @@ _Noreturn static void client(const char *ring, int say, int stay)
 		_exit(1);
 	fds[0] = make_ring(ring);
 	fds[1] = memfd_create("area", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fds[0] < 0 || fds[1] < 0 || fallocate(fds[1], 0, 0, AREA_SIZE) < 0 ||
+	if (fds[0] < 0 || fds[1] < 0 || allocate_scattered(fds[1]) < 0 ||
 	    fcntl(fds[1], F_ADD_SEALS, F_SEAL_SHRINK) < 0 ||
 	    write(say, fds, sizeof(fds)) != sizeof(fds))
 		_exit(1);
