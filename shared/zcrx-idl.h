@@ -10,3 +10,5 @@
 #include "zcrx-names.h"
 
 extern const sd_varlink_interface vl_interface_io_zcrx_Manager;
+/* The same server has systemd's interface for metrics: metrics-idl.c. */
+extern const sd_varlink_interface vl_interface_io_systemd_Metrics;

@@ -25,7 +25,7 @@ system='(netlink/.*|linux/(genetlink|rtnetlink|netlink|ethtool[a-z_]*|netdev|if_
 (liburing\.h|linux/io_uring.*) (zcrxd/nic/kernel|libzcrx-client|tools/zcrxperf)/
 yaml\.h zcrxd/model/config/yaml-node\.c
 json-c/.* libzcrx-client/message\.h
-(systemd/.*|sd-.*) (shared/(zcrx-idl|field)|tools/|zcrxd/(check|session|util|store|server|device|lease|reconcile|api|manager)/)
+(systemd/.*|sd-.*) (shared/(zcrx-idl|metrics-idl|field)|tools/|zcrxd/(check|session|util|store|server|device|lease|reconcile|api|manager)/)
 systemd/sd-varlink\.h (shared/zcrx-idl|tools/|zcrxd/(check|server|device|lease|reconcile|api|manager)/)
 (time|fcntl|poll|pwd|grp|sys/(time|socket|ioctl|stat|mman|epoll|timerfd))\.h (zcrxd/[^m]|zcrxd/m[^o]|shared|libzcrx-client|tools)'
 

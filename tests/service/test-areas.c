@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <cmocka.h>
 
-#include "harness.h"
+#include "values.h"
 
 #define OURS(name) "io.zcrx.Manager." name
 
@@ -265,8 +265,12 @@ static void test_packets_without_a_buffer_are_told(void **state)
 	}
 	assert_non_null(strstr(said, "found no buffer in its area of 65536 bytes. The area is too small: the "
 				     "driver keeps 2097152 bytes of it in its ring; better are 16777216."));
+	assert_metric(d, 1, "short_queues", "nic0");
+	assert_metric(d, 1, "shortages_total", "nic0");
 	client_close(&c);
 	wait_until_clean(d);
+	assert_metric(d, 0, "short_queues", "nic0");
+	assert_metric(d, 1, "shortages_total", "nic0"); /* it has happened */
 }
 
 /* The driver enables its NAPIs anew whenever a queue restarts; of the queue that is not registered it is nobody's. */

@@ -119,6 +119,7 @@ def test_the_unit_is_confined():
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     assert os.stat(machine.SOCKET).st_mode & 0o777 == 0o666
     assert os.path.samefile("/run/varlink/registry/io.zcrx.Manager", machine.SOCKET)
+    assert os.path.samefile("/run/systemd/report/io.zcrx", machine.SOCKET)
     # networkd takes the first file that matches, and Type=ether matches what holds a lease.
     assert min(os.listdir("/usr/lib/systemd/network")) == "05-zcrxd.network"
 

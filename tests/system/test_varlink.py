@@ -14,6 +14,7 @@ from client import INTERFACE, MINUTE, new_area, new_ring
 from machine import HOST4, until
 from varlink.scanner import _Error, _Method
 
+METRICS = "io.systemd.Metrics"
 METHODS = {"Describe", "ListLeases", "Acquire", "Open", "Register", "Share", "AddFlow", "RemoveFlow",
            "Release", "Renew", "Tune", "Watch", "Explain", "Plan", "Apply", "Confirm", "Restore",
            "Revoke", "Reload"}
@@ -46,7 +47,7 @@ def test_getinfo_names_the_interface(root):
     info = json.loads(varlinkctl("--json=short", "info", machine.SOCKET))
     assert info["product"] == "zcrxd"
     assert info["version"] == root.call("Describe")["version"]
-    assert set(info["interfaces"]) >= {INTERFACE, "org.varlink.service"}
+    assert set(info["interfaces"]) >= {INTERFACE, METRICS, "org.varlink.service"}
 
 
 def test_the_interface_is_complete(root):
@@ -59,8 +60,9 @@ def test_the_interface_is_complete(root):
     assert {name.rsplit(".", 1)[1] for name in listed if name.startswith(INTERFACE)} == METHODS
 
 
-def test_everything_in_it_is_documented():
-    lines = varlinkctl("introspect", machine.SOCKET, INTERFACE).splitlines()
+@pytest.mark.parametrize("interface", [INTERFACE, METRICS])
+def test_everything_in_it_is_documented(interface):
+    lines = varlinkctl("introspect", machine.SOCKET, interface).splitlines()
     bare = [line for before, line in zip([""] + lines, lines)
             if re.match(r"(type|method|error|\t\w+:)|\t\w+,?$", line)
             and not before.strip().startswith("#")]
@@ -70,6 +72,14 @@ def test_everything_in_it_is_documented():
 def test_the_registry_knows_it():
     assert "method Acquire" in varlinkctl("introspect", "/run/varlink/registry/" + INTERFACE,
                                           INTERFACE)
+
+
+def test_systemd_report_finds_it_and_its_metrics():
+    """It goes through this folder, calls List, and takes what is called after the socket."""
+    lines = varlinkctl("--more", "--json=short", "call", "/run/systemd/report/io.zcrx", METRICS + ".List", "{}")
+    metrics = [json.loads(line) for line in lines.splitlines()]
+    assert all(re.fullmatch(r"io\.zcrx\.[a-z]+(_[a-z]+)*", metric["name"]) for metric in metrics)
+    assert {"name": "io.zcrx.queues", "object": "zc0", "fields": {"state": "free"}, "value": 4} in metrics
 
 
 # ---------------------------------------------------------------------------- varlinkctl calls

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdalign.h>
 
+#include "connection.h"
 #include "methods.h"
 #include "policy.h"
 #include "zcrx-idl.h"
@@ -30,7 +31,8 @@ static int authorise(struct call *c, const struct method *m, const void *paramet
 	return r;
 }
 
-static int method_call(const struct method *m, sd_varlink *link, sd_json_variant *parameters,
+/* `timed`: what the time until its answer is added to; NULL: to nothing. */
+static int method_call(const struct method *m, struct histogram *timed, sd_varlink *link, sd_json_variant *parameters,
 		       sd_varlink_method_flags_t flags, void *userdata)
 {
 	_cleanup_(call_done) struct call c = { .link = link, .api = userdata,
@@ -38,6 +40,8 @@ static int method_call(const struct method *m, sd_varlink *link, sd_json_variant
 	alignas(max_align_t) char p[PARAMETERS_MAX] = {};
 	int r;
 
+	if (timed)
+		connection_time_call(link, timed);
 	assert(m->size <= sizeof(p));
 	if (m->defaults)
 		memcpy(p, m->defaults, m->size);
@@ -50,38 +54,61 @@ static int method_call(const struct method *m, sd_varlink *link, sd_json_variant
 	return r != 0 ? reply_fault(link, r, &c.fault) : 0;
 }
 
+static const char *const call_names[_CALL_MAX] = {
+	[CALL_DESCRIBE] = "Describe",	      [CALL_ACQUIRE] = "Acquire",
+	[CALL_REGISTER] = "Register",	      [CALL_SHARE] = "Share",
+	[CALL_ADD_FLOW] = "AddFlow",	      [CALL_REMOVE_FLOW] = "RemoveFlow",
+	[CALL_RELEASE] = "Release",	      [CALL_TUNE] = "Tune",
+	[CALL_APPLY] = "Apply",		      [CALL_RESTORE] = "Restore",
+};
+
+const char *call_kind_to_string(enum call_kind k)
+{
+	return call_names[k];
+}
+
+static struct histogram *times_of(struct api *api, enum call_kind k)
+{
+	return k < _CALL_MAX ? &api->call_times[k] : NULL;
+}
+
 /* sd-varlink does not tell a callback which method it is for. */
-#define CALLBACK(name)                                                                             \
+#define CALLBACK(name, kind)                                                                       \
 	static int on_##name(sd_varlink *link, sd_json_variant *parameters,                        \
 			     sd_varlink_method_flags_t flags, void *userdata)                      \
 	{                                                                                          \
-		return method_call(&method_##name, link, parameters, flags, userdata);             \
+		return method_call(&method_##name, times_of(userdata, kind), link, parameters, flags, userdata); \
 	}
+#define NOT_TIMED _CALL_MAX
 
-CALLBACK(describe)
-CALLBACK(list_leases)
-CALLBACK(acquire)
-CALLBACK(open)
-CALLBACK(register)
-CALLBACK(share)
-CALLBACK(add_flow)
-CALLBACK(remove_flow)
-CALLBACK(release)
-CALLBACK(renew)
-CALLBACK(tune)
-CALLBACK(watch)
-CALLBACK(explain)
-CALLBACK(plan)
-CALLBACK(apply)
-CALLBACK(confirm)
-CALLBACK(restore)
-CALLBACK(revoke)
-CALLBACK(reload)
+CALLBACK(describe, CALL_DESCRIBE)
+CALLBACK(list_leases, NOT_TIMED)
+CALLBACK(acquire, CALL_ACQUIRE)
+CALLBACK(open, NOT_TIMED)
+CALLBACK(register, CALL_REGISTER)
+CALLBACK(share, CALL_SHARE)
+CALLBACK(add_flow, CALL_ADD_FLOW)
+CALLBACK(remove_flow, CALL_REMOVE_FLOW)
+CALLBACK(release, CALL_RELEASE)
+CALLBACK(renew, NOT_TIMED)
+CALLBACK(tune, CALL_TUNE)
+CALLBACK(watch, NOT_TIMED)
+CALLBACK(explain, NOT_TIMED)
+CALLBACK(plan, NOT_TIMED)
+CALLBACK(apply, CALL_APPLY)
+CALLBACK(confirm, NOT_TIMED)
+CALLBACK(restore, CALL_RESTORE)
+CALLBACK(revoke, NOT_TIMED)
+CALLBACK(reload, NOT_TIMED)
+CALLBACK(metrics_list, NOT_TIMED)
+CALLBACK(metrics_describe, NOT_TIMED)
 
 int methods_bind(sd_varlink_server *s)
 {
 	int r = sd_varlink_server_add_interface(s, &vl_interface_io_zcrx_Manager);
 
+	if (r >= 0)
+		r = sd_varlink_server_add_interface(s, &vl_interface_io_systemd_Metrics);
 	return r < 0 ? r : sd_varlink_server_bind_method_many(
 		s, ZCRX_METHOD("Describe"), on_describe,
 		ZCRX_METHOD("ListLeases"), on_list_leases,
@@ -101,5 +128,7 @@ int methods_bind(sd_varlink_server *s)
 		ZCRX_METHOD("Confirm"), on_confirm,
 		ZCRX_METHOD("Restore"), on_restore,
 		ZCRX_METHOD("Revoke"), on_revoke,
-		ZCRX_METHOD("Reload"), on_reload);
+		ZCRX_METHOD("Reload"), on_reload,
+		METRICS_METHOD("List"), on_metrics_list,
+		METRICS_METHOD("Describe"), on_metrics_describe);
 }

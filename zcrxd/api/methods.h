@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The methods of io.zcrx.Manager. All are opened by methods.c: parameters are read, and it is asked who
+ * The methods of io.zcrx.Manager, and of io.systemd.Metrics. All are opened by methods.c: parameters are read, and it is asked who
  * calls and whether he may; what is left to each is to decide, act, and reply. What is slow is answered
  * later; the link is then kept by the operation.
  */
@@ -12,6 +12,22 @@
 
 STAILQ_HEAD(answer_list, answer);
 
+/* Calls whose times are told as metrics: those that clients and administrators wait for. */
+enum call_kind {
+	CALL_DESCRIBE,
+	CALL_ACQUIRE,
+	CALL_REGISTER,
+	CALL_SHARE,
+	CALL_ADD_FLOW,
+	CALL_REMOVE_FLOW,
+	CALL_RELEASE,
+	CALL_TUNE,
+	CALL_APPLY,
+	CALL_RESTORE,
+	_CALL_MAX,
+};
+const char *call_kind_to_string(enum call_kind k); /* the method */
+
 /* What methods act on: their userdata. */
 struct api {
 	struct server *server;
@@ -19,6 +35,8 @@ struct api {
 	struct leases *leases;
 	struct answer_list answers; /* to calls that only read: answers.h */
 	sd_event_source *answer_source;
+	struct histogram call_times[_CALL_MAX];
+	uint64_t refusals[_ZCRX_ERROR_MAX]; /* by error; ZCRX_OK: the machine failed */
 };
 
 int methods_bind(sd_varlink_server *s);
@@ -51,7 +69,7 @@ struct lease_reference {
 	{ "handleFileDescriptor", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_optional_uint64,         \
 	  offsetof(struct lease_reference, handle), 0 }
 
-/* One method of io.zcrx.Manager. */
+/* One method. */
 struct method {
 	enum method_kind kind;
 	const char *act_name; /* METHOD_ADMIN: what is refused to others */
@@ -65,7 +83,8 @@ struct method {
 
 extern const struct method method_describe, method_list_leases, method_acquire, method_open, method_register, method_share,
 	method_add_flow, method_remove_flow, method_release, method_renew, method_tune, method_watch,
-	method_explain, method_plan, method_apply, method_confirm, method_restore, method_revoke, method_reload;
+	method_explain, method_plan, method_apply, method_confirm, method_restore, method_revoke, method_reload,
+	method_metrics_list, method_metrics_describe;
 
 /* ---- request.c: what the methods share */
 

@@ -41,8 +41,10 @@ int reply_fault(sd_varlink *link, int r, const struct fault *fault)
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
 	static const struct fault empty;
 	const struct zcrx_error_info *info;
+	struct api *api = sd_varlink_get_userdata(link);
 	int k;
 
+	api->refusals[r > 0 && r < _ZCRX_ERROR_MAX ? r : ZCRX_OK]++;
 	if (r < 0) {
 		log_errno(r, "Cannot answer a call");
 		(void)sd_varlink_error_errno(link, r);

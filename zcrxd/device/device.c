@@ -40,6 +40,7 @@ static void device_free(struct device *d)
 	sd_event_source_disable_unref(d->recheck);
 	sd_event_source_disable_unref(d->trial.timer);
 	inventory_done(&d->inventory);
+	device_counts_done(&d->counts);
 	nic_state_free(d->observed);
 	free(d->match);
 	receiver_done(&d->receiver);

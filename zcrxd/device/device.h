@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "counts.h"
 #include "demand.h"
 #include "reconcile.h"
 #include "device-phase.h"
@@ -124,6 +125,7 @@ struct device {
 	unsigned n_retries;	/* in a row */
 	char *refused;		/* the plan that the NIC cannot carry out, in words */
 	struct flow_guard guard;
+	struct device_counts counts;
 	struct stray strays[STRAYS_MAX];
 	size_t n_strays;
 };

@@ -7,6 +7,7 @@
 
 #include "deletion.h"
 #include "drain.h"
+#include "ending.h"
 #include "export.h"
 #include "fdstore.h"
 #include "flows.h"
@@ -88,11 +89,6 @@ static struct lease_some *bucket_of(struct leases *leases, uint32_t id)
 	return &leases->by_id[id % LEASE_BUCKETS];
 }
 
-static bool is_ending(enum lease_state s)
-{
-	return s == LEASE_DRAINING || s == LEASE_QUARANTINED;
-}
-
 /* Of many leases most have no ring, and nobody needs to look at them. */
 static void update_active(struct lease *l)
 {
@@ -118,7 +114,7 @@ void lease_unlist(struct lease *l)
 {
 	TAILQ_REMOVE(&l->leases->list, l, entry);
 	LIST_REMOVE(l, same_bucket);
-	if (is_ending(l->state))
+	if (lease_state_is_ending(l->state))
 		LIST_REMOVE(l, ending_entry);
 	l->device->n_leases--;
 	l->listed = false;
@@ -306,10 +302,11 @@ int lease_may(const struct lease *l, enum lease_event event, struct fault *reter
 
 void lease_set_state(struct lease *l, enum lease_state state)
 {
-	if (is_ending(l->state))
+	lease_note_ending(l, state);
+	if (lease_state_is_ending(l->state))
 		LIST_REMOVE(l, ending_entry);
 	l->state = state;
-	if (is_ending(state))
+	if (lease_state_is_ending(state))
 		LIST_INSERT_HEAD(&l->leases->ending, l, ending_entry);
 	update_active(l);
 }
@@ -326,8 +323,10 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 		return lease_may(l, event, reterr);
 	if (t.verdict == LEASE_IGNORE)
 		return 0;
-	if (t.next == LEASE_DRAINING && before != LEASE_DRAINING)
+	if (t.next == LEASE_DRAINING && before != LEASE_DRAINING) {
 		l->end = event;
+		l->leases->n_ends[event]++;
+	}
 	lease_set_state(l, t.next);
 	if (reason) {
 		free(l->reason);

@@ -13,6 +13,7 @@
 #include "checked-file.h"
 #include "device.h"
 #include "flow.h"
+#include "histogram.h"
 #include "lease.h"
 #include "recovery.h"
 #include "supply.h"
@@ -148,6 +149,7 @@ struct lease {
 	bool over;    /* or is in no list any more */
 	LIST_ENTRY(lease) changed_entry;
 	LIST_ENTRY(lease) ending_entry, active_entry;
+	uint64_t ending_since; /* CLOCK_MONOTONIC: it is draining, or quarantined */
 	bool listed, active;
 };
 
@@ -205,6 +207,8 @@ struct leases {
 	bool store_marked;	     /* the service manager has the mark: fdstore.h */
 	size_t n_store_lost;	     /* leases that it did not keep, at start */
 	size_t n_dropped;	     /* leases that could not be read, at start */
+	uint64_t n_ends[_LEASE_EVENT_MAX]; /* by what ended them, since the start */
+	struct histogram end_times;	   /* until their queues were free again */
 };
 
 /* Nothing that is in it already is touched. */

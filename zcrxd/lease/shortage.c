@@ -34,6 +34,7 @@ static void tell(struct lease *l, unsigned queue)
 	    format(l, queue, &text) < 0)
 		return;
 	l->per_queue[queue].shortage_told = true;
+	l->device->counts.shortages++;
 	log_message(LOG_WARNING, &(struct log_fields){ .lease = l->id }, "Lease %08x: %s", l->id, text);
 }
 

@@ -45,6 +45,7 @@ void drift_report_failure(struct device *d, int r, const struct fault *fault)
 	struct device_drift *w = &d->drift;
 	const char *why = fault_text(r, fault);
 
+	d->counts.repair_failures++;
 	if (w->failure && streq(w->failure, why))
 		return;
 	drift_replace(&w->failure, why);
@@ -84,6 +85,8 @@ static void resolve(struct device *d)
 
 void drift_report(struct device *d, unsigned actions, const struct drift_scan *k)
 {
+	d->counts.drifts += (actions & DRIFT_TELL) != 0;
+	d->counts.repairs += (actions & DRIFT_REPAIR) != 0;
 	if (actions & DRIFT_EXPLAIN)
 		explain(d, k);
 	if (actions & DRIFT_TELL)

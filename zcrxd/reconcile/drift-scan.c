@@ -168,6 +168,7 @@ int scan_evaluate(struct drift_scan *k)
 	if (k->counted) {
 		k->device->drift.counted_usec = now_usec(CLOCK_MONOTONIC);
 		leases_note_supply(k->device, k->bound, k->counted, k->n_bound);
+		device_note_counts(k->device, k->bound, k->counted, k->n_bound);
 	}
 	return r;
 }

@@ -36,6 +36,8 @@ struct connection {
 	bool again;	/* others' turn came before all was done */
 	bool called;	/* at least once */
 	bool kept;	/* it waits for who the policy names (accounts.h) */
+	struct histogram *timed; /* what the time of its call is added to; NULL: none is under way */
+	uint64_t call_since;	 /* CLOCK_MONOTONIC */
 };
 
 /* ----------------------------------------------------------------------------- serving */
@@ -64,6 +66,13 @@ static int connection_serve(struct connection *c, sd_varlink *link, uint64_t sin
 	if (r > 0 && sd_varlink_get_fd(link) >= 0)
 		c->again = true;
 	return r < 0 ? r : sd_varlink_get_events(link);
+}
+
+static void call_answered(struct connection *c)
+{
+	if (c->timed)
+		histogram_add(c->timed, now_usec(CLOCK_MONOTONIC) - c->call_since);
+	c->timed = NULL;
 }
 
 /* EPOLLOUT comes at once while the session reads, which it always does. */
@@ -139,6 +148,8 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	/* Nothing to read or to write means that a call is under way, whose caller is gone. */
 	if (r == 0 && (revents & (EPOLLHUP | EPOLLERR)))
 		r = -ECONNRESET;
+	if (r >= 0 && sd_varlink_is_idle(link))
+		call_answered(c);
 	if (r >= 0)
 		r = connection_wait(c, r);
 	if (r >= 0)
@@ -320,7 +331,7 @@ struct user *connection_user(struct server *server, sd_varlink *link)
 }
 
 /* A link's own userdata is what its methods get. */
-static const struct connection *connection_of(sd_varlink *link)
+static struct connection *connection_of(sd_varlink *link)
 {
 	sd_varlink_server *s = sd_varlink_get_server(link);
 
@@ -339,6 +350,18 @@ int connection_pidfd(sd_varlink *link)
 	const struct connection *c = connection_of(link);
 
 	return c ? c->pidfd : -ENOTCONN;
+}
+
+/* The one before it has been answered in the same turn. */
+void connection_time_call(sd_varlink *link, struct histogram *times)
+{
+	struct connection *c = connection_of(link);
+
+	if (!c)
+		return;
+	call_answered(c);
+	c->timed = times;
+	c->call_since = now_usec(CLOCK_MONOTONIC);
 }
 
 void connection_ended(struct server *server, sd_varlink *link)

@@ -17,6 +17,7 @@
 
 #include <systemd/sd-varlink.h>
 
+#include "histogram.h"
 #include "server.h"
 
 /* Of all users, of which the last are for administrators, and of one user. */
@@ -47,3 +48,5 @@ struct user *connection_user(struct server *server, sd_varlink *link);
 const struct peer *connection_peer(sd_varlink *link);
 /* The process that connected, borrowed; or why there is none. */
 int connection_pidfd(sd_varlink *link);
+/* A call begins, whose time until its answer is added to `times`. */
+void connection_time_call(sd_varlink *link, struct histogram *times);
