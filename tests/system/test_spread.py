@@ -48,7 +48,7 @@ def assert_spread(result, grown, total):
 
 
 def test_eight_connections_on_four_queues_while_the_daemon_comes_and_goes():
-    size = 48 << 20
+    size = 16 << 20
     with counted() as grown, spreading_receiver(9001) as receiving:
         lease = machine.lease_of(receiving.pid)
         table = contexts()
