@@ -162,7 +162,7 @@ static void test_damage(void **state)
 	 * thousand bytes). */
 	for (size_t n = 0; n < whole; n += n < 120 ? 1 : 37)
 		expect_set_aside(d->directory, text, n, NULL);
-	for (size_t i = 0; i < size; i += i < whole + 60 ? 1 : 97) {
+	for (size_t i = 0; i < size; i += i < 120 || (i > whole && i < whole + 60) ? 1 : 37) {
 		text[i] ^= 4;
 		expect_set_aside(d->directory, text, size, NULL);
 		text[i] ^= 4;

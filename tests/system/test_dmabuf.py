@@ -42,7 +42,7 @@ def result(program):
 
 def test_everything_is_placed_in_the_dmabuf():
     """The area goes round twice."""
-    size = 16 << 20
+    size = 40 << 20
     with counted() as grown, receiving() as program:
         queue, = machine.leases()[0]["hardwareQueues"]
         with send(size // 2, size) as sending:
