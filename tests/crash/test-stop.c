@@ -111,6 +111,42 @@ static void test_stop(void **state)
 	assert_true(is_configured());
 }
 
+static pid_t await_registrar(void)
+{
+	time_t start = time(NULL);
+	pid_t pid;
+
+	while ((pid = registrar_of(w.pid)) <= 0) {
+		assert_true(world_is_patient(start));
+		usleep(1000);
+	}
+	return pid;
+}
+
+static void test_no_registrar_outlives_its_daemon(void **state)
+{
+	time_t start = time(NULL);
+	struct client c, other;
+	pid_t pids[2];
+
+	assert_null(client_open(&w.d, &c, CLIENT_RESERVED));
+	pids[0] = await_registrar();
+	world_kill(&w);
+	start_again();
+	assert_null(client_open(&w.d, &other, CLIENT_RESERVED));
+	pids[1] = await_registrar();
+	assert_int_not_equal(pids[0], pids[1]);
+	end_by(SIGUSR1);
+	while (is_registrar(pids[0], 0) || is_registrar(pids[1], 0)) {
+		assert_true(world_is_patient(start));
+		usleep(1000);
+	}
+	start_again();
+	client_close(&c);
+	client_close(&other);
+	wait_until_clean(&w.d);
+}
+
 static void test_keep(void **state)
 {
 	struct client c;
@@ -443,6 +479,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_no_registrar_outlives_its_daemon),
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_late_call),
 		cmocka_unit_test(test_guard),

@@ -219,7 +219,15 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 	return 0;
 }
 
-void registrars_free(struct registrar_list *list)
+void registrars_free(struct leases *leases)
+{
+}
+
+void registrar_expect(struct leases *leases)
+{
+}
+
+void registrars_unused(struct leases *leases)
 {
 }
 

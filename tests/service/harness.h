@@ -86,3 +86,8 @@ const char *client_register_queue(struct client *c, unsigned queue);
 const char *client_add_flow(struct client *c);
 /* Everything, its rings first, unless the lease was over before. */
 void client_close(struct client *c);
+
+/* A registration process that has not ended, of that daemon, or (0) of whomever. */
+bool is_registrar(pid_t pid, pid_t parent);
+/* The one that the daemon has; 0 if there is none, -1 if there are more. */
+pid_t registrar_of(pid_t parent);

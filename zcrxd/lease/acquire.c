@@ -12,6 +12,7 @@
 #include "flows.h"
 #include "leases.h"
 #include "log.h"
+#include "registrar.h"
 #include "rules.h"
 #include "rss.h"
 #include "serve.h"
@@ -209,6 +210,8 @@ static void acquire_report(struct acquire *a, int r)
 	a->done(a->lease, r, &a->fault, a->userdata);
 	fault_done(&a->fault);
 	a->lease->leases->hooks->acquired(a->lease->device);
+	if (r == 0)
+		registrar_expect(a->lease->leases);
 	lease_op_end(a->lease);
 	acquire_free(a);
 }

@@ -17,6 +17,7 @@
 #include "log.h"
 #include "policy.h"
 #include "proof.h"
+#include "registrar.h"
 #include "share.h"
 #include "sharing.h"
 #include "snapshot.h"
@@ -119,6 +120,8 @@ void lease_unlist(struct lease *l)
 	l->device->n_leases--;
 	l->listed = false;
 	update_active(l);
+	if (TAILQ_EMPTY(&l->leases->list))
+		registrars_unused(l->leases);
 }
 
 struct lease *leases_find(struct leases *leases, uint32_t id)

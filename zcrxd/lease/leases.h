@@ -192,9 +192,10 @@ struct leases {
 	struct orphan_list orphans;	 /* what went with a NIC: orphans.h */
 	struct lingering_list lingering; /* areas of leases that are over: lingering.h */
 	struct registrar_list registrars;
+	struct registrar *ready_registrar; /* among them: it waits for its request */
 	struct prover *prover; /* prover.h */
 	struct urgent_slot urgent[URGENT_MAX];
-	sd_event_source *proof_timer, *ring_timer;
+	sd_event_source *proof_timer, *ring_timer, *registrar_timer;
 	struct lease_some ending; /* those that are draining or quarantined */
 	struct lease_some active; /* all but those that are reserved, and nothing is done with */
 	uint64_t last_flow_id;

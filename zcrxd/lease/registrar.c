@@ -1,172 +1,93 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A fork for each registration: no thread of ours can be parked in the client's ring, and whatever
- * the child mapped or opened goes with it. See registrar.h.
+ * The processes of registrations (registrar-process.h), as seen by the loop: what they answer, what ends one
+ * that is late, and the one that waits for its request, so that nobody waits for a fork. See registrar.h.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "disposable.h"
 #include "log.h"
+#include "registrar-process.h"
 #include "registrar.h"
 
-/* What the child says, in one datagram: the answer, then the strings of the fault, each with its
- * terminating zero. If an export was asked for and there is an ifq, a second one follows, with the export
- * or without: in between the client may hold the ring's lock, and then the ifq is known all the same. */
-struct answer {
-	int r;
-	int error;
-	struct ifq ifq;
-};
-
-#define ANSWER_TEXT_MAX 4096
+/* After one was used: whoever registers has more to ask for first. */
+#define NEXT_USEC (50 * 1000ULL)
+/* Nobody had a lease for so long: then none is kept. */
+#define KEEP_USEC (10 * 1000000ULL)
 
 struct registrar {
 	LIST_ENTRY(registrar) entry;
-	struct nic_backend *backend;
+	struct leases *leases;
 	uid_t uid; /* who connected */
 	bool exports;
-	bool abandoned; /* left behind: nobody waits for it any more */
 	pid_t pid;
 	int client_pidfd;
-	int answer_fd;
+	int fd; /* our end of its socket */
 	unsigned deadline_hits; /* how often the deadline has passed */
-	sd_event_source *child, *deadline;
+	sd_event_source *child, *answers, *deadline;
 	registrar_excused excused;
-	registrar_done done;
+	registrar_done done; /* NULL: nobody has asked it yet, or waits for it any more */
 	void *userdata;
+	bool answered;
+	struct registrar_answer answer;
 };
 
 static struct registrar *registrar_free(struct registrar *g)
 {
 	if (!g)
 		return NULL;
+	if (g->leases->ready_registrar == g)
+		g->leases->ready_registrar = NULL;
 	LIST_REMOVE(g, entry);
 	sd_event_source_disable_unref(g->child);
+	sd_event_source_disable_unref(g->answers);
 	sd_event_source_disable_unref(g->deadline);
-	if (g->client_pidfd >= 0)
-		close(g->client_pidfd);
-	if (g->answer_fd >= 0)
-		close(g->answer_fd);
+	closep(&g->client_pidfd);
+	closep(&g->fd);
+	fault_done(&g->answer.fault);
 	free(g);
 	return NULL;
 }
 DEFINE_CLEANUP(struct registrar *, registrar_free)
 
-static size_t put_string(char *text, size_t at, const char *s)
-{
-	size_t n = s ? strlen(s) : 0;
+/* ----------------------------------------------------------------------- the answer */
 
-	if (n > ANSWER_TEXT_MAX - at - 1)
-		n = ANSWER_TEXT_MAX - at - 1;
-	if (n > 0)
-		memcpy(text + at, s, n);
-	text[at + n] = '\0';
-	return at + n + (at + n + 1 < ANSWER_TEXT_MAX);
+static void expect_another(struct leases *leases, uint64_t usec);
+
+/* Nobody waits for the process any more; the loop reaps it whenever it ends. It counts until then. */
+static void registrar_finish(struct registrar *g, int r, int export_fd)
+{
+	registrar_done done = g->done;
+
+	g->done = NULL;
+	g->answers = sd_event_source_disable_unref(g->answers);
+	expect_another(g->leases, NEXT_USEC);
+	done(r, &g->answer.ifq, export_fd, &g->answer.fault, g->userdata);
 }
 
-static void send_export(struct nic_backend *backend, int ring, uint32_t zcrx_id, int answer_fd)
+static int read_answer(struct registrar *g)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
-				  .cmsg_len = CMSG_LEN(sizeof(int)) } };
-	int export = -EBADF, r = backend->ops->export_ifq(backend, ring, zcrx_id, &export);
-	struct iovec iov = { &r, sizeof(r) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int r = g->answered ? 0 : registrar_process_read(g->fd, &g->answer);
 
-	if (r == 0) {
-		memcpy(CMSG_DATA(&control.header), &export, sizeof(export));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
-	(void)sendmsg(answer_fd, &message, MSG_NOSIGNAL);
+	g->answered = r == 0;
+	return r;
 }
 
-_Noreturn static void child_main(struct nic_backend *backend, const struct ifq_request *request,
-				 pid_t daemon, int answer_fd)
+/* Its end is another matter, for which nobody needs to wait. */
+static int on_answer(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
-	struct fault fault = {};
-	struct answer answer = {};
-	char text[ANSWER_TEXT_MAX];
-	size_t n = 0;
-	struct iovec iov[] = { { &answer, sizeof(answer) }, { text, 0 } };
-	struct msghdr message = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
-	int fds[] = { answer_fd, request->pidfd, request->ring_epoll_fd,
-		      request->shares ? request->export_fd : request->area_fd };
-	int ring = -EBADF;
+	struct registrar *g = userdata;
+	int export_fd = -EBADF, r = g->done ? read_answer(g) : -EIO;
 
-	disposable_begin(daemon, "zcrxd-registrar", fds, ARRAY_SIZE(fds));
-	answer.r = backend->ops->register_ifq(backend, request, &answer.ifq, &ring, &fault);
-	answer.error = fault.error;
-	n = put_string(text, n, fault.subject);
-	n = put_string(text, n, fault.operation);
-	n = put_string(text, n, fault.kernel_text);
-	n = put_string(text, n, fault.message);
-	iov[1].iov_len = n;
-	(void)sendmsg(answer_fd, &message, MSG_NOSIGNAL);
-	if (answer.r == 0 && request->export)
-		send_export(backend, ring, answer.ifq.zcrx_id, answer_fd);
-	_exit(0);
-}
-
-static char *take_string(const char **p, const char *end)
-{
-	size_t n = *p < end ? strnlen(*p, (size_t)(end - *p)) : 0;
-	char *s = n > 0 ? strndup(*p, n) : NULL;
-
-	*p += n + (*p + n < end);
-	return s;
-}
-
-static int registrar_read(struct registrar *g, struct answer *ret, struct fault *reterr)
-{
-	char text[ANSWER_TEXT_MAX];
-	const char *p = text, *end;
-	struct iovec iov[] = { { ret, sizeof(*ret) }, { text, sizeof(text) } };
-	struct msghdr message = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
-	ssize_t n;
-
-	n = recvmsg(g->answer_fd, &message, MSG_DONTWAIT);
-	if (n < (ssize_t)sizeof(*ret))
-		return -EIO; /* it died without a word */
-	end = text + n - sizeof(*ret);
-	if (ret->r > 0) {
-		reterr->kind = (enum zcrx_error)ret->r;
-		reterr->error = ret->error;
-		reterr->subject = take_string(&p, end);
-		reterr->operation = take_string(&p, end);
-		reterr->kernel_text = take_string(&p, end);
-		reterr->message = take_string(&p, end);
-	}
-	return ret->r;
-}
-
-/* -EBADF: there is none. The child is ours, and says nothing that a client could have made up. */
-static int registrar_read_export(struct registrar *g)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {};
-	int r = -EIO, fd = -EBADF;
-	struct iovec iov = { &r, sizeof(r) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	struct cmsghdr *c;
-
-	if (recvmsg(g->answer_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
-		return -EBADF;
-	c = CMSG_FIRSTHDR(&message);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	if (r < 0)
-		log_errno(r, "An interface queue cannot be exported");
-	return fd;
+	if (r == 0 && g->answer.r == 0 && g->exports)
+		r = registrar_process_read_export(g->fd, &export_fd);
+	if (r == -EIO)
+		return sd_event_source_set_enabled(s, SD_EVENT_OFF); /* it has ended: on_child() */
+	if (r == 0)
+		registrar_finish(g, g->answer.r, export_fd);
+	return 0;
 }
 
 static int refuse_locked(struct fault *reterr)
@@ -177,38 +98,36 @@ static int refuse_locked(struct fault *reterr)
 			 REGISTRAR_DEADLINE_USEC / 1000000);
 }
 
-/* Nobody waits for the child any more; the loop reaps it whenever it ends. It counts until then. */
-static void registrar_detach(struct registrar *g)
+/* Of one that nobody waits for any more: what it has said, or why it did not. */
+static int last_answer(struct registrar *g, int *ret_export)
 {
-	g->abandoned = true;
-	g->deadline = sd_event_source_disable_unref(g->deadline);
-	closep(&g->client_pidfd);
-	closep(&g->answer_fd);
-	g->client_pidfd = g->answer_fd = -EBADF;
+	*ret_export = -EBADF;
+	if (read_answer(g) < 0)
+		return g->deadline_hits > 0 ? refuse_locked(&g->answer.fault) : -EIO;
+	if (g->answer.r == 0 && g->exports)
+		(void)registrar_process_read_export(g->fd, ret_export);
+	return g->answer.r;
 }
 
 static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 {
 	_cleanup_(registrar_freep) struct registrar *g = userdata;
-	_cleanup_fault_ struct fault fault = {};
-	struct answer answer = {};
-	int r;
+	int r, export_fd;
 
-	if (g->abandoned)
+	if (!g->done)
 		return 0;
-	r = registrar_read(g, &answer, &fault);
-	if (r == -EIO && g->deadline_hits > 0)
-		r = refuse_locked(&fault);
-	else if (r == -EIO)
+	r = last_answer(g, &export_fd);
+	if (!g->answered && g->deadline_hits == 0)
 		log_error("The registration process ended without an answer (status %d).",
 			  si->si_status);
-	g->done(r, &answer.ifq, r == 0 && g->exports ? registrar_read_export(g) : -EBADF, &fault, g->userdata);
+	registrar_finish(g, r, export_fd);
 	return 0;
 }
 
 static void kill_client(struct registrar *g)
 {
-	int r = g->backend->ops->kill_client(g->backend, g->client_pidfd, g->uid);
+	struct nic_backend *b = g->leases->backend;
+	int r = b->ops->kill_client(b, g->client_pidfd, g->uid);
 
 	if (r == 0)
 		log_warning("A client held its ring's lock for too long; it was killed.");
@@ -220,34 +139,34 @@ static void kill_client(struct registrar *g)
 }
 
 /*
- * SIGKILL reaches the child unless it sleeps in the client's ring; then only the end of whoever holds
- * that lock releases it. If that is not the client, the child is left behind: it registers nothing
+ * SIGKILL reaches the process unless it sleeps in the client's ring; then only the end of whoever holds
+ * that lock releases it. If that is not the client, the process is left behind: it registers nothing
  * any more, because no page is pinned for a process that is to die.
  */
 static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct registrar *g = userdata;
-	_cleanup_fault_ struct fault fault = {};
-	struct answer answer = {};
-	int r;
+	int r, export_fd;
 
-	if (g->deadline_hits == 0 && g->excused(g->userdata))
+	if (g->done && g->deadline_hits == 0 && g->excused(g->userdata))
 		goto again;
 	switch (g->deadline_hits++) {
 	case 0:
-		kill(g->pid, SIGKILL); /* not reaped yet: the pid is the child's */
+		kill(g->pid, SIGKILL); /* not reaped yet: the pid is the process's */
 		break;
 	case 1:
-		kill_client(g);
+		if (g->done)
+			kill_client(g);
 		break;
 	default:
+		if (!g->done)
+			return 0;
 		log_warning("Another process keeps the lock of the client's ring; leaving "
 			    "registration process %d to it.", (int)g->pid);
-		r = registrar_read(g, &answer, &fault);
-		if (r == -EIO)
-			r = refuse_locked(&fault);
-		g->done(r, &answer.ifq, -EBADF, &fault, g->userdata);
-		registrar_detach(g);
+		r = last_answer(g, &export_fd);
+		registrar_finish(g, r, export_fd);
+		closep(&g->client_pidfd);
+		g->client_pidfd = -EBADF;
 		return 0;
 	}
 again:
@@ -277,29 +196,115 @@ static int check_hung(const struct registrar_list *list, uid_t uid, struct fault
 			 n, (int)pid);
 }
 
-void registrars_free(struct registrar_list *list)
+/* ------------------------------------------------------------------- the process that waits */
+
+static int registrar_watch(struct registrar *g)
 {
-	while (!LIST_EMPTY(list))
-		registrar_free(LIST_FIRST(list));
+	sd_event *event = g->leases->loop->event;
+	int r = sd_event_add_io(event, &g->answers, g->fd, EPOLLIN, on_answer, g);
+
+	return r < 0 ? r : sd_event_add_child(event, &g->child, g->pid, WEXITED, on_child, g);
 }
 
-static int registrar_fork(struct registrar *g, struct nic_backend *backend,
-			  const struct ifq_request *request)
+/* It waits for its request, and so it can be ended. */
+static void registrar_end(struct registrar *g)
 {
-	_cleanup_close_ int child_end = -EBADF;
-	pid_t daemon = getpid();
-	int pair[2];
+	kill(g->pid, SIGKILL);
+	waitpid(g->pid, NULL, 0);
+}
 
-	/* A datagram: the answer arrives whole or not at all. */
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	g->answer_fd = pair[0];
-	child_end = pair[1];
-	g->pid = fork();
-	if (g->pid < 0)
-		return -errno;
-	if (g->pid == 0)
-		child_main(backend, request, daemon, child_end);
+static int registrar_new(struct leases *leases, struct registrar **ret)
+{
+	_cleanup_(registrar_freep) struct registrar *g = calloc(1, sizeof(*g));
+	int r;
+
+	if (!g)
+		return -ENOMEM;
+	*g = (struct registrar){ .leases = leases, .client_pidfd = -EBADF, .fd = -EBADF };
+	LIST_INSERT_HEAD(&leases->registrars, g, entry);
+	r = registrar_process_new(leases->backend, &g->pid, &g->fd);
+	if (r < 0)
+		return r;
+	r = registrar_watch(g);
+	if (r < 0) {
+		registrar_end(g);
+		return r;
+	}
+	*ret = TAKE_PTR(g);
+	return 0;
+}
+
+/* One that cannot be made now is made when it is needed, and if that fails somebody is told. */
+static int on_expected(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct leases *leases = userdata;
+	const bool unused = TAILQ_EMPTY(&leases->list);
+	struct registrar *g = leases->ready_registrar;
+
+	if (!g)
+		(void)registrar_new(leases, &leases->ready_registrar);
+	else if (unused) {
+		registrar_end(g);
+		registrar_free(g);
+	}
+	if (unused)
+		registrars_unused(leases);
+	return 0;
+}
+
+static void expect_another(struct leases *leases, uint64_t usec)
+{
+	int r = loop_arm(leases->loop, &leases->registrar_timer, usec, on_expected, leases);
+
+	if (r >= 0)
+		r = sd_event_source_set_priority(leases->registrar_timer, SD_EVENT_PRIORITY_IDLE);
+	if (r < 0)
+		log_errno(r, "Cannot arm the timer of registration processes");
+}
+
+void registrar_expect(struct leases *leases)
+{
+	if (!leases->ready_registrar)
+		expect_another(leases, 0);
+}
+
+void registrars_unused(struct leases *leases)
+{
+	if (leases->ready_registrar)
+		expect_another(leases, KEEP_USEC);
+}
+
+void registrars_free(struct leases *leases)
+{
+	if (leases->ready_registrar)
+		registrar_end(leases->ready_registrar);
+	while (!LIST_EMPTY(&leases->registrars))
+		registrar_free(LIST_FIRST(&leases->registrars));
+	leases->registrar_timer = sd_event_source_disable_unref(leases->registrar_timer);
+}
+
+/* ------------------------------------------------------------------------ to register */
+
+/* The one that waits, unless it has died. */
+static int registrar_ask(struct leases *leases, const struct ifq_request *request, struct registrar **ret)
+{
+	struct registrar *g = TAKE_PTR(leases->ready_registrar);
+	int r;
+
+	if (g && registrar_process_ask(g->fd, request) == 0) {
+		*ret = g;
+		return 0;
+	}
+	r = registrar_new(leases, &g);
+	if (r < 0)
+		return r;
+	r = registrar_process_ask(g->fd, request);
+	if (r < 0) {
+		registrar_end(g);
+		registrar_free(g);
+		return r;
+	}
+	*ret = g;
 	return 0;
 }
 
@@ -307,35 +312,32 @@ int registrar_start(struct leases *leases, const struct ifq_request *request,
 		    registrar_excused excused, registrar_done done, void *userdata,
 		    struct fault *reterr)
 {
-	_cleanup_(registrar_freep) struct registrar *g = NULL;
+	_cleanup_(sd_event_source_unrefp) sd_event_source *deadline = NULL;
+	_cleanup_close_ int pidfd = -EBADF;
+	struct registrar *g;
 	int r;
 
 	r = check_hung(&leases->registrars, request->uid, reterr);
 	if (r != 0)
 		return r;
-	g = calloc(1, sizeof(*g));
-	if (!g)
-		return -ENOMEM;
-	*g = (struct registrar){ .backend = leases->backend, .uid = request->uid, .exports = request->export,
-				 .answer_fd = -EBADF,
-				 .excused = excused, .done = done, .userdata = userdata };
-	LIST_INSERT_HEAD(&leases->registrars, g, entry);
-	g->client_pidfd = fcntl(request->pidfd, F_DUPFD_CLOEXEC, 3);
-	if (g->client_pidfd < 0)
+	pidfd = fcntl(request->pidfd, F_DUPFD_CLOEXEC, 3);
+	if (pidfd < 0)
 		return -errno;
-	r = sd_event_add_time_relative(leases->loop->event, &g->deadline, CLOCK_MONOTONIC,
-				       REGISTRAR_DEADLINE_USEC, 0, on_deadline, g);
+	r = sd_event_add_time_relative(leases->loop->event, &deadline, CLOCK_MONOTONIC,
+				       REGISTRAR_DEADLINE_USEC, 0, on_deadline, NULL);
 	if (r < 0)
 		return r;
-	r = registrar_fork(g, leases->backend, request);
+	/* The last that may fail: nobody else knows of what it does. */
+	r = registrar_ask(leases, request, &g);
 	if (r < 0)
 		return r;
-	r = sd_event_add_child(leases->loop->event, &g->child, g->pid, WEXITED, on_child, g);
-	if (r < 0) {
-		kill(g->pid, SIGKILL);
-		waitpid(g->pid, NULL, 0);
-		return r;
-	}
-	TAKE_PTR(g);
+	(void)sd_event_source_set_userdata(deadline, g);
+	g->uid = request->uid;
+	g->exports = request->export;
+	g->client_pidfd = TAKE_FD(pidfd);
+	g->deadline = TAKE_PTR(deadline);
+	g->excused = excused;
+	g->done = done;
+	g->userdata = userdata;
 	return 0;
 }

@@ -2,7 +2,8 @@
 /*
  * Registers an ifq in a disposable process. The client can hold its ring's lock for as long as it
  * likes, and the call then sleeps without being killable: so it runs where it can hang without harm,
- * with a deadline. The child owns nothing but the client's descriptors for the time of the call.
+ * with a deadline. The process owns nothing but the client's descriptors for the time of the call, and is used
+ * once. One is made beforehand as long as there are leases, and waits; who finds none waits for a fork.
  */
 #pragma once
 
@@ -38,5 +39,9 @@ typedef void (*registrar_done)(int r, const struct ifq *ifq, int export_fd, stru
 int registrar_start(struct leases *leases, const struct ifq_request *request,
 		    registrar_excused excused, registrar_done done, void *userdata,
 		    struct fault *reterr);
-/* The loop ends; the processes do so by themselves. */
-void registrars_free(struct registrar_list *list);
+/* Somebody will register soon. */
+void registrar_expect(struct leases *leases);
+/* The last lease is over: after a while none waits any more. */
+void registrars_unused(struct leases *leases);
+/* The loop ends; so does the process that waits, and the others do by themselves. */
+void registrars_free(struct leases *leases);

@@ -228,7 +228,7 @@ struct manager *manager_free(struct manager *m)
 		worker_join(TAKE_PTR(d->worker));
 	workers_join(&m->devices.retired);
 	answers_free(&m->api);
-	registrars_free(&m->leases.registrars);
+	registrars_free(&m->leases);
 	leases_detach(&m->leases);
 	urgent_free_all(&m->leases);
 	orphans_free(&m->leases);

@@ -82,7 +82,7 @@ int sim_export_ifq(struct nic_backend *b, int ring, uint32_t zcrx_id, int *ret)
 
 	r = sim_operation(s, "export the interface queue", NULL);
 	if (r != 0)
-		return r < 0 ? r : -s->fail_error;
+		return r < 0 ? r : -s->shared->fail_error;
 	o = find_ifq(s->shared, zcrx_id);
 	if (!o)
 		return -ENXIO;
@@ -104,7 +104,7 @@ int sim_wait_for_areas(struct nic_backend *b, const int *exports, size_t n,
 	int r = sim_operation(s, "wait for areas", NULL);
 
 	if (r != 0)
-		return r < 0 ? r : -s->fail_error;
+		return r < 0 ? r : -s->shared->fail_error;
 	begin(userdata);
 	while (s->shared->areas_held)
 		usleep(1000);

@@ -57,7 +57,7 @@ int sim_guard_set(struct nic *nic, const struct flow *flows, size_t n, struct fa
 
 	SIM_NIC(nic, "guard the flows", h, s, reterr);
 
-	if (!h->sim->features.guard)
+	if (!h->sim->shared->features.guard)
 		return fault_kernel(reterr, EOPNOTSUPP, NULL, "guard the flows",
 				    "There is no nf_tables.");
 	r = copy_flows(&h->guard, &h->n_guard, flows, n);
@@ -82,7 +82,7 @@ int sim_guard_sweep(struct nic_backend *b, bool (*is_needed)(unsigned ifindex, v
 	int r = sim_operation(s, "sweep guards", NULL);
 
 	if (r != 0)
-		return r < 0 ? r : -s->fail_error;
+		return r < 0 ? r : -s->shared->fail_error;
 	SIM_LOCK(s);
 	for (size_t i = 0; i < s->n_nics; i++)
 		if (s->nics[i].state && !is_needed(s->nics[i].state->ifindex, userdata))

@@ -28,11 +28,19 @@ struct sim_owner {
 };
 
 /* Mapped shared and without a lock: the process that registers an ifq is a copy of one that may
- * have held the lock. */
+ * have held the lock; and made some time before, so that what it goes by is in here. */
 struct sim_shared {
 	atomic_uint operations;
 	atomic_uint fail_at; /* the first operation that fails, 0 for none */
 	atomic_uint fail_count;
+	_Atomic(const char *) fail_name; /* of the operations that fail; set after what they fail with */
+	atomic_uint failures;		 /* of those */
+	int fail_error;
+	const char *fail_text; /* not ours: an operation that fails reads it without the lock; a literal */
+	_Atomic(const char *) note_name; /* of the operations that are noted, */
+	atomic_uint noted;		 /* and the last one's number */
+	struct kernel_features features;
+	bool failure_closes; /* a device, as some drivers have it */
 	atomic_uint next_zcrx_id;
 	struct {
 		atomic_bool open;
@@ -99,7 +107,6 @@ struct sim_socket {
 
 struct sim {
 	struct nic_backend backend;
-	struct kernel_features features;
 	pthread_mutex_t lock;
 	struct sim_shared *shared;
 	pid_t maker;
@@ -125,15 +132,8 @@ struct sim {
 	int event_fd;
 	bool quiet;	    /* no events */
 	bool nothing_while_down; /* as some drivers have it */
-	bool failure_closes;	 /* the same */
 	struct nic_event *events;
 	size_t n_events;
-	_Atomic(const char *) fail_name; /* of the operations that fail; set after what they fail with */
-	atomic_uint failures;		 /* of those */
-	int fail_error;
-	const char *fail_text; /* not ours: an operation that fails reads it without the lock */
-	_Atomic(const char *) note_name; /* of the operations that are noted, */
-	atomic_uint noted;		 /* and the last one's number */
 	atomic_uint delay, socket_delay;
 };
 

@@ -49,10 +49,10 @@ static int observe_parts(struct nic *nic, bool queues, struct nic_state **ret, s
 		return r;
 	SIM_LOCK(h->sim);
 	r = sim_enter(h, &s, reterr);
-	if (r == 0 && s->software && !h->sim->features.software)
+	if (r == 0 && s->software && !h->sim->shared->features.software)
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "software queues",
 				 "Queues without a NIC need Linux 7.1 or later; this is %s.",
-				 h->sim->features.release);
+				 h->sim->shared->features.release);
 	if (r == 0)
 		r = sim_check_present(h, s, "observe the interface", reterr);
 	if (r != 0)
@@ -98,7 +98,7 @@ static void close_device(struct sim_handle *h)
 	struct nic_state *s;
 
 	SIM_LOCK(h->sim);
-	if (!h->sim->failure_closes || sim_enter(h, &s, NULL) != 0)
+	if (!h->sim->shared->failure_closes || sim_enter(h, &s, NULL) != 0)
 		return;
 	s->up = false;
 	(void)sim_push(h->sim, NIC_EVENT_LINK, s->ifindex, 0);
@@ -221,7 +221,7 @@ static int make_netkit(struct sim_handle *h, const struct grant_request *request
 	struct sim *s = h->sim;
 	struct sim_netkit *netkits;
 
-	if (!s->features.queue_leasing)
+	if (!s->shared->features.queue_leasing)
 		return fault_kernel(reterr, EOPNOTSUPP, NULL, "create a netkit device",
 				    "This kernel has no queue leasing.");
 	for (size_t i = 0; i < s->n_netkits; i++)

@@ -37,7 +37,7 @@ int sim_addresses(struct nic_backend *b, unsigned ifindex, struct local_address 
 
 	r = sim_operation(s, "list addresses", NULL);
 	if (r != 0)
-		return r < 0 ? r : -s->fail_error;
+		return r < 0 ? r : -s->shared->fail_error;
 	SIM_LOCK(s);
 	list = calloc(collect_addresses(s, ifindex, NULL) + 1, sizeof(*list));
 	if (!list)

@@ -87,7 +87,7 @@ static int bind_queue(struct sim *s, const struct ifq_request *request, uint32_t
 	struct sim_owner *o;
 	bool split = false;
 
-	if (request->kind == GRANT_SOFTWARE && !s->features.software)
+	if (request->kind == GRANT_SOFTWARE && !s->shared->features.software)
 		return fault_set(reterr, ZCRX_NOT_SUPPORTED, "software",
 				 "This kernel has no device-less zero-copy receive.");
 	o = find_queue(s->shared, request, &split);
@@ -126,7 +126,7 @@ static void close_device(struct sim *s, const struct ifq_request *request)
 	bool split;
 	const struct sim_owner *o = find_queue(s->shared, request, &split);
 
-	for (size_t n = 0; s->failure_closes && n < SIM_NICS_MAX; n++)
+	for (size_t n = 0; s->shared->failure_closes && n < SIM_NICS_MAX; n++)
 		if (o >= s->shared->nics[n].queues && o < s->shared->nics[n].queues + SIM_QUEUES_MAX)
 			s->shared->nics[n].closed = true;
 }

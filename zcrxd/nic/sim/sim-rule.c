@@ -75,7 +75,7 @@ int sim_rule_insert(struct nic *nic, const struct flow *flow, const struct rule_
 		if (s->rules[i].understood && flow_equal(&s->rules[i].flow, flow))
 			return fault_kernel(reterr, EEXIST, NULL, operation,
 					    "Rule %u matches the same.", s->rules[i].location);
-	if (h->sim->features.guard && !sim_guards(&h->sim->nics[h->slot], flow))
+	if (h->sim->shared->features.guard && !sim_guards(&h->sim->nics[h->slot], flow))
 		h->sim->n_unguarded++;
 	return add_rule(s, flow, target, ret_location);
 }

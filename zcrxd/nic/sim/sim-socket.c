@@ -135,7 +135,7 @@ int sim_await_socket(struct nic_backend *b, uint64_t cookie)
 	int r = sim_operation(s, "await the end of the socket", NULL);
 
 	if (r != 0)
-		return r < 0 ? r : -s->fail_error;
+		return r < 0 ? r : -s->shared->fail_error;
 	SIM_LOCK(s);
 	s->n_awaited++;
 	return 0;
@@ -164,12 +164,12 @@ static struct sim *sim_of_sockets(struct sockets *s)
 /* Asked by a timer, too: it does not count, and fails by its name only. */
 static int timed_operation(struct sim *s, const char *name)
 {
-	const char *failing = atomic_load(&s->fail_name);
+	const char *failing = atomic_load(&s->shared->fail_name);
 
 	if (!failing || !streq(failing, name))
 		return 0;
-	atomic_fetch_add(&s->failures, 1);
-	return s->fail_error < 0 ? s->fail_error : -s->fail_error;
+	atomic_fetch_add(&s->shared->failures, 1);
+	return s->shared->fail_error < 0 ? s->shared->fail_error : -s->shared->fail_error;
 }
 
 /* There are many sockets: the milliseconds are looked at again, so that a test can end the wait. */
@@ -187,7 +187,7 @@ static int sockets_find(struct sockets *sockets, struct socket_facts *const *fac
 	wait_for_sockets(s);
 	r = sim_operation(s, "look for sockets", NULL);
 	if (r != 0)
-		return r < 0 ? r : -s->fail_error;
+		return r < 0 ? r : -s->shared->fail_error;
 	SIM_LOCK(s);
 	s->n_looks++;
 	for (size_t i = 0; i < n; i++) {

@@ -296,7 +296,7 @@ void sim_set_nothing_while_down(struct nic_backend *b)
 
 void sim_set_failure_closes(struct nic_backend *b)
 {
-	sim_of(b)->failure_closes = true;
+	sim_of(b)->shared->failure_closes = true;
 }
 
 int sim_overrun(struct nic_backend *b)

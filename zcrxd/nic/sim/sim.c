@@ -18,20 +18,20 @@ struct sim *sim_of(struct nic_backend *b)
 int sim_operation(struct sim *s, const char *name, struct fault *reterr)
 {
 	unsigned n = atomic_fetch_add(&s->shared->operations, 1) + 1;
-	const char *failing = atomic_load(&s->fail_name);
+	const char *failing = atomic_load(&s->shared->fail_name);
 	bool fails = failing && streq(failing, name);
 	unsigned first = atomic_load(&s->shared->fail_at);
-	const char *noted = atomic_load(&s->note_name);
+	const char *noted = atomic_load(&s->shared->note_name);
 
 	if (noted && streq(noted, name))
-		atomic_store(&s->noted, n);
+		atomic_store(&s->shared->noted, n);
 	if (fails)
-		atomic_fetch_add(&s->failures, 1);
+		atomic_fetch_add(&s->shared->failures, 1);
 	else if (first == 0 || n < first || n - first >= atomic_load(&s->shared->fail_count))
 		return 0;
-	if (s->fail_error < 0)
-		return s->fail_error;
-	return fault_kernel(reterr, s->fail_error, s->fail_text, name,
+	if (s->shared->fail_error < 0)
+		return s->shared->fail_error;
+	return fault_kernel(reterr, s->shared->fail_error, s->shared->fail_text, name,
 			    "The simulation was told to.");
 }
 
@@ -118,7 +118,7 @@ void sim_delete_netkit(struct sim *s, size_t index)
 
 static const struct kernel_features *features(struct nic_backend *b)
 {
-	return &sim_of(b)->features;
+	return &sim_of(b)->shared->features;
 }
 
 static int add_link(struct nic_link *to, const struct sim_nic *n)
@@ -143,7 +143,7 @@ static int links(struct nic_backend *b, struct nic_link **ret, size_t *ret_n)
 
 	r = sim_operation(s, "list interfaces", NULL);
 	if (r != 0)
-		return r < 0 ? r : -s->fail_error;
+		return r < 0 ? r : -s->shared->fail_error;
 	SIM_LOCK(s);
 	list = calloc(s->n_nics + s->n_netkits + s->n_others + 1, sizeof(*list));
 	if (!list)
@@ -220,11 +220,12 @@ static struct nic_backend *backend_free(struct nic_backend *b)
 	free(s->sockets);
 	free(s->at_port);
 	free(s->events);
-	free(s->features.release);
 	if (s->event_fd >= 0)
 		close(s->event_fd);
-	if (s->shared)
+	if (s->shared) {
+		free(s->shared->features.release);
 		munmap(s->shared, sizeof(*s->shared));
+	}
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 	return NULL;
@@ -314,7 +315,16 @@ struct nic_backend *sim_new(void)
 	if (!s)
 		return NULL;
 	s->backend.ops = &backend_ops;
-	s->features = (struct kernel_features) {
+	pthread_mutex_init(&s->lock, NULL);
+	s->maker = getpid();
+	s->next_ifindex = 1000;
+	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	shared = mmap(NULL, sizeof(*s->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	s->shared = shared == MAP_FAILED ? NULL : shared;
+	if (!s->shared || s->event_fd < 0)
+		return backend_free(&s->backend);
+	s->shared->features = (struct kernel_features) {
 		.release = strdup("7.2.0-simulated"),
 		.zero_copy_receive = true,
 		.control = true,
@@ -324,21 +334,14 @@ struct nic_backend *sim_new(void)
 		.events = true,
 		.guard = true,
 	};
-	pthread_mutex_init(&s->lock, NULL);
-	s->maker = getpid();
-	s->next_ifindex = 1000;
-	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	shared = mmap(NULL, sizeof(*s->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		      -1, 0);
-	s->shared = shared == MAP_FAILED ? NULL : shared;
-	if (!s->shared || s->event_fd < 0 || !s->features.release)
+	if (!s->shared->features.release)
 		return backend_free(&s->backend);
 	return &s->backend;
 }
 
 struct kernel_features *sim_features(struct nic_backend *b)
 {
-	return &sim_of(b)->features;
+	return &sim_of(b)->shared->features;
 }
 
 int sim_fail_at(struct nic_backend *b, unsigned n, int error, const char *text)
@@ -352,8 +355,8 @@ int sim_fail_range(struct nic_backend *b, unsigned n, unsigned count, int error,
 
 	SIM_LOCK(s);
 	if (n) { /* else an operation may just be about to fail with them */
-		s->fail_text = text;
-		s->fail_error = error;
+		s->shared->fail_text = text;
+		s->shared->fail_error = error;
 	}
 	s->shared->fail_count = count;
 	s->shared->fail_at = n ? s->shared->operations + n : 0;
@@ -366,15 +369,15 @@ void sim_fail_operation(struct nic_backend *b, const char *name, int error, cons
 
 	SIM_LOCK(s);
 	if (name) {
-		s->fail_text = text;
-		s->fail_error = error;
+		s->shared->fail_text = text;
+		s->shared->fail_error = error;
 	}
-	atomic_store(&s->fail_name, name);
+	atomic_store(&s->shared->fail_name, name);
 }
 
 unsigned sim_failures(struct nic_backend *b)
 {
-	return sim_of(b)->failures;
+	return sim_of(b)->shared->failures;
 }
 
 unsigned sim_operations(struct nic_backend *b)
@@ -384,13 +387,13 @@ unsigned sim_operations(struct nic_backend *b)
 
 void sim_note_operation(struct nic_backend *b, const char *name)
 {
-	sim_of(b)->noted = 0;
-	sim_of(b)->note_name = name;
+	sim_of(b)->shared->noted = 0;
+	sim_of(b)->shared->note_name = name;
 }
 
 unsigned sim_noted(struct nic_backend *b)
 {
-	return sim_of(b)->noted;
+	return sim_of(b)->shared->noted;
 }
 
 void sim_set_delay(struct nic_backend *b, unsigned milliseconds)
