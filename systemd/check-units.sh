@@ -1,23 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# check-units.sh SERVICE IRQ-SERVICE SOCKET IRQ-SOCKET SYSUSERS TMPFILES: systemd itself finds nothing
-# wrong with them. Like a directive with a typing error, that would otherwise only be a line in
+# check-units.sh SERVICE IRQ-SERVICE METRICS-SERVICE SOCKET IRQ-SOCKET TIMER SYSUSERS TMPFILES: systemd itself finds
+# nothing wrong with them. Like a directive with a typing error, that would otherwise only be a line in
 # somebody's journal.
 set -eu
 
-[ $# = 6 ] || { sed -n '3s/:.*/:/p' "$0" >&2; exit 2; }
-sysusers=$(realpath "$5") tmpfiles=$(realpath "$6")
+[ $# = 8 ] || { sed -n '3s/:.*/:/p' "$0" >&2; exit 2; }
+sysusers=$(realpath "$7") tmpfiles=$(realpath "$8")
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
 # Nothing is installed here: any program stands in for the daemon.
-for service in "$1" "$2"; do
+for service in "$1" "$2" "$3"; do
 	sed 's,^Exec\(Start\|Reload\)=.*,Exec\1=/bin/true,' "$service" >"$dir/${service##*/}"
 done
-cp "$3" "$4" "$dir/"
+cp "$4" "$5" "$6" "$dir/"
 SYSTEMD_UNIT_PATH=$dir: systemd-analyze verify --man=no \
-	"$dir"/zcrxd*.service "$dir"/zcrxd*.socket >"$dir/complaints" 2>&1 ||
+	"$dir"/zcrxd*.service "$dir"/zcrxd*.socket "$dir"/zcrxd*.timer >"$dir/complaints" 2>&1 ||
 	{ cat "$dir/complaints"; exit 1; }
 if grep -F zcrxd "$dir/complaints"; then
 	exit 1 # a warning is enough

@@ -71,7 +71,8 @@ def fixture_before():
 
 def test_installing_starts_and_enables_nothing(before):  # pylint: disable=unused-argument
     assert len(PACKAGES) == 5
-    for unit, enabled in (("zcrxd.service", "disabled"), ("zcrxd.socket", "disabled"), ("zcrxd-irq.socket", "static")):
+    for unit, enabled in (("zcrxd.service", "disabled"), ("zcrxd.socket", "disabled"), ("zcrxd-irq.socket", "static"),
+                          ("zcrxd-metrics.timer", "disabled")):
         assert state(unit) == (enabled, "inactive")
     assert run("getent", "passwd", "zcrxd") and run("getent", "group", "zcrx")
     assert "Is it running?" in subprocess.run(["zcrxctl"], capture_output=True, text=True, check=False).stderr

@@ -77,7 +77,7 @@ def test_the_registry_knows_it():
 def test_systemd_report_finds_it_and_its_metrics():
     """It goes through this folder, calls List, and takes what is called after the socket."""
     lines = varlinkctl("--more", "--json=short", "call", "/run/systemd/report/io.zcrx", METRICS + ".List", "{}")
-    metrics = [json.loads(line) for line in lines.splitlines()]
+    metrics = [json.loads(line) for line in lines.replace("\x1e", "").splitlines()]  # a JSON sequence
     assert all(re.fullmatch(r"io\.zcrx\.[a-z]+(_[a-z]+)*", metric["name"]) for metric in metrics)
     assert {"name": "io.zcrx.queues", "object": "zc0", "fields": {"state": "free"}, "value": 4} in metrics
 

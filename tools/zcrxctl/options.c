@@ -45,6 +45,7 @@ static const struct option_row {
 	[OPTION_IRQ_AFFINITY] = { "irq-affinity", "CPUS", "let interrupts go to these, e.g. 0-3,8" },
 	[OPTION_HARDWARE] = { "hardware", NULL, "lease queues, and report what only a real NIC can tell" },
 	[OPTION_WATCH] = { "watch", NULL, "show it again whenever it changes" },
+	[OPTION_PROMETHEUS] = { "prometheus", NULL, "the older text format, for node_exporter" },
 	[OPTION_RESULT] = { "result", NULL, "only tell what came of the last one" },
 };
 
@@ -237,6 +238,9 @@ static enum exit_status set_option(struct command_line *line, enum ctl_option op
 		return CTL_DONE;
 	case OPTION_WATCH:
 		ctl->watch = true;
+		return CTL_DONE;
+	case OPTION_PROMETHEUS:
+		ctl->prometheus = true;
 		return CTL_DONE;
 	case OPTION_RESULT:
 		ctl->result = true;

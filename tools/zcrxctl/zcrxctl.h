@@ -53,6 +53,7 @@ struct ctl {
 	bool result;
 	bool hardware;
 	bool watch;
+	bool prometheus;
 	unsigned given; /* TAKES() of the numbers below that were given */
 	uint64_t queue, defer_hard_irqs, gro_flush_timeout, irq_suspend_timeout;
 	const char *irq_affinity; /* NULL: not given */
@@ -86,6 +87,7 @@ enum ctl_option {
 	OPTION_RESULT,
 	OPTION_HARDWARE,
 	OPTION_WATCH,
+	OPTION_PROMETHEUS,
 	_OPTION_MAX,
 };
 

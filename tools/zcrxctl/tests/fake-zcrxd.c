@@ -8,7 +8,7 @@
  *   {"parameters": {...}, "error": "id", "handle": true, "hangUp": true}
  * all optional. A method without a file does not exist. Each call is noted as a line of JSON in
  * DIRECTORY/calls. Parameters are validated by the real interface description. Says "ready" when it
- * listens, and runs until it is killed.
+ * listens, and runs until it is killed. Of io.systemd.Metrics, Method is MetricsList or MetricsDescribe.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -108,11 +108,24 @@ static int answer(sd_varlink *link, const char *method, sd_json_variant *paramet
 	}
 METHODS(DEFINE_METHOD)
 
+#define DEFINE_METRICS(name)                                                                       \
+	static int on_Metrics##name(sd_varlink *link, sd_json_variant *parameters,                 \
+				    sd_varlink_method_flags_t flags, void *userdata)               \
+	{                                                                                          \
+		(void)flags;                                                                       \
+		(void)userdata;                                                                    \
+		return answer(link, "Metrics" #name, parameters);                                  \
+	}
+DEFINE_METRICS(List)
+DEFINE_METRICS(Describe)
+
 #define METHOD_ROW(name) { #name, ZCRX_METHOD(#name), on_##name },
 static const struct {
 	const char *name, *full;
 	sd_varlink_method_t callback;
-} methods[] = { METHODS(METHOD_ROW) };
+} methods[] = { METHODS(METHOD_ROW)
+		{ "MetricsList", METRICS_METHOD("List"), on_MetricsList },
+		{ "MetricsDescribe", METRICS_METHOD("Describe"), on_MetricsDescribe } };
 
 static int on_connect(sd_varlink_server *server, sd_varlink *link, void *userdata)
 {
@@ -152,6 +165,8 @@ int main(int argc, char **argv)
 		r = sd_varlink_server_new(&server, 0);
 	if (r >= 0)
 		r = sd_varlink_server_add_interface(server, &vl_interface_io_zcrx_Manager);
+	if (r >= 0)
+		r = sd_varlink_server_add_interface(server, &vl_interface_io_systemd_Metrics);
 	if (r >= 0)
 		r = bind_methods(server);
 	if (r >= 0)

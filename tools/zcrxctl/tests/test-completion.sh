@@ -28,11 +28,12 @@ offers() {
 		{ echo "$*: offers '${COMPREPLY[*]}' instead of '$expected'"; failed=1; }
 }
 
-offers 'status leases lease release run tune watch explain plan apply restore revoke reload check' zcrxctl ''
+offers 'status leases lease release run tune watch metrics explain plan apply restore revoke reload check' zcrxctl ''
 offers 'release restore revoke reload' zcrxctl re
 offers 'release reload' zcrxctl --socket /run/x rel
 offers 'status' zcrxctl --json = pretty sta
 offers '--queues' zcrxctl lease --q
+offers '--prometheus' zcrxctl metrics --pr
 offers '--all-mine' zcrxctl release --a
 offers '' zcrxctl plan --force
 offers '3f9a01c2 77aa0e10' zcrxctl release ''
