@@ -33,7 +33,7 @@ const struct metric_info metric_infos[_METRIC_MAX] = {
 	[METRIC_QUEUES_LEFT_OUT] = GAUGE("queues_left_out", "Queues whose counters are not told, because there are too many"),
 	[METRIC_SHORT_QUEUES] =
 		GAUGE("short_queues", "Bound queues whose packets find no buffer again and again, so that they are dropped"),
-	[METRIC_SHORTAGES] = COUNTER("shortages_total", "Registrations of which that became true"),
+	[METRIC_SHORTAGES] = COUNTER("shortages_total", "How often a bound queue came to be one of these"),
 	[METRIC_DRIFTS] = COUNTER("drifts_total", "External changes to the NIC that were found and reported"),
 	[METRIC_REPAIRS] = COUNTER("repairs_total", "Repairs of such changes that were begun"),
 	[METRIC_REPAIR_FAILURES] = COUNTER("repair_failures_total", "Scans and repairs that failed"),
