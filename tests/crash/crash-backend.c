@@ -247,11 +247,17 @@ static int sockets_at_flows(struct sockets *s, const struct flow *flows, size_t 
 }
 
 static int sockets_connection(struct sockets *s, const struct flow *flows, size_t n, uint64_t but,
-			      struct socket_facts *ret, bool *ret_found)
+			      struct socket_facts *ret, enum connections *ret_found)
 {
 	struct sockets *inner = INNER(s, crash_sockets);
 
 	return POINTS(inner->ops->connection(inner, flows, n, but, ret, ret_found));
+}
+
+/* Changes nothing. */
+static void sockets_let_pass(struct sockets *s)
+{
+	INNER(s, crash_sockets)->ops->let_pass(INNER(s, crash_sockets));
 }
 
 static struct sockets *sockets_close(struct sockets *s)
@@ -266,6 +272,7 @@ static const struct sockets_ops sockets_ops = {
 	.receiver = sockets_receiver,
 	.at_flows = sockets_at_flows,
 	.connection = sockets_connection,
+	.let_pass = sockets_let_pass,
 	.close = sockets_close,
 };
 

@@ -71,10 +71,10 @@ static void pair_close(struct pair *p)
 }
 
 /* The simulated machine knows a socket by its description only. */
-static uint64_t tell(struct daemon *d, const struct pair *p, uint16_t port)
+static uint64_t tell_state(struct daemon *d, const struct pair *p, uint16_t port, int state)
 {
 	struct socket_facts f = { .domain = AF_INET, .type = SOCK_STREAM, .protocol = IPPROTO_TCP,
-				  .tcp_state = TCP_ESTABLISHED, .same_netns = true,
+				  .tcp_state = state, .same_netns = true,
 				  .local = { 127, 0, 0, 1 }, .remote = { 127, 0, 0, 1 },
 				  .local_port = port };
 	struct sockaddr_in a;
@@ -85,6 +85,11 @@ static uint64_t tell(struct daemon *d, const struct pair *p, uint16_t port)
 	f.remote_port = ntohs(a.sin_port);
 	assert_int_equal(sim_add_socket(d->sim, p->local, &f), 0);
 	return f.cookie;
+}
+
+static uint64_t tell(struct daemon *d, const struct pair *p, uint16_t port)
+{
+	return tell_state(d, p, port, TCP_ESTABLISHED);
 }
 
 static const char *add(struct client *c, int fd, sd_json_variant **ret)
@@ -123,6 +128,35 @@ static void test_a_listener_with_a_connection(void **state)
 	pair_close(&p);
 	assert_int_equal(sim_close_socket(d->sim, cookie), 0);
 	assert_null(client_add_flow(&c));
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+/* To none that could be there can anything be on its way. */
+static void test_nothing_is_waited_for_without_a_connection(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+
+	assert_null(client_open(d, &c, CLIENT_BOUND));
+	assert_null(client_add_flow(&c));
+	assert_int_equal(sim_let_pass(d->sim), 0);
+	client_close(&c);
+	wait_until_clean(d);
+}
+
+static void test_a_connection_that_is_half_made(void **state)
+{
+	struct daemon *d = *state;
+	struct client c;
+	struct pair p;
+
+	assert_null(client_open(d, &c, CLIENT_BOUND));
+	pair_open(&p, c.listener);
+	(void)tell_state(d, &p, c.port, TCP_SYN_RECV);
+	assert_null(client_add_flow(&c));
+	assert_int_equal(sim_let_pass(d->sim), 1);
+	pair_close(&p);
 	client_close(&c);
 	wait_until_clean(d);
 }
@@ -182,6 +216,7 @@ static void test_a_connection_without_urgent_data(void **state)
 	pair_open(&p, c.listener);
 	assert_null(add(&c, p.local, NULL));
 	wait_for_rules(d, 1);
+	assert_int_equal(sim_let_pass(d->sim), 1); /* what was on its way to it */
 	pair_close(&p);
 	client_close(&c);
 	wait_until_clean(d);
@@ -294,6 +329,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_listener_with_a_connection),
+		TEST(test_nothing_is_waited_for_without_a_connection),
+		TEST(test_a_connection_that_is_half_made),
 		TEST(test_by_value),
 		TEST(test_a_flow_that_was_steered_just_now),
 		TEST(test_a_connection_without_urgent_data),

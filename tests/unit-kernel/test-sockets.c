@@ -4,12 +4,16 @@
  * all sockets are gone through is counted, not timed.
  */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "sockdiag-connection.h"
 #include "sockdiag.h"
 #include "sockets.h"
 #include "sockfacts.h"
@@ -18,6 +22,7 @@
 #define TWO_FAMILIES 2
 #define KEYS_MAX     1000 /* far more than a message holds */
 
+static struct cookie_count cookies;
 static struct sockets *sockets;
 static uint64_t netns;
 static unsigned n_dumps, n_calls;
@@ -46,7 +51,7 @@ static int setup(void **state)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	assert_int_equal(kernel_sockets_open(&sockets), 0);
+	assert_int_equal(kernel_sockets_open(&cookies, &sockets), 0);
 	return sockfacts_netns(fd, &netns);
 }
 
@@ -242,31 +247,62 @@ static void test_connection(void **state)
 	struct socket_facts facts, found = {};
 	uint16_t port = 0;
 	struct flow flow;
-	bool any = true;
+	enum connections any = CONNECTIONS_MADE;
 
 	l = bound(AF_INET, v4_loopback, &port, true);
 	flow = flow_to(FLOW_TCP4, v4_loopback, port);
 	assert_int_equal(listen(l, 2), 0);
 	assert_int_equal(sockets->ops->connection(sockets, &flow, 1, 0, &found, &any), 0);
-	assert_false(any);
+	assert_true(any != CONNECTIONS_MADE); /* with SYN cookies out, half made */
 	sin.sin_port = htons(port);
 	c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(c, (struct sockaddr *)&sin, sizeof(sin)), 0);
 	/* Nobody has to have it. */
 	assert_int_equal(sockets->ops->connection(sockets, &flow, 1, 0, &found, &any), 0);
-	assert_true(any);
+	assert_true(any == CONNECTIONS_MADE);
 	assert_int_equal(found.local_port, port);
 	assert_true(found.remote_port != 0);
 	s = accept4(l, NULL, NULL, SOCK_CLOEXEC);
 	read_facts(s, &facts);
 	assert_int_equal(sockets->ops->connection(sockets, &flow, 1, facts.cookie, &found, &any), 0);
-	assert_false(any);
+	assert_true(any != CONNECTIONS_MADE);
 	flow.destination_port = 0;
 	assert_int_equal(sockets->ops->connection(sockets, &flow, 1, 0, &found, &any), 0);
-	assert_true(any);
+	assert_true(any == CONNECTIONS_MADE);
 	flow = flow_to(FLOW_TCP4, v4_loopback, (uint16_t)(port + 1));
 	assert_int_equal(sockets->ops->connection(sockets, &flow, 1, 0, &found, &any), 0);
-	assert_false(any);
+	assert_true(any != CONNECTIONS_MADE);
+}
+
+/* The answer to its first segment does not arrive, so that both ends are half made: there, and here. */
+static void test_half_made(void **state)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog program = { .len = 1, .filter = &nothing };
+	_cleanup_(netlink_done) struct netlink diag = {};
+	_cleanup_close_ int l = -EBADF, c = -EBADF;
+	uint16_t port = 0, from = 0;
+	enum connections any;
+	struct socket_facts found;
+	struct flow flow;
+
+	assert_int_equal(netlink_open(&diag, NETLINK_SOCK_DIAG), 0);
+	l = bound(AF_INET, v4_loopback, &port, true);
+	assert_int_equal(listen(l, 2), 0);
+	c = bound(AF_INET, v4_loopback, &from, true);
+	assert_int_equal(setsockopt(c, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
+	assert_int_equal(fcntl(c, F_SETFL, O_NONBLOCK), 0);
+	sin.sin_port = htons(port);
+	assert_int_equal(connect(c, (struct sockaddr *)&sin, sizeof(sin)), -1);
+	assert_int_equal(errno, EINPROGRESS);
+	flow = flow_to(FLOW_TCP4, v4_loopback, port);
+	assert_int_equal(connection_find(&diag, &flow, 1, 0, &found, &any), 0);
+	assert_int_equal(any, CONNECTIONS_HALF_MADE);
+	flow = flow_to(FLOW_TCP4, v4_loopback, from);
+	assert_int_equal(connection_find(&diag, &flow, 1, 0, &found, &any), 0);
+	assert_int_equal(any, CONNECTIONS_MADE);
+	assert_int_equal(found.remote_port, port);
 }
 
 /* What no flow reaches is not told. */
@@ -449,6 +485,7 @@ int main(void)
 		cmocka_unit_test(test_receiver_of_another_user),
 		cmocka_unit_test(test_at_flows),
 		cmocka_unit_test(test_connection),
+		cmocka_unit_test(test_half_made),
 		cmocka_unit_test(test_other_ports_and_addresses),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_nobody_hides_others),

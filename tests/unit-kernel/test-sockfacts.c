@@ -16,6 +16,7 @@
 #include "testlib.h"
 
 struct fixture {
+	struct cookie_count cookies;
 	struct sockets *sockets;
 	uint64_t netns;
 };
@@ -25,7 +26,7 @@ static int setup(void **state)
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	static struct fixture f;
 
-	assert_int_equal(kernel_sockets_open(&f.sockets), 0);
+	assert_int_equal(kernel_sockets_open(&f.cookies, &f.sockets), 0);
 	assert_int_equal(sockfacts_netns(fd, &f.netns), 0);
 	*state = &f;
 	return 0;

@@ -219,6 +219,13 @@ struct nic_ops {
 	struct nic *(*close)(struct nic *nic); /* returns NULL */
 };
 
+/* Those to which some flow brings something; not in time-wait. */
+enum connections {
+	CONNECTIONS_NONE,
+	CONNECTIONS_HALF_MADE, /* from there; or nothing shows them, as the kernel has sent SYN cookies */
+	CONNECTIONS_MADE,      /* also half made from here */
+};
+
 /* Negative errno only. What no client can make last: none takes the lock of a socket. */
 struct sockets_ops {
 	/* All that the descriptor does not tell of these sockets, one go through the kernel's tables for
@@ -232,10 +239,13 @@ struct sockets_ops {
 	 * Those that no process has are left out, but for listeners. */
 	int (*at_flows)(struct sockets *s, const struct flow *flows, size_t n,
 			struct port_socket **ret, size_t *ret_n);
-	/* A connection to which one of these flows brings something, whoever has it, or nobody; not the
-	 * one with this cookie, none that is half made or in time-wait. *ret_found: there is one. */
+	/* Connections of these flows, whoever has them, or nobody; not the one with this cookie. *ret is
+	 * one that is made. */
 	int (*connection)(struct sockets *s, const struct flow *flows, size_t n, uint64_t but,
-			  struct socket_facts *ret, bool *ret_found);
+			  struct socket_facts *ret, enum connections *ret_found);
+	/* Returns when each processor has let go of what it was at: segments on their way from the NIC
+	 * have been through TCP. Takes a grace period of RCU, some 10 ms. */
+	void (*let_pass)(struct sockets *s);
 	struct sockets *(*close)(struct sockets *s); /* returns NULL */
 };
 

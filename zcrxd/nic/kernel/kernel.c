@@ -28,6 +28,7 @@ struct kernel_backend {
 	struct kernel_features features;
 	uint64_t netns; /* our network namespace's cookie */
 	int rings;	/* rings.h */
+	struct cookie_count cookies;
 };
 
 static struct kernel_backend *kernel_backend(struct nic_backend *b)
@@ -79,7 +80,7 @@ static void kernel_forget_socket(struct nic_backend *b, uint64_t cookie)
 
 static int kernel_sockets(struct nic_backend *b, struct sockets **ret)
 {
-	return kernel_sockets_open(ret);
+	return kernel_sockets_open(&kernel_backend(b)->cookies, ret);
 }
 
 static int kernel_check_area(struct nic_backend *b, int fd, uint64_t offset, uint64_t size,
@@ -239,6 +240,7 @@ int kernel_backend_new(struct nic_backend **ret, struct fault *reterr)
 	if (!b)
 		return -ENOMEM;
 	b->backend.ops = &kernel_ops;
+	pthread_mutex_init(&b->cookies.lock, NULL);
 	b->monitor.epoll_fd = -EBADF;
 	b->rings = epoll_create1(EPOLL_CLOEXEC);
 	r = b->rings < 0 ? -errno : prepare(b, reterr);

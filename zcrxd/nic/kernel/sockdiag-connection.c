@@ -1,18 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See sockdiag-connection.h. The first that is found ends the dump: a busy server has a million of them.
+ * See sockdiag-connection.h. The first that is made ends the dump: a busy server has a million of them.
  */
+#include <linux/membarrier.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "sockdiag-connection.h"
 #include "sockdiag.h"
+
+#define UNDER_WAY_USEC 50000
 
 struct looking {
 	const struct flow *flows;
 	size_t n;
 	uint64_t but;
-	struct socket_facts found;
+	bool half_made;
+	struct socket_facts made;
 };
+
+/*
+ * All that the kernel keeps of it is what the first segment said, and it waits for the next. Not so where a
+ * process has it already, by TCP Fast Open, or where we began it: what comes for that may wait for a lock
+ * that the process keeps for as long as it likes.
+ */
+static bool is_half_made(const struct sockdiag_socket *s)
+{
+	return s->state == TCP_SYN_RECV && !s->held;
+}
 
 static int take_connection(const struct sockdiag_socket *s, void *userdata)
 {
@@ -30,14 +46,18 @@ static int take_connection(const struct sockdiag_socket *s, void *userdata)
 	memcpy(f.remote, s->remote, sizeof(f.remote));
 	for (size_t i = 0; i < l->n; i++)
 		if (flow_has_connection(&l->flows[i], &f)) {
-			l->found = f;
+			if (is_half_made(s)) {
+				l->half_made = true;
+				return 0;
+			}
+			l->made = f;
 			return -EEXIST;
 		}
 	return 0;
 }
 
 int connection_find(struct netlink *diag, const struct flow *flows, size_t n, uint64_t but,
-		    struct socket_facts *ret, bool *ret_found)
+		    struct socket_facts *ret, enum connections *ret_found)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	_cleanup_free_ uint16_t *ports = calloc(n + 1, sizeof(*ports));
@@ -58,11 +78,18 @@ int connection_find(struct netlink *diag, const struct flow *flows, size_t n, ui
 			ports[n_ports++] = flows[i].destination_port;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(families) && r >= 0 && n > 0; i++)
-		r = sockdiag_dump(diag, families[i], SOCKDIAG_ESTABLISHED, ports,
+		r = sockdiag_dump(diag, families[i], SOCKDIAG_BEGUN, ports,
 				  anywhere ? 0 : n_ports, take_connection, &l);
-	*ret_found = r == -EEXIST;
 	if (r < 0 && r != -EEXIST)
 		return r;
-	*ret = l.found;
+	*ret_found = r == -EEXIST ? CONNECTIONS_MADE
+		     : l.half_made ? CONNECTIONS_HALF_MADE : CONNECTIONS_NONE;
+	*ret = l.made;
 	return 0;
+}
+
+void connection_let_pass(void)
+{
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+		usleep(UNDER_WAY_USEC);
 }

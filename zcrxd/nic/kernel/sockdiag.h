@@ -21,8 +21,8 @@
 	(1U << TCP_ESTABLISHED | 1U << TCP_SYN_SENT | 1U << TCP_FIN_WAIT1 | 1U << TCP_FIN_WAIT2 |  \
 	 1U << TCP_CLOSE_WAIT | 1U << TCP_LAST_ACK | 1U << TCP_CLOSING)
 
-/* What TCP keeps of segments that came is with these only. */
-#define SOCKDIAG_ESTABLISHED (SOCKDIAG_CONNECTED & ~(1U << TCP_SYN_SENT))
+/* With the half made ones: all for which a segment may have been sent already. */
+#define SOCKDIAG_BEGUN (SOCKDIAG_CONNECTED | 1U << TCP_SYN_RECV)
 
 struct sockdiag_socket {
 	int family; /* AF_INET, AF_INET6 */

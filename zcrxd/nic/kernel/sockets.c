@@ -15,6 +15,7 @@
 struct kernel_sockets {
 	struct sockets sockets;
 	struct netlink diag;
+	struct cookie_count *cookies;
 };
 
 static const int families[] = { AF_INET, AF_INET6 };
@@ -341,9 +342,19 @@ static int kernel_at_flows(struct sockets *s, const struct flow *flows, size_t n
 }
 
 static int kernel_connection(struct sockets *s, const struct flow *flows, size_t n, uint64_t but,
-			     struct socket_facts *ret, bool *ret_found)
+			     struct socket_facts *ret, enum connections *ret_found)
 {
-	return connection_find(diag_of(s), flows, n, but, ret, ret_found);
+	int r = connection_find(diag_of(s), flows, n, but, ret, ret_found);
+
+	if (r >= 0 && *ret_found == CONNECTIONS_NONE && n > 0 &&
+	    cookies_may_be_out(((struct kernel_sockets *)s)->cookies))
+		*ret_found = CONNECTIONS_HALF_MADE;
+	return r;
+}
+
+static void kernel_let_pass(struct sockets *s)
+{
+	connection_let_pass();
 }
 
 static struct sockets *kernel_sockets_close(struct sockets *s)
@@ -360,10 +371,11 @@ static const struct sockets_ops kernel_sockets_ops = {
 	.receiver = kernel_receiver,
 	.at_flows = kernel_at_flows,
 	.connection = kernel_connection,
+	.let_pass = kernel_let_pass,
 	.close = kernel_sockets_close,
 };
 
-int kernel_sockets_open(struct sockets **ret)
+int kernel_sockets_open(struct cookie_count *cookies, struct sockets **ret)
 {
 	struct kernel_sockets *s = calloc(1, sizeof(*s));
 	int r;
@@ -376,6 +388,7 @@ int kernel_sockets_open(struct sockets **ret)
 		return r;
 	}
 	s->sockets.ops = &kernel_sockets_ops;
+	s->cookies = cookies;
 	*ret = &s->sockets;
 	return 0;
 }

@@ -2,6 +2,8 @@
 /* struct sockets_ops for the kernel. */
 #pragma once
 
+#include "cookies.h"
 #include "nic.h"
 
-int kernel_sockets_open(struct sockets **ret);
+/* Borrows what is known of SYN cookies. */
+int kernel_sockets_open(struct cookie_count *cookies, struct sockets **ret);

@@ -125,6 +125,7 @@ struct sim {
 	struct port_socket *at_port;
 	size_t n_at_port;
 	unsigned n_looks;   /* into the tables of sockets */
+	atomic_uint n_let_pass;
 	unsigned n_awaited; /* sockets whose end somebody waits for */
 	unsigned n_unguarded; /* rules that stood without a guard */
 	bool short_rings; /* end with their queues */

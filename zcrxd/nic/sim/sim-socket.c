@@ -261,8 +261,18 @@ static int sockets_at_flows(struct sockets *sockets, const struct flow *flows, s
 	return 0;
 }
 
+static bool is_connection(const struct socket_facts *f, const struct flow *flows, size_t n)
+{
+	bool is = false;
+
+	for (size_t k = 0; k < n && !is; k++)
+		is = flow_has_connection(&flows[k], f);
+	return is && (f->tcp_state == TCP_ESTABLISHED || f->tcp_state == TCP_SYN_SENT ||
+		      f->tcp_state == TCP_SYN_RECV);
+}
+
 static int sockets_connection(struct sockets *sockets, const struct flow *flows, size_t n, uint64_t but,
-			      struct socket_facts *ret, bool *ret_found)
+			      struct socket_facts *ret, enum connections *ret_found)
 {
 	struct sim *s = sim_of_sockets(sockets);
 	int r = timed_operation(s, "look for older connections");
@@ -270,17 +280,23 @@ static int sockets_connection(struct sockets *sockets, const struct flow *flows,
 	if (r < 0)
 		return r;
 	SIM_LOCK(s);
-	*ret_found = false;
-	for (size_t i = 0; i < s->n_sockets && !*ret_found; i++) {
+	*ret_found = CONNECTIONS_NONE;
+	for (size_t i = 0; i < s->n_sockets; i++) {
 		const struct socket_facts *f = &s->sockets[i].facts;
 
-		for (size_t k = 0; k < n && !*ret_found; k++)
-			*ret_found = f->tcp_state == TCP_ESTABLISHED && f->cookie != but &&
-				     f->protocol == IPPROTO_TCP && flow_has_connection(&flows[k], f);
-		if (*ret_found)
-			*ret = *f;
+		if (f->cookie == but || f->protocol != IPPROTO_TCP || !is_connection(f, flows, n))
+			continue;
+		*ret = *f;
+		*ret_found = f->tcp_state == TCP_SYN_RECV ? CONNECTIONS_HALF_MADE : CONNECTIONS_MADE;
+		if (*ret_found == CONNECTIONS_MADE)
+			break;
 	}
 	return 0;
+}
+
+static void sockets_let_pass(struct sockets *sockets)
+{
+	atomic_fetch_add(&sim_of_sockets(sockets)->n_let_pass, 1);
 }
 
 static struct sockets *sockets_close(struct sockets *s)
@@ -296,6 +312,7 @@ int sim_sockets(struct nic_backend *b, struct sockets **ret)
 		.receiver = sockets_receiver,
 		.at_flows = sockets_at_flows,
 		.connection = sockets_connection,
+		.let_pass = sockets_let_pass,
 		.close = sockets_close,
 	};
 	struct sim_sockets *s = calloc(1, sizeof(*s));
@@ -325,30 +342,9 @@ int sim_set_port_sockets(struct nic_backend *b, const struct port_socket *socket
 	return 0;
 }
 
-void sim_set_clients_root(struct nic_backend *b, bool root)
-{
-	sim_of(b)->clients_are_root = root;
-}
-
 void sim_set_socket_delay(struct nic_backend *b, unsigned milliseconds)
 {
 	atomic_store(&sim_of(b)->socket_delay, milliseconds);
-}
-
-unsigned sim_socket_looks(struct nic_backend *b)
-{
-	struct sim *s = sim_of(b);
-
-	SIM_LOCK(s);
-	return s->n_looks;
-}
-
-unsigned sim_awaited_sockets(struct nic_backend *b)
-{
-	struct sim *s = sim_of(b);
-
-	SIM_LOCK(s);
-	return s->n_awaited;
 }
 
 void sim_stray_socket(struct nic_backend *b, uint64_t cookie)

@@ -299,6 +299,32 @@ void sim_set_failure_closes(struct nic_backend *b)
 	sim_of(b)->shared->failure_closes = true;
 }
 
+void sim_set_clients_root(struct nic_backend *b, bool root)
+{
+	sim_of(b)->clients_are_root = root;
+}
+
+unsigned sim_socket_looks(struct nic_backend *b)
+{
+	struct sim *s = sim_of(b);
+
+	SIM_LOCK(s);
+	return s->n_looks;
+}
+
+unsigned sim_awaited_sockets(struct nic_backend *b)
+{
+	struct sim *s = sim_of(b);
+
+	SIM_LOCK(s);
+	return s->n_awaited;
+}
+
+unsigned sim_let_pass(struct nic_backend *b)
+{
+	return atomic_load(&sim_of(b)->n_let_pass);
+}
+
 int sim_overrun(struct nic_backend *b)
 {
 	struct sim *s = sim_of(b);

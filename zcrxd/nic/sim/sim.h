@@ -127,6 +127,8 @@ void sim_set_socket_delay(struct nic_backend *b, unsigned milliseconds);
 /* How often all sockets were gone through; the ends of how many are waited for. */
 unsigned sim_socket_looks(struct nic_backend *b);
 unsigned sim_awaited_sockets(struct nic_backend *b);
+/* How often segments on their way were waited for. */
+unsigned sim_let_pass(struct nic_backend *b);
 
 /* Clients are what those who connected could not kill. */
 void sim_set_clients_root(struct nic_backend *b, bool root);
