@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-for folder in "nic", "common":
+for folder in "nic", "common", "panics":
     sys.path.append(str(pathlib.Path(__file__).parent.parent / folder))
 
 pytest.register_assert_rewrite("machine")

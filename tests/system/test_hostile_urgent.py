@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Peers, and users with peers of their own, who want urgent data to be announced to a connection that is steered:
-what is on its way while the flow is added."""
+what is on its way while the flow is added, and what the guard cannot see."""
 
 import ctypes
 import errno
@@ -13,6 +13,7 @@ import pytest
 import simnic
 from client import Connection, Error, new_area, new_ring
 from machine import HOST4, impersonate, listener
+from unreadable import ACK, URG, segment, sequence
 
 CONFIG = machine.config()
 PORTS = itertools.count(9111)  # one each: a flow that was steered a moment ago is not asked about
@@ -109,3 +110,36 @@ def test_urgent_segments_from_nowhere_change_nothing(lease, listening):
             far.connect(listening.getsockname())
             with accept(listening) as near:
                 assert what_is_announced(near) == "EINVAL"
+
+
+def has_come(sock, data):
+    try:
+        return sock.recv(len(data), socket.MSG_PEEK | socket.MSG_DONTWAIT) == data
+    except BlockingIOError:
+        return False
+
+
+def pieces(frame, first, identifier):
+    """The frame in two fragments, of which the first carries so many bytes."""
+    ip, data = frame[14:34], frame[34:]
+    for at, part, more in (0, data[:first], 1), (first, data[first:], 0):
+        head = ip[:2] + struct.pack(">HHHBBH", 20 + len(part), identifier, more << 13 | at // 8, ip[8], ip[9],
+                                    0) + ip[12:]
+        yield frame[:14] + head[:10] + struct.pack(">H", simnic.checksum(head)) + head[12:] + part
+
+
+@pytest.mark.parametrize("first", [8, 16])
+def test_a_header_in_pieces_announces_nothing(lease, listening, first):
+    """The guard sees one piece at a time, TCP all of them."""
+    with simnic.peer_socket() as far:
+        lease.add_socket(listening)
+        far.connect(listening.getsockname())
+        with accept(listening) as near:
+            seq, ack = sequence(far)
+            ends = far.getsockname(), near.getsockname()
+            wire = simnic.Wire()
+            wire.send(*pieces(segment(*ends, seq, ack, ACK | URG, urgent=2000, fragments=True), first, 1))
+            # Those of a size that some link has are put together, and received.
+            wire.send(*pieces(segment(*ends, seq, ack, ACK, b"x" * 200, fragments=True), 104, 2))
+            machine.until(lambda: has_come(near, b"x" * 200))
+            assert what_is_announced(near) == "EINVAL"

@@ -8,9 +8,10 @@
  * come again and again, and hold up its connection until it times out), signed ones are dropped.
  *
  *     table netdev zcrxd-IFINDEX
- *         chain ingress: goto steered for TCP segments with URG or one of the options; nothing else
- * costs chain steered: goto act for those of the flows, one lookup for each kind of key chain act:
- * count, and drop or clear
+ *         chain ingress: drop TCP headers in fragments; goto steered for TCP segments with URG or one
+ *                        of the options; nothing else costs
+ *         chain steered: goto act for those of the flows, one lookup for each kind of key
+ *         chain act:     count, and drop or clear
  *
  * The chain on the NIC stays while what it leads to is replaced: a packet sees all of the old or
  * all of the new. (Of two chains on one hook it could see neither: the kernel asks each by itself

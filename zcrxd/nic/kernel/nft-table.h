@@ -14,7 +14,7 @@ struct nft_batch;
 /* Before whoever else looks, so that the flow is the NIC's. When the rules of `ingress` or `act`
  * change their shape, this grows by one: then the new chain comes after the old one, and see
  * nft-guard.c. */
-#define NFT_TABLE_PRIORITY (-500)
+#define NFT_TABLE_PRIORITY (-499)
 #define NFT_TABLE_COUNTERS 3 /* MD5, AO, urgent */
 
 struct nft_count {
