@@ -7,7 +7,7 @@ MINUTES ?= 15
 VM = tests/vm/run $(if $(KERNEL),--kernel $(KERNEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-all test-client test-kernels test-recovery test-upgrade test-panics test-drivers selftests deb bench soak fuzz shell enter clean-cache
+.PHONY: help demo check test test-all test-client test-kernels test-recovery test-upgrade test-panics test-drivers selftests deb dist bench soak fuzz shell enter clean-cache
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -49,6 +49,9 @@ selftests: ## the kernel's own tests of NICs on the simulated one (a quarter of 
 
 deb: ## the Debian packages, into OUT=deb, and what lintian says of them (two minutes)
 	@tests/vm/deb $(or $(OUT),deb)
+
+dist: ## the source tarball, and packages for Fedora from it, into OUT=dist (two minutes)
+	@tests/vm/dist $(or $(OUT),dist)
 
 bench: ## what it costs; writes the tables of docs/PERFORMANCE.md (half an hour)
 	@tests/vm/bench $(if $(KERNEL),--kernel $(KERNEL))

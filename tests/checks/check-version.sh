@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # check-version.sh SOURCE BUILD VERSION: whatever says a version agrees with meson.build: the commands,
 # the library's file, its pkg-config file, its symbol versions and what header and manual say of each
-# function, and NEWS.
+# function, NEWS, and what packages are made by.
 set -u
 source=$1 build=$2 version=$3
 minor=${version%.*}
@@ -23,6 +23,9 @@ for program in zcrxd/zcrxd tools/zcrxctl/zcrxctl tools/zcrxperf/zcrxperf; do
 	is "$program --version" "$("$build/$program" --version)" "${program##*/} $version"
 done
 is "NEWS" "$(sed -n 's/^# zcrxd //p' "$source/NEWS.md" | head -n 1)" "$version"
+
+is "the spec" "$(sed -n 's/^Version: *//p' "$source/contrib/rpm/zcrxd.spec")" "$version"
+is "debian/changelog" "$(sed -n '1s/.*(\(.*\)-[^-]*).*/\1/p' "$source/debian/changelog")" "$version"
 
 # What programs are linked against: another minor version may break them as long as the first is 0.
 abi=${version%%.*}
