@@ -30,6 +30,11 @@ struct worker {
 	struct job_queue waiting[_JOB_ORDER_MAX], ran;
 	bool retired;
 	sd_event_source *turn;
+
+	job_look look; /* NULL: there is none */
+	struct job *look_job;
+	uint64_t period;
+	sd_event_source *look_timer;
 };
 
 static LIST_HEAD(, worker) workers;
@@ -82,8 +87,10 @@ static void worker_report_one(struct worker *w)
 
 static void worker_free(struct worker *w)
 {
+	assert(!w->look);
 	LIST_REMOVE(w, entry);
 	sd_event_source_disable_unref(w->turn);
+	sd_event_source_disable_unref(w->look_timer);
 	if (w->nic)
 		w->nic->ops->close(w->nic);
 	free(w);
@@ -140,6 +147,55 @@ int worker_submit(struct worker *w, enum job_order order, job_run run, job_done 
 	STAILQ_INSERT_TAIL(&w->waiting[order], job, entry);
 	worker_arm(w);
 	return 0;
+}
+
+/* ---- the thread's own look: a turn of its own, each time */
+
+static void look_again(struct worker *w)
+{
+	assert(sd_event_source_set_time_relative(w->look_timer, w->period) >= 0);
+	assert(sd_event_source_set_enabled(w->look_timer, SD_EVENT_ONESHOT) >= 0);
+}
+
+static int on_look(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct worker *w = userdata;
+
+	if (held & HOLD_RUN || !w->look(w->nic, w->look_job->data)) {
+		look_again(w);
+		return 0;
+	}
+	STAILQ_INSERT_TAIL(&w->ran, w->look_job, entry);
+	w->look = NULL;
+	worker_arm(w);
+	return 0;
+}
+
+int worker_look(struct worker *w, uint64_t period_usec, job_look look, job_done done, job_late late, void *data)
+{
+	(void)late; /* nothing else has the thread */
+	assert(!w->retired && !w->look);
+	w->look_job = malloc(sizeof(*w->look_job));
+	if (!w->look_job)
+		return -ENOMEM;
+	*w->look_job = (struct job){ .done = done, .data = data };
+	w->look = look;
+	w->period = period_usec;
+	if (!w->look_timer)
+		assert(sd_event_add_time(sd_event_source_get_event(w->turn), &w->look_timer, CLOCK_MONOTONIC, 0, 0,
+					 on_look, w) >= 0);
+	look_again(w);
+	return 0;
+}
+
+bool worker_look_end(struct worker *w)
+{
+	if (!w->look)
+		return false; /* it waits to be reported */
+	w->look = NULL;
+	free(w->look_job);
+	assert(sd_event_source_set_enabled(w->look_timer, SD_EVENT_OFF) >= 0);
+	return true;
 }
 
 void worker_retire(struct worker *w, struct worker_list *retired)

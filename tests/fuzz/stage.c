@@ -234,6 +234,7 @@ void stage_run(void)
 		int r = sd_event_run(stage.manager->loop.event, 0);
 
 		assert(r >= 0);
+		stage.n_turns += r > 0;
 		if (stage_client_killed())
 			close_rings();
 		else if (r == 0)

@@ -22,6 +22,7 @@ struct stage {
 	struct manager *manager;
 	struct nic_backend *sim;
 	char directory[64], socket_path[96], config_path[96], state_path[96];
+	unsigned n_turns; /* of the loop, those of workers included */
 };
 extern struct stage stage;
 

@@ -162,6 +162,20 @@ static void test_next_scan(void **state)
 	assert_int_equal(drift_wait(&w, 7 * SECOND, false), 0);
 }
 
+static void test_rest(void **state)
+{
+	static const struct drift_watch busy[] = {
+		{ .found = 7 }, { .steering = 7 }, { .failures = 1 }, { .close_attempts = 1 },
+		{ .missed = true }, { .asked = true }, { .due = SECOND },
+	};
+	const struct drift_watch repaired = { .repaired = 3, .last_found = SECOND, .last_repair = SECOND };
+
+	for (size_t i = 0; i < ARRAY_SIZE(busy); i++)
+		assert_false(drift_is_at_rest(&busy[i]));
+	assert_true(drift_is_at_rest(&(struct drift_watch){}));
+	assert_true(drift_is_at_rest(&repaired));
+}
+
 /* An earlier daemon's: the reason says so at once, and the journal when it is known what it is. */
 static void test_what_is_not_known_yet_is_told_when_it_is(void **state)
 {
@@ -185,6 +199,7 @@ int main(void)
 		cmocka_unit_test(test_leak_that_stays_open_is_closed_at_its_end),
 		cmocka_unit_test(test_polling_looks_at_settings_once),
 		cmocka_unit_test(test_next_scan),
+		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_what_is_not_known_yet_is_told_when_it_is),
 	};
 

@@ -371,9 +371,76 @@ static void test_apply_mlx5(void **state)
 	assert_int_equal(apply(s, STEP_GRO_HW, 0), 0);
 }
 
+/* Each thing that is compared, changed alone. */
+static void expect_other_steering(void (*change)(struct nic_state *s))
+{
+	_cleanup_(nic_state_freep) struct nic_state *a = nic(4), *b = NULL;
+
+	add_context(a, 3, 1);
+	add_rule(a, 9, RULE_TO_QUEUE, 2);
+	a->rules[0].understood = true;
+	a->rules[0].flow = (struct flow) { .protocol = FLOW_TCP4, .destination_port = 80 };
+	a->rfs_queues = calloc(1, sizeof(*a->rfs_queues));
+	a->n_rfs_queues = 1;
+	assert_int_equal(nic_state_copy(a, &b), 0);
+	assert_true(nic_state_same_steering(a, b));
+	change(b);
+	assert_false(nic_state_same_steering(a, b));
+}
+
+#define CHANGE(name, what) static void change_##name(struct nic_state *s) { what; }
+CHANGE(index, s->ifindex++)
+CHANGE(name, s->name[0]++)
+CHANGE(detached, s->detached = true)
+CHANGE(up, s->up = false)
+CHANGE(has_rss, s->has_rss = false)
+CHANGE(table, s->rss.entries[7]++)
+CHANGE(table_size, s->rss.n--)
+CHANGE(contexts, free(s->contexts[--s->n_contexts].entries))
+CHANGE(context, s->contexts[0].context++)
+CHANGE(context_table, s->contexts[0].entries[1]++)
+CHANGE(rfs, s->rfs_queues[0]++)
+CHANGE(rfs_size, s->n_rfs_queues = 0)
+CHANGE(has_rules, s->has_rules = false)
+CHANGE(locations, s->chooses_locations = true)
+CHANGE(rules, s->n_rules = 0)
+CHANGE(location, s->rules[0].location++)
+CHANGE(action, s->rules[0].action = RULE_DROP)
+CHANGE(target, s->rules[0].target++)
+CHANGE(understood, s->rules[0].understood = false)
+CHANGE(protocol, s->rules[0].other_protocol = true)
+CHANGE(flow, s->rules[0].flow.destination_port++)
+CHANGE(guard, s->guard_lost = true)
+
+static void test_other_steering(void **state)
+{
+	static void (*const changes[])(struct nic_state *s) = {
+		change_index, change_name, change_detached, change_up, change_has_rss, change_table,
+		change_table_size, change_contexts, change_context, change_context_table, change_rfs,
+		change_rfs_size, change_has_rules, change_locations, change_rules, change_location,
+		change_action, change_target, change_understood, change_protocol, change_flow, change_guard,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++)
+		expect_other_steering(changes[i]);
+}
+
+static void test_same_steering_whatever_else_differs(void **state)
+{
+	_cleanup_(nic_state_freep) struct nic_state *a = nic(4), *b = NULL;
+
+	assert_int_equal(nic_state_copy(a, &b), 0);
+	b->guarded_urgent++;
+	b->rx_ring++;
+	b->queues[0].napi_id++;
+	assert_true(nic_state_same_steering(a, b));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_other_steering),
+		cmocka_unit_test(test_same_steering_whatever_else_differs),
 		cmocka_unit_test(test_copy),	       cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_users_of_queues),	       cmocka_unit_test(test_leaks_refuse_isolation),

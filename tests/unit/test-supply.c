@@ -98,6 +98,33 @@ static void test_words(void **state)
 			       "returns buffers too late, or needs a larger area.");
 }
 
+static void test_news(void **state)
+{
+	const struct nic_queue before = { .has_counters = true, .packets = 9, .has_failures = true, .failures = 3,
+					  .has_pool = true, .pool_bytes = 7, .napi_id = 5 };
+	struct nic_queue now = before;
+
+	assert_false(supply_is_news(&before, &now));
+	now.packets = 1000; /* it receives */
+	now.pool_bytes = 1000;
+	now.napi_id = 0; /* not told at the moment */
+	assert_false(supply_is_news(&before, &now));
+	now.failures++;
+	assert_true(supply_is_news(&before, &now));
+	now = before;
+	now.failures--; /* it counts anew */
+	assert_true(supply_is_news(&before, &now));
+	now = before;
+	now.napi_id++;
+	assert_true(supply_is_news(&before, &now));
+	now = before;
+	now.has_failures = false;
+	assert_true(supply_is_news(&before, &now));
+	now = before;
+	now.has_counters = false;
+	assert_true(supply_is_news(&before, &now));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +133,7 @@ int main(void)
 		cmocka_unit_test(test_what_the_driver_does_not_count_says_nothing),
 		cmocka_unit_test(test_dry),
 		cmocka_unit_test(test_a_queue_that_receives_is_not_dry),
+		cmocka_unit_test(test_news),
 		cmocka_unit_test(test_words),
 	};
 

@@ -144,6 +144,76 @@ int device_submit_reclaim(struct device *d, job_run run, job_done done, void *da
 	return submit(d, JOB_RECLAIM, run, done, data);
 }
 
+/* ---------------------------------------------------------------- a look of the worker's own */
+
+struct device_look {
+	struct device *device;
+	job_look look;
+	job_done done;
+	job_late late;
+	void *data;
+};
+
+static bool on_look(struct nic *nic, void *data)
+{
+	struct device_look *k = data;
+
+	return k->look(nic, k->data);
+}
+
+static void on_look_late(void *data)
+{
+	struct device_look *k = data;
+
+	k->late(k->data);
+}
+
+static void on_look_done(void *data)
+{
+	struct device_look *k = data;
+	struct device *d = k->device;
+
+	if (d->look == k)
+		d->look = NULL;
+	k->done(k->data);
+	free(k);
+	d->devices->loop->doing = "what an interface's worker has seen";
+	device_unref(d);
+}
+
+int device_look(struct device *d, uint64_t period_usec, job_look look, job_done done, job_late late, void *data)
+{
+	struct device_look *k;
+	int r;
+
+	assert(!d->look);
+	if (!d->worker)
+		return -ENODEV;
+	k = malloc(sizeof(*k));
+	if (!k)
+		return -ENOMEM;
+	*k = (struct device_look){ d, look, done, late, data };
+	r = worker_look(d->worker, period_usec, on_look, on_look_done, on_look_late, k);
+	if (r < 0) {
+		free(k);
+		return r;
+	}
+	d->look = k;
+	d->n_users++;
+	return 0;
+}
+
+bool device_look_end(struct device *d)
+{
+	struct device_look *k = TAKE_PTR(d->look);
+
+	if (!worker_look_end(d->worker))
+		return false;
+	free(k);
+	device_unref(d);
+	return true;
+}
+
 void device_announce(const struct device *d, const char *event, const char *reason)
 {
 	watch_announce(d->devices->server, &(struct announcement){ .event = event, .interface = device_name(d),

@@ -38,14 +38,18 @@ struct device_report {
 
 typedef void (*device_done)(struct device *d, const struct device_report *report, void *userdata);
 
+struct device_look;
 struct guard_linger;
 struct drift_scan;
+struct standing;
 struct refresh;
 
 /* What others change of it: reconcile/drift.c. All zero at first. */
 struct device_drift {
 	struct drift_watch watch; /* what is decided by */
 	struct drift_scan *scan;  /* under way, until what it found is dealt with */
+	struct standing *standing; /* instead of scans, while nothing happens: the worker looks by itself */
+	unsigned n_touched;	  /* how often what it is compared with has changed */
 	bool again, again_settings; /* something happened meanwhile */
 	char *text;		  /* what was found, in words */
 	char *failure;		  /* why it could not be repaired, as it was told */
@@ -112,6 +116,7 @@ struct device {
 	struct inventory inventory;
 	unsigned n_leases;
 	unsigned n_users; /* jobs of the worker that will report to this object, and the list that it is in */
+	struct device_look *look; /* that the worker takes by itself */
 
 	struct refresh *refresh;   /* the last one that was submitted, until it has reported */
 	unsigned n_refreshing;	   /* two at most: one that runs, and one for all who came since */
@@ -140,6 +145,15 @@ int device_submit(struct device *d, job_run run, job_done done, void *data) _mus
  * may overtake anything, so nothing that still waits may be undone by it: a flow is removed once its
  * insertion has reported, a grant once no operation of the lease is under way. */
 int device_submit_reclaim(struct device *d, job_run run, job_done done, void *data) _must_check_;
+
+/* worker_look() and worker_look_end(), likewise; the latter only while device_has_look(). */
+int device_look(struct device *d, uint64_t period_usec, job_look look, job_done done, job_late late, void *data)
+	_must_check_;
+bool device_look_end(struct device *d) _must_check_;
+static inline bool device_has_look(const struct device *d)
+{
+	return d->look != NULL;
+}
 
 /* 0 for the queues without a NIC. */
 unsigned device_kernel_index(const struct device *d);

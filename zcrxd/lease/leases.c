@@ -102,8 +102,14 @@ static void update_active(struct lease *l)
 	l->active = active;
 }
 
+void lease_touch(struct lease *l)
+{
+	l->leases->hooks->touched(l->device);
+}
+
 void lease_list(struct lease *l)
 {
+	lease_touch(l);
 	TAILQ_INSERT_TAIL(&l->leases->list, l, entry);
 	LIST_INSERT_HEAD(bucket_of(l->leases, l->id), l, same_bucket);
 	l->device->n_leases++;
@@ -113,6 +119,7 @@ void lease_list(struct lease *l)
 
 void lease_unlist(struct lease *l)
 {
+	lease_touch(l);
 	TAILQ_REMOVE(&l->leases->list, l, entry);
 	LIST_REMOVE(l, same_bucket);
 	if (lease_state_is_ending(l->state))
@@ -305,6 +312,7 @@ int lease_may(const struct lease *l, enum lease_event event, struct fault *reter
 
 void lease_set_state(struct lease *l, enum lease_state state)
 {
+	lease_touch(l);
 	lease_note_ending(l, state);
 	if (lease_state_is_ending(l->state))
 		LIST_REMOVE(l, ending_entry);
@@ -353,6 +361,7 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 
 void lease_op_begin(struct lease *l)
 {
+	lease_touch(l);
 	lease_ref(l);
 	l->n_busy++;
 	update_active(l);
@@ -361,6 +370,7 @@ void lease_op_begin(struct lease *l)
 void lease_op_end(struct lease *l)
 {
 	assert(l->n_busy > 0);
+	lease_touch(l);
 	l->n_busy--;
 	update_active(l);
 	/* What ends may be a try of draining itself, which waits before the next. */

@@ -161,6 +161,7 @@ struct lease_hooks {
 	void (*look)(struct device *d);	      /* somebody else's rule or table was in the way */
 	void (*saved)(struct leases *leases); /* the record can be written (again), or cannot any more */
 	void (*idle)(struct leases *leases);  /* an operation has ended */
+	void (*touched)(struct device *d);    /* something of a lease on it changes: lease_touch() */
 };
 
 TAILQ_HEAD(lease_list, lease);
@@ -258,6 +259,8 @@ int lease_event(struct lease *l, enum lease_event event, const char *reason,
 		struct fault *reterr);
 /* An operation begins: DRAINING waits for its end. It keeps a reference. */
 void lease_op_begin(struct lease *l);
+/* Queues, flows, proofs or rings of it change, or are about to: what was copied of it does not hold any more. */
+void lease_touch(struct lease *l);
 void lease_op_end(struct lease *l);
 /* `ended` is called once, at once if the lease is over already. */
 int lease_wait(struct lease *l, lease_ended ended, void *userdata);

@@ -31,6 +31,7 @@ void left_out_note(struct proof *p, const struct flow *flows, size_t n, const ch
 	struct left_out *left = &p->left_out;
 	bool news = n > 0 && (!left->why || !streq(left->why, why ?: "?"));
 
+	lease_touch(p->lease);
 	left->n = n;
 	for (size_t i = 0; i < n && i < LEFT_OUT_LISTED; i++)
 		left->flows[i] = flows[i];

@@ -4,7 +4,8 @@
  * told by the kernel. That a socket listens elsewhere by now, was bound to another device, that somebody
  * else got to its port while it did not listen, that keys were set, or that the interface was put under
  * another one is told by nobody: so as long as there are proofs, all that was asked when they were shown
- * is asked again once a second, of all of them together (lease/prover.c).
+ * is asked again once a second, of all of them together (lease/prover.c). Where nothing happens the
+ * interface's worker asks by itself (lease/proof-look.c).
  */
 #include <errno.h>
 
@@ -82,6 +83,7 @@ void proof_invalidate(struct proof *p, const char *why)
 
 	if (p->gone)
 		return;
+	lease_touch(l);
 	p->gone = true;
 	if (!p->proved)
 		return; /* who shows it hears of it */
@@ -167,7 +169,8 @@ static void on_checked(struct socket_check *c)
 static void follow_again(struct proof *p);
 
 struct checking {
-	bool any;
+	bool any; /* that no worker looks at by itself */
+	bool timed; /* others are not asked about */
 	bool look_for; /* also those that no flow shows to be there */
 };
 
@@ -178,6 +181,8 @@ static void check_one(struct proof *p, void *data)
 	struct lease *l = p->lease;
 	struct socket_check *c;
 
+	if (checking->timed && device_has_look(l->device))
+		return;
 	checking->any = true;
 	if (is_ending(l) || !p->proved || p->questions[PROOF_STILL])
 		return;
@@ -210,7 +215,7 @@ void proofs_resync(struct leases *leases)
 
 static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 {
-	struct checking checking = {};
+	struct checking checking = { .timed = true };
 	int r;
 
 	for_each_proof(userdata, check_one, &checking);

@@ -232,15 +232,20 @@ void prover_ask(struct prover *p, struct socket_check *c)
 	prover_start(p);
 }
 
-void prover_ask_now(struct prover *p, struct socket_check *checks, size_t n)
+void prover_look(struct sockets *s, struct socket_check *checks, size_t n)
 {
 	struct check_list list;
 
-	assert(!p->busy);
 	STAILQ_INIT(&list);
 	for (size_t i = 0; i < n; i++)
 		STAILQ_INSERT_TAIL(&list, &checks[i], entry);
-	check_all(p->sockets, &list);
+	check_all(s, &list);
+}
+
+void prover_ask_now(struct prover *p, struct socket_check *checks, size_t n)
+{
+	assert(!p->busy);
+	prover_look(p->sockets, checks, n);
 }
 
 static void on_standstill(bool stands, bool in_kernel, void *userdata)

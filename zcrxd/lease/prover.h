@@ -43,5 +43,7 @@ int prover_new(sd_event *event, struct nic_backend *backend, struct prover **ret
 struct prover *prover_free(struct prover *p);
 /* Takes `c` over. Without memory it is answered before this returns. */
 void prover_ask(struct prover *p, struct socket_check *c);
+/* On any thread: `s` is its own, and nothing is done(). The facts of all of them are known. */
+void prover_look(struct sockets *s, struct socket_check *checks, size_t n);
 /* All of these at once and now, while nobody has asked yet: at start. None is done(). */
 void prover_ask_now(struct prover *p, struct socket_check *checks, size_t n);

@@ -65,6 +65,14 @@ void leases_note_supply(struct device *d, const uint32_t *queues, const struct n
 		}
 }
 
+bool lease_is_failing(const struct lease *l)
+{
+	for (unsigned i = 0; i < l->n_queues; i++)
+		if (l->per_queue[i].bound && l->per_queue[i].supply.failing)
+			return true;
+	return false;
+}
+
 int lease_shortage_format(const struct lease *l, char **ret)
 {
 	*ret = NULL;

@@ -10,6 +10,8 @@
 void shortage_reset(struct lease *l, unsigned queue);
 /* These queues of the device were looked at, of which some may be nobody's by now. */
 void leases_note_supply(struct device *d, const uint32_t *queues, const struct nic_queue *counted, size_t n);
+/* Some queue of it had nothing for what came in, when something came last. */
+bool lease_is_failing(const struct lease *l);
 /* Of the first queue that is short, in a sentence; NULL if none is. -ENOMEM. */
 int lease_shortage_format(const struct lease *l, char **ret);
 

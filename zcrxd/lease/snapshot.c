@@ -88,6 +88,7 @@ static void unmark(struct lease *l)
 
 void lease_forget_record(struct lease *l)
 {
+	lease_touch(l);
 	free(TAKE_PTR(l->record));
 	if (l->changed || l->over)
 		return;

@@ -67,18 +67,20 @@ static void remove_done(void *data)
 	free(j);
 }
 
-void strays_remove(struct device *d, const struct nic_state *seen)
+bool strays_remove(struct device *d, const struct nic_state *seen)
 {
 	struct stray_job *j = d->n_strays > 0 ? calloc(1, sizeof(*j)) : NULL;
+	bool any;
 	int r = 0;
 
 	if (!j)
-		return;
+		return d->n_strays > 0;
 	j->device = d;
 	j->rules = calloc(seen->n_rules + 1, sizeof(*j->rules));
 	for (size_t i = 0; j->rules && i < seen->n_rules; i++)
 		if (is_stray(d, &seen->rules[i]) && !leases_find_rule(d, &seen->rules[i]))
 			j->rules[j->n++] = seen->rules[i];
+	any = !j->rules || j->n > 0;
 	if (j->n > 0)
 		r = device_submit_reclaim(d, remove_run, remove_done, j);
 	if (r < 0)
@@ -87,4 +89,5 @@ void strays_remove(struct device *d, const struct nic_state *seen)
 		free(j->rules);
 		free(j);
 	}
+	return any;
 }

@@ -10,5 +10,5 @@
 #include "device.h"
 
 void stray_note(struct device *d, const struct flow *flow, const struct rule_target *target);
-/* Of what was seen just now. */
-void strays_remove(struct device *d, const struct nic_state *seen);
+/* Of what was seen just now. True if there were any. */
+bool strays_remove(struct device *d, const struct nic_state *seen);

@@ -11,8 +11,7 @@
  * (export.c). It has all queues of a lease, so all their rings have to be closed. A
  * queue whose rings alone are closed is still bound, and who replaces its process can share it (sharing.c).
  *
- * That a ring was closed is no event. What shows it is the epoll that watches it
- * (nic_backend_ops.count_rings).
+ * That a ring was closed is no event: abandoned.c looks.
  */
 #include <errno.h>
 
@@ -49,87 +48,6 @@ struct unbind_job {
 	struct grant grant;
 	bool down; /* the interface does not tell; nothing was done */
 };
-
-/* ------------------------------------------------------------------- are the rings there? */
-
-static uint64_t ring_key(const struct lease *l, unsigned queue)
-{
-	return l->grant.kind == GRANT_SOFTWARE ? l->queues[queue] : nic_ring_key(l->id, queue);
-}
-
-static bool is_watched(const struct lease *l)
-{
-	for (unsigned i = 0; i < l->n_queues; i++)
-		if (l->per_queue[i].bound && !l->per_queue[i].watched)
-			return false;
-	return l->state == LEASE_BOUND || (l->state == LEASE_STEERED && !l->self_registered);
-}
-
-/* Of the queues from `first` to before `end` that are bound; false if that is not known. */
-static bool rings_are_closed(struct lease *l, unsigned first, unsigned end)
-{
-	struct nic_backend *b = l->leases->backend;
-	uint64_t keys[2 * LEASE_QUEUES_MAX] = {};
-	unsigned found[2 * LEASE_QUEUES_MAX] = {};
-	size_t n = 0;
-
-	for (unsigned i = first; i < end; i++) {
-		if (!l->per_queue[i].bound)
-			continue;
-		keys[n++] = ring_key(l, i);
-		keys[n++] = ring_key(l, i) | NIC_RING_UNCOUNTED;
-	}
-	if (b->ops->count_rings(b, keys, n, found) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (found[i] > 0)
-			return false;
-	return true;
-}
-
-bool lease_is_abandoned(struct lease *l)
-{
-	/* Where no export of ours kept the ifq, the kernel has freed the queue; its rules are there. */
-	return is_watched(l) && (lease_is_bound(l) || l->state == LEASE_STEERED) &&
-	       rings_are_closed(l, 0, l->n_queues);
-}
-
-bool lease_can_be_taken_over(struct lease *l, unsigned queue)
-{
-	const struct lease_queue *q = &l->per_queue[queue];
-
-	return q->bound && q->watched && q->export_fd >= 0 && !lease_is_unbinding(l) &&
-	       rings_are_closed(l, queue, queue + 1);
-}
-
-static int on_look(sd_event_source *s, uint64_t usec, void *userdata)
-{
-	struct leases *leases = userdata;
-	struct lease *l, *next;
-
-	for (l = TAILQ_FIRST(&leases->list); l; l = next) {
-		next = TAILQ_NEXT(l, entry);
-		if (!lease_is_unbinding(l) && lease_is_abandoned(l))
-			(void)lease_unbind(l, NULL, NULL);
-	}
-	return leases_watch_rings(leases);
-}
-
-int leases_watch_rings(struct leases *leases)
-{
-	int enabled = SD_EVENT_OFF;
-	const struct lease *l;
-
-	if (leases->ring_timer)
-		(void)sd_event_source_get_enabled(leases->ring_timer, &enabled);
-	if (enabled != SD_EVENT_OFF)
-		return 0;
-	TAILQ_FOREACH(l, &leases->list, entry)
-		if (is_watched(l))
-			return loop_arm_protection(leases->loop, &leases->ring_timer, LOOK_USEC, on_look,
-						   leases);
-	return 0;
-}
 
 /* ------------------------------------------------------------------------- who waits for it */
 

@@ -31,6 +31,7 @@
 #include "retry.h"
 #include "server.h"
 #include "serving.h"
+#include "standing.h"
 #include "orphans.h"
 
 /* ------------------------------------------------------------------- what the kernel tells */
@@ -149,6 +150,7 @@ static const struct lease_hooks lease_hooks = {
 	.look = on_look_wanted,
 	.saved = on_leases_saved,
 	.idle = on_lease_idle,
+	.touched = standing_end,
 };
 
 /* ------------------------------------------------------------------------------------ start */
@@ -224,8 +226,10 @@ struct manager *manager_free(struct manager *m)
 		return NULL;
 	server_done(&m->server);
 	prover_free(m->leases.prover); /* first: what it answers may be jobs for the others */
-	TAILQ_FOREACH(d, &m->devices.list, entry)
+	TAILQ_FOREACH(d, &m->devices.list, entry) {
+		standing_forget(d);
 		worker_join(TAKE_PTR(d->worker));
+	}
 	workers_join(&m->devices.retired);
 	answers_free(&m->api);
 	registrars_free(&m->leases);

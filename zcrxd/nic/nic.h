@@ -3,11 +3,11 @@
  * The one boundary to the kernel, with two implementations: the kernel (nic/kernel) and a simulated
  * one that can fail at any step (nic/sim). Above it there is no netlink, no ioctl and no io_uring.
  *
- * Three objects. A backend is the machine: it is used from the event loop only, and none of its calls
- * but those for disposable processes waits for a driver. A nic is one interface: its calls may take
+ * Three objects. A backend is the machine: it is used from the event loop only, but for count_rings(), and none of its
+ * calls but those for disposable processes waits for a driver. A nic is one interface: its calls may take
  * seconds; they come from one thread at a time, the interface's worker, and share nothing with other
- * nics. What sockets there are takes the kernel the longer the more there are, of whomever: a thread
- * of its own asks.
+ * nics. What sockets there are takes the kernel the longer the more there are, of whomever: never the loop asks, and each
+ * thread that does has a `struct sockets` of its own.
  *
  * All calls return 0, a positive enum zcrx_error with *reterr filled, or a negative errno. NO_SUCH_INTERFACE
  * is said of an index that names nothing any more. An interface that its driver has detached, to recover
@@ -314,7 +314,7 @@ struct nic_backend_ops {
 	 * once, before any other call; `stored` is an earlier daemon's, taken over, or -EBADF.
 	 */
 	int (*rings)(struct nic_backend *b, int stored);
-	/* How many of the watched rings that somebody keeps have each of these keys. Cheap. */
+	/* How many of the watched rings that somebody keeps have each of these keys. Cheap; on any thread. */
 	int (*count_rings)(struct nic_backend *b, const uint64_t *keys, size_t n, unsigned *ret);
 
 	/* SOFTWARE_IFINDEX: the queues without a NIC, which are no link. */

@@ -21,12 +21,13 @@ static void repair_ended(struct device *d, int r, const struct fault *fault)
 	}
 	if (--w->n_repairing > 0)
 		return;
-	w->scan = drift_scan_free(w->scan);
 	if (w->repair_failed) {
 		drift_set_reason(d);
-		drift_next(d);
-	} else
-		drift_request_scan(d, true); /* is it? */
+		drift_over(w->scan);
+		return;
+	}
+	w->scan = drift_scan_free(w->scan);
+	drift_request_scan(d, true); /* is it? */
 }
 
 /* The leak arose after the scans, and is repaired now: this reports it. */
@@ -103,8 +104,7 @@ void drift_repair(struct drift_scan *k)
 		r = repair_one(d, &k->drift.list[i]);
 	if (w->n_repairing == 1 && r == 0) { /* there is nothing that we could do */
 		w->n_repairing = 0;
-		w->scan = drift_scan_free(w->scan);
-		drift_next(d);
+		drift_over(w->scan);
 	} else
 		repair_ended(d, r, NULL);
 }

@@ -16,19 +16,26 @@
 
 #define COUNT_EARLY_USEC (100 * 1000ULL) /* timers have some slack */
 
-struct drift_scan *drift_scan_free(struct drift_scan *k)
+void scan_forget_found(struct drift_scan *k)
 {
-	if (!k)
-		return NULL;
-	free(k->bound);
-	free((void *)k->held.queues);
-	free(k->counted);
-	nic_state_free(k->state);
+	free(TAKE_PTR(k->counted));
+	k->state = nic_state_free(k->state);
 	fault_done(&k->fault);
 	fault_done(&k->close_fault);
 	fault_done(&k->guard_fault);
 	leases_steering_done(&k->steering);
 	drift_done(&k->drift);
+	k->open = k->closed = false;
+	k->r = k->close_r = k->guard_r = 0;
+}
+
+struct drift_scan *drift_scan_free(struct drift_scan *k)
+{
+	if (!k)
+		return NULL;
+	scan_forget_found(k);
+	free(k->bound);
+	free((void *)k->held.queues);
 	free(k);
 	return NULL;
 }
@@ -62,7 +69,7 @@ static void scan_count(struct nic *nic, struct drift_scan *k)
 		k->counted = TAKE_PTR(counted);
 }
 
-static void scan_run(struct nic *nic, void *data)
+void scan_run(struct nic *nic, void *data)
 {
 	struct drift_scan *k = data;
 
@@ -155,13 +162,14 @@ int scan_evaluate(struct drift_scan *k)
 
 	/* Of now: rules that were inserted before the scan are known, and it has not seen later ones. */
 	r = leases_steering(k->device, &k->steering);
+	k->n_touched = k->device->drift.n_touched;
 	if (r == 0)
 		r = drift_find_leaks(k->state, &k->steering.expected, &k->drift);
 	if (r == 0)
 		leases_note_taken(k->device, k->drift.taken);
 	if (r == 0) {
 		proofs_retry_removals(k->device);
-		strays_remove(k->device, k->state);
+		k->strays = strays_remove(k->device, k->state);
 	}
 	scan_reclaim(k, DRIFT_RULE);
 	scan_reclaim(k, DRIFT_RFS);

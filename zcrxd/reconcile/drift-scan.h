@@ -28,7 +28,9 @@ struct drift_scan {
 	int guard_r;	 /* why there is none */
 	struct fault guard_fault;
 
-	struct lease_steering steering; /* of the leases, when it was seen */
+	struct lease_steering steering; /* of the leases, when it was seen, */
+	unsigned n_touched;		/* and the device's at that time */
+	bool strays;			/* what is not right is being removed */
 	struct drift drift;
 };
 
@@ -39,13 +41,17 @@ bool scan_is_all_closed(const struct drift_scan *k);
 /* On the device's worker: observes the steering, narrows a leaking RSS table, and restores a lost guard.
  * `done` gets the scan, to be freed. */
 int scan_start(struct device *d, bool settings, void (*done)(void *scan), struct drift_scan **ret);
+/* On the worker: what it does; and what it found is forgotten, for another time. */
+void scan_run(struct nic *nic, void *scan);
+void scan_forget_found(struct drift_scan *k);
 /* On the loop: finds leaks. Reclaims the leases' queues to which a foreign rule or context leads. */
 int scan_evaluate(struct drift_scan *k);
 /* Reclaims all queues to which a leak of this kind leads. */
 void scan_reclaim(const struct drift_scan *k, enum drift_kind kind);
 
 /* ---- drift.c */
-void drift_next(struct device *d); /* after a scan: arms the next */
+void drift_over(struct drift_scan *k); /* a scan, which is freed: what comes next is arranged */
+void drift_scanned(void *scan); /* it ran on the worker */
 
 /* ---- drift-repair.c */
 /* Takes the scan over. */

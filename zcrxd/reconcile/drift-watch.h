@@ -18,6 +18,8 @@ void drift_mark(struct device *d);
 void drift_after_apply(struct device *d, bool drifted);
 /* A lease has an ifq or rules now: from here on the steering is polled. */
 void drift_monitor_start(const struct lease *l);
+/* Polls, unless a scan is under way, which arranges for that. */
+void drift_poll(struct device *d);
 /* What it was compared with is not valid any more: another interface, or a configuration that it is
  * not brought to. */
 void drift_reset(struct device *d);

@@ -4,7 +4,7 @@
  * zcrxd's own changes are no drift, and their notifications only cause a scan that finds nothing.
  *
  * Rules, and a table that the old ioctl sets, are not notified: they are polled once a second, and only
- * while some queue has an ifq.
+ * while some queue has an ifq; where nothing happens, by the worker alone (standing.c).
  */
 #include <errno.h>
 
@@ -15,6 +15,7 @@
 #include "log.h"
 #include "pending.h"
 #include "serving.h"
+#include "standing.h"
 
 /* ---------------------------------------------------------------------------- results */
 
@@ -32,8 +33,7 @@ static void conclude(struct drift_scan *k)
 		drift_repair(k);
 		return;
 	}
-	d->drift.scan = drift_scan_free(k);
-	drift_next(d);
+	drift_over(k);
 }
 
 /* A leak that was observed after the scan, whose results are not valid any more. */
@@ -67,8 +67,7 @@ static void scan_failed(struct drift_scan *k, int r, const struct fault *fault)
 	drift_scan_failed(&d->drift.watch, k->settings);
 	if (nic_is_detached(r, fault))
 		drift_report_detached(d, fault);
-	d->drift.scan = drift_scan_free(k);
-	drift_next(d);
+	drift_over(k);
 }
 
 static void on_observed(struct device *d, const struct device_report *report, void *userdata)
@@ -124,7 +123,7 @@ static unsigned steering_scanned(struct drift_scan *k)
 	return actions;
 }
 
-static void scan_done(void *data)
+void drift_scanned(void *data)
 {
 	struct drift_scan *k = data;
 	struct device *d = k->device;
@@ -151,8 +150,7 @@ static void scan_done(void *data)
 		conclude(k);
 		return;
 	}
-	d->drift.scan = drift_scan_free(k);
-	drift_next(d);
+	drift_over(k);
 }
 
 /* ------------------------------------------------------------------------------- when */
@@ -173,19 +171,38 @@ static void scan_in(struct device *d, uint64_t usec)
 		log_errno(r, "Cannot arm a timer for %s", device_name(d));
 }
 
-void drift_next(struct device *d)
+/* A timer that was armed before looks once more, unless it is not needed any more. */
+static void arrange_next(struct device *d)
 {
 	struct device_drift *w = &d->drift;
-	uint64_t wait;
+	uint64_t wait = drift_wait(&w->watch, now_usec(CLOCK_MONOTONIC), leases_need_monitoring(d) && !w->standing);
 
+	if (wait != UINT64_MAX)
+		scan_in(d, wait);
+	else if (w->timer)
+		(void)sd_event_source_set_enabled(w->timer, SD_EVENT_OFF);
+}
+
+void drift_over(struct drift_scan *k)
+{
+	struct device *d = k->device;
+	struct device_drift *w = &d->drift;
+
+	w->scan = NULL;
+	if (w->again || !standing_start(k))
+		drift_scan_free(k);
 	if (w->again) {
 		w->again = false;
 		drift_request_scan(d, w->again_settings);
 		return;
 	}
-	wait = drift_wait(&w->watch, now_usec(CLOCK_MONOTONIC), leases_need_monitoring(d));
-	if (wait != UINT64_MAX)
-		scan_in(d, wait);
+	arrange_next(d);
+}
+
+void drift_poll(struct device *d)
+{
+	if (!d->drift.scan)
+		arrange_next(d);
 }
 
 void drift_request_scan(struct device *d, bool settings)
@@ -195,6 +212,7 @@ void drift_request_scan(struct device *d, bool settings)
 
 	if (!device_is_open(d))
 		return;
+	standing_end(d);
 	if (w->scan) {
 		w->again_settings = (w->again && w->again_settings) || settings;
 		w->again = true;
@@ -203,7 +221,7 @@ void drift_request_scan(struct device *d, bool settings)
 	settings = settings && device_phase_is_settled(d->phase);
 	if (!settings && !w->watch.found && !leases_need_monitoring(d))
 		return;
-	r = scan_start(d, settings, scan_done, &w->scan);
+	r = scan_start(d, settings, drift_scanned, &w->scan);
 	if (r < 0) {
 		log_errno(r, "Cannot read the state of %s", d->name);
 		w->watch.missed |= settings;
@@ -244,6 +262,7 @@ void drift_reset(struct device *d)
 {
 	struct device_drift *w = &d->drift;
 
+	standing_forget(d);
 	/* With a job under way it belongs to that. */
 	if (w->n_repairing > 0)
 		drift_scan_free(w->scan);

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "proof-check.h"
 #include "receivers.h"
+#include "standing.h"
 
 static void on_link(struct devices *devices, unsigned ifindex)
 {
@@ -51,11 +52,22 @@ static void on_overrun(struct devices *devices)
 		}
 }
 
+/* Whose sockets receive what comes in on a NIC may be others, of whichever link it is told. */
+static void end_looks(struct devices *devices)
+{
+	struct device *d;
+
+	TAILQ_FOREACH(d, &devices->list, entry)
+		standing_end(d);
+}
+
 void events_dispatch(const struct nic_event *event, void *userdata)
 {
 	struct devices *devices = userdata;
 	struct device *d = event->ifindex > 0 ? devices_find_by_index(devices, event->ifindex) : NULL;
 
+	if (event->type == NIC_EVENT_LINK || event->type == NIC_EVENT_LINK_GONE || event->type == NIC_EVENT_ADDRESSES)
+		end_looks(devices);
 	switch (event->type) {
 	case NIC_EVENT_LINK:
 		on_link(devices, event->ifindex);

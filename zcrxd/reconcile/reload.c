@@ -16,6 +16,7 @@
 #include "reload.h"
 #include "restore.h"
 #include "retry.h"
+#include "standing.h"
 
 #define CONFIG_SIZE_MAX (1024 * 1024)
 
@@ -124,6 +125,7 @@ static int reload_devices(struct reload *q)
 
 	for (d = TAILQ_FIRST(&devices->list); d; d = next) {
 		next = TAILQ_NEXT(d, entry);
+		standing_end(d);
 		if (!device_has_entry(d))
 			continue;
 		if (d->phase == DEVICE_MISSING) { /* the others are made below */

@@ -1,57 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Queues between two threads: jobs to run, of either order, and jobs that have run. See worker.h.
+ * Queues between two threads: jobs to run, of either order, and jobs that have run. See worker.h; the thread's
+ * own look is in worker-look.c.
  */
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
-#include <sys/queue.h>
 
 #include "clock.h"
 #include "loop.h"
-#include "worker.h"
+#include "worker-internal.h"
 
 #define SLICE_USEC 5000 /* that the loop gives to one worker in one turn */
-
-struct job {
-	STAILQ_ENTRY(job) entry;
-	job_run run;
-	job_done done;
-	void *data;
-};
-
-STAILQ_HEAD(job_queue, job);
-
-struct worker {
-	struct nic *nic;
-	pthread_t thread;
-	pthread_mutex_t mutex; /* guards everything up to `ended` */
-	pthread_cond_t wake;
-	struct job_queue waiting[_JOB_ORDER_MAX], ran;
-	bool retired; /* no further job comes */
-	bool ended;   /* the thread is about to return */
-	int eventfd;  /* the thread's word to the loop: look at `ran` and `ended` */
-	sd_event_source *source;
-
-	/* The rest is the loop's, but for what is atomic. */
-	atomic_int tid;
-	atomic_uint n_begun;	/* jobs */
-	unsigned n_outstanding; /* submitted, and not yet reported */
-	sd_event_source *watch;
-	uint64_t patience;
-	worker_standstill report;
-	void *userdata;
-	unsigned seen;	     /* the sum of all progress, as it was when it was looked at last */
-	unsigned n_same;     /* how often in a row */
-	bool was_in_kernel, stands;
-	bool listed; /* among the retired ones */
-	LIST_ENTRY(worker) entry;
-};
 
 static struct job_queue *worker_queue(struct worker *w)
 {
@@ -64,11 +26,10 @@ static struct job *worker_next(struct worker *w)
 	struct job *job;
 
 	pthread_mutex_lock(&w->mutex);
-	while (STAILQ_EMPTY(worker_queue(w)) && !w->retired)
-		pthread_cond_wait(&w->wake, &w->mutex);
+	while (!(job = look_begin(w)) && STAILQ_EMPTY(worker_queue(w)) && !w->retired)
+		look_wait(w);
 	q = worker_queue(w);
-	job = STAILQ_FIRST(q);
-	if (job)
+	if (!job && (job = STAILQ_FIRST(q)))
 		STAILQ_REMOVE_HEAD(q, entry);
 	pthread_mutex_unlock(&w->mutex);
 	return job;
@@ -86,6 +47,22 @@ static void worker_report(struct worker *w, struct job *job)
 	pthread_mutex_unlock(&w->mutex);
 }
 
+/* False: there is nothing to report. */
+static bool worker_run(struct worker *w, struct job *job)
+{
+	bool report;
+
+	if (job->run) {
+		job->run(w->nic, job->data);
+		return true;
+	}
+	report = w->look.run(w->nic, job->data);
+	pthread_mutex_lock(&w->mutex);
+	report = look_end(w, report);
+	pthread_mutex_unlock(&w->mutex);
+	return report;
+}
+
 static void *worker_main(void *userdata)
 {
 	struct worker *w = userdata;
@@ -94,8 +71,8 @@ static void *worker_main(void *userdata)
 	atomic_store(&w->tid, gettid());
 	while ((job = worker_next(w))) {
 		atomic_fetch_add(&w->n_begun, 1);
-		job->run(w->nic, job->data);
-		worker_report(w, job);
+		if (worker_run(w, job))
+			worker_report(w, job);
 	}
 	worker_report(w, NULL);
 	return NULL;
@@ -108,6 +85,7 @@ static void worker_free(struct worker *w)
 		LIST_REMOVE(w, entry);
 	sd_event_source_disable_unref(w->source);
 	sd_event_source_disable_unref(w->watch);
+	look_done(w);
 	if (w->eventfd >= 0)
 		close(w->eventfd);
 	pthread_cond_destroy(&w->wake);
@@ -125,6 +103,8 @@ static struct job *worker_take_report(struct worker *w, bool *ret_ended)
 	job = STAILQ_FIRST(&w->ran);
 	if (job)
 		STAILQ_REMOVE_HEAD(&w->ran, entry);
+	if (job && job == w->look.job)
+		w->look.job = NULL;
 	*ret_ended = w->ended;
 	pthread_mutex_unlock(&w->mutex);
 	return job;
@@ -174,7 +154,7 @@ static int on_watch(sd_event_source *s, uint64_t usec, void *userdata)
 	return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
 
-static void worker_submitted(struct worker *w)
+void worker_submitted(struct worker *w)
 {
 	if (w->n_outstanding++ > 0 || !w->watch)
 		return;
@@ -222,7 +202,8 @@ static bool worker_reap(struct worker *w, uint64_t until)
 
 	(void)eventfd_read(w->eventfd, &count);
 	while ((job = worker_take_report(w, &ended))) {
-		worker_reported(w);
+		if (job->counted)
+			worker_reported(w);
 		job->done(job->data); /* may retire w, never frees it */
 		free(job);
 		if (now_usec(CLOCK_MONOTONIC) >= until) {
@@ -264,6 +245,7 @@ static int worker_start(struct worker *w)
 
 int worker_new(sd_event *event, struct nic *nic, struct worker **ret)
 {
+	pthread_condattr_t monotonic;
 	struct worker *w;
 	int r;
 
@@ -271,7 +253,11 @@ int worker_new(sd_event *event, struct nic *nic, struct worker **ret)
 	if (!w)
 		return -ENOMEM;
 	pthread_mutex_init(&w->mutex, NULL);
-	pthread_cond_init(&w->wake, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	w->look.late_fd = -EBADF;
 	for (size_t i = 0; i < _JOB_ORDER_MAX; i++)
 		STAILQ_INIT(&w->waiting[i]);
 	STAILQ_INIT(&w->ran);
@@ -279,6 +265,8 @@ int worker_new(sd_event *event, struct nic *nic, struct worker **ret)
 	r = w->eventfd < 0 ? -errno : 0;
 	if (r == 0)
 		r = sd_event_add_io(event, &w->source, w->eventfd, EPOLLIN, on_report, w);
+	if (r >= 0)
+		r = look_init(w, event);
 	if (r >= 0)
 		r = worker_start(w);
 	if (r < 0) {
@@ -299,7 +287,7 @@ int worker_submit(struct worker *w, enum job_order order, job_run run, job_done 
 	job = malloc(sizeof(*job));
 	if (!job)
 		return -ENOMEM;
-	*job = (struct job){ .run = run, .done = done, .data = data };
+	*job = (struct job){ .run = run, .done = done, .data = data, .counted = true };
 	pthread_mutex_lock(&w->mutex);
 	assert(!w->retired);
 	STAILQ_INSERT_TAIL(&w->waiting[order], job, entry);
@@ -317,6 +305,7 @@ void worker_retire(struct worker *w, struct worker_list *retired)
 		LIST_INSERT_HEAD(retired, w, entry);
 	w->listed = retired != NULL;
 	pthread_mutex_lock(&w->mutex);
+	assert(!w->look.job || w->look.due == 0);
 	w->retired = true;
 	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->mutex);

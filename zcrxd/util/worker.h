@@ -43,6 +43,21 @@ void worker_watch(struct worker *w, uint64_t patience_usec, worker_standstill re
 int worker_submit(struct worker *w, enum job_order order, job_run run, job_done done, void *data)
 	_must_check_;
 
+/*
+ * A look that the thread takes by itself, first in `period` from now on and then again each time as long after the last,
+ * as long as that tells nothing new: nobody else wakes up meanwhile. A worker has one at most. Once `look` returns true,
+ * it is over, and `done` is called, on the loop. `late` is called there, and may end it, if a look has not begun within
+ * LOOK_LATE_USEC of its time, or not ended within a period: the thread does something else, or stands in the kernel.
+ */
+#define LOOK_LATE_USEC 250000ULL
+typedef bool (*job_look)(struct nic *nic, void *data);
+typedef void (*job_late)(void *data);
+int worker_look(struct worker *w, uint64_t period_usec, job_look look, job_done done, job_late late, void *data)
+	_must_check_;
+/* Before the worker is retired. True: the thread is not at it, and does not touch `data` any more; no `done` is called.
+ * False: it runs, or is over already, and `done` is called whatever it found. Only once, while there is one. */
+bool worker_look_end(struct worker *w) _must_check_;
+
 /* Jobs submitted before still run and report; then the thread ends and everything is freed. The
  * caller forgets the pointer; until then it is in `retired`. NULL is fine. */
 void worker_retire(struct worker *w, struct worker_list *retired);

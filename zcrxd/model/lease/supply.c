@@ -29,6 +29,12 @@ void supply_note(struct supply *s, const struct nic_queue *q)
 	s->in_use = q->has_pool ? q->pool_bytes : 0;
 }
 
+bool supply_is_news(const struct nic_queue *before, const struct nic_queue *now)
+{
+	return before->has_failures != now->has_failures || before->has_counters != now->has_counters ||
+	       before->failures != now->failures || (now->napi_id != 0 && before->napi_id != now->napi_id);
+}
+
 bool supply_is_short(const struct supply *s)
 {
 	return s->rises >= SHORT_RISES;

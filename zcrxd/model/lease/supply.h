@@ -20,6 +20,8 @@ struct supply {
 
 /* A look at the queue. A driver that counts no failures says nothing. */
 void supply_note(struct supply *s, const struct nic_queue *q);
+/* Its queue was at rest, or had what it needed (not `failing`), and has it no more; or has another NAPI. */
+bool supply_is_news(const struct nic_queue *before, const struct nic_queue *now);
 /* Again and again: a burst is no reason for a word. */
 bool supply_is_short(const struct supply *s);
 /* In a sentence, of a queue that is short. -ENOMEM. */

@@ -100,6 +100,12 @@ unsigned drift_step(struct drift_watch *w, const struct drift_finding *f, uint64
 	return actions | DRIFT_REPAIR;
 }
 
+bool drift_is_at_rest(const struct drift_watch *w)
+{
+	return w->found == 0 && w->steering == 0 && w->failures == 0 && w->close_attempts == 0 && !w->missed &&
+	       !w->asked && w->due == 0;
+}
+
 bool drift_wants_settings(const struct drift_watch *w, uint64_t now)
 {
 	return w->missed || (w->due > 0 && now >= w->due);

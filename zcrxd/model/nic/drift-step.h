@@ -16,6 +16,8 @@
 #define DRIFT_QUIET_USEC (60 * 1000000ULL)
 /* Of what the kernel does not notify. */
 #define DRIFT_POLL_USEC (1000 * 1000ULL)
+/* The same where nothing happens: what a timer of the loop takes with its slack, so that it is no later. */
+#define DRIFT_LOOK_USEC (1200 * 1000ULL)
 
 /* Of one NIC. All zero at first. */
 struct drift_watch {
@@ -71,6 +73,8 @@ unsigned drift_note(struct drift_watch *w, uint64_t digest, bool quiet);
 /* A digest of what has not been scanned. */
 #define DRIFT_UNKNOWN 1
 
+/* Nothing is wrong, nor to be done: it is enough to see when that changes. */
+bool drift_is_at_rest(const struct drift_watch *w);
 /* The next scan, which is due now, is to see the settings. */
 bool drift_wants_settings(const struct drift_watch *w, uint64_t now);
 /* How long to wait for that; UINT64_MAX: until something asks. `polled`: steering is of consequence. */

@@ -174,6 +174,8 @@ unsigned nic_state_rx_queues(const struct nic_state *s);
  * be one that a file was made of (store/baseline.h), where nothing else is known.
  */
 bool nic_state_same_settings(const struct nic_state *a, const struct nic_state *b);
+/* Of what leads to queues (nic_ops.observe_steering), and of whether the guard had to be set again. */
+bool nic_state_same_steering(const struct nic_state *a, const struct nic_state *b);
 /* Its table is what the kernel would make it, and is taken for one that was never set: nothing tells the two
  * apart. A file has no table for it. */
 bool nic_state_rss_is_default(const struct nic_state *s);
