@@ -6,9 +6,11 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <unistd.h>
 
 #include "harness.h"
 
@@ -180,12 +182,52 @@ static void test_protection_before_calls(void **state)
 	daemon_stop(&d);
 }
 
+static atomic_uint n_asked; /* by the daemon's loop, whether there is something to be written on a link */
+
+int __real_sd_varlink_get_events(sd_varlink *link);
+int __wrap_sd_varlink_get_events(sd_varlink *link);
+int __wrap_sd_varlink_get_events(sd_varlink *link)
+{
+	n_asked += gettid() != getpid();
+	return __real_sd_varlink_get_events(link);
+}
+
+/* They have their turns one by one: what each costs does not grow with how many wait. */
+static void test_replies_that_wait_cost_others_nothing(void **state)
+{
+	char text[64];
+	sd_varlink *links[FLOOD];
+	struct client c;
+	struct daemon d;
+
+	daemon_start(&d, NULL);
+	assert_null(client_open(&d, &c, CLIENT_RESERVED));
+	for (unsigned i = 0; i < FLOOD; i++)
+		links[i] = daemon_connect(&d);
+	sim_set_delay(d.sim, FOR_EVER);
+	snprintf(text, sizeof(text), "{\"leaseId\":\"%s\"}", c.id);
+	for (unsigned i = 0; i < FLOOD; i++)
+		begin(links[i], OURS("Revoke"), text);
+	wait_until_read(&d);
+	n_asked = 0;
+	sim_set_delay(d.sim, 0); /* the lease ends, and all of them are answered */
+	for (unsigned i = 0; i < FLOOD; i++) {
+		finish(links[i]);
+		sd_varlink_close_unref(links[i]);
+	}
+	assert_true(n_asked < FLOOD * FEW);
+	client_close(&c);
+	wait_until_clean(&d);
+	daemon_stop(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_removal_before_read_only_calls),
 		cmocka_unit_test(test_removal_before_own_operations),
 		cmocka_unit_test(test_protection_before_calls),
+		cmocka_unit_test(test_replies_that_wait_cost_others_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,7 +86,8 @@ static int connection_wait(struct connection *c, int events)
 	return sd_event_source_set_io_events(c->io, (uint32_t)waiting);
 }
 
-/* While a call is under way, its reply comes at any time, and Watch's come again and again. */
+/* While a call is under way, its reply comes at any time, and Watch's come again and again. Once there is one, the
+ * connection waits for its turn, and is not asked in each turn of all others. */
 static int on_prepare(sd_event_source *s, void *userdata)
 {
 	struct connection *c = userdata;
@@ -94,6 +95,8 @@ static int on_prepare(sd_event_source *s, void *userdata)
 
 	if (events < 0 || connection_wait(c, events) < 0)
 		(void)sd_varlink_close(c->link);
+	else if (c->waiting & EPOLLOUT)
+		(void)sd_event_source_set_prepare(s, NULL);
 	return 0;
 }
 
