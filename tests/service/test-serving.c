@@ -141,6 +141,7 @@ static void test_nothing_is_granted_if_rss_cannot_be_taken_away(void **state)
 	assert_string_equal(client_open(&d, &c, CLIENT_RESERVED), OURS("KernelRejected"));
 	client_close(&c);
 	sim_fail_operation(d.sim, NULL, 0, NULL);
+	wait_until_clean(&d); /* the same queue is free again */
 	assert_null(client_open(&d, &c, CLIENT_BOUND));
 	assert_int_equal(rss(), 0xef);
 	client_close(&c);
