@@ -91,3 +91,7 @@ void client_close(struct client *c);
 bool is_registrar(pid_t pid, pid_t parent);
 /* The one that the daemon has; 0 if there is none, -1 if there are more. */
 pid_t registrar_of(pid_t parent);
+/* The same of that which makes them. */
+pid_t first_registrar_of(pid_t parent);
+/* It has made what it was told to make, and has said so. */
+bool first_registrar_rests(pid_t parent);

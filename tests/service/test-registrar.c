@@ -53,15 +53,18 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Another one than `last` that waits, and nobody else. */
+/* Another one than `last` that waits, and nobody else; and the daemon knows of it. */
 static pid_t await_registrar(pid_t last)
 {
+	_cleanup_(sd_varlink_close_unrefp) sd_varlink *link = daemon_connect(&d);
 	pid_t pid = 0;
 
 	for (double until = now() + PATIENCE; now() < until; usleep(2000)) {
 		pid = registrar_of(getpid());
-		if (pid > 0 && pid != last)
-			return pid;
+		if (pid <= 0 || pid == last || !first_registrar_rests(getpid()))
+			continue;
+		assert_null(call(link, "Describe", NULL, "{}"));
+		return pid;
 	}
 	fail_msg("no process waits (%d)", (int)pid);
 	return 0;
@@ -69,9 +72,10 @@ static pid_t await_registrar(pid_t last)
 
 static void await_none(void)
 {
-	for (double until = now() + PATIENCE; registrar_of(getpid()) != 0 && now() < until;)
+	for (double until = now() + PATIENCE; first_registrar_of(getpid()) != 0 && now() < until;)
 		usleep(2000);
 	assert_int_equal(registrar_of(getpid()), 0);
+	assert_int_equal(first_registrar_of(getpid()), 0);
 }
 
 static void test_one_waits_as_long_as_there_are_leases(void **state)
@@ -182,6 +186,25 @@ static void test_a_registration_that_finds_it_dead_works(void **state)
 	register_after_kill(true);
 }
 
+static void test_one_comes_after_that_which_makes_them_has_died(void **state)
+{
+	struct client c;
+	pid_t ready, first;
+
+	assert_null(client_open_queues(&d, &c, 2, CLIENT_RESERVED));
+	ready = await_registrar(0);
+	first = first_registrar_of(getpid());
+	assert_true(first > 0);
+	assert_int_equal(kill(first, SIGKILL), 0);
+	assert_null(client_register_queue(&c, 0));
+	ready = await_registrar(ready);
+	assert_true(first_registrar_of(getpid()) > 0);
+	assert_int_not_equal(first_registrar_of(getpid()), first);
+	assert_null(client_register_queue(&c, 1));
+	client_close(&c);
+	wait_until_clean(&d);
+}
+
 /* What the simulated NIC was told since it was forked is what counts. */
 static void test_what_it_is_told_is_of_now(void **state)
 {
@@ -207,6 +230,7 @@ static void test_it_ends_with_the_daemon(void **state)
 	client_close(&c);
 	daemon_stop(&d);
 	assert_int_equal(registrar_of(getpid()), 0);
+	assert_int_equal(first_registrar_of(getpid()), 0);
 }
 
 int main(void)
@@ -218,6 +242,7 @@ int main(void)
 		TEST(test_it_is_used_once),
 		TEST(test_registrations_without_a_pause_work),
 		TEST(test_a_registration_that_finds_it_dead_works),
+		TEST(test_one_comes_after_that_which_makes_them_has_died),
 		TEST(test_what_it_is_told_is_of_now),
 		cmocka_unit_test(test_it_ends_with_the_daemon),
 	};

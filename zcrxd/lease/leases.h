@@ -194,6 +194,7 @@ struct leases {
 	struct lingering_list lingering; /* areas of leases that are over: lingering.h */
 	struct registrar_list registrars;
 	struct registrar *ready_registrar; /* among them: it waits for its request */
+	struct registrar *first_registrar; /* it makes those */
 	struct prover *prover; /* prover.h */
 	struct urgent_slot urgent[URGENT_MAX];
 	sd_event_source *proof_timer, *ring_timer, *registrar_timer;

@@ -4,7 +4,10 @@
  * the process mapped or opened goes with it. See registrar-process.h.
  */
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "disposable.h"
 #include "log.h"
@@ -20,6 +23,7 @@ struct answer {
 };
 
 #define ANSWER_TEXT_MAX 4096
+static const char divide_word = 'd'; /* what is no request */
 #define FDS_MAX		3 /* the client, its memory or an export, the epoll of rings */
 
 union control {
@@ -101,15 +105,37 @@ static void answer_export(int socket, struct nic_backend *backend, int ring, uin
 	(void)send_fds(socket, &r, sizeof(r), &export, r == 0);
 }
 
-static _Noreturn void process_main(struct nic_backend *backend, pid_t daemon, int socket)
+/* Another like itself, which is a child of the daemon's, too. It has one thread, and knows no client yet. */
+static void divide(pid_t daemon, int *socket)
+{
+	int pair[2], pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		_exit(EXIT_FAILURE);
+	pid = (int)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		*socket = pair[1];
+		disposable_begin(daemon, REGISTRAR_NAME, socket, 1);
+		return;
+	}
+	if (pid < 0 || send_fds(*socket, &pid, sizeof(pid), &pair[0], 1) < 0)
+		_exit(EXIT_FAILURE);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static _Noreturn void process_main(const char *name, struct nic_backend *backend, pid_t daemon, int socket)
 {
 	struct fault fault = {};
 	struct ifq_request request;
 	struct ifq ifq = {};
 	int fds[FDS_MAX], ring = -EBADF, r;
+	ssize_t n;
 
-	disposable_begin(daemon, "zcrxd-registrar", &socket, 1);
-	if (receive_fds(socket, &request, sizeof(request), 0, fds) != sizeof(request))
+	disposable_begin(daemon, name, &socket, 1);
+	while ((n = receive_fds(socket, &request, sizeof(request), 0, fds)) == sizeof(divide_word))
+		divide(daemon, &socket);
+	if (n != sizeof(request))
 		_exit(0); /* nobody needs it any more */
 	request.pidfd = fds[0];
 	request.area_fd = request.export_fd = fds[1];
@@ -121,7 +147,7 @@ static _Noreturn void process_main(struct nic_backend *backend, pid_t daemon, in
 	_exit(0);
 }
 
-int registrar_process_new(struct nic_backend *backend, pid_t *ret_pid, int *ret_fd)
+int registrar_process_new(const char *name, struct nic_backend *backend, pid_t *ret_pid, int *ret_fd)
 {
 	_cleanup_close_ int ours = -EBADF, its = -EBADF;
 	pid_t daemon = getpid(), pid;
@@ -136,13 +162,30 @@ int registrar_process_new(struct nic_backend *backend, pid_t *ret_pid, int *ret_
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		process_main(backend, daemon, its);
+		process_main(name, backend, daemon, its);
 	*ret_pid = pid;
 	*ret_fd = TAKE_FD(ours);
 	return 0;
 }
 
 /* ------------------------------------------------------------------------ from outside */
+
+int registrar_process_divide(int fd)
+{
+	return send_fds(fd, &divide_word, sizeof(divide_word), NULL, 0);
+}
+
+int registrar_process_read_other(int fd, pid_t *ret_pid, int *ret_fd)
+{
+	int fds[FDS_MAX], pid;
+	ssize_t n = receive_fds(fd, &pid, sizeof(pid), MSG_DONTWAIT, fds);
+
+	if (n != sizeof(pid) || fds[0] < 0)
+		return n == -EAGAIN ? -EAGAIN : -EIO;
+	*ret_pid = pid;
+	*ret_fd = fds[0];
+	return 0;
+}
 
 int registrar_process_ask(int fd, const struct ifq_request *request)
 {

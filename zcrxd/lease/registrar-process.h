@@ -10,8 +10,16 @@
 
 #include "nic.h"
 
+#define REGISTRAR_NAME "zcrxd-registrar"
+
 /* Our end of the socket, and the process. It ends by itself when that is closed, or when we end. */
-int registrar_process_new(struct nic_backend *backend, pid_t *ret_pid, int *ret_fd);
+int registrar_process_new(const char *name, struct nic_backend *backend, pid_t *ret_pid, int *ret_fd);
+/*
+ * One that was asked for nothing else makes another, which is our child, too. That spares us a fork: after each, who
+ * forked copies every page that it writes to. What it says then: 0, -EAGAIN: nothing yet, -EIO: it has ended.
+ */
+int registrar_process_divide(int fd);
+int registrar_process_read_other(int fd, pid_t *ret_pid, int *ret_fd);
 /* Once. Borrows the request's descriptors. -EPIPE and the like: the process is gone, and has done nothing. */
 int registrar_process_ask(int fd, const struct ifq_request *request);
 /* As from nic_backend_ops.register_ifq. */

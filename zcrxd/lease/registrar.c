@@ -12,10 +12,10 @@
 #include "registrar-process.h"
 #include "registrar.h"
 
-/* After one was used: whoever registers has more to ask for first. */
-#define NEXT_USEC (50 * 1000ULL)
 /* Nobody had a lease for so long: then none is kept. */
 #define KEEP_USEC (10 * 1000000ULL)
+/* Somebody has killed the one that makes them. */
+#define AGAIN_USEC (1000 * 1000ULL)
 
 struct registrar {
 	LIST_ENTRY(registrar) entry;
@@ -40,6 +40,8 @@ static struct registrar *registrar_free(struct registrar *g)
 		return NULL;
 	if (g->leases->ready_registrar == g)
 		g->leases->ready_registrar = NULL;
+	if (g->leases->first_registrar == g)
+		g->leases->first_registrar = NULL;
 	LIST_REMOVE(g, entry);
 	sd_event_source_disable_unref(g->child);
 	sd_event_source_disable_unref(g->answers);
@@ -55,6 +57,7 @@ DEFINE_CLEANUP(struct registrar *, registrar_free)
 /* ----------------------------------------------------------------------- the answer */
 
 static void expect_another(struct leases *leases, uint64_t usec);
+static int take_other(struct registrar *first);
 
 /* Nobody waits for the process any more; the loop reaps it whenever it ends. It counts until then. */
 static void registrar_finish(struct registrar *g, int r, int export_fd)
@@ -63,7 +66,7 @@ static void registrar_finish(struct registrar *g, int r, int export_fd)
 
 	g->done = NULL;
 	g->answers = sd_event_source_disable_unref(g->answers);
-	expect_another(g->leases, NEXT_USEC);
+	expect_another(g->leases, 0);
 	done(r, &g->answer.ifq, export_fd, &g->answer.fault, g->userdata);
 }
 
@@ -79,8 +82,12 @@ static int read_answer(struct registrar *g)
 static int on_answer(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
 	struct registrar *g = userdata;
-	int export_fd = -EBADF, r = g->done ? read_answer(g) : -EIO;
+	int export_fd = -EBADF, r;
 
+	if (g == g->leases->first_registrar)
+		r = take_other(g);
+	else
+		r = g->done ? read_answer(g) : -EIO;
 	if (r == 0 && g->answer.r == 0 && g->exports)
 		r = registrar_process_read_export(g->fd, &export_fd);
 	if (r == -EIO)
@@ -114,6 +121,8 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
 	_cleanup_(registrar_freep) struct registrar *g = userdata;
 	int r, export_fd;
 
+	if (g == g->leases->first_registrar && !TAILQ_EMPTY(&g->leases->list))
+		expect_another(g->leases, AGAIN_USEC);
 	if (!g->done)
 		return 0;
 	r = last_answer(g, &export_fd);
@@ -206,46 +215,91 @@ static int registrar_watch(struct registrar *g)
 	return r < 0 ? r : sd_event_add_child(event, &g->child, g->pid, WEXITED, on_child, g);
 }
 
-/* It waits for its request, and so it can be ended. */
+/* It waits for what it is told, and so it can be ended. */
 static void registrar_end(struct registrar *g)
 {
 	kill(g->pid, SIGKILL);
 	waitpid(g->pid, NULL, 0);
 }
 
-static int registrar_new(struct leases *leases, struct registrar **ret)
+/* Takes over both. */
+static int registrar_add(struct leases *leases, pid_t pid, int fd, struct registrar **ret)
 {
-	_cleanup_(registrar_freep) struct registrar *g = calloc(1, sizeof(*g));
-	int r;
+	struct registrar *g = calloc(1, sizeof(*g));
+	int r = -ENOMEM;
 
-	if (!g)
-		return -ENOMEM;
-	*g = (struct registrar){ .leases = leases, .client_pidfd = -EBADF, .fd = -EBADF };
-	LIST_INSERT_HEAD(&leases->registrars, g, entry);
-	r = registrar_process_new(leases->backend, &g->pid, &g->fd);
-	if (r < 0)
-		return r;
-	r = registrar_watch(g);
-	if (r < 0) {
-		registrar_end(g);
-		return r;
+	if (g) {
+		*g = (struct registrar){ .leases = leases, .pid = pid, .client_pidfd = -EBADF, .fd = fd };
+		LIST_INSERT_HEAD(&leases->registrars, g, entry);
+		r = registrar_watch(g);
+	} else
+		close(fd);
+	if (r >= 0) {
+		*ret = g;
+		return 0;
 	}
-	*ret = TAKE_PTR(g);
-	return 0;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	registrar_free(g);
+	return r;
 }
 
-/* One that cannot be made now is made when it is needed, and if that fails somebody is told. */
+static int registrar_new(struct leases *leases, const char *name, struct registrar **ret)
+{
+	pid_t pid;
+	int fd, r = registrar_process_new(name, leases->backend, &pid, &fd);
+
+	return r < 0 ? r : registrar_add(leases, pid, fd, ret);
+}
+
+static void registrar_dismiss(struct registrar *g)
+{
+	if (!g)
+		return;
+	registrar_end(g);
+	registrar_free(g);
+}
+
+static int take_other(struct registrar *first)
+{
+	struct leases *leases = first->leases;
+	pid_t pid;
+	int fd, r = registrar_process_read_other(first->fd, &pid, &fd);
+
+	if (r < 0)
+		return r;
+	registrar_dismiss(leases->ready_registrar);
+	(void)registrar_add(leases, pid, fd, &leases->ready_registrar);
+	return -EAGAIN;
+}
+
+static int divide(struct leases *leases)
+{
+	int r = leases->first_registrar ? 0 : registrar_new(leases, "zcrxd-first", &leases->first_registrar);
+
+	return r < 0 ? r : registrar_process_divide(leases->first_registrar->fd);
+}
+
+/* When there is nothing else to do. One that cannot be made now is made when it is needed, and if that fails
+ * somebody is told. */
+static void make_ready(struct leases *leases)
+{
+	if (divide(leases) == 0 || !leases->first_registrar)
+		return;
+	registrar_dismiss(leases->first_registrar); /* it has died */
+	(void)divide(leases);
+}
+
 static int on_expected(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct leases *leases = userdata;
 	const bool unused = TAILQ_EMPTY(&leases->list);
-	struct registrar *g = leases->ready_registrar;
 
-	if (!g)
-		(void)registrar_new(leases, &leases->ready_registrar);
+	if (!leases->ready_registrar)
+		make_ready(leases);
 	else if (unused) {
-		registrar_end(g);
-		registrar_free(g);
+		registrar_dismiss(leases->ready_registrar);
+		registrar_dismiss(leases->first_registrar);
 	}
 	if (unused)
 		registrars_unused(leases);
@@ -270,14 +324,14 @@ void registrar_expect(struct leases *leases)
 
 void registrars_unused(struct leases *leases)
 {
-	if (leases->ready_registrar)
+	if (leases->first_registrar)
 		expect_another(leases, KEEP_USEC);
 }
 
 void registrars_free(struct leases *leases)
 {
-	if (leases->ready_registrar)
-		registrar_end(leases->ready_registrar);
+	registrar_dismiss(leases->ready_registrar);
+	registrar_dismiss(leases->first_registrar);
 	while (!LIST_EMPTY(&leases->registrars))
 		registrar_free(LIST_FIRST(&leases->registrars));
 	leases->registrar_timer = sd_event_source_disable_unref(leases->registrar_timer);
@@ -295,13 +349,12 @@ static int registrar_ask(struct leases *leases, const struct ifq_request *reques
 		*ret = g;
 		return 0;
 	}
-	r = registrar_new(leases, &g);
+	r = registrar_new(leases, REGISTRAR_NAME, &g);
 	if (r < 0)
 		return r;
 	r = registrar_process_ask(g->fd, request);
 	if (r < 0) {
-		registrar_end(g);
-		registrar_free(g);
+		registrar_dismiss(g);
 		return r;
 	}
 	*ret = g;
