@@ -11,6 +11,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "problems.h"
+#include "standing.h"
 
 void metric_values_done(struct metric_values *v)
 {
@@ -242,9 +243,10 @@ static void collect_use(struct api *api, struct metric_values *v)
 static void collect_counters(struct api *api, struct metric_values *v)
 {
 	unsigned told = 0, left_out = 0;
-	const struct device *d;
+	struct device *d;
 
-	TAILQ_FOREACH(d, &api->devices->list, entry)
+	TAILQ_FOREACH(d, &api->devices->list, entry) {
+		standing_tell_counts(d);
 		for (size_t i = 0; i < d->counts.n_queues; i++) {
 			const struct queue_counts *c = &d->counts.queues[i];
 			const char *name = device_name(d);
@@ -264,6 +266,7 @@ static void collect_counters(struct api *api, struct metric_values *v)
 			if (c->has_drops)
 				add_count(v, METRIC_QUEUE_DROPS, name, c->drops, queue, NO_LABEL);
 		}
+	}
 	add_count(v, METRIC_QUEUES_LEFT_OUT, NULL, left_out, NO_LABEL, NO_LABEL);
 }
 

@@ -21,6 +21,7 @@ struct standing {
 	struct drift_scan *scan;   /* what the next look finds; its device's if that does not have it */
 	struct nic_state *before;  /* what the last one found */
 	struct nic_queue *counted; /* likewise, of each bound queue; NULL if it could not */
+	struct queue_counts *shared; /* of these, what metrics tell: the worker writes it, the loop reads it, field by field */
 	struct proof_look *proofs;
 	struct ring_look *rings;
 	bool proof_news, ring_news;
@@ -31,12 +32,30 @@ static void standing_free(struct standing *s)
 	drift_scan_free(s->scan);
 	nic_state_free(s->before);
 	free(s->counted);
+	free(s->shared);
 	proof_look_free(s->proofs);
 	ring_look_free(s->rings);
 	free(s);
 }
 
 /* -------------------------------------------------------------------------- on the worker */
+
+#define SHARE(to, from) __atomic_store_n(&(to), (from), __ATOMIC_RELAXED)
+#define SHARED(from) __atomic_load_n(&(from), __ATOMIC_RELAXED)
+
+/* Packets that come are no news, and are told to who asks. */
+static void share_counts(struct standing *s)
+{
+	for (size_t i = 0; s->counted && i < s->scan->n_bound; i++) {
+		const struct nic_queue *q = &s->counted[i];
+		struct queue_counts *c = &s->shared[i];
+
+		SHARE(c->packets, q->packets);
+		SHARE(c->bytes, q->bytes);
+		SHARE(c->drops, q->drops);
+		__atomic_store_n(&c->known, q->has_counters, __ATOMIC_RELEASE);
+	}
+}
 
 static bool counts_are_news(const struct standing *s)
 {
@@ -73,6 +92,7 @@ static bool look(struct nic *nic, void *data)
 	s->before = TAKE_PTR(k->state);
 	free(s->counted);
 	s->counted = TAKE_PTR(k->counted);
+	share_counts(s);
 	scan_forget_found(k);
 	return false;
 }
@@ -94,8 +114,26 @@ static void poll_again(struct device *d)
 /* What was counted since the last scan, before what is counted now. */
 static void note_counted(const struct standing *s, const struct drift_scan *k)
 {
-	if (s->counted)
-		leases_note_supply(k->device, k->bound, s->counted, k->n_bound);
+	if (!s->counted)
+		return;
+	leases_note_supply(k->device, k->bound, s->counted, k->n_bound);
+	device_note_counts(k->device, k->bound, s->counted, k->n_bound);
+}
+
+void standing_tell_counts(struct device *d)
+{
+	const struct standing *s = d->drift.standing;
+
+	for (size_t i = 0; s && i < s->scan->n_bound; i++) {
+		const struct queue_counts *from = &s->shared[i];
+		struct queue_counts *to = s->scan->bound[i] < d->counts.n_queues ? &d->counts.queues[s->scan->bound[i]] : NULL;
+
+		if (!to || !to->known || !__atomic_load_n(&from->known, __ATOMIC_ACQUIRE))
+			continue;
+		to->packets = SHARED(from->packets);
+		to->bytes = SHARED(from->bytes);
+		to->drops = SHARED(from->drops);
+	}
 }
 
 /* It was ended while it ran, and may have found nothing, or the interface has been forgotten. */
@@ -181,7 +219,10 @@ static int start(struct drift_scan *k, struct standing *s)
 {
 	int r;
 
-	r = proof_look_new(k->device, &s->proofs);
+	s->shared = calloc(k->n_bound + 1, sizeof(*s->shared));
+	if (s->shared)
+		share_counts(s);
+	r = s->shared ? proof_look_new(k->device, &s->proofs) : -ENOMEM;
 	if (r == 0)
 		r = ring_look_new(k->device, &s->rings);
 	if (r == 0)

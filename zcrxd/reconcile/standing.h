@@ -15,5 +15,7 @@ bool standing_start(struct drift_scan *k);
 /* What it is compared with changes, or is about to: from here on the loop looks, until nothing happens again. Cheap where
  * there is none. */
 void standing_end(struct device *d);
-/* The same, and nobody looks any more. */
+/* What its queues have counted until now, of which the loop hears nothing, is what the device's metrics tell. */
+void standing_tell_counts(struct device *d);
+/* The same as standing_end(), and nobody looks any more. */
 void standing_forget(struct device *d);
