@@ -3,6 +3,7 @@
 and after each round, and compared."""
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -65,6 +66,14 @@ def described():
     return {"interface": " ".join(filter(None, (zc0["state"], zc0.get("reason")))),
             "queues as zcrxd has them": ", ".join(states),
             "foreign rules": zc0.get("foreignRules", 0)}
+
+
+def for_registrations():
+    """The processes that wait for one: they are kept until nobody has had a lease for ten seconds."""
+    def name(pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    return [pid for pid in UNIT_PROCESSES.read_text().split() if name(pid) in ("zcrxd-first", "zcrxd-registrar")]
 
 
 def take(pid):
