@@ -20,6 +20,7 @@ MIB = 1 << 20
 HELD = 32 * MIB  # what the attacks of one user may cost
 QUIET = 20  # lines in the journal that an attack may cause
 OF_A_SESSION = 2  # descriptors that the daemon has for each session
+OF_A_REGISTRATION = 2  # descriptors for a process that waits for one: its socket and itself
 OF_A_CONNECTION = 4  # descriptors: two in the daemon, two in the session
 
 ADMINISTRATOR, BYSTANDER, HOSTILE, QUOTA = 2001, 2002, 3000, 2003
@@ -195,15 +196,18 @@ class Daemon:
 
     # ------------------------------------------------------------------ what it costs
 
-    def sessions(self):
-        """The processes that have the clients' sockets."""
+    def children(self, *names):
         pid = self.process.pid
         found = []
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             with contextlib.suppress(OSError):
-                if Path(f"/proc/{child}/comm").read_text() == "zcrxd-session\n":
+                if Path(f"/proc/{child}/comm").read_text().strip() in names:
                     found.append(int(child))
         return found
+
+    def sessions(self):
+        """The processes that have the clients' sockets."""
+        return self.children("zcrxd-session")
 
     def signal(self, number):
         for pid in (self.process.pid, *self.sessions()):
@@ -230,7 +234,9 @@ class Daemon:
         return self.sum_up("memory", self.memory_of)
 
     def descriptors(self):
-        return self.sum_up("descriptors", self.descriptors_of)
+        """Without those for registrations to come, which are kept as long as there are leases, and a while."""
+        waiting = self.children("zcrxd-first", "zcrxd-registrar")
+        return self.sum_up("descriptors", self.descriptors_of) - OF_A_REGISTRATION * len(waiting)
 
     def processor_time(self):
         with open(f"/proc/{self.process.pid}/stat") as f:
