@@ -4,8 +4,10 @@
  * the process mapped or opened goes with it. See registrar-process.h.
  */
 #include <errno.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -105,6 +107,27 @@ static void answer_export(int socket, struct nic_backend *backend, int ring, uin
 	(void)send_fds(socket, &r, sizeof(r), &export, r == 0);
 }
 
+/*
+ * A fork whose child is the daemon's, too. As in fork(2), the C library knows the child by its own number, and the
+ * kernel its locks: one that it holds when it is killed would never be free.
+ */
+static pid_t fork_beside(void)
+{
+	struct robust_list_head *locks = NULL;
+	size_t size = 0;
+	int *tid = NULL;
+	pid_t pid;
+
+	(void)prctl(PR_GET_TID_ADDRESS, &tid);
+	(void)syscall(SYS_get_robust_list, 0, &locks, &size);
+	pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0 && tid)
+		*tid = (int)syscall(SYS_set_tid_address, tid);
+	if (pid == 0 && locks)
+		(void)syscall(SYS_set_robust_list, locks, size);
+	return pid;
+}
+
 /* Another like itself, which is a child of the daemon's, too. It has one thread, and knows no client yet. */
 static void divide(pid_t daemon, int *socket)
 {
@@ -112,7 +135,7 @@ static void divide(pid_t daemon, int *socket)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		_exit(EXIT_FAILURE);
-	pid = (int)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+	pid = fork_beside();
 	if (pid == 0) {
 		*socket = pair[1];
 		disposable_begin(daemon, REGISTRAR_NAME, socket, 1);
