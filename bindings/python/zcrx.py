@@ -12,7 +12,8 @@
                 break
 
 What is received stays where the NIC has put it. `event.data` is a Span: it has the interface of a buffer (`file.write`,
-`bytes`, `memoryview`, `numpy.frombuffer` of its `view` take it without a copy), and the memory goes back to the NIC when
+`bytes`, `memoryview`, `numpy.frombuffer` of its `view` take it without a copy; before Python 3.12 all of them of its `view`),
+and the memory goes back to the NIC when
 the span and every view of it are gone: keep none longer than needed.
 
 Each method is the C function of the same name; libzcrx-client(3) and zcrx-client(7) say more. What fails there raises
