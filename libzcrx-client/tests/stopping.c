@@ -9,7 +9,8 @@
  * time; 2 keeps its buffers for long, and may have LIMIT of them; 3 is received by bounded pieces.
  * The first byte of a connection says which of them it is. With "poll" the descriptor is polled,
  * and the flow is taken away before the stop and not after it: then little or nothing is left in the
- * area, where recv() cannot read.
+ * area, where recv() cannot read. Connection 0 tells its sender with a byte that the flow is gone:
+ * what is sent from then on is ordinary memory for sure.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -129,11 +130,13 @@ static void count_kept(void)
 }
 
 /* From here on what arrives is ordinary memory. */
-static void take_flow_away(void)
+static void take_flow_away(const struct connection *c)
 {
-	if (steered)
-		check(zcrx_lease_remove_flow(lease, zcrx_lease_get_flow_id(lease, 0)),
-		      "remove the flow");
+	if (!steered)
+		return;
+	check(zcrx_lease_remove_flow(lease, zcrx_lease_get_flow_id(lease, 0)), "remove the flow");
+	check(send(zcrx_stream_get_socket(c->stream), "", 1, MSG_NOSIGNAL) == 1 ? 0 : -errno,
+	      "tell the sender");
 	steered = 0;
 }
 
@@ -148,7 +151,7 @@ static void data_came(struct connection *c, const struct zcrx_event *e)
 		check(zcrx_queue_return(queue, e->data), "return");
 	}
 	if (c->role == STOPPED && c->written >= EARLY && with_poll)
-		take_flow_away();
+		take_flow_away(c);
 	if (c->role == STOPPED && c->written >= HALF && first_stop == 0)
 		check(zcrx_stream_stop(c->stream), "stop");
 	if (c->role == BOUNDED && pieces == 0)
@@ -167,7 +170,7 @@ static void has_stopped(struct connection *c, const struct zcrx_event *e)
 		check_offset(c, e);
 		first_stop = first_stop ? first_stop : e->offset;
 		stops++;
-		take_flow_away();
+		take_flow_away(c);
 		return read_on(c);
 	}
 	check(e->offset == c->written && (pieces == 0 || c->written == expected) ? 0 : -ERANGE,
