@@ -27,8 +27,12 @@ def old():
     if subprocess.run(["id", "alice"], capture_output=True, check=False).returncode:
         subprocess.run(["useradd", "-M", "-U", "-G", "zcrx", "alice"], check=True)
     machine.configure(machine.config())
+    # No older version reads what a newer one has written: it begins with nothing, as when it was installed.
+    machine.systemctl("stop", "zcrxd.socket", "zcrxd")
+    for file in pathlib.Path("/run/zcrxd").glob("state*"):
+        file.unlink()
     install(OLD)
-    machine.systemctl("restart", "zcrxd")
+    machine.systemctl("start", "zcrxd")
     yield
     until(lambda: not machine.leases())
     until(machine.is_clean)
