@@ -8,14 +8,14 @@
 #include "backend.h"
 #include "pool.h"
 
-/* Takes the handle that came with `reply`, and describes the lease. */
+/* Takes the handle that came with `reply`, unless the lease is another user's, and describes the lease. */
 static int adopt(struct zcrx_lease *l, const char *what, json_object *reply)
 {
-	_cleanup_close_ int handle = client_take_handle(l->client, what, reply);
+	_cleanup_close_ int handle = l->has_owner ? -EBADF : client_take_handle(l->client, what, reply);
 	json_object *v = NULL;
 	int r;
 
-	if (handle < 0)
+	if (handle < 0 && !l->has_owner)
 		return handle;
 	json_object_object_get_ex(reply, "lease", &v);
 	r = lease_describe(l, v);
@@ -24,6 +24,7 @@ static int adopt(struct zcrx_lease *l, const char *what, json_object *reply)
 	if (r < 0)
 		return client_bad_reply(l->client, what);
 	l->handle = TAKE_FD(handle);
+	l->is_others = l->has_owner;
 	return 0;
 }
 
@@ -41,6 +42,10 @@ static int acquire_new(struct zcrx_lease *l)
 	message_put_string(&parameters, "name", l->wanted_name);
 	if (l->time_to_live > 0)
 		message_put_unsigned(&parameters, "timeToLiveUSec", l->time_to_live);
+	if (l->has_owner) {
+		message_put_boolean(&parameters, "persistent", true);
+		message_put_unsigned(&parameters, "ownerUid", l->owner);
+	}
 	r = client_call(l->client, "lease a queue", ZCRX_METHOD("Acquire"), parameters, &reply);
 	return r < 0 ? r : adopt(l, "lease a queue", reply);
 }
@@ -57,7 +62,7 @@ static int acquire(struct zcrx_lease *l)
 {
 	int r;
 
-	if (!client_is_under_way(l->client, l->step)) {
+	if (!client_is_under_way(l->client, l->step) && !l->has_owner) {
 		r = lease_try_inherit(l);
 		if (r != 0)
 			return r < 0 ? r : 0;
@@ -238,11 +243,12 @@ static int add_zcrxd_flow(struct zcrx_lease *l, int queue, int socket, json_obje
 
 static int release(struct zcrx_lease *l)
 {
-	int fd = lease_push_handle(l);
+	int fd = l->is_others ? client_begin(l->client, l) : lease_push_handle(l);
 
 	if (fd < 0)
 		return fd;
-	return client_call(l->client, "release the lease", ZCRX_METHOD("Release"), lease_parameters(l, fd), NULL);
+	return client_call(l->client, "release the lease", ZCRX_METHOD("Release"),
+			   lease_parameters(l, l->is_others ? NO_HANDLE : fd), NULL);
 }
 
 const struct backend backend_zcrxd = {

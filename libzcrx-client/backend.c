@@ -76,6 +76,8 @@ static int choose(struct zcrx_lease *l, struct backend_list *ret)
 
 	if (allowed.n == 0)
 		allowed = (struct backend_list) { .backends = { &backend_zcrxd }, .n = 1 };
+	if (l->has_owner)
+		allowed = (struct backend_list) { .backends = { &backend_zcrxd }, .n = 1 };
 	if (!wanted || !*wanted) {
 		*ret = allowed;
 		return 0;

@@ -84,6 +84,9 @@ struct zcrx_lease {
 	uint64_t time_to_live;
 	unsigned int wanted_hardware_queue; /* for backend_direct, if */
 	bool has_wanted_hardware_queue;
+	uid_t owner; /* whom it is acquired for, if */
+	bool has_owner;
+	bool is_others; /* it was, and is not released: there is no handle of it here */
 
 	char *id; /* NULL until acquired */
 	char *interface;
@@ -156,6 +159,7 @@ int lease_check_held(struct zcrx_lease *l);
 /* Begins a call and attaches the handle; gives its number. */
 int lease_push_handle(struct zcrx_lease *l);
 /* Parameters that begin with the lease's id and that number. */
+#define NO_HANDLE -1 /* the lease by its id alone, as its owner or an administrator names it */
 json_object *lease_parameters(const struct zcrx_lease *l, int handle);
 int lease_check_index(struct zcrx_lease *l, unsigned int index);
 /* Fills the lease in from the `Lease` object that zcrxd sent, or -EBADMSG, -ENOMEM; and empties it again. */

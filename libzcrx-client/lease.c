@@ -124,6 +124,17 @@ int zcrx_lease_set_time_to_live(struct zcrx_lease *lease, uint64_t usec)
 	return 0;
 }
 
+int zcrx_lease_set_owner(struct zcrx_lease *lease, uid_t uid)
+{
+	if (!lease)
+		return -EINVAL;
+	if (uid == (uid_t)-1 || lease->id)
+		return client_cannot(lease->client, lease->id ? -EBUSY : -EINVAL, ASK);
+	lease->owner = uid;
+	lease->has_owner = true;
+	return 0;
+}
+
 int lease_describe(struct zcrx_lease *l, json_object *v)
 {
 	const char *id = message_get_string(v, "leaseId");
@@ -242,6 +253,8 @@ int zcrx_lease_has_ended(struct zcrx_lease *lease)
 
 	if (!lease)
 		return -EINVAL;
+	if (lease->is_others)
+		return lease_check_held(lease);
 	if (lease->handle < 0)
 		return 1;
 	p = (struct pollfd) { .fd = lease->handle, .events = POLLRDHUP };
@@ -264,6 +277,9 @@ int lease_check_held(struct zcrx_lease *l)
 {
 	if (!l->id)
 		return client_fail(l->client, -EBADFD, "The lease has not been acquired yet.");
+	if (l->is_others)
+		return client_fail(l->client, -EBADFD, "Lease %s was acquired for user %u, who has to open it; all that can "
+						       "be done here is to release it.", l->id, (unsigned int)l->owner);
 	if (l->handle < 0)
 		return client_fail(l->client, -EBADFD, "The lease was released.");
 	return 0;
@@ -288,7 +304,8 @@ json_object *lease_parameters(const struct zcrx_lease *l, int handle)
 	json_object *parameters = message_new();
 
 	message_put_string(&parameters, "leaseId", l->id);
-	message_put_unsigned(&parameters, "handleFileDescriptor", (unsigned int)handle);
+	if (handle != NO_HANDLE)
+		message_put_unsigned(&parameters, "handleFileDescriptor", (unsigned int)handle);
 	return parameters;
 }
 
@@ -317,11 +334,15 @@ int zcrx_lease_release(struct zcrx_lease *lease)
 
 	if (!lease)
 		return -EINVAL;
-	r = lease_check_held(lease);
+	r = lease->is_others ? 0 : lease_check_held(lease);
 	if (r >= 0)
 		r = lease->backend->release(lease);
 	if (r < 0)
 		return r;
+	if (lease->is_others) {
+		lease->is_others = false;
+		return 0;
+	}
 	end_keep(lease);
 	close(TAKE_FD(lease->handle));
 	return 0;

@@ -32,6 +32,11 @@ void message_put_unsigned(json_object **o, const char *key, uint64_t value)
 	message_put_object(o, key, json_object_new_uint64(value));
 }
 
+void message_put_boolean(json_object **o, const char *key, bool value)
+{
+	message_put_object(o, key, json_object_new_boolean(value));
+}
+
 static json_object *get(json_object *o, const char *key, enum json_type type)
 {
 	json_object *v;

@@ -24,6 +24,7 @@ static inline void json_object_putp(json_object **o)
 json_object *message_new(void);
 void message_put_string(json_object **o, const char *key, const char *value);
 void message_put_unsigned(json_object **o, const char *key, uint64_t value);
+void message_put_boolean(json_object **o, const char *key, bool value);
 void message_put_object(json_object **o, const char *key, json_object *value); /* taken over */
 
 /* NULL if there is none, or it is null or no string. It belongs to `o`. */

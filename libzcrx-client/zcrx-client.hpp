@@ -242,6 +242,7 @@ struct lease_options {
 	microseconds time_to_live {};
 	const char *backends = nullptr;
 	std::optional<unsigned int> hardware_queue {};
+	std::optional<uid_t> owner {}; /* for another user, who opens it */
 };
 
 class lease : public detail::handle<zcrx_lease, zcrx_lease_unref>
@@ -269,6 +270,8 @@ public:
 			r = zcrx_lease_set_backends(l.object_, o.backends);
 		if (r >= 0 && o.hardware_queue)
 			r = zcrx_lease_set_hardware_queue(l.object_, *o.hardware_queue);
+		if (r >= 0 && o.owner)
+			r = zcrx_lease_set_owner(l.object_, *o.owner);
 		if (r < 0)
 			ZCRX_FAIL(detail::why(c.get(), r));
 		return l;

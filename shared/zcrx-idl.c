@@ -247,7 +247,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Lease,
 	DOC("Eight hexadecimal digits; its netkit device is named zcrx-LEASEID"),
 	FIELD(leaseId, STRING, 0),
 	DOC("What the client called it"), FIELD(name, STRING, N),
-	DOC("User who acquired it, as the kernel reports"), FIELD(ownerUid, INT, 0),
+	DOC("User whose it is: who acquired it, as the kernel reports, or whom an administrator acquired it for"),
+	FIELD(ownerUid, INT, 0),
+	DOC("The administrator who acquired it for ownerUid; null: ownerUid did"), FIELD(acquirerUid, INT, N),
 	DOC("Process that acquired it, likewise; it may be gone"), FIELD(ownerPid, INT, 0),
 	DOC("Name of the interface"), FIELD(interface, STRING, 0),
 	DOC("Hardware queue indices, in the order in which the lease counts them from 0"),
@@ -386,6 +388,10 @@ static SD_VARLINK_DEFINE_METHOD(Acquire,
 	DOC("Flows by value, as far as the policy allows; steered as soon as every queue is bound, and at "
 	    "once for a persistent lease of root, which then registers by itself"),
 	IN_TYPED(flows, Flow, A | N),
+	DOC("The user whose it will be, who then opens it (Open): administrators only, and the lease has to be persistent. "
+	    "What that user may have bounds it, with the groups that nss tells of; flows by value the "
+	    "caller has to be allowed, too. Null: the caller's"),
+	IN(ownerUid, INT, N),
 	DOC("What was leased"), OUT_TYPED(lease, Lease, 0),
 	DOC("Index of the attached handle: the lease ends when its last copy is closed; it reports a "
 	    "hang-up when the lease ends otherwise. Before, zcrxd writes one JSON object there, to be looked at with "
@@ -396,7 +402,7 @@ static SD_VARLINK_DEFINE_METHOD(Acquire,
 	OUT(handleFileDescriptor, INT, N));
 
 static SD_VARLINK_DEFINE_METHOD(Open,
-	DOC("A persistent lease of the caller's uid"), IN(leaseId, STRING, 0),
+	DOC("A persistent lease of the caller's uid, whoever acquired it"), IN(leaseId, STRING, 0),
 	DOC("Index of the attached handle"), OUT(handleFileDescriptor, INT, 0));
 
 static SD_VARLINK_DEFINE_METHOD(Register,
@@ -641,7 +647,8 @@ SD_VARLINK_DEFINE_INTERFACE(io_zcrx_Manager, ZCRX_INTERFACE,
 	SD_VARLINK_SYMBOL_COMMENT("Put a registered queue's ifq on one more ring of the caller's"), &vl_method_Share,
 	SD_VARLINK_SYMBOL_COMMENT("Steer a flow to the lease's queue"), &vl_method_AddFlow,
 	SD_VARLINK_SYMBOL_COMMENT("Stop steering a flow"), &vl_method_RemoveFlow,
-	SD_VARLINK_SYMBOL_COMMENT("End a lease"), &vl_method_Release,
+	SD_VARLINK_SYMBOL_COMMENT("End a lease. One that was acquired for another user (ownerUid), administrators may, too"),
+	&vl_method_Release,
 	SD_VARLINK_SYMBOL_COMMENT("Give a lease a new time to live"), &vl_method_Renew,
 	SD_VARLINK_SYMBOL_COMMENT("Set how a lease's queues are polled, as far as the policy allows"),
 	&vl_method_Tune,

@@ -37,6 +37,15 @@ def fixture_pair():
             yield sender, receiver
 
 
+def test_for_another_user_only_zcrxd_leases(client, monkeypatch):
+    """Whoever copies has no other users; and uids are not all numbers."""
+    monkeypatch.setenv("ZCRX_BACKEND", "copy")
+    for owner, number in ((1001, errno.EPERM), (-1, errno.EINVAL), (2**32 - 1, errno.EINVAL)):
+        with pytest.raises(zcrx.Error) as error:
+            zcrx.Lease(client, backends="copy", owner=owner)
+        assert error.value.errno == number
+
+
 def read_all(queue, stream):
     received, start = bytearray(), None
     while (event := queue.wait(10)).kind is zcrx.Kind.DATA:

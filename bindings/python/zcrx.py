@@ -67,7 +67,7 @@ def _load():
             ("client_error", s, p), ("client_error_id", s, p),
             ("lease_new", i, p, p), ("lease_unref", p, p), ("lease_set_interface", i, p, s),
             ("lease_set_queues", i, p, u), ("lease_set_name", i, p, s), ("lease_set_time_to_live", i, p, q),
-            ("lease_set_backends", i, p, s), ("lease_acquire", i, p), ("lease_get_id", s, p),
+            ("lease_set_backends", i, p, s), ("lease_set_owner", i, p, u), ("lease_open", i, p, s), ("lease_acquire", i, p), ("lease_get_id", s, p),
             ("lease_get_interface", s, p), ("lease_get_queues", u, p), ("lease_get_backend", s, p),
             ("lease_get_fd", i, p), ("lease_has_ended", i, p), ("lease_find_queue", i, p, i),
             ("lease_steer_socket", i, p, i), ("lease_renew", i, p, q), ("lease_release", i, p),
@@ -145,11 +145,13 @@ class Client(_Object):
 class Lease(_Object):
     """Queues of a NIC, from the moment that this returns. `backends`: where they may come from, as
     zcrx_lease_set_backends(3) has it; with another one than "zcrxd" the client need not be connected. close()
-    ends it, unless somebody else has its handle, once its queues are gone."""
+    ends it, unless somebody else has its handle, once its queues are gone. `owner`: a uid, for which an administrator
+    acquires it; it then lasts until it is released, and that user's program has it by Lease(client, open=ID)."""
 
     _unref = _lib.zcrx_lease_unref
 
-    def __init__(self, client, interface=None, queues=None, name=None, time_to_live=None, backends=None):
+    def __init__(self, client, interface=None, queues=None, name=None, time_to_live=None, backends=None, owner=None,
+                 open=None):  # pylint: disable=redefined-builtin,too-many-arguments,too-many-positional-arguments
         super().__init__()
         self._client = client
         self._check = client._check
@@ -157,10 +159,13 @@ class Lease(_Object):
         for setter, value in ((_lib.zcrx_lease_set_interface, _encode(interface)),
                               (_lib.zcrx_lease_set_queues, queues), (_lib.zcrx_lease_set_name, _encode(name)),
                               (_lib.zcrx_lease_set_time_to_live, time_to_live and int(time_to_live * 1000000)),
-                              (_lib.zcrx_lease_set_backends, _encode(backends))):
+                              (_lib.zcrx_lease_set_backends, _encode(backends)), (_lib.zcrx_lease_set_owner, owner)):
             if value is not None:
                 self._check(setter(self._pointer, value))
-        self._check(_lib.zcrx_lease_acquire(self._pointer))
+        if open is not None:
+            self._check(_lib.zcrx_lease_open(self._pointer, _encode(open)))
+        else:
+            self._check(_lib.zcrx_lease_acquire(self._pointer))
 
     id = property(lambda self: _decode(_lib.zcrx_lease_get_id(self._pointer)))
     interface = property(lambda self: _decode(_lib.zcrx_lease_get_interface(self._pointer)))

@@ -94,6 +94,37 @@ static void test_acquire_options(void **state)
 		      "\"timeToLiveUSec\":5000000}");
 }
 
+/* By an administrator, who gets no handle; all that is left to him is to release it. */
+static void test_acquire_for_another_user(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_int_equal(zcrx_lease_set_owner(NULL, 1001), -EINVAL);
+	assert_int_equal(zcrx_lease_set_owner(x->lease, (uid_t)-1), -EINVAL);
+	assert_int_equal(zcrx_lease_set_owner(x->lease, 1001), 0);
+	setenv("ZCRX_LEASE", "0000002a", 1); /* an orchestrator's own is none of its customers' */
+	setenv("ZCRX_LEASE_HANDLE_FD", "0", 1);
+	setenv("ZCRX_BACKEND", "copy", 1);
+	assert_int_equal(zcrx_lease_acquire(x->lease), -EPERM);
+	unsetenv("ZCRX_BACKEND");
+	x->server.no_handle = true;
+	assert_int_equal(zcrx_lease_acquire(x->lease), 0);
+	unsetenv("ZCRX_LEASE");
+	unsetenv("ZCRX_LEASE_HANDLE_FD");
+	assert_called(x, "Acquire", "{\"queues\":1,\"persistent\":true,\"ownerUid\":1001}");
+	assert_string_equal(zcrx_lease_get_id(x->lease), "0000002a");
+	assert_int_equal(zcrx_lease_get_fd(x->lease), -EBADF);
+	assert_int_equal(zcrx_lease_set_owner(x->lease, 1002), -EBUSY);
+	assert_int_equal(zcrx_lease_has_ended(x->lease), -EBADFD);
+	assert_int_equal(zcrx_lease_renew(x->lease, 1), -EBADFD);
+	assert_string_equal(zcrx_client_error(x->client),
+			    "Lease 0000002a was acquired for user 1001, who has to open it; all that can be done here is "
+			    "to release it.");
+	assert_int_equal(zcrx_lease_release(x->lease), 0);
+	assert_called(x, "Release", "{\"leaseId\":\"0000002a\"}");
+	assert_int_equal(zcrx_lease_release(x->lease), -EBADFD);
+}
+
 static void test_handle(void **state)
 {
 	static const char farewell[] = "{\"end\":\"interface-gone\",\"reason\":\"it was unplugged\"}";
@@ -402,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_no_daemon),
 		TEST(test_acquire),
 		TEST(test_acquire_options),
+		TEST(test_acquire_for_another_user),
 		TEST(test_find_queue),
 		TEST(test_handle),
 		TEST(test_ending),

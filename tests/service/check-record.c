@@ -46,6 +46,7 @@ static void check_lease(const struct lease *l, const struct record_lease *r)
 	assert(!r->damaged);
 	assert(r->id == l->id && r->state == l->state && r->ifindex == l->ifindex);
 	assert(r->owner_uid == l->owner_uid && r->owner_pid == l->owner_pid);
+	assert(r->acquirer_uid == l->acquirer_uid);
 	assert(r->persistent == l->persistent && r->self_registered == l->self_registered);
 	assert(r->granted == l->granted && r->grant == l->grant.kind && r->force == l->force);
 	assert(r->regranting == l->unbind.regranting);

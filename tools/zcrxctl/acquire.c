@@ -44,7 +44,7 @@ static int flows_to_json(const struct ctl *ctl, sd_json_variant **ret)
 }
 
 enum exit_status ctl_acquire(const struct ctl *ctl, sd_varlink *link, const char *interface,
-			     bool persistent, sd_json_variant **ret_reply)
+			     bool persistent, const uid_t *owner, sd_json_variant **ret_reply)
 {
 	_cleanup_json_ sd_json_variant *flows = NULL, *parameters = NULL;
 
@@ -60,6 +60,8 @@ enum exit_status ctl_acquire(const struct ctl *ctl, sd_varlink *link, const char
 							SD_JSON_BUILD_BOOLEAN(true)),
 			   SD_JSON_BUILD_PAIR_CONDITION(ctl->ttl_usec > 0, "timeToLiveUSec",
 							SD_JSON_BUILD_UNSIGNED(ctl->ttl_usec)),
+			   SD_JSON_BUILD_PAIR_CONDITION(owner != NULL, "ownerUid",
+							SD_JSON_BUILD_UNSIGNED(owner ? *owner : 0)),
 			   SD_JSON_BUILD_PAIR_CONDITION(ctl->n_flows > 0, "flows",
 							SD_JSON_BUILD_VARIANT(flows))) < 0)
 		return ctl_oom();

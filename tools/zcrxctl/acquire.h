@@ -6,10 +6,10 @@
 
 #include "call.h"
 
-/* Acquires what the options ask for. The caller unrefs *ret_reply; a handle, if any, is still
+/* Acquires what the options ask for, for `owner` or, if that is NULL, for the caller. The caller unrefs *ret_reply; a handle, if any, is still
  * with the link. */
 enum exit_status ctl_acquire(const struct ctl *ctl, sd_varlink *link, const char *interface,
-			     bool persistent, sd_json_variant **ret_reply);
+			     bool persistent, const uid_t *owner, sd_json_variant **ret_reply);
 
 /* A Flow. Negative errno. */
 int flow_to_json(const struct flow *flow, sd_json_variant **ret);

@@ -3,12 +3,14 @@
  * zcrxctl lease: a persistent lease, for programs that know nothing of zcrxd.
  */
 #include <errno.h>
+#include <pwd.h>
 #include <signal.h>
 
 #include "acquire.h"
 #include "commands.h"
 #include "lease-table.h"
 #include "table.h"
+#include "text.h"
 #include "view.h"
 
 /* What the caller goes on with: the id, and the queues to give to a program. */
@@ -46,18 +48,37 @@ static enum exit_status reclaim(sd_varlink *link, sd_json_variant *lease)
 	return ctl_fail(CTL_FAILED, "Lease %s is still there. To end it: zcrxctl release %s", id, id);
 }
 
+/* By name or by number; a number need not be in the user database, as those of containers are not. */
+static enum exit_status find_user(const char *text, uid_t *ret)
+{
+	const struct passwd *user = getpwnam(text);
+	uint64_t number;
+
+	if (user)
+		*ret = user->pw_uid;
+	else if (parse_number(text, 0, UINT32_MAX - 1, &number) >= 0)
+		*ret = (uid_t)number;
+	else
+		return ctl_fail(CTL_USAGE, "--owner %s: there is no such user.", text);
+	return CTL_DONE;
+}
+
 static enum exit_status run(const struct ctl *ctl, char **arguments)
 {
 	_cleanup_link_ sd_varlink *link = NULL;
 	_cleanup_json_ sd_json_variant *reply = NULL;
 	sd_json_variant *lease;
-	enum exit_status status;
+	enum exit_status status = CTL_DONE;
+	uid_t owner;
 
 	/* A reader that is gone is an error like any other: something is to be done about it. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	status = ctl_connect(ctl, &link);
+	if (ctl->owner)
+		status = find_user(ctl->owner, &owner);
 	if (status == CTL_DONE)
-		status = ctl_acquire(ctl, link, arguments[0], true, &reply);
+		status = ctl_connect(ctl, &link);
+	if (status == CTL_DONE)
+		status = ctl_acquire(ctl, link, arguments[0], true, ctl->owner ? &owner : NULL, &reply);
 	if (status != CTL_DONE)
 		return status;
 	lease = field_object(reply, "lease");
@@ -72,7 +93,8 @@ const struct command command_lease = {
 	.arguments = "[INTERFACE]",
 	.help = "lease queues until they are released",
 	.options =
-		TAKES(OPTION_QUEUES) | TAKES(OPTION_FLOW) | TAKES(OPTION_NAME) | TAKES(OPTION_TTL),
+		TAKES(OPTION_QUEUES) | TAKES(OPTION_FLOW) | TAKES(OPTION_NAME) | TAKES(OPTION_TTL) |
+		TAKES(OPTION_OWNER),
 	.max_arguments = 1,
 	.run = run,
 };

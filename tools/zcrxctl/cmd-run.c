@@ -34,7 +34,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 	int r;
 
 	if (status == CTL_DONE)
-		status = ctl_acquire(ctl, link, ctl->interface, false, &reply);
+		status = ctl_acquire(ctl, link, ctl->interface, false, NULL, &reply);
 	if (status != CTL_DONE)
 		return status;
 	id = field_string(field_object(reply, "lease"), "leaseId");

@@ -71,15 +71,24 @@ static enum ink state_ink(const char *state)
 	return streq(state, "quarantined") ? INK_BAD : INK_NONE;
 }
 
-static void add_owner(struct table *t, sd_json_variant *lease, const struct lease_view *view)
+static void add_user(struct table *t, sd_json_variant *lease, const char *field, const struct lease_view *view)
 {
-	uid_t uid = (uid_t)field_unsigned(lease, "ownerUid", (uid_t)-1);
+	uid_t uid = (uid_t)field_unsigned(lease, field, (uid_t)-1);
 	_cleanup_free_ char *name = view->user_name(uid);
 
 	if (name)
 		table_add(t, INK_NONE, "%s", name);
 	else
 		table_add(t, INK_NONE, "%" PRIu32, (uint32_t)uid);
+}
+
+/* An administrator, if it is not the owner. */
+static void add_acquirer(struct table *t, sd_json_variant *lease, const struct lease_view *view)
+{
+	if (field_has(lease, "acquirerUid"))
+		add_user(t, lease, "acquirerUid", view);
+	else
+		table_add(t, INK_NONE, "%s", "");
 }
 
 static char *ends_format(sd_json_variant *lease, uint64_t now_usec)
@@ -180,7 +189,9 @@ static void add_lease(struct table *t, sd_json_variant *lease, sd_json_variant *
 		table_add(t, INK_BUSY, "%c", queue_map_letter(leases, id));
 	table_add(t, INK_NONE, "%s", id);
 	table_add(t, INK_NONE, "%s", field_string(lease, "name") ?: "");
-	add_owner(t, lease, view);
+	add_user(t, lease, "ownerUid", view);
+	if (!view->brief)
+		add_acquirer(t, lease, view);
 	if (!view->brief)
 		table_add(t, INK_NONE, "%" PRIu64, field_unsigned(lease, "ownerPid", 0));
 	table_add(t, INK_NONE, "%s", field_string(lease, "interface") ?: "");
@@ -201,7 +212,7 @@ int lease_table_write(FILE *f, sd_json_variant *leases, const struct lease_view 
 	_cleanup_(table_freep) struct table *t =
 		view->brief ? table_new("", "LEASE", "1NAME", "OWNER", "1INTERFACE", "QUEUES",
 					"STATE", "3GRANT", "2FLOWS", NULL)
-			    : table_new("LEASE", "1NAME", "OWNER", "4>PID", "1INTERFACE",
+			    : table_new("LEASE", "1NAME", "OWNER", "3ACQUIRER", "4>PID", "1INTERFACE",
 					"QUEUES", "4SPREAD", "STATE", "4GRANT", "3>AREA",
 					"2ENDS", "2FLOWS", NULL);
 	sd_json_variant *lease;

@@ -32,6 +32,7 @@ static const struct option_row {
 	[OPTION_FLOW] = { "flow", "SPEC", "steer this flow; may be repeated" },
 	[OPTION_NAME] = { "name", "NAME", "call the lease so" },
 	[OPTION_TTL] = { "ttl", "TIME", "end the lease after TIME, e.g. 1h30min" },
+	[OPTION_OWNER] = { "owner", "USER", "lease for this user, who opens it" },
 	[OPTION_ALL_MINE] = { "all-mine", NULL, "all persistent leases of yours" },
 	[OPTION_FORCE] = { "force", NULL, "even if it interrupts what is in use" },
 	[OPTION_CONFIRM] = { "confirm", NULL, "keep what was applied for a try" },
@@ -202,6 +203,9 @@ static enum exit_status set_option(struct command_line *line, enum ctl_option op
 		if (parse_span(value, &ctl->ttl_usec) == 0 && ctl->ttl_usec == 0)
 			return ctl_fail(CTL_USAGE, "--ttl %s: a lease cannot end at once.", value);
 		return parse_time(option, value, &ctl->ttl_usec);
+	case OPTION_OWNER:
+		ctl->owner = value;
+		return CTL_DONE;
 	case OPTION_ALL_MINE:
 		ctl->all_mine = true;
 		return CTL_DONE;

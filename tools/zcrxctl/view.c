@@ -49,9 +49,12 @@ char *lease_names(sd_json_variant *lease)
 
 int lease_name_owner(sd_json_variant **lease)
 {
-	_cleanup_free_ char *owner = user_name(owner_of(*lease));
+	_cleanup_free_ char *owner = user_name(owner_of(*lease)), *acquirer = NULL;
+	int r = owner ? sd_json_variant_set_field_string(lease, "ownerName", owner) : 0;
 
-	return owner ? sd_json_variant_set_field_string(lease, "ownerName", owner) : 0;
+	if (field_has(*lease, "acquirerUid"))
+		acquirer = user_name((uid_t)field_unsigned(*lease, "acquirerUid", (uid_t)-1));
+	return r >= 0 && acquirer ? sd_json_variant_set_field_string(lease, "acquirerName", acquirer) : r;
 }
 
 int leases_name_owners(sd_json_variant **leases)

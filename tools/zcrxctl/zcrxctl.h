@@ -42,6 +42,7 @@ struct ctl {
 	struct flow *flows;
 	size_t n_flows;
 	const char *name;
+	const char *owner; /* --owner, as it was given */
 	uint64_t ttl_usec; /* 0: not given */
 	uint64_t grace_usec;
 	bool grace_given;
@@ -73,6 +74,7 @@ enum ctl_option {
 	OPTION_FLOW,
 	OPTION_NAME,
 	OPTION_TTL,
+	OPTION_OWNER,
 	OPTION_ALL_MINE,
 	OPTION_FORCE,
 	OPTION_CONFIRM,

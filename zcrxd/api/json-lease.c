@@ -86,7 +86,9 @@ int json_lease(struct lease *l, sd_json_variant **ret)
 	lease_id_format(l->id, id);
 	return sd_json_buildo(
 		ret, STRING("leaseId", id), STRING_IF("name", l->name),
-		UNSIGNED("ownerUid", l->owner_uid), UNSIGNED("ownerPid", (unsigned)l->owner_pid),
+		UNSIGNED("ownerUid", l->owner_uid),
+		UNSIGNED_IF(l->acquirer_uid != l->owner_uid, "acquirerUid", l->acquirer_uid),
+		UNSIGNED("ownerPid", (unsigned)l->owner_pid),
 		STRING("interface", device_name(l->device)),
 		SD_JSON_BUILD_PAIR_VARIANT("hardwareQueues", queues),
 		SD_JSON_BUILD_PAIR_VARIANT("napiIds", napi_ids), STRING_IF("spread", spread),

@@ -26,7 +26,9 @@ static int authorise(struct call *c, const struct method *m, const void *paramet
 
 	if (r == 0 && m->kind == METHOD_ADMIN)
 		r = policy_check_administer(c->api->devices->config, &c->peer, m->act_name, &c->fault);
-	if (r == 0 && m->kind == METHOD_LEASE)
+	if (r == 0 && m->kind == METHOD_LEASE && m->orchestrates)
+		c->lease = request_orchestrated(c->api, &c->peer, l);
+	if (r == 0 && m->kind == METHOD_LEASE && !c->lease)
 		r = request_lease(c->link, c->api, &c->peer, l->id, l->handle, &c->lease, &c->fault);
 	return r;
 }

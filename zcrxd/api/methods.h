@@ -73,6 +73,7 @@ struct lease_reference {
 struct method {
 	enum method_kind kind;
 	const char *act_name; /* METHOD_ADMIN: what is refused to others */
+	bool orchestrates; /* METHOD_LEASE: an administrator may, too, with a lease that one has acquired for its owner */
 	const sd_json_dispatch_field *fields;
 	size_t size;	      /* of the parameters */
 	const void *defaults; /* of them; NULL: all zero */
@@ -91,6 +92,9 @@ extern const struct method method_describe, method_list_leases, method_acquire, 
 /* Answers with the error that `r` (positive: with `fault`; negative: an errno) stands for.
  * Returns 0: the call is answered. */
 int reply_fault(sd_varlink *link, int r, const struct fault *fault);
+
+/* Answers with a new handle of the lease, and with `lease`, if that is not NULL. */
+int reply_handle(sd_varlink *link, struct lease *l, sd_json_variant *lease);
 
 /* The device that somebody calls so: by its name, by an alternative name, or by what the configuration
  * matches a missing one by. NO_SUCH_INTERFACE. */
@@ -114,6 +118,10 @@ struct lease *request_find_lease(struct api *api, const char *id);
 int request_no_lease(const char *id, struct fault *reterr);
 int request_lease(sd_varlink *link, struct api *api, const struct peer *peer, const char *id,
 		  uint64_t handle_index, struct lease **ret, struct fault *reterr);
+
+/* A lease that an administrator has acquired for another user (Acquire.ownerUid), if the caller is an
+ * administrator and names it without a handle; NULL. */
+struct lease *request_orchestrated(struct api *api, const struct peer *peer, const struct lease_reference *l);
 
 /* INVALID_PARAMETER unless it is within these. */
 int check_range(uint64_t value, uint64_t first, uint64_t last, const char *name, struct fault *reterr);

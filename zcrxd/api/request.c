@@ -60,6 +60,25 @@ int reply_fault(sd_varlink *link, int r, const struct fault *fault)
 	return 0;
 }
 
+int reply_handle(sd_varlink *link, struct lease *l, sd_json_variant *lease)
+{
+	_cleanup_fault_ struct fault fault = {};
+	_cleanup_close_ int fd = -EBADF;
+	int r, index;
+
+	r = lease_handle_new(l, &fd, &fault);
+	if (r != 0)
+		return reply_fault(link, r, &fault);
+	index = sd_varlink_push_fd(link, fd);
+	if (index < 0)
+		return index;
+	TAKE_FD(fd);
+	return sd_varlink_replybo(
+		link,
+		SD_JSON_BUILD_PAIR_CONDITION(!!lease, "lease", SD_JSON_BUILD_VARIANT(lease)),
+		SD_JSON_BUILD_PAIR_INTEGER("handleFileDescriptor", index));
+}
+
 /* ------------------------------------------------------------------------ parameters */
 
 int request_take_fd(sd_varlink *link, uint64_t index, const char *field, int *ret,
@@ -130,6 +149,15 @@ int request_lease(sd_varlink *link, struct api *api, const struct peer *peer, co
 					   "administrator may revoke it (zcrxctl revoke).", id);
 	*ret = l;
 	return 0;
+}
+
+struct lease *request_orchestrated(struct api *api, const struct peer *peer, const struct lease_reference *reference)
+{
+	struct lease *l = request_find_lease(api, reference->id);
+
+	if (!l || reference->handle != NO_INDEX || l->acquirer_uid == l->owner_uid)
+		return NULL;
+	return policy_administers(api->devices->config, peer) ? l : NULL;
 }
 
 /* As `ip address` and `ip link` print it: "zc0:", "zc0@if5". */

@@ -107,13 +107,14 @@ static struct lease *lease_new_for(struct leases *leases, const struct acquire_r
 		return NULL;
 	l->ifindex = q->device->ifindex;
 	l->owner_uid = q->peer->uid;
-	l->owner_pid = q->peer->pid;
+	l->acquirer_uid = q->acquirer->uid;
+	l->owner_pid = q->acquirer->pid;
 	l->n_queues = q->n_queues;
 	l->persistent = q->persistent;
 	l->area_permitted = q->area_permitted;
 	/* root's own program will register on the hardware queue: the one case in which rules come
 	 * before an ifq, and for which no netkit device may stand in between. */
-	l->self_registered = q->persistent && q->n_flows > 0 && q->peer->uid == 0;
+	l->self_registered = q->persistent && q->n_flows > 0 && q->peer->uid == 0 && q->acquirer->uid == 0;
 	l->creation_usec = now_usec(CLOCK_REALTIME);
 	return l;
 }
@@ -129,6 +130,7 @@ int lease_adopt(struct leases *leases, struct device *d, const struct record_lea
 	l->max_flows = saved->max_flows;
 	l->area_permitted = saved->area_permitted;
 	l->owner_uid = saved->owner_uid;
+	l->acquirer_uid = saved->acquirer_uid;
 	l->owner_pid = saved->owner_pid;
 	lease_set_state(l, state);
 	l->reason = reason ? strdup(reason) : NULL;

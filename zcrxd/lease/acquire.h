@@ -8,7 +8,8 @@
 
 struct acquire_request {
 	struct device *device;
-	const struct peer *peer;
+	const struct peer *peer; /* whose it is */
+	const struct peer *acquirer; /* who asks for it; the same, but for an administrator who asks for another */
 	unsigned n_queues;
 	const char *name;
 	bool persistent;

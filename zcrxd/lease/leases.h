@@ -99,7 +99,8 @@ struct lease {
 	unsigned ifindex; /* the device's when the lease was made */
 	unsigned n_ref;
 	char *name;
-	pid_t owner_pid;
+	uid_t acquirer_uid; /* the owner, or the administrator who acquired it for him */
+	pid_t owner_pid;    /* the acquirer's process */
 	bool persistent, self_registered;
 	char *reason; /* why it is draining or quarantined */
 	enum lease_event end; /* of what it is draining; LEASE_ACQUIRE: not known (any more) */

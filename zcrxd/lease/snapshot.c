@@ -33,6 +33,7 @@ static int lease_snapshot(const struct lease *l, struct record_lease *ret)
 {
 	struct record_lease s = { .id = l->id,
 				  .owner_uid = l->owner_uid,
+				  .acquirer_uid = l->acquirer_uid,
 				  .owner_pid = l->owner_pid,
 				  .ifindex = l->ifindex,
 				  .state = l->state,

@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See accounts.h. A look is an object that the loop and its thread share: whoever is the last to need it
- * frees it, so that a thread that nss never lets go of is nobody's concern.
+ * See accounts.h.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sys/eventfd.h>
 
 #include "accounts.h"
 #include "clock.h"
 #include "connection.h"
 #include "log.h"
+#include "look.h"
 #include "policy.h"
-
-struct look {
-	atomic_uint n_ref;
-	int done_fd; /* an eventfd */
-	struct account *list;
-	size_t n;
-};
 
 struct accounts {
 	struct server *server;
@@ -28,27 +18,6 @@ struct accounts {
 	uint64_t started, ended; /* monotonic: the look under way, and the last one; 0: none */
 	bool outdated;		 /* the policy is another one since the look began */
 };
-
-static void look_unref(struct look *l)
-{
-	if (atomic_fetch_sub(&l->n_ref, 1) > 1)
-		return;
-	accounts_list_free(l->list, l->n);
-	if (l->done_fd >= 0)
-		close(l->done_fd);
-	free(l);
-}
-
-static void *look_main(void *userdata)
-{
-	struct look *l = userdata;
-
-	for (size_t i = 0; i < l->n; i++)
-		l->list[i].r = account_find(l->list[i].kind, l->list[i].name, &l->list[i].id);
-	(void)eventfd_write(l->done_fd, 1);
-	look_unref(l);
-	return NULL;
-}
 
 /* --------------------------------------------------------------------------- what came of it */
 
@@ -66,7 +35,7 @@ static void say(const struct policy_rule *rule, const struct account *a, const c
 			    path, rule->line, kind, a->name, strerror(-a->r));
 }
 
-static void learn(struct config *c, const struct account *list, size_t n, const char *path)
+void accounts_learn(struct config *c, const struct account *list, size_t n, const char *path)
 {
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < c->n_policy; k++)
@@ -83,7 +52,7 @@ void accounts_look_up(struct config *c, const char *path)
 		return;
 	for (size_t i = 0; i < n; i++)
 		list[i].r = account_find(list[i].kind, list[i].name, &list[i].id);
-	learn(c, list, n, path);
+	accounts_learn(c, list, n, path);
 	accounts_list_free(list, n);
 }
 
@@ -104,7 +73,7 @@ static int on_done(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	struct server *server = a->server;
 
 	server->loop->doing = "users and groups";
-	learn(server->config, a->look->list, a->look->n, server->config_path);
+	accounts_learn(server->config, a->look->list, a->look->n, server->config_path);
 	look_end(a);
 	a->ended = now_usec(CLOCK_MONOTONIC);
 	if (a->outdated)
@@ -119,41 +88,6 @@ static int on_describe_timeout(sd_event_source *s, uint64_t usec, void *userdata
 
 	connections_go_on(a->server);
 	return 0;
-}
-
-static int look_new(const struct config *c, struct look **ret)
-{
-	struct look *l = calloc(1, sizeof(*l));
-	int r;
-
-	if (!l)
-		return -ENOMEM;
-	atomic_init(&l->n_ref, 1);
-	l->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = l->done_fd < 0 ? -errno : config_list_accounts(c, &l->list, &l->n);
-	if (r < 0) {
-		look_unref(l);
-		return r;
-	}
-	*ret = l;
-	return 0;
-}
-
-static int scan_run(struct look *l)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	int r = pthread_attr_init(&attributes);
-
-	if (r != 0)
-		return -r;
-	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	atomic_fetch_add(&l->n_ref, 1);
-	r = pthread_create(&thread, &attributes, look_main, l);
-	(void)pthread_attr_destroy(&attributes);
-	if (r != 0)
-		look_unref(l);
-	return -r;
 }
 
 /* What fails here is tried again with the next call that depends on it. */
@@ -177,7 +111,7 @@ static void scan_start(struct accounts *a)
 		r = sd_event_add_time_relative(event, &a->patience, CLOCK_MONOTONIC,
 					       ACCOUNTS_PATIENCE_USEC, 0, on_describe_timeout, a);
 	if (r >= 0)
-		r = scan_run(a->look);
+		r = look_start(a->look);
 	if (r >= 0)
 		return;
 	log_errno(r, "Cannot look up users and groups");

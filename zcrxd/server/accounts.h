@@ -33,5 +33,5 @@ bool accounts_keep_waiting(struct server *server, const struct peer *peer);
  * `path` is for that. */
 void accounts_look_up(struct config *c, const char *path);
 
-/* accounts-nss.c. 0; -ENOENT: there is no such account; else it cannot be told now. */
-int account_find(enum account_kind kind, const char *name, uint32_t *ret);
+/* What was found: the rules that name these accounts hold for these numbers from now on. */
+void accounts_learn(struct config *c, const struct account *list, size_t n, const char *path);

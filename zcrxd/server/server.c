@@ -5,6 +5,7 @@
 #include "accounts.h"
 #include "connection.h"
 #include "listener.h"
+#include "owner.h"
 #include "server.h"
 #include "session-process.h"
 #include "user.h"
@@ -22,6 +23,7 @@ void server_init(struct server *server)
 {
 	LIST_INIT(&server->listeners);
 	TAILQ_INIT(&server->connections);
+	LIST_INIT(&server->owners);
 	LIST_INIT(&server->sessions);
 	LIST_INIT(&server->users);
 	LIST_INIT(&server->watchers);
@@ -51,6 +53,7 @@ int server_start(struct server *server, const char *path, struct stored_fds *pas
 void server_done(struct server *server)
 {
 	listeners_free(server);
+	owners_free(server);
 	connections_close(server);
 	sessions_free(server);
 	users_free(server);

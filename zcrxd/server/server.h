@@ -15,6 +15,7 @@
 struct accounts;
 struct connection;
 struct listener;
+struct owner_look;
 struct session_process;
 struct stored_fds;
 struct user;
@@ -22,6 +23,7 @@ struct watcher;
 
 TAILQ_HEAD(connection_list, connection);
 LIST_HEAD(listener_list, listener);
+LIST_HEAD(owner_list, owner_look);
 LIST_HEAD(session_list, session_process);
 LIST_HEAD(user_list, user);
 LIST_HEAD(watcher_list, watcher);
@@ -33,6 +35,7 @@ struct server {
 	struct config *config;	    /* the policy that holds; accounts_take_policy() */
 	const char *config_path;
 	struct accounts *accounts; /* whom it names: accounts.h */
+	struct owner_list owners;  /* who is being asked about: owner.h */
 	struct listener_list listeners;
 	struct connection_list connections; /* the longest idle first */
 	struct session_list sessions;	    /* ... the newest first */

@@ -76,6 +76,7 @@ static const struct json_field essential_fields[] = {
 };
 static const struct json_field lease_fields[] = {
 	NUMBER("uid", L, owner_uid, JSON_ALWAYS, UINT32_MAX),
+	NUMBER("acquirer", L, acquirer_uid, JSON_LATER, UINT32_MAX),
 	NUMBER("pid", L, owner_pid, JSON_ALWAYS, INT32_MAX),
 	OTHER("interface", JSON_TEXT, L, interface, JSON_LATER),
 	OTHER("hardware", JSON_TEXT, L, hardware, JSON_LATER),
@@ -314,6 +315,7 @@ static void read_proofs(struct json_reader *r, sd_json_variant *v, struct record
 static void read_rest(struct json_reader *r, sd_json_variant *v, struct record_lease *l)
 {
 	l->max_flows = UINT64_MAX;
+	l->acquirer_uid = l->owner_uid;
 	READ(r, v, lease_fields, l);
 	/* An older zcrxd noted it on the realtime clock only. */
 	if (l->expiry_noted && !sd_json_variant_by_key(v, "expiryBoottime"))

@@ -66,6 +66,7 @@ complete -c zcrxctl -n '__zcrxctl_is lease run' -l queues -x -d 'lease this many
 complete -c zcrxctl -n '__zcrxctl_is lease run' -l flow -xa 'tcp4, tcp6,' -d 'steer this flow'
 complete -c zcrxctl -n '__zcrxctl_is lease run' -l name -x -d 'call the lease so'
 complete -c zcrxctl -n '__zcrxctl_is lease run' -l ttl -xa '30s 5min 1h 1d' -d 'end the lease after this time'
+complete -c zcrxctl -n '__zcrxctl_is lease' -l owner -xa '(__fish_complete_users)' -d 'lease for this user, who opens it'
 complete -c zcrxctl -n '__zcrxctl_is release' -l all-mine -d 'all persistent leases of yours'
 complete -c zcrxctl -n '__zcrxctl_is tune' -l queue -x -d 'only this queue of the lease'
 complete -c zcrxctl -n '__zcrxctl_is tune' -l defer-hard-irqs -x -d 'empty polls before interrupts'

@@ -109,6 +109,29 @@ def test_lease(server):
     assert json.loads(good(server.ctl("lease", "--json=short"))) == dict(LEASE, ownerName="root")
 
 
+def test_lease_for_another_user(server):
+    """By name or by number, which need not be anybody's here."""
+    server.answer(Acquire={"parameters": {"lease": dict(LEASE, ownerUid=1, acquirerUid=0)}})
+    shown = json.loads(good(server.ctl("lease", "--owner", "daemon", "--json=short")))
+    assert shown == dict(LEASE, ownerUid=1, acquirerUid=0, ownerName="daemon", acquirerName="root")
+    good(server.ctl("lease", "--owner=4000000000"))
+    assert [p for _, p in server.calls()] == [{"persistent": True, "ownerUid": 1},
+                                              {"persistent": True, "ownerUid": 4000000000}]
+    for user in "nobody-of-that-name", "-1", "4294967295", "":
+        bad(server.ctl("lease", f"--owner={user}"), 2, f"zcrxctl: --owner {user}: there is no such user.\n")
+    assert "unrecognized option '--owner" in server.ctl("run", "--owner=daemon", "true").stderr
+    assert len(server.calls()) == 2
+
+
+def test_leases_for_others_show_who_acquired_them(server):
+    server.answer(ListLeases=[{"parameters": {"lease": dict(LEASE, ownerUid=1, acquirerUid=0)}},
+                              {"parameters": {"lease": dict(LEASE, leaseId="00000001")}}])
+    lines = [line.split() for line in good(server.ctl("leases")).splitlines()]
+    assert lines[0][:4] == ["LEASE", "NAME", "OWNER", "ACQUIRER"]
+    assert lines[1][:4] == ["3f9a01c2", "web", "daemon", "root"]
+    assert lines[2][:5] == ["00000001", "web", "root", "-", "4711"]
+
+
 def lease_into(server, stdout, *arguments, **kwargs):
     return subprocess.run([ZCRXCTL, "--socket", server.socket, "lease", *arguments],
                           env=ENVIRONMENT, stdout=stdout, stderr=subprocess.PIPE, text=True,

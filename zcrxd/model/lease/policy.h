@@ -58,6 +58,14 @@ int policy_check_administer(const struct config *c, const struct peer *peer, con
  */
 bool policy_is_owner(const struct config *c, const struct peer *peer, uid_t owner);
 
+/* Whether a rule asks which groups somebody is in. */
+bool policy_depends_on_groups(const struct config *c);
+/*
+ * Somebody who has not connected, for whom an administrator asks: nobody has seen where he is. He has what he has
+ * on the host, or, where nothing is for him there, what he has in a container.
+ */
+void policy_place_owner(const struct config *c, struct peer *owner);
+
 /* The time to live that a request gets: the asked one capped by max-lease-time; with a limit, no
  * wish becomes the limit. UINT64_MAX: for ever. */
 uint64_t policy_lease_time(const struct config *c, const struct peer *peer, uint64_t asked);

@@ -54,7 +54,8 @@ struct record_lease {
 	uint32_t id;
 	char *name;
 	uid_t owner_uid;
-	pid_t owner_pid;
+	uid_t acquirer_uid; /* the owner, or the administrator who acquired it for him */
+	pid_t owner_pid;    /* the acquirer's process */
 	unsigned ifindex;
 	char interface[IFNAMSIZ]; /* its name then; "" if an older zcrxd wrote it */
 	char hardware[18];	  /* what it is known by should it go and come back; likewise */
