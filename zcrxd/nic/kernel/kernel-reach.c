@@ -149,17 +149,15 @@ static int take_connection(const struct sockdiag_socket *s, void *userdata)
 
 static int find_connections(struct logins *l)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
 	_cleanup_(netlink_done) struct netlink diag = {};
 	int r = netlink_open(&diag, NETLINK_SOCK_DIAG);
 
 	add_port(l, SSH_PORT);
 	find_groups(l);
-	for (size_t i = 0; i < ARRAY_SIZE(families) && r >= 0; i++)
-		r = sockdiag_dump(&diag, families[i], SOCKDIAG_LISTENING, NULL, 0, take_listener, l);
-	for (size_t i = 0; i < ARRAY_SIZE(families) && r >= 0; i++)
-		r = sockdiag_dump(&diag, families[i], 1U << TCP_ESTABLISHED, l->ports, l->n_ports,
-				  take_connection, l);
+	if (r >= 0)
+		r = sockdiag_dump(&diag, SOCKDIAG_LISTENING, NULL, 0, take_listener, l);
+	if (r >= 0)
+		r = sockdiag_dump(&diag, 1U << TCP_ESTABLISHED, l->ports, l->n_ports, take_connection, l);
 	/* A kernel that does not tell of sockets: then nobody can be asked about. */
 	return r == -EPROTONOSUPPORT ? 0 : r;
 }

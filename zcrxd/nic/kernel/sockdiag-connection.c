@@ -59,7 +59,6 @@ static int take_connection(const struct sockdiag_socket *s, void *userdata)
 int connection_find(struct netlink *diag, const struct flow *flows, size_t n, uint64_t but,
 		    struct socket_facts *ret, enum connections *ret_found)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
 	_cleanup_free_ uint16_t *ports = calloc(n + 1, sizeof(*ports));
 	struct looking l = { .flows = flows, .n = n, .but = but };
 	size_t n_ports = 0;
@@ -77,9 +76,8 @@ int connection_find(struct netlink *diag, const struct flow *flows, size_t n, ui
 		if (!noted)
 			ports[n_ports++] = flows[i].destination_port;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(families) && r >= 0 && n > 0; i++)
-		r = sockdiag_dump(diag, families[i], SOCKDIAG_BEGUN, ports,
-				  anywhere ? 0 : n_ports, take_connection, &l);
+	if (n > 0)
+		r = sockdiag_dump(diag, SOCKDIAG_BEGUN, ports, anywhere ? 0 : n_ports, take_connection, &l);
 	if (r < 0 && r != -EEXIST)
 		return r;
 	*ret_found = r == -EEXIST ? CONNECTIONS_MADE

@@ -34,7 +34,7 @@ int sockdiag_read(const struct nlmsghdr *m, struct sockdiag_socket *ret)
 	struct inet_diag_msg d;
 	int r;
 
-	if (m->nlmsg_type != SOCK_DIAG_BY_FAMILY)
+	if (m->nlmsg_type != SOCK_DIAG_BY_FAMILY && m->nlmsg_type != TCPDIAG_GETSOCK)
 		return -EBADMSG;
 	r = netlink_parse(m, sizeof(d), tb, INET_DIAG_CGROUP_ID);
 	if (r < 0)
@@ -59,12 +59,12 @@ int sockdiag_read(const struct nlmsghdr *m, struct sockdiag_socket *ret)
 }
 
 /* With so much room for attributes. */
-static struct nl_msg *request(const struct inet_diag_req_v2 *r, size_t room)
+static struct nl_msg *request(int type, const void *r, size_t size, size_t room)
 {
-	_cleanup_nl_msg_ struct nl_msg *m = nlmsg_alloc_size(NLMSG_SPACE(sizeof(*r)) + room);
+	_cleanup_nl_msg_ struct nl_msg *m = nlmsg_alloc_size(NLMSG_SPACE(size) + room);
 
-	if (!m || !nlmsg_put(m, NL_AUTO_PORT, NL_AUTO_SEQ, SOCK_DIAG_BY_FAMILY, 0, 0) ||
-	    nlmsg_append(m, (void *)r, sizeof(*r), NLMSG_ALIGNTO) < 0)
+	if (!m || !nlmsg_put(m, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, 0) ||
+	    nlmsg_append(m, (void *)r, size, NLMSG_ALIGNTO) < 0)
 		return NULL;
 	return TAKE_PTR(m);
 }
@@ -112,10 +112,15 @@ static int on_socket(const struct nlmsghdr *m, void *userdata)
 	return r < 0 ? r : d->handler(&s, d->userdata);
 }
 
-static int dump(struct netlink *diag, const struct inet_diag_req_v2 *head, const uint16_t *ports,
-		size_t n, struct dump *d)
+/*
+ * By the older of the two requests (TCPDIAG_GETSOCK), which knows no family: IPv4 and IPv6 are in the same
+ * tables, and the newer one, which is for one of them, goes through all of them for that.
+ */
+static int dump(struct netlink *diag, const struct inet_diag_req *head, const uint16_t *ports, size_t n,
+		struct dump *d)
 {
-	_cleanup_nl_msg_ struct nl_msg *m = request(head, NLA_HDRLEN + n * sizeof(struct port_test));
+	_cleanup_nl_msg_ struct nl_msg *m = request(TCPDIAG_GETSOCK, head, sizeof(*head),
+						    NLA_HDRLEN + n * sizeof(struct port_test));
 	int r;
 
 	if (!m || (n > 0 && put_ports(m, ports, n) < 0))
@@ -124,7 +129,7 @@ static int dump(struct netlink *diag, const struct inet_diag_req_v2 *head, const
 	return diag->refused && r == -ENOENT ? -EPROTONOSUPPORT : r;
 }
 
-static int dump_all(struct netlink *diag, const struct inet_diag_req_v2 *head, const uint16_t *ports,
+static int dump_all(struct netlink *diag, const struct inet_diag_req *head, const uint16_t *ports,
 		    size_t n, struct dump *d)
 {
 	size_t some;
@@ -139,25 +144,19 @@ static int dump_all(struct netlink *diag, const struct inet_diag_req_v2 *head, c
 	return r;
 }
 
-int sockdiag_dump(struct netlink *diag, int family, uint32_t states, const uint16_t *ports, size_t n,
+int sockdiag_dump(struct netlink *diag, uint32_t states, const uint16_t *ports, size_t n,
 		  sockdiag_handler handler, void *userdata)
 {
-	const struct inet_diag_req_v2 head = {
-		.sdiag_family = (uint8_t)family,
-		.sdiag_protocol = IPPROTO_TCP,
-		.idiag_states = states,
-	};
+	const struct inet_diag_req head = { .idiag_states = states };
 	struct dump d = { handler, userdata };
 
 	return dump_all(diag, &head, ports, n, &d);
 }
 
-int sockdiag_dump_extensions(struct netlink *diag, int family, const uint16_t *ports, size_t n,
+int sockdiag_dump_extensions(struct netlink *diag, const uint16_t *ports, size_t n,
 			     sockdiag_handler handler, void *userdata)
 {
-	const struct inet_diag_req_v2 head = {
-		.sdiag_family = (uint8_t)family,
-		.sdiag_protocol = IPPROTO_TCP,
+	const struct inet_diag_req head = {
 		.idiag_states = SOCKDIAG_LISTENING,
 		.idiag_ext = 1 << (INET_DIAG_INFO - 1), /* what else there is comes with it */
 	};
@@ -193,7 +192,7 @@ int sockdiag_receiver(struct netlink *diag, const struct flow *flow, unsigned if
 
 	memcpy(r.id.idiag_src, flow->destination.bytes, sizeof(flow->destination.bytes));
 	memcpy(r.id.idiag_dst, flow->source.bytes, sizeof(flow->source.bytes));
-	e = netlink_call(diag, request(&r, 0), take_receiver, &s);
+	e = netlink_call(diag, request(SOCK_DIAG_BY_FAMILY, &r, sizeof(r), 0), take_receiver, &s);
 	if (e < 0)
 		return e;
 	*ret = s;
@@ -209,7 +208,7 @@ int sockdiag_probe(struct netlink *diag)
 {
 	static const uint16_t nowhere = 0;
 
-	return sockdiag_dump(diag, AF_INET, SOCKDIAG_LISTENING, &nowhere, 1, ignore, NULL);
+	return sockdiag_dump(diag, SOCKDIAG_LISTENING, &nowhere, 1, ignore, NULL);
 }
 
 /* --------------------------------------------------------------------------------- filter */

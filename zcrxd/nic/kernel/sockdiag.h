@@ -45,17 +45,17 @@ int sockdiag_read(const struct nlmsghdr *m, struct sockdiag_socket *ret);
 /* Called for each socket of a dump. Negative ends it. */
 typedef int (*sockdiag_handler)(const struct sockdiag_socket *s, void *userdata);
 
-/* Those in these states at one of these local ports, which the kernel compares itself; n 0: at any.
+/* Those of both families in these states at one of these local ports, which the kernel compares itself; n 0: at any.
  * One request for SOCKDIAG_PORTS_MAX ports. -EPROTONOSUPPORT where the kernel has no tcp_diag. */
 #define SOCKDIAG_PORTS_MAX 1024
-int sockdiag_dump(struct netlink *diag, int family, uint32_t states, const uint16_t *ports, size_t n,
+int sockdiag_dump(struct netlink *diag, uint32_t states, const uint16_t *ports, size_t n,
 		  sockdiag_handler handler, void *userdata);
 /*
  * The same for listeners, with what was switched on for them (CAP_NET_ADMIN). A listener with so many
  * keys that they do not fit into a message makes the kernel end the dump there, without an error: who
  * is not among them has to be asked for by itself.
  */
-int sockdiag_dump_extensions(struct netlink *diag, int family, const uint16_t *ports, size_t n,
+int sockdiag_dump_extensions(struct netlink *diag, const uint16_t *ports, size_t n,
 			     sockdiag_handler handler, void *userdata);
 /* The one that the kernel would give a packet of the flow to, if it came in on this interface: a
  * connected one or a listener. -ENOENT if there is none. */

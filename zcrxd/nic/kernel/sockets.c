@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The sockets of this network namespace, as struct sockets_ops asks for them; see nic.h. However many
- * are asked about, the kernel goes through its tables once a family. Its own lookup knows of devices
+ * are asked about, the kernel goes through its tables once. Its own lookup knows of devices
  * that sockets are bound to, of more specific listeners and of BPF programs that choose one; it does
  * not know what a firewall or a master device does to packets before it.
  */
@@ -17,8 +17,6 @@ struct kernel_sockets {
 	struct netlink diag;
 	struct cookie_count *cookies;
 };
-
-static const int families[] = { AF_INET, AF_INET6 };
 
 static struct netlink *diag_of(struct sockets *s)
 {
@@ -68,7 +66,7 @@ static int take_wanted(const struct sockdiag_socket *s, void *userdata)
 	return 0;
 }
 
-static int find_kind(struct netlink *diag, struct socket_facts *const *all, size_t n, int domain,
+static int find_kind(struct netlink *diag, struct socket_facts *const *all, size_t n,
 		     bool listening)
 {
 	_cleanup_free_ struct socket_facts **facts = calloc(n + 1, sizeof(*facts));
@@ -77,7 +75,7 @@ static int find_kind(struct netlink *diag, struct socket_facts *const *all, size
 	if (!facts)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		if (all[i]->domain == domain && (all[i]->tcp_state == TCP_LISTEN) == listening)
+		if ((all[i]->tcp_state == TCP_LISTEN) == listening)
 			facts[w.n++] = all[i];
 	if (w.n == 0)
 		return 0;
@@ -85,21 +83,16 @@ static int find_kind(struct netlink *diag, struct socket_facts *const *all, size
 	/* In neither table it is closed, or at most bound. */
 	for (size_t i = 0; i < w.n; i++)
 		facts[i]->tcp_state = TCP_CLOSE;
-	return sockdiag_dump(diag, domain, listening ? SOCKDIAG_LISTENING : SOCKDIAG_CONNECTED, NULL, 0,
-			     take_wanted, &w);
+	return sockdiag_dump(diag, listening ? SOCKDIAG_LISTENING : SOCKDIAG_CONNECTED, NULL, 0, take_wanted,
+			     &w);
 }
 
 static int kernel_find(struct sockets *s, struct socket_facts *const *facts, size_t n)
 {
-	int r = 0;
-
 	/* Connections first: a listener that is not found any more would be taken for one. */
-	for (size_t i = 0; i < ARRAY_SIZE(families) && r >= 0; i++) {
-		r = find_kind(diag_of(s), facts, n, families[i], false);
-		if (r >= 0)
-			r = find_kind(diag_of(s), facts, n, families[i], true);
-	}
-	return r;
+	int r = find_kind(diag_of(s), facts, n, false);
+
+	return r < 0 ? r : find_kind(diag_of(s), facts, n, true);
 }
 
 /* ------------------------------------------------------------------------------- by flow */
@@ -251,14 +244,10 @@ static int take_extension(const struct sockdiag_socket *s, void *userdata)
 
 static int look(struct netlink *diag, struct list *l, uint32_t states, const uint16_t *ports, size_t n)
 {
-	int r = 0;
+	int r = sockdiag_dump(diag, states, ports, n, take_at_port, l);
 
-	for (size_t i = 0; i < ARRAY_SIZE(families) && r >= 0; i++)
-		r = sockdiag_dump(diag, families[i], states, ports, n, take_at_port, l);
 	list_unite(l);
-	for (size_t i = 0; i < ARRAY_SIZE(families) && r >= 0; i++)
-		r = sockdiag_dump_extensions(diag, families[i], ports, n, take_extension, l);
-	return r;
+	return r < 0 ? r : sockdiag_dump_extensions(diag, ports, n, take_extension, l);
 }
 
 static void forget_listeners(struct list *l, uint16_t port)
