@@ -52,7 +52,10 @@ static void test_filter_comes_back(void **state)
 	assert_int_equal(filter_length(&m), SOCKDIAG_FILTER_MAX * 2 + 2);
 	for (uint64_t cookie = 1; cookie <= 1001; cookie++)
 		monitor_forget_socket(&m, cookie);
-	assert_int_equal(filter_length(&m), 2);
+	/* None is made anew for who is forgotten; the next one has nobody else's. */
+	assert_int_equal(filter_length(&m), SOCKDIAG_FILTER_MAX * 2 + 2);
+	assert_int_equal(monitor_await_socket(&m, 2000), 0);
+	assert_int_equal(filter_length(&m), 4);
 	free(m.cookies);
 	netlink_done(&m.diag);
 }

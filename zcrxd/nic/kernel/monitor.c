@@ -214,9 +214,9 @@ void monitor_forget_socket(struct monitor *m, uint64_t cookie)
 		if (m->cookies[i] != cookie)
 			continue;
 		m->cookies[i] = m->cookies[--m->n_cookies];
-		/* An old filter only lets through more. Those that are too many for one are still
-		 * known, so that there is an exact one again as soon as there is room. */
-		if (m->n_cookies <= SOCKDIAG_FILTER_MAX)
+		/* An old filter only lets through more, which the next one ends: a program is compiled each
+		 * time. One that lets everything through goes as soon as there is room. */
+		if (m->n_cookies == SOCKDIAG_FILTER_MAX)
 			(void)sockdiag_filter(netlink_fd(&m->diag), m->cookies, m->n_cookies);
 		return;
 	}
