@@ -11,7 +11,7 @@ from nl import attr, attrs
 
 NETLINK_NETFILTER, SUBSYS = 12, 10
 NFPROTO_NETDEV = 5
-NEWTABLE, GETTABLE, DELTABLE, DELRULE = 0, 1, 2, 8
+NEWTABLE, GETTABLE, DELTABLE, GETRULE, DELRULE, GETSETELEM = 0, 1, 2, 7, 8, 13
 BATCH_BEGIN, BATCH_END = 0x10, 0x11
 TABLE_NAME, TABLE_FLAGS, OWNER = 1, 2, 2
 
@@ -37,17 +37,19 @@ class Nft:
             yield kind, data[16:length]
             data = data[(length + 3) & ~3:]
 
+    def dump(self, kind, payload=b""):
+        """Attributes of all that there is of a kind."""
+        self.socket.send(self.message(SUBSYS << 8 | kind, nl.NLM_F_DUMP, NFPROTO_NETDEV, payload))
+        while True:
+            for answer, body in self.receive():
+                if answer == nl.NLMSG_DONE:
+                    return
+                yield attrs(body[4:])
+
     def tables(self):
         """Flags by name."""
-        self.socket.send(self.message(SUBSYS << 8 | GETTABLE, nl.NLM_F_DUMP, NFPROTO_NETDEV))
-        found = {}
-        while True:
-            for kind, body in self.receive():
-                if kind == nl.NLMSG_DONE:
-                    return found
-                table = attrs(body[4:])
-                found[table[TABLE_NAME].rstrip(b"\0").decode()] = int.from_bytes(
-                    table[TABLE_FLAGS], "big")
+        return {table[TABLE_NAME].rstrip(b"\0").decode(): int.from_bytes(table[TABLE_FLAGS], "big")
+                for table in self.dump(GETTABLE)}
 
     def change(self, kind, payload=b"", family=NFPROTO_NETDEV, flags=0):
         """One change, as a batch."""
@@ -75,3 +77,23 @@ def guards():
     with Nft() as nft:
         return {int(name.removeprefix("zcrxd-")): bool(flags & OWNER)
                 for name, flags in nft.tables().items() if name.startswith("zcrxd-")}
+
+
+def rules(ifindex):
+    """The kernel's numbers of its rules, which are others when they are made again."""
+    with Nft() as nft:
+        return sorted(int.from_bytes(rule[3], "big")
+                      for rule in nft.dump(GETRULE, attr(1, f"zcrxd-{ifindex}")))
+
+
+def ports(ifindex):
+    """What it guards, where all flows are to one address by IPv4, and a port."""
+    found = set()
+    with Nft() as nft:
+        for part in nft.dump(GETSETELEM, attr(1, f"zcrxd-{ifindex}") + attr(2, "flows-0")):
+            data = part[3]
+            while data:
+                key = attrs(attrs(data[4:struct.unpack_from("=H", data)[0]])[1])[1]
+                found.add(int.from_bytes(key[4:6], "big"))
+                data = data[(struct.unpack_from("=H", data)[0] + 3) & ~3:]
+    return found

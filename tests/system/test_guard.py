@@ -186,6 +186,18 @@ def test_root_cannot_delete_the_guard():
             somebody.change(nft.DELRULE, nft.attr(1, f"zcrxd-{zc0()}") + nft.attr(2, "act"))
 
 
+def test_flows_come_and_go_while_the_guard_stands():
+    """The kernel is told what changes; the rules stay as they are."""
+    with machine.receiver(PORT):
+        rules = nft.rules(zc0())
+        assert nft.ports(zc0()) == {PORT}
+        with machine.receiver(OTHER):
+            assert nft.ports(zc0()) == {PORT, OTHER}
+        machine.until(lambda: nft.ports(zc0()) == {PORT})
+        assert rules and nft.rules(zc0()) == rules
+        assert is_guarded()
+
+
 def test_the_guard_follows_a_renamed_interface():
     """The kernel takes the hook from an interface that is renamed."""
     cursor = machine.journal_cursor()

@@ -6,6 +6,7 @@
 #include <linux/if_ether.h>
 #include <linux/netfilter/nf_tables.h>
 
+#include "nft-guard.h"
 #include "nft.h"
 #include "nft-table.h"
 
@@ -115,58 +116,170 @@ static void put_element(struct nft_batch *b, const struct flow *f)
 	nft_nest_end(b, element);
 }
 
-/* Those of `flows` that have the shape of the first, and takes them out of `left`. */
+static void begin_elements(struct nft_batch *b, uint8_t type, const struct nft_table *c, const char *name,
+			   uint32_t id, struct nlattr **ret_list)
+{
+	nft_start(b, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
+	nft_put_string(b, NFTA_SET_ELEM_LIST_TABLE, c->table);
+	nft_put_string(b, NFTA_SET_ELEM_LIST_SET, name);
+	if (id > 0) /* it is as new as they are */
+		nft_put_u32(b, NFTA_SET_ELEM_LIST_SET_ID, id);
+	*ret_list = nft_nest(b, NFTA_SET_ELEM_LIST_ELEMENTS);
+}
+
+static void end_elements(struct nft_batch *b, struct nlattr *list)
+{
+	nft_nest_end(b, list);
+	nft_end(b);
+}
+
+/* Those of `flows` that have this shape. */
 static void put_elements(struct nft_batch *b, const struct nft_table *c, const char *name,
-			 uint32_t id, const struct flow *flows, size_t n, bool *done)
+			 uint32_t id, const struct flow *shape, const struct flow *flows, size_t n)
 {
 	struct nlattr *list = NULL;
 	size_t in_message = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (done[i] || !same_shape(&flows[i], &flows[0]))
+		if (!same_shape(&flows[i], shape))
 			continue;
-		done[i] = true;
-		if (in_message == 0) {
-			nft_start(b, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
-			nft_put_string(b, NFTA_SET_ELEM_LIST_TABLE, c->table);
-			nft_put_string(b, NFTA_SET_ELEM_LIST_SET, name);
-			nft_put_u32(b, NFTA_SET_ELEM_LIST_SET_ID, id);
-			list = nft_nest(b, NFTA_SET_ELEM_LIST_ELEMENTS);
-		}
+		if (in_message == 0)
+			begin_elements(b, NFT_MSG_NEWSETELEM, c, name, id, &list);
 		put_element(b, &flows[i]);
 		if (++in_message < ELEMENTS_A_MESSAGE)
 			continue;
-		nft_nest_end(b, list);
-		nft_end(b);
+		end_elements(b, list);
 		in_message = 0;
 	}
-	if (in_message > 0) {
-		nft_nest_end(b, list);
-		nft_end(b);
-	}
+	if (in_message > 0)
+		end_elements(b, list);
 }
 
-int nft_put_flows(struct nft_batch *b, const struct nft_table *c, const struct flow *flows,
-		  size_t n)
+static void set_name(size_t i, char ret[16])
 {
-	_cleanup_free_ bool *done = calloc(n + 1, sizeof(*done));
-	uint32_t id = 0;
+	snprintf(ret, 16, "flows-%u", (unsigned)i);
+}
 
-	if (!done)
+/* n_shapes if it has none. */
+static size_t find_shape(const struct flow *shapes, size_t n_shapes, const struct flow *f)
+{
+	size_t i = 0;
+
+	while (i < n_shapes && !same_shape(&shapes[i], f))
+		i++;
+	return i;
+}
+
+int nft_find_shapes(const struct flow *flows, size_t n, struct flow **ret, size_t *ret_n)
+{
+	struct flow *shapes = calloc(n + 1, sizeof(*shapes));
+	size_t n_shapes = 0;
+
+	if (!shapes)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
+		if (find_shape(shapes, n_shapes, &flows[i]) == n_shapes)
+			shapes[n_shapes++] = flows[i];
+	*ret = shapes;
+	*ret_n = n_shapes;
+	return 0;
+}
+
+void nft_put_flows(struct nft_batch *b, const struct nft_table *c, const struct flow *shapes,
+		   size_t n_shapes, const struct flow *flows, size_t n)
+{
+	for (size_t i = 0; i < n_shapes; i++) {
+		const uint32_t id = (uint32_t)i + 1;
 		char name[16];
 
-		if (done[i])
-			continue;
-		snprintf(name, sizeof(name), "flows-%u", id);
-		put_set(b, c, name, ++id, &flows[i]);
-		put_elements(b, c, name, id, flows + i, n - i, done + i);
+		set_name(i, name);
+		put_set(b, c, name, id, &shapes[i]);
+		put_elements(b, c, name, id, &shapes[i], flows, n);
 		nft_rule(b, c->table, "steered");
-		load_key(b, &flows[i]);
+		load_key(b, &shapes[i]);
 		nft_lookup(b, NFT_REGISTER(0), name, id);
 		nft_verdict(b, NFT_GOTO, "act");
 		nft_rule_end(b);
+	}
+}
+
+/* ------------------------------------------------------------------------------ changes */
+
+struct element {
+	const struct flow *flow;
+	size_t set;
+	struct key key;
+};
+
+/* As the kernel tells elements apart: what a key does not have of a flow does not tell. */
+static int compare_elements(const void *a, const void *b)
+{
+	const struct element *x = a, *y = b;
+
+	if (x->set != y->set)
+		return x->set < y->set ? -1 : 1;
+	return memcmp(x->key.bytes, y->key.bytes, sizeof(x->key.bytes));
+}
+
+/* In order, each once. -ENOENT: one has a shape that there is no set for. */
+static int find_elements(const struct flow *shapes, size_t n_shapes, const struct flow *flows, size_t n,
+			 struct element **ret, size_t *ret_n)
+{
+	_cleanup_free_ struct element *e = calloc(n + 1, sizeof(*e));
+	size_t kept = 0;
+
+	if (!e)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		e[i] = (struct element) { &flows[i], find_shape(shapes, n_shapes, &flows[i]),
+					  make_key(&flows[i]) };
+		if (e[i].set == n_shapes)
+			return -ENOENT;
+	}
+	qsort(e, n, sizeof(*e), compare_elements);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || compare_elements(&e[kept - 1], &e[i]) != 0)
+			e[kept++] = e[i];
+	*ret = TAKE_PTR(e);
+	*ret_n = kept;
+	return 0;
+}
+
+static void put_change(struct nft_batch *b, const struct nft_table *c, uint8_t type,
+		       const struct element *e, size_t *n)
+{
+	struct nlattr *list;
+	char name[16];
+
+	set_name(e->set, name);
+	begin_elements(b, type, c, name, 0, &list);
+	put_element(b, e->flow);
+	end_elements(b, list);
+	++*n;
+}
+
+int nft_put_changes(struct nft_batch *b, const struct nft_table *c, const struct nft_flows *before,
+		    const struct flow *flows, size_t n, size_t *ret_n)
+{
+	_cleanup_free_ struct element *old = NULL, *new = NULL;
+	size_t n_old = 0, n_new = 0;
+	int r;
+
+	*ret_n = 0;
+	r = find_elements(before->shapes, before->n_shapes, before->flows, before->n, &old, &n_old);
+	if (r == 0)
+		r = find_elements(before->shapes, before->n_shapes, flows, n, &new, &n_new);
+	if (r < 0)
+		return r;
+	for (size_t i = 0, k = 0; i < n_old || k < n_new;) {
+		int order = i == n_old ? 1 : k == n_new ? -1 : compare_elements(&old[i], &new[k]);
+
+		if (order < 0)
+			put_change(b, c, NFT_MSG_DELSETELEM, &old[i], ret_n);
+		else if (order > 0)
+			put_change(b, c, NFT_MSG_NEWSETELEM, &new[k], ret_n);
+		i += order <= 0;
+		k += order >= 0;
 	}
 	return 0;
 }

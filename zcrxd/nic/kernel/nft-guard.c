@@ -40,17 +40,15 @@ static int begin(struct nft_guard *g, const char *ifname, struct nft_table *ret)
 	return 0;
 }
 
-static int send_whole(struct nft_guard *g, const struct nft_table *c, const struct flow *flows,
-		      size_t n, bool try)
+static int send_whole(struct nft_guard *g, const struct nft_table *c, const struct nft_flows *f, bool try)
 {
 	_cleanup_nft_batch_ struct nft_batch b = {};
-	int r;
 
 	nft_batch_begin(&b);
 	nft_put_base(&b, c);
-	r = nft_put_flows(&b, c, flows, n);
+	nft_put_flows(&b, c, f->shapes, f->n_shapes, f->flows, f->n);
 	nft_put_rules(&b, c);
-	return r < 0 ? r : nft_batch_send(&g->nl, &b, try);
+	return nft_batch_send(&g->nl, &b, try);
 }
 
 static int send_destroy(struct nft_guard *g, const struct nft_table *c)
@@ -62,56 +60,102 @@ static int send_destroy(struct nft_guard *g, const struct nft_table *c)
 	return nft_batch_send(&g->nl, &b, false);
 }
 
-static int set(struct nft_guard *g, const char *ifname, const struct flow *flows, size_t n)
+/* A tenth of what the whole costs. Where the kernel refuses that, whatever for, the whole is sent. */
+static int send_changes(struct nft_guard *g, const struct nft_table *c, const struct flow *flows, size_t n)
 {
-	_cleanup_nft_table_ struct nft_table c = {};
-	int r = begin(g, ifname, &c);
+	_cleanup_nft_batch_ struct nft_batch b = {};
+	size_t n_changes;
+	int r;
+
+	nft_batch_begin(&b);
+	r = nft_put_changes(&b, c, &g->set, flows, n, &n_changes);
+	return r < 0 || n_changes == 0 ? r : nft_batch_send(&g->nl, &b, false);
+}
+
+static void flows_done(struct nft_flows *f)
+{
+	free(f->flows);
+	free(f->shapes);
+	*f = (struct nft_flows) {};
+}
+
+static int set_whole(struct nft_guard *g, struct nft_table *c, const struct nft_flows *f)
+{
+	int r;
+
+	c->hooked = false;
+	r = nft_table_read(&g->nl, c);
 
 	if (r < 0)
 		return r;
-	if (n == 0)
-		return send_destroy(g, &c);
-	r = nft_table_read(&g->nl, &c);
-	if (r < 0)
-		return r;
-	r = send_whole(g, &c, flows, n, false);
-	if (r >= 0 || !c.hooked || r == -EPERM)
+	r = send_whole(g, c, f, false);
+	if (r >= 0 || !c->hooked || r == -EPERM)
 		return r;
 	/* While it was nobody's it may have been changed in ways that do not fit. */
-	c.hooked = false;
-	return send_whole(g, &c, flows, n, false);
+	c->hooked = false;
+	return send_whole(g, c, f, false);
+}
+
+/* Takes `f` over on success. */
+static int set(struct nft_guard *g, const char *ifname, struct nft_flows *f)
+{
+	_cleanup_nft_table_ struct nft_table c = {};
+	bool kept = false;
+	int r = begin(g, ifname, &c);
+
+	if (r >= 0 && g->certain && g->set.n > 0 && f->n > 0)
+		r = nft_table_is_kept(&g->nl, &c, &kept);
+	if (r < 0)
+		return r;
+	/* Until the kernel has answered, nobody knows which of the two there is. */
+	g->certain = false;
+	if (kept && send_changes(g, &c, f->flows, f->n) >= 0) {
+		/* The sets are as they were, those that are empty now included. */
+		free(f->shapes);
+		f->shapes = TAKE_PTR(g->set.shapes);
+		f->n_shapes = g->set.n_shapes;
+	} else {
+		r = f->n == 0 ? send_destroy(g, &c) : set_whole(g, &c, f);
+		if (r < 0)
+			return r;
+	}
+	flows_done(&g->set);
+	g->set = *f;
+	*f = (struct nft_flows) {};
+	g->certain = true;
+	return 0;
 }
 
 int nft_guard_set(struct nft_guard *g, const char *ifname, const struct flow *flows, size_t n)
 {
-	_cleanup_free_ struct flow *copy = calloc(n + 1, sizeof(*copy));
-	int r;
+	struct nft_flows f = { .flows = calloc(n + 1, sizeof(*flows)), .n = n };
+	int r = f.flows ? nft_find_shapes(flows, n, &f.shapes, &f.n_shapes) : -ENOMEM;
 
-	if (!copy)
-		return -ENOMEM;
-	r = set(g, ifname, flows, n);
-	if (r < 0)
-		return r;
-	if (n > 0)
-		memcpy(copy, flows, n * sizeof(*copy));
-	free(g->flows);
-	g->flows = TAKE_PTR(copy);
-	g->n_flows = n;
-	return 0;
+	if (r >= 0 && n > 0)
+		memcpy(f.flows, flows, n * sizeof(*flows));
+	if (r >= 0)
+		r = set(g, ifname, &f);
+	flows_done(&f);
+	return r < 0 ? r : 0;
 }
 
 int nft_guard_keep(struct nft_guard *g, const char *ifname, bool *ret_lost)
 {
 	_cleanup_nft_table_ struct nft_table c = {};
 	bool kept = true;
-	int r = g->n_flows > 0 ? begin(g, ifname, &c) : 0;
+	int r = g->set.n > 0 ? begin(g, ifname, &c) : 0;
 
-	if (r == 0 && g->n_flows > 0)
+	if (r == 0 && g->set.n > 0)
 		r = nft_table_is_kept(&g->nl, &c, &kept);
 	if (r < 0)
 		return r;
 	*ret_lost = !kept;
-	return kept ? 0 : set(g, ifname, g->flows, g->n_flows);
+	if (kept)
+		return 0;
+	g->certain = false;
+	r = set_whole(g, &c, &g->set);
+	g->certain = r >= 0;
+	return r;
 }
 
 int nft_guard_count(struct nft_guard *g, uint64_t *ret_urgent, uint64_t *ret_signed)
@@ -138,7 +182,7 @@ void nft_guard_done(struct nft_guard *g, bool gone)
 	if (gone && g->nl.socket && begin(g, "", &c) >= 0)
 		(void)send_destroy(g, &c);
 	netlink_done(&g->nl);
-	free(g->flows);
+	flows_done(&g->set);
 	*g = (struct nft_guard) {};
 }
 
@@ -146,7 +190,7 @@ void nft_guard_done(struct nft_guard *g, bool gone)
 
 int nft_guard_probe(bool *ret)
 {
-	static const struct flow flows[] = {
+	static struct flow flows[] = {
 		{ .protocol = FLOW_TCP4,
 		  .source = { .prefix = 8 },
 		  .destination = { .prefix = 32 },
@@ -158,6 +202,7 @@ int nft_guard_probe(bool *ret)
 		  .source_port = 1,
 		  .destination_port = 1 },
 	};
+	const struct nft_flows f = { flows, ARRAY_SIZE(flows), flows, ARRAY_SIZE(flows) };
 	struct nft_guard g = {};
 	struct nft_table c = {};
 	int r = begin(&g, "lo", &c);
@@ -165,7 +210,7 @@ int nft_guard_probe(bool *ret)
 	/* The real one, on an interface that is always there, and with an end that never comes. */
 	snprintf(c.table, sizeof(c.table), NFT_TABLE_PREFIX "probe-%u", c.portid);
 	if (r >= 0)
-		r = send_whole(&g, &c, flows, ARRAY_SIZE(flows), true);
+		r = send_whole(&g, &c, &f, true);
 	nft_guard_done(&g, false);
 	if (r == -ENOMEM || r == -EPERM)
 		return r;

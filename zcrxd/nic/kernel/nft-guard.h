@@ -9,14 +9,23 @@
 #include "flow.h"
 #include "netlink.h"
 
+/* What the table has been made of. */
+struct nft_flows {
+	struct flow *flows;
+	size_t n;
+	struct flow *shapes; /* one of each set, by its number */
+	size_t n_shapes;
+};
+
 struct nft_guard {
 	struct netlink nl; /* all zero until it is needed first; one thread's */
 	unsigned ifindex;
-	struct flow *flows; /* as it was set last */
-	size_t n_flows;
+	struct nft_flows set; /* as it was set last */
+	bool certain;	      /* the kernel has said that this is what there is */
 };
 
-/* The guard stands for exactly these flows, from one packet to the next; none of them: it goes.
+/* The guard stands for exactly these flows, from one packet to the next; none of them: it goes. A table that
+ * is there, and ours, is not made again: nobody else can have changed it.
  * -ENODEV: there is no such interface. */
 int nft_guard_set(struct nft_guard *g, const char *ifname, const struct flow *flows, size_t n);
 /* Sets it so again unless it is there, is ours, and hangs on the interface as that is called now. */

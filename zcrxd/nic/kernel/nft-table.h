@@ -9,6 +9,7 @@
 #include "netlink.h"
 
 struct nft_batch;
+struct nft_flows;
 
 #define NFT_TABLE_PREFIX "zcrxd-"
 /* Before whoever else looks, so that the flow is the NIC's. When the rules of `ingress` or `act`
@@ -48,6 +49,11 @@ void nft_put_table(struct nft_batch *b, uint8_t type, const struct nft_table *c)
 void nft_put_base(struct nft_batch *b, const struct nft_table *c);
 /* Which segments are dangerous, and what becomes of them. */
 void nft_put_rules(struct nft_batch *b, const struct nft_table *c);
+/* One flow of each shape, which has a set: to be freed. */
+int nft_find_shapes(const struct flow *flows, size_t n, struct flow **ret, size_t *ret_n);
 /* Whose segments these are. */
-int nft_put_flows(struct nft_batch *b, const struct nft_table *c, const struct flow *flows,
-		  size_t n);
+void nft_put_flows(struct nft_batch *b, const struct nft_table *c, const struct flow *shapes,
+		   size_t n_shapes, const struct flow *flows, size_t n);
+/* What makes these flows of those that the sets have; *ret_n: in so many messages. -ENOENT: a set is missing. */
+int nft_put_changes(struct nft_batch *b, const struct nft_table *c, const struct nft_flows *before,
+		    const struct flow *flows, size_t n, size_t *ret_n);
