@@ -25,6 +25,9 @@ done
 is "NEWS" "$(sed -n 's/^# zcrxd //p' "$source/NEWS.md" | head -n 1)" "$version"
 
 is "the spec" "$(sed -n 's/^Version: *//p' "$source/contrib/rpm/zcrxd.spec")" "$version"
+for file in Cargo.toml Cargo.lock; do
+	is "$file of the crate" "$(sed -n 's/^version = "\(.*\)"$/\1/p' "$source/bindings/rust/$file")" "$version"
+done
 is "debian/changelog" "$(sed -n '1s/.*(\(.*\)-[^-]*).*/\1/p' "$source/debian/changelog")" "$version"
 
 # What programs are linked against: another minor version may break them as long as the first is 0.

@@ -44,7 +44,9 @@ def check(directory, n, size):
 
 
 def example(program):
-    """The path of one, from the sanitizers' build; of a script, as it is."""
+    """The path of one, from the sanitizers' build; of a script, as it is, and what has a path already."""
+    if program.startswith("/"):
+        return program
     if program.endswith(".py"):
         return f"/src/docs/examples/{program}"
     return machine.with_sanitizers("zcrxperf").replace("tools/zcrxperf/zcrxperf", f"libzcrx-client/{program}")
