@@ -69,7 +69,7 @@ def test_a_program_that_waits_for_zcrxd_can_be_stopped(directory):  # noqa: F811
 def test_a_program_that_is_executed_again(directory):  # noqa: F811
     """In the same process, under traffic, several times; every byte is right, and none copied."""
     machine.configure(machine.config())
-    n, size = 64, 1_000_000
+    n, size = 32, 1_000_000
     with counted() as grown, storing(directory, n, program="zcrx-reexec-example") as receiving:
         lease = machine.lease_of(receiving.pid)
         with send(HOST4, 9001, n, size, peer=True) as sending:
