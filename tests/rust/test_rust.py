@@ -30,6 +30,22 @@ def test_files_of_many_connections(directory, program, host):  # noqa: F811
     assert machine.is_clean() and not machine.leases()
 
 
+def test_each_queue_in_a_thread_of_its_own(directory):  # noqa: F811
+    """Made in one, sent to another, which alone receives on it; connections are spread over them by the NIC."""
+    machine.configure(machine.config())
+    n, size = 32, 300_000
+    with counted() as grown, storing(directory, n, program=f"{EXAMPLES}/threads") as receiving:
+        queues = machine.lease_of(receiving.pid)["hardwareQueues"]
+        with send(HOST4, 9001, n, size, peer=True) as sending:
+            assert sending.finish() == 0, sending.said
+        assert receiving.finish() == 0, receiving.said
+    total = check(directory, n, size)
+    by_queue = [grown[f"rx{queue}_zc_bytes"] for queue in queues]
+    assert len(by_queue) == 2 and all(by_queue) and total <= sum(by_queue) < total * 1.02
+    assert not any(f"rx{queue}_page_bytes" in grown for queue in queues)
+    assert machine.is_clean() and not machine.leases()
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_buffers_come_back_to_the_nic(directory, program):  # noqa: F811
     """More than the area holds, twice: of `receive` from the thread that drops the spans."""

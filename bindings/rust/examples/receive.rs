@@ -7,14 +7,15 @@
 //! thread: spans are sent there, and go back to the NIC when they are dropped there. Ends when so many CONNECTIONS have
 //! been stored, or when killed. The variable INTERFACE may name the NIC.
 
+mod common;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::error::Error;
-use std::ffi::{c_int, c_short, c_ulong};
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -44,29 +45,6 @@ fn write(directory: &Path, work: Receiver<Work>) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// struct pollfd; std has no poll().
-#[repr(C)]
-struct PollFd {
-    fd: RawFd,
-    events: c_short,
-    revents: c_short,
-}
-
-unsafe extern "C" {
-    fn poll(fds: *mut PollFd, count: c_ulong, timeout: c_int) -> c_int;
-}
-
-/// Until one of them is readable.
-fn wait_for(fds: [RawFd; 2]) -> io::Result<()> {
-    const POLLIN: c_short = 1;
-    let mut fds = fds.map(|fd| PollFd { fd, events: POLLIN, revents: 0 });
-    // SAFETY: the array is there, and as long as is said.
-    match unsafe { poll(fds.as_mut_ptr(), 2, -1) } {
-        -1 if io::Error::last_os_error().kind() != ErrorKind::Interrupted => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
 }
 
 struct Receiving<'queue> {
@@ -112,10 +90,10 @@ impl Receiving<'_> {
 
 fn serve(queue: &Queue, listener: &TcpListener, connections: usize, work: Sender<Work>) -> Result<(), Box<dyn Error>> {
     let mut receiving = Receiving { queue, streams: HashMap::new(), accepted: 0, work };
-    let fds = [queue.poll_fd()?.as_raw_fd(), listener.as_raw_fd()];
+    let fds = [queue.poll_fd()?, listener.as_fd()];
     listener.set_nonblocking(true)?;
     while receiving.accepted < connections || !receiving.streams.is_empty() {
-        wait_for(fds)?;
+        common::wait_for(fds)?;
         receiving.accept(listener)?;
         while let Some(event) = queue.wait(Some(std::time::Duration::ZERO))? {
             receiving.handle(event)?;

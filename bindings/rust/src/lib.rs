@@ -37,8 +37,11 @@
 //! socket on the queue that [`Lease::find_queue`] names.
 //!
 //! Of libzcrx-client, what is not here: clients that do not block, dma-bufs, areas of the program's own, queues on
-//! several rings, requests of the program's on a queue's ring. The crate needs libzcrx-client and no other crate; neither
-//! liburing nor libsystemd is used or seen by it.
+//! several rings, requests of the program's on a queue's ring.
+//!
+//! The crate needs libzcrx-client of the same minor version, which pkg-config finds or ZCRX_CLIENT_LIB_DIR names, and no
+//! other crate; neither liburing nor libsystemd is used or seen by it. Its examples are whole programs: `receive`,
+//! `threads` with several queues, and `ring` on an io_uring of its own.
 
 mod client;
 mod error;
