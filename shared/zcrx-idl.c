@@ -348,7 +348,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Caller,
 	FIELD(otherNamespaces, STRING, A | N),
 	DOC("The uid is one that another user's namespace has given out: rules that name no user do not "
 	    "match it unless they say where"),
-	FIELD(assumed, BOOL, 0));
+	FIELD(assumed, BOOL, 0),
+	DOC("Its control group in the unified hierarchy, what `cgroup` in the policy is compared with; null if it is not "
+	    "known, and from a zcrxd that does not tell"),
+	FIELD(controlGroup, STRING, N));
 
 static SD_VARLINK_DEFINE_METHOD(Describe,
 	DOC("Only this one, by any of its names; null for all. NoSuchInterface if there is none"),

@@ -22,6 +22,9 @@ policy:
   - user: root
     flows: any
     administer: true
+  - user: bob
+    cgroup: /zcrx-box-*
+    max-queues: 2
   - group: zcrx
     max-queues: 1
   - group: mallory
@@ -97,7 +100,9 @@ def test_root_of_a_container_is_not_root_of_the_host(flags, seen, root):
     in_container(flags, inside)
     assert [lease["leaseId"] for lease in root.leases()] == [victim]
     assert root.call("Apply", interface="zc0")["changes"] == []
-    assert root.call("Describe")["caller"] == {"uid": 0, "where": "host", "assumed": False}
+    with open("/proc/self/cgroup", encoding="ascii") as f:
+        own = f.read().rstrip().removeprefix("0::")
+    assert root.call("Describe")["caller"] == {"uid": 0, "where": "host", "assumed": False, "controlGroup": own}
     root.call("Revoke", leaseId=victim, reason="over")
 
 
@@ -203,6 +208,61 @@ def test_who_hides_in_an_execve_stalls_nobody():
                 assert process.hear() == ("over",)
         finally:
             file.close()
+
+
+def test_a_control_group_is_where_the_kernel_has_the_process(root):
+    """When it connects. Whoever ends the process that connects is nowhere, and has nothing of what others have."""
+    box = "/sys/fs/cgroup/zcrx-box-1"
+
+    def work(connection_before, channel):
+        def inside():
+            outside = connection_before.acquire()
+            with refused("QuotaExceeded", "(group zcrx) sets max-queues to 1"):
+                connection_before.acquire()
+            outside.call("Release")
+            say(channel, "outside")
+            given = channel.recv(64).decode()
+            with connection() as ours:
+                assert "handleFileDescriptor" in ours.call("Open", leaseId=given)
+                ours.call("Release", leaseId=given)
+            with connection() as ours, ours.acquire(), ours.acquire():
+                assert ours.call("Describe")["caller"]["controlGroup"] == "/zcrx-box-1"
+                with refused("QuotaExceeded"):
+                    connection_before.acquire()
+            say(channel, "inside")
+            channel.recv(1)
+            sock = socket.socket(socket.AF_UNIX)
+            if (child := os.fork()) == 0:
+                sock.connect(machine.SOCKET)
+                os._exit(0)
+            os.waitpid(child, 0)
+            say(channel, "gone")
+            with Connection(sock=sock) as ours, refused("PermissionDenied", "that of this process is not known"):
+                ours.acquire()
+
+        play(inside, channel)
+
+    os.mkdir(box)
+    # Where bob's process is when it opens it nobody has seen, so that his first rule bounds it: two.
+    bob = pwd.getpwnam("bob").pw_uid
+    try:
+        with Process(work, "bob") as process:
+            assert process.hear() == ("outside",)
+            with open(box + "/cgroup.procs", "w", encoding="ascii") as f:
+                f.write(str(process.pid))
+            given = root.call("Acquire", persistent=True, queues=2, ownerUid=bob)["lease"]["leaseId"]
+            process.channel.send(given.encode())
+            assert process.hear() == ("inside",)
+            os.kill(machine.main_pid(), signal.SIGSTOP)
+            try:
+                process.channel.send(b"x")
+                assert process.hear() == ("gone",)
+            finally:
+                os.kill(machine.main_pid(), signal.SIGCONT)
+            assert process.hear() == ("over",)
+    finally:
+        machine.until(lambda: not open(box + "/cgroup.procs", encoding="ascii").read())
+        os.rmdir(box)
 
 
 def test_check_says_as_what_it_is_seen():

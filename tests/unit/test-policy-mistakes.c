@@ -3,6 +3,7 @@
 #include "mistakes.h"
 
 #define PORT	"a port or a range like 9000-9999, from 1 to 65535"
+#define CGROUP "a control group from the root on, such as /machine.slice/*, which stands for all in it"
 #define ADDRESS "an address like 10.0.0.1, 10.0.0.0/24 or fd09::1"
 
 static const struct mistake mistakes[] = {
@@ -50,7 +51,7 @@ static const struct mistake mistakes[] = {
 	  "characters without blanks at the ends" },
 	{ "policy: [{users: alice}]",
 	  "1:11: policy[0].users: found an unknown key, expected one of user, group, where, "
-	  "interfaces, max-queues, max-area, max-flows, max-lease-time, flows, tune, administer (did you mean user?)" },
+	  "cgroup, interfaces, max-queues, max-area, max-flows, max-lease-time, flows, tune, administer (did you mean user?)" },
 	{ RULE "- group: zcrx\n- user: alice\n  flows: any\n",
 	  "4:3: policy[2]: found a rule that never decides, expected it before the rule at line 2, "
 	  "which matches the same users first" },
@@ -63,6 +64,17 @@ static const struct mistake mistakes[] = {
 	  "which matches the same users first" },
 	{ RULE "  where: hosts\n",
 	  "3:10: policy[0].where: found \"hosts\", expected host or container or any" },
+	{ RULE "  cgroup: machine.slice\n", "3:11: policy[0].cgroup: found \"machine.slice\", expected " CGROUP },
+	{ RULE "  cgroup: /\n", "3:11: policy[0].cgroup: found \"/\", expected " CGROUP },
+	{ RULE "  cgroup: /a/../b\n", "3:11: policy[0].cgroup: found \"/a/../b\", expected " CGROUP },
+	{ RULE "  cgroup: /a//b\n", "3:11: policy[0].cgroup: found \"/a//b\", expected " CGROUP },
+	{ RULE "  cgroup: /a/\n", "3:11: policy[0].cgroup: found \"/a/\", expected " CGROUP },
+	{ "policy:\n- user: a\n  cgroup: /s\n- user: a\n  cgroup: /s\n  max-queues: 1\n",
+	  "4:3: policy[1]: found a rule that never decides, expected it before the rule at line 2, "
+	  "which matches the same users first" },
+	{ "policy:\n- user: a\n- user: a\n  cgroup: /s\n",
+	  "3:3: policy[1]: found a rule that never decides, expected it before the rule at line 2, "
+	  "which matches the same users first" },
 	{ RULE "  where: [host]\n",
 	  "3:10: policy[0].where: found a list, expected host or container or any" },
 	{ "policy:\n- where: container\n- group: g\n- user: a\n  where: container\n",

@@ -171,6 +171,92 @@ static void test_where_is_explained(void **state)
 	}
 }
 
+static void expect_line(const struct config *c, const struct peer *p, unsigned line)
+{
+	const struct policy_rule *rule = policy_match(c, p);
+
+	if ((rule ? rule->line : 0) != line)
+		fail_msg("uid %u in %s: line %u, not %u", (unsigned)p->uid, p->cgroup ?: "none", rule ? rule->line : 0,
+			 line);
+}
+
+/* First match decides, also where the first are for some control groups; whoever has none that is known does not come to
+ * those behind them. */
+static void test_cgroup(void **state)
+{
+	static const char text_[] = "policy:\n- user: \"1001\"\n  cgroup: /machine.slice/*\n  where: container\n"
+				    "- user: \"1001\"\n  cgroup: /user.slice\n  max-queues: 1\n"
+				    "- user: \"1001\"\n- cgroup: /system.slice/app.service\n";
+	_cleanup_(config_freep) struct config *c = NULL;
+	struct peer p = peer(ALICE, 1), other = peer(BOB, 1);
+
+	assert_int_equal(config_parse(text_, strlen(text_), "test", &c, NULL), 0);
+	p.cgroup = (char[]){ "/user.slice/user-1001.slice/session-1.scope" };
+	expect_line(c, &p, 5);
+	p.cgroup = (char[]){ "/system.slice/app.service" };
+	expect_line(c, &p, 8);
+	p.cgroup = (char[]){ "/machine.slice/libpod-1.scope" };
+	expect_line(c, &p, 8); /* of the host */
+	p.where = WHERE_CONTAINER;
+	expect_line(c, &p, 2);
+	p.cgroup = (char[]){ "/user.slice/machine.slice/libpod-1.scope" };
+	expect_line(c, &p, 5);
+	p.cgroup = NULL;
+	expect_line(c, &p, 0);
+	expect_line(c, &other, 0);
+	other.cgroup = (char[]){ "/system.slice/app.service/sub" };
+	expect_line(c, &other, 9);
+	other.cgroup = (char[]){ "/system.slice" };
+	expect_line(c, &other, 0);
+	/* Nobody has seen the process of him for whom an administrator asks. */
+	other = (struct peer){ .uid = ALICE, .gid = 1 };
+	policy_place_owner(c, &other);
+	assert_int_equal(other.where, WHERE_HOST);
+	expect_line(c, &other, 5);
+}
+
+/* In a container somebody is who he is only as far as a rule that is for that container says so. */
+static void test_owner_in_a_cgroup(void **state)
+{
+	static const char text_[] = "policy:\n- user: \"1001\"\n  cgroup: /machine.slice/box.scope\n";
+	_cleanup_(config_freep) struct config *c = NULL;
+	struct peer p = peer(ALICE, 1);
+
+	assert_int_equal(config_parse(text_, strlen(text_), "test", &c, NULL), 0);
+	assert_true(policy_is_owner(c, &p, ALICE)); /* on the host a uid is a uid */
+	p.where = WHERE_CONTAINER;
+	assert_false(policy_is_owner(c, &p, ALICE));
+	p.cgroup = (char[]){ "/machine.slice/other.scope" };
+	assert_false(policy_is_owner(c, &p, ALICE));
+	p.cgroup = (char[]){ "/machine.slice/box.scope/container" };
+	assert_true(policy_is_owner(c, &p, ALICE));
+}
+
+static void test_cgroup_is_explained(void **state)
+{
+	static const char text_[] = "policy:\n- user: \"1001\"\n  cgroup: /machine.slice/*\n";
+#define SAYS "No rule of the policy lets uid 1001 apply; ask an administrator to change the policy in the configuration. " \
+	     "The rule at line 2 (user 1001) is for the control group /machine.slice/*, and "
+	static const struct {
+		const char *cgroup, *message;
+	} cases[] = {
+		{ "/user.slice/\x1b", SAYS "this process is in /user.slice/?." },
+		{ NULL, SAYS "that of this process is not known: it is gone, or has none in the unified hierarchy." },
+	};
+	_cleanup_(config_freep) struct config *c = NULL;
+
+	assert_int_equal(config_parse(text_, strlen(text_), "test", &c, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *cgroup = cases[i].cgroup ? strdup(cases[i].cgroup) : NULL;
+		_cleanup_fault_ struct fault f = {};
+		struct peer p = peer(ALICE, 1);
+
+		p.cgroup = cgroup;
+		assert_int_equal(policy_check_administer(c, &p, "apply", &f), ZCRX_PERMISSION_DENIED);
+		assert_string_equal(f.message, cases[i].message);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +264,9 @@ int main(void)
 		cmocka_unit_test(test_where_of_uid_0),
 		cmocka_unit_test(test_where_is_explained),
 		cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_cgroup),
+		cmocka_unit_test(test_owner_in_a_cgroup),
+		cmocka_unit_test(test_cgroup_is_explained),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

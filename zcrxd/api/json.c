@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "clock.h"
+#include "control-group.h"
 #include "driver.h"
 #include "flow-guard.h"
 #include "json.h"
@@ -56,6 +57,7 @@ int json_caller(const struct peer *p, sd_json_variant **ret)
 		[NAMESPACE_PROCESS] = "process",
 	};
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *others = NULL;
+	_cleanup_free_ char *cgroup = NULL;
 	bool host = p->where == WHERE_HOST;
 
 	for (int i = 0; i < _NAMESPACE_MAX; i++) {
@@ -65,11 +67,13 @@ int json_caller(const struct peer *p, sd_json_variant **ret)
 		if (r < 0)
 			return r;
 	}
+	if (p->cgroup && control_group_show(p->cgroup, &cgroup) < 0)
+		return -ENOMEM;
 	return sd_json_buildo(ret, UNSIGNED("uid", p->uid),
 			      STRING("where", host ? "host" : "container"),
 			      SD_JSON_BUILD_PAIR_CONDITION(others != NULL, "otherNamespaces",
 							   SD_JSON_BUILD_VARIANT(others)),
-			      BOOLEAN("assumed", p->where == WHERE_ASSUMED));
+			      BOOLEAN("assumed", p->where == WHERE_ASSUMED), STRING_IF("controlGroup", cgroup));
 }
 
 /* ------------------------------------------------------------------------ interfaces */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "account.h"
+#include "control-group.h"
 #include "field.h"
 #include "match.h"
 #include "policy.h"
@@ -172,6 +173,18 @@ static bool is_named(const struct config *c, const struct interface_names *names
 	return false;
 }
 
+/* NULL: not known. */
+static char *read_own_cgroup(void)
+{
+	_cleanup_free_ char *text = NULL;
+	char *path = NULL;
+	size_t size;
+
+	if (regular_file_read("/proc/self/cgroup", 0, 1 << 18, &text, &size) >= 0)
+		(void)control_group_parse(text, &path);
+	return path;
+}
+
 static int view_of_config(const struct config *c, const struct nic_link *link, struct interface_facts *f)
 {
 	static const struct policy_usage nothing;
@@ -181,6 +194,7 @@ static int view_of_config(const struct config *c, const struct nic_link *link, s
 	};
 	_cleanup_fault_ struct fault fault = {};
 	_cleanup_free_ gid_t *groups = NULL;
+	_cleanup_free_ char *cgroup = read_own_cgroup();
 	/* Without a link it is one that an entry may name, and that is not there. */
 	struct interface_names names = link ? nic_link_names(link) :
 					      (struct interface_names){ .name = f->nic.name };
@@ -193,6 +207,7 @@ static int view_of_config(const struct config *c, const struct nic_link *link, s
 		return -ENOMEM;
 	n = getgroups(n, groups);
 	self.groups = groups;
+	self.cgroup = cgroup;
 	self.n_groups = n > 0 ? (size_t)n : 0;
 	r = policy_check_acquire(c, &self, &names, 1, &nothing, &fault);
 	if (r < 0)

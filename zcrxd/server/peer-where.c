@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "control-group.h"
 #include "peer-where.h"
 #include "regular-file.h"
 #include "where.h"
@@ -25,6 +26,7 @@
 
 #define MAP_SIZE    (340 * 33 + 1) /* the kernel has at most so many extents */
 #define FDINFO_SIZE 1024
+#define CGROUP_SIZE (32 * (CONTROL_GROUP_MOST + 64)) /* a line for each hierarchy */
 #define SUBUID_SIZE (1 << 20)
 
 static bool is_lack(int r)
@@ -119,10 +121,29 @@ static int compare_user(int pidfd, struct peer *p, bool *given_out)
 	return 0;
 }
 
+/* /proc/PID/cgroup, like uid_map, waits for no process. */
+static int read_cgroup(int pidfd, struct peer *p)
+{
+	_cleanup_free_ char *text = NULL, *path = NULL;
+	unsigned level = 0;
+	char name[64];
+	int r;
+
+	snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)p->pid);
+	r = read_text(name, CGROUP_SIZE, &text);
+	if (r >= 0)
+		r = control_group_parse(text, &path);
+	if (r >= 0) /* the pid was the process's, if it still has one */
+		r = read_level(pidfd, &level);
+	if (r >= 0 && level > 0)
+		p->cgroup = TAKE_PTR(path);
+	return r;
+}
+
 int peer_read_where(int fd, int pidfd, struct peer *p)
 {
 	bool given_out = true;
-	int r[3];
+	int r[4];
 
 	for (int i = 0; i < _NAMESPACE_MAX; i++)
 		p->foreign[i] = true;
@@ -132,7 +153,8 @@ int peer_read_where(int fd, int pidfd, struct peer *p)
 	r[0] = compare_network(fd, p);
 	r[1] = compare_process(pidfd, p);
 	r[2] = compare_user(pidfd, p, &given_out);
-	for (int i = 0; i < 3; i++)
+	r[3] = read_cgroup(pidfd, p);
+	for (int i = 0; i < 4; i++)
 		if (is_lack(r[i]))
 			return r[i];
 	if (given_out)

@@ -18,6 +18,7 @@
 void peer_done(struct peer *p)
 {
 	free(p->groups);
+	free(p->cgroup);
 	*p = (struct peer){};
 }
 
@@ -70,6 +71,9 @@ int peer_read(sd_varlink *link, struct peer *ret)
 	ret->gid = p->gid;
 	ret->pid = p->pid;
 	ret->where = p->where;
+	ret->cgroup = p->cgroup ? strdup(p->cgroup) : NULL;
+	if (p->cgroup && !ret->cgroup)
+		return -ENOMEM;
 	memcpy(ret->foreign, p->foreign, sizeof(ret->foreign));
 	return 0;
 }

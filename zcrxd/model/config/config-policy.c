@@ -5,6 +5,7 @@
 #include <ctype.h>
 
 #include "config-reader.h"
+#include "control-group.h"
 #include "units.h"
 
 #define RULES_MOST   1024
@@ -116,6 +117,15 @@ static int read_where(struct config_reader *r, const struct yaml_node *value, vo
 	if (ret == 0)
 		((struct policy_rule *)into)->where = sets[word];
 	return ret;
+}
+
+static int read_cgroup(struct config_reader *r, const struct yaml_node *value, void *into)
+{
+	static const char what[] = "a control group from the root on, such as /machine.slice/*, which stands for all in it";
+	struct policy_rule *rule = into;
+	int ret = config_read_words(r, value, what, CONTROL_GROUP_MOST, &rule->cgroup);
+
+	return ret == 0 && !control_group_is_pattern(rule->cgroup) ? config_bad(r, value, "%s", what) : ret;
 }
 
 static int read_max_queues(struct config_reader *r, const struct yaml_node *value, void *into)
@@ -299,6 +309,7 @@ static int read_rule(struct config_reader *r, const struct yaml_node *value, voi
 		{ "user", read_user },
 		{ "group", read_group },
 		{ "where", read_where },
+		{ "cgroup", read_cgroup },
 		{ "interfaces", read_interfaces },
 		{ "max-queues", read_max_queues },
 		{ "max-area", read_max_area },
@@ -330,6 +341,7 @@ static bool shadows(const struct policy_rule *a, const struct policy_rule *b)
 
 	return (!a->user || (b->user && streq(a->user, b->user))) &&
 	       (!a->group || (b->group && streq(a->group, b->group))) &&
+	       (!a->cgroup || (b->cgroup && streq(a->cgroup, b->cgroup))) &&
 	       (wanted & ~policy_rule_where(a)) == 0;
 }
 

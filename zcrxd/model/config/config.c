@@ -18,6 +18,7 @@ static void rule_done(struct policy_rule *rule)
 {
 	free(rule->user);
 	free(rule->group);
+	free(rule->cgroup);
 	for (char **i = rule->interfaces; i && *i; i++)
 		free(*i);
 	free(rule->interfaces);

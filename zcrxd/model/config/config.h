@@ -67,6 +67,7 @@ struct policy_rule {
 	char *user, *group; /* as written; either, both (both must match) or neither (everybody) */
 	struct policy_number user_number, group_number; /* of these; not known: the rule matches nobody */
 	unsigned where; /* as written, a set of enum where; 0: not, see policy_rule_where() */
+	char *cgroup; /* a pattern (control-group.h), in which the process has to be; NULL: in any */
 	char **interfaces; /* names or patterns (names.h), NULL-terminated; NULL for all */
 	uint64_t max_queues, max_area /* bytes, of all areas of a uid */, max_lease_time /* us */;
 	uint64_t max_flows; /* of all leases of a uid */

@@ -54,6 +54,8 @@ struct peer {
 	gid_t *groups; /* supplementary */
 	size_t n_groups;
 	enum where where;
+	char *cgroup; /* its path in the unified hierarchy, as it was when it connected; NULL: not known */
+	bool unseen; /* nobody has connected: a user whom somebody asks for */
 	bool foreign[_NAMESPACE_MAX]; /* not the daemon's, or not to be seen; none: WHERE_HOST */
 };
 

@@ -2,6 +2,7 @@
 /*
  * See policy-match.h, and of policy.h what says who matches which rule.
  */
+#include "control-group.h"
 #include "policy-match.h"
 
 static bool in_group(const struct peer *peer, gid_t gid)
@@ -28,6 +29,12 @@ static bool is_from_where(const struct policy_rule *rule, const struct peer *pee
 	return (policy_rule_where(rule) & peer->where) != 0;
 }
 
+/* A group that is not known is in none; see policy_match(). */
+static bool is_from_cgroup(const struct policy_rule *rule, const struct peer *peer)
+{
+	return !rule->cgroup || peer->unseen || (peer->cgroup && control_group_is_in(peer->cgroup, rule->cgroup));
+}
+
 /* Whoever has the names now may be somebody else than is known. */
 static bool may_change(const struct policy_rule *rule, const struct peer *peer)
 {
@@ -43,17 +50,26 @@ bool policy_depends_on_names(const struct config *c, const struct peer *peer)
 	for (size_t i = 0; i < c->n_policy; i++) {
 		if (may_change(&c->policy[i], peer))
 			return true;
-		if (names(&c->policy[i], peer) && is_from_where(&c->policy[i], peer))
+		if (names(&c->policy[i], peer) && is_from_where(&c->policy[i], peer) &&
+		    is_from_cgroup(&c->policy[i], peer))
 			return false;
 	}
 	return false;
 }
 
+/* Whoever hides his control group comes to no rule behind one that might have been his. */
 const struct policy_rule *policy_match(const struct config *c, const struct peer *peer)
 {
-	for (size_t i = 0; i < c->n_policy; i++)
-		if (names(&c->policy[i], peer) && is_from_where(&c->policy[i], peer))
-			return &c->policy[i];
+	for (size_t i = 0; i < c->n_policy; i++) {
+		const struct policy_rule *rule = &c->policy[i];
+
+		if (!names(rule, peer) || !is_from_where(rule, peer))
+			continue;
+		if (is_from_cgroup(rule, peer))
+			return rule;
+		if (!peer->cgroup)
+			return NULL;
+	}
 	return NULL;
 }
 
@@ -81,6 +97,7 @@ bool policy_depends_on_groups(const struct config *c)
 
 void policy_place_owner(const struct config *c, struct peer *owner)
 {
+	owner->unseen = true;
 	owner->where = WHERE_HOST;
 	if (policy_match(c, owner))
 		return;
@@ -93,7 +110,8 @@ const struct policy_rule *policy_passed_over(const struct config *c, const struc
 					     const struct policy_rule *end)
 {
 	for (size_t i = 0; i < c->n_policy && &c->policy[i] != end; i++)
-		if (names(&c->policy[i], peer) && !is_from_where(&c->policy[i], peer))
+		if (names(&c->policy[i], peer) &&
+		    !(is_from_where(&c->policy[i], peer) && is_from_cgroup(&c->policy[i], peer)))
 			return &c->policy[i];
 	return NULL;
 }

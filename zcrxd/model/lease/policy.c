@@ -2,6 +2,7 @@
 /*
  * See policy.h. Decides and explains; counts and remembers nothing. Which rule it is, policy-match.c says.
  */
+#include "control-group.h"
 #include "policy.h"
 #include "policy-match.h"
 
@@ -49,6 +50,20 @@ static char *describe_foreign(const struct peer *peer)
 	return r < 0 ? NULL : s;
 }
 
+static int explain_cgroup(const struct policy_rule *rule, const struct peer *peer, const char *words, char **ret)
+{
+	_cleanup_free_ char *shown = NULL;
+	int r = peer->cgroup ? control_group_show(peer->cgroup, &shown) : 0;
+
+	if (r < 0)
+		return r;
+	if (!shown)
+		return asprintf(ret, " The rule at %s is for the control group %s, and that of this process is not known: "
+				     "it is gone, or has none in the unified hierarchy.", words, rule->cgroup);
+	return asprintf(ret, " The rule at %s is for the control group %s, and this process is in %s.", words,
+			rule->cgroup, shown);
+}
+
 /* "", or why the rule that names the peer has been passed over: which predicate, and what it saw. */
 static char *explain_where(const struct config *c, const struct peer *peer,
 			   const struct policy_rule *end)
@@ -64,7 +79,9 @@ static char *explain_where(const struct config *c, const struct peer *peer,
 	seen = describe_foreign(peer);
 	if (!words || !seen)
 		return NULL;
-	if (policy_rule_where(rule) == WHERE_HOST)
+	if ((policy_rule_where(rule) & peer->where) != 0)
+		r = explain_cgroup(rule, peer, words, &s);
+	else if (policy_rule_where(rule) == WHERE_HOST)
 		r = asprintf(&s, " The rule at %s is for processes of the host (where: host), and this "
 				 "process is in %s.", words, seen);
 	else if (peer->where == WHERE_HOST)

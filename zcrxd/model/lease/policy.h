@@ -2,7 +2,8 @@
 /*
  * May this peer do this? The first rule that matches decides; nothing matches: denied. uid 0 is
  * subject to the rules like everybody; a configuration without a policy gives it the one rule
- * {user: root, flows: any, administer: true}, which is for processes of the host. Pure: usage is counted by the caller.
+ * {user: root, flows: any, administer: true}, which is for processes of the host. Whose control group is not known is denied from
+ * the first rule on that names him and a group. Pure: usage is counted by the caller.
  */
 #pragma once
 
@@ -62,7 +63,7 @@ bool policy_is_owner(const struct config *c, const struct peer *peer, uid_t owne
 bool policy_depends_on_groups(const struct config *c);
 /*
  * Somebody who has not connected, for whom an administrator asks: nobody has seen where he is. He has what he has
- * on the host, or, where nothing is for him there, what he has in a container.
+ * on the host, or, where nothing is for him there, what he has in a container; in any control group.
  */
 void policy_place_owner(const struct config *c, struct peer *owner);
 
