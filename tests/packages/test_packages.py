@@ -140,7 +140,7 @@ def test_removing_leaves_the_configuration_and_purging_nothing(before):
     assert state("zcrxd")[1] in ("inactive", "unknown", "failed")
     # And, as Debian has it, what was enabled.
     assert {path for path in files() - before if "zcrx" in path and "/etc/systemd/" not in path} == {
-        "/etc/zcrxd.yaml", "/var/lib/zcrxd", *map(str, pathlib.Path("/var/lib/zcrxd").iterdir())}
+        "/etc/cdi/zcrxd.yaml", "/etc/zcrxd.yaml", "/var/lib/zcrxd", *map(str, pathlib.Path("/var/lib/zcrxd").iterdir())}
     run("apt-get", "purge", "--yes", "zcrxd")
     left = files()
     assert sorted(left - before) == [] and sorted(before - left) == []
