@@ -351,7 +351,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Caller,
 	FIELD(assumed, BOOL, 0),
 	DOC("Its control group in the unified hierarchy, what `cgroup` in the policy is compared with; null if it is not "
 	    "known, and from a zcrxd that does not tell"),
-	FIELD(controlGroup, STRING, N));
+	FIELD(controlGroup, STRING, N),
+	DOC("The policy lets it administer: Apply, Confirm, Restore, Revoke, Reload; null from a zcrxd that does not know "
+	    "(since 0.2)"),
+	FIELD(administers, BOOL, N));
 
 static SD_VARLINK_DEFINE_METHOD(Describe,
 	DOC("Only this one, by any of its names; null for all. NoSuchInterface if there is none"),

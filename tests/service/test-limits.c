@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "field.h"
 #include "harness.h"
 #include "leases.h"
 #include "lingering.h"
@@ -50,6 +51,25 @@ static int teardown(void **state)
 {
 	daemon_stop(*state);
 	return 0;
+}
+
+static bool says_that_it_administers(struct daemon *d)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *reply = NULL;
+	_cleanup_(sd_varlink_unrefp) sd_varlink *link = daemon_connect(d);
+
+	assert_null(call(link, "Describe", &reply, "{}"));
+	return field_boolean(field_object(reply, "caller"), "administers");
+}
+
+static void test_an_administrator_is_told_that_he_is_one(void **state)
+{
+	assert_true(says_that_it_administers(*state));
+}
+
+static void test_another_user_is_told_that_he_is_none(void **state)
+{
+	assert_false(says_that_it_administers(*state));
 }
 
 static int setup_two_areas(void **state)
@@ -268,6 +288,8 @@ int main(void)
 						setup_two_areas, teardown),
 		cmocka_unit_test_setup_teardown(test_rings_that_stay_are_few, setup_many_areas,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_an_administrator_is_told_that_he_is_one, setup_administrator, teardown),
+		cmocka_unit_test_setup_teardown(test_another_user_is_told_that_he_is_none, setup_default, teardown),
 		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_store_has_room_for_others),
 	};

@@ -94,6 +94,7 @@ def test_root_of_a_container_is_not_root_of_the_host(flags, seen, root):
                 ours.call("Acquire", flows=[{"protocol": "tcp4", "destinationPort": 9000}])
             caller = ours.call("Describe")["caller"]
             assert (caller["uid"], caller["where"], caller["assumed"]) == (0, "container", False)
+            assert not caller["administers"]
             assert caller["otherNamespaces"] == [word.strip(",") for word in seen.split()
                                                  if word != "and"]
 
@@ -102,7 +103,8 @@ def test_root_of_a_container_is_not_root_of_the_host(flags, seen, root):
     assert root.call("Apply", interface="zc0")["changes"] == []
     with open("/proc/self/cgroup", encoding="ascii") as f:
         own = f.read().rstrip().removeprefix("0::")
-    assert root.call("Describe")["caller"] == {"uid": 0, "where": "host", "assumed": False, "controlGroup": own}
+    assert root.call("Describe")["caller"] == {"uid": 0, "where": "host", "assumed": False, "controlGroup": own,
+                                               "administers": True}
     root.call("Revoke", leaseId=victim, reason="over")
 
 

@@ -49,7 +49,7 @@ int json_loop(const struct turn_times *t, sd_json_variant **ret)
 			      SD_JSON_BUILD_PAIR_VARIANT("buckets", buckets));
 }
 
-int json_caller(const struct peer *p, sd_json_variant **ret)
+int json_caller(const struct peer *p, bool administers, sd_json_variant **ret)
 {
 	static const char *const names[] = {
 		[NAMESPACE_NETWORK] = "network",
@@ -73,7 +73,8 @@ int json_caller(const struct peer *p, sd_json_variant **ret)
 			      STRING("where", host ? "host" : "container"),
 			      SD_JSON_BUILD_PAIR_CONDITION(others != NULL, "otherNamespaces",
 							   SD_JSON_BUILD_VARIANT(others)),
-			      BOOLEAN("assumed", p->where == WHERE_ASSUMED), STRING_IF("controlGroup", cgroup));
+			      BOOLEAN("assumed", p->where == WHERE_ASSUMED), STRING_IF("controlGroup", cgroup),
+			      BOOLEAN("administers", administers));
 }
 
 /* ------------------------------------------------------------------------ interfaces */

@@ -13,7 +13,7 @@
 
 int json_kernel(const struct kernel_features *k, sd_json_variant **ret);
 int json_loop(const struct turn_times *t, sd_json_variant **ret);
-int json_caller(const struct peer *p, sd_json_variant **ret);
+int json_caller(const struct peer *p, bool administers, sd_json_variant **ret);
 int json_interface(struct device *d, sd_json_variant **ret);
 int json_lease(struct lease *l, sd_json_variant **ret);
 /* Of its queues, as they were looked at last; 0: it is not bound, or not known. */

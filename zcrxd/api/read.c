@@ -83,7 +83,7 @@ static int describe_build(struct describe *q, sd_json_variant **ret, struct faul
 	if (r >= 0)
 		r = json_loop(&api->devices->loop->times, &loop);
 	if (r >= 0)
-		r = json_caller(&q->peer, &caller);
+		r = json_caller(&q->peer, policy_administers(api->devices->config, &q->peer), &caller);
 	if (r >= 0)
 		r = problems_list(api->devices, &problems);
 	if (r < 0)
