@@ -109,6 +109,25 @@ ensure_root() {
 	root=$cache/$root
 }
 
+# ensure_root_with FILE: the same root with the packages that FILE names as well, as $root_with. Only machines run on
+# it: what is built and by what stays as it is.
+ensure_root_with() {
+	local name
+	[ -r "$1" ] || die "cannot read $1"
+	name=root-${1##*/}-$(hash_of "$vm/mkroot" "$vm/packages" "$1")
+	[ -d "$cache/$name" ] || [ -n "$(apt-get indextargets)" ] || apt-get update -q >&2
+	cached "$name" make_root_with "$1"
+	root_with=$cache/$name
+}
+
+make_root_with() {
+	local all=$2.packages status=0
+	cat "$vm/packages" "$1" >"$all"
+	"$vm/mkroot" trixie "$all" "$2" || status=$?
+	rm -f "$all"
+	return $status
+}
+
 # ensure_kernel [RELEASE]: sets $release and $kernel. RELEASE may be the beginning of one: 7.3, 6.18.
 ensure_kernel() {
 	local hash known
