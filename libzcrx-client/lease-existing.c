@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Leases that exist already: persistent ones, and what zcrxctl run has left in the environment. */
+/* Leases that exist already: persistent ones, and those that the environment names: zcrxctl run's, with a handle, and
+ * persistent ones, which whoever started us has acquired for us. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -170,6 +171,19 @@ static bool is_as_wanted(const struct zcrx_lease *l, bool unused)
 	       (l->wanted_queues == 0 || l->wanted_queues == l->n_queues);
 }
 
+/* Of somebody else, or over. */
+static bool is_not_ours(int r)
+{
+	return r == -ENOENT || r == -EPERM || r == -EBADFD;
+}
+
+/* A lease that nobody holds: zcrxd gives a handle of it to its owner. It stays in l->opened until all is known, so that
+ * whoever does not wait goes on from there. */
+static int open_from_environment(struct zcrx_lease *l, const char *id)
+{
+	return l->opened >= 0 ? 0 : open_handle(l, id);
+}
+
 int lease_try_inherit(struct zcrx_lease *l)
 {
 	const char *id = secure_getenv("ZCRX_LEASE"), *fd = secure_getenv("ZCRX_LEASE_HANDLE_FD");
@@ -177,12 +191,18 @@ int lease_try_inherit(struct zcrx_lease *l)
 	bool unused = false;
 	int r;
 
-	if (!id || !fd)
+	if (!id)
 		return 0;
-	if (handle_from_environment(l->client, fd, &handle) < 0)
+	if (fd && handle_from_environment(l->client, fd, &handle) < 0)
 		return 0;
-	r = look_up(l, id, &unused);
-	if (r == -ENOENT)
+	r = fd ? 0 : open_from_environment(l, id);
+	if (r == 0)
+		r = look_up(l, id, &unused);
+	if (r == -EINPROGRESS)
+		return r;
+	if (!fd)
+		handle = TAKE_FD(l->opened);
+	if (is_not_ours(r))
 		return 0;
 	if (r < 0)
 		return r;
@@ -205,11 +225,13 @@ int zcrx_lease_inherit(struct zcrx_lease *lease)
 		return -EINVAL;
 	if (lease->id)
 		return client_cannot(lease->client, -EBUSY, "lease a queue");
-	if (!id || !fd)
+	if (!id)
 		return client_fail(
 			lease->client, -ENXIO,
 			"No lease in the environment (ZCRX_LEASE, ZCRX_LEASE_HANDLE_FD). "
 			"Start the program with zcrxctl run.");
+	if (!fd)
+		return zcrx_lease_open(lease, id);
 	r = handle_from_environment(lease->client, fd, &handle);
 	if (r < 0)
 		return r;

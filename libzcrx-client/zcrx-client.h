@@ -129,18 +129,20 @@ int zcrx_lease_set_time_to_live(struct zcrx_lease *lease, uint64_t usec);
 /* Acquires the lease for the user `uid`, who is not (uid_t)-1; for orchestrators, which zcrxd's policy has to make
  * administrators (zcrxd.yaml(5)). That user's part of the policy bounds it. zcrx_lease_acquire() then makes a
  * persistent lease, by zcrxd alone, and leaves no handle here: pass zcrx_lease_get_id() to the user's program, for
- * zcrx_lease_open(). It outlives this process. What else there is here is zcrx_lease_release(), which ends it; all
- * that takes a handle fails with -EBADFD. Since: 0.2 */
+ * zcrx_lease_open(), or as ZCRX_LEASE in its environment. It outlives this process. What else there is here is
+ * zcrx_lease_release(), which ends it; all that takes a handle fails with -EBADFD. Since: 0.2 */
 int zcrx_lease_set_owner(struct zcrx_lease *lease, uid_t uid);
 
-/* Leases the queues. Under `zcrxctl run` it takes the lease that is in the environment, as
- * zcrx_lease_inherit(), unless what was set contradicts that (another interface, another number of queues, a time
- * to live) or somebody uses it already. -EBUSY: none is free; -EPERM: the policy denies it; -EDQUOT: its limit is
- * reached; -ENODEV: no such interface. Since: 0.1 */
+/* Leases the queues. Under `zcrxctl run`, or in a job of a cluster, it takes the lease that is in the environment, as
+ * zcrx_lease_inherit(), unless it is not this user's, what was set contradicts that (another interface, another number
+ * of queues, a time to live) or somebody uses it already. -EBUSY: none is free; -EPERM: the policy denies it;
+ * -EDQUOT: its limit is reached; -ENODEV: no such interface. Since: 0.1 */
 int zcrx_lease_acquire(struct zcrx_lease *lease);
 
 /* Takes over the lease that `zcrxctl run` left in the environment (ZCRX_LEASE,
- * ZCRX_LEASE_HANDLE_FD). -ENXIO: there is none. Since: 0.1 */
+ * ZCRX_LEASE_HANDLE_FD). With ZCRX_LEASE alone it takes part in that persistent lease of this user, as
+ * zcrx_lease_open(): what acquires leases for the programs that it starts sets no more (since 0.2).
+ * -ENXIO: there is none. Since: 0.1 */
 int zcrx_lease_inherit(struct zcrx_lease *lease);
 
 /* Takes part in a persistent lease of the same user, be it one that was acquired for him (zcrx_lease_set_owner()).

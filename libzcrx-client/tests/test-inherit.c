@@ -44,6 +44,81 @@ static void test_inherit(void **state)
 	unsetenv("ZCRX_LEASE_HANDLE_FD");
 }
 
+static const char other_users[] = "{\"message\":\"Lease 0000002a belongs to another user.\"}";
+
+/* Of a persistent lease the environment has the id only; zcrxd knows whose it is. */
+static void test_inherit_persistent(void **state)
+{
+	struct fixture *x = *state;
+
+	unsetenv("ZCRX_LEASE_HANDLE_FD");
+	setenv("ZCRX_LEASE", "0000002a", 1);
+	x->server.error_id = "org.varlink.service.PermissionDenied";
+	x->server.error_parameters = other_users;
+	assert_int_equal(zcrx_lease_inherit(x->lease), -EPERM);
+	assert_string_equal(zcrx_client_error(x->client), "Lease 0000002a belongs to another user.");
+	assert_called(x, "Open", "{\"leaseId\":\"0000002a\"}");
+
+	x->server.error_id = NULL;
+	assert_int_equal(zcrx_lease_inherit(x->lease), 0);
+	assert_int_equal(x->server.calls, 3);
+	assert_string_equal(zcrx_lease_get_id(x->lease), "0000002a");
+	assert_int_equal(zcrx_lease_has_ended(x->lease), 0);
+	assert_int_equal(zcrx_lease_inherit(x->lease), -EBUSY);
+	unsetenv("ZCRX_LEASE");
+}
+
+/* Acquire takes it; where it is over or somebody else's, or something else is wanted, a lease of its own. */
+static void test_acquire_persistent(void **state)
+{
+	static const char bound[] = "{\"leaseId\":\"0000002a\",\"name\":null,\"ownerUid\":0,\"ownerPid\":1,"
+				    "\"interface\":\"zc0\",\"hardwareQueues\":[6,7],\"grant\":\"netkit\","
+				    "\"state\":\"bound\",\"persistent\":true,\"selfRegistered\":false,\"flows\":[],"
+				    "\"creationUSec\":1,\"areaBytes\":0}";
+	static const struct {
+		const char *lease;
+		unsigned int queues, calls;
+		const char *last;
+	} cells[] = {
+		{ .calls = 2, .last = "ListLeases" },
+		{ .queues = 2, .calls = 2, .last = "ListLeases" },
+		{ .queues = 1, .calls = 3, .last = "Acquire" },
+		{ .lease = bound, .calls = 3, .last = "Acquire" },
+	};
+	static const char *const refusals[] = { "org.varlink.service.PermissionDenied",
+					    "io.zcrx.Manager.NoSuchLease", "io.zcrx.Manager.WrongState" };
+	struct fixture *x = *state;
+
+	unsetenv("ZCRX_LEASE_HANDLE_FD");
+	setenv("ZCRX_LEASE", "0000002a", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(cells); i++) {
+		unsigned int before = x->server.calls;
+		struct zcrx_lease *l = NULL;
+
+		assert_int_equal(zcrx_lease_new(x->client, &l), 0);
+		if (cells[i].queues)
+			assert_int_equal(zcrx_lease_set_queues(l, cells[i].queues), 0);
+		x->server.lease = cells[i].lease;
+		assert_int_equal(zcrx_lease_acquire(l), 0);
+		assert_string_equal(zcrx_client_error(x->client), "");
+		assert_string_equal(x->server.method, cells[i].last);
+		assert_int_equal(x->server.calls - before, cells[i].calls);
+		assert_int_equal(zcrx_lease_has_ended(l), 0);
+		zcrx_lease_unref(l);
+	}
+	x->server.lease = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		unsigned int before = x->server.calls;
+
+		x->server.error_id = refusals[i];
+		x->server.error_parameters = other_users;
+		assert_true(zcrx_lease_acquire(x->lease) < 0);
+		assert_string_equal(x->server.method, "Acquire"); /* which is refused likewise */
+		assert_int_equal(x->server.calls - before, 2);
+	}
+	unsetenv("ZCRX_LEASE");
+}
+
 /* What zcrxctl run has leased is what the program gets that it runs, unless it asks for something else. */
 static void test_acquire_what_is_there(void **state)
 {
@@ -101,6 +176,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_inherit),
 		TEST(test_acquire_what_is_there),
+		TEST(test_inherit_persistent),
+		TEST(test_acquire_persistent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

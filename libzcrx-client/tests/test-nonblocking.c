@@ -203,8 +203,20 @@ static void test_steps(void **state)
 	assert_int_equal(DO(x, zcrx_lease_acquire(l)), 0);
 	assert_int_equal(x->server.calls, 5);
 	assert_string_equal(x->server.method, "ListLeases");
+	zcrx_lease_unref(l);
+
+	unsetenv("ZCRX_LEASE_HANDLE_FD"); /* a persistent one */
+	assert_int_equal(zcrx_lease_new(x->client, &l), 0);
+	assert_int_equal(DO(x, zcrx_lease_acquire(l)), 0);
+	assert_int_equal(x->server.calls, 7);
+	assert_string_equal(x->server.method, "ListLeases");
+	zcrx_lease_unref(l);
+	assert_int_equal(zcrx_lease_new(x->client, &l), 0);
+	assert_int_equal(zcrx_lease_set_queues(l, 1), 0);
+	assert_int_equal(DO(x, zcrx_lease_acquire(l)), 0);
+	assert_int_equal(x->server.calls, 10);
+	assert_string_equal(x->server.method, "Acquire");
 	unsetenv("ZCRX_LEASE");
-	unsetenv("ZCRX_LEASE_HANDLE_FD");
 	zcrx_lease_unref(l);
 	close(pair[0]);
 	close(pair[1]);
