@@ -17,7 +17,7 @@
 
 const struct command *const commands[] = {
 	&command_status, &command_leases,  &command_lease, &command_release, &command_run,
-	&command_tune,	 &command_watch,  &command_metrics, &command_explain, &command_plan,  &command_apply,   &command_restore,
+	&command_tune,	 &command_watch,  &command_metrics, &command_gres, &command_explain, &command_plan,  &command_apply,   &command_restore,
 	&command_revoke, &command_reload,  &command_check, NULL,
 };
 

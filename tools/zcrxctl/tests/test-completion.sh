@@ -28,7 +28,7 @@ offers() {
 		{ echo "$*: offers '${COMPREPLY[*]}' instead of '$expected'"; failed=1; }
 }
 
-offers 'status leases lease release run tune watch metrics explain plan apply restore revoke reload check' zcrxctl ''
+offers 'status leases lease release run tune watch metrics gres explain plan apply restore revoke reload check' zcrxctl ''
 offers 'release restore revoke reload' zcrxctl re
 offers 'release reload' zcrxctl --socket /run/x rel
 offers 'status' zcrxctl --json = pretty sta

@@ -166,7 +166,7 @@ def test_help():
         assert all(len(line) <= 80 for line in out.splitlines())
         return out
     verbs = re.findall(r"^  ([a-z]+)\b", help_of("--help"), re.M)
-    assert verbs == ["status", "leases", "lease", "release", "run", "tune", "watch", "metrics", "explain", "plan",
+    assert verbs == ["status", "leases", "lease", "release", "run", "tune", "watch", "metrics", "gres", "explain", "plan",
                      "apply", "restore", "revoke", "reload", "check"]
     for verb in verbs:
         assert help_of(verb, "--help").startswith(f"zcrxctl {verb} [OPTION...]")
