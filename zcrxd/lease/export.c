@@ -8,8 +8,8 @@
  */
 #include <errno.h>
 
-#include "close-late.h"
 #include "export.h"
+#include "fdstore-later.h"
 #include "fdstore.h"
 #include "log.h"
 
@@ -30,8 +30,7 @@ void lease_forget_exports(struct lease *l)
 		if (l->per_queue[i].export_fd < 0)
 			continue;
 		fdstore_export_name(l->id, i, name);
-		fdstore_remove(name);
-		close_late(TAKE_FD(l->per_queue[i].export_fd));
+		fdstore_remove_later(name, TAKE_FD(l->per_queue[i].export_fd));
 	}
 }
 
@@ -75,6 +74,6 @@ void lease_forget_client(struct lease *l, unsigned queue)
 	if (l->per_queue[queue].client_pidfd < 0)
 		return;
 	fdstore_client_name(l->id, queue, name);
-	fdstore_remove(name);
+	fdstore_remove_later(name, -EBADF);
 	(void)lease_set_client(l, queue, -EBADF, l->owner_uid, false);
 }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "drain.h"
+#include "fdstore-later.h"
 #include "fdstore.h"
 #include "handle.h"
 #include "leases.h"
@@ -20,7 +21,7 @@ static void handle_free(struct lease_handle *h, bool leave)
 
 	fdstore_handle_name(h->lease->id, h->cookie, name);
 	if (!leave)
-		fdstore_remove(name);
+		fdstore_remove_later(name, -EBADF);
 	LIST_REMOVE(h, entry);
 	h->lease->n_handles--;
 	sd_event_source_disable_unref(h->source);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
+#include "fdstore-later.h"
 #include "fdstore.h"
 #include "leases.h"
 #include "left-out.h"
@@ -104,7 +105,7 @@ struct proof *proof_free(struct proof *p)
 		return NULL;
 	if (p->stored) {
 		fdstore_proof_name(p->lease->id, p->facts.cookie, p->queue, name);
-		fdstore_remove(name);
+		fdstore_remove_later(name, -EBADF);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(p->questions); i++)
 		if (p->questions[i])

@@ -14,6 +14,7 @@
 #include "drain.h"
 #include "drift-watch.h"
 #include "events.h"
+#include "fdstore-later.h"
 #include "flow-guard.h"
 #include "lingering.h"
 #include "links.h"
@@ -208,6 +209,8 @@ int manager_new(struct nic_backend *backend, const char *config_path, const char
 	if (r >= 0)
 		r = sd_event_add_io(m->loop.event, &m->backend_source, backend->ops->get_fd(backend),
 				    EPOLLIN, on_backend, m);
+	if (r >= 0)
+		r = fdstore_later_begin(m->loop.event);
 	if (r < 0) {
 		manager_free(m);
 		return r;
@@ -241,6 +244,7 @@ struct manager *manager_free(struct manager *m)
 		device_drop(d);
 	leases_done(&m->leases);
 	devices_done(&m->devices);
+	fdstore_later_end();
 	sd_event_source_disable_unref(m->backend_source);
 	sd_event_unref(m->loop.event);
 	if (m->backend)

@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "close-late.h"
+#include "fdstore-later.h"
 #include "fdstore.h"
 #include "log.h"
 
@@ -134,6 +135,7 @@ int fdstore_push(const char *name, int fd)
 	_cleanup_free_ char *text = NULL;
 	int r;
 
+	fdstore_flush();
 	if (asprintf(&text, "FDSTORE=1\nFDNAME=%s", name) < 0)
 		r = -ENOMEM;
 	else
