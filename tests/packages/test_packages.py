@@ -58,6 +58,12 @@ def daemon():
     return run("systemctl", "show", "--property=MainPID", "--value", "zcrxd").strip()
 
 
+def profiles():
+    """Those of ours that the kernel has, and how it takes them."""
+    lines = pathlib.Path("/sys/kernel/security/apparmor/profiles").read_text(encoding="ascii").splitlines()
+    return {line for line in lines if "zcrx" in line}
+
+
 def peer(*command):
     return ["ip", "netns", "exec", "peer", *command]
 
@@ -65,6 +71,7 @@ def peer(*command):
 @pytest.fixture(name="before", scope="module")
 def fixture_before():
     assert not os.path.exists("/usr/lib/zcrxd") and not os.path.exists("/usr/bin/zcrxctl")
+    run("cp", "-r", "/mnt/share/apparmor/etc", "/mnt/share/apparmor/usr", "/")
     found = files()
     install("apt-get", "install", "--yes")
     return found
@@ -75,6 +82,7 @@ def test_installing_starts_and_enables_nothing(before):  # pylint: disable=unuse
     for unit, enabled in (("zcrxd.service", "disabled"), ("zcrxd.socket", "disabled"), ("zcrxd-irq.socket", "static"),
                           ("zcrxd-metrics.timer", "disabled")):
         assert state(unit) == (enabled, "inactive")
+    assert profiles() == {"zcrxd (enforce)", "zcrxd-session (enforce)", "zcrxd-irq (enforce)"}
     assert run("getent", "passwd", "zcrxd") and run("getent", "group", "zcrx")
     assert "Is it running?" in subprocess.run(["zcrxctl"], capture_output=True, text=True, check=False).stderr
     assert run("/usr/lib/zcrxd/zcrxd", "--check-config").startswith("/etc/zcrxd.yaml is good")
@@ -86,6 +94,7 @@ def test_readme(before):  # pylint: disable=unused-argument
     run("useradd", "-M", "-U", "-G", "zcrx", "alice")
     run("systemctl", "enable", "--now", "zcrxd.socket", "zcrxd")
     assert "zc0  zcnic, configured" in run("zcrxctl")
+    assert pathlib.Path(f"/proc/{daemon()}/attr/apparmor/current").read_text(encoding="ascii") == "zcrxd (enforce)\n"
     assert "Nothing to change" in run("zcrxctl", "plan")
     receive(lambda: time.sleep(1))
 
@@ -141,8 +150,10 @@ def test_removing_leaves_the_configuration_and_purging_nothing(before):
     assert state("zcrxd")[1] in ("inactive", "unknown", "failed")
     # And, as Debian has it, what was enabled.
     assert {path for path in files() - before if "zcrx" in path and "/etc/systemd/" not in path} == {
-        "/etc/cdi/zcrxd.yaml", "/etc/zcrxd.yaml", "/var/lib/zcrxd", *map(str, pathlib.Path("/var/lib/zcrxd").iterdir())}
+        "/etc/apparmor.d/zcrxd", "/etc/apparmor.d/zcrxd-irq", "/etc/apparmor.d/local/zcrxd",
+        "/etc/apparmor.d/local/zcrxd-irq", "/etc/cdi/zcrxd.yaml", "/etc/zcrxd.yaml", "/var/lib/zcrxd", *map(str, pathlib.Path("/var/lib/zcrxd").iterdir())}
     run("apt-get", "purge", "--yes", "zcrxd")
     left = files()
     assert sorted(left - before) == [] and sorted(before - left) == []
+    assert not profiles()
     assert not [path for path in owned if os.path.lexists(path)]

@@ -6,6 +6,7 @@
 #   root-HASH/            the Debian root (recipe: mkroot, packages)
 #   kernel-RELEASE-HASH/  a kernel and its headers, unpacked (recipe: mkkernel)
 #   boot-RELEASE-HASH/    its initramfs (recipe: mkinitramfs, init)
+#   apparmor-HASH/        what compiles AppArmor profiles, unpacked (recipe: mkapparmor)
 #   selftests-RELEASE-HASH/  the kernel's own tests of NICs (recipe: mkselftests)
 #   build-HASH/           what is built from the checkout with this path
 #   ccache/               objects, by what they were compiled from, for every checkout
@@ -263,4 +264,12 @@ ensure_selftests() {
 	name=selftests-$release-$(hash_of "$vm/mkselftests")
 	cached "$name" "$vm/mkselftests" unpack "$root" "$release"
 	selftests=$cache/$name
+}
+
+# ensure_apparmor: the parser of profiles and what they include, to be laid over the root, as $apparmor.
+ensure_apparmor() {
+	local name
+	name=apparmor-$(hash_of "$vm/mkapparmor" "$vm/mkroot")
+	cached "$name" "$vm/mkapparmor" unpack "$root"
+	apparmor=$cache/$name
 }

@@ -77,9 +77,10 @@ static int refuse_pidfd(int error, const struct ifq_request *request, struct fau
 			"Connect from the process that owns the ring.");
 	case EPERM:
 		return fault_kernel(reterr, error, NULL, operation,
-				    "zcrxd needs CAP_SYS_PTRACE in the initial user namespace, and "
+				    "zcrxd needs CAP_SYS_PTRACE in the initial user namespace; "
 				    "sysctl kernel.yama.ptrace_scope must not be 3, which only a "
-				    "reboot can change.");
+				    "reboot can change; and if the client has an AppArmor profile, "
+				    "that needs \"ptrace (readby, tracedby) peer=zcrxd,\".");
 	default:
 		return fault_kernel(reterr, error, NULL, operation,
 				    "The process may be at its end.");
