@@ -17,6 +17,24 @@ import cluster  # noqa: E402 (needs the path)
 import machine  # noqa: E402
 
 
+# As docs/CLUSTERS.md has it: users have what the prolog has acquired in their name, and acquire nothing themselves.
+POLICY = """\
+policy:
+  - user: root
+    flows: any
+    administer: true
+  - group: zcrx
+    cgroup: /by-the-prolog
+    max-queues: 16
+    max-area: 64M
+    flows: prove
+  - group: zcrx
+    max-queues: 0
+    max-area: 64M
+    flows: prove
+"""
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     """A failure comes with what Slurm and the scripts said."""
@@ -33,7 +51,7 @@ def running_cluster():
     """alice and bob may lease, mallory may not."""
     for name, options in ("alice", ["-G", "zcrx"]), ("bob", ["-G", "zcrx"]), ("mallory", []):
         subprocess.run(["useradd", "-M", "-U", *options, name], check=True)
-    machine.configure(machine.config())
+    machine.configure(machine.config(policy=POLICY))
     cluster.start()
     yield
     cluster.stop()

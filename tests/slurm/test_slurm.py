@@ -50,6 +50,13 @@ def test_jobs_without_queues_are_left_alone():
         assert job.finish() == 0 and job.said["stdout"] == "lease=.\n"
 
 
+def test_users_lease_nothing_past_slurm():
+    """Neither outside of a job, nor in one that was given no queues."""
+    assert "max-queues" in machine.ctl("lease", user="alice", status=3).stderr
+    with srun("zcrxctl", "lease", queues=0) as job:
+        assert job.finish() == 3 and "max-queues" in job.said["stderr"]
+
+
 def test_more_jobs_than_queues_wait_their_turn():
     numbers = [sbatch("echo $ZCRX_LEASE\nsleep 1\n", user=user) for user in ("alice", "bob") * 3]
     seen = set()
@@ -137,9 +144,9 @@ def test_a_sweep_leaves_what_belongs_to_jobs():
     wait_for(job, "R")
     machine.until(lambda: f"slurm-{job}" in cluster.leases())
     machine.ctl("lease", "--name", "slurm-999999", "--owner", "bob")
-    machine.ctl("lease", "--name", "slurm-999998", user="bob")  # his own, whatever he calls it
+    machine.ctl("lease", "--name", "web", "--owner", "bob")
     subprocess.run([cluster.SCRIPTS / "sweep"], check=True, timeout=machine.PATIENCE)
-    assert set(cluster.leases()) == {f"slurm-{job}", "slurm-999998"}
+    assert set(cluster.leases()) == {f"slurm-{job}", "web"}
     machine.ctl("release", "--all-mine", user="bob")
     machine.run("scancel", str(job))
 
