@@ -8,26 +8,30 @@ import machine
 import pytest
 
 SENDER = """
-import random, select, socket, sys
+import os, random, select, socket, sys
 host, port, n, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-left = {}
+gates = sys.argv[5] # a file that has a byte for each quarter that may follow the first; or nothing
+left, quarter = {}, {}
 for i in range(n):
     s = socket.create_connection((host, port))
     data = i.to_bytes(4, "little") + random.Random(i).randbytes(size + 1000 * i)
     s.setblocking(False)
     left[s] = memoryview(data)
+    quarter[s] = len(data) // 4
 while left:
-    for s in select.select([], list(left), [])[1]:
-        left[s] = left[s][s.send(left[s][:65536]):]
+    held = 3 - os.path.getsize(gates) if gates else 0
+    ready = [s for s in left if len(left[s]) > held * quarter[s]]
+    for s in select.select([], ready, [], 0.05 if held else None)[1]:
+        left[s] = left[s][s.send(left[s][:min(65536, len(left[s]) - held * quarter[s])]):]
         if not left[s]:
             s.close()
             del left[s]
 """
 
 
-def send(host, port, n, size, peer):
+def send(host, port, n, size, peer, gates=""):
     """So many connections at once; each says its number, and what follows from that."""
-    return machine.Program("python3", "-c", SENDER, host, str(port), str(n), str(size), peer=peer)
+    return machine.Program("python3", "-c", SENDER, host, str(port), str(n), str(size), str(gates), peer=peer)
 
 
 def check(directory, n, size):

@@ -66,20 +66,22 @@ def test_a_program_that_waits_for_zcrxd_can_be_stopped(directory):  # noqa: F811
         os.kill(pid, signal.SIGCONT)
 
 
-def test_a_program_that_is_executed_again(directory):  # noqa: F811
+def test_a_program_that_is_executed_again(directory, tmp_path):  # noqa: F811
     """In the same process, under traffic, several times; every byte is right, and none copied."""
     machine.configure(machine.config())
-    n, size = 32, 1_000_000
+    n, size, gates = 32, 1_000_000, tmp_path / "gates"
+    gates.touch()
     with counted() as grown, storing(directory, n, program="zcrx-reexec-example") as receiving:
         lease = machine.lease_of(receiving.pid)
-        with send(HOST4, 9001, n, size, peer=True) as sending:
-            for round in range(1, 4):
-                stored = sum(f.stat().st_size for f in directory.iterdir())
-                machine.until(lambda: sum(f.stat().st_size for f in directory.iterdir()) > stored + 3_000_000)
+        with send(HOST4, 9001, n, size, peer=True, gates=gates) as sending:
+            for round in range(3):
+                expected = round * n * size // 4 + 3_000_000
+                machine.until(lambda: sum(f.stat().st_size for f in directory.iterdir()) > expected)
                 os.kill(receiving.pid, signal.SIGHUP)
-                receiving.wait_for(r"(?:again\n(?:.*\n)*?){%d}" % round)
+                receiving.wait_for(r"(?:again\n(?:.*\n)*?){%d}" % (round + 1))
                 assert sending.process.poll() is None
                 assert [one["leaseId"] for one in machine.leases()] == [lease["leaseId"]]
+                gates.write_bytes(bytes(round + 1))
             assert sending.finish() == 0, sending.said
         assert receiving.finish() == 0, receiving.said
     total = check(directory, n, size)
