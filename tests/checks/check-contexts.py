@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 # Those have the context of their place, as what other packages install there.
-ORDINARY = re.compile(r"/usr/(bin|include|share|lib/(NetworkManager|python3|sysusers\.d|tmpfiles\.d|systemd/network|[^/]*-linux-[^/]*)"
+ORDINARY = re.compile(r"/usr/(s?bin|include|share|lib/(NetworkManager|python3|sysusers\.d|tmpfiles\.d|systemd/network|[^/]*-linux-[^/]*)"
                       r"|lib(64)?/(libzcrx|pkgconfig)[^/]*)/.*|/etc/(apparmor\.d|cdi)/.*|.*\.d/zcrxd\.conf|/usr/lib(64)?/libzcrx[^/]*")
 # What it makes when it runs.
 MADE = ["/run/zcrxd", "/run/zcrxd/state", "/run/zcrxd/io.zcrx.Manager", "/run/zcrxd-irq", "/var/lib/zcrxd", "/var/lib/zcrxd/eth0"]

@@ -127,9 +127,11 @@ def check_zcrxd(scratch):
 
 
 def check_others():
-    """zcrxperf: options. libzcrx-client: symbols."""
+    """zcrxperf, zcrxd-tests: options. libzcrx-client: symbols."""
     same("zcrxperf --help", "zcrxperf(1)", options(help_of(ZCRXPERF)),
          options(" ".join(heads("zcrxperf.1"))))
+    same("zcrxd-tests --help", "zcrxd-tests(8)", options(help_of("bash", SOURCE / "tests/installed/zcrxd-tests")),
+         options(" ".join(heads("zcrxd-tests.8", "OPTIONS"))))
     for name in "zcrxperf", "_zcrxperf", "zcrxperf.fish":
         text = (SOURCE / "tools/zcrxperf/completions" / name).read_text()
         text = re.sub(r"(?<= )-l (?=[a-z])", "--", text) if name.endswith("fish") else text

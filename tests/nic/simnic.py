@@ -18,6 +18,7 @@ import nl
 
 BUILD = pathlib.Path("/build", "nic-" + os.uname().release)
 PLAIN = str(BUILD / "zcrx-plain")
+MODULE = os.environ.get("ZCNIC", str(BUILD / "zcnic.ko"))
 DEBUGFS = pathlib.Path("/sys/kernel/debug/zcnic")
 HOST4, PEER4, HOST6 = "10.9.0.1", "10.9.0.2", "fd09::1"
 NTUPLE_LOCATIONS = 256
@@ -210,12 +211,17 @@ def addresses():
             """)
 
 
+def load(*parameters):
+    """The NIC, and its peer in the namespace."""
+    run("insmod", MODULE, *parameters)
+    run("ip", "link", "set", "zc1", "netns", "peer")
+    addresses()
+
+
 def reload(*parameters):
     """The NIC as it is when the machine has started, or with some parameters."""
     run("rmmod", "zcnic")
-    run("insmod", str(BUILD / "zcnic.ko"), *parameters)
-    run("ip", "link", "set", "zc1", "netns", "peer")
-    addresses()
+    load(*parameters)
 
 
 def configure():

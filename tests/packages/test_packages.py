@@ -5,6 +5,7 @@ the README, up to the purge. In the test machine, with the packages at /mnt/shar
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -31,11 +32,13 @@ CHANGING = ("/var/lib/dpkg", "/var/lib/apt", "/var/cache", "/var/log", "/var/lib
             "/etc/passwd", "/etc/shadow", "/etc/subuid", "/etc/subgid", "/etc/ld.so.cache", "/etc/.pwd.lock",
             "/var/tmp", "/root", "/var/backups", "/etc/mtab",
             "/etc/systemd/system/zcrxd.service.d")  # of the bench, and empty
+MODULE = f"/build/nic-{os.uname().release}/zcnic.ko"
+HANDFUL = ["test_software.py", "test_receive.py", "test_revoke.py", "test_sysctl.py"]
 KEPT_BY_SCRIPTS = ("/etc", "/var", "/usr/local", "/home", "/opt", "/srv")  # where what a package does not own may be
 
 
-def run(*command, status=0, **kwargs):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **kwargs)
+def run(*command, status=0, timeout=300, **kwargs):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **kwargs)
     assert done.returncode == status, (command, done.returncode, done.stdout, done.stderr)
     return done.stdout
 
@@ -78,7 +81,7 @@ def fixture_before():
 
 
 def test_installing_starts_and_enables_nothing(before):  # pylint: disable=unused-argument
-    assert len(PACKAGES) == 5
+    assert len(PACKAGES) == 6
     for unit, enabled in (("zcrxd.service", "disabled"), ("zcrxd.socket", "disabled"), ("zcrxd-irq.socket", "static"),
                           ("zcrxd-metrics.timer", "disabled")):
         assert state(unit) == (enabled, "inactive")
@@ -140,6 +143,49 @@ def test_autopkgtests(before):  # pylint: disable=unused-argument
     for name in "software", "build":
         run(f"/src/debian/tests/{name}", cwd="/tmp")
     pathlib.Path("/etc/zcrxd.yaml").write_text(config, encoding="ascii")
+
+
+@pytest.fixture(name="bare", scope="module")
+def fixture_bare(before):  # pylint: disable=unused-argument
+    """The machine without the simulated NIC and the users of the tests before this, from here on."""
+    run("systemctl", "stop", "zcrxd", "zcrxd.socket")
+    run("userdel", "alice")
+    run("rmmod", "zcnic")
+    run("ip", "netns", "delete", "peer")
+
+
+def test_installed_tests_refuse_a_machine_in_use(before):  # pylint: disable=unused-argument
+    done = subprocess.run(["zcrxd-tests", "--yes"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "loaded already" in done.stderr
+
+
+def test_installed_tests(bare):  # pylint: disable=unused-argument
+    """On the simulated NIC, built here from what is installed. Everything is as it was afterwards."""
+    def seen():
+        return (pathlib.Path("/etc/zcrxd.yaml").read_bytes(), pathlib.Path("/etc/passwd").read_bytes(), state("zcrxd"),
+                daemon() != "0", sorted(os.listdir("/var/lib/zcrxd")), os.path.exists("/sys/module/zcnic"),
+                os.listdir("/run/netns"), list(pathlib.Path("/var/tmp").glob("zcrxd-tests*")))
+
+    asked = subprocess.run(["zcrxd-tests"], capture_output=True, text=True, check=False)
+    assert asked.returncode == 2 and "With --yes, it begins." in asked.stderr
+    for environment, tests in ({}, HANDFUL), ({"ZCNIC": MODULE}, HANDFUL[:1]):
+        run("systemctl", "start", "zcrxd")
+        before = seen()
+        said = run("/src/debian/tests/simulated-nic", *tests, timeout=900, env={**os.environ, **environment})
+        passed = re.fullmatch(r"=+ (\d+) passed in .*=+", said.splitlines()[-1])
+        assert int(passed[1]) >= len(tests), said
+        assert seen() == before
+
+
+def test_installed_tests_say_what_to_install(bare):  # pylint: disable=unused-argument
+    """A machine without headers: skipped, as autopkgtest has it."""
+    headers = pathlib.Path("/lib/modules", os.uname().release, "build")
+    headers.rename(headers.with_name("away"))
+    try:
+        done = subprocess.run(["zcrxd-tests", "--yes"], capture_output=True, text=True, check=False)
+    finally:
+        headers.with_name("away").rename(headers)
+    assert done.returncode == 77 and f"install linux-headers-{os.uname().release}" in done.stderr
 
 
 def test_removing_leaves_the_configuration_and_purging_nothing(before):

@@ -307,9 +307,9 @@ class Program:
 
 
 def with_sanitizers(name):
-    """The same program from the sanitizers' build, which nobody installs."""
-    return next(path for flavour in ("test", "clang", "release")
-                if os.path.exists(path := f"/build/{flavour}/tools/{name}/{name}"))
+    """The same program from the sanitizers' build, which nobody installs; where nothing is built, it is the same."""
+    return next((path for flavour in ("test", "clang", "release")
+                 if os.path.exists(path := f"/build/{flavour}/tools/{name}/{name}")), name)
 
 
 def receiver(port, *options, user="alice", ready=True, program="zcrxperf"):

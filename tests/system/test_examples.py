@@ -18,6 +18,18 @@ from simnic import counted
 EPOLL_WAIT = "232", "281"  # epoll_wait, epoll_pwait
 
 
+def test_the_example_without_ipv6():
+    """Where there is none, what people copy listens on IPv4."""
+    machine.configure(machine.config())
+    with machine.Program("/src/tools/zcrxperf/tests/without_ipv6.py", example("zcrx-receive-example"), "9001",
+                         user="alice") as receiving:
+        machine.until(lambda: [lease["state"] for lease in machine.leases()] == ["steered"])
+        with machine.sender(HOST4, 9001, 1 << 20) as sending:
+            assert sending.finish() == 0, sending.said
+        receiving.wait_for("^1048576 bytes received, 0 of them copied$")
+        assert receiving.finish() == 0
+
+
 @pytest.mark.parametrize("program", ["zcrx-epoll-example", "tests/zcrx-cpp-example", "receive_asyncio.py"])
 def test_files_of_many_connections(directory, program):  # noqa: F811
     machine.configure(machine.config())

@@ -70,19 +70,6 @@ def test_several_connections_on_one_queue():
         machine.assert_zero_copy(receiving.result(), 6 << 20)
 
 
-def test_the_example_without_ipv6():
-    """Where there is none, what people copy listens on IPv4."""
-    example = machine.with_sanitizers("zcrxperf").replace(
-        "tools/zcrxperf/zcrxperf", "libzcrx-client/zcrx-receive-example")
-    with machine.Program("/src/tools/zcrxperf/tests/without_ipv6.py", example, "9001",
-                         user="alice") as receiving:
-        machine.until(lambda: [lease["state"] for lease in machine.leases()] == ["steered"])
-        with machine.sender(HOST4, 9001, 1 << 20) as sending:
-            assert sending.finish() == 0, sending.said
-        receiving.wait_for("^1048576 bytes received, 0 of them copied$")
-        assert receiving.finish() == 0
-
-
 @contextlib.contextmanager
 def locked_memory(limit):
     """As ulimit -l; what is ours is alice's."""
