@@ -55,8 +55,8 @@ static int teardown(void **state)
 
 static bool says_that_it_administers(struct daemon *d)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *reply = NULL;
 	_cleanup_(sd_varlink_unrefp) sd_varlink *link = daemon_connect(d);
+	sd_json_variant *reply; /* the link's */
 
 	assert_null(call(link, "Describe", &reply, "{}"));
 	return field_boolean(field_object(reply, "caller"), "administers");
