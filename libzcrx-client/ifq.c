@@ -28,11 +28,12 @@ static int cannot_make(struct zcrx_client *c, int error)
 {
 	switch (error) {
 	case -ENOSYS:
-		return client_fail(c, error, "There is no io_uring in the kernel, or the container's seccomp filter "
-					     "hides it.");
+		return client_fail(c, error, "There is no io_uring in the kernel, or a container's seccomp profile blocks "
+					     "it: give it one that allows io_uring (docs/CONTAINERS.md).");
 	case -EPERM:
 		return client_fail(c, error, "This process may not create an io_uring: see sysctl "
-					     "kernel.io_uring_disabled and the container's seccomp filter.");
+					     "kernel.io_uring_disabled; in a container, give it a seccomp profile that "
+					     "allows io_uring (docs/CONTAINERS.md).");
 	case -EINVAL:
 		return client_fail(c, -EOPNOTSUPP, "The kernel is too old for zero-copy receive, which needs Linux 6.15.");
 	default:

@@ -61,9 +61,11 @@ static int open_ring(struct zcrx_queue *q, uint64_t n_buffers)
 	return client_fail(c, r, "Cannot create an io_uring: %s. %s", strerror(-r),
 			   locked ? locked
 			   : r == -EPERM
-				   ? "See sysctl kernel.io_uring_disabled and the container's "
-				     "seccomp filter."
-			   : r == -ENOSYS ? "The kernel or the container's seccomp filter lacks it."
+				   ? "See sysctl kernel.io_uring_disabled; in a container, give it a seccomp "
+				     "profile that allows io_uring (docs/CONTAINERS.md)."
+			   : r == -ENOSYS
+				   ? "The kernel lacks it, or a container's seccomp profile blocks it: give it "
+				     "one that allows io_uring (docs/CONTAINERS.md)."
 					  : "It needs Linux 6.15 or later and some memory.");
 }
 
