@@ -113,6 +113,7 @@ static bool serve_call(struct fake_server *f, int link, const char *text, size_t
 {
 	_cleanup_free_ char *reply = NULL;
 	json_object *call = NULL, *parameters = NULL;
+	bool ends_afterwards;
 	const char *method;
 	int fd = -1;
 
@@ -135,11 +136,13 @@ static bool serve_call(struct fake_server *f, int link, const char *text, size_t
 		send_all(f, link, f->raw, f->raw_size, -1);
 		return true;
 	}
+	/* Once the answer is out, this is about the next call. */
+	ends_afterwards = f->hang_up_afterwards && streq(f->method, "Renew");
 	reply = answer(f, f->method, &fd);
 	send_all(f, link, reply, strlen(reply) + 1, fd);
 	if (fd >= 0)
 		close(fd);
-	return !f->hang_up_afterwards || !streq(f->method, "Renew");
+	return !ends_afterwards;
 }
 
 /* Some bytes more; false: the connection ends. */

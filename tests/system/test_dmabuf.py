@@ -3,20 +3,21 @@
 
 import contextlib
 import re
-import time
 
 import machine
+import simnic
 from machine import HOST4
 from simnic import counted
 
 SENDER = """
-import socket, sys, time
-host, port, first, size, pause = sys.argv[1], *map(int, sys.argv[2:])
+import os, socket, sys, time
+host, port, first, size, gate = sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5]
 data = bytes(range(256)) * (size // 256)
 with socket.create_connection((host, port)) as s:
-    for at in (0, first):
-        s.sendall(data[at:first if at == 0 else size])
-        time.sleep(pause)
+    s.sendall(data[:first])
+    while gate and not os.path.exists(gate):
+        time.sleep(0.05)
+    s.sendall(data[first:])
 """
 
 
@@ -30,8 +31,9 @@ def receiving(*options):
         yield program
 
 
-def send(first, size, pause=0):
-    return machine.Program("python3", "-c", SENDER, HOST4, "9001", str(first), str(size), str(pause), peer=True)
+def send(first, size, gate=""):
+    """What follows the first bytes is sent when there is a file `gate`."""
+    return machine.Program("python3", "-c", SENDER, HOST4, "9001", str(first), str(size), str(gate), peer=True)
 
 
 def result(program):
@@ -52,22 +54,27 @@ def test_everything_is_placed_in_the_dmabuf():
     machine.until(machine.is_clean)
 
 
-def test_what_came_before_the_rule_is_staged():
-    first, size = 200 << 10, 8 << 20
-    with receiving("late") as program, send(first, size, 2) as sending:
+def test_what_came_before_the_rule_is_staged(tmp_path):
+    first, size, gate = 200 << 10, 8 << 20, tmp_path / "gate"
+    with receiving("late") as program, send(first, size, gate) as sending:
+        machine.until(machine.rule_count)
+        gate.touch()
         assert sending.finish() == 0, sending.said
         placed, staged, wrong = result(program)
     assert (placed + staged, wrong) == (size, 0)
     assert 0 < staged <= first < placed
 
 
-def test_connection_goes_on_when_the_lease_has_ended():
-    first, size = 8 << 20, 16 << 20
-    with receiving() as program, send(first, size, 3) as sending:
+def test_connection_goes_on_when_the_lease_has_ended(tmp_path):
+    first, size, gate = 8 << 20, 16 << 20, tmp_path / "gate"
+    before = simnic.counters()
+    with receiving() as program, send(first, size, gate) as sending:
         lease, = machine.leases()
-        time.sleep(1)
+        zero_copy = f"rx{lease['hardwareQueues'][0]}_zc_bytes"
+        machine.until(lambda: simnic.counters()[zero_copy] - before[zero_copy] >= first)
         machine.ctl("revoke", lease["leaseId"])
         program.wait_for("^the lease has ended$")
+        gate.touch()
         assert sending.finish() == 0, sending.said
         placed, staged, wrong = result(program)
     assert (placed + staged, wrong) == (size, 0)
