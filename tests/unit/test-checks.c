@@ -94,11 +94,13 @@ static void world_init(struct world *w)
 	CASE(uring_group_member, MACHINE.io_uring_disabled = 1, "", NULL, NULL)                    \
 	CASE(uring_filtered, (KERNEL.ring_made = false, KERNEL.ring_error = EPERM,                 \
 			      MACHINE.io_uring_disabled = -1),                                     \
-	     "io-uring-allowed=no", "there is no kernel.io_uring_disabled", "seccomp")             \
+	     "io-uring-allowed=no", "io_uring_setup: Operation not permitted", "seccomp profile")       \
+	CASE(uring_filtered_in_spite_of_the_setting, (KERNEL.ring_made = false, KERNEL.ring_error = ENOSYS), \
+	     "io-uring-allowed=no", "io_uring_setup: Function not implemented", "CONTAINERS.md")       \
 	CASE(uring_nothing_known, (KERNEL.ring_made = false, KERNEL.ring_error = EPERM,            \
 				   MACHINE.config_zcrx = CONFIG_UNKNOWN),                          \
 	     "zero-copy-receive=needed-unknown CONFIG_IO_URING_ZCRX=needed-unknown io-uring-allowed=no",  \
-	     "which cannot be asked", "as root")                                                   \
+	     "which cannot be asked", "see io-uring-allowed")                                                   \
 	CASE(uring_and_config_absent, (KERNEL.ring_made = false, KERNEL.ring_error = EPERM,        \
 				       MACHINE.config_zcrx = CONFIG_ABSENT),                       \
 	     "zero-copy-receive=no CONFIG_IO_URING_ZCRX=no io-uring-allowed=no",                   \

@@ -118,7 +118,7 @@ static void check_zero_copy(const struct machine_facts *m, struct report *report
 		hint(report, q, "Run Linux 6.15 or later, built with CONFIG_IO_URING_ZCRX.");
 	else
 		hint(report, q,
-		     "The kernel lets this user make no io_uring (%s): run this as root.",
+		     "Without an io_uring the kernel cannot be asked (%s): see io-uring-allowed.",
 		     strerror(k->ring_error));
 }
 
@@ -226,12 +226,16 @@ static void check_netlink(const struct machine_facts *m, struct report *report)
 static void check_sysctls(const struct machine_facts *m, struct report *report)
 {
 	const struct kernel_inspection *k = &m->kernel;
-	struct requirement *q = require(report, NULL, "io-uring-allowed", yes_if(k->ring_made),
-					m->io_uring_disabled < 0 ?
-						"there is no kernel.io_uring_disabled" :
-						"kernel.io_uring_disabled is %d",
-					m->io_uring_disabled);
+	struct requirement *q;
 
+	if (!k->ring_made && m->io_uring_disabled <= 0)
+		q = require(report, NULL, "io-uring-allowed", VERDICT_NO, "io_uring_setup: %s",
+			    strerror(k->ring_error));
+	else
+		q = require(report, NULL, "io-uring-allowed", yes_if(k->ring_made),
+			    m->io_uring_disabled < 0 ? "there is no kernel.io_uring_disabled" :
+						       "kernel.io_uring_disabled is %d",
+			    m->io_uring_disabled);
 	if (m->io_uring_disabled == 2)
 		hint(report, q,
 		     "Nobody may use io_uring: sysctl kernel.io_uring_disabled=0, here "
@@ -242,10 +246,9 @@ static void check_sysctls(const struct machine_facts *m, struct report *report)
 		     "or join the group that kernel.io_uring_group names.");
 	else
 		hint(report, q,
-		     "This process may not make an io_uring that zero-copy receive takes "
-		     "(%s): an old kernel, a seccomp filter of a container, or another "
-		     "security module.",
-		     strerror(k->ring_error));
+		     "Something keeps this process from an io_uring as zero-copy receive takes it. In a "
+		     "container: give it a seccomp profile that allows io_uring (docs/CONTAINERS.md). Else: "
+		     "run Linux 6.15 or later, and see the journal for a security module that refuses it.");
 	q = require(report, NULL, "ptrace-scope", yes_if(m->ptrace_scope != 3),
 		    m->ptrace_scope < 0 ? "no yama" : "kernel.yama.ptrace_scope is %d",
 		    m->ptrace_scope);
