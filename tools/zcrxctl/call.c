@@ -192,6 +192,17 @@ enum exit_status ctl_call(sd_varlink *link, const char *method, sd_json_variant 
 	return CTL_DONE;
 }
 
+enum exit_status ctl_describe(sd_varlink *link, const char *interface, sd_json_variant **ret)
+{
+	_cleanup_json_ sd_json_variant *parameters = NULL;
+
+	if (sd_json_buildo(&parameters,
+			   SD_JSON_BUILD_PAIR_CONDITION(interface != NULL, "interface",
+							SD_JSON_BUILD_STRING(interface))) < 0)
+		return ctl_oom();
+	return ctl_call(link, "Describe", parameters, ret);
+}
+
 enum exit_status ctl_list_leases(sd_varlink *link, const char *lease_id, sd_json_variant **ret)
 {
 	_cleanup_json_ sd_json_variant *parameters = NULL, *leases = NULL;

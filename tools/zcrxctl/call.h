@@ -19,6 +19,9 @@ enum exit_status ctl_connect(const struct ctl *ctl, sd_varlink **ret);
 enum exit_status ctl_call(sd_varlink *link, const char *method, sd_json_variant *parameters,
 			  sd_json_variant **ret);
 
+/* What zcrxd says of itself and of its interfaces, or of the one named; zcrxd knows by which names it is called. */
+enum exit_status ctl_describe(sd_varlink *link, const char *interface, sd_json_variant **ret);
+
 /* All leases, or the one named, as an array of Lease. */
 enum exit_status ctl_list_leases(sd_varlink *link, const char *lease_id, sd_json_variant **ret);
 

@@ -11,17 +11,6 @@
 
 #define RESOURCE "zcrx"
 
-static enum exit_status describe(sd_varlink *link, const char *interface, sd_json_variant **ret)
-{
-	_cleanup_json_ sd_json_variant *parameters = NULL;
-
-	if (sd_json_buildo(&parameters,
-			   SD_JSON_BUILD_PAIR_CONDITION(interface != NULL, "interface",
-							SD_JSON_BUILD_STRING(interface))) < 0)
-		return ctl_oom();
-	return ctl_call(link, "Describe", parameters, ret);
-}
-
 static uint64_t count_of(sd_json_variant *interface)
 {
 	return field_unsigned(interface, "zeroCopyCount", 0);
@@ -128,7 +117,7 @@ static enum exit_status run(const struct ctl *ctl, char **arguments)
 	enum exit_status status = ctl_connect(ctl, &link);
 
 	if (status == CTL_DONE)
-		status = describe(link, arguments[0], &description);
+		status = ctl_describe(link, arguments[0], &description);
 	if (status != CTL_DONE)
 		return status;
 	interfaces = field_array(description, "interfaces");

@@ -15,18 +15,6 @@
 #define PERIOD_USEC  (2 * USEC_PER_SEC)
 #define SCREEN_CLEAR "\x1b[H\x1b[2J"
 
-/* zcrxd knows by which names it is called. */
-static enum exit_status describe(sd_varlink *link, const char *interface, sd_json_variant **ret)
-{
-	_cleanup_json_ sd_json_variant *parameters = NULL;
-
-	if (sd_json_buildo(&parameters,
-			   SD_JSON_BUILD_PAIR_CONDITION(interface != NULL, "interface",
-							SD_JSON_BUILD_STRING(interface))) < 0)
-		return ctl_oom();
-	return ctl_call(link, "Describe", parameters, ret);
-}
-
 /* The one that was asked for, by the name under which leases have it. */
 static const char *described_name(sd_json_variant *description)
 {
@@ -90,7 +78,7 @@ static enum exit_status show(const struct picture *p)
 	enum exit_status status = ctl_connect(ctl, &link);
 
 	if (status == CTL_DONE)
-		status = describe(link, p->interface, &description);
+		status = ctl_describe(link, p->interface, &description);
 	if (status == CTL_DONE)
 		status = ctl_list_leases(link, NULL, &leases);
 	if (status == CTL_DONE && p->interface)
