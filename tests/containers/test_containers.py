@@ -3,6 +3,7 @@
 
 import json
 import pwd
+import signal
 import subprocess
 import time
 
@@ -11,6 +12,7 @@ import machine
 import pytest
 from engine import container, once, podman, receiver
 from machine import HOST4
+from simnic import counters
 
 SIZE = 1 << 20
 DENIED = 3  # the exit status
@@ -134,10 +136,15 @@ class Stopped:
 def test_a_lease_outlives_a_pause_under_traffic(halt):
     with receiver(9006, "--area=4M") as receiving:
         lease, = machine.leases()
+        counter = f"rx{lease['hardwareQueues'][0]}_zc_bytes"
+        before = counters()[counter]
         with machine.sender(HOST4, 9006, LARGE) as sending:
+            machine.until(lambda: counters()[counter] > before)
+            sending.process.send_signal(signal.SIGSTOP)  # podman takes longer than all of it would
             with halt():
+                sending.process.send_signal(signal.SIGCONT)
                 time.sleep(1)  # the area is full, and the sockets are
-                assert sending.process.poll() is None, "it was sent before the container was halted"
+                assert sending.process.poll() is None
                 held, = machine.leases()
                 assert (held["leaseId"], held["state"]) == (lease["leaseId"], "steered")
                 assert machine.held(lease["hardwareQueues"][0])

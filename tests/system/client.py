@@ -80,6 +80,7 @@ class Connection:
 
     def __init__(self, user="root", path=SOCKET, sock=None):
         if sock:  # somebody else has connected it
+            Connection.interface = Connection.interface or Client("unix:" + path).get_interface(INTERFACE)
             self.handler = Handler(Connection.interface, sock)
             sock.settimeout(PATIENCE)
             return
