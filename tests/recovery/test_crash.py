@@ -19,9 +19,11 @@ BUILD = next(path for path in (pathlib.Path("/build") / name for name in ("test"
 
 @pytest.fixture(scope="module", autouse=True)
 def crashing():
-    """The daemon that kills itself takes the other one's place, and is started again at once."""
+    """The daemon that kills itself takes the other one's place, and is started again at once. No AppArmor profile knows
+    where it and its sessions are built."""
     with machine.drop_in("[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=\n"
                          f"ExecStart={BUILD}/tests/crash/zcrxd-crash\n"
+                         "AppArmorProfile=\n"
                          "Restart=always\nRestartSec=0\n"):
         machine.write_config(machine.config(request_grants()))
         machine.systemctl("restart", "zcrxd")
