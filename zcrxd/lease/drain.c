@@ -14,7 +14,6 @@
 #include "drain.h"
 #include "dry.h"
 #include "export.h"
-#include "fdstore-later.h"
 #include "handle.h"
 #include "log.h"
 #include "rules.h"
@@ -150,10 +149,8 @@ static void take_back_done(void *data)
 		l->rss = LEASE_RSS_NONE;
 	if (!t->deletion.held)
 		question_abandon(&l->question);
-	if (t->deletion.unanswered) {
+	if (t->deletion.unanswered)
 		lease_forget_exports(l);
-		fdstore_flush();
-	}
 	if (t->waits) {
 		drain_in(l, RING_POLL_USEC << (l->ring_tries < 3 ? l->ring_tries : 3));
 		l->ring_tries++;

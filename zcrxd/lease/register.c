@@ -10,7 +10,6 @@
 #include "drift.h"
 #include "dry.h"
 #include "export.h"
-#include "fdstore-later.h"
 #include "flows.h"
 #include "inquiry.h"
 #include "leases.h"
@@ -71,7 +70,6 @@ static void registration_report(struct registration *g, int r)
 		l->per_queue[g->queue].area = 0;
 		l->per_queue[g->queue].watched = false;
 		lease_forget_client(l, g->queue);
-		fdstore_flush();
 		(void)lease_save(l);
 	}
 	g->done(l, r, &g->fault, &reply, g->userdata);

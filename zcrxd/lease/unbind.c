@@ -19,7 +19,6 @@
 #include "drain.h"
 #include "dry.h"
 #include "export.h"
-#include "fdstore-later.h"
 #include "log.h"
 #include "reclaim.h"
 #include "rules.h"
@@ -131,7 +130,6 @@ static void unbound(struct lease *l, const struct grant *grant)
 	}
 	lease_forget_exports(l);
 	lease_forget_sharers(l);
-	fdstore_flush();
 	l->unbind.wanted = false;
 	l->unbind.last = now_usec(CLOCK_MONOTONIC);
 	if (l->state == LEASE_BOUND)

@@ -5,9 +5,9 @@
  * anything that clients ask for, and while a worker has the job that takes the queue back.
  *
  * Until then the store has what nobody claims, as it has when zcrxd is killed before it says so: the next one
- * drops it (stored_fds_done()). Nothing is stored meanwhile, so that a name is never removed after it was
- * given again, and the store has room for what lease_check_store() counts. Whoever goes on with a lease whose
- * record says that nothing is stored calls fdstore_flush() before that is written.
+ * drops it (stored_fds_done()), also of a lease that goes on, as its record says what it has. Nothing is stored
+ * meanwhile, so that a name is never removed after it was given again, and the store has room for what
+ * lease_check_store() counts.
  */
 #pragma once
 
